@@ -1,0 +1,111 @@
+"""The nouns that every stage shares: what a layer is, and what was measured at one step.
+
+Nothing here knows torch, Jupyter or the disk; numpy alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+import numpy as np
+from numpy.typing import NDArray
+
+FloatArray = NDArray[np.float32]
+BoolArray = NDArray[np.bool_]
+
+NOTHING: Mapping[str, str] = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """A module that itself owns at least one parameter.
+
+    Example:
+        >>> Layer("body.0", "Linear", {"weight": (64, 64), "bias": (64,)}).parameter_count
+        4160
+    """
+
+    name: str
+    """As in ``model.named_modules()``; ``"(root)"`` for parameters held by the model itself."""
+
+    kind: str
+    """Class name of the module, such as ``"Linear"``."""
+
+    shapes: Mapping[str, tuple[int, ...]]
+    """Shape of each own parameter by its local name, in registration order."""
+
+    trainable: bool = True
+    """Whether at least one own parameter requires a gradient."""
+
+    activation: str | None = None
+    """Elementwise nonlinearity seen to follow the layer, such as ``"relu"``; None when none was seen."""
+
+    @property
+    def parameter_count(self) -> int:
+        """Number of scalars over all own parameters."""
+        return sum(int(np.prod(shape)) for shape in self.shapes.values())
+
+    @property
+    def summary(self) -> str:
+        """Kind and size in a few characters, such as ``"Linear 64×64"`` (the largest parameter's shape)."""
+        largest = max(self.shapes.values(), key=lambda shape: int(np.prod(shape)), default=())
+        return f"{self.kind} {'×'.join(str(size) for size in largest)}".rstrip()
+
+
+@dataclass(frozen=True, slots=True)
+class NonfiniteOrigin:
+    """Where a NaN or an infinity first arose."""
+
+    phase: str
+    """``"input"``, ``"weights"``, ``"forward"``, ``"loss"``, ``"backward"`` or ``"unknown"``."""
+
+    layer: str | None = None
+    """Name of the first layer that had it, in the order of that phase; None when no layer can be named."""
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """Everything measured at one step: one array entry a layer, in the order of ``layers``.
+
+    A metric that is absent from ``metrics`` was measured for no layer. Where ``measured`` is False the
+    value is NaN and means nothing; where it is True a NaN is a NaN that the run really had.
+
+    Example:
+        >>> layer = Layer("head", "Linear", {"weight": (2, 2)})
+        >>> frame = Frame(0, (layer,), {"grad_rms": np.float32([0.5])})
+        >>> frame.is_measured("grad_rms").tolist(), frame.is_measured("act_rms").tolist()
+        ([True], [False])
+    """
+
+    step: int
+    """Optimizer step, counted from 0 (or from ``start_step``)."""
+
+    layers: tuple[Layer, ...]
+    """Layers in order of first execution, input first. The same tuple object as long as nothing about it changes."""
+
+    metrics: Mapping[str, FloatArray]
+    """float32 array [layers] by metric name (``gradwidget.metrics.METRICS`` lists the names)."""
+
+    measured: Mapping[str, BoolArray] = field(default_factory=dict)
+    """Bool array [layers] by metric name; a metric missing here was measured for every layer."""
+
+    scalars: Mapping[str, float] = field(default_factory=dict)
+    """Figures of the whole step: ``loss``, ``total_grad_norm``, ``lr``, ``time`` …; absent when not measured."""
+
+    skipped: bool = False
+    """True when a gradient scaler skipped this step because it found an overflow."""
+
+    reasons: Mapping[str, str] = NOTHING
+    """Why a layer, or one of its statistics, could not be seen: one plain sentence by layer name."""
+
+    origin: NonfiniteOrigin | None = None
+    """Where the first non-finite value of this step arose; None when every value seen was finite."""
+
+    def is_measured(self, metric: str) -> BoolArray:
+        """Bool array [layers]: for which layers ``metric`` was measured at this step."""
+        if metric not in self.metrics:
+            return np.zeros(len(self.layers), dtype=np.bool_)
+        mask = self.measured.get(metric)
+        return np.ones(len(self.layers), dtype=np.bool_) if mask is None else mask

@@ -1,0 +1,165 @@
+"""GradMonitor: wires capture → record → diagnose. Headless; a widget is a monitor plus its view."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+from weakref import WeakKeyDictionary, ReferenceType, ref
+
+from gradwidget.capture.capture import Capture
+from gradwidget.diagnose.engine import Engine
+from gradwidget.record.history import History
+from gradwidget.report.text import report
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from torch import nn
+    from torch.optim import Optimizer
+
+    from gradwidget.diagnose.finding import Finding
+    from gradwidget.frame import Frame, Layer
+    from gradwidget.problem import Problem
+
+LayerFilter = str | Sequence[str] | Callable[[str, "nn.Module"], bool] | None
+
+_attached: WeakKeyDictionary[nn.Module, ReferenceType[GradMonitor]] = WeakKeyDictionary()
+
+
+class GradMonitor:
+    """Watches how gradients flow through a model while it trains, and says what is wrong.
+
+    Nothing in the training loop changes: optimizer, loss and layer order are found by themselves. The
+    monitor holds the model weakly. A second monitor on the same model replaces the first.
+
+    Args:
+        model: any ``nn.Module`` with at least one parameter.
+        optimizer: only where one optimizer of several is meant; otherwise every optimizer that steps this
+            model's parameters is seen.
+        layers: which layers to watch: None for all, one or several globs on their names
+            (``"encoder.*"``), or a callable ``(name, module) -> bool``.
+        budget: share of a step's time that gradwidget may cost; None captures everything at every step.
+        activations: also measure activations and activation gradients.
+        start_step: number of the first step seen, for a resumed run.
+
+    Raises:
+        TypeError: ``model`` is not an ``nn.Module``, or ``optimizer`` not an ``Optimizer``.
+        ValueError: the model has no parameters, no layer matches ``layers``, or the optimizer holds none of
+            the model's parameters.
+
+    Example:
+        >>> import torch
+        >>> model = torch.nn.Linear(2, 1)
+        >>> optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+        >>> with GradMonitor(model) as monitor:
+        ...     model(torch.ones(4, 2)).mean().backward()
+        ...     optimizer.step()
+        >>> monitor.history["grad_norm"].shape
+        (1, 1)
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        optimizer: Optimizer | None = None,
+        *,
+        layers: LayerFilter = None,
+        budget: float | None = 0.01,
+        activations: bool = True,
+        start_step: int = 0,
+    ) -> None:
+        self.history = History()
+        self.lock = threading.RLock()
+        """Held while a frame is recorded and judged; hold it to read several things that belong together."""
+        self.on_frame: list[Callable[[], None]] = []
+        """Called on the training thread after each recorded frame; keep them quick."""
+        self._engine = Engine()
+        self._capture = Capture(
+            model,
+            optimizer,
+            emit=self._record,
+            layers=layers,
+            budget=budget,
+            activations=activations,
+            start_step=start_step,
+        )
+        previous = _attached.get(model)
+        if previous is not None and (monitor := previous()) is not None:
+            monitor.close()
+        _attached[model] = ref(self)
+
+    def _record(self, frame: Frame) -> None:
+        with self.lock:
+            self.history.append(frame)
+            self._engine.update(self.history)
+        for notify in self.on_frame:
+            notify()
+
+    @property
+    def findings(self) -> list[Finding]:
+        """What is wrong: active findings first, the most severe and earliest leading; resolved ones after."""
+        with self.lock:
+            return self._engine.findings
+
+    @property
+    def layers(self) -> tuple[Layer, ...]:
+        """The layers watched, input first."""
+        return self._capture.layers
+
+    @property
+    def problems(self) -> list[Problem]:
+        """Failures inside gradwidget that were contained, in the order in which they first happened."""
+        return list(self._capture.problems)
+
+    @property
+    def overhead(self) -> float:
+        """Share of the step time that gradwidget has lately cost, everything included; NaN before it is known."""
+        return self._capture.overhead
+
+    @property
+    def sampling_interval(self) -> float:
+        """Steps per sampled step, lately: 1.0 is every step, 4.0 one in four."""
+        return self._capture.sampling_interval
+
+    @property
+    def closed(self) -> bool:
+        """True once nothing is watched any more."""
+        return self._capture.closed
+
+    def log(self, **scalars: object) -> None:
+        """Adds figures of your own to the current step, such as ``log(val_loss=0.3)``.
+
+        A name that gradwidget finds by itself (``loss``) is overridden. Tensors are not synchronised.
+
+        Args:
+            scalars: numbers or one-element tensors by name.
+
+        Raises:
+            TypeError: a value is neither a number nor a tensor of one element.
+        """
+        self._capture.log(**scalars)
+
+    def charge(self, seconds: float) -> None:
+        """Counts time spent on behalf of this monitor elsewhere (drawing) against its budget."""
+        self._capture.charge(seconds)
+
+    def report(self) -> str:
+        """The state of every layer and all findings as a text table of at most 100 columns."""
+        with self.lock:
+            return report(self.history, self._engine.findings)
+
+    def close(self) -> None:
+        """Removes every hook. What was recorded stays; closing twice does nothing."""
+        self._capture.close()
+
+    def __enter__(self) -> GradMonitor:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
