@@ -41,6 +41,7 @@ METRICS: dict[str, Metric] = {
         Metric("act_saturated_fraction", "share of saturated activations", "share"),
         Metric("act_nonfinite", "NaN or Inf activations", "count"),
         Metric("act_grad_rms", "activation gradient RMS", "log"),
+        Metric("act_grad_norm", "activation gradient norm", "log"),
         Metric("act_grad_zero_fraction", "share of activation gradients that are 0", "share"),
     )
 }

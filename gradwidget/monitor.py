@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
-from weakref import WeakKeyDictionary, ReferenceType, ref
+from weakref import ReferenceType, WeakKeyDictionary, ref
 
 from gradwidget.capture.capture import Capture
 from gradwidget.diagnose.engine import Engine

@@ -1,0 +1,1 @@
+"""Draws: what goes to the browser, how, and how often. Computes no statistics."""

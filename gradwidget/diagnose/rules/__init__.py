@@ -1,0 +1,1 @@
+"""One symptom a file: listing this folder lists what gradwidget can find."""
