@@ -7,15 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
 
 FloatArray = NDArray[np.float32]
 BoolArray = NDArray[np.bool_]
-
-NOTHING: Mapping[str, str] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +94,7 @@ class Frame:
     skipped: bool = False
     """True when a gradient scaler skipped this step because it found an overflow."""
 
-    reasons: Mapping[str, str] = NOTHING
+    reasons: Mapping[str, str] = field(default_factory=dict)
     """Why a layer, or one of its statistics, could not be seen: one plain sentence by layer name."""
 
     origin: NonfiniteOrigin | None = None

@@ -2,21 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-if sys.version_info >= (3, 11):
-    from enum import StrEnum
-else:
-    from enum import Enum
-
-    class StrEnum(str, Enum):
-        """The standard library has it from Python 3.11."""
-
-        __str__ = str.__str__
-
+from gradwidget.strenum import StrEnum
 
 Severity = Literal["warning", "critical"]
 Origin = Literal["input", "weights", "forward", "loss", "backward", "unknown"]

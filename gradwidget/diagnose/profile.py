@@ -1,0 +1,112 @@
+"""The gradient's profile over depth: how much of what reaches the last layer still reaches the first ones."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from gradwidget.diagnose.window import REACH, Floats, Window
+
+DIRECT = ("act_grad_rms", "act_grad_norm")
+"""Activation gradients, by element and as a whole. A decay must show in both: a mean over positions makes each
+element of an early feature map small but not the whole, a narrow layer the other way round."""
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """A statistic of each layer over that of the last layer, as the median of the newest frames."""
+
+    metric: str
+    """The statistic it is made of."""
+
+    ratio: Floats
+    """float64 [layers]: over the last measured layer; NaN where it is not known."""
+
+    last: int
+    """Index of the last measured layer, whose ratio is 1."""
+
+    @property
+    def first(self) -> int:
+        """Index of the first layer whose ratio is known."""
+        return int(np.argmax(~np.isnan(self.ratio)))
+
+    @property
+    def highest_before(self) -> Floats:
+        """float64 [layers]: the highest ratio from the first layer up to each.
+
+        Low only where nothing nearer the input gets more: a branch that a shortcut bypasses may get little without
+        anything being lost.
+        """
+        return np.where(np.isnan(self.ratio), np.nan, np.fmax.accumulate(self.ratio))
+
+    @property
+    def lowest_before(self) -> Floats:
+        """float64 [layers]: the lowest ratio other than 0 from the first layer up to each."""
+        positive = np.where(self.ratio > 0, self.ratio, np.nan)
+        return np.where(np.isnan(positive), np.nan, np.fmin.accumulate(positive))
+
+    def steepest(self, *, falling: bool) -> tuple[int, int, float]:
+        """The neighbours between which most is lost, or won, on the way from output to input.
+
+        Returns:
+            Index of the layer nearer the input, of its neighbour nearer the output, and the factor between them.
+        """
+        known = np.flatnonzero(self.ratio > 0)
+        logs = np.log(self.ratio[known])
+        change = logs[1:] - logs[:-1] if falling else logs[:-1] - logs[1:]
+        at = int(np.argmax(change))
+        return int(known[at]), int(known[at + 1]), float(np.exp(change[at]))
+
+
+def profile(window: Window, metric: str) -> Profile | None:
+    """The profile over depth of one statistic; None where too few layers were measured often enough."""
+    level = window.median(metric)
+    positive = np.flatnonzero(level > 0)
+    if np.sum(~np.isnan(level)) < window.limits.minimum_chain or not positive.size:
+        return None
+    last = int(positive[-1])
+    return Profile(metric, level / level[last], last)
+
+
+def weight_profile(window: Window) -> Profile | None:
+    """The profile of the weights' own gradients, for a run without activation gradients.
+
+    Of layers with a weight matrix only: biases and gains of norm layers have scales of their own.
+    """
+    found = profile(window, "grad_rms")
+    if found is None:
+        return None
+    matrix = np.array([any(len(shape) > 1 for shape in layer.shapes.values()) for layer in window.layers], np.bool_)
+    ratio = np.where(matrix, found.ratio, np.nan)
+    known = np.flatnonzero(ratio > 0)
+    if known.size < window.limits.minimum_chain:
+        return None
+    return Profile("grad_rms", ratio / ratio[known[-1]], int(known[-1]))
+
+
+def ratios_over_time(window: Window, found: Profile, layer: int) -> tuple[Floats, list[int]]:
+    """The layer's ratio to the last layer at each of the newest frames that measured both, newest first.
+
+    Returns:
+        float64 [frames] of ratios, and the steps they were measured at.
+    """
+    rows = window.history.recent(found.metric, REACH)[::-1].astype(np.float64)
+    steps = window.history.recent_steps(REACH)[::-1]
+    with np.errstate(invalid="ignore", divide="ignore"):
+        ratio = rows[:, layer] / rows[:, found.last]
+    known = np.isfinite(ratio)
+    return ratio[known], [int(step) for step in steps[known]]
+
+
+def holding_since(values: Floats, steps: list[int], holds: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> int:
+    """The oldest step of the unbroken evidence, given newest first; one dissenting frame in between is passed over."""
+    since = steps[0]
+    misses = 0
+    for i in range(len(values)):
+        misses = 0 if holds[i] else misses + 1
+        if misses > 1:
+            break
+        if holds[i]:
+            since = steps[i]
+    return since

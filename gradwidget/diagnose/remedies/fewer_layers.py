@@ -1,0 +1,42 @@
+"""A shallower model: hidden layers whose input and output have the same size are taken out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from gradwidget.diagnose.finding import Remedy
+from gradwidget.frame import Layer
+
+
+def fewer_layers(layers: Sequence[Layer]) -> Remedy | None:
+    """Takes three of four of the square hidden layers out; None where there are fewer than four."""
+    square = [layer for layer in layers if layer.kind == "Linear" and _is_square(layer) and layer.name != "(root)"]
+    if len(square) < 4:
+        return None
+    gone = [layer for i, layer in enumerate(square) if i % 4]
+    listed = ",\n    ".join(repr(layer.name) for layer in gone)
+    return Remedy(
+        title=f"Use fewer layers: {len(layers) - len(gone)} in place of {len(layers)}",
+        why="Each layer multiplies the gradient by its own factor; fewer factors, less decay.",
+        code=f"""\
+for name in [
+    {listed},
+]:
+    parent_name, _, child = name.rpartition(".")
+    parent = model.get_submodule(parent_name)
+    if isinstance(parent, torch.nn.Sequential):
+        # The activation that follows goes with its layer.
+        children = [key for key, _ in parent.named_children()]
+        behind = children[children.index(child) + 1 :][:1]
+        for key in behind:
+            if not list(getattr(parent, key).parameters()):
+                setattr(parent, key, torch.nn.Identity())
+    # Outside nn.Sequential this is a sketch: the activation called in forward() stays and should go too.
+    setattr(parent, child, torch.nn.Identity())
+""",
+    )
+
+
+def _is_square(layer: Layer) -> bool:
+    shape = layer.shapes.get("weight", ())
+    return len(shape) == 2 and shape[0] == shape[1]

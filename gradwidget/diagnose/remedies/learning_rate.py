@@ -1,0 +1,26 @@
+"""Another learning rate, by a factor."""
+
+from __future__ import annotations
+
+from gradwidget.diagnose.finding import Remedy
+from gradwidget.diagnose.window import Window
+from gradwidget.diagnose.wording import figure
+
+
+def learning_rate(window: Window, factor: float, why: str) -> Remedy:
+    """Multiplies the learning rate of every parameter group by ``factor``."""
+    lr = window.frame.scalars.get("lr")
+    verb = "Lower" if factor < 1 else "Raise"
+    by = f"{figure(1 / factor)}× lower" if factor < 1 else f"{figure(factor)}× higher"
+    title = f"{verb} the learning rate to {figure(lr * factor)}" if lr else f"{verb} the learning rate, {by}"
+    return Remedy(
+        title=title,
+        why=why,
+        code=f"""\
+for group in optimizer.param_groups:
+    group["lr"] *= {factor:g}
+# A scheduler that computes the rate from its own base needs the change there:
+#     scheduler.base_lrs = [lr * {factor:g} for lr in scheduler.base_lrs]
+""",
+        action={"kind": "scale_lr", "factor": factor},
+    )

@@ -1,0 +1,41 @@
+"""A normalisation layer after each hidden layer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from gradwidget.diagnose.finding import Remedy
+from gradwidget.frame import Layer
+
+WIDTHS = {"Linear": "LayerNorm", "Conv1d": "BatchNorm1d", "Conv2d": "BatchNorm2d", "Conv3d": "BatchNorm3d"}
+"""Kinds of layers that a norm can simply be put behind, and which."""
+
+
+def normalise(layers: Sequence[Layer], why: str) -> Remedy | None:
+    """Puts a LayerNorm (BatchNorm for convolutions) between each hidden layer and its activation.
+
+    None where there is no plain layer to put one behind, or where the model has norm layers already.
+    """
+    if any("Norm" in layer.kind for layer in layers):
+        return None
+    hidden = [layer for layer in layers[:-1] if layer.kind in WIDTHS and layer.name != "(root)"]
+    if not hidden:
+        return None
+    listed = ",\n    ".join(f"{layer.name!r}: torch.nn.{WIDTHS[layer.kind]}" for layer in hidden)
+    return Remedy(
+        title="Normalise between the layers",
+        why=why,
+        code=f"""\
+norms = {{
+    {listed},
+}}
+added = []
+for name, kind in norms.items():
+    parent, _, child = name.rpartition(".")
+    layer = model.get_submodule(name)
+    norm = kind(layer.weight.shape[0]).to(layer.weight)
+    setattr(model.get_submodule(parent), child, torch.nn.Sequential(layer, norm))
+    added += list(norm.parameters())
+optimizer.add_param_group({{"params": added}})
+""",
+    )

@@ -1,0 +1,149 @@
+"""Exploding gradients: the gradient grows by orders of magnitude over the layers, or over the steps.
+
+Over depth the rule reads the activation gradient: a weight's gradient is blind to an explosion in a ReLU chain, where
+growing deltas and shrinking activations cancel. Over steps it compares with the highest of the run's own past.
+Look-alikes that stay silent: summed losses and loss scales, noisy small batches of a converged model, a plateau that
+is being left (the gradient grows while the loss falls), an embedding with small entries before a norm layer.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from gradwidget.diagnose.finding import Finding
+from gradwidget.diagnose.profile import DIRECT, Profile, holding_since, profile, ratios_over_time, weight_profile
+from gradwidget.diagnose.sighting import Sighting
+from gradwidget.diagnose.window import Floats, Window
+from gradwidget.diagnose.wording import figure, names
+
+
+def exploding_gradients(window: Window, active: Finding | None) -> Sighting | None:
+    """Looks for it over steps first, where it is acute, then over depth."""
+    return _over_steps(window, active) or _over_depth(window)
+
+
+def _over_depth(window: Window) -> Sighting | None:
+    limits = window.limits
+    found = profile(window, DIRECT[0])
+    bound = limits.exploding_ratio
+    if found is None:
+        found = weight_profile(window)
+        bound = limits.exploding_weight_ratio
+    if found is None:
+        return None
+    high = found.lowest_before > bound
+    if found.metric == DIRECT[0]:
+        whole = profile(window, DIRECT[1])
+        high &= whole is None or whole.lowest_before > bound
+    high &= window.trainable
+    if not high.any():
+        return None
+    affected = np.flatnonzero(high)
+    affected = affected[np.argsort(-found.ratio[affected], kind="stable")]
+    layers = tuple(window.layers[i].name for i in affected)
+    ratios, steps = ratios_over_time(window, found, int(affected[0]))
+    if not ratios.size:
+        return None
+    value = float(found.ratio[affected[0]])
+    return Sighting(
+        severity="critical" if value > 100 * bound else "warning",
+        message=_message(window, found, layers, value),
+        layers=layers,
+        first_step=holding_since(ratios, steps, ratios > bound),
+        evidence={"value": value, "bound": bound, "window": float(limits.window)},
+        caveat="Fine if a norm layer or a clipping rule takes the scale out again before the update.",
+    )
+
+
+def _message(window: Window, found: Profile, layers: tuple[str, ...], value: float) -> str:
+    last = window.layers[found.last].name
+    text = f"The gradient grows {figure(value)}× on its way from {last} back to {layers[0]}"
+    near, far, factor = found.steepest(falling=False)
+    if factor > value**0.5:
+        text += f", most of it between {window.layers[far].name} and {window.layers[near].name} ({figure(factor)}×)"
+    return f"{text}: updates of {names(layers)} are out of proportion."
+
+
+def _over_steps(window: Window, active: Finding | None) -> Sighting | None:
+    limits, history = window.limits, window.history
+    # Before clipping, where that is known: clipping hides the explosion that it was put there for.
+    metric = "raw_grad_norm" if "raw_grad_norm" in window.frame.metrics else "grad_norm"
+    rows = history.recent(metric, limits.spike_past + limits.spike_rise).astype(np.float64)
+    now = rows[-1]
+    if not np.isfinite(now).any():
+        return None
+    past = rows[: max(len(rows) - limits.spike_rise, (len(rows) + 1) // 2)]
+    past_high = np.fmax.reduce(np.where(np.isfinite(past), past, np.nan), axis=0)
+    if active is not None and "baseline" in active.evidence:
+        return _goes_on(window, active, now)
+    known = np.isfinite(now) & (past_high > 0)
+    if len(past) < limits.spike_minimum_past or not known.any():
+        return None
+    total, baseline = _norm(now[known]), _norm(past_high[known])
+    if total <= limits.exploding_spike * baseline or not _loss_agrees(window, len(past)):
+        return None
+    growth = np.where(known, now / past_high, 0.0)
+    affected = np.flatnonzero(growth > max(1.0, float(growth.max()) / 10))
+    affected = affected[np.argsort(-growth[affected], kind="stable")]
+    layers = tuple(window.layers[i].name for i in affected)
+    ratio = total / baseline
+    return Sighting(
+        severity="critical" if ratio > 100 * limits.exploding_spike else "warning",
+        message=f"At step {window.step:,} the gradient is {figure(ratio)}× the largest of the {len(past)} measured "
+        f"steps before; it grew most in {names(layers)}.",
+        layers=layers,
+        first_step=_rise(window, rows, known, baseline),
+        evidence={
+            "value": ratio,
+            "bound": limits.exploding_spike,
+            "window": float(len(past)),
+            "baseline": baseline,
+            "norm": total,
+        },
+        caveat="A single odd batch can do this; if the loss stays where it was, clipping is enough.",
+    )
+
+
+def _goes_on(window: Window, active: Finding, now: Floats) -> Sighting | None:
+    """An explosion over steps lasts until the gradient is back near the level before it."""
+    baseline = active.evidence["baseline"]
+    total = _norm(now[np.isfinite(now)])
+    if total <= window.limits.exploding_spike / 3 * baseline:
+        return None
+    ratio = total / baseline
+    return Sighting(
+        severity=active.severity,
+        message=active.message,
+        layers=active.layers,
+        first_step=active.first_step,
+        evidence={**active.evidence, "norm": total, "value": max(ratio, active.evidence["value"])},
+        caveat=active.caveat,
+    )
+
+
+def _loss_agrees(window: Window, past: int) -> bool:
+    """Whether the loss speaks for an explosion, or at least not against one."""
+    rise = window.limits.spike_rise
+    loss = window.history.recent_scalar("loss", rise + 20)
+    now, before = loss[-rise:], loss[:-rise]
+    now, before = now[~np.isnan(now)], before[~np.isnan(before)]
+    if not now.size or not before.size:
+        return True
+    if past < window.limits.window:
+        # In the first steps of a run any change looks large; then the loss must have risen too.
+        return bool(now[-1] > 2 * before.max())
+    # Falling below all of its past while the gradient grows: a plateau is being left.
+    return not now.max() < before.min()
+
+
+def _rise(window: Window, rows: Floats, known: np.ndarray[tuple[int], np.dtype[np.bool_]], baseline: float) -> int:
+    """The first of the newest steps at which the gradient was beyond all of its past."""
+    newest = rows[-window.limits.spike_rise :]
+    steps = window.history.recent_steps(len(newest))
+    beyond = [_norm(row[known]) > window.limits.exploding_spike * baseline for row in newest]
+    return int(steps[beyond.index(True)])
+
+
+def _norm(values: Floats) -> float:
+    finite = values[np.isfinite(values)]
+    return float(np.sqrt(np.sum(finite**2)))

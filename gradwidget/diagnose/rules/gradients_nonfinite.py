@@ -1,0 +1,47 @@
+"""NaN or Inf in a gradient. Said at once; an overflow that a gradient scaler caught is its job, not a fault.
+
+Look-alike that stays silent: the steps that a gradient scaler skips while it looks for its scale.
+"""
+
+from __future__ import annotations
+
+import math
+
+from gradwidget.diagnose.finding import Finding
+from gradwidget.diagnose.rules.nonfinite import layers_with, origin_of
+from gradwidget.diagnose.sighting import Sighting
+from gradwidget.diagnose.window import Window
+from gradwidget.diagnose.wording import names
+
+
+def gradients_nonfinite(window: Window, active: Finding | None) -> Sighting | None:
+    """Any in a step that the optimizer takes; or many skipped steps in a row."""
+    del active  # exact: the newest frame alone decides
+    layers = layers_with(window, "grad_nonfinite")
+    total = window.frame.scalars.get("total_grad_norm", 0.0)
+    if not layers and math.isfinite(total):
+        return None
+    skipped = _skipped_in_a_row(window)
+    if 0 < skipped < window.limits.skipped_in_a_row:
+        return None
+    origin, where = origin_of(window)
+    subject = f"the gradient of {names(layers)}" if layers else "the gradients"
+    tail = f"; the scaler has skipped {skipped} steps in a row" if skipped else ""
+    return Sighting(
+        severity="critical",
+        message=f"NaN or Inf in {subject} at step {window.step:,}{where}{tail}.",
+        layers=layers,
+        first_step=window.history.recent_frames(max(1, skipped))[0].step,
+        evidence={"value": float(len(layers)), "bound": 0.0, "window": float(max(1, skipped))},
+        caveat="None: one such step is enough to spoil the weights, unless it is skipped.",
+        origin=origin,
+    )
+
+
+def _skipped_in_a_row(window: Window) -> int:
+    count = 0
+    for frame in reversed(window.history.recent_frames(window.limits.skipped_in_a_row)):
+        if not frame.skipped:
+            break
+        count += 1
+    return count

@@ -1,0 +1,29 @@
+"""A loss that is NaN or Inf: the gradients that follow from it carry no information."""
+
+from __future__ import annotations
+
+import math
+
+from gradwidget.diagnose.finding import Finding
+from gradwidget.diagnose.rules.nonfinite import origin_of
+from gradwidget.diagnose.sighting import Sighting
+from gradwidget.diagnose.window import Window
+
+
+def loss_nonfinite(window: Window, active: Finding | None) -> Sighting | None:
+    """The loss of the newest frame."""
+    del active  # exact: the newest frame alone decides
+    loss = window.frame.scalars.get("loss", 0.0)
+    if math.isfinite(loss):
+        return None
+    origin, where = origin_of(window)
+    layer = window.frame.origin.layer if window.frame.origin is not None else None
+    return Sighting(
+        severity="critical",
+        message=f"The loss is {'NaN' if math.isnan(loss) else 'infinite'} at step {window.step:,}{where}.",
+        layers=(layer,) if layer is not None else (),
+        first_step=window.step,
+        evidence={"value": loss, "bound": 0.0, "window": 1.0},
+        caveat="None, unless the loss is reported but not trained on.",
+        origin=origin,
+    )

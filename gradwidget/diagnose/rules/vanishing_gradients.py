@@ -1,0 +1,118 @@
+"""Vanishing gradients: next to nothing of the gradient reaches the first layers, or reaches them any more.
+
+Over depth the rule reads the activation gradient (dL/d output), whose profile is log-linear in a plain chain
+(arXiv 1611.01232) and does not depend on the loss's scale, the batch or how far training has come. Look-alikes that
+stay silent: branches bypassed by a shortcut, zero-initialised heads on their way up, feature maps averaged over
+positions, layers of very different size, converged models, whose profile is as flat as before.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from gradwidget.diagnose.finding import Finding
+from gradwidget.diagnose.profile import DIRECT, Profile, holding_since, profile, ratios_over_time, weight_profile
+from gradwidget.diagnose.sighting import Sighting
+from gradwidget.diagnose.window import REACH, Floats, Window, median
+from gradwidget.diagnose.wording import figure, names
+
+
+def vanishing_gradients(window: Window, active: Finding | None) -> Sighting | None:
+    """Looks for it over depth first, then over time."""
+    return _over_depth(window, active) or _over_time(window)
+
+
+def _over_depth(window: Window, active: Finding | None) -> Sighting | None:
+    limits = window.limits
+    found = profile(window, DIRECT[0])
+    bound = limits.vanishing_ratio
+    if found is None:
+        found = weight_profile(window)
+        bound = limits.vanishing_weight_ratio
+    if found is None:
+        return None
+    low = found.highest_before < bound
+    if found.metric == DIRECT[0]:
+        whole = profile(window, DIRECT[1])
+        low &= whole is None or whole.highest_before < bound
+    low &= window.trainable
+    if not low.any():
+        return None
+    ratios, steps = ratios_over_time(window, found, found.first)
+    if not ratios.size or (active is None and not _stays(ratios, bound, window)):
+        return None
+    affected = np.flatnonzero(low)
+    affected = affected[np.argsort(found.ratio[affected], kind="stable")]
+    value = float(found.ratio[found.first])
+    layers = tuple(window.layers[i].name for i in affected)
+    return Sighting(
+        severity="critical" if value < bound / 100 else "warning",
+        message=_message(window, found, layers, value),
+        layers=layers,
+        first_step=holding_since(ratios, steps, ratios < bound),
+        evidence={"value": value, "bound": bound, "window": float(limits.window)},
+        caveat="Fine if the layers near the input are meant to stay as they are, or if a side branch runs first.",
+    )
+
+
+def _stays(ratios: Floats, bound: float, window: Window) -> bool:
+    """Whether the decay is there to stay, not on its way out; ratios newest first."""
+    size = window.limits.window
+    if not np.median(ratios[:size]) > 0:
+        # Exactly nothing: a head that starts at zero lets nothing through before its own first update or two.
+        return len(ratios) >= 2 * size and not np.any(ratios[: 2 * size] > 0)
+    half = size // 2
+    newer, older = float(np.median(ratios[:half])), float(np.median(ratios[size - half : size]))
+    if older <= 0:
+        return False
+    growth = (newer / older) ** (1 / (size - half))
+    return bool(newer * max(growth, 1.0) ** window.limits.recovery_frames < bound)
+
+
+def _message(window: Window, found: Profile, layers: tuple[str, ...], value: float) -> str:
+    first, last = window.layers[found.first].name, window.layers[found.last].name
+    share = f"1/{figure(1 / value)}" if value > 0 else "nothing"
+    text = f"{first} gets {share} of the gradient at {last}"
+    near, far, factor = found.steepest(falling=True)
+    if value > 0 and factor > value**-0.5:
+        lost = f"{window.layers[far].name} and {window.layers[near].name}"
+        text += f"; most of it is lost between {lost} ({figure(factor)}×)"
+    else:
+        text += ", and every layer on the way loses some"
+    return f"{text}: {names(layers)} can hardly learn."
+
+
+def _over_time(window: Window) -> Sighting | None:
+    limits = window.limits
+    start_loss, loss = window.loss_level()
+    # Without a loss nothing tells a layer that has lost its gradient from one that has learnt its part.
+    if not loss > limits.vanishing_loss_share * start_loss or window.history.version < 2 * limits.window:
+        return None
+    start = median(window.history.start("grad_norm").astype(np.float64), least=window.enough)
+    level = window.median("grad_norm")
+    with np.errstate(invalid="ignore", divide="ignore"):
+        share = level / start
+    # Exactly zero is another story: a layer not used lately, a dead one, an underflow.
+    fallen = (share < limits.vanishing_over_start) & (share > 0) & window.trainable
+    known = share[np.isfinite(share)]
+    if not fallen.any() or not (known.max() > 10 * limits.vanishing_over_start or loss > start_loss):
+        # All layers together, at a loss below its start: converged as far as it goes.
+        return None
+    affected = np.flatnonzero(fallen)
+    affected = affected[np.argsort(share[affected], kind="stable")]
+    layers = tuple(window.layers[i].name for i in affected)
+    worst = affected[0]
+    value = float(share[worst])
+    rows = window.history.recent("grad_norm", REACH)[::-1, worst].astype(np.float64)
+    steps = window.history.recent_steps(REACH)[::-1]
+    seen = np.isfinite(rows)
+    values = rows[seen] / start[worst]
+    return Sighting(
+        severity="warning",
+        message=f"The gradient of {names(layers)} has fallen to 1/{figure(1 / value)} of what it was at the start, "
+        f"while the loss is still at {figure(loss)} (start {figure(start_loss)}).",
+        layers=layers,
+        first_step=holding_since(values, [int(s) for s in steps[seen]], values < limits.vanishing_over_start),
+        evidence={"value": value, "bound": limits.vanishing_over_start, "window": float(limits.window)},
+        caveat="Fine if the loss cannot fall any further, or if the run began with unusually large gradients.",
+    )

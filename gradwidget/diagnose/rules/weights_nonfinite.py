@@ -1,0 +1,28 @@
+"""NaN or Inf in the weights: nothing the model computes with them means anything any more."""
+
+from __future__ import annotations
+
+from gradwidget.diagnose.finding import Finding
+from gradwidget.diagnose.rules.nonfinite import layers_with, origin_of
+from gradwidget.diagnose.sighting import Sighting
+from gradwidget.diagnose.window import Window
+from gradwidget.diagnose.wording import names
+
+
+def weights_nonfinite(window: Window, active: Finding | None) -> Sighting | None:
+    """Any weight, at the newest frame."""
+    del active  # exact: the newest frame alone decides
+    layers = layers_with(window, "weight_nonfinite")
+    if not layers:
+        return None
+    origin, _ = origin_of(window)
+    return Sighting(
+        severity="critical",
+        message=f"The weights of {names(layers)} are NaN or Inf since step {window.step:,}: the model is lost unless "
+        "earlier weights are restored.",
+        layers=layers,
+        first_step=window.step,
+        evidence={"value": float(len(layers)), "bound": 0.0, "window": 1.0},
+        caveat="None: weights do not recover from NaN.",
+        origin=origin,
+    )

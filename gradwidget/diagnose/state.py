@@ -1,0 +1,78 @@
+"""The state of each layer in one word, for its colour and its mark."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from gradwidget.diagnose.finding import Finding, Symptom
+from gradwidget.record.history import History
+from gradwidget.strenum import StrEnum
+
+
+class LayerState(StrEnum):
+    """What a layer's row says about it."""
+
+    OK = "ok"
+    VANISHING = "vanishing"
+    EXPLODING = "exploding"
+    DEAD = "dead"
+    NONFINITE = "non-finite"
+    NO_GRADIENT = "no gradient"
+    NOT_TRAINABLE = "not trainable"
+    NOT_MEASURED = "not measured"
+
+
+_STATE_OF: dict[Symptom, LayerState] = {
+    Symptom.GRADIENTS_NONFINITE: LayerState.NONFINITE,
+    Symptom.WEIGHTS_NONFINITE: LayerState.NONFINITE,
+    Symptom.LOSS_NONFINITE: LayerState.NONFINITE,
+    Symptom.EXPLODING_GRADIENTS: LayerState.EXPLODING,
+    Symptom.VANISHING_GRADIENTS: LayerState.VANISHING,
+}
+"""State of the layers that an active finding names; where several name one layer, the first listed here counts."""
+
+
+def layer_states(history: History, findings: Sequence[Finding]) -> tuple[LayerState, ...]:
+    """The state of each layer of ``history.layers`` at its newest frame.
+
+    What an active finding says of a layer counts first; then whether it can and does get a gradient.
+
+    Example:
+        >>> layer_states(History(), [])
+        ()
+    """
+    said = _said(findings)
+    seen = history.version > 0 and np.any(~np.isnan(history.recent("grad_norm", 64)), axis=0)
+    measured = np.broadcast_to(np.asarray(seen), (len(history.layers),))
+    missing = _missing(history)
+    states = []
+    for i, layer in enumerate(history.layers):
+        if layer.name in said:
+            states.append(said[layer.name])
+        elif not layer.trainable:
+            states.append(LayerState.NOT_TRAINABLE)
+        elif missing[i]:
+            states.append(LayerState.NO_GRADIENT)
+        else:
+            states.append(LayerState.OK if measured[i] else LayerState.NOT_MEASURED)
+    return tuple(states)
+
+
+def _said(findings: Sequence[Finding]) -> dict[str, LayerState]:
+    said: dict[str, LayerState] = {}
+    for symptom, state in _STATE_OF.items():
+        for finding in findings:
+            if finding.active and finding.symptom is symptom:
+                for name in finding.layers:
+                    said.setdefault(name, state)
+    return said
+
+
+def _missing(history: History) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+    """Bool [layers]: whether the newest frame that looked found no gradient at all."""
+    missing = np.zeros(len(history.layers), np.bool_)
+    if history.last is not None and "grad_is_none" in history.last.metrics:
+        missing = history.last.is_measured("grad_is_none") & (history.last.metrics["grad_is_none"] > 0)
+    return missing
