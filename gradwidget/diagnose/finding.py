@@ -8,6 +8,13 @@ from typing import Literal
 
 from gradwidget.strenum import StrEnum
 
+_TITLES: dict[str, str] = {
+    "gradients_nonfinite": "NaN or Inf in gradients",
+    "loss_nonfinite": "NaN or Inf in the loss",
+    "weights_nonfinite": "NaN or Inf in weights",
+}
+"""Titles that are not the code in words."""
+
 Severity = Literal["warning", "critical"]
 Origin = Literal["input", "weights", "forward", "loss", "backward", "unknown"]
 
@@ -78,4 +85,4 @@ class Finding:
     @property
     def title(self) -> str:
         """The symptom in words, such as ``"Vanishing gradients"``."""
-        return self.symptom.value.replace("_", " ").capitalize()
+        return _TITLES.get(self.symptom) or self.symptom.value.replace("_", " ").capitalize()

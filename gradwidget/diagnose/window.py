@@ -76,7 +76,7 @@ class Window:
 
     def loss_level(self) -> tuple[float, float]:
         """The median loss at the start of the run and lately; NaN where no loss is known."""
-        recent = self.history.recent_scalar("loss", 2 * self.limits.window)
+        recent = self.history.recent_scalar("loss", self.limits.window)
         return _middle(self.history.start_scalar("loss")), _middle(recent)
 
 

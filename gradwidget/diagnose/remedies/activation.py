@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from gradwidget.diagnose.finding import Remedy
+from gradwidget.diagnose.remedies.listing import listing, quote
 from gradwidget.frame import Layer
 
 SLOPES = {"sigmoid": 0.25, "tanh": 1.0}
@@ -18,7 +19,6 @@ def replace_squashing(layers: Sequence[Layer]) -> Remedy | None:
         return None
     kind = str(squashed[0].activation)
     module = {"sigmoid": "Sigmoid", "tanh": "Tanh"}[kind]
-    listed = ",\n    ".join(repr(layer.name) for layer in squashed if layer.activation == kind)
     slope = f"The slope of a {kind} is at most {SLOPES[kind]:g}" + (
         ", a quarter at each layer." if kind == "sigmoid" else ", and next to nothing once its input is large."
     )
@@ -26,15 +26,10 @@ def replace_squashing(layers: Sequence[Layer]) -> Remedy | None:
         title=f"Use ReLU in place of {kind}",
         why=f"{slope} ReLU passes the gradient of every active unit on unchanged.",
         code=f"""\
-hidden = [
-    {listed},
-]
+hidden = {listing(layer.name for layer in squashed if layer.activation == kind)}
 order = [name for name, _ in model.named_modules()]
-end = order.index({layers[-1].name!r})
-found = [
-    name for name, module in model.named_modules()
-    if isinstance(module, torch.nn.{module}) and order.index(name) < end
-]
+before_output = order[: order.index({quote(layers[-1].name)})]
+found = [name for name in before_output if isinstance(model.get_submodule(name), torch.nn.{module})]
 for name in found:
     parent, _, child = name.rpartition(".")
     setattr(model.get_submodule(parent), child, torch.nn.ReLU())
@@ -44,6 +39,6 @@ for name in hidden if found else []:
         torch.nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
         optimizer.state.pop(layer.weight, None)
 if not found:
-    print("The {kind} is called inside forward(): write torch.relu there, and initialise with kaiming_normal_.")
+    print("forward() itself calls {kind}: write torch.relu there, and initialise with kaiming_normal_.")
 """,
     )

@@ -22,6 +22,9 @@ def clip(window: Window, before_step: int) -> Remedy | None:
     scalars = history.scalars
     norms = scalars.get("raw_total_grad_norm", scalars.get("total_grad_norm", np.full(len(steps), np.nan)))
     usable = np.isfinite(norms) & (norms > 0)
+    if usable.any():
+        # What an explosion has already blown up is no measure of a usual step.
+        usable &= norms <= window.limits.exploding_spike * norms[usable][0]
     before = usable & (steps < before_step)
     chosen = before if before.sum() >= 3 else usable
     if not chosen.any():

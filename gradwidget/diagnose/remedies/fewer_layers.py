@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from gradwidget.diagnose.finding import Remedy
+from gradwidget.diagnose.remedies.listing import listing
 from gradwidget.frame import Layer
 
 
@@ -14,14 +15,11 @@ def fewer_layers(layers: Sequence[Layer]) -> Remedy | None:
     if len(square) < 4:
         return None
     gone = [layer for i, layer in enumerate(square) if i % 4]
-    listed = ",\n    ".join(repr(layer.name) for layer in gone)
     return Remedy(
         title=f"Use fewer layers: {len(layers) - len(gone)} in place of {len(layers)}",
         why="Each layer multiplies the gradient by its own factor; fewer factors, less decay.",
         code=f"""\
-for name in [
-    {listed},
-]:
+for name in {listing(layer.name for layer in gone)}:
     parent_name, _, child = name.rpartition(".")
     parent = model.get_submodule(parent_name)
     if isinstance(parent, torch.nn.Sequential):
@@ -31,7 +29,7 @@ for name in [
         for key in behind:
             if not list(getattr(parent, key).parameters()):
                 setattr(parent, key, torch.nn.Identity())
-    # Outside nn.Sequential this is a sketch: the activation called in forward() stays and should go too.
+    # Outside nn.Sequential this is a sketch: an activation called in forward() should go too.
     setattr(parent, child, torch.nn.Identity())
 """,
     )

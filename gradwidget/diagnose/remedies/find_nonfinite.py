@@ -14,6 +14,7 @@ def find_nonfinite(why: str) -> Remedy:
 for name, parameter in model.named_parameters():
     if not torch.isfinite(parameter).all():
         print(name, "has", int((~torch.isfinite(parameter)).sum()), "entries that are not finite")
-torch.autograd.set_detect_anomaly(True)  # slow: the next backward pass raises at the operation; then set False
+# Slow: the next backward pass raises at the operation; then set it back to False.
+torch.autograd.set_detect_anomaly(True)
 """,
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from gradwidget.diagnose.finding import Remedy
+from gradwidget.diagnose.remedies.listing import listing
 from gradwidget.frame import Layer
 
 WIDTHS = {"Linear": "LayerNorm", "Conv1d": "BatchNorm1d", "Conv2d": "BatchNorm2d", "Conv3d": "BatchNorm3d"}
@@ -21,19 +22,17 @@ def normalise(layers: Sequence[Layer], why: str) -> Remedy | None:
     hidden = [layer for layer in layers[:-1] if layer.kind in WIDTHS and layer.name != "(root)"]
     if not hidden:
         return None
-    listed = ",\n    ".join(f"{layer.name!r}: torch.nn.{WIDTHS[layer.kind]}" for layer in hidden)
+    kinds = ", ".join(f'"{kind}": torch.nn.{WIDTHS[kind]}' for kind in dict.fromkeys(layer.kind for layer in hidden))
     return Remedy(
         title="Normalise between the layers",
         why=why,
         code=f"""\
-norms = {{
-    {listed},
-}}
+norms = {{{kinds}}}
 added = []
-for name, kind in norms.items():
+for name in {listing(layer.name for layer in hidden)}:
     parent, _, child = name.rpartition(".")
     layer = model.get_submodule(name)
-    norm = kind(layer.weight.shape[0]).to(layer.weight)
+    norm = norms[type(layer).__name__](layer.weight.shape[0]).to(layer.weight)
     setattr(model.get_submodule(parent), child, torch.nn.Sequential(layer, norm))
     added += list(norm.parameters())
 optimizer.add_param_group({{"params": added}})

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from gradwidget.diagnose.finding import Remedy
+from gradwidget.diagnose.remedies.listing import listing
 from gradwidget.diagnose.wording import names
 from gradwidget.frame import Layer
 
@@ -54,11 +55,8 @@ _SETTERS = {
 def _code(schemes: dict[str, list[str]]) -> str:
     blocks = []
     for scheme, group in schemes.items():
-        listed = ",\n    ".join(repr("" if name == "(root)" else name) for name in group)
         blocks.append(f"""\
-for name in [
-    {listed},
-]:
+for name in {listing(group)}:
     for parameter in model.get_submodule(name).parameters(recurse=False):
         with torch.no_grad():
             if parameter.dim() > 1:

@@ -12,10 +12,9 @@ def skip_nonfinite() -> Remedy:
         why="One NaN in a gradient makes every weight it touches NaN for good; a skipped step costs nothing.",
         code="""\
 def skip_nonfinite(optimizer, args, kwargs):
-    parameters = [p for group in optimizer.param_groups for p in group["params"] if p.grad is not None]
-    if not all(torch.isfinite(p.grad).all() for p in parameters):
-        for p in parameters:
-            p.grad = None
+    gradients = [p.grad for group in optimizer.param_groups for p in group["params"] if p.grad is not None]
+    if not all(torch.isfinite(gradient).all() for gradient in gradients):
+        optimizer.zero_grad()
 
 handle = optimizer.register_step_pre_hook(skip_nonfinite)  # handle.remove() undoes it
 """,

@@ -61,11 +61,12 @@ def _stays(ratios: Floats, bound: float, window: Window) -> bool:
     if not np.median(ratios[:size]) > 0:
         # Exactly nothing: a head that starts at zero lets nothing through before its own first update or two.
         return len(ratios) >= 2 * size and not np.any(ratios[: 2 * size] > 0)
-    half = size // 2
-    newer, older = float(np.median(ratios[:half])), float(np.median(ratios[size - half : size]))
+    ratios = ratios[:size]
+    half = len(ratios) // 2
+    newer, older = float(np.median(ratios[:half])), float(np.median(ratios[-half:]))
     if older <= 0:
         return False
-    growth = (newer / older) ** (1 / (size - half))
+    growth = (newer / older) ** (1 / (len(ratios) - half))
     return bool(newer * max(growth, 1.0) ** window.limits.recovery_frames < bound)
 
 

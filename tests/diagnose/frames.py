@@ -1,0 +1,85 @@
+"""Hand-made frames and histories for tests of rules."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from gradwidget.diagnose.engine import Engine
+from gradwidget.diagnose.finding import Finding, Symptom
+from gradwidget.frame import Frame, Layer, NonfiniteOrigin
+from gradwidget.record.history import History
+
+
+def chain(depth: int, activation: str | None = "relu", width: int = 16) -> tuple[Layer, ...]:
+    """Layers of a plain chain named fc0, fc1 …"""
+    shapes = {"weight": (width, width), "bias": (width,)}
+    last = depth - 1
+    return tuple(Layer(f"fc{i}", "Linear", shapes, activation=activation if i < last else None) for i in range(depth))
+
+
+def healthy(depth: int, **changes: Any) -> dict[str, Any]:
+    """The metrics and scalars of an unremarkable step; what is given replaces or adds to them."""
+    figures: dict[str, Any] = {
+        "grad_norm": np.full(depth, 0.16),
+        "grad_rms": np.full(depth, 0.01),
+        "grad_nonfinite": np.zeros(depth),
+        "weight_norm": np.full(depth, 4.0),
+        "weight_nonfinite": np.zeros(depth),
+        "update_ratio": np.full(depth, 1e-3),
+        "act_rms": np.ones(depth),
+        "act_dead_fraction": np.zeros(depth),
+        "act_saturated_fraction": np.zeros(depth),
+        "act_grad_rms": np.full(depth, 0.01),
+        "act_grad_norm": np.full(depth, 0.3),
+        "grad_is_none": np.zeros(depth),
+        "scalars": {"loss": 2.0, "lr": 0.1, "total_grad_norm": 0.16 * depth**0.5},
+    }
+    scalars = {**figures["scalars"], **changes.pop("scalars", {})}
+    return {**figures, **changes, "scalars": scalars}
+
+
+def frame(step: int, layers: Sequence[Layer], figures: Mapping[str, Any]) -> Frame:
+    metrics = {name: np.asarray(value, np.float32) for name, value in figures.items() if name not in _WHOLE}
+    return Frame(
+        step,
+        tuple(layers),
+        metrics,
+        measured=figures.get("measured", {}),
+        scalars=figures.get("scalars", {}),
+        skipped=figures.get("skipped", False),
+        origin=figures.get("origin"),
+    )
+
+
+_WHOLE = {"scalars", "measured", "skipped", "origin"}
+
+
+Figures = Mapping[str, Any]
+
+
+def judge(steps: int, layers: Sequence[Layer], figures: Callable[[int], Figures] | Figures) -> tuple[Engine, History]:
+    """Runs the engine over hand-made steps; figures that do not change need no function."""
+    history, engine = History(), Engine()
+    layers = tuple(layers)
+    for step in range(steps):
+        history.append(frame(step, layers, figures(step) if callable(figures) else figures))
+        engine.update(history)
+    return engine, history
+
+
+def found(engine: Engine) -> set[Symptom]:
+    """What was ever found."""
+    return {finding.symptom for finding in engine.findings}
+
+
+def only(engine: Engine) -> Finding:
+    """The single finding that there must be."""
+    assert len(engine.findings) == 1, [str(finding.symptom) for finding in engine.findings]
+    return engine.findings[0]
+
+
+def origin(phase: str, layer: str | None = None) -> NonfiniteOrigin:
+    return NonfiniteOrigin(phase, layer)

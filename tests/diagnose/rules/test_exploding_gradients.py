@@ -1,0 +1,90 @@
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from gradwidget.diagnose.finding import Symptom
+from tests.diagnose.frames import chain, found, healthy, judge, only
+
+DEPTH = 8
+
+
+def at_scale(scale: float, loss: float = 2.0, **more: Any) -> dict[str, Any]:
+    """A step whose gradients are ``scale`` times the usual ones."""
+    names = ("grad_norm", "grad_rms", "act_grad_rms", "act_grad_norm")
+    usual = healthy(DEPTH)
+    scalars = {"loss": loss, "total_grad_norm": usual["scalars"]["total_grad_norm"] * scale}
+    return healthy(DEPTH, **{name: usual[name] * scale for name in names}, **more, scalars=scalars)
+
+
+def test_growth_over_depth_names_the_layers_near_the_input() -> None:
+    share = np.geomspace(1e5, 1, DEPTH)
+    figures = healthy(DEPTH, act_grad_rms=0.01 * share, act_grad_norm=0.3 * share)
+    finding = only(judge(30, chain(DEPTH), figures)[0])
+    assert finding.symptom is Symptom.EXPLODING_GRADIENTS
+    assert finding.layers[0] == "fc0"
+    assert finding.first_step == 0
+
+
+def test_a_tenfold_growth_over_depth_is_no_explosion() -> None:
+    share = np.geomspace(10, 1, DEPTH)
+    figures = healthy(DEPTH, act_grad_rms=0.01 * share, act_grad_norm=0.3 * share)
+    assert judge(30, chain(DEPTH), figures)[0].findings == []
+
+
+def test_a_spike_is_reported_at_its_own_step_and_resolved_later() -> None:
+    engine, _ = judge(100, chain(DEPTH), lambda step: at_scale(1000 if step == 60 else 1))
+    finding = only(engine)
+    assert (finding.first_step, finding.reported_step, finding.last_step) == (60, 60, 60)
+    assert not finding.active
+
+
+def test_names_the_layer_that_grew_most() -> None:
+    def figures(step: int) -> dict[str, Any]:
+        scale = np.ones(DEPTH)
+        if step >= 60:
+            scale[3] = 1e4
+        return healthy(DEPTH, grad_norm=0.16 * scale, scalars={"total_grad_norm": float(np.linalg.norm(0.16 * scale))})
+
+    assert only(judge(70, chain(DEPTH), figures)[0]).layers == ("fc3",)
+
+
+def test_stays_while_the_gradient_stays_far_above_its_past() -> None:
+    engine, _ = judge(400, chain(DEPTH), lambda step: at_scale(1 if step < 60 else 1000))
+    finding = only(engine)
+    assert finding.active
+    assert finding.last_step == 399
+
+
+def test_silent_on_noise_of_a_converged_model() -> None:
+    noise = np.random.default_rng(0).lognormal(0, 2, 400)
+    assert judge(400, chain(DEPTH), lambda step: at_scale(noise[step], loss=0.01 * noise[step]))[0].findings == []
+
+
+def test_silent_when_a_plateau_is_left() -> None:
+    def figures(step: int) -> dict[str, Any]:
+        grown = 1.3 ** max(0, min(step - 60, 25))
+        return at_scale(grown, loss=2.0 - 0.001 * grown)
+
+    assert judge(120, chain(DEPTH), figures)[0].findings == []
+
+
+def test_silent_on_two_optimizers_with_gradients_of_different_size() -> None:
+    def figures(step: int) -> dict[str, Any]:
+        generator = np.arange(DEPTH) < DEPTH // 2
+        mine = generator if step % 5 == 4 else ~generator
+        scale = np.where(generator, 1e3, 1.0)
+        values = {k: np.where(mine, healthy(DEPTH)[k] * scale, np.nan) for k in ("grad_norm", "grad_rms")}
+        masks = dict.fromkeys(values, mine)
+        kept = {k: v for k, v in healthy(DEPTH).items() if not k.startswith("act_grad")}
+        return {**kept, **values, "measured": masks}
+
+    assert judge(100, chain(DEPTH), figures)[0].findings == []
+
+
+def test_is_seen_through_clipping() -> None:
+    def figures(step: int) -> dict[str, Any]:
+        return healthy(DEPTH, raw_grad_norm=np.full(DEPTH, 0.16 * (1000 if step >= 60 else 1)))
+
+    assert found(judge(70, chain(DEPTH), figures)[0]) == {Symptom.EXPLODING_GRADIENTS}

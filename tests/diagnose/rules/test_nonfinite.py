@@ -1,0 +1,66 @@
+"""The three rules on NaN and Inf."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from gradwidget.diagnose.finding import Symptom
+from tests.diagnose.frames import chain, found, healthy, judge, only, origin
+
+
+def marks(*layers: int) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+    counts = np.zeros(4)
+    counts[list(layers)] = 3
+    return counts
+
+
+def after(step_of_fault: int, **changes: Any) -> Any:
+    return lambda step: healthy(4, **(changes if step >= step_of_fault else {}))
+
+
+def test_a_nan_in_a_gradient_is_said_at_once_with_its_origin_first() -> None:
+    figures = after(7, grad_nonfinite=marks(0, 1, 2), origin=origin("backward", "fc2"))
+    finding = only(judge(9, chain(4), figures)[0])
+    assert finding.symptom is Symptom.GRADIENTS_NONFINITE
+    assert finding.layers == ("fc2", "fc1", "fc0")
+    assert (finding.first_step, finding.reported_step) == (7, 7)
+    assert finding.origin == "backward"
+    assert "backward pass, first in fc2" in finding.message
+
+
+def test_the_layer_of_origin_stays_first_when_it_spreads() -> None:
+    def figures(step: int) -> dict[str, Any]:
+        first = {"grad_nonfinite": marks(2), "origin": origin("forward", "fc2")}
+        later = {"grad_nonfinite": marks(0, 1, 2, 3), "origin": origin("weights", "fc0")}
+        return healthy(4, **(first if step == 5 else later if step > 5 else {}))
+
+    finding = only(judge(9, chain(4), figures)[0])
+    assert finding.layers[0] == "fc2"
+    assert finding.origin == "forward"
+
+
+def test_steps_that_a_scaler_skips_are_its_job_unless_it_never_ends() -> None:
+    overflow = {"grad_nonfinite": marks(0, 1), "skipped": True}
+    assert found(judge(6, chain(4), lambda step: healthy(4, **(overflow if step < 3 else {})))[0]) == set()
+    assert found(judge(12, chain(4), healthy(4, **overflow))[0]) == {Symptom.GRADIENTS_NONFINITE}
+
+
+def test_a_loss_that_is_nan_or_infinite() -> None:
+    finding = only(judge(8, chain(4), after(5, scalars={"loss": float("inf")}))[0])
+    assert finding.symptom is Symptom.LOSS_NONFINITE
+    assert finding.layers == ()
+    assert "infinite at step 5" in finding.message
+    assert found(judge(8, chain(4), after(5, scalars={"loss": float("nan")}))[0]) == {Symptom.LOSS_NONFINITE}
+
+
+def test_weights_that_are_lost() -> None:
+    finding = only(judge(8, chain(4), after(5, weight_nonfinite=marks(1)))[0])
+    assert finding.symptom is Symptom.WEIGHTS_NONFINITE
+    assert finding.layers == ("fc1",)
+
+
+def test_counts_that_were_not_measured_say_nothing() -> None:
+    figures = healthy(4, grad_nonfinite=np.full(4, np.nan), measured={"grad_nonfinite": np.zeros(4, np.bool_)})
+    assert judge(5, chain(4), figures)[0].findings == []

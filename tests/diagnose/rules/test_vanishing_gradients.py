@@ -1,0 +1,111 @@
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from gradwidget.diagnose.finding import Symptom
+from tests.diagnose.frames import chain, found, healthy, judge, only
+
+DEPTH = 8
+
+
+def profile(ratio: float) -> dict[str, Any]:
+    """A step at which the first layer gets ``ratio`` of what the last one gets, falling evenly."""
+    share = np.geomspace(ratio, 1, DEPTH)
+    return healthy(DEPTH, act_grad_rms=0.01 * share, act_grad_norm=0.3 * share, grad_rms=0.01 * share)
+
+
+def test_an_even_decay_over_depth_names_every_layer_past_the_bound() -> None:
+    engine, _ = judge(30, chain(DEPTH), profile(1e-7))
+    finding = only(engine)
+    assert finding.symptom is Symptom.VANISHING_GRADIENTS
+    assert finding.layers == ("fc0", "fc1", "fc2", "fc3", "fc4")
+    assert finding.first_step == 0
+    assert finding.reported_step <= 10
+    assert finding.severity == "critical"
+
+
+def test_silent_on_an_even_profile_of_any_scale() -> None:
+    for scale in (1e-12, 1.0, 1e12):
+        figures = healthy(DEPTH, act_grad_rms=np.full(DEPTH, scale), grad_rms=np.full(DEPTH, scale))
+        engine, _ = judge(40, chain(DEPTH), figures)
+        assert engine.findings == []
+
+
+def test_begins_when_the_decay_begins() -> None:
+    engine, _ = judge(80, chain(DEPTH), lambda step: profile(0.3 if step < 50 else 1e-5))
+    finding = only(engine)
+    assert finding.first_step == 50
+    assert 50 < finding.reported_step <= 60
+
+
+def test_is_resolved_when_the_decay_is_over() -> None:
+    engine, _ = judge(120, chain(DEPTH), lambda step: profile(1e-5 if step < 50 else 0.3))
+    finding = only(engine)
+    assert not finding.active
+    assert 49 <= finding.last_step <= 60
+
+
+def test_a_single_break_is_named_in_the_message() -> None:
+    share = np.array([1e-5, 1e-5, 1e-5, 1e-5, 1, 1, 1, 1])
+    figures = healthy(DEPTH, act_grad_rms=0.01 * share, act_grad_norm=0.3 * share)
+    engine, _ = judge(30, chain(DEPTH), figures)
+    assert set(only(engine).layers) == {"fc0", "fc1", "fc2", "fc3"}
+    assert "between fc4 and fc3" in only(engine).message
+
+
+def test_silent_on_branches_that_a_shortcut_bypasses() -> None:
+    share = np.array([1, 1e-8, 1, 1e-8, 1, 1e-8, 1, 1])
+    figures = healthy(DEPTH, act_grad_rms=0.01 * share, act_grad_norm=0.3 * share)
+    engine, _ = judge(60, chain(DEPTH), figures)
+    assert engine.findings == []
+
+
+def test_silent_where_only_each_element_gets_little() -> None:
+    # A mean over 784 positions: each element's share is small, the whole is not.
+    share = np.array([1 / 784] * 5 + [1, 1, 1])
+    figures = healthy(DEPTH, act_grad_rms=0.01 * share, act_grad_norm=0.3 * np.sqrt(share))
+    engine, _ = judge(60, chain(DEPTH), figures)
+    assert engine.findings == []
+
+
+def test_waits_for_a_head_that_starts_at_zero() -> None:
+    def figures(step: int) -> dict[str, Any]:
+        share = np.array([2e-4 * step] * (DEPTH - 1) + [1.0])
+        return healthy(DEPTH, act_grad_rms=0.01 * share, act_grad_norm=0.3 * share)
+
+    engine, _ = judge(60, chain(DEPTH), figures)
+    assert engine.findings == []
+
+
+def test_without_activation_gradients_the_weights_must_show_it_more_clearly() -> None:
+    def figures(ratio: float) -> dict[str, Any]:
+        return {k: v for k, v in profile(ratio).items() if not k.startswith("act_")}
+
+    assert found(judge(30, chain(DEPTH), figures(1e-7))[0]) == {Symptom.VANISHING_GRADIENTS}
+    assert found(judge(30, chain(DEPTH), figures(1e-3))[0]) == set()
+
+
+def test_a_layer_whose_gradient_is_lost_over_time_while_the_loss_stays_high() -> None:
+    def figures(step: int, loss: float) -> dict[str, Any]:
+        norm = np.full(DEPTH, 0.16)
+        norm[2] *= 1.0 if step < 40 else 1e-5
+        return healthy(DEPTH, grad_norm=norm, scalars={"loss": 2.0 if step < 40 else loss})
+
+    finding = only(judge(80, chain(DEPTH), lambda step: figures(step, loss=2.0))[0])
+    assert finding.layers == ("fc2",)
+    assert finding.first_step == 40
+    assert found(judge(80, chain(DEPTH), lambda step: figures(step, loss=0.01))[0]) == set()
+
+
+def test_silent_on_a_model_that_has_converged() -> None:
+    def figures(step: int) -> dict[str, Any]:
+        falling = np.full(DEPTH, 0.1 * 0.8**step)
+        return healthy(
+            DEPTH,
+            **dict.fromkeys(("grad_norm", "grad_rms", "act_grad_rms", "act_grad_norm"), falling),
+            scalars={"loss": 2.0 * 0.64**step},
+        )
+
+    assert judge(150, chain(DEPTH), figures)[0].findings == []

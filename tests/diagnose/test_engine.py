@@ -1,0 +1,109 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from gradwidget.diagnose.engine import Engine
+from gradwidget.diagnose.finding import Symptom
+from gradwidget.diagnose.thresholds import Thresholds
+from gradwidget.record.history import History
+from tests.diagnose.frames import chain, found, frame, healthy, judge
+
+DEPTH = 6
+GRADIENTS = ("grad_norm", "grad_rms", "act_grad_rms", "act_grad_norm")
+
+
+def noisy(seed: int, step: int, scale: float = 1.0) -> dict[str, Any]:
+    """A healthy step with the noise of a small batch and a loss that falls."""
+    random = np.random.default_rng((seed, step))
+    usual = healthy(DEPTH)
+    values = {name: usual[name] * random.lognormal(0, 0.5, DEPTH) * scale for name in GRADIENTS}
+    loss = 2.0 * np.exp(-step / 50) + 0.1 * random.random()
+    return healthy(
+        DEPTH, **values, scalars={"loss": loss, "total_grad_norm": float(np.linalg.norm(values["grad_norm"]))}
+    )
+
+
+def test_lists_active_findings_first_the_critical_ones_leading() -> None:
+    def figures(step: int) -> dict[str, Any]:
+        share = np.geomspace(2e-4, 1, DEPTH)
+        changes: dict[str, Any] = {"act_grad_rms": share, "act_grad_norm": share}
+        if step == 10:
+            changes["grad_nonfinite"] = np.ones(DEPTH)
+        if step >= 60:
+            changes["weight_nonfinite"] = np.ones(DEPTH)
+        return healthy(DEPTH, **changes)
+
+    engine, _ = judge(65, chain(DEPTH), figures)
+    assert [(finding.symptom, finding.active) for finding in engine.findings] == [
+        (Symptom.WEIGHTS_NONFINITE, True),
+        (Symptom.VANISHING_GRADIENTS, True),
+        (Symptom.GRADIENTS_NONFINITE, False),
+    ]
+
+
+def test_a_finding_is_never_back_dated() -> None:
+    history, engine = History(), Engine()
+    share = np.geomspace(1e-7, 1, DEPTH)
+    for step in range(40):
+        history.append(frame(step, chain(DEPTH), healthy(DEPTH, act_grad_rms=share, act_grad_norm=share)))
+        engine.update(history)
+        for finding in engine.findings:
+            assert finding.first_step <= finding.reported_step <= step
+            assert finding.last_step == step
+
+
+def test_bounds_can_be_overridden() -> None:
+    share = np.geomspace(1e-4, 1, DEPTH)
+    history, engine = History(), Engine(Thresholds(vanishing_ratio=1e-6))
+    for step in range(40):
+        history.append(frame(step, chain(DEPTH), healthy(DEPTH, act_grad_rms=share, act_grad_norm=share)))
+        engine.update(history)
+    assert engine.findings == []
+
+
+@settings(max_examples=15, deadline=None)
+@given(seed=st.integers(0, 1000), exponent=st.integers(-12, 12))
+def test_scaling_all_gradients_of_a_healthy_run_raises_no_finding(seed: int, exponent: int) -> None:
+    engine, _ = judge(60, chain(DEPTH), lambda step: noisy(seed, step, 10.0**exponent))
+    assert engine.findings == []
+
+
+@settings(max_examples=15, deadline=None)
+@given(order=st.permutations(range(1, DEPTH - 1)), seed=st.integers(0, 100))
+def test_permuting_layers_that_look_alike_permutes_the_layers_named(order: list[int], seed: int) -> None:
+    """The middle layers lose their gradient over time; which ones does not depend on where they stand."""
+    lost = np.random.default_rng(seed).random(DEPTH - 2) < 0.5
+
+    def named(permutation: list[int]) -> set[str]:
+        layers = list(chain(DEPTH))
+        layers[1:-1] = [replace(layers[0], name=f"fc{i}") for i in permutation]
+        fall = np.ones(DEPTH)
+        fall[1:-1] = [1e-6 if lost[i - 1] else 1.0 for i in permutation]
+
+        def figures(step: int) -> dict[str, Any]:
+            return healthy(DEPTH, grad_norm=0.16 * (fall if step >= 30 else np.ones(DEPTH)))
+
+        engine, _ = judge(60, layers, figures)
+        return {name for finding in engine.findings for name in finding.layers}
+
+    assert named(order) == named(list(range(1, DEPTH - 1))) == {f"fc{i + 1}" for i in np.flatnonzero(lost)}
+
+
+@settings(max_examples=25, deadline=None)
+@given(seed=st.integers(0, 1000), share=st.floats(0, 1))
+def test_frames_with_entries_that_were_not_measured_neither_crash_nor_alarm(seed: int, share: float) -> None:
+    def figures(step: int) -> dict[str, Any]:
+        random = np.random.default_rng((seed, step, 1))
+        whole = noisy(seed, step)
+        masks = {name: random.random(DEPTH) < share for name in whole if name != "scalars"}
+        values = {name: np.where(mask, whole[name], np.nan) for name, mask in masks.items() if random.random() < 0.9}
+        scalars = {name: value for name, value in whole["scalars"].items() if random.random() < share}
+        return {**values, "measured": {name: masks[name] for name in values}, "scalars": scalars}
+
+    engine, _ = judge(60, chain(DEPTH), figures)
+    assert found(engine) == set()
