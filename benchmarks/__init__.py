@@ -1,0 +1,1 @@
+"""The figures that the documentation states, re-made by one command."""

@@ -1,0 +1,122 @@
+"""What a remedy can do to a live training loop, as plain data: diagnosis writes it, capture carries it out."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Literal, cast, get_args
+
+Scheme = Literal["kaiming", "xavier_tanh", "xavier", "orthogonal"]
+"""How fresh weights are drawn: Kaiming for ReLU and its kin, Xavier with or without the gain of tanh, orthogonal."""
+
+
+@dataclass(frozen=True, slots=True)
+class Clip:
+    """Scales the gradient down, before each step, to at most this total norm."""
+
+    max_norm: float
+
+    @property
+    def text(self) -> str:
+        """What changes, in a few words."""
+        return f"gradient clipped at a total norm of {self.max_norm:.3g}"
+
+
+@dataclass(frozen=True, slots=True)
+class ScaleLr:
+    """Multiplies the learning rate that each step uses; whatever a scheduler sets is scaled too."""
+
+    factor: float
+    group: int | None = None
+    """Index of one parameter group; None for all."""
+
+    @property
+    def text(self) -> str:
+        """What changes, in a few words."""
+        where = "" if self.group is None else f" of parameter group {self.group}"
+        return f"learning rate{where} × {self.factor:g}"
+
+
+@dataclass(frozen=True, slots=True)
+class Reinitialise:
+    """Draws fresh weights for the named layers and forgets what the optimizer remembers of the old ones."""
+
+    layers: Mapping[str, Scheme]
+
+    @property
+    def text(self) -> str:
+        """What changes, in a few words."""
+        names = list(self.layers)
+        listed = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+        return f"fresh weights for {listed}; their optimizer state cleared"
+
+
+@dataclass(frozen=True, slots=True)
+class SkipNonfinite:
+    """Leaves out every step whose gradient has a NaN or an infinity."""
+
+    @property
+    def text(self) -> str:
+        """What changes, in a few words."""
+        return "steps with NaN or Inf gradients are left out"
+
+
+Action = Clip | ScaleLr | Reinitialise | SkipNonfinite
+
+
+def parse_action(data: Mapping[str, object]) -> Action:
+    """The action that plain data such as ``{"kind": "clip", "max_norm": 1.3}`` stands for.
+
+    Raises:
+        ValueError: the kind is unknown, or a figure is missing or makes no sense.
+
+    Example:
+        >>> parse_action({"kind": "scale_lr", "factor": 0.1}).text
+        'learning rate × 0.1'
+    """
+    kind = data.get("kind")
+    if kind not in _READERS:
+        message = f"unknown action {kind!r}; known are {', '.join(_READERS)}"
+        raise ValueError(message)
+    return _READERS[str(kind)](data)
+
+
+def _clip(data: Mapping[str, object]) -> Clip:
+    return Clip(_positive(data, "max_norm"))
+
+
+def _scale_lr(data: Mapping[str, object]) -> ScaleLr:
+    group = data.get("group")
+    if group is not None and (not isinstance(group, int) or group < 0):
+        message = f"group must be the index of a parameter group, not {group!r}"
+        raise ValueError(message)
+    return ScaleLr(_positive(data, "factor"), group)
+
+
+def _reinitialise(data: Mapping[str, object]) -> Reinitialise:
+    layers = data.get("layers")
+    if not isinstance(layers, Mapping) or not layers:
+        message = "layers must name at least one layer with its scheme"
+        raise ValueError(message)
+    for name, scheme in layers.items():
+        if scheme not in get_args(Scheme):
+            message = f"unknown scheme {scheme!r} for layer {name!r}; known are {', '.join(get_args(Scheme))}"
+            raise ValueError(message)
+    return Reinitialise({str(name): cast("Scheme", scheme) for name, scheme in layers.items()})
+
+
+def _positive(data: Mapping[str, object], name: str) -> float:
+    value = data.get(name)
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value) or value <= 0:
+        message = f"{name} must be a number above 0, not {value!r}"
+        raise ValueError(message)
+    return float(value)
+
+
+_READERS: dict[str, Callable[[Mapping[str, object]], Action]] = {
+    "clip": _clip,
+    "scale_lr": _scale_lr,
+    "reinitialise": _reinitialise,
+    "skip_nonfinite": lambda _: SkipNonfinite(),
+}

@@ -1,0 +1,214 @@
+"""The gate: what each command does, on which thread, and that nobody waits for ever."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from textwrap import dedent
+
+import pytest
+
+from gradwidget.action import Clip
+from gradwidget.control.commands import Apply, Pause, Resume, Step, Undo
+from gradwidget.control.gate import Gate
+
+PATIENCE = 10.0
+
+
+class Loop(threading.Thread):
+    """A training loop in a thread: a step adds one to ``done``."""
+
+    def __init__(self, gate: Gate, steps: int = 10**9) -> None:
+        super().__init__(daemon=True)
+        self.gate, self.steps, self.done, self.stopping = gate, steps, 0, False
+
+    def run(self) -> None:
+        while self.done < self.steps and not self.stopping:
+            self.done += 1
+            if self.gate.step_done():
+                self.gate.cross(self.done - 1)
+
+    def finish(self) -> None:
+        self.stopping = True
+        self.gate.close()
+        self.join(PATIENCE)
+        assert not self.is_alive()
+
+
+def until(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + PATIENCE
+    while not condition():
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.001)
+
+
+def is_paused(gate: Gate) -> Callable[[], bool]:
+    return lambda: gate.state.mode == "paused"
+
+
+def refuse(_command: Apply | Undo, _step: int) -> str:
+    message = "there is nothing to clip"
+    raise ValueError(message)
+
+
+def test_a_pause_holds_at_the_end_of_the_step_and_resume_runs_on() -> None:
+    gate = Gate(refuse)
+    loop = Loop(gate)
+    loop.start()
+    until(lambda: loop.done > 10)
+    assert gate.submit(Pause()).result(PATIENCE).ok
+    until(is_paused(gate))
+    held = loop.done
+    assert gate.state.step == held - 1
+    gate.submit(Resume())
+    until(lambda: loop.done > held + 10)
+    assert gate.state.mode == "running"
+    loop.finish()
+
+
+@pytest.mark.parametrize("count", [1, 3, 17])
+def test_stepping_runs_exactly_that_many_steps(count: int) -> None:
+    gate = Gate(refuse)
+    gate.submit(Pause())
+    loop = Loop(gate)
+    loop.start()
+    until(is_paused(gate))
+    assert loop.done == 1
+    gate.submit(Step(count))
+    until(lambda: gate.state.step == count)
+    assert loop.done == 1 + count
+    loop.finish()
+
+
+def test_steps_asked_for_in_quick_succession_add_up_and_a_pause_behind_them_loses_none_that_began() -> None:
+    gate = Gate(refuse)
+    gate.submit(Pause())
+    assert gate.step_done()
+    gate.submit(Step())
+    gate.submit(Step(2))
+    assert gate.state.left == 3
+    gate.submit(Pause())
+    assert gate.state.left == 1
+
+
+def test_a_change_is_carried_out_by_the_training_thread_while_paused() -> None:
+    seen: list[tuple[int | None, int]] = []
+
+    def perform(_command: Apply | Undo, step: int) -> str:
+        seen.append((threading.get_ident(), step))
+        return "clipped"
+
+    gate = Gate(perform)
+    gate.submit(Pause())
+    loop = Loop(gate)
+    loop.start()
+    until(is_paused(gate))
+    answer = gate.submit(Apply(Clip(1.0))).result(PATIENCE)
+    assert (answer.ok, answer.text) == (True, "clipped")
+    assert seen == [(loop.ident, 0)]
+    assert gate.state.mode == "paused"
+    loop.finish()
+
+
+def test_a_change_asked_for_while_running_waits_for_the_next_boundary_only() -> None:
+    gate = Gate(lambda _command, step: f"after step {step}")
+    answer = gate.submit(Undo())
+    assert not answer.done()
+    assert gate.step_done()
+    gate.cross(41)
+    assert answer.result(PATIENCE).text == "after step 41"
+    assert not gate.attention
+
+
+def test_what_cannot_be_done_is_answered_with_the_reason() -> None:
+    gate = Gate(refuse)
+    answer = gate.submit(Apply(Clip(1.0)))
+    gate.cross(0)
+    assert not answer.result(PATIENCE).ok
+    assert answer.result(PATIENCE).text == "there is nothing to clip"
+
+
+def test_a_change_that_fails_is_answered_and_does_not_reach_the_loop() -> None:
+    def fail(_command: Apply | Undo, _step: int) -> str:
+        message = "by zero"
+        raise ZeroDivisionError(message)
+
+    gate = Gate(fail)
+    answer = gate.submit(Undo())
+    gate.cross(0)
+    assert answer.result(PATIENCE).text == "Failed: ZeroDivisionError: by zero"
+
+
+def test_closing_lets_a_held_loop_go_and_answers_what_is_pending() -> None:
+    gate = Gate(refuse)
+    pending = gate.submit(Undo())
+    gate.close()
+    gate.close()
+    assert not pending.result(PATIENCE).ok
+    assert not gate.submit(Pause()).result(PATIENCE).ok
+    assert not gate.step_done()
+
+
+def test_the_reason_for_a_pause_is_shown_until_the_loop_moves_on() -> None:
+    gate = Gate(refuse)
+    gate.submit(Pause("Loss is NaN."))
+    gate.submit(Pause())
+    assert gate.state.reason == "Loss is NaN."
+    gate.submit(Step())
+    assert gate.state.reason == ""
+
+
+def test_a_step_of_nothing_is_refused() -> None:
+    with pytest.raises(ValueError, match="at least 1"):
+        Step(0)
+
+
+def test_changes_of_state_are_told_outside_the_lock() -> None:
+    told: list[str] = []
+    free: list[bool] = []
+
+    def changed() -> None:
+        told.append(gate.state.mode)
+        # Another thread gets the lock while this one is being told.
+        other = threading.Thread(target=lambda: free.append(bool(gate.submit(Resume()).result(PATIENCE).text)))
+        if len(told) == 1:
+            other.start()
+            other.join(PATIENCE)
+
+    gate = Gate(refuse, changed)
+    gate.submit(Pause())
+    assert free == [True]
+    assert told[-1] == "running"
+
+
+INTERRUPTED = dedent("""
+    import signal, threading, time
+    from gradwidget.control.commands import Pause
+    from gradwidget.control.gate import Gate
+
+    gate = Gate(lambda command, step: "")
+    gate.submit(Pause())
+
+    def interrupt():
+        while gate.state.mode != "paused":
+            time.sleep(0.001)
+        used = time.process_time()
+        time.sleep(0.3)  # the stretch over which the processor's use is measured
+        print("idle", time.process_time() - used < 0.05)
+        signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
+
+    threading.Thread(target=interrupt, daemon=True).start()
+    assert gate.step_done()
+    try:
+        gate.cross(0)
+    except KeyboardInterrupt:
+        print("interrupted", gate.state.mode, gate.attention)
+""")
+
+
+def test_an_interrupt_ends_the_wait_on_the_main_thread_which_used_no_processor() -> None:
+    done = subprocess.run([sys.executable, "-c", INTERRUPTED], capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout.splitlines() == ["idle True", "interrupted running False"]
