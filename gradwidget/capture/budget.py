@@ -1,0 +1,94 @@
+"""Decides which steps are sampled, so that the whole cost stays under a share of the training time."""
+
+from __future__ import annotations
+
+FIRST = 10
+"""Steps at the start that are sampled whatever they cost: a reader sees something at once."""
+AT_LEAST_EVERY = 100
+"""Steps after which a sample is taken even beyond the budget."""
+AIM = 0.5
+"""Part of the budget that is spent knowingly: the rest is for costs that a clock inside our calls does not see, such as
+emptied caches and the slower module call while a forward hook is registered."""
+MEMORY = 0.98
+"""Weight that the past keeps, a step, in the running figures."""
+PAUSE = 20.0
+"""A step that took this many times the usual was no step but a pause: a cell boundary, an evaluation."""
+
+
+class Budget:
+    """A purse that fills with training time and from which samples are paid.
+
+    Args:
+        share: part of a step's time that may be spent; None samples every step.
+
+    Example:
+        >>> budget = Budget(0.01)
+        >>> for _ in range(1000):
+        ...     budget.stepped(elapsed=0.1, ours=0.002 if budget.sampling else 0.0)
+        >>> round(budget.overhead, 3) <= 0.01, 3 < budget.interval < 8
+        (True, True)
+    """
+
+    def __init__(self, share: float | None) -> None:
+        self.share = share
+        self.sampling = True
+        """Whether the step under way is sampled."""
+        self._steps = 0
+        self._since_sample = 0
+        self._forced = FIRST
+        self._purse = 0.0
+        self._cost = 0.0
+        self._elapsed = 0.0
+        self._ours = 0.0
+        self._weight = 0.0
+        self._samples = 0.0
+        self._usual = 0.0
+
+    @property
+    def overhead(self) -> float:
+        """Share of the time lately spent on our side; NaN before the first step."""
+        return self._ours / self._elapsed if self._elapsed else float("nan")
+
+    @property
+    def interval(self) -> float:
+        """Steps per sampled step, lately; 1.0 before the first step."""
+        return self._weight / self._samples if self._samples else 1.0
+
+    def force(self, steps: int) -> None:
+        """Samples the next steps whatever they cost, because something looks wrong."""
+        self._forced = max(self._forced, steps)
+
+    def charge(self, seconds: float) -> None:
+        """Takes time spent elsewhere on our behalf out of the purse."""
+        self._purse -= seconds
+        self._ours += seconds
+
+    def stepped(self, elapsed: float, ours: float) -> None:
+        """Takes note of a finished step and decides about the next.
+
+        Args:
+            elapsed: seconds since the step before ended, ours included.
+            ours: seconds of it spent on our side.
+        """
+        if self._usual and elapsed > PAUSE * self._usual:
+            elapsed = self._usual
+        self._usual = elapsed if not self._usual else MEMORY * self._usual + (1 - MEMORY) * elapsed
+        self._steps += 1
+        self._elapsed = MEMORY * self._elapsed + elapsed
+        self._ours = MEMORY * self._ours + ours
+        self._weight = MEMORY * self._weight + 1
+        self._samples = MEMORY * self._samples + self.sampling
+        if self.share is None:
+            return
+        if self.sampling:
+            self._since_sample = 0
+            self._cost = ours if not self._cost else 0.8 * self._cost + 0.2 * ours
+        else:
+            self._since_sample += 1
+        if self._forced:
+            self._forced -= 1
+            # What was forced is not paid back: it would leave a reader in the dark just after something happened.
+            self._purse = 0.0
+        else:
+            self._purse = min(self._purse + AIM * self.share * elapsed - ours, 2 * self._cost)
+        self.sampling = bool(self._forced) or self._purse >= self._cost or self._since_sample + 1 >= AT_LEAST_EVERY

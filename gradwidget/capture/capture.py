@@ -1,0 +1,391 @@
+"""Turns a training loop into frames, without a change to the loop."""
+
+from __future__ import annotations
+
+import math
+import weakref
+from collections import deque
+from collections.abc import Callable, Sequence
+from functools import partial
+from numbers import Real
+from time import perf_counter
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.amp.grad_scaler import GradScaler
+from torch.nn.modules.module import register_module_forward_hook, register_module_forward_pre_hook
+from torch.optim import Optimizer
+from torch.utils.hooks import RemovableHandle
+
+from gradwidget.capture import hooks
+from gradwidget.capture.activations import Output
+from gradwidget.capture.budget import Budget
+from gradwidget.capture.draft import Draft
+from gradwidget.capture.guard import Guard, entry
+from gradwidget.capture.layers import LayerFilter, LayerTable
+from gradwidget.capture.norms import Meter
+from gradwidget.capture.owners import Owners
+from gradwidget.capture.reach import Reach
+from gradwidget.frame import Frame, Layer
+from gradwidget.problem import Problem
+
+
+class Capture:
+    """Watches a model train and emits a frame for every sampled step.
+
+    The model is held weakly; when it dies, everything is taken off.
+
+    Args:
+        model: the module being trained.
+        optimizer: only where one optimizer of several is meant.
+        emit: called with each frame on the training thread, a step or more late on an accelerator.
+        layers: None for all, one or several globs on their names, or a callable ``(name, module) -> bool``.
+        budget: share of the step time that may be spent; None samples every step.
+        activations: also look at the layers' outputs and the gradients that flow into them.
+        start_step: number of the first step.
+
+    Raises:
+        TypeError: ``model`` is no ``nn.Module``, or ``optimizer`` no ``Optimizer``.
+        ValueError: the model has no parameters, no layer matches, or the optimizer holds none of the parameters.
+
+    Example:
+        >>> frames = []
+        >>> model = nn.Linear(2, 1)
+        >>> optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+        >>> capture = Capture(model, emit=frames.append)
+        >>> model(torch.ones(4, 2)).mean().backward()
+        >>> optimizer.step()
+        >>> capture.close()
+        >>> frames[0].step, frames[0].metrics["grad_norm"].shape
+        (0, (1,))
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        optimizer: Optimizer | None = None,
+        *,
+        emit: Callable[[Frame], None],
+        layers: LayerFilter = None,
+        budget: float | None = 0.01,
+        activations: bool = True,
+        start_step: int = 0,
+    ) -> None:
+        if not isinstance(model, nn.Module):
+            raise TypeError(f"model must be a torch.nn.Module, not {type(model).__name__}")
+        if optimizer is not None and not isinstance(optimizer, Optimizer):
+            raise TypeError(
+                f"optimizer must be a torch.optim.Optimizer, not {type(optimizer).__name__}; leave it out to let it be found"
+            )
+        # A compiled model carries the original: its names are the ones that the user knows.
+        original = getattr(model, "_orig_mod", model)
+        self.guard = Guard()
+        self._table = LayerTable(original, layers)
+        self._owners = Owners(self._table, optimizer)
+        if optimizer is not None and not self._owners.of(optimizer):
+            raise ValueError(
+                f"the optimizer holds none of the parameters of this {type(original).__name__}; "
+                "pass the one that was made with model.parameters(), or leave it out"
+            )
+        self._emit = emit
+        self._model = weakref.ref(original)
+        self._wants_activations = activations
+        self._budget = Budget(budget)
+        self._meter = Meter()
+        self._reach = Reach()
+        self._reach.watch(self._alive())
+        self._ran: list[int] = []
+        self._forward_hooks: list[RemovableHandle] = []
+        self._waiting: deque[Draft] = deque()
+        self._closed = False
+        self._ended = 0
+        self._ended_before: dict[int, int] = {}
+        self._scaler_began = 0
+        self._stepped_in_backward = False
+        self._uses_optimizer = optimizer is not None
+        self._weights_after: list[tuple[int, int]] | None = None
+        self._began = self._last_end = perf_counter()
+        self._spent_before = 0.0
+        self._draft = Draft(start_step, True, self._table, self._meter)
+        self._listen_to_forward(True)
+        hooks.attach(self)
+        self._finalizer = weakref.finalize(model, _close, weakref.ref(self))
+
+    # ------------------------------------------------------------------ what it says about itself
+
+    @property
+    def layers(self) -> tuple[Layer, ...]:
+        """The layers watched, input first."""
+        return self._table.layers
+
+    @property
+    def step(self) -> int:
+        """Number of the step under way."""
+        return self._draft.step
+
+    @property
+    def problems(self) -> list[Problem]:
+        """Failures that were contained, in the order in which they first happened."""
+        return self.guard.problems
+
+    @property
+    def overhead(self) -> float:
+        """Share of the step time that capture, and what was charged, has lately cost; NaN before it is known."""
+        return self._budget.overhead
+
+    @property
+    def sampling_interval(self) -> float:
+        """Steps per sampled step, lately."""
+        return self._budget.interval
+
+    @property
+    def closed(self) -> bool:
+        """True once nothing is watched any more."""
+        return self._closed
+
+    def log(self, **scalars: object) -> None:
+        """Adds scalars to the step under way.
+
+        Raises:
+            TypeError: a value is neither a number nor a tensor of one element.
+        """
+        for name, value in scalars.items():
+            if isinstance(value, Tensor) and value.numel() == 1:
+                self._draft.logged[name] = self._draft.readback.add(value.detach().reshape(()))
+            elif isinstance(value, Real):
+                self._draft.logged[name] = partial(torch.tensor(float(value), dtype=torch.float64).numpy)
+            else:
+                raise TypeError(f"{name} must be a number or a tensor of one element, not {type(value).__name__}")
+
+    def charge(self, seconds: float) -> None:
+        """Counts time spent elsewhere on behalf of this capture."""
+        self._budget.charge(seconds)
+
+    def close(self) -> None:
+        """Takes every hook off and emits what is still on its way; closing twice does nothing."""
+        if self._closed:
+            return
+        self._closed = True
+        hooks.detach(self)
+        self._listen_to_forward(False)
+        self._finalizer.detach()
+        self.guard.run("finishing the last step", self._finish_last)
+
+    # ------------------------------------------------------------------ what torch tells
+
+    @entry("noting the start of a backward pass")
+    def backward_begins(self, roots: Sequence[Tensor]) -> None:
+        """See ``hooks.Listener``."""
+        self._end_manual_step()
+        if self._reach.begins(self._alive() if self._draft.sampled else None):
+            self._draft.forget()
+
+    @entry("reading after a backward pass")
+    def backward_ended(self, roots: Sequence[Tensor], weighted: bool) -> None:
+        """See ``hooks.Listener``."""
+        if self._stepped_in_backward:
+            self._stepped_in_backward = False
+            self._draft.loss.found(roots)
+            self._finish()
+            return
+        if not self._reach.ended():
+            return
+        draft = self._draft
+        if not weighted:
+            draft.loss.found(roots)
+        if draft.sampled:
+            parameters = self._parameters()
+            draft.read_raw(parameters)
+            if not self._uses_optimizer:
+                # Nobody may announce the step: what it will use is read now, and again if an optimizer shows up.
+                draft.forget_figures()
+                everything = list(range(len(parameters)))
+                draft.read_gradients(parameters, self._trainable(parameters, everything))
+                draft.read_weights(parameters, self._trainable(parameters, everything))
+        if not self._uses_optimizer:
+            self._weights_after = self._weight_marks()
+
+    @entry("noting a failed backward pass")
+    def backward_failed(self) -> None:
+        """See ``hooks.Listener``."""
+        self._stepped_in_backward = False
+        self._draft.forget()
+
+    @entry("reading before the optimizer's step")
+    def step_begins(self, optimizer: Optimizer, with_closure: bool) -> None:
+        """See ``hooks.Listener``."""
+        owned = self._owners.of(optimizer)
+        if not owned:
+            return
+        self._uses_optimizer, self._weights_after = True, None
+        draft = self._draft
+        in_backward = torch._C._current_graph_task_id() != -1
+        if not in_backward:
+            self._ended_before[id(optimizer)] = self._ended
+        if not draft.sampled:
+            return
+        parameters = self._parameters()
+        if not in_backward:
+            draft.forget_figures()
+        draft.read_weights(parameters, owned)
+        if not with_closure:
+            self._read_step(optimizer, parameters, owned)
+
+    @entry("reading after the optimizer's step")
+    def step_ended(self, optimizer: Optimizer, with_closure: bool) -> None:
+        """See ``hooks.Listener``."""
+        owned = self._owners.of(optimizer)
+        if not owned:
+            return
+        if torch._C._current_graph_task_id() != -1:
+            self._stepped_in_backward = True
+            return
+        if self._ended_before.pop(id(optimizer), self._ended) != self._ended:
+            return  # it wrapped another optimizer, whose step this was
+        if self._draft.sampled and with_closure:
+            # Only now are the gradients those of the evaluation that the step ended with.
+            self._read_step(optimizer, self._parameters(), owned)
+        self._finish()
+
+    @entry("noting a scaled loss")
+    def loss_scaled(self, losses: Sequence[Tensor], scaled: Sequence[Tensor], scaler: GradScaler) -> None:
+        """See ``hooks.Listener``."""
+        self._draft.loss.scaled(losses, scaled, scaler)
+
+    @entry("noting the start of a scaler's step")
+    def scaler_step_begins(self, optimizer: Optimizer) -> None:
+        """See ``hooks.Listener``."""
+        self._scaler_began = self._ended
+
+    @entry("reading a skipped step")
+    def scaler_step_ended(self, optimizer: Optimizer) -> None:
+        """See ``hooks.Listener``."""
+        owned = self._owners.of(optimizer)
+        if not owned or self._ended != self._scaler_began:
+            return
+        # No optimizer stepped: the scaler has found an overflow. The gradients that have it are still there.
+        self._uses_optimizer, self._weights_after = True, None
+        draft = self._draft
+        parameters = self._parameters()
+        draft.skipped = draft.sampled = True
+        draft.forget_figures()
+        draft.read_weights(parameters, owned)
+        self._read_step(optimizer, parameters, owned)
+        self._finish()
+
+    @entry("noting the order of layers")
+    def _entered(self, module: nn.Module, args: Any) -> None:
+        if id(module) in self._table.names:
+            self._ran.append(id(module))
+
+    def _left(self, module: nn.Module, args: Any, output: Any) -> None:
+        name = self._table.names.get(id(module))
+        if name is not None:
+            self._passed(name, output)
+
+    @entry("reading an activation")
+    def _passed(self, name: str, output: Any) -> None:
+        self._end_manual_step()
+        if not self._draft.sampled:
+            return
+        if not self._table.has_run(name):
+            self._table.order_is_stale = True
+        if self._wants_activations:
+            self._draft.activations.passed(name, output, self._flowed)
+
+    @entry("reading an activation's gradient")
+    def _flowed(self, note: Output, gradient: Tensor) -> None:
+        self._draft.activations.flowed(note, gradient)
+
+    # ------------------------------------------------------------------ from step to step
+
+    def _read_step(self, optimizer: Optimizer, parameters: list[nn.Parameter | None], owned: list[int]) -> None:
+        draft = self._draft
+        scale = getattr(optimizer, "grad_scale", None)
+        overflow = getattr(optimizer, "found_inf", None)
+        divisor = draft.readback.add(scale) if isinstance(scale, Tensor) else None
+        if isinstance(overflow, Tensor):
+            draft.found_inf = draft.readback.add(overflow)
+        draft.read_gradients(parameters, owned, divisor)
+        rate = optimizer.param_groups[0].get("lr")
+        if isinstance(rate, Tensor):
+            draft.logged.setdefault("lr", draft.readback.add(rate.reshape(())))
+        elif rate is not None:
+            draft.scalars["lr"] = float(rate)
+
+    def _end_manual_step(self) -> None:
+        """Where no optimizer steps, a step has ended once the weights are no longer those that backward left."""
+        if self._weights_after is not None and self._weights_after != self._weight_marks():
+            self._weights_after = None
+            self._finish()
+
+    def _finish(self) -> None:
+        draft = self._draft
+        self._ended += 1
+        now = perf_counter()
+        if draft.sampled:
+            if self._ran:
+                self._table.ran(self._ran)
+                self._ran = []
+            draft.scalars["time"] = now - self._began
+            if not math.isnan(self.overhead):
+                draft.scalars["overhead"] = self.overhead
+            draft.finish()
+            self._waiting.append(draft)
+        self._deliver()
+        spent = self.guard.spent_until_now()
+        self._budget.stepped(now - self._last_end, spent - self._spent_before)
+        self._last_end, self._spent_before = now, spent
+        self._begin()
+
+    def _begin(self) -> None:
+        sampled = self._budget.sampling
+        self._draft = Draft(self._draft.step + 1, sampled, self._table, self._meter)
+        self.guard.step = self._draft.step
+        self._reach.step_begins()
+        model = self._model()
+        if sampled and model is not None and self._table.refresh(model):
+            self._reach.watch(self._alive())
+        self._listen_to_forward(sampled and not self._closed)
+
+    def _deliver(self) -> None:
+        while self._waiting and self._waiting[0].readback.ready:
+            frame = self.guard.run("making a frame", self._waiting.popleft().frame)
+            if frame is not None:
+                self.guard.run("recording a frame", self._emit, frame)
+
+    def _finish_last(self) -> None:
+        self._end_manual_step()
+        for draft in self._waiting:
+            draft.readback.wait()
+        self._deliver()
+
+    def _listen_to_forward(self, on: bool) -> None:
+        wanted = 0 if not on else 1 + self._table.order_is_stale
+        if len(self._forward_hooks) == wanted:
+            return
+        while self._forward_hooks:
+            self._forward_hooks.pop().remove()
+        if wanted:
+            self._forward_hooks.append(register_module_forward_hook(self._left))
+        if wanted > 1:
+            self._forward_hooks.append(register_module_forward_pre_hook(self._entered))
+
+    def _parameters(self) -> list[nn.Parameter | None]:
+        return [one() for one in self._table.parameters]
+
+    def _alive(self) -> list[nn.Parameter]:
+        return [one for one in self._parameters() if one is not None]
+
+    def _trainable(self, parameters: list[nn.Parameter | None], numbers: list[int]) -> list[int]:
+        return [number for number in numbers if (one := parameters[number]) is not None and one.requires_grad]
+
+    def _weight_marks(self) -> list[tuple[int, int]]:
+        return [(one.data_ptr(), one._version) for one in self._reach.probed()]
+
+
+def _close(capture: weakref.ref[Capture]) -> None:
+    alive = capture()
+    if alive is not None:
+        alive.close()

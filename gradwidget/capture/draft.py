@@ -1,0 +1,155 @@
+"""What has been gathered of a step so far, and the frame that is made of it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from torch import nn
+
+from gradwidget.capture.activations import Activations
+from gradwidget.capture.layers import LayerTable
+from gradwidget.capture.loss import LossFinder
+from gradwidget.capture.norms import L1, L2, PEAK, Meter, plain
+from gradwidget.capture.perlayer import Column, Numbers, PerLayer, Reading, flags, joined
+from gradwidget.capture.readback import Fetch, Figures, Readback
+from gradwidget.frame import Frame, Layer
+
+
+class Draft:
+    """One step under way. Everything in it is a small tensor or a number; the user's tensors are read, not kept.
+
+    Args:
+        step: its number.
+        sampled: whether it is looked at in full.
+        table: the layers.
+        meter: takes the figures.
+    """
+
+    def __init__(self, step: int, sampled: bool, table: LayerTable, meter: Meter) -> None:
+        self.step = step
+        self.sampled = sampled
+        self.readback = Readback()
+        self.loss = LossFinder(self.readback)
+        self.activations = Activations(self.readback)
+        self.scalars: dict[str, float] = {}
+        self.logged: dict[str, Fetch] = {}
+        self.skipped = False
+        self.found_inf: Fetch | None = None
+        self.reasons: dict[str, str] = {}
+        self._table = table
+        self._meter = meter
+        self._sizes: dict[int, int] = {}
+        self._raw: Reading | None = None
+        self._gradients: list[Reading] = []
+        self._weights: list[Reading] = []
+        self._owned: set[int] = set()
+        self._divisor: Fetch | None = None
+        self._fixed: tuple[tuple[Layer, ...], tuple[Numbers, Numbers]] = ((), table.pairs)
+
+    def forget(self) -> None:
+        """Drops what led to gradients that were cleared."""
+        self.loss.forget()
+        self.activations.forget()
+        self._raw = None
+
+    def read_raw(self, parameters: list[nn.Parameter | None]) -> None:
+        """Reads the norms that gradients have right after backward: not yet unscaled, not yet clipped."""
+        numbers = [number for number, one in enumerate(parameters) if one is not None and one.grad is not None]
+        tensors = [plain(_gradient(parameters[number])) for number in numbers]
+        self._raw = Reading(numbers, self._meter.l2(tensors, self.readback))
+
+    def read_gradients(self, parameters: list[nn.Parameter | None], owned: list[int], divisor: Fetch | None = None) -> None:
+        """Reads the gradients that the optimizer is about to use.
+
+        Args:
+            parameters: all parameters of the layers.
+            owned: numbers of those that this optimizer holds.
+            divisor: by what a fused optimizer will divide them; None where they are unscaled already.
+        """
+        self._owned.update(owned)
+        numbers = [number for number in owned if (one := parameters[number]) is not None and one.grad is not None]
+        self._divisor = divisor
+        tensors = [plain(_gradient(parameters[number])) for number in numbers]
+        self._note_sizes(parameters, numbers)
+        self._gradients.append(Reading(numbers, self._meter.measure(tensors, self.readback)))
+
+    def read_weights(self, parameters: list[nn.Parameter | None], owned: list[int]) -> None:
+        """Reads the weights before the step changes them."""
+        numbers = [number for number in owned if parameters[number] is not None]
+        self._note_sizes(parameters, numbers)
+        tensors = [plain(one) for number in numbers if (one := parameters[number]) is not None]
+        self._weights.append(Reading(numbers, self._meter.measure(tensors, self.readback, sums=False)))
+
+    def forget_figures(self) -> None:
+        """Drops gradients and weights read earlier in this step: a later reading takes their place."""
+        self._gradients, self._weights, self._owned = [], [], set()
+
+    def finish(self) -> None:
+        """Nothing is added any more: fixes the layers of the frame and sends for the figures."""
+        self._fixed = self._table.layers, self._table.pairs
+        self.readback.send()
+
+    def frame(self) -> Frame:
+        """The frame. Only once the readback is ready."""
+        layers, (numbers, rows) = self._fixed
+        count = 1 + int(max(numbers, default=-1))
+        sizes = np.zeros(count)
+        sizes[list(self._sizes)] = list(self._sizes.values())
+        place = PerLayer(len(layers), numbers, rows, sizes)
+        scale = float(self.loss.scale()) if self.loss.scale is not None else 1.0
+        columns: dict[str, Column] = {}
+        scalars = dict(self.scalars)
+        held = flags(list(self._owned), count)
+        with np.errstate(all="ignore"):
+            if self._gradients:
+                figures, read = joined(self._gradients, 5, count)
+                figures[[L2, L1, PEAK]] /= float(self._divisor()) if self._divisor is not None else 1.0
+                columns |= place.gradient_columns(figures, read)
+                columns["grad_is_none"] = place.lacking(held, read)
+                scalars["total_grad_norm"] = _norm(figures[L2])
+            if self._raw is not None:
+                norms, read = joined([self._raw], 1, count)
+                norms, read = norms[0] / scale, read & held if self._owned else read
+                columns["raw_grad_norm"] = place.norm(norms, read)
+                scalars["raw_total_grad_norm"] = _norm(norms[read])
+            if self._weights:
+                columns |= place.weight_columns(*joined(self._weights, 5, count))
+        columns |= _columns(self.activations.gather(scale), layers)
+        if self.loss.scale is not None:
+            scalars["loss_scale"] = scale
+        if (loss := self.loss.value) is not None:
+            scalars["loss"] = loss
+        scalars |= {name: float(fetch()) for name, fetch in self.logged.items()}
+        return Frame(
+            self.step,
+            layers,
+            {name: column.values.astype(np.float32) for name, column in columns.items()},
+            {name: column.measured for name, column in columns.items() if not column.measured.all()},
+            scalars,
+            self.skipped or (self.found_inf is not None and float(self.found_inf()) > 0),
+            dict(self.reasons),
+        )
+
+    def _note_sizes(self, parameters: list[nn.Parameter | None], numbers: list[int]) -> None:
+        for number in numbers:
+            one = parameters[number]
+            if one is not None:
+                self._sizes[number] = one.numel()
+
+
+def _columns(figures: dict[str, dict[str, float]], layers: tuple[Layer, ...]) -> dict[str, Column]:
+    columns = {}
+    for name, values in figures.items():
+        measured = np.array([layer.name in values for layer in layers])
+        if measured.any():
+            columns[name] = Column(np.array([values.get(layer.name, np.nan) for layer in layers]), measured)
+    return columns
+
+
+def _norm(norms: Figures) -> float:
+    return float(np.sqrt(np.sum(norms**2)))
+
+
+def _gradient(parameter: nn.Parameter | None) -> Any:
+    return None if parameter is None else parameter.grad

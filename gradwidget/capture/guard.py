@@ -1,0 +1,113 @@
+"""Contains every failure of ours, and times every entry of ours, so that the user's loop sees neither."""
+
+from __future__ import annotations
+
+import functools
+import traceback
+from collections import Counter
+from collections.abc import Callable
+from time import perf_counter
+from typing import Concatenate, ParamSpec, Protocol, TypeVar
+
+import torch
+
+from gradwidget.problem import Problem
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+STRIKES = 3
+"""Failures in one place after which that place is switched off."""
+
+
+class Guard:
+    """Keeps a failure from reaching the training loop, and adds up the time spent on our side of every call.
+
+    An ``Exception`` becomes a ``Problem``, once a place; after three in the same place the place is switched
+    off. ``KeyboardInterrupt`` passes: it is the user's.
+
+    Example:
+        >>> guard = Guard()
+        >>> guard.run("dividing", lambda: 1 / 0)
+        >>> guard.problems[0].where, guard.is_off("dividing")
+        ('dividing', False)
+    """
+
+    def __init__(self) -> None:
+        self.problems: list[Problem] = []
+        self.spent = 0.0
+        """Seconds spent inside guarded entries so far, plus what was charged from elsewhere."""
+        self.step = 0
+        """The step under way, for the record."""
+        self._entered = 0.0
+        self._strikes: Counter[str] = Counter()
+
+    def spent_until_now(self) -> float:
+        """``spent`` with what the entry under way has taken so far."""
+        return self.spent + (perf_counter() - self._entered if self._entered else 0.0)
+
+    def is_off(self, where: str) -> bool:
+        """Whether ``where`` has failed so often that it is not tried any more."""
+        return self._strikes[where] >= STRIKES
+
+    def run(self, where: str, call: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R | None:
+        """The result of ``call``; None where it failed or is switched off."""
+        if self._strikes and self.is_off(where):
+            return None
+        try:
+            return call(*args, **kwargs)
+        except Exception:  # noqa: BLE001  # whatever failed here must not reach the user's loop; it is kept as a Problem
+            self.failed(where)
+            return None
+
+    def failed(self, where: str) -> None:
+        """Keeps the exception being handled as a problem; the third in one place says that the place is off."""
+        self._strikes[where] += 1
+        if self._strikes[where] == 1:
+            self.note(where, f"{where} failed; training goes on", traceback.format_exc())
+        elif self.is_off(where):
+            self.note(where, f"{where} failed {STRIKES} times and is switched off; training goes on")
+
+    def note(self, where: str, message: str, trace: str = "") -> None:
+        """Keeps a problem, unless the same was kept before."""
+        if all((known.where, known.message) != (where, message) for known in self.problems):
+            self.problems.append(Problem(where, message, trace, self.step))
+
+
+class Guarded(Protocol):
+    """Anything whose methods can be entries."""
+
+    guard: Guard
+
+
+S = TypeVar("S", bound=Guarded)
+
+
+def entry(where: str) -> Callable[[Callable[Concatenate[S, P], None]], Callable[Concatenate[S, P], None]]:
+    """Makes a method safe to be called from the user's loop: timed, contained, and absent from compiled code.
+
+    Args:
+        where: what the method does, such as ``"reading the gradients"``.
+    """
+
+    def wrap(method: Callable[Concatenate[S, P], None]) -> Callable[Concatenate[S, P], None]:
+        @functools.wraps(method)
+        def guarded(self: S, /, *args: P.args, **kwargs: P.kwargs) -> None:
+            # A compiler that traces through a hook must find nothing there, else it breaks its graph.
+            if torch.compiler.is_compiling():
+                return
+            guard = self.guard
+            if guard._strikes and guard.is_off(where):
+                return
+            guard._entered = started = perf_counter()
+            try:
+                method(self, *args, **kwargs)
+            except Exception:  # noqa: BLE001  # whatever failed here must not reach the user's loop; it is kept as a Problem
+                guard.failed(where)
+            finally:
+                guard.spent += perf_counter() - started
+                guard._entered = 0.0
+
+        return guarded
+
+    return wrap

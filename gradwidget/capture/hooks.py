@@ -1,0 +1,181 @@
+"""The places in torch where gradwidget listens: one shared set for all captures of the process.
+
+Nothing is put on a user's model, optimizer or tensor. While at least one capture is attached,
+``torch.autograd.backward``, ``GradScaler.scale`` and ``GradScaler.step`` are wrapped and torch's global optimizer
+hooks are registered; when the last one leaves, all of it is gone.
+"""
+
+from __future__ import annotations
+
+import functools
+import threading
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor
+from torch.amp.grad_scaler import GradScaler
+from torch.optim.optimizer import Optimizer, register_optimizer_step_post_hook, register_optimizer_step_pre_hook
+from torch.utils.hooks import RemovableHandle
+
+
+class Listener(Protocol):
+    """What a capture is told. None of these may raise."""
+
+    def backward_begins(self, roots: Sequence[Tensor]) -> None:
+        """An outermost backward pass from ``roots`` is about to run."""
+
+    def backward_ended(self, roots: Sequence[Tensor], weighted: bool) -> None:
+        """It has run; ``weighted`` where gradients were given for the roots, which then are no losses."""
+
+    def backward_failed(self) -> None:
+        """It raised, or was interrupted."""
+
+    def step_begins(self, optimizer: Optimizer, with_closure: bool) -> None:
+        """An optimizer is about to step."""
+
+    def step_ended(self, optimizer: Optimizer, with_closure: bool) -> None:
+        """It has stepped."""
+
+    def loss_scaled(self, losses: Sequence[Tensor], scaled: Sequence[Tensor], scaler: GradScaler) -> None:
+        """A gradient scaler has made ``scaled`` of ``losses``."""
+
+    def scaler_step_begins(self, optimizer: Optimizer) -> None:
+        """A gradient scaler is about to step the optimizer, or to skip the step."""
+
+    def scaler_step_ended(self, optimizer: Optimizer) -> None:
+        """It has done so."""
+
+
+_listeners: tuple[Listener, ...] = ()
+_handles: list[RemovableHandle] = []
+_lock = threading.Lock()
+
+
+class _Inside(threading.local):
+    backward = False
+
+
+_inside = _Inside()
+
+
+def attach(listener: Listener) -> None:
+    """Tells ``listener`` of everything from now on."""
+    global _listeners
+    with _lock:
+        if not _listeners:
+            _handles.append(register_optimizer_step_pre_hook(_step_begins))
+            _handles.append(register_optimizer_step_post_hook(_step_ended))
+        for wrapped in _wrapped:
+            wrapped.put_on()
+        _listeners = (*_listeners, listener)
+
+
+def detach(listener: Listener) -> None:
+    """Tells it nothing more; with the last listener every hook and wrapper goes."""
+    global _listeners
+    with _lock:
+        _listeners = tuple(known for known in _listeners if known is not listener)
+        if not _listeners:
+            while _handles:
+                _handles.pop().remove()
+            for wrapped in _wrapped:
+                wrapped.take_off()
+
+
+class _Wrapped:
+    """A function of torch that is wrapped while somebody listens."""
+
+    def __init__(self, owner: Any, name: str, wrapper: Callable[..., Any]) -> None:
+        self._owner, self._name, self._wrapper = owner, name, wrapper
+        self._original: Any = None
+        self._ours: Any = None
+
+    def put_on(self) -> None:
+        current = getattr(self._owner, self._name)
+        if current is self._ours:
+            return
+        wrapper = self._wrapper
+
+        @functools.wraps(current)
+        def ours(*args: Any, **kwargs: Any) -> Any:
+            return wrapper(current, *args, **kwargs) if _listeners else current(*args, **kwargs)
+
+        self._original, self._ours = current, ours
+        setattr(self._owner, self._name, ours)
+
+    def take_off(self) -> None:
+        # Somebody may have wrapped ours in the meantime: pulling it out from under them would undo their work, so
+        # it stays, and passes everything through.
+        if self._ours is not None and getattr(self._owner, self._name) is self._ours:
+            setattr(self._owner, self._name, self._original)
+            self._original = self._ours = None
+
+
+def _backward(original: Callable[..., None], *args: Any, **kwargs: Any) -> None:
+    if _inside.backward:  # reentrant checkpointing, or our own wrapper met twice
+        return original(*args, **kwargs)
+    roots = _tensors(args[0] if args else kwargs.get("tensors"))
+    weights = args[1] if len(args) > 1 else kwargs.get("grad_tensors")
+    listeners = _listeners
+    _inside.backward = True
+    try:
+        for listener in listeners:
+            listener.backward_begins(roots)
+        original(*args, **kwargs)
+    except BaseException:
+        for listener in listeners:
+            listener.backward_failed()
+        raise
+    finally:
+        _inside.backward = False
+    for listener in listeners:
+        listener.backward_ended(roots, weights is not None)
+    return None
+
+
+def _scale(original: Callable[..., Any], scaler: GradScaler, outputs: Any) -> Any:
+    scaled = original(scaler, outputs)
+    losses = _tensors(outputs)
+    for listener in _listeners:
+        listener.loss_scaled(losses, _tensors(scaled), scaler)
+    return scaled
+
+
+def _scaler_step(original: Callable[..., Any], scaler: GradScaler, optimizer: Optimizer, *args: Any, **kwargs: Any) -> Any:
+    listeners = _listeners
+    for listener in listeners:
+        listener.scaler_step_begins(optimizer)
+    result = original(scaler, optimizer, *args, **kwargs)
+    for listener in listeners:
+        listener.scaler_step_ended(optimizer)
+    return result
+
+
+def _step_begins(optimizer: Optimizer, args: tuple[Any, ...], kwargs: dict[Any, Any]) -> None:
+    for listener in _listeners:
+        listener.step_begins(optimizer, _has_closure(args, kwargs))
+
+
+def _step_ended(optimizer: Optimizer, args: tuple[Any, ...], kwargs: dict[Any, Any]) -> None:
+    for listener in _listeners:
+        listener.step_ended(optimizer, _has_closure(args, kwargs))
+
+
+def _has_closure(args: tuple[Any, ...], kwargs: dict[Any, Any]) -> bool:
+    # torch passes the optimizer itself as the first of args
+    return (len(args) > 1 and args[1] is not None) or kwargs.get("closure") is not None
+
+
+def _tensors(given: Any) -> tuple[Tensor, ...]:
+    if isinstance(given, Tensor):
+        return (given,)
+    # other things than tensors (gradient edges) can be roots too; they are no losses
+    return tuple(one for one in given if isinstance(one, Tensor)) if isinstance(given, (list, tuple)) else ()
+
+
+_wrapped = (
+    _Wrapped(torch.autograd, "backward", _backward),
+    _Wrapped(GradScaler, "scale", _scale),
+    _Wrapped(GradScaler, "step", _scaler_step),
+)

@@ -1,0 +1,51 @@
+"""Finds the loss of a step: what backward was called on, unscaled."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from weakref import ReferenceType, ref
+
+import numpy as np
+from torch import Tensor
+from torch.amp.grad_scaler import GradScaler
+
+from gradwidget.capture.readback import Fetch, Readback
+
+
+class LossFinder:
+    """Collects the losses of one step; those of accumulated micro-batches are averaged as they were given to backward."""
+
+    def __init__(self, readback: Readback) -> None:
+        self._readback = readback
+        self._scaled: list[tuple[ReferenceType[Tensor], Tensor]] = []
+        self._found: list[Fetch] = []
+        self.scale: Fetch | None = None
+        """The scale of the gradients of this step; None where no scaler was used."""
+
+    def scaled(self, losses: Sequence[Tensor], scaled: Sequence[Tensor], scaler: GradScaler) -> None:
+        """Remembers which loss stands behind a scaled one, and the scale."""
+        if not scaler.is_enabled():
+            return
+        self._scaled = [(after, before) for after, before in self._scaled if after() is not None]
+        self._scaled += [(ref(after), before.detach()) for before, after in zip(losses, scaled, strict=True)]
+        scale = scaler._scale
+        if scale is not None:
+            self.scale = self._readback.add(scale)
+
+    def found(self, roots: Sequence[Tensor]) -> None:
+        """Takes the roots of a backward pass that reached the model for the loss, where they are single numbers."""
+        if not roots or any(root.numel() != 1 or root.is_complex() for root in roots):
+            return
+        behind = {id(after()): before for after, before in self._scaled if after() is not None}
+        values = [behind.get(id(root), root).detach() for root in roots]
+        fetches = [self._readback.add(value.reshape(())) for value in values]
+        self._found.append(lambda: np.asarray(sum(fetch() for fetch in fetches)))
+
+    def forget(self) -> None:
+        """Drops what was found: the gradients that it led to were cleared."""
+        self._found = []
+
+    @property
+    def value(self) -> float | None:
+        """Mean of the losses found; None where there was none. Only once the readback is ready."""
+        return float(np.mean([fetch() for fetch in self._found])) if self._found else None

@@ -1,0 +1,84 @@
+"""Brings figures from the device to numpy without ever waiting for the device."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+Figures = NDArray[np.float64]
+Fetch = Callable[[], Figures]
+
+
+class Readback:
+    """Collects small tensors of one step; their values can be fetched once ``ready``.
+
+    On the CPU they are there at once. On an accelerator everything is packed into one tensor a device and copied to
+    pinned memory behind the work already queued, to be read at a later step.
+
+    Example:
+        >>> readback = Readback()
+        >>> fetch = readback.add(torch.tensor([1.0, 2.0]))
+        >>> readback.send()
+        >>> readback.ready, fetch()
+        (True, array([1., 2.]))
+    """
+
+    def __init__(self) -> None:
+        self._queued: dict[torch.device, list[tuple[Tensor, list[Figures]]]] = {}
+        self._sent: list[tuple[torch.Event, Tensor, list[tuple[Tensor, list[Figures]]]]] = []
+
+    def add(self, values: Tensor) -> Fetch:
+        """A function that gives the values as float64, in the shape of ``values``, once they are there."""
+        values = values.detach()
+        if values.is_cpu:
+            figures = as_numpy(values)
+            return lambda: figures
+        slot: list[Figures] = []
+        self._queued.setdefault(values.device, []).append((values, slot))
+        return lambda: slot[0]
+
+    def send(self) -> None:
+        """Starts the copies of what was added; nothing can be added after it."""
+        for device, entries in self._queued.items():
+            packed = torch.cat([values.reshape(-1).to(_wide(device)) for values, _ in entries])
+            host = torch.empty(packed.shape, dtype=packed.dtype, pin_memory=device.type == "cuda")
+            host.copy_(packed, non_blocking=True)
+            event = torch.Event(device.type)
+            event.record()
+            self._sent.append((event, host, entries))
+        self._queued = {}
+
+    @property
+    def ready(self) -> bool:
+        """Whether every value has arrived; never waits."""
+        self._sent = [parcel for parcel in self._sent if not self._arrived(parcel)]
+        return not self._sent
+
+    def wait(self) -> None:
+        """Waits until every value has arrived (only for closing)."""
+        for event, _, _ in self._sent:
+            event.synchronize()
+
+    def _arrived(self, parcel: tuple[torch.Event, Tensor, list[tuple[Tensor, list[Figures]]]]) -> bool:
+        event, host, entries = parcel
+        if not event.query():
+            return False
+        everything = as_numpy(host)
+        start = 0
+        for values, slot in entries:
+            slot.append(everything[start : start + values.numel()].reshape(values.shape))
+            start += values.numel()
+        return True
+
+
+def as_numpy(values: Tensor) -> Figures:
+    """A float64 copy of a CPU tensor, read from its memory: no operation that waits is dispatched."""
+    return values.detach().to(torch.float64, copy=True).numpy()
+
+
+def _wide(device: torch.device) -> torch.dtype:
+    return torch.float32 if device.type == "mps" else torch.float64  # MPS has no float64
