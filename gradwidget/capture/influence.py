@@ -1,4 +1,4 @@
-"""What can be in force at every step of an optimizer: each acts before the step, and after it leaves things as they were."""
+"""What can be in force at every step of an optimizer: each acts before the step and puts things back after it."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Influence(Protocol):
 
 
 class Clipping:
-    """Scales the gradients of an optimizer to a total norm of at most ``max_norm`` (Pascanu et al., arXiv 1211.5063)."""
+    """Scales the gradients of an optimizer to a total norm of at most ``max_norm`` (arXiv 1211.5063)."""
 
     doing = "clipping the gradient"
 

@@ -58,8 +58,8 @@ def reinitialise(model: nn.Module, layers: Mapping[str, Scheme], optimizers: Seq
         with torch.no_grad():
             for parameter, value in values:
                 parameter.copy_(value)
-        for optimizer, parameter, state in states:
-            optimizer.state[parameter] = state
+        for optimizer, owner, state in states:
+            optimizer.state[owner] = state
 
     return undo
 
@@ -71,7 +71,7 @@ def _own(model: nn.Module, name: str) -> list[tuple[str, nn.Parameter]]:
         message = f"the model has no layer {name!r} any more"
         raise ValueError(message) from None
     own = list(module.named_parameters(recurse=False))
-    if hasattr(module, "parametrizations"):
+    if hasattr(module, "parametrizations") or hasattr(module, "weight_g"):
         message = f"the weight of {name!r} is computed by a parametrisation; draw the weights that it is computed from"
         raise ValueError(message)
     if any(is_lazy(parameter) for _, parameter in own):
