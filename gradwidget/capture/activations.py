@@ -10,9 +10,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from gradwidget.capture.internals import in_backward
 from gradwidget.capture.norms import l2, plain
 from gradwidget.capture.readback import Fetch, Readback
-
 
 FIGURES = ("act_rms", "act_grad_rms", "act_grad_norm", "act_grad_zero_fraction")
 
@@ -41,7 +41,7 @@ class Activations:
         self._outputs: list[Output] = []
         self._passed: set[str] = set()
 
-    def passed(self, layer: str, output: Any, on_gradient: Callable[[Output, Tensor], None]) -> None:
+    def passed(self, layer: str, output: object, on_gradient: Callable[[Output, Tensor], None]) -> None:
         """Takes note of an output.
 
         Args:
@@ -52,7 +52,7 @@ class Activations:
         tensor = first_tensor(output)
         if tensor is None or not torch.is_grad_enabled() or tensor.is_meta or tensor.numel() == 0:
             return
-        recomputing = torch._C._current_graph_task_id() != -1
+        recomputing = in_backward()
         if recomputing and layer in self._passed:
             return
         self._passed.add(layer)
@@ -60,7 +60,7 @@ class Activations:
             note = Output(layer, tensor.numel(), self._readback.add(l2(plain(tensor))))
         self._outputs.append(note)
         if tensor.requires_grad:
-            tensor.register_hook(lambda gradient: on_gradient(note, gradient))
+            tensor.register_hook(lambda gradient: on_gradient(note, gradient))  # type: ignore[no-untyped-call]  # torch leaves it untyped
 
     def flowed(self, note: Output, gradient: Tensor) -> None:
         """Takes note of the gradient that reached an output."""
@@ -90,7 +90,9 @@ class Activations:
             used = [note for note in notes if note.gradients] or notes
             size = sum(note.size for note in used)
             figures["act_rms"][layer] = float(np.sqrt(sum(note.norm() ** 2 for note in used) / size))
-            flows = [(note.gradient(), note.gradient_nonzero()) for note in used if note.gradient and note.gradient_nonzero]
+            flows = [
+                (note.gradient(), note.gradient_nonzero()) for note in used if note.gradient and note.gradient_nonzero
+            ]
             # Two backward passes through one output: the sum of their gradients is known to nobody here.
             if not flows or any(note.gradients > 1 for note in used):
                 continue
@@ -101,8 +103,8 @@ class Activations:
         return figures
 
 
-def first_tensor(output: Any) -> Tensor | None:
-    """The first floating-point (or complex) tensor in a module's output: itself, or inside tuples, dicts and dataclasses."""
+def first_tensor(output: object) -> Tensor | None:
+    """The first floating-point or complex tensor in a module's output, also inside tuples, dicts and dataclasses."""
     if isinstance(output, Tensor):
         return output if output.is_floating_point() or output.is_complex() else None
     if isinstance(output, Mapping):

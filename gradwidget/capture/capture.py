@@ -9,7 +9,6 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from numbers import Real
 from time import perf_counter
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -23,6 +22,7 @@ from gradwidget.capture.activations import Output
 from gradwidget.capture.budget import Budget
 from gradwidget.capture.draft import Draft
 from gradwidget.capture.guard import Guard, entry
+from gradwidget.capture.internals import in_backward, version
 from gradwidget.capture.layers import LayerFilter, LayerTable
 from gradwidget.capture.norms import Meter
 from gradwidget.capture.owners import Owners
@@ -73,21 +73,23 @@ class Capture:
         start_step: int = 0,
     ) -> None:
         if not isinstance(model, nn.Module):
-            raise TypeError(f"model must be a torch.nn.Module, not {type(model).__name__}")
+            message = f"model must be a torch.nn.Module, not {type(model).__name__}"
+            raise TypeError(message)
         if optimizer is not None and not isinstance(optimizer, Optimizer):
-            raise TypeError(
-                f"optimizer must be a torch.optim.Optimizer, not {type(optimizer).__name__}; leave it out to let it be found"
-            )
+            kind = type(optimizer).__name__
+            message = f"optimizer must be a torch.optim.Optimizer, not {kind}; leave it out to have it found"
+            raise TypeError(message)
         # A compiled model carries the original: its names are the ones that the user knows.
         original = getattr(model, "_orig_mod", model)
         self.guard = Guard()
         self._table = LayerTable(original, layers)
         self._owners = Owners(self._table, optimizer)
         if optimizer is not None and not self._owners.of(optimizer):
-            raise ValueError(
+            message = (
                 f"the optimizer holds none of the parameters of this {type(original).__name__}; "
                 "pass the one that was made with model.parameters(), or leave it out"
             )
+            raise ValueError(message)
         self._emit = emit
         self._model = weakref.ref(original)
         self._wants_activations = activations
@@ -107,8 +109,8 @@ class Capture:
         self._weights_after: list[tuple[int, int]] | None = None
         self._began = self._last_end = perf_counter()
         self._spent_before = 0.0
-        self._draft = Draft(start_step, True, self._table, self._meter)
-        self._listen_to_forward(True)
+        self._draft = Draft(start_step, self._table, self._meter, sampled=True)
+        self._listen_to_forward()
         hooks.attach(self)
         self._finalizer = weakref.finalize(model, _close, weakref.ref(self))
 
@@ -156,7 +158,8 @@ class Capture:
             elif isinstance(value, Real):
                 self._draft.logged[name] = partial(torch.tensor(float(value), dtype=torch.float64).numpy)
             else:
-                raise TypeError(f"{name} must be a number or a tensor of one element, not {type(value).__name__}")
+                message = f"{name} must be a number or a tensor of one element, not {type(value).__name__}"
+                raise TypeError(message)
 
     def charge(self, seconds: float) -> None:
         """Counts time spent elsewhere on behalf of this capture."""
@@ -168,21 +171,21 @@ class Capture:
             return
         self._closed = True
         hooks.detach(self)
-        self._listen_to_forward(False)
+        self._listen_to_forward()
         self._finalizer.detach()
         self.guard.run("finishing the last step", self._finish_last)
 
     # ------------------------------------------------------------------ what torch tells
 
     @entry("noting the start of a backward pass")
-    def backward_begins(self, roots: Sequence[Tensor]) -> None:
+    def backward_begins(self) -> None:
         """See ``hooks.Listener``."""
         self._end_manual_step()
         if self._reach.begins(self._alive() if self._draft.sampled else None):
             self._draft.forget()
 
     @entry("reading after a backward pass")
-    def backward_ended(self, roots: Sequence[Tensor], weighted: bool) -> None:
+    def backward_ended(self, roots: Sequence[Tensor], *, weighted: bool) -> None:
         """See ``hooks.Listener``."""
         if self._stepped_in_backward:
             self._stepped_in_backward = False
@@ -213,32 +216,31 @@ class Capture:
         self._draft.forget()
 
     @entry("reading before the optimizer's step")
-    def step_begins(self, optimizer: Optimizer, with_closure: bool) -> None:
+    def step_begins(self, optimizer: Optimizer, *, with_closure: bool) -> None:
         """See ``hooks.Listener``."""
         owned = self._owners.of(optimizer)
         if not owned:
             return
         self._uses_optimizer, self._weights_after = True, None
         draft = self._draft
-        in_backward = torch._C._current_graph_task_id() != -1
-        if not in_backward:
+        if not in_backward():
             self._ended_before[id(optimizer)] = self._ended
         if not draft.sampled:
             return
         parameters = self._parameters()
-        if not in_backward:
+        if not in_backward():
             draft.forget_figures()
         draft.read_weights(parameters, owned)
         if not with_closure:
             self._read_step(optimizer, parameters, owned)
 
     @entry("reading after the optimizer's step")
-    def step_ended(self, optimizer: Optimizer, with_closure: bool) -> None:
+    def step_ended(self, optimizer: Optimizer, *, with_closure: bool) -> None:
         """See ``hooks.Listener``."""
         owned = self._owners.of(optimizer)
         if not owned:
             return
-        if torch._C._current_graph_task_id() != -1:
+        if in_backward():
             self._stepped_in_backward = True
             return
         if self._ended_before.pop(id(optimizer), self._ended) != self._ended:
@@ -254,7 +256,7 @@ class Capture:
         self._draft.loss.scaled(losses, scaled, scaler)
 
     @entry("noting the start of a scaler's step")
-    def scaler_step_begins(self, optimizer: Optimizer) -> None:
+    def scaler_step_begins(self) -> None:
         """See ``hooks.Listener``."""
         self._scaler_began = self._ended
 
@@ -275,17 +277,17 @@ class Capture:
         self._finish()
 
     @entry("noting the order of layers")
-    def _entered(self, module: nn.Module, args: Any) -> None:
+    def _entered(self, module: nn.Module, _inputs: object) -> None:
         if id(module) in self._table.names:
             self._ran.append(id(module))
 
-    def _left(self, module: nn.Module, args: Any, output: Any) -> None:
+    def _left(self, module: nn.Module, _inputs: object, output: object) -> None:
         name = self._table.names.get(id(module))
         if name is not None:
             self._passed(name, output)
 
     @entry("reading an activation")
-    def _passed(self, name: str, output: Any) -> None:
+    def _passed(self, name: str, output: object) -> None:
         self._end_manual_step()
         if not self._draft.sampled:
             return
@@ -341,13 +343,13 @@ class Capture:
 
     def _begin(self) -> None:
         sampled = self._budget.sampling
-        self._draft = Draft(self._draft.step + 1, sampled, self._table, self._meter)
+        self._draft = Draft(self._draft.step + 1, self._table, self._meter, sampled=sampled)
         self.guard.step = self._draft.step
         self._reach.step_begins()
         model = self._model()
         if sampled and model is not None and self._table.refresh(model):
             self._reach.watch(self._alive())
-        self._listen_to_forward(sampled and not self._closed)
+        self._listen_to_forward()
 
     def _deliver(self) -> None:
         while self._waiting and self._waiting[0].readback.ready:
@@ -361,8 +363,8 @@ class Capture:
             draft.readback.wait()
         self._deliver()
 
-    def _listen_to_forward(self, on: bool) -> None:
-        wanted = 0 if not on else 1 + self._table.order_is_stale
+    def _listen_to_forward(self) -> None:
+        wanted = 1 + self._table.order_is_stale if self._draft.sampled and not self._closed else 0
         if len(self._forward_hooks) == wanted:
             return
         while self._forward_hooks:
@@ -382,7 +384,7 @@ class Capture:
         return [number for number in numbers if (one := parameters[number]) is not None and one.requires_grad]
 
     def _weight_marks(self) -> list[tuple[int, int]]:
-        return [(one.data_ptr(), one._version) for one in self._reach.probed()]
+        return [(one.data_ptr(), version(one)) for one in self._reach.probed()]
 
 
 def _close(capture: weakref.ref[Capture]) -> None:

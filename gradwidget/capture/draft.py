@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterable, Sequence
 
 import numpy as np
-from torch import nn
+from torch import Tensor, nn
 
 from gradwidget.capture.activations import Activations
 from gradwidget.capture.layers import LayerTable
@@ -15,18 +15,21 @@ from gradwidget.capture.perlayer import Column, Numbers, PerLayer, Reading, flag
 from gradwidget.capture.readback import Fetch, Figures, Readback
 from gradwidget.frame import Frame, Layer
 
+Parameters = Sequence[nn.Parameter | None]
+"""All parameters of the layers, by number; None where one is no more."""
+
 
 class Draft:
     """One step under way. Everything in it is a small tensor or a number; the user's tensors are read, not kept.
 
     Args:
         step: its number.
-        sampled: whether it is looked at in full.
         table: the layers.
         meter: takes the figures.
+        sampled: whether it is looked at in full.
     """
 
-    def __init__(self, step: int, sampled: bool, table: LayerTable, meter: Meter) -> None:
+    def __init__(self, step: int, table: LayerTable, meter: Meter, *, sampled: bool) -> None:
         self.step = step
         self.sampled = sampled
         self.readback = Readback()
@@ -53,13 +56,12 @@ class Draft:
         self.activations.forget()
         self._raw = None
 
-    def read_raw(self, parameters: list[nn.Parameter | None]) -> None:
+    def read_raw(self, parameters: Parameters) -> None:
         """Reads the norms that gradients have right after backward: not yet unscaled, not yet clipped."""
-        numbers = [number for number, one in enumerate(parameters) if one is not None and one.grad is not None]
-        tensors = [plain(_gradient(parameters[number])) for number in numbers]
-        self._raw = Reading(numbers, self._meter.l2(tensors, self.readback))
+        numbers, gradients = _gradients(parameters, range(len(parameters)))
+        self._raw = Reading(numbers, self._meter.l2(gradients, self.readback))
 
-    def read_gradients(self, parameters: list[nn.Parameter | None], owned: list[int], divisor: Fetch | None = None) -> None:
+    def read_gradients(self, parameters: Parameters, owned: Sequence[int], divisor: Fetch | None = None) -> None:
         """Reads the gradients that the optimizer is about to use.
 
         Args:
@@ -67,19 +69,19 @@ class Draft:
             owned: numbers of those that this optimizer holds.
             divisor: by what a fused optimizer will divide them; None where they are unscaled already.
         """
+        numbers, gradients = _gradients(parameters, owned)
         self._owned.update(owned)
-        numbers = [number for number in owned if (one := parameters[number]) is not None and one.grad is not None]
         self._divisor = divisor
-        tensors = [plain(_gradient(parameters[number])) for number in numbers]
         self._note_sizes(parameters, numbers)
-        self._gradients.append(Reading(numbers, self._meter.measure(tensors, self.readback)))
+        self._gradients.append(Reading(numbers, self._meter.measure(gradients, self.readback)))
 
-    def read_weights(self, parameters: list[nn.Parameter | None], owned: list[int]) -> None:
+    def read_weights(self, parameters: Parameters, owned: Sequence[int]) -> None:
         """Reads the weights before the step changes them."""
-        numbers = [number for number in owned if parameters[number] is not None]
+        alive = [(number, one) for number in owned if (one := parameters[number]) is not None]
+        numbers = [number for number, _ in alive]
         self._note_sizes(parameters, numbers)
-        tensors = [plain(one) for number in numbers if (one := parameters[number]) is not None]
-        self._weights.append(Reading(numbers, self._meter.measure(tensors, self.readback, sums=False)))
+        weights = [plain(one) for _, one in alive]
+        self._weights.append(Reading(numbers, self._meter.measure(weights, self.readback, sums=False)))
 
     def forget_figures(self) -> None:
         """Drops gradients and weights read earlier in this step: a later reading takes their place."""
@@ -131,7 +133,7 @@ class Draft:
             dict(self.reasons),
         )
 
-    def _note_sizes(self, parameters: list[nn.Parameter | None], numbers: list[int]) -> None:
+    def _note_sizes(self, parameters: Parameters, numbers: list[int]) -> None:
         for number in numbers:
             one = parameters[number]
             if one is not None:
@@ -151,5 +153,10 @@ def _norm(norms: Figures) -> float:
     return float(np.sqrt(np.sum(norms**2)))
 
 
-def _gradient(parameter: nn.Parameter | None) -> Any:
-    return None if parameter is None else parameter.grad
+def _gradients(parameters: Parameters, numbers: Iterable[int]) -> tuple[list[int], list[Tensor]]:
+    found = [
+        (number, plain(one.grad))
+        for number in numbers
+        if (one := parameters[number]) is not None and one.grad is not None
+    ]
+    return [number for number, _ in found], [gradient for _, gradient in found]

@@ -60,6 +60,19 @@ class Guard:
             self.failed(where)
             return None
 
+    def enter(self, where: str, call: Callable[P, None], *args: P.args, **kwargs: P.kwargs) -> None:
+        """Runs ``call`` like ``run`` and adds the time that it takes to ``spent``."""
+        if self._strikes and self.is_off(where):
+            return
+        self._entered = started = perf_counter()
+        try:
+            call(*args, **kwargs)
+        except Exception:  # noqa: BLE001  # whatever failed here must not reach the user's loop; it is kept as a Problem
+            self.failed(where)
+        finally:
+            self.spent += perf_counter() - started
+            self._entered = 0.0
+
     def failed(self, where: str) -> None:
         """Keeps the exception being handled as a problem; the third in one place says that the place is off."""
         self._strikes[where] += 1
@@ -94,19 +107,8 @@ def entry(where: str) -> Callable[[Callable[Concatenate[S, P], None]], Callable[
         @functools.wraps(method)
         def guarded(self: S, /, *args: P.args, **kwargs: P.kwargs) -> None:
             # A compiler that traces through a hook must find nothing there, else it breaks its graph.
-            if torch.compiler.is_compiling():
-                return
-            guard = self.guard
-            if guard._strikes and guard.is_off(where):
-                return
-            guard._entered = started = perf_counter()
-            try:
-                method(self, *args, **kwargs)
-            except Exception:  # noqa: BLE001  # whatever failed here must not reach the user's loop; it is kept as a Problem
-                guard.failed(where)
-            finally:
-                guard.spent += perf_counter() - started
-                guard._entered = 0.0
+            if not torch.compiler.is_compiling():
+                self.guard.enter(where, method, self, *args, **kwargs)
 
         return guarded
 

@@ -5,6 +5,7 @@ Nothing is put on a user's model, optimizer or tensor. While at least one captur
 hooks are registered; when the last one leaves, all of it is gone.
 """
 
+# ruff: noqa: ANN401  # wrappers pass on whatever torch's own functions are given
 from __future__ import annotations
 
 import functools
@@ -22,34 +23,41 @@ from torch.utils.hooks import RemovableHandle
 class Listener(Protocol):
     """What a capture is told. None of these may raise."""
 
-    def backward_begins(self, roots: Sequence[Tensor]) -> None:
-        """An outermost backward pass from ``roots`` is about to run."""
+    def backward_begins(self) -> None:
+        """An outermost backward pass is about to run."""
 
-    def backward_ended(self, roots: Sequence[Tensor], weighted: bool) -> None:
+    def backward_ended(self, roots: Sequence[Tensor], *, weighted: bool) -> None:
         """It has run; ``weighted`` where gradients were given for the roots, which then are no losses."""
 
     def backward_failed(self) -> None:
         """It raised, or was interrupted."""
 
-    def step_begins(self, optimizer: Optimizer, with_closure: bool) -> None:
+    def step_begins(self, optimizer: Optimizer, *, with_closure: bool) -> None:
         """An optimizer is about to step."""
 
-    def step_ended(self, optimizer: Optimizer, with_closure: bool) -> None:
+    def step_ended(self, optimizer: Optimizer, *, with_closure: bool) -> None:
         """It has stepped."""
 
     def loss_scaled(self, losses: Sequence[Tensor], scaled: Sequence[Tensor], scaler: GradScaler) -> None:
         """A gradient scaler has made ``scaled`` of ``losses``."""
 
-    def scaler_step_begins(self, optimizer: Optimizer) -> None:
-        """A gradient scaler is about to step the optimizer, or to skip the step."""
+    def scaler_step_begins(self) -> None:
+        """A gradient scaler is about to step an optimizer, or to skip the step."""
 
     def scaler_step_ended(self, optimizer: Optimizer) -> None:
         """It has done so."""
 
 
-_listeners: tuple[Listener, ...] = ()
-_handles: list[RemovableHandle] = []
-_lock = threading.Lock()
+class _Shared:
+    """Who listens, in this process."""
+
+    def __init__(self) -> None:
+        self.listeners: tuple[Listener, ...] = ()
+        self.handles: list[RemovableHandle] = []
+        self.lock = threading.Lock()
+
+
+_shared = _Shared()
 
 
 class _Inside(threading.local):
@@ -61,24 +69,22 @@ _inside = _Inside()
 
 def attach(listener: Listener) -> None:
     """Tells ``listener`` of everything from now on."""
-    global _listeners
-    with _lock:
-        if not _listeners:
-            _handles.append(register_optimizer_step_pre_hook(_step_begins))
-            _handles.append(register_optimizer_step_post_hook(_step_ended))
+    with _shared.lock:
+        if not _shared.listeners:
+            _shared.handles.append(register_optimizer_step_pre_hook(_step_begins))
+            _shared.handles.append(register_optimizer_step_post_hook(_step_ended))
         for wrapped in _wrapped:
             wrapped.put_on()
-        _listeners = (*_listeners, listener)
+        _shared.listeners = (*_shared.listeners, listener)
 
 
 def detach(listener: Listener) -> None:
     """Tells it nothing more; with the last listener every hook and wrapper goes."""
-    global _listeners
-    with _lock:
-        _listeners = tuple(known for known in _listeners if known is not listener)
-        if not _listeners:
-            while _handles:
-                _handles.pop().remove()
+    with _shared.lock:
+        _shared.listeners = tuple(known for known in _shared.listeners if known is not listener)
+        if not _shared.listeners:
+            while _shared.handles:
+                _shared.handles.pop().remove()
             for wrapped in _wrapped:
                 wrapped.take_off()
 
@@ -99,7 +105,7 @@ class _Wrapped:
 
         @functools.wraps(current)
         def ours(*args: Any, **kwargs: Any) -> Any:
-            return wrapper(current, *args, **kwargs) if _listeners else current(*args, **kwargs)
+            return wrapper(current, *args, **kwargs) if _shared.listeners else current(*args, **kwargs)
 
         self._original, self._ours = current, ours
         setattr(self._owner, self._name, ours)
@@ -117,11 +123,11 @@ def _backward(original: Callable[..., None], *args: Any, **kwargs: Any) -> None:
         return original(*args, **kwargs)
     roots = _tensors(args[0] if args else kwargs.get("tensors"))
     weights = args[1] if len(args) > 1 else kwargs.get("grad_tensors")
-    listeners = _listeners
+    listeners = _shared.listeners
     _inside.backward = True
     try:
         for listener in listeners:
-            listener.backward_begins(roots)
+            listener.backward_begins()
         original(*args, **kwargs)
     except BaseException:
         for listener in listeners:
@@ -130,22 +136,24 @@ def _backward(original: Callable[..., None], *args: Any, **kwargs: Any) -> None:
     finally:
         _inside.backward = False
     for listener in listeners:
-        listener.backward_ended(roots, weights is not None)
+        listener.backward_ended(roots, weighted=weights is not None)
     return None
 
 
 def _scale(original: Callable[..., Any], scaler: GradScaler, outputs: Any) -> Any:
     scaled = original(scaler, outputs)
     losses = _tensors(outputs)
-    for listener in _listeners:
+    for listener in _shared.listeners:
         listener.loss_scaled(losses, _tensors(scaled), scaler)
     return scaled
 
 
-def _scaler_step(original: Callable[..., Any], scaler: GradScaler, optimizer: Optimizer, *args: Any, **kwargs: Any) -> Any:
-    listeners = _listeners
+def _scaler_step(
+    original: Callable[..., Any], scaler: GradScaler, optimizer: Optimizer, *args: Any, **kwargs: Any
+) -> Any:
+    listeners = _shared.listeners
     for listener in listeners:
-        listener.scaler_step_begins(optimizer)
+        listener.scaler_step_begins()
     result = original(scaler, optimizer, *args, **kwargs)
     for listener in listeners:
         listener.scaler_step_ended(optimizer)
@@ -153,13 +161,13 @@ def _scaler_step(original: Callable[..., Any], scaler: GradScaler, optimizer: Op
 
 
 def _step_begins(optimizer: Optimizer, args: tuple[Any, ...], kwargs: dict[Any, Any]) -> None:
-    for listener in _listeners:
-        listener.step_begins(optimizer, _has_closure(args, kwargs))
+    for listener in _shared.listeners:
+        listener.step_begins(optimizer, with_closure=_has_closure(args, kwargs))
 
 
 def _step_ended(optimizer: Optimizer, args: tuple[Any, ...], kwargs: dict[Any, Any]) -> None:
-    for listener in _listeners:
-        listener.step_ended(optimizer, _has_closure(args, kwargs))
+    for listener in _shared.listeners:
+        listener.step_ended(optimizer, with_closure=_has_closure(args, kwargs))
 
 
 def _has_closure(args: tuple[Any, ...], kwargs: dict[Any, Any]) -> bool:
@@ -167,7 +175,7 @@ def _has_closure(args: tuple[Any, ...], kwargs: dict[Any, Any]) -> bool:
     return (len(args) > 1 and args[1] is not None) or kwargs.get("closure") is not None
 
 
-def _tensors(given: Any) -> tuple[Tensor, ...]:
+def _tensors(given: object) -> tuple[Tensor, ...]:
     if isinstance(given, Tensor):
         return (given,)
     # other things than tensors (gradient edges) can be roots too; they are no losses

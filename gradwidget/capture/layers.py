@@ -52,15 +52,16 @@ class LayerTable:
         self._owners: list[tuple[str, ...]] = []
         self.pairs: tuple[NDArray[np.intp], NDArray[np.intp]] = (np.empty(0, np.intp), np.empty(0, np.intp))
         """(parameter numbers, rows): who owns what; a tied parameter appears once for each of its layers."""
-        self.refresh(model)
-        if not self.layers:
+        if not (self.refresh(model) and self.layers):
             if not any(True for _ in model.parameters()):
-                raise ValueError(
+                message = (
                     f"{type(model).__name__} has no parameters, so there are no gradients to show. "
                     "Pass the module that is being trained."
                 )
+                raise ValueError(message)
             names = ", ".join(sorted({_outer(name) for name, _ in _owned(model)})[:5])
-            raise ValueError(f"no layer matches layers={select!r}. This model's layers are: {names}, …")
+            message = f"no layer matches layers={select!r}. This model's layers begin with: {names}"
+            raise ValueError(message)
 
     def refresh(self, model: nn.Module) -> bool:
         """Looks at the model again; True when something about its layers has changed."""
@@ -154,7 +155,7 @@ def _owned(model: nn.Module) -> Iterable[tuple[str, nn.Module]]:
 
 
 def _outer(name: str) -> str:
-    """Name of the layer that the parameters of the module ``name`` count for: a parametrisation's is the module it is on."""
+    """Name of the layer that a module's parameters count for: for a parametrisation the module that it is on."""
     parts = name.split(".")
     if PARAMETRIZATIONS not in parts:
         return name

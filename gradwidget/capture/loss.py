@@ -9,11 +9,12 @@ import numpy as np
 from torch import Tensor
 from torch.amp.grad_scaler import GradScaler
 
+from gradwidget.capture.internals import loss_scale
 from gradwidget.capture.readback import Fetch, Readback
 
 
 class LossFinder:
-    """Collects the losses of one step; those of accumulated micro-batches are averaged as they were given to backward."""
+    """Collects the losses of one step; those of micro-batches are averaged, as they were given to backward."""
 
     def __init__(self, readback: Readback) -> None:
         self._readback = readback
@@ -28,7 +29,7 @@ class LossFinder:
             return
         self._scaled = [(after, before) for after, before in self._scaled if after() is not None]
         self._scaled += [(ref(after), before.detach()) for before, after in zip(losses, scaled, strict=True)]
-        scale = scaler._scale
+        scale = loss_scale(scaler)
         if scale is not None:
             self.scale = self._readback.add(scale)
 

@@ -6,6 +6,7 @@ in which its squares are safe it is taken again in float64.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -13,6 +14,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from gradwidget.capture.internals import copy_into
+from gradwidget.capture.internals import norms as foreach_norms
 from gradwidget.capture.readback import Fetch, Readback, as_numpy
 
 SAFE_LOW, SAFE_HIGH = 1e-13, 1e18
@@ -35,24 +38,32 @@ def plain(tensor: Tensor) -> Tensor:
     tensor = tensor.detach()
     if tensor.layout is not torch.strided:
         if tensor.layout is not torch.sparse_coo:
-            raise TypeError(f"cannot read a gradient of layout {tensor.layout}")
+            message = f"cannot read a gradient of layout {tensor.layout}"
+            raise TypeError(message)
         tensor = tensor.coalesce().values()
     if type(tensor).__name__ == "DTensor":
-        raise TypeError("cannot read a sharded gradient: each rank holds a part of it")
+        message = "cannot read a sharded gradient: each rank holds a part of it"
+        raise TypeError(message)
     return tensor.abs() if tensor.is_complex() else tensor
 
 
 def l2(tensor: Tensor) -> Tensor:
     """L2 norm of a dense real tensor as a tensor of one element, right from 1e-30 to 1e+25."""
     if not tensor.is_cpu:
-        return torch.linalg.vector_norm(tensor, dtype=_accumulator(tensor))
+        return vector_norm(tensor, dtype=_accumulator(tensor))
     if tensor.numel() > CHUNK * 16 or tensor.dtype is torch.float64:
-        return torch.linalg.vector_norm(tensor, dtype=torch.float64)
-    norm = torch.linalg.vector_norm(tensor, dtype=torch.float32)
+        return vector_norm(tensor, dtype=torch.float64)
+    norm = vector_norm(tensor, dtype=torch.float32)
     value = float(norm.numpy())
-    if SAFE_LOW < value < SAFE_HIGH or value != value:
+    if SAFE_LOW < value < SAFE_HIGH or math.isnan(value):
         return norm
-    return torch.linalg.vector_norm(tensor, dtype=torch.float64)
+    return vector_norm(tensor, dtype=torch.float64)
+
+
+def vector_norm(tensor: Tensor, order: int = 2, dim: int | None = None, dtype: torch.dtype | None = None) -> Tensor:
+    """``torch.linalg.vector_norm``, which torch leaves without a type."""
+    norm: Tensor = torch.linalg.vector_norm(tensor, order, dim=dim, dtype=dtype)
+    return norm
 
 
 class Meter:
@@ -61,10 +72,11 @@ class Meter:
     def __init__(self) -> None:
         self._flat = torch.empty(0)
 
-    def measure(self, tensors: Sequence[Tensor], readback: Readback, sums: bool = True) -> Fetch:
+    def measure(self, tensors: Sequence[Tensor], readback: Readback, *, sums: bool = True) -> Fetch:
         """Figures of dense real tensors: a function that gives float64 [5, tensors].
 
-        Without ``sums``, ``L1`` and ``NONZERO`` of large tensors are left at 0. The rows are ``L2``, ``L1`` (sum of |x|), ``PEAK`` (largest |x|), ``NONZERO`` and ``NONFINITE`` (counts).
+        The rows are ``L2``, ``L1`` (sum of |x|), ``PEAK`` (largest |x|), ``NONZERO`` and ``NONFINITE`` (counts).
+        Without ``sums``, ``L1`` and ``NONZERO`` of large tensors are left at 0.
         """
         figures = np.zeros((5, len(tensors)))
         pending: list[tuple[int, Fetch]] = []
@@ -84,7 +96,7 @@ class Meter:
             if small:
                 figures[:, small] = self._measure_small([tensors[number] for number in small])
             if large:
-                figures[:, large] = _measure_large([tensors[number] for number in large], sums)
+                figures[:, large] = _measure_large([tensors[number] for number in large], sums=sums)
 
         def fetch() -> NDArray[np.float64]:
             for number, fetched in pending:
@@ -118,7 +130,7 @@ class Meter:
         if self._flat.numel() < total:
             self._flat = torch.empty(total, dtype=torch.float32)
         flat = self._flat[:total]
-        torch._foreach_copy_(list(flat.split(sizes)), [tensor.reshape(-1) for tensor in tensors])
+        copy_into(torch.split(flat, sizes), [tensor.reshape(-1) for tensor in tensors])
         entries = flat.numpy()
         starts = np.zeros(len(sizes), np.intp)
         np.cumsum(sizes[:-1], out=starts[1:])
@@ -136,7 +148,7 @@ class Meter:
         return figures
 
 
-def _measure_large(tensors: list[Tensor], sums: bool) -> NDArray[np.float64]:
+def _measure_large(tensors: list[Tensor], *, sums: bool) -> NDArray[np.float64]:
     figures = np.zeros((5, len(tensors)))
     figures[L2] = _l2_of_each(tensors)
     if sums:
@@ -155,8 +167,8 @@ def _measure_large(tensors: list[Tensor], sums: bool) -> NDArray[np.float64]:
 def _l2_of_each(tensors: list[Tensor]) -> NDArray[np.float64]:
     norms = np.array([float(norm.numpy()) for norm in _foreach_l2(tensors)])
     for number, norm in enumerate(norms):
-        if not SAFE_LOW < norm < SAFE_HIGH and norm == norm and tensors[number].dtype is not torch.float64:
-            norms[number] = as_numpy(torch.linalg.vector_norm(tensors[number], dtype=torch.float64))
+        if not SAFE_LOW < norm < SAFE_HIGH and not math.isnan(norm) and tensors[number].dtype is not torch.float64:
+            norms[number] = as_numpy(vector_norm(tensors[number], dtype=torch.float64))
     return norms
 
 
@@ -165,13 +177,13 @@ def _foreach_l2(tensors: list[Tensor]) -> Sequence[Tensor]:
     quick: list[int] = []
     for number, tensor in enumerate(tensors):
         if tensor.numel() > CHUNK * 16:
-            norms[number] = torch.linalg.vector_norm(tensor, dtype=torch.float64)
+            norms[number] = vector_norm(tensor, dtype=torch.float64)
         elif tensor.dtype is torch.float32:
             quick.append(number)
         else:
-            norms[number] = torch.linalg.vector_norm(tensor, dtype=_accumulator(tensor))
+            norms[number] = vector_norm(tensor, dtype=_accumulator(tensor))
     if quick:
-        for number, norm in zip(quick, torch._foreach_norm([tensors[number] for number in quick]), strict=True):
+        for number, norm in zip(quick, foreach_norms([tensors[number] for number in quick]), strict=True):
             norms[number] = norm
     return [norm for norm in norms if norm is not None]
 
@@ -180,11 +192,11 @@ def _l1(tensor: Tensor) -> Tensor:
     size = tensor.numel()
     if size <= CHUNK or not tensor.is_contiguous():
         accumulator = torch.float64 if size > CHUNK else _accumulator(tensor)
-        return torch.linalg.vector_norm(tensor, 1, dtype=accumulator).to(torch.float64)
+        return vector_norm(tensor, 1, dtype=accumulator).to(torch.float64)
     entries = tensor.view(-1)
     whole = size // CHUNK * CHUNK
-    runs = torch.linalg.vector_norm(entries[:whole].view(-1, CHUNK), 1, dim=1, dtype=_accumulator(tensor))
-    rest = torch.linalg.vector_norm(entries[whole:], 1, dtype=_accumulator(tensor))
+    runs = vector_norm(entries[:whole].view(-1, CHUNK), 1, dim=1, dtype=_accumulator(tensor))
+    rest = vector_norm(entries[whole:], 1, dtype=_accumulator(tensor))
     return runs.sum(dtype=torch.float64) + rest
 
 
@@ -193,8 +205,8 @@ def _on_device(tensor: Tensor) -> Tensor:
     low, high = torch.aminmax(tensor)
     return torch.stack(
         [
-            torch.linalg.vector_norm(tensor, dtype=wide),
-            torch.linalg.vector_norm(tensor, 1, dtype=wide),
+            vector_norm(tensor, dtype=wide),
+            vector_norm(tensor, 1, dtype=wide),
             torch.maximum(low.abs(), high.abs()).to(wide),
             torch.count_nonzero(tensor).to(wide),
             (tensor.numel() - torch.isfinite(tensor).sum()).to(wide),

@@ -1,0 +1,34 @@
+"""The few things of torch that have no public name, each in one place with its reason."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+from torch.amp.grad_scaler import GradScaler
+
+
+def in_backward() -> bool:
+    """Whether this thread is inside a backward pass: a forward that runs now is a recomputation (checkpointing)."""
+    return torch._C._current_graph_task_id() != -1  # noqa: SLF001  # nothing public tells a recomputation apart
+
+
+def version(tensor: Tensor) -> int:
+    """How often the tensor was written in place: the only sign of a change that costs no reading."""
+    return tensor._version  # noqa: SLF001  # documented for this use, underscore and all
+
+
+def loss_scale(scaler: GradScaler) -> Tensor | None:
+    """The scale as a tensor; ``get_scale()`` would wait for the device."""
+    return scaler._scale  # noqa: SLF001  # see above
+
+
+def norms(tensors: Sequence[Tensor]) -> Sequence[Tensor]:
+    """L2 norms of many tensors in one call, as ``clip_grad_norm_`` takes them."""
+    return torch._foreach_norm(list(tensors))  # noqa: SLF001  # no public multi-tensor norm
+
+
+def copy_into(targets: Sequence[Tensor], sources: Sequence[Tensor]) -> None:
+    """Copies many tensors in one call, converting their type."""
+    torch._foreach_copy_(list(targets), list(sources))  # no public multi-tensor copy
