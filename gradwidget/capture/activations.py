@@ -60,7 +60,7 @@ class Activations:
             note = Output(layer, tensor.numel(), self._readback.add(l2(plain(tensor))))
         self._outputs.append(note)
         if tensor.requires_grad:
-            tensor.register_hook(lambda gradient: on_gradient(note, gradient))  # type: ignore[no-untyped-call]  # torch leaves it untyped
+            tensor.register_hook(lambda gradient: on_gradient(note, gradient))
 
     def flowed(self, note: Output, gradient: Tensor) -> None:
         """Takes note of the gradient that reached an output."""

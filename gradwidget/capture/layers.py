@@ -9,7 +9,7 @@ from weakref import ReferenceType, ref
 
 import numpy as np
 from numpy.typing import NDArray
-from torch import nn
+from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
 from gradwidget.frame import Layer
@@ -87,7 +87,7 @@ class LayerTable:
             name: Layer(
                 name,
                 type(modules[name]).__name__,
-                {local: (0,) if is_lazy(one) else tuple(one.shape) for local, one in found[name].items()},
+                {local: _shape(one) for local, one in found[name].items()},
                 any(one.requires_grad for one in found[name].values()),
             )
             for name in names
@@ -160,6 +160,12 @@ def _outer(name: str) -> str:
     if PARAMETRIZATIONS not in parts:
         return name
     return ".".join(parts[: parts.index(PARAMETRIZATIONS)]) or ROOT
+
+
+def _shape(parameter: Tensor) -> tuple[int, ...]:
+    # a lazy parameter has no shape before the first forward, and asking for it raises
+    lazy: bool = is_lazy(parameter)
+    return (0,) if lazy else tuple(parameter.shape)
 
 
 def _matches(select: LayerFilter, name: str, module: nn.Module) -> bool:
