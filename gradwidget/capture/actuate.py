@@ -8,7 +8,7 @@ from weakref import ref
 from torch import nn
 from torch.optim import LBFGS, Optimizer
 
-from gradwidget.action import Action, Clip, Reinitialise, ScaleLr
+from gradwidget.action import Action, Clip, Reinitialise, ScaleLr, SkipNonfinite
 from gradwidget.capture.guard import Guard
 from gradwidget.capture.influence import Clipping, Influence, ScaledRate, Skipping
 from gradwidget.capture.reinitialise import reinitialise
@@ -31,6 +31,7 @@ class Actuator:
         self._optimizers = optimizers
         self._guard = guard
         self._influences: list[Influence] = []
+        self._skipping: list[Skipping] = []
 
     def apply(self, action: Action) -> Callable[[], None]:
         """Does what the action says, from the next step on.
@@ -51,30 +52,48 @@ class Actuator:
                 message = "the model is gone"
                 raise ValueError(message)
             return reinitialise(model, action.layers, optimizers)
+        if isinstance(action, SkipNonfinite):
+            _check_gradients_are_at_hand(optimizers)
+            skipping = Skipping()
+            self._skipping.append(skipping)
+            return lambda: self._skipping.remove(skipping)
         influence = _influence(action, optimizers)
         self._influences.append(influence)
         return lambda: self._influences.remove(influence)
 
-    def before_step(self, optimizer: Optimizer) -> None:
-        """An optimizer of the model is about to step."""
+    def before_step(self, optimizer: Optimizer) -> bool:
+        """An optimizer of the model is about to step; True when the step is to be left out."""
+        # Asked before anything is clipped: one NaN in the total norm makes every gradient NaN.
+        if any(self._guard.run(one.doing, one.leaves_out, optimizer) for one in self._skipping):
+            return True
         for influence in self._influences:
             self._guard.run(influence.doing, influence.before_step, optimizer)
+        return False
+
+    def withhold(self, optimizer: Optimizer) -> None:
+        """Makes the step that is to be left out change nothing."""
+        self._guard.run(self._skipping[0].doing, self._skipping[0].withhold, optimizer)
 
     def after_step(self, optimizer: Optimizer) -> None:
         """It has stepped."""
+        for skipping in self._skipping:
+            self._guard.run(skipping.doing, skipping.put_back)
         for influence in reversed(self._influences):
             self._guard.run(influence.doing, influence.after_step, optimizer)
 
 
-def _influence(action: Action, optimizers: Sequence[Optimizer]) -> Influence:
+def _influence(action: Clip | ScaleLr, optimizers: Sequence[Optimizer]) -> Influence:
     if isinstance(action, ScaleLr):
         _check_rates(action, optimizers)
         return ScaledRate(action.factor, action.group)
-    for optimizer in optimizers:
-        if isinstance(optimizer, LBFGS):
-            message = "LBFGS computes its gradients inside step(), where they cannot be changed"
-            raise ValueError(message)  # noqa: TRY004 - the optimizer is fine, the action does not go with it
-    return Clipping(action.max_norm) if isinstance(action, Clip) else Skipping()
+    _check_gradients_are_at_hand(optimizers)
+    return Clipping(action.max_norm)
+
+
+def _check_gradients_are_at_hand(optimizers: Sequence[Optimizer]) -> None:
+    if any(isinstance(optimizer, LBFGS) for optimizer in optimizers):
+        message = "LBFGS computes its gradients inside step(), where they cannot be changed"
+        raise ValueError(message)
 
 
 def _check_rates(action: ScaleLr, optimizers: Sequence[Optimizer]) -> None:

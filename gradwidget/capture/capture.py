@@ -19,6 +19,8 @@ from torch.utils.hooks import RemovableHandle
 
 from gradwidget.capture import hooks
 from gradwidget.capture.activations import Output
+from gradwidget.capture.actuate import Actuator
+from gradwidget.capture.boundary import Boundary, Gatekeeper
 from gradwidget.capture.budget import Budget
 from gradwidget.capture.draft import Draft
 from gradwidget.capture.guard import Guard, entry
@@ -44,6 +46,7 @@ class Capture:
         budget: share of the step time that may be spent; None samples every step.
         activations: also look at the layers' outputs and the gradients that flow into them.
         start_step: number of the first step.
+        gate: may hold the loop between two steps.
 
     Raises:
         TypeError: ``model`` is no ``nn.Module``, or ``optimizer`` no ``Optimizer``.
@@ -71,6 +74,7 @@ class Capture:
         budget: float | None = 0.01,
         activations: bool = True,
         start_step: int = 0,
+        gate: Gatekeeper | None = None,
     ) -> None:
         if not isinstance(model, nn.Module):
             message = f"model must be a torch.nn.Module, not {type(model).__name__}"
@@ -90,6 +94,12 @@ class Capture:
                 "pass the one that was made with model.parameters(), or leave it out"
             )
             raise ValueError(message)
+        self.actuator = Actuator(original, self._owners.optimizers, self.guard)
+        """Carries out what a person asks for, between two steps."""
+        self.boundary = None if gate is None else Boundary(original, gate, self._before_forward, self._was_held)
+        """Where that is, when there is a gate."""
+        self.prompt = False
+        """Whether each frame is to be emitted before its step is left, which waits for an accelerator."""
         self._emit = emit
         self._model = weakref.ref(original)
         self._wants_activations = activations
@@ -104,6 +114,7 @@ class Capture:
         self._ended = 0
         self._ended_before: dict[int, int] = {}
         self._scaler_began = 0
+        self._in_backward = False
         self._stepped_in_backward = False
         self._uses_optimizer = optimizer is not None
         self._weights_after: list[tuple[int, int]] | None = None
@@ -173,6 +184,8 @@ class Capture:
         hooks.detach(self)
         self._listen_to_forward()
         self._finalizer.detach()
+        if self.boundary is not None:
+            self.boundary.close()
         self.guard.run("finishing the last step", self._finish_last)
 
     # ------------------------------------------------------------------ what torch tells
@@ -181,12 +194,14 @@ class Capture:
     def backward_begins(self) -> None:
         """See ``hooks.Listener``."""
         self._end_manual_step()
+        self._in_backward = True
         if self._reach.begins(self._alive() if self._draft.sampled else None):
             self._draft.forget()
 
     @entry("reading after a backward pass")
     def backward_ended(self, roots: Sequence[Tensor], *, weighted: bool) -> None:
         """See ``hooks.Listener``."""
+        self._in_backward = False
         if self._stepped_in_backward:
             self._stepped_in_backward = False
             self._draft.loss.found(roots)
@@ -212,7 +227,7 @@ class Capture:
     @entry("noting a failed backward pass")
     def backward_failed(self) -> None:
         """See ``hooks.Listener``."""
-        self._stepped_in_backward = False
+        self._in_backward = self._stepped_in_backward = False
         self._draft.forget()
 
     @entry("reading before the optimizer's step")
@@ -225,8 +240,16 @@ class Capture:
         draft = self._draft
         if not in_backward():
             self._ended_before[id(optimizer)] = self._ended
-        if not draft.sampled:
-            return
+        leave_out = self.actuator.before_step(optimizer)
+        if leave_out:
+            draft.skipped = draft.sampled = True
+        if draft.sampled:
+            self._read_before(optimizer, owned, with_closure=with_closure)
+        if leave_out:
+            self.actuator.withhold(optimizer)
+
+    def _read_before(self, optimizer: Optimizer, owned: list[int], *, with_closure: bool) -> None:
+        draft = self._draft
         parameters = self._parameters()
         if not in_backward():
             draft.forget_figures()
@@ -240,6 +263,7 @@ class Capture:
         owned = self._owners.of(optimizer)
         if not owned:
             return
+        self.actuator.after_step(optimizer)
         if in_backward():
             self._stepped_in_backward = True
             return
@@ -298,7 +322,9 @@ class Capture:
 
     @entry("reading an activation's gradient")
     def _flowed(self, note: Output, gradient: Tensor) -> None:
-        self._draft.activations.flowed(note, gradient)
+        # autograd.grad also comes along here, for gradients that no parameter will get
+        if self._in_backward:
+            self._draft.activations.flowed(note, gradient)
 
     # ------------------------------------------------------------------ from step to step
 
@@ -316,13 +342,20 @@ class Capture:
         elif rate is not None:
             draft.scalars["lr"] = float(rate)
 
-    def _end_manual_step(self) -> None:
+    def _end_manual_step(self, *, inside_forward: bool = True) -> None:
         """Where no optimizer steps, a step has ended once the weights are no longer those that backward left."""
         if self._weights_after is not None and self._weights_after != self._weight_marks():
             self._weights_after = None
-            self._finish()
+            self._finish(inside_forward=inside_forward)
 
-    def _finish(self) -> None:
+    @entry("noting the end of a step")
+    def _before_forward(self) -> None:
+        self._end_manual_step(inside_forward=False)
+
+    def _was_held(self, seconds: float) -> None:
+        self._last_end += seconds
+
+    def _finish(self, *, inside_forward: bool = False) -> None:
         draft = self._draft
         self._ended += 1
         now = perf_counter()
@@ -335,7 +368,13 @@ class Capture:
                 draft.scalars["overhead"] = self.overhead
             draft.finish()
             self._waiting.append(draft)
+            if self.prompt:
+                draft.readback.wait()
         self._deliver()
+        if self.boundary is not None:
+            self.boundary.step_ended(draft.step, inside_forward=inside_forward)
+            if self.boundary.is_wanted:
+                self._budget.force(1)  # whoever stops a loop wants to look at the step that it ran
         spent = self.guard.spent_until_now()
         self._budget.stepped(now - self._last_end, spent - self._spent_before)
         self._last_end, self._spent_before = now, spent

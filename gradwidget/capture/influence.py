@@ -72,7 +72,7 @@ class ScaledRate:
 
 
 class Skipping:
-    """Hides gradients from a step when any entry is NaN or infinite, so that it changes nothing.
+    """Leaves out a step when any entry of its gradients is NaN or infinite: hides them, so that nothing changes.
 
     Reads one figure a step from the device, which waits for it.
     """
@@ -82,18 +82,19 @@ class Skipping:
     def __init__(self) -> None:
         self._hidden: list[tuple[Tensor, Tensor]] = []
 
-    def before_step(self, optimizer: Optimizer) -> None:
-        """Takes the gradients away where they would do harm."""
-        self.after_step(optimizer)  # of a step that raised half-way
-        found = [(parameter, parameter.grad) for parameter in _trained(optimizer) if parameter.grad is not None]
-        if not _all_finite([gradient for _, gradient in found]):
-            self._hidden = found
-            for parameter, _ in found:
+    def leaves_out(self, optimizer: Optimizer) -> bool:
+        """Whether the step that is about to begin would do harm."""
+        return not _all_finite([parameter.grad for parameter in _trained(optimizer) if parameter.grad is not None])
+
+    def withhold(self, optimizer: Optimizer) -> None:
+        """Takes the gradients away."""
+        for parameter in _trained(optimizer):
+            if parameter.grad is not None:
+                self._hidden.append((parameter, parameter.grad))
                 parameter.grad = None
 
-    def after_step(self, optimizer: Optimizer) -> None:
-        """Puts them back, for whatever the loop does with them."""
-        del optimizer
+    def put_back(self) -> None:
+        """Gives them back, for whatever the loop does with them."""
         while self._hidden:
             parameter, gradient = self._hidden.pop()
             if parameter.grad is None:

@@ -41,6 +41,11 @@ class Owners:
         self._known[id(optimizer)] = (ref(optimizer), size, self._table.generation, numbers)
         return numbers
 
+    def optimizers(self) -> list[Optimizer]:
+        """Those that have stepped any of the parameters and are still there."""
+        found = [(optimizer(), numbers) for optimizer, _, _, numbers in self._known.values()]
+        return [optimizer for optimizer, numbers in found if optimizer is not None and numbers]
+
 
 def _is_same(wanted: Optimizer | None, optimizer: Optimizer) -> bool:
     # A wrapper of another library shares the groups of the optimizer that it drives.

@@ -32,9 +32,13 @@ class Run:
         self.optimizer = optimizer(self.model.parameters())
         self.guard = Guard()
         self.actuator = Actuator(self.model, lambda: [self.optimizer], self.guard)
-        self.optimizer.register_step_pre_hook(lambda optimizer, *_: self.actuator.before_step(optimizer))
+        self.optimizer.register_step_pre_hook(self._before_step)
         self.optimizer.register_step_post_hook(lambda optimizer, *_: self.actuator.after_step(optimizer))
         self.noise = torch.Generator().manual_seed(1)
+
+    def _before_step(self, optimizer: Optimizer, *_: object) -> None:
+        if self.actuator.before_step(optimizer):
+            self.actuator.withhold(optimizer)
 
     def backward(self, scale: float = 1.0) -> None:
         self.optimizer.zero_grad()
