@@ -1,0 +1,160 @@
+"""Turns the state of a monitor into messages: all of it for a page that opens, then only what is new."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Protocol
+
+from gradwidget.diagnose.state import layer_states
+from gradwidget.diagnose.trend import loss_trend
+from gradwidget.diagnose.verdict import verdict
+from gradwidget.metrics import METRICS
+from gradwidget.view import wire
+from gradwidget.view.codec import Array, encode
+from gradwidget.view.columns import RECENT, newest, whole
+from gradwidget.view.messages import Delta, FindingInfo, ProblemInfo, Snapshot, Status, ToPage
+
+if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
+    from gradwidget.diagnose.finding import Finding
+    from gradwidget.frame import Layer
+    from gradwidget.problem import Problem
+    from gradwidget.record.history import History
+
+
+class Source(Protocol):
+    """What the picture reads of a monitor."""
+
+    history: History
+
+    @property
+    def lock(self) -> AbstractContextManager[object]:
+        """Held while several things that belong together are read."""
+
+    @property
+    def findings(self) -> list[Finding]:
+        """What is wrong."""
+
+    @property
+    def layers(self) -> tuple[Layer, ...]:
+        """The layers watched, input first."""
+
+    @property
+    def problems(self) -> Sequence[Problem]:
+        """Contained failures."""
+
+    @property
+    def overhead(self) -> float:
+        """Share of the step time that gradwidget costs; NaN before it is known."""
+
+    @property
+    def sampling_interval(self) -> float:
+        """Steps per sampled step."""
+
+    @property
+    def closed(self) -> bool:
+        """True once nothing is watched any more."""
+
+
+class Bridge:
+    """Remembers what the page has been told.
+
+    Args:
+        source: the monitor to show.
+        model: class name of its model.
+        problems: failures of the view itself, shown after those of the monitor.
+    """
+
+    def __init__(self, source: Source, model: str, problems: Sequence[Problem]) -> None:
+        self._source = source
+        self._model = model
+        self._view_problems = problems
+        self._sent_frames = 0
+        self._sent_layers: tuple[Layer, ...] = ()
+        self._sent_metrics: list[str] = []
+        self._sent_states: list[str] = []
+        self._sent_findings: list[FindingInfo] = []
+        self._sent_problems: list[ProblemInfo] = []
+
+    def snapshot(self) -> tuple[ToPage, bytes]:
+        """Everything so far, and its binary buffer."""
+        with self._source.lock:
+            arrays = whole(self._source.history)
+            findings, layers = self._source.findings, self._layers
+            status, states = self._status(findings)
+            self._sent_frames = self._source.history.version
+        self._sent_layers, self._sent_states = layers, states
+        self._sent_metrics = _metrics(arrays)
+        self._sent_findings = [wire.finding_info(finding) for finding in findings]
+        self._sent_problems = self._problems
+        blocks, data = encode(arrays)
+        message = Snapshot(
+            kind="snapshot",
+            model=self._model,
+            metrics=[wire.metric_info(METRICS[name]) for name in self._sent_metrics],
+            layers=[wire.layer_info(layer) for layer in layers],
+            status=status,
+            states=states,
+            findings=self._sent_findings,
+            problems=self._sent_problems,
+            blocks=blocks,
+        )
+        return message, data
+
+    def update(self) -> tuple[ToPage, bytes]:
+        """What came since the last message; everything where the page could not follow that."""
+        with self._source.lock:
+            history = self._source.history
+            new = history.version - self._sent_frames
+            arrays = newest(history, new) if 0 < new <= RECENT else []
+            findings = self._source.findings
+            follows = new <= RECENT and self._layers is self._sent_layers
+            if follows:
+                status, states = self._status(findings)
+                self._sent_frames = history.version
+        if not follows or not set(_metrics(arrays)) <= set(self._sent_metrics):
+            return self.snapshot()
+        blocks, data = encode(arrays)
+        infos = [wire.finding_info(finding) for finding in findings]
+        problems = self._problems
+        message = Delta(
+            kind="delta",
+            status=status,
+            states=None if states == self._sent_states else states,
+            findings=None if infos == self._sent_findings else infos,
+            problems=None if problems == self._sent_problems else problems,
+            blocks=blocks,
+        )
+        self._sent_states, self._sent_findings, self._sent_problems = states, infos, problems
+        return message, data
+
+    @property
+    def _layers(self) -> tuple[Layer, ...]:
+        # The history's columns are in its own order, which is what the arrays have; before the first frame there
+        # is only what the monitor means to watch.
+        return self._source.history.layers or self._source.layers
+
+    @property
+    def _problems(self) -> list[ProblemInfo]:
+        return [wire.problem_info(problem) for problem in (*self._source.problems, *self._view_problems)]
+
+    def _status(self, findings: list[Finding]) -> tuple[Status, list[str]]:
+        history = self._source.history
+        states = layer_states(history, findings)
+        worst = next((finding for finding in findings if finding.active), None)
+        status = Status(
+            verdict=verdict(findings, states),
+            state="ok" if worst is None else wire.finding_state(worst),
+            step=None if history.last is None else history.last.step,
+            trend=loss_trend(history),
+            overhead=wire.finite(self._source.overhead),
+            sampling=wire.finite(self._source.sampling_interval),
+            closed=self._source.closed,
+        )
+        return status, [str(state) for state in states] or ["not measured"] * len(self._layers)
+
+
+def _metrics(arrays: list[Array]) -> list[str]:
+    named = {array.name for array in arrays if array.part == "value"}
+    return [name for name in METRICS if name in named]

@@ -1,0 +1,42 @@
+"""Messages from the page that arrive even while a cell runs.
+
+An ordinary widget message waits until the running cell ends. A comm that the page opens is served on a subshell of
+the kernel, hence at once; where the kernel has no subshells the page falls back to ordinary messages.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+from weakref import WeakValueDictionary
+
+from comm import get_comm_manager
+from comm.base_comm import BaseComm
+
+TARGET = "gradwidget"
+"""Name under which a page opens the comm; its twin is in js/src/channel.ts."""
+
+
+class Channel:
+    """Receives what the page sends for one widget, on the kernel's subshell thread.
+
+    Args:
+        widget: identifier that the page names when it opens the comm.
+        receive: called with the content of each message.
+    """
+
+    def __init__(self, widget: str, receive: Callable[[Mapping[str, object]], None]) -> None:
+        self.receive = receive
+        _channels[widget] = self
+        get_comm_manager().register_target(TARGET, _open)
+
+
+_channels: WeakValueDictionary[str, Channel] = WeakValueDictionary()
+
+
+def _open(comm: BaseComm, message: Mapping[str, Any]) -> None:
+    channel = _channels.get(message["content"]["data"].get("widget", ""))
+    if channel is None:
+        comm.close()
+        return
+    comm.on_msg(lambda arrived: channel.receive(arrived["content"]["data"]))

@@ -1,0 +1,47 @@
+"""Arrays as bytes: the one binary format between Python and the page (its twin is js/src/codec.ts).
+
+Blocks follow each other in one buffer, little endian, each starting at a multiple of 8 bytes so that the page can
+look at them in place.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gradwidget.view.messages import Block
+
+ALIGNMENT = 8
+
+Part = Literal["steps", "scalar", "sampled", "value", "low", "high"]
+
+
+class Array(NamedTuple):
+    """An array on its way to the page."""
+
+    part: Part
+    name: str
+    values: NDArray[np.float32] | NDArray[np.float64]
+
+
+def encode(arrays: Sequence[Array]) -> tuple[list[Block], bytes]:
+    """Describes the arrays, and their bytes one after the other.
+
+    Example:
+        >>> blocks, data = encode([Array("scalar", "loss", np.float32([0.5]))])
+        >>> blocks, len(data)
+        ([{'part': 'scalar', 'name': 'loss', 'dtype': 'float32', 'shape': [1]}], 8)
+    """
+    blocks: list[Block] = []
+    pieces: list[bytes] = []
+    for part, name, values in arrays:
+        double = values.dtype == np.float64
+        data = np.ascontiguousarray(values, "<f8" if double else "<f4").tobytes()
+        blocks.append(
+            Block(part=part, name=name, dtype="float64" if double else "float32", shape=list(values.shape)),
+        )
+        pieces += [data, bytes(-len(data) % ALIGNMENT)]
+    return blocks, b"".join(pieces)

@@ -1,0 +1,93 @@
+"""What the page has not seen of a history, as arrays ready to travel."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gradwidget.frame import BoolArray, FloatArray
+from gradwidget.metrics import METRICS
+from gradwidget.record.history import History
+from gradwidget.view.codec import Array
+
+RECENT = 512
+"""Frames that a history is sure to keep one by one; where more are new, the page gets everything afresh."""
+
+TICK_COLUMNS = 48
+"""Sampled columns a tick at most: more could not be told apart before the next tick comes."""
+
+WHOLE_FLOATS = 3_000_000
+"""Numbers in a snapshot at most (12 MB), which bounds its columns where layers and metrics are many."""
+
+
+class Summary(NamedTuple):
+    """One metric: for each column [m, layers] its lowest, mean and highest value."""
+
+    low: FloatArray
+    mean: FloatArray
+    high: FloatArray
+
+
+def newest(history: History, frames: int) -> list[Array]:
+    """The newest ``frames`` frames (at most ``RECENT``), column by column."""
+    steps = history.recent_steps(frames)
+    scalars = {name: history.recent_scalar(name, frames) for name in history.scalars}
+    metrics = {name: history.recent(name, frames) for name in METRICS}
+    summaries = {name: Summary(values, values, values) for name, values in metrics.items()}
+    return list(_arrays(steps, scalars, summaries, TICK_COLUMNS))
+
+
+def whole(history: History) -> list[Array]:
+    """The whole history, as coarse as ``WHOLE_FLOATS`` asks."""
+    summaries = {name: Summary(history.low(name), history[name], history.high(name)) for name in METRICS}
+    measured = sum(not np.isnan(summary.mean).all() for summary in summaries.values())
+    columns = WHOLE_FLOATS // max(1, 3 * measured * len(history.layers))
+    return list(_arrays(history.steps, history.scalars, summaries, max(columns, TICK_COLUMNS)))
+
+
+def _arrays(
+    steps: NDArray[np.int64],
+    scalars: Mapping[str, NDArray[np.float64]],
+    summaries: dict[str, Summary],
+    columns: int,
+) -> Iterator[Array]:
+    yield Array("steps", "", steps.astype(np.float64))
+    for name, figures in scalars.items():
+        yield Array("scalar", name, figures.astype(np.float32))
+    seen = {name: _any_value(summary.mean) for name, summary in summaries.items()}
+    sampled = np.flatnonzero(np.logical_or.reduce(list(seen.values())))
+    if not len(sampled):
+        return
+    edges = np.unique(np.linspace(0, len(sampled), min(columns, len(sampled)), endpoint=False).astype(np.int64))
+    yield Array("sampled", "", steps[sampled[edges]].astype(np.float64))
+    for name, summary in summaries.items():
+        if not seen[name].any():
+            continue
+        low, mean, high = _condensed(Summary(*(part[sampled] for part in summary)), edges)
+        yield Array("value", name, mean)
+        if not np.array_equal(low, high, equal_nan=True):
+            yield Array("low", name, low)
+            yield Array("high", name, high)
+
+
+def _any_value(values: FloatArray) -> BoolArray:
+    found: BoolArray = ~np.isnan(values).all(axis=1)
+    return found
+
+
+def _condensed(summary: Summary, edges: NDArray[np.int64]) -> Summary:
+    """Joins the columns from one edge to the next; a value that is missing is passed over where there are others."""
+    if len(edges) == len(summary.mean):
+        return summary
+    known = ~np.isnan(summary.mean)
+    counts = np.add.reduceat(known, edges, dtype=np.float32)
+    totals = np.add.reduceat(np.where(known, summary.mean, 0), edges)
+    # 0 / 0 is how a column in which nothing was measured becomes NaN.
+    with np.errstate(invalid="ignore", divide="ignore"):
+        mean = totals / counts
+    low: FloatArray = np.fmin.reduceat(summary.low, edges)
+    high: FloatArray = np.fmax.reduceat(summary.high, edges)
+    return Summary(low, mean, high)

@@ -1,0 +1,173 @@
+"""The protocol between Python and the page: every message, in both directions, in one place.
+
+The TypeScript types are made from this file (``scripts/gen_messages.py``); a test fails when they differ. Arrays
+do not travel in the message but in its one binary buffer, described by ``Block`` (see ``codec.py``). Numbers that
+JSON cannot carry (NaN, infinities) travel as null.
+"""
+
+from __future__ import annotations
+
+from typing import Literal, TypedDict
+
+
+class Block(TypedDict):
+    """Where one array lies in the binary buffer that comes with a message; blocks follow each other."""
+
+    part: Literal["steps", "scalar", "sampled", "value", "low", "high"]
+    """``steps`` [n]: the steps of the scalars; ``scalar`` [n]: one figure of the whole step; ``sampled`` [m]: the
+    steps at which layers were measured; ``value`` [m, layers]: one metric at those; ``low`` and ``high`` [m, layers]:
+    its extremes where a column stands for several steps."""
+
+    name: str
+    """Name of the metric or scalar; empty for ``steps`` and ``sampled``."""
+
+    dtype: Literal["float32", "float64"]
+    shape: list[int]
+
+
+class LayerInfo(TypedDict):
+    """One row of the picture."""
+
+    name: str
+    kind: str
+    """Class name of the module."""
+
+    summary: str
+    """Kind and size, such as ``Linear 64×64``."""
+
+    parameters: int
+    """Number of scalars over all own parameters."""
+
+    shapes: list[str]
+    """Each own parameter with its shape, such as ``weight 64×64``."""
+
+    activation: str | None
+    """The nonlinearity that follows, where one was seen."""
+
+
+class MetricInfo(TypedDict):
+    """One statistic that the picture can show."""
+
+    name: str
+    title: str
+    scale: Literal["log", "share", "count", "flag"]
+
+
+class RemedyInfo(TypedDict):
+    """A fix for a finding."""
+
+    title: str
+    why: str
+    code: str
+
+
+class EvidenceInfo(TypedDict):
+    """One number behind a finding."""
+
+    name: str
+    value: float | None
+    """Null where it is not finite."""
+
+
+class FindingInfo(TypedDict):
+    """A symptom seen in this run."""
+
+    symptom: str
+    title: str
+    severity: Literal["warning", "critical"]
+    state: str
+    """The layer state whose colour and mark the finding carries."""
+
+    message: str
+    layers: list[str]
+    first_step: int
+    reported_step: int
+    last_step: int
+    active: bool
+    caveat: str
+    origin: str | None
+    evidence: list[EvidenceInfo]
+    remedies: list[RemedyInfo]
+
+
+class ProblemInfo(TypedDict):
+    """A failure inside gradwidget that was contained."""
+
+    where: str
+    message: str
+    traceback: str
+    step: int
+
+
+class Status(TypedDict):
+    """The headline."""
+
+    verdict: str
+    state: str
+    """The layer state whose colour and mark the verdict carries."""
+
+    step: int | None
+    """Newest step; null before the first."""
+
+    trend: Literal["falling", "flat", "rising"] | None
+    """Where the loss is going; null while that cannot be said."""
+
+    overhead: float | None
+    """Share of the step time that gradwidget costs; null before it is known."""
+
+    sampling: float | None
+    """Steps per sampled step; null before it is known."""
+
+    closed: bool
+    """True when nothing is watched any more."""
+
+
+class Snapshot(TypedDict):
+    """Python to page: everything so far. Whatever the page had before is replaced."""
+
+    kind: Literal["snapshot"]
+    model: str
+    """Class name of the model."""
+
+    metrics: list[MetricInfo]
+    """Statistics that this run has measured, in menu order."""
+
+    layers: list[LayerInfo]
+    status: Status
+    states: list[str]
+    """State of each layer."""
+
+    findings: list[FindingInfo]
+    problems: list[ProblemInfo]
+    blocks: list[Block]
+
+
+class Delta(TypedDict):
+    """Python to page: what came since the last message."""
+
+    kind: Literal["delta"]
+    status: Status
+    states: list[str] | None
+    """Null when no state has changed."""
+
+    findings: list[FindingInfo] | None
+    """Null when no finding has changed."""
+
+    problems: list[ProblemInfo] | None
+    """Null when there is no new one."""
+
+    blocks: list[Block]
+
+
+ToPage = Snapshot | Delta
+"""Every message from Python to the page."""
+
+
+class Hello(TypedDict):
+    """Page to Python: a page has opened and asks for a snapshot."""
+
+    kind: Literal["hello"]
+
+
+FromPage = Hello
+"""Every message from the page to Python."""

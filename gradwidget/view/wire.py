@@ -1,0 +1,84 @@
+"""The nouns of gradwidget as plain message data."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from gradwidget.view.messages import EvidenceInfo, FindingInfo, LayerInfo, MetricInfo, ProblemInfo, RemedyInfo
+
+if TYPE_CHECKING:
+    from gradwidget.diagnose.finding import Finding
+    from gradwidget.frame import Layer
+    from gradwidget.metrics import Metric
+    from gradwidget.problem import Problem
+
+GENERAL = "general"
+"""Stands for a layer state where a symptom is of the whole run and no layer takes its colour."""
+
+STATES = (
+    ("nonfinite", "non-finite"),
+    ("exploding", "exploding"),
+    ("vanishing", "vanishing"),
+    ("no_gradient", "no gradient"),
+    ("dead_relu", "dead"),
+)
+"""Which layer state goes with a symptom whose code contains the word."""
+
+
+def finite(value: float | None) -> float | None:
+    """The number, or None where JSON has none for it."""
+    return float(value) if value is not None and math.isfinite(value) else None
+
+
+def finding_state(finding: Finding) -> str:
+    """The layer state whose colour and mark a finding carries; ``GENERAL`` where none fits."""
+    return next((state for word, state in STATES if word in finding.symptom.value), GENERAL)
+
+
+def layer_info(layer: Layer) -> LayerInfo:
+    """A layer for the page."""
+    shapes = [f"{name} {'×'.join(map(str, shape)) or 'scalar'}" for name, shape in layer.shapes.items()]
+    return LayerInfo(
+        name=layer.name,
+        kind=layer.kind,
+        summary=layer.summary,
+        parameters=layer.parameter_count,
+        shapes=shapes,
+        activation=layer.activation,
+    )
+
+
+def metric_info(metric: Metric) -> MetricInfo:
+    """A metric for the page."""
+    return MetricInfo(name=metric.name, title=metric.title, scale=metric.scale)
+
+
+def finding_info(finding: Finding) -> FindingInfo:
+    """A finding for the page."""
+    return FindingInfo(
+        symptom=finding.symptom.value,
+        title=finding.title,
+        severity=finding.severity,
+        state=finding_state(finding),
+        message=finding.message,
+        layers=list(finding.layers),
+        first_step=finding.first_step,
+        reported_step=finding.reported_step,
+        last_step=finding.last_step,
+        active=finding.active,
+        caveat=finding.caveat,
+        origin=finding.origin,
+        evidence=[EvidenceInfo(name=name, value=finite(value)) for name, value in finding.evidence.items()],
+        remedies=[RemedyInfo(title=remedy.title, why=remedy.why, code=remedy.code) for remedy in finding.remedies],
+    )
+
+
+def problem_info(problem: Problem) -> ProblemInfo:
+    """A contained failure for the page."""
+    return ProblemInfo(
+        where=problem.where,
+        message=problem.message,
+        traceback=problem.traceback,
+        step=problem.step,
+    )

@@ -1,0 +1,83 @@
+import type { AnyModel } from "@anywidget/types";
+import type { Bars } from "./bars.ts";
+import { place, type Scale } from "./util/scale.ts";
+
+/** A widget model of bqplot, as far as it is used here. */
+interface ChartModel {
+  get(name: string): unknown;
+  set(values: Record<string, unknown>): void;
+}
+
+interface ChartView {
+  luminoWidget?: LuminoWidget;
+  pWidget?: LuminoWidget;
+  remove(): void;
+}
+
+interface LuminoWidget {
+  node: HTMLElement;
+  constructor: unknown;
+}
+
+/** The static side of lumino's Widget class: a view must be told when it enters the page, or it never draws. */
+interface LuminoClass {
+  attach(widget: LuminoWidget, host: HTMLElement): void;
+}
+
+interface Manager {
+  get_model(id: string): Promise<ChartModel>;
+  create_view(model: ChartModel): Promise<ChartView>;
+}
+
+const PREFIX = "IPY_MODEL_";
+
+/** The bars of a bqplot figure that Python made: filled and placed here, so that no tick passes through the kernel. */
+export class BqplotBars implements Bars {
+  readonly #manager: Manager;
+  readonly #reference: string;
+  #parts: Promise<[ChartModel, ChartModel]> | null = null;
+  #view: ChartView | null = null;
+
+  constructor(model: AnyModel, trait: string) {
+    this.#manager = model.widget_manager as unknown as Manager;
+    this.#reference = model.get(trait);
+  }
+
+  async attach(el: HTMLElement): Promise<void> {
+    const figure = await this.#manager.get_model(this.#reference.replace(PREFIX, ""));
+    const [bars] = figure.get("marks") as ChartModel[];
+    if (bars === undefined) throw new Error("the figure has no bars");
+    const scales = bars.get("scales") as { y: ChartModel };
+    this.#parts = Promise.resolve([bars, scales.y]);
+    this.#view = await this.#manager.create_view(figure);
+    const widget = this.#view.luminoWidget ?? this.#view.pWidget;
+    if (widget === undefined) throw new Error("this version of ipywidgets has no lumino widget to attach");
+    (widget.constructor as LuminoClass).attach(widget, el);
+  }
+
+  draw(values: ArrayLike<number>, colours: string[], scale: Scale): void {
+    this.#parts?.then(([bars, axis]) => drawInto(bars, axis, values, colours, scale));
+  }
+
+  remove(): void {
+    this.#view?.remove();
+    this.#view = null;
+  }
+}
+
+function drawInto(
+  bars: ChartModel,
+  axis: ChartModel,
+  values: ArrayLike<number>,
+  colours: string[],
+  scale: Scale,
+): void {
+  // bqplot's scale stays a log scale; a share is drawn at the place it has between 1 and 10, which is the same place.
+  const [low, high] = scale.kind === "log" ? [scale.low, scale.high] : [1, 10];
+  const ends = Float64Array.from(values, (value) => {
+    if (Number.isNaN(value)) return low;
+    return scale.kind === "log" ? Math.min(Math.max(value, low), high) : 10 ** place(scale, value);
+  });
+  if (axis.get("min") !== low || axis.get("max") !== high) axis.set({ min: low, max: high });
+  bars.set({ x: Float64Array.from(ends, (_, row) => row), y: ends, base: low, colors: colours });
+}

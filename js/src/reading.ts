@@ -1,0 +1,29 @@
+import type { Columns } from "./columns.ts";
+
+/** How many sampled columns back a figure is still shown when the newest sample lacks it. */
+const LOOK_BACK = 64;
+
+/** What the bars show: one figure a layer and the step at which it was measured. */
+export interface Reading {
+  values: Float64Array;
+  /** NaN where there is no figure. */
+  steps: Float64Array;
+}
+
+/** The figures of a metric at a column: the newest at or before it, layer by layer. */
+export function readingAt(samples: Columns, metric: string, column: number): Reading {
+  const values = new Float64Array(samples.width).fill(Number.NaN);
+  const steps = new Float64Array(samples.width).fill(Number.NaN);
+  const numbers = samples.track(metric)?.value;
+  if (numbers === undefined) return { values, steps };
+  for (let layer = 0; layer < samples.width; layer++) {
+    for (let back = column; back >= 0 && back > column - LOOK_BACK; back--) {
+      const value = numbers[back * samples.width + layer] as number;
+      if (Number.isNaN(value)) continue;
+      values[layer] = value;
+      steps[layer] = samples.steps[back] as number;
+      break;
+    }
+  }
+  return { values, steps };
+}

@@ -1,0 +1,34 @@
+const MINUS = "−";
+const SUPERSCRIPTS = "⁰¹²³⁴⁵⁶⁷⁸⁹";
+
+/** A step or count with separators: 1,240. */
+export function formatCount(count: number): string {
+  return Math.round(count).toLocaleString("en-US");
+}
+
+/** A measured figure with three significant digits: 0.523, 3.1e−8, NaN, ∞. */
+export function formatFigure(value: number): string {
+  if (Number.isNaN(value)) return "NaN";
+  if (!Number.isFinite(value)) return value > 0 ? "∞" : `${MINUS}∞`;
+  if (value === 0) return "0";
+  const size = Math.abs(value);
+  const text = size >= 0.01 && size < 10_000 ? value.toPrecision(3) : value.toExponential(1);
+  return text.replace("e+", "e").replaceAll("-", MINUS);
+}
+
+/** A share as a percentage: 0.6 %. */
+export function formatShare(share: number): string {
+  const percent = share * 100;
+  return `${percent >= 10 ? percent.toFixed(0) : percent.toFixed(1)} %`;
+}
+
+/** A power of ten as an axis shows it: 10⁻⁸. */
+export function formatPower(exponent: number): string {
+  const digits = [...String(Math.abs(exponent))].map((digit) => SUPERSCRIPTS[Number(digit)]).join("");
+  return `10${exponent < 0 ? "⁻" : ""}${digits}`;
+}
+
+/** The words of a code: "first_layer" becomes "first layer". */
+export function formatCode(code: string): string {
+  return code.replaceAll("_", " ");
+}

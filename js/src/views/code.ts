@@ -1,0 +1,31 @@
+import { element, setText } from "../util/dom.ts";
+
+const CONFIRMED_MS = 1500;
+
+/** A remedy's code behind a button, with another that copies it. */
+export function codeDisclosure(code: string, id: string): { button: HTMLElement; panel: HTMLElement } {
+  const text = element("pre", { tabindex: "0", "aria-label": "Code" }, element("code", { text: code }));
+  const copy = element("button", { type: "button", text: "Copy" });
+  const panel = element("div", { class: "gw-code", id, hidden: "" }, text, copy);
+  const button = element("button", { type: "button", text: "Code", "aria-expanded": "false", "aria-controls": id });
+  button.addEventListener("click", () => {
+    panel.hidden = !panel.hidden;
+    button.setAttribute("aria-expanded", String(!panel.hidden));
+  });
+  copy.addEventListener("click", async () => {
+    setText(copy, (await copied(code, text)) ? "Copied" : "Press Ctrl+C");
+    setTimeout(() => setText(copy, "Copy"), CONFIRMED_MS);
+  });
+  return { button, panel };
+}
+
+/** Copies to the clipboard; where the page may not (plain http), selects the text for the reader to do it. */
+async function copied(code: string, shown: HTMLElement): Promise<boolean> {
+  try {
+    await navigator.clipboard.writeText(code);
+    return true;
+  } catch {
+    getSelection()?.selectAllChildren(shown);
+    return false;
+  }
+}

@@ -1,0 +1,125 @@
+import type { EvidenceInfo, FindingInfo, RemedyInfo } from "../messages.gen.ts";
+import { element, setAttribute, setText } from "../util/dom.ts";
+import { formatCode, formatCount, formatFigure } from "../util/format.ts";
+import { lookOf } from "../util/states.ts";
+import { codeDisclosure } from "./code.ts";
+
+/** Layers named on a card before the rest is counted. */
+const LAYERS_NAMED = 6;
+
+let cards = 0;
+
+/** What is wrong, as cards: what, where, since when, the numbers behind it, and what to do. */
+export class Findings {
+  readonly node: HTMLElement;
+  readonly #list = element("ul", { class: "gw-cards", "aria-label": "Findings" });
+  readonly #none = element("p", { class: "gw-none", text: "Nothing is wrong so far." });
+  readonly #cards = new Map<string, Card>();
+
+  constructor() {
+    this.node = element(
+      "section",
+      { class: "gw-findings" },
+      element("h3", { text: "Findings" }),
+      this.#none,
+      this.#list,
+    );
+  }
+
+  update(findings: FindingInfo[], started: boolean): void {
+    const kept = new Set<string>();
+    const nodes = findings.map((finding) => {
+      // A card keeps its place and its opened code while the finding's numbers move on.
+      const key = `${finding.symptom} ${finding.reported_step}`;
+      kept.add(key);
+      let card = this.#cards.get(key);
+      if (card === undefined) {
+        card = new Card();
+        this.#cards.set(key, card);
+      }
+      card.update(finding);
+      return card.node;
+    });
+    for (const key of this.#cards.keys()) if (!kept.has(key)) this.#cards.delete(key);
+    if (nodes.some((node, i) => this.#list.children[i] !== node) || nodes.length !== this.#list.childElementCount) {
+      this.#list.replaceChildren(...nodes);
+    }
+    this.#list.hidden = nodes.length === 0;
+    this.#none.hidden = nodes.length > 0 || !started;
+  }
+}
+
+class Card {
+  readonly node = element("li", { class: "gw-card" });
+  readonly #mark = element("span", { class: "gw-mark", "aria-hidden": "true" });
+  readonly #title = element("h4");
+  readonly #severity = element("span", { class: "gw-severity" });
+  readonly #message = element("p");
+  readonly #facts = element("dl");
+  readonly #remedies = element("div");
+  #shown = "";
+
+  constructor() {
+    const head = element("div", { class: "gw-card-head" }, this.#title, this.#mark, this.#severity);
+    this.node.append(head, this.#message, this.#facts, this.#remedies);
+  }
+
+  update(finding: FindingInfo): void {
+    const look = lookOf(finding.active ? finding.state : "resolved");
+    setText(this.#mark, finding.active ? look.mark : "✓");
+    setText(this.#title, finding.title);
+    setText(this.#severity, finding.active ? finding.severity : "resolved");
+    this.node.style.setProperty("--gw-state", finding.active ? look.colour : "var(--gw-none)");
+    setAttribute(this.node, "data-severity", finding.severity);
+    setAttribute(this.node, "data-active", String(finding.active));
+    setText(this.#message, finding.message);
+    this.#fill(factsOf(finding));
+    const remedies = JSON.stringify(finding.remedies);
+    if (remedies !== this.#shown) {
+      this.#shown = remedies;
+      this.#remedies.replaceChildren(...finding.remedies.map(remedyNode));
+    }
+  }
+
+  #fill(facts: [string, string][]): void {
+    if (this.#facts.childElementCount !== 2 * facts.length) {
+      this.#facts.replaceChildren(...facts.flatMap(() => [element("dt"), element("dd")]));
+    }
+    facts.forEach(([name, value], i) => {
+      setText(this.#facts.children[2 * i] as Element, name);
+      setText(this.#facts.children[2 * i + 1] as Element, value);
+    });
+  }
+}
+
+function factsOf(finding: FindingInfo): [string, string][] {
+  const layers = finding.layers.slice(0, LAYERS_NAMED).join(" · ");
+  const more = finding.layers.length - LAYERS_NAMED;
+  const facts: [string, string][] = [
+    ["layers", finding.layers.length === 0 ? "the whole model" : more > 0 ? `${layers} and ${more} more` : layers],
+    ["since step", formatCount(finding.first_step)],
+  ];
+  if (!finding.active) facts.push(["until step", formatCount(finding.last_step)]);
+  if (finding.origin !== null) facts.push(["arose in", finding.origin]);
+  for (const { name, value } of finding.evidence) facts.push([formatCode(name), evidenceText({ name, value })]);
+  if (finding.caveat !== "") facts.push(["but", finding.caveat]);
+  return facts;
+}
+
+function evidenceText({ name, value }: EvidenceInfo): string {
+  if (value === null) return "not finite";
+  const whole = Number.isInteger(value) && (name.includes("step") || name === "window" || Math.abs(value) >= 1000);
+  return whole ? formatCount(value) : formatFigure(value);
+}
+
+function remedyNode({ title, why, code }: RemedyInfo): HTMLElement {
+  const node = element("div", { class: "gw-remedy" });
+  const head = element("div", { class: "gw-remedy-head" }, element("span", { text: title }));
+  node.append(head, element("p", { text: why }));
+  if (code !== "") {
+    const { button, panel } = codeDisclosure(code, `gw-code-${cards++}`);
+    head.append(button);
+    node.append(panel);
+  }
+  return node;
+}

@@ -1,0 +1,69 @@
+import type { Store } from "../store.ts";
+import { element, setAttribute, setText } from "../util/dom.ts";
+import { formatCount, formatFigure, formatShare } from "../util/format.ts";
+import { lookOf } from "../util/states.ts";
+
+/** The headline: what is the matter, and the figures of the whole step. */
+export class Strip {
+  readonly node: HTMLElement;
+  readonly #mark = element("span", { class: "gw-mark", "aria-hidden": "true" });
+  readonly #verdict = element("span");
+  readonly #figures = element("dl", { class: "gw-figures" });
+  readonly #values = new Map<string, { value: HTMLElement; title: HTMLElement }>();
+
+  constructor() {
+    const verdict = element("div", { class: "gw-verdict", role: "status" }, this.#mark, this.#verdict);
+    this.node = element("div", { class: "gw-strip" }, verdict, this.#figures);
+  }
+
+  update(store: Store): void {
+    const { status, scalars } = store;
+    const look = lookOf(status.state);
+    setText(this.#mark, look.mark);
+    this.#mark.style.color = look.colour;
+    setText(this.#verdict, status.verdict);
+    setAttribute(this.node, "data-state", status.state);
+    const last = (name: string): number => lastOf(scalars.track(name)?.value, scalars.count);
+    const loss = formatFigure(last("loss"));
+    this.#figure("step", status.step === null ? "" : formatCount(status.step));
+    this.#figure("loss", scalars.track("loss") ? `${loss} ${status.trend ?? ""}`.trim() : "");
+    this.#figure("total norm", figureOr(last("total_grad_norm")));
+    this.#figure("learning rate", figureOr(last("lr")));
+    this.#figure(
+      `cost${samplingWords(status.sampling)}`,
+      status.overhead === null ? "" : formatShare(status.overhead),
+      "cost",
+    );
+    this.#figure("watching", status.closed ? "ended" : "");
+  }
+
+  /** Shows a figure under its title; an empty one is left out. */
+  #figure(title: string, value: string, key = title): void {
+    let figure = this.#values.get(key);
+    if (figure === undefined) {
+      figure = { title: element("dt"), value: element("dd") };
+      this.#values.set(key, figure);
+      this.#figures.append(element("div", {}, figure.title, figure.value));
+    }
+    setText(figure.title, title);
+    setText(figure.value, value);
+    (figure.value.parentElement as HTMLElement).hidden = value === "";
+  }
+}
+
+function lastOf(values: Float32Array | undefined, count: number): number {
+  for (let column = count - 1; values !== undefined && column >= 0; column--) {
+    const value = values[column] as number;
+    if (!Number.isNaN(value)) return value;
+  }
+  return Number.NaN;
+}
+
+function figureOr(value: number): string {
+  return Number.isNaN(value) ? "" : formatFigure(value);
+}
+
+function samplingWords(sampling: number | null): string {
+  if (sampling === null) return "";
+  return sampling < 1.05 ? ", every step" : `, 1 step in ${formatCount(sampling)}`;
+}

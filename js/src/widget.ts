@@ -1,0 +1,32 @@
+import type { AnyModel, InitializeProps, RenderProps } from "@anywidget/types";
+import { BqplotBars } from "./bqplot-bars.ts";
+import { channelOf } from "./channel.ts";
+import type { ToPage } from "./messages.gen.ts";
+import { mount } from "./mount.ts";
+import { Store } from "./store.ts";
+
+/** The traits that Python syncs; everything else comes in messages. */
+interface Traits {
+  _figure: string;
+  _model_class: string;
+  _channel: string;
+  [key: string]: unknown;
+}
+
+/** anywidget's glue: one store a widget, filled from the first message on, however many views look at it. */
+export default () => {
+  let store: Store;
+  return {
+    initialize({ model }: InitializeProps<Traits>): void {
+      store = new Store(model.get("_model_class"));
+      model.on("msg:custom", (message: ToPage, [data]: DataView[]) => {
+        if (data !== undefined) store.apply(message, data);
+      });
+      // A page that opens in the middle of a run has missed what came before.
+      channelOf(model as AnyModel, model.get("_channel")).send({ kind: "hello" });
+    },
+    render({ model, el }: RenderProps<Traits>): () => void {
+      return mount(el, store, new BqplotBars(model as AnyModel, "_figure"));
+    },
+  };
+};
