@@ -63,6 +63,20 @@ class NonfiniteOrigin:
 
 
 @dataclass(frozen=True, slots=True)
+class RecurrentProfile:
+    """How the gradient of a recurrent layer runs along the time axis, at one step."""
+
+    layer: str
+    """Name of the layer."""
+
+    quantity: str
+    """``"dL/dh"``, the total gradient of each hidden state, or, where that cannot be had, ``"dL/dx"`` of each input."""
+
+    norms: FloatArray
+    """float32 [time]: L2 norm over batch and features, first time step first."""
+
+
+@dataclass(frozen=True, slots=True)
 class Frame:
     """Everything measured at one step: one array entry a layer, in the order of ``layers``.
 
@@ -99,6 +113,9 @@ class Frame:
 
     origin: NonfiniteOrigin | None = None
     """Where the first non-finite value of this step arose; None when every value seen was finite."""
+
+    recurrent: tuple[RecurrentProfile, ...] = ()
+    """Gradient by time step of each recurrent layer measured at this step."""
 
     def is_measured(self, metric: str) -> BoolArray:
         """Bool array [layers]: for which layers ``metric`` was measured at this step."""

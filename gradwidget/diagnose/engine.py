@@ -51,12 +51,14 @@ class Engine:
 
     def update(self, history: History) -> None:
         """Judges the newest frame; to be called once after each that is appended."""
-        window = Window(history, self._limits)
+        active = {symptom: entry.finding for symptom, entry in self._open.items()}
+        window = Window(history, self._limits, active)
         for symptom, rule in RULES.items():
             entry = self._open.get(symptom)
             sighting = rule(window, None if entry is None else entry.finding)
             if sighting is not None and entry is None:
                 self._open[symptom] = self._opened(symptom, sighting, window)
+                active[symptom] = self._open[symptom].finding
             elif sighting is not None and entry is not None:
                 self._go_on(entry, sighting, window)
             elif entry is not None and history.version - entry.last_seen >= self._limits.quiet:

@@ -12,6 +12,16 @@ _TITLES: dict[str, str] = {
     "gradients_nonfinite": "NaN or Inf in gradients",
     "loss_nonfinite": "NaN or Inf in the loss",
     "weights_nonfinite": "NaN or Inf in weights",
+    "loss_unstable": "Unstable loss",
+    "plateau": "Loss does not improve",
+    "weights_zero": "Weights near zero",
+    "dead_relu": "Dead ReLU units",
+    "saturated": "Saturated units",
+    "rnn_vanishing_in_time": "Gradients vanish over time steps",
+    "rnn_exploding_in_time": "Gradients explode over time steps",
+    "fp16_underflow": "Gradients lost in half precision",
+    "lr_too_high": "Learning rate too high",
+    "lr_too_low": "Learning rate too low",
 }
 """Titles that are not the code in words."""
 
@@ -27,6 +37,20 @@ class Symptom(StrEnum):
     LOSS_NONFINITE = "loss_nonfinite"
     WEIGHTS_NONFINITE = "weights_nonfinite"
     VANISHING_GRADIENTS = "vanishing_gradients"
+    LOSS_UNSTABLE = "loss_unstable"
+    WEIGHTS_GROWING = "weights_growing"
+    EARLY_LAYERS_FROZEN = "early_layers_frozen"
+    PLATEAU = "plateau"
+    WEIGHTS_SHRINKING = "weights_shrinking"
+    WEIGHTS_ZERO = "weights_zero"
+    DEAD_RELU = "dead_relu"
+    SATURATED = "saturated"
+    NO_GRADIENT = "no_gradient"
+    RNN_VANISHING_IN_TIME = "rnn_vanishing_in_time"
+    RNN_EXPLODING_IN_TIME = "rnn_exploding_in_time"
+    FP16_UNDERFLOW = "fp16_underflow"
+    LR_TOO_HIGH = "lr_too_high"
+    LR_TOO_LOW = "lr_too_low"
 
 
 @dataclass(frozen=True, slots=True)

@@ -97,16 +97,3 @@ def ratios_over_time(window: Window, found: Profile, layer: int) -> tuple[Floats
         ratio = rows[:, layer] / rows[:, found.last]
     known = np.isfinite(ratio)
     return ratio[known], [int(step) for step in steps[known]]
-
-
-def holding_since(values: Floats, steps: list[int], holds: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> int:
-    """The oldest step of the unbroken evidence, given newest first; one dissenting frame in between is passed over."""
-    since = steps[0]
-    misses = 0
-    for i in range(len(values)):
-        misses = 0 if holds[i] else misses + 1
-        if misses > 1:
-            break
-        if holds[i]:
-            since = steps[i]
-    return since

@@ -29,7 +29,17 @@ _STATE_OF: dict[Symptom, LayerState] = {
     Symptom.WEIGHTS_NONFINITE: LayerState.NONFINITE,
     Symptom.LOSS_NONFINITE: LayerState.NONFINITE,
     Symptom.EXPLODING_GRADIENTS: LayerState.EXPLODING,
+    Symptom.WEIGHTS_GROWING: LayerState.EXPLODING,
+    Symptom.RNN_EXPLODING_IN_TIME: LayerState.EXPLODING,
+    Symptom.NO_GRADIENT: LayerState.NO_GRADIENT,
+    Symptom.DEAD_RELU: LayerState.DEAD,
+    Symptom.WEIGHTS_ZERO: LayerState.DEAD,
     Symptom.VANISHING_GRADIENTS: LayerState.VANISHING,
+    Symptom.SATURATED: LayerState.VANISHING,
+    Symptom.WEIGHTS_SHRINKING: LayerState.VANISHING,
+    Symptom.EARLY_LAYERS_FROZEN: LayerState.VANISHING,
+    Symptom.RNN_VANISHING_IN_TIME: LayerState.VANISHING,
+    Symptom.FP16_UNDERFLOW: LayerState.VANISHING,
 }
 """State of the layers that an active finding names; where several name one layer, the first listed here counts."""
 

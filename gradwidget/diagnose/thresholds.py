@@ -66,6 +66,73 @@ class Thresholds:
     spike_minimum_past: int = 2
     """Frames of the past without which no spike is called."""
 
+    dead_share: float = 0.75
+    """Units of a layer that are 0 for a whole batch, for a window of steps. 0.9 is dead, 0.5 is a sparse layer."""
+
+    saturated_share: float = 0.65
+    """Outputs of a squashing activation that lie in its flats; 0.8 is saturated, 0.5 is not."""
+
+    no_gradient_steps: int = 100
+    """Steps without a gradient before a layer is called disconnected: a head used once in fifty steps is not."""
+
+    no_gradient_frames: int = 20
+    """Measured frames among them that there must be."""
+
+    growth: float = 6.3
+    """Norm of a layer's weights over the larger of its start and a variance-preserving scale; 10 has grown out of
+    bounds, 4 is learning."""
+
+    shrinkage: float = 0.2
+    """Norm of a layer's weights over its start; 0.1 has shrunk, 0.4 is weight decay at work."""
+
+    zero: float = 1e-3
+    """Norm of a layer's weights over its start; 1e-4 is next to nothing left, 1e-2 is not."""
+
+    frozen_ratio: float = 0.01
+    """Movement of the least moved early layer over that of the most moved late one; 1e-2 is frozen, 3e-2 is not."""
+
+    frozen_frames: int = 30
+    """Frames before movement is compared: the first steps of an adaptive optimizer say little."""
+
+    plateau_share: float = 0.9
+    """Loss over its start above which it has hardly improved; 0.95 is a plateau, 0.8 is not."""
+
+    plateau_steps: int = 100
+    """Steps that a run is given to begin to improve."""
+
+    rnn_vanishing: float = 1e-3
+    """dL/dh of the first over the last time step; 1e-4 is vanishing, 1e-2 is not."""
+
+    rnn_exploding: float = 55.0
+    """dL/dh of the first over the last time step; 100 is exploding, 30 is not."""
+
+    rnn_profiles: int = 5
+    """Profiles over time, more than half of which must agree."""
+
+    underflow_share: float = 0.2
+    """Gradient entries that are 0 in half precision; 0.3 is loss of gradient, 0.02 is not."""
+
+    underflow_size: float = 1e-6
+    """RMS of the other entries, at the scale of the backward pass: within some 16 of fp16's smallest numbers
+    (2**-24, 6e-8), entries half that size are rounded to 0 (arXiv 1710.03740)."""
+
+    update_high: float = 0.05
+    """Change of a layer's weights at a step over their scale. 1e-3 is the usual rule; TheDeepChecker calls 0.1 too
+    quick. Above this for a whole window, weights are replaced rather than improved."""
+
+    update_low: float = 1e-4
+    """Change of a layer's weights at a step over their scale below which learning hardly happens (TheDeepChecker)."""
+
+    unstable_jumps: int = 3
+    """Updates that raised the loss by half; 4 are unstable, 1 is not."""
+
+    unstable_update: float = 0.01
+    """Change of the weights over their scale that such an update must have made: the noise of small batches moves
+    the loss as well, but weights that hardly changed did not."""
+
+    unstable_window: int = 100
+    """Frames in which jumps are counted."""
+
     skipped_in_a_row: int = 8
     """Steps in a row that a gradient scaler skipped. A scale of 65,536 needs a few halvings at the start of a healthy
     fp16 run; eight are a factor of 256."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable
 
 from gradwidget.diagnose.finding import Remedy, Symptom
@@ -9,12 +10,19 @@ from gradwidget.diagnose.remedies.activation import replace_squashing
 from gradwidget.diagnose.remedies.clip import clip
 from gradwidget.diagnose.remedies.fewer_layers import fewer_layers
 from gradwidget.diagnose.remedies.find_nonfinite import find_nonfinite
+from gradwidget.diagnose.remedies.inputs import scale_inputs
 from gradwidget.diagnose.remedies.learning_rate import learning_rate
 from gradwidget.diagnose.remedies.normalise import normalise
+from gradwidget.diagnose.remedies.precision import bfloat16, loss_scaling
+from gradwidget.diagnose.remedies.recurrent import gated_cell, orthogonal, remember
 from gradwidget.diagnose.remedies.reinitialise import reinitialise
 from gradwidget.diagnose.remedies.skip_nonfinite import skip_nonfinite
+from gradwidget.diagnose.remedies.wake_units import leaky, lift_bias
+from gradwidget.diagnose.remedies.weight_decay import weight_decay
+from gradwidget.diagnose.remedies.wiring import freeze, look_for_the_cut
 from gradwidget.diagnose.sighting import Sighting
 from gradwidget.diagnose.window import Window
+from gradwidget.frame import Layer
 
 Fixes = Iterable[Remedy | None]
 
@@ -70,10 +78,119 @@ def _nonfinite_weights(sighting: Sighting, window: Window) -> Fixes:
     yield learning_rate(window, 0.1, "So that it does not happen again.")
 
 
+def _unstable(sighting: Sighting, window: Window) -> Fixes:
+    yield learning_rate(window, 0.1, "A jump after an update means that the update went too far.")
+    yield clip(window, sighting.first_step)
+
+
+def _growing(sighting: Sighting, window: Window) -> Fixes:
+    yield learning_rate(window, 0.1, "Weights run away where each step overshoots the last.")
+    yield weight_decay(more=True)
+    yield reinitialise(_named(sighting, window), "Weights this large do not find back by themselves.")
+
+
+def _shrinking(sighting: Sighting, window: Window) -> Fixes:
+    yield weight_decay(more=False)
+    yield reinitialise(_named(sighting, window), "What is gone does not come back by itself: start the layer again.")
+
+
+def _dead(sighting: Sighting, window: Window) -> Fixes:
+    yield reinitialise(_named(sighting, window), "A unit that is off for every input gets no gradient to come back by.")
+    yield lift_bias(sighting.layers)
+    yield leaky(window.layers)
+    yield learning_rate(window, 0.1, "One step that is too large can push a unit's bias below all its inputs.")
+
+
+def _saturated(sighting: Sighting, window: Window) -> Fixes:
+    yield reinitialise(_named(sighting, window), "Smaller weights bring the activation back to its slope.")
+    yield replace_squashing(window.layers)
+    yield normalise(window.layers, "A norm layer before the activation keeps its inputs on the slope.")
+    yield scale_inputs()
+
+
+def _disconnected(sighting: Sighting, window: Window) -> Fixes:
+    del window
+    yield look_for_the_cut(sighting.layers)
+    yield freeze(sighting.layers)
+
+
+def _time_vanishing(sighting: Sighting, window: Window) -> Fixes:
+    named = _named(sighting, window)
+    yield gated_cell(named)
+    yield remember(named)
+    yield orthogonal(named)
+
+
+def _time_exploding(sighting: Sighting, window: Window) -> Fixes:
+    named = _named(sighting, window)
+    yield orthogonal(named)
+    yield clip(window, sighting.first_step)
+    yield gated_cell(named)
+
+
+def _underflow(sighting: Sighting, window: Window) -> Fixes:
+    del sighting, window
+    yield loss_scaling()
+    yield bfloat16()
+
+
+def _too_fast(sighting: Sighting, window: Window) -> Fixes:
+    moves = sighting.evidence["value"]
+    # Toward the usual 0.1 % a step, by a round factor.
+    factor = 0.01 if moves > 0.1 else 0.1
+    yield learning_rate(window, factor, f"A step moves the weights by {moves:.0%} of their size; 0.1% is usual.")
+    yield clip(window, sighting.first_step)
+
+
+def _too_slow(sighting: Sighting, window: Window) -> Fixes:
+    moves = max(sighting.evidence["value"], 1e-7)
+    factor = 10.0 ** round(math.log10(1e-3 / moves))
+    yield learning_rate(window, factor, f"A step moves the weights by {moves:.1g} of their size; 0.001 is usual.")
+
+
+def _plateau(sighting: Sighting, window: Window) -> Fixes:
+    """What helps against the cause helps against the plateau."""
+    cause = next((finding for symptom, finding in window.active.items() if symptom is not Symptom.PLATEAU), None)
+    del sighting
+    yield from cause.remedies if cause is not None else ()
+
+
+def _named(sighting: Sighting, window: Window) -> list[Layer]:
+    return [layer for layer in window.layers if layer.name in sighting.layers]
+
+
 _REMEDIES: dict[Symptom, Callable[[Sighting, Window], Fixes]] = {
     Symptom.VANISHING_GRADIENTS: _vanishing,
     Symptom.EXPLODING_GRADIENTS: _exploding,
     Symptom.GRADIENTS_NONFINITE: _nonfinite_gradients,
     Symptom.LOSS_NONFINITE: _nonfinite_loss,
     Symptom.WEIGHTS_NONFINITE: _nonfinite_weights,
+    Symptom.LOSS_UNSTABLE: _unstable,
+    Symptom.WEIGHTS_GROWING: _growing,
+    Symptom.EARLY_LAYERS_FROZEN: _vanishing,
+    Symptom.PLATEAU: _plateau,
+    Symptom.WEIGHTS_SHRINKING: _shrinking,
+    Symptom.WEIGHTS_ZERO: _shrinking,
+    Symptom.DEAD_RELU: _dead,
+    Symptom.SATURATED: _saturated,
+    Symptom.NO_GRADIENT: _disconnected,
+    Symptom.RNN_VANISHING_IN_TIME: _time_vanishing,
+    Symptom.RNN_EXPLODING_IN_TIME: _time_exploding,
+    Symptom.FP16_UNDERFLOW: _underflow,
+    Symptom.LR_TOO_HIGH: _too_fast,
+    Symptom.LR_TOO_LOW: _too_slow,
+    Symptom.LOSS_UNSTABLE: _unstable,
+    Symptom.WEIGHTS_GROWING: _growing,
+    Symptom.EARLY_LAYERS_FROZEN: _vanishing,
+    Symptom.PLATEAU: _plateau,
+    Symptom.WEIGHTS_SHRINKING: _shrinking,
+    Symptom.WEIGHTS_ZERO: _shrinking,
+    Symptom.DEAD_RELU: _dead,
+    Symptom.SATURATED: _saturated,
+    Symptom.NO_GRADIENT: _disconnected,
+    Symptom.RNN_VANISHING_IN_TIME: _time_vanishing,
+    Symptom.RNN_EXPLODING_IN_TIME: _time_exploding,
+    Symptom.FP16_UNDERFLOW: _underflow,
+    Symptom.LR_TOO_HIGH: _too_fast,
+    Symptom.LR_TOO_LOW: _too_slow,
 }

@@ -5,11 +5,25 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from gradwidget.diagnose.finding import Finding, Symptom
+from gradwidget.diagnose.rules.dead_relu import dead_relu
+from gradwidget.diagnose.rules.early_layers_frozen import early_layers_frozen
 from gradwidget.diagnose.rules.exploding_gradients import exploding_gradients
+from gradwidget.diagnose.rules.fp16_underflow import fp16_underflow
 from gradwidget.diagnose.rules.gradients_nonfinite import gradients_nonfinite
 from gradwidget.diagnose.rules.loss_nonfinite import loss_nonfinite
+from gradwidget.diagnose.rules.loss_unstable import loss_unstable
+from gradwidget.diagnose.rules.lr_too_high import lr_too_high
+from gradwidget.diagnose.rules.lr_too_low import lr_too_low
+from gradwidget.diagnose.rules.no_gradient import no_gradient
+from gradwidget.diagnose.rules.plateau import plateau
+from gradwidget.diagnose.rules.rnn_exploding_in_time import rnn_exploding_in_time
+from gradwidget.diagnose.rules.rnn_vanishing_in_time import rnn_vanishing_in_time
+from gradwidget.diagnose.rules.saturated import saturated
 from gradwidget.diagnose.rules.vanishing_gradients import vanishing_gradients
+from gradwidget.diagnose.rules.weights_growing import weights_growing
 from gradwidget.diagnose.rules.weights_nonfinite import weights_nonfinite
+from gradwidget.diagnose.rules.weights_shrinking import weights_shrinking
+from gradwidget.diagnose.rules.weights_zero import weights_zero
 from gradwidget.diagnose.sighting import Sighting
 from gradwidget.diagnose.window import Window
 
@@ -17,9 +31,24 @@ Rule = Callable[[Window, Finding | None], Sighting | None]
 """Given the newest frames and the finding that is already open for its symptom: what it sees now, or None."""
 
 RULES: dict[Symptom, Rule] = {
-    Symptom.EXPLODING_GRADIENTS: exploding_gradients,
     Symptom.GRADIENTS_NONFINITE: gradients_nonfinite,
     Symptom.LOSS_NONFINITE: loss_nonfinite,
     Symptom.WEIGHTS_NONFINITE: weights_nonfinite,
+    Symptom.EXPLODING_GRADIENTS: exploding_gradients,
     Symptom.VANISHING_GRADIENTS: vanishing_gradients,
+    Symptom.LOSS_UNSTABLE: loss_unstable,
+    Symptom.WEIGHTS_GROWING: weights_growing,
+    Symptom.WEIGHTS_SHRINKING: weights_shrinking,
+    Symptom.WEIGHTS_ZERO: weights_zero,
+    Symptom.EARLY_LAYERS_FROZEN: early_layers_frozen,
+    Symptom.DEAD_RELU: dead_relu,
+    Symptom.SATURATED: saturated,
+    Symptom.NO_GRADIENT: no_gradient,
+    Symptom.RNN_VANISHING_IN_TIME: rnn_vanishing_in_time,
+    Symptom.RNN_EXPLODING_IN_TIME: rnn_exploding_in_time,
+    Symptom.FP16_UNDERFLOW: fp16_underflow,
+    Symptom.LR_TOO_HIGH: lr_too_high,
+    Symptom.LR_TOO_LOW: lr_too_low,
+    Symptom.PLATEAU: plateau,
 }
+"""In the order in which they look; the plateau comes last, since it asks what the others have found."""

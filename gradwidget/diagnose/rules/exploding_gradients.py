@@ -11,9 +11,9 @@ from __future__ import annotations
 import numpy as np
 
 from gradwidget.diagnose.finding import Finding
-from gradwidget.diagnose.profile import DIRECT, Profile, holding_since, profile, ratios_over_time, weight_profile
+from gradwidget.diagnose.profile import DIRECT, Profile, profile, ratios_over_time, weight_profile
 from gradwidget.diagnose.sighting import Sighting
-from gradwidget.diagnose.window import Floats, Window
+from gradwidget.diagnose.window import Floats, Window, holding_since
 from gradwidget.diagnose.wording import figure, names
 
 
@@ -49,7 +49,7 @@ def _over_depth(window: Window) -> Sighting | None:
         severity="critical" if value > 100 * bound else "warning",
         message=_message(window, found, layers, value),
         layers=layers,
-        first_step=holding_since(ratios, steps, ratios > bound),
+        first_step=holding_since(steps, ratios > bound),
         evidence={"value": value, "bound": bound, "window": float(limits.window)},
         caveat="Fine if a norm layer or a clipping rule takes the scale out again before the update.",
     )

@@ -11,9 +11,9 @@ from __future__ import annotations
 import numpy as np
 
 from gradwidget.diagnose.finding import Finding
-from gradwidget.diagnose.profile import DIRECT, Profile, holding_since, profile, ratios_over_time, weight_profile
+from gradwidget.diagnose.profile import DIRECT, Profile, profile, ratios_over_time, weight_profile
 from gradwidget.diagnose.sighting import Sighting
-from gradwidget.diagnose.window import REACH, Floats, Window, median
+from gradwidget.diagnose.window import Floats, Window, holding_since
 from gradwidget.diagnose.wording import figure, names
 
 
@@ -49,7 +49,7 @@ def _over_depth(window: Window, active: Finding | None) -> Sighting | None:
         severity="critical" if value < bound / 100 else "warning",
         message=_message(window, found, layers, value),
         layers=layers,
-        first_step=holding_since(ratios, steps, ratios < bound),
+        first_step=holding_since(steps, ratios < bound),
         evidence={"value": value, "bound": bound, "window": float(limits.window)},
         caveat="Fine if the layers near the input are meant to stay as they are, or if a side branch runs first.",
     )
@@ -85,18 +85,17 @@ def _message(window: Window, found: Profile, layers: tuple[str, ...], value: flo
 
 def _over_time(window: Window) -> Sighting | None:
     limits = window.limits
-    start_loss, loss = window.loss_level()
     # Without a loss nothing tells a layer that has lost its gradient from one that has learnt its part.
-    if not loss > limits.vanishing_loss_share * start_loss or window.history.version < 2 * limits.window:
+    if not window.loss_left > limits.vanishing_loss_share or window.history.version < 2 * limits.window:
         return None
-    start = median(window.history.start("grad_norm").astype(np.float64), least=window.enough)
+    start = window.start("grad_norm")
     level = window.median("grad_norm")
     with np.errstate(invalid="ignore", divide="ignore"):
         share = level / start
     # Exactly zero is another story: a layer not used lately, a dead one, an underflow.
     fallen = (share < limits.vanishing_over_start) & (share > 0) & window.trainable
     known = share[np.isfinite(share)]
-    if not fallen.any() or not (known.max() > 10 * limits.vanishing_over_start or loss > start_loss):
+    if not fallen.any() or not (known.max() > 10 * limits.vanishing_over_start or window.loss_left > 1):
         # All layers together, at a loss below its start: converged as far as it goes.
         return None
     affected = np.flatnonzero(fallen)
@@ -104,16 +103,13 @@ def _over_time(window: Window) -> Sighting | None:
     layers = tuple(window.layers[i].name for i in affected)
     worst = affected[0]
     value = float(share[worst])
-    rows = window.history.recent("grad_norm", REACH)[::-1, worst].astype(np.float64)
-    steps = window.history.recent_steps(REACH)[::-1]
-    seen = np.isfinite(rows)
-    values = rows[seen] / start[worst]
+    values, steps = window.series("grad_norm", int(worst))
     return Sighting(
         severity="warning",
         message=f"The gradient of {names(layers)} has fallen to 1/{figure(1 / value)} of what it was at the start, "
-        f"while the loss is still at {figure(loss)} (start {figure(start_loss)}).",
+        f"while the loss is still at {figure(window.loss)} (start {figure(window.start_loss)}).",
         layers=layers,
-        first_step=holding_since(values, [int(s) for s in steps[seen]], values < limits.vanishing_over_start),
+        first_step=holding_since(steps, values < limits.vanishing_over_start * start[worst]),
         evidence={"value": value, "bound": limits.vanishing_over_start, "window": float(limits.window)},
         caveat="Fine if the loss cannot fall any further, or if the run began with unusually large gradients.",
     )

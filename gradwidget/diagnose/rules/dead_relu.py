@@ -1,0 +1,27 @@
+"""Dead ReLU: units that are zero for every input, and so never get a gradient again.
+
+A unit counts as dead at a step if it is zero over that whole batch. Look-alikes that stay silent: sparse layers (about
+half of a healthy layer's outputs are zero, but not of the same units), and the few dead units of any wide layer.
+"""
+
+from __future__ import annotations
+
+from gradwidget.diagnose.finding import Finding
+from gradwidget.diagnose.rules.level import Level, beyond, ones
+from gradwidget.diagnose.sighting import Sighting
+from gradwidget.diagnose.window import Window
+
+
+def dead_relu(window: Window, active: Finding | None) -> Sighting | None:
+    """Layers most of whose units are dead."""
+    del active  # the median of the window is steady enough by itself
+    return beyond(
+        window,
+        Level("act_dead_fraction", ones(window), window.limits.dead_share, above=True),
+        window.trainable,
+        lambda layers, share: (
+            f"Up to {share:.0%} of the units of {layers} never activate: they get no gradient, "
+            "and nothing can wake them."
+        ),
+        "With very small batches a unit that rarely fires looks dead.",
+    )

@@ -1,0 +1,57 @@
+"""Layers near the output change, layers near the input hardly do.
+
+What counts is the true change of the weights, whatever the optimizer: Adam moves a layer whose gradient has vanished,
+SGD does not. Look-alikes that stay silent: layers that are frozen on purpose (not trainable), embeddings few of whose
+rows occur in a batch, norm layers and biases, a head that starts at zero and so moves by many times its norm.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from gradwidget.diagnose.finding import Finding
+from gradwidget.diagnose.sighting import Sighting
+from gradwidget.diagnose.window import Window, holding_since
+from gradwidget.diagnose.wording import figure, names
+
+
+def early_layers_frozen(window: Window, active: Finding | None) -> Sighting | None:
+    """Early layers whose weights move far less than those of late ones."""
+    if active is None and window.history.version < window.limits.frozen_frames:
+        return None
+    moves = window.moves
+    known = np.flatnonzero(window.matrices & window.trainable & ~np.isnan(moves))
+    if known.size < window.limits.minimum_chain:
+        return None
+    early, late = known[: known.size // 2], known[-max(1, known.size // 3) :]
+    most = int(late[np.argmax(moves[late])])
+    if not moves[most] > 0:
+        return None
+    ratio = moves / moves[most]
+    # From the input on without a gap: a single quiet layer in the middle is another story.
+    still = ratio[early] < window.limits.frozen_ratio
+    count = int(np.argmin(still)) if not still.all() else len(early)
+    if count == 0:
+        return None
+    affected = early[:count][np.argsort(ratio[early[:count]], kind="stable")]
+    layers = tuple(window.layers[i].name for i in affected)
+    value = float(ratio[affected[0]])
+    moved = f"1/{figure(1 / value)} as much as" if value > 0 else "not at all, unlike"
+    values, steps = window.series("update_ratio", int(affected[0]))
+    bound = window.limits.frozen_ratio * moves[most]
+    level = values * float(window.median("weight_norm")[affected[0]] / window.weight_scale[affected[0]])
+    return Sighting(
+        severity="warning",
+        message=f"{names(layers)} near the input hardly change: the weights move {moved} those of "
+        f"{window.layers[most].name}.",
+        layers=layers,
+        first_step=holding_since(steps, level < bound),
+        evidence={
+            "value": value,
+            "bound": window.limits.frozen_ratio,
+            "window": float(window.limits.window),
+            "early_move": float(moves[affected[0]]),
+            "late_move": float(moves[most]),
+        },
+        caveat="Fine if the early layers are pre-trained and have a smaller learning rate on purpose.",
+    )

@@ -1,0 +1,54 @@
+"""What the two rules on recurrent layers share: the gradient of the first over that of the last time step."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from gradwidget.diagnose.window import Floats, Window
+
+END = 8
+"""The first and the last eighth of a sequence stand for its ends: the very first or last step may be padding."""
+
+
+@dataclass(frozen=True, slots=True)
+class TimeRatio:
+    """The ratios of one recurrent layer."""
+
+    layer: str
+    value: float
+    """Median of the newest profiles."""
+    values: Floats
+    """Each of the newest profiles, newest first."""
+    steps: list[int]
+    """The steps of those."""
+    length: int
+    """Time steps of the newest profile."""
+    quantity: str
+
+
+def time_ratios(window: Window) -> list[TimeRatio]:
+    """One for each recurrent layer with enough profiles."""
+    seen: dict[str, list[tuple[int, float, int, str]]] = {}
+    for frame in reversed(window.history.recent_frames(64)):
+        for profile in frame.recurrent:
+            ratio = _first_over_last(profile.norms.astype(np.float64))
+            if np.isfinite(ratio):
+                seen.setdefault(profile.layer, []).append((frame.step, ratio, len(profile.norms), profile.quantity))
+    ratios = []
+    for layer, found in seen.items():
+        values = np.array([ratio for _, ratio, _, _ in found])
+        newest = values[: window.limits.rnn_profiles]
+        if len(newest) > window.limits.rnn_profiles // 2:
+            steps = [step for step, _, _, _ in found]
+            ratios.append(TimeRatio(layer, float(np.median(newest)), values, steps, found[0][2], found[0][3]))
+    return ratios
+
+
+def _first_over_last(norms: Floats) -> float:
+    if len(norms) < 4:
+        return float("nan")
+    end = max(1, len(norms) // END)
+    last = float(norms[-end:].max())
+    return float(norms[:end].max()) / last if last > 0 else float("nan")

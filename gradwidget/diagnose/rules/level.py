@@ -1,0 +1,70 @@
+"""What the rules share that compare one figure of each layer with one bound."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from gradwidget.diagnose.sighting import Sighting
+from gradwidget.diagnose.window import Floats, Window, holding_since
+from gradwidget.diagnose.wording import names
+from gradwidget.frame import BoolArray
+
+
+@dataclass(frozen=True, slots=True)
+class Level:
+    """A figure of each layer, and the bound it must not pass."""
+
+    metric: str
+    """The statistic it is made of."""
+
+    unit: Floats
+    """float64 [layers]: what the statistic is measured in, such as its own start; ones where it stands for itself."""
+
+    bound: float
+    above: bool
+    """Whether the symptom lies above the bound, or below it."""
+
+    def passed(self, value: Floats) -> BoolArray:
+        """Where the value lies on the wrong side of the bound."""
+        with np.errstate(invalid="ignore"):
+            return value > self.bound if self.above else value < self.bound
+
+
+def beyond(
+    window: Window, level: Level, among: BoolArray, message: Callable[[str, float], str], caveat: str
+) -> Sighting | None:
+    """A sighting of the layers whose figure has passed its bound, the worst first; None where there are none.
+
+    Args:
+        window: the newest frames.
+        level: what to look at.
+        among: bool [layers]: the layers that it can be said of.
+        message: given the layers in words and the figure of the worst one, the sentence to say.
+        caveat: what could make it a false alarm.
+    """
+    with np.errstate(invalid="ignore", divide="ignore"):
+        value = window.median(level.metric) / level.unit
+    affected = np.flatnonzero(level.passed(value) & among)
+    if not affected.size:
+        return None
+    order = np.argsort(-value[affected] if level.above else value[affected], kind="stable")
+    affected = affected[order]
+    worst = int(affected[0])
+    values, steps = window.series(level.metric, worst)
+    layers = tuple(window.layers[i].name for i in affected)
+    return Sighting(
+        severity="warning",
+        message=message(names(layers), float(value[worst])),
+        layers=layers,
+        first_step=holding_since(steps, level.passed(values / level.unit[worst])),
+        evidence={"value": float(value[worst]), "bound": level.bound, "window": float(window.limits.window)},
+        caveat=caveat,
+    )
+
+
+def ones(window: Window) -> Floats:
+    """The unit of a statistic that stands for itself."""
+    return np.ones(len(window.layers))

@@ -1,0 +1,59 @@
+"""Single updates that throw the loss up.
+
+The noise of small batches moves the loss as well. What tells them apart is the update in between: a jump counts only
+after a step that changed the weights a lot. Look-alikes that stay silent: noisy batches, rare hard ones, a rise over
+many steps.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from gradwidget.diagnose.finding import Finding
+from gradwidget.diagnose.sighting import Sighting
+from gradwidget.diagnose.window import Floats, Window
+from gradwidget.diagnose.wording import figure
+
+
+def loss_unstable(window: Window, active: Finding | None) -> Sighting | None:
+    """Several jumps of the loss among the newest steps, each after a large update."""
+    del active  # the count over the window is steady enough by itself
+    limits, history = window.limits, window.history
+    loss = history.recent_scalar("loss", limits.unstable_window)
+    start = window.start_loss
+    if len(loss) < 3 or not np.isfinite(start):
+        return None
+    # A tenth of the start at least: what goes on near the bottom is not an instability.
+    with np.errstate(invalid="ignore"):
+        rise = (loss[1:] > 1.5 * loss[:-1]) & (loss[1:] - loss[:-1] > 0.1 * abs(start))
+    if rise.sum() < limits.unstable_jumps:
+        return None
+    steps = history.recent_steps(limits.unstable_window)
+    jumps = np.flatnonzero(rise & (np.diff(steps) == 1) & (_updates(window)[:-1] > limits.unstable_update))
+    if len(jumps) < limits.unstable_jumps:
+        return None
+    worst = float(np.max(loss[jumps + 1] / loss[jumps]))
+    return Sighting(
+        severity="warning",
+        message=f"The loss swings: {len(jumps)} of the last {len(loss)} updates raised it by half or more, the worst "
+        f"{figure(worst)}×.",
+        layers=(),
+        first_step=int(steps[jumps[0]]),
+        evidence={
+            "value": float(len(jumps)),
+            "bound": float(limits.unstable_jumps),
+            "window": float(len(loss)),
+            "worst": worst,
+        },
+        caveat="Batches of very different difficulty at a high learning rate look alike.",
+    )
+
+
+def _updates(window: Window) -> Floats:
+    """float64 [frames]: the largest change of a layer's weights over their scale at each frame; NaN where unknown."""
+    n = window.limits.unstable_window
+    with np.errstate(invalid="ignore"):
+        change = window.history.recent("update_ratio", n) * window.history.recent("weight_norm", n)
+    among = window.matrices & window.trainable
+    largest: Floats = np.fmax.reduce(change[:, among] / window.weight_scale[among], axis=1, initial=np.nan)
+    return largest

@@ -1,0 +1,62 @@
+"""A learning rate so low that nothing happens, although the gradient says that much could.
+
+Look-alikes that stay silent: a schedule that ends at zero, a warm-up that has just begun, a model that has converged or
+began converged (its gradient promises no improvement).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from gradwidget.diagnose.finding import Finding
+from gradwidget.diagnose.sighting import Sighting
+from gradwidget.diagnose.window import Window, holding_since
+from gradwidget.diagnose.wording import figure
+
+
+def lr_too_low(window: Window, active: Finding | None) -> Sighting | None:
+    """Updates far below the healthy band while the loss is still where it began."""
+    limits = window.limits
+    if active is None and window.age < limits.plateau_steps:
+        return None
+    if not window.loss_left > limits.plateau_share or not _steady(window):
+        return None
+    moves = np.where(window.matrices & window.trainable, window.moves, np.nan)
+    known = np.flatnonzero(~np.isnan(moves))
+    if not known.size:
+        return None
+    most = int(known[np.argmax(moves[known])])
+    if not moves[most] < limits.update_low or not _promising(window):
+        return None
+    values, steps = window.series("update_ratio", most)
+    return Sighting(
+        severity="warning",
+        message=f"A step changes the weights by at most {figure(float(moves[most]))} of their size (usual is 0.001), "
+        f"and the loss is still at {figure(window.loss)} (start {figure(window.start_loss)}): the learning rate is too "
+        "low.",
+        layers=(),
+        first_step=holding_since(steps, values < limits.update_low),
+        evidence={
+            "value": float(moves[most]),
+            "bound": limits.update_low,
+            "window": float(limits.window),
+            "loss": window.loss,
+        },
+        caveat="Fine if the model is already trained and is only being touched up.",
+    )
+
+
+def _steady(window: Window) -> bool:
+    """Whether the learning rate is neither on its way up nor past its height."""
+    rates = window.history.recent_scalar("lr", 512)
+    rates = rates[np.isfinite(rates)]
+    return not rates.size or bool(rates[-1] > 0 and rates[-1] >= 0.5 * rates.max() and rates[-1] <= 1.05 * rates[0])
+
+
+def _promising(window: Window) -> bool:
+    """Whether a change of the weights by a tenth along the gradient promises, to first order, a quarter of the loss."""
+    norms = window.median("grad_norm")
+    known = ~np.isnan(norms) & window.trainable
+    with np.errstate(invalid="ignore"):
+        gain = float(np.sqrt(np.nansum(norms[known] ** 2)) * np.sqrt(np.nansum(window.weight_scale[known] ** 2)))
+    return gain * 0.1 > 0.25 * abs(window.loss)

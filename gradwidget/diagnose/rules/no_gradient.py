@@ -1,0 +1,60 @@
+"""Trainable parameters that get no gradient at all: detached, unused, wrongly frozen, or in no optimizer.
+
+Look-alikes that stay silent: layers that are frozen (they are not trainable), heads and branches used now and then, the
+zero gradient of a factor whose partner starts at zero (LoRA).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from gradwidget.diagnose.finding import Finding
+from gradwidget.diagnose.sighting import Sighting
+from gradwidget.diagnose.window import PAST, Window
+from gradwidget.diagnose.wording import names
+
+
+def no_gradient(window: Window, active: Finding | None) -> Sighting | None:
+    """Layers without a gradient for a hundred steps, and for far longer than ever before."""
+    if active is None and window.age < window.limits.no_gradient_steps:
+        return None
+    absent = window.median("grad_is_none") > 0
+    candidates = np.flatnonzero(absent & window.trainable)
+    since = {int(i): step for i in candidates if (step := _since(window, int(i))) is not None}
+    if not since:
+        return None
+    layers = tuple(window.layers[i].name for i in sorted(since, key=lambda i: (since[i], i)))
+    first = min(since.values())
+    reasons = {window.frame.reasons[name] for name in layers if name in window.frame.reasons}
+    tail = f" ({reasons.pop()})" if len(reasons) == 1 else ""
+    return Sighting(
+        severity="warning",
+        message=f"{names(layers)} can be trained but get no gradient at all: nothing that reaches the loss depends on "
+        f"them{tail}.",
+        layers=layers,
+        first_step=first,
+        evidence={
+            "value": float(window.step - first),
+            "bound": float(window.limits.no_gradient_steps),
+            "window": float(window.step - first),
+        },
+        caveat="Fine if they belong to a part of the model that this stage of training does not use.",
+    )
+
+
+def _since(window: Window, layer: int) -> int | None:
+    """The step since which the layer has had no gradient; None where that is not long enough to tell."""
+    rows = window.history.recent("grad_is_none", PAST)[::-1, layer]
+    steps = window.history.recent_steps(PAST)[::-1]
+    known = ~np.isnan(rows)
+    absent, seen_at = rows[known] > 0, steps[known]
+    present = np.flatnonzero(~absent)
+    length = int(present[0]) if present.size else len(absent)
+    if length < window.limits.no_gradient_frames:
+        return None
+    since = int(seen_at[length - 1])
+    # The longest time that it has gone without one before, and yet had one again.
+    before = int(np.max(-np.diff(seen_at[present]), initial=0))
+    if window.step - since < max(window.limits.no_gradient_steps - 1, 3 * before):
+        return None
+    return since

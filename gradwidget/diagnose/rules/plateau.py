@@ -1,0 +1,56 @@
+"""The loss hardly improves, while there is a reason why it could.
+
+A flat loss alone says little: two networks may play against each other, a task may not be learnable, a model may be at
+its best. So the rule speaks only beside a cause that it can name, and stays silent once the loss is well below its
+start.
+"""
+
+from __future__ import annotations
+
+from gradwidget.diagnose.finding import Finding, Symptom
+from gradwidget.diagnose.sighting import Sighting
+from gradwidget.diagnose.window import Window
+from gradwidget.diagnose.wording import figure
+
+CAUSES = (
+    Symptom.VANISHING_GRADIENTS,
+    Symptom.LR_TOO_LOW,
+    Symptom.LR_TOO_HIGH,
+    Symptom.DEAD_RELU,
+    Symptom.SATURATED,
+    Symptom.WEIGHTS_ZERO,
+    Symptom.EARLY_LAYERS_FROZEN,
+    Symptom.NO_GRADIENT,
+    Symptom.WEIGHTS_SHRINKING,
+    Symptom.FP16_UNDERFLOW,
+    Symptom.EXPLODING_GRADIENTS,
+    Symptom.RNN_VANISHING_IN_TIME,
+)
+"""Symptoms that explain a plateau, the likeliest first."""
+
+
+def plateau(window: Window, active: Finding | None) -> Sighting | None:
+    """A loss near its start beside a symptom that explains it."""
+    del active  # the median of the window is steady enough by itself
+    limits = window.limits
+    if window.age < limits.plateau_steps:
+        return None
+    if not window.loss_left > limits.plateau_share:
+        return None
+    cause = next((symptom for symptom in CAUSES if symptom in window.active), None)
+    if cause is None:
+        return None
+    because = window.active[cause]
+    return Sighting(
+        severity="warning",
+        message=f"After {window.age:,} steps the loss is still at {figure(window.loss)} (start "
+        f"{figure(window.start_loss)}); the likely cause is: {because.title}.",
+        layers=because.layers,
+        first_step=window.history.first_step or 0,
+        evidence={
+            "value": 1 - window.loss_left,
+            "bound": 1 - limits.plateau_share,
+            "window": float(window.age),
+        },
+        caveat="Some tasks begin with a long plateau and then improve.",
+    )

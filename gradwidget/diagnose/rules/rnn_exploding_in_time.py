@@ -1,0 +1,32 @@
+"""Gradients that explode along the time axis: each step back multiplies them.
+
+Look-alikes that stay silent: a sum over many time steps with a loss each, padding at the end of sequences.
+"""
+
+from __future__ import annotations
+
+from gradwidget.diagnose.finding import Finding
+from gradwidget.diagnose.rules.in_time import time_ratios
+from gradwidget.diagnose.sighting import Sighting
+from gradwidget.diagnose.window import Window, holding_since
+from gradwidget.diagnose.wording import figure, names
+
+
+def rnn_exploding_in_time(window: Window, active: Finding | None) -> Sighting | None:
+    """Recurrent layers whose first time steps get a multiple of the gradient of the last."""
+    del active  # the median of several profiles is steady enough by itself
+    bound = window.limits.rnn_exploding
+    found = sorted((r for r in time_ratios(window) if r.value > bound), key=lambda ratio: -ratio.value)
+    if not found:
+        return None
+    worst = found[0]
+    layers = tuple(ratio.layer for ratio in found)
+    return Sighting(
+        severity="warning",
+        message=f"In {names(layers)} the gradient of the first of {worst.length} time steps is {figure(worst.value)}× "
+        "that of the last: it grows at every step back.",
+        layers=layers,
+        first_step=holding_since(worst.steps, worst.values > bound),
+        evidence={"value": worst.value, "bound": bound, "window": float(window.limits.rnn_profiles)},
+        caveat=f"Measured as {worst.quantity}. Clipping may already keep it in check.",
+    )

@@ -1,0 +1,33 @@
+"""Gradients that vanish along the time axis: what happened early in a sequence can no longer teach anything.
+
+Look-alike that stays silent: a loss at every time step, which feeds each of them its own gradient.
+"""
+
+from __future__ import annotations
+
+from gradwidget.diagnose.finding import Finding
+from gradwidget.diagnose.rules.in_time import time_ratios
+from gradwidget.diagnose.sighting import Sighting
+from gradwidget.diagnose.window import Window, holding_since
+from gradwidget.diagnose.wording import figure, names
+
+
+def rnn_vanishing_in_time(window: Window, active: Finding | None) -> Sighting | None:
+    """Recurrent layers whose first time steps get next to nothing of the gradient."""
+    del active  # the median of several profiles is steady enough by itself
+    bound = window.limits.rnn_vanishing
+    found = sorted((r for r in time_ratios(window) if r.value < bound), key=lambda ratio: ratio.value)
+    if not found:
+        return None
+    worst = found[0]
+    share = f"1/{figure(1 / worst.value)}" if worst.value > 0 else "nothing"
+    layers = tuple(ratio.layer for ratio in found)
+    return Sighting(
+        severity="warning",
+        message=f"In {names(layers)} the first of {worst.length} time steps gets {share} of the gradient of the last: "
+        "it cannot learn from what came long before.",
+        layers=layers,
+        first_step=holding_since(worst.steps, worst.values < bound),
+        evidence={"value": worst.value, "bound": bound, "window": float(window.limits.rnn_profiles)},
+        caveat=f"Measured as {worst.quantity}. Fine if the task needs no long memory.",
+    )

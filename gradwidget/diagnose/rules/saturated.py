@@ -1,0 +1,32 @@
+"""Saturated units: outputs of sigmoid or tanh stuck at their ends, where the slope and so the gradient is nearly 0.
+
+Look-alikes that stay silent: the output layer of a classifier, which saturates because it is sure.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from gradwidget.diagnose.finding import Finding
+from gradwidget.diagnose.rules.level import Level, beyond, ones
+from gradwidget.diagnose.sighting import Sighting
+from gradwidget.diagnose.window import Window
+
+
+def saturated(window: Window, active: Finding | None) -> Sighting | None:
+    """Hidden layers most of whose outputs lie in the flats."""
+    del active  # the median of the window is steady enough by itself
+    flows = np.flatnonzero(~np.isnan(window.median("act_rms")))
+    hidden = window.trainable.copy()
+    if flows.size:
+        hidden[flows[-1] :] = False
+    return beyond(
+        window,
+        Level("act_saturated_fraction", ones(window), window.limits.saturated_share, above=True),
+        hidden,
+        lambda layers, share: (
+            f"Up to {share:.0%} of the outputs of {layers} are stuck at the ends of their "
+            "activation, where next to no gradient passes."
+        ),
+        "Gates that are meant to be open or shut look the same.",
+    )

@@ -1,0 +1,28 @@
+"""Weights that grow without bound, or have become very large.
+
+Measured against the larger of their start and a variance-preserving scale, so that a head which starts at zero or very
+small may grow to a usual size in silence.
+"""
+
+from __future__ import annotations
+
+from gradwidget.diagnose.finding import Finding
+from gradwidget.diagnose.rules.level import Level, beyond
+from gradwidget.diagnose.sighting import Sighting
+from gradwidget.diagnose.window import Window
+from gradwidget.diagnose.wording import figure
+
+
+def weights_growing(window: Window, active: Finding | None) -> Sighting | None:
+    """Layers whose weights are far beyond their scale."""
+    del active  # the norm of weights is steady by itself
+    return beyond(
+        window,
+        Level("weight_norm", window.weight_scale, window.limits.growth, above=True),
+        window.trainable,
+        lambda layers, ratio: (
+            f"The weights of {layers} have grown to {figure(ratio)}× their scale: activations and "
+            "gradients grow with them."
+        ),
+        "A layer that was meant to start with far too small weights.",
+    )

@@ -1,0 +1,33 @@
+"""Weights that shrink toward zero, and with them all that passes through.
+
+Look-alike that stays silent: ordinary weight decay, which stops where the gradient balances it.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from gradwidget.diagnose.finding import Finding
+from gradwidget.diagnose.rules.level import Level, beyond
+from gradwidget.diagnose.sighting import Sighting
+from gradwidget.diagnose.window import Floats, Window
+from gradwidget.diagnose.wording import figure
+
+
+def weights_shrinking(window: Window, active: Finding | None) -> Sighting | None:
+    """Layers of whose weights a small part of the start is left."""
+    del active  # the norm of weights is steady by itself
+    return beyond(
+        window,
+        Level("weight_norm", first_norm(window), window.limits.shrinkage, above=False),
+        window.trainable,
+        lambda layers, ratio: f"The weights of {layers} have shrunk to {figure(ratio)} of their start.",
+        "A layer that is being switched off on purpose, or weights that started far too large.",
+    )
+
+
+def first_norm(window: Window) -> Floats:
+    """float64 [layers]: the norm of the weights when first measured; NaN for those that began at zero."""
+    rows = window.history.start("weight_norm").astype(np.float64)
+    first = rows[np.argmax(~np.isnan(rows), axis=0), np.arange(rows.shape[1])]
+    return np.where(first > 0, first, np.nan)

@@ -1,0 +1,31 @@
+"""A layer's weights have become next to nothing: what it passes on no longer depends on its input.
+
+Look-alike that stays silent: layers that start at zero by design.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from gradwidget.diagnose.finding import Finding
+from gradwidget.diagnose.rules.level import Level, beyond
+from gradwidget.diagnose.rules.weights_shrinking import first_norm
+from gradwidget.diagnose.sighting import Sighting
+from gradwidget.diagnose.window import Window
+from gradwidget.diagnose.wording import figure
+
+
+def weights_zero(window: Window, active: Finding | None) -> Sighting | None:
+    """Layers whose weights are gone."""
+    del active  # the norm of weights is steady by itself
+    sighting = beyond(
+        window,
+        Level("weight_norm", first_norm(window), window.limits.zero, above=False),
+        window.trainable,
+        lambda layers, ratio: (
+            f"Nothing is left of the weights of {layers} ({figure(ratio)} of their start): they "
+            "block everything that passes through."
+        ),
+        "A layer that was pruned on purpose.",
+    )
+    return None if sighting is None else replace(sighting, severity="critical")
