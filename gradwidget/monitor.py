@@ -74,6 +74,10 @@ class GradMonitor:
         """Held while a frame is recorded and judged; hold it to read several things that belong together."""
         self.on_frame: list[Callable[[], None]] = []
         """Called on the training thread after each recorded frame; keep them quick."""
+        self.model_class = type(model).__name__
+        """Class name of the model, which is itself held weakly."""
+        self.budget = budget
+        """As given: share of a step's time that gradwidget may cost, or None."""
         self._engine = Engine()
         self._capture = Capture(
             model,
