@@ -18,7 +18,7 @@ from torch.optim import Optimizer
 from torch.utils.hooks import RemovableHandle
 
 from gradwidget.capture import hooks
-from gradwidget.capture.activations import Output
+from gradwidget.capture.activations import Followers, Output
 from gradwidget.capture.actuate import Actuator
 from gradwidget.capture.boundary import Boundary, Gatekeeper
 from gradwidget.capture.budget import Budget
@@ -120,7 +120,8 @@ class Capture:
         self._weights_after: list[tuple[int, int]] | None = None
         self._began = self._last_end = perf_counter()
         self._spent_before = 0.0
-        self._draft = Draft(start_step, self._table, self._meter, sampled=True)
+        self._followers = Followers()
+        self._draft = Draft(start_step, self._table, self._meter, self._followers, sampled=True)
         self._listen_to_forward()
         hooks.attach(self)
         self._finalizer = weakref.finalize(model, _close, weakref.ref(self))
@@ -191,12 +192,18 @@ class Capture:
     # ------------------------------------------------------------------ what torch tells
 
     @entry("noting the start of a backward pass")
-    def backward_begins(self) -> None:
+    def backward_begins(self, roots: Sequence[Tensor]) -> None:
         """See ``hooks.Listener``."""
         self._end_manual_step()
         self._in_backward = True
         if self._reach.begins(self._alive() if self._draft.sampled else None):
             self._draft.forget()
+        self._look_up_followers(roots)
+
+    @entry("looking into a recomputed part")
+    def recomputed(self, roots: Sequence[Tensor]) -> None:
+        """See ``hooks.Listener``."""
+        self._look_up_followers(roots)
 
     @entry("reading after a backward pass")
     def backward_ended(self, roots: Sequence[Tensor], *, weighted: bool) -> None:
@@ -308,17 +315,17 @@ class Capture:
     def _left(self, module: nn.Module, _inputs: object, output: object) -> None:
         name = self._table.names.get(id(module))
         if name is not None:
-            self._passed(name, output)
+            self._passed(name, module, output)
 
     @entry("reading an activation")
-    def _passed(self, name: str, output: object) -> None:
+    def _passed(self, name: str, module: nn.Module, output: object) -> None:
         self._end_manual_step()
         if not self._draft.sampled:
             return
         if not self._table.has_run(name):
             self._table.order_is_stale = True
         if self._wants_activations:
-            self._draft.activations.passed(name, output, self._flowed)
+            self._draft.activations.passed(name, module, output, self._flowed)
 
     @entry("reading an activation's gradient")
     def _flowed(self, note: Output, gradient: Tensor) -> None:
@@ -327,6 +334,10 @@ class Capture:
             self._draft.activations.flowed(note, gradient)
 
     # ------------------------------------------------------------------ from step to step
+
+    def _look_up_followers(self, roots: Sequence[Tensor]) -> None:
+        for name, kind in self._draft.activations.backward_begins(roots).items():
+            self._table.followed_by(name, kind)
 
     def _read_step(self, optimizer: Optimizer, parameters: list[nn.Parameter | None], owned: list[int]) -> None:
         draft = self._draft
@@ -382,7 +393,7 @@ class Capture:
 
     def _begin(self) -> None:
         sampled = self._budget.sampling
-        self._draft = Draft(self._draft.step + 1, self._table, self._meter, sampled=sampled)
+        self._draft = Draft(self._draft.step + 1, self._table, self._meter, self._followers, sampled=sampled)
         self.guard.step = self._draft.step
         self._reach.step_begins()
         model = self._model()

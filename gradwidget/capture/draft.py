@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 from torch import Tensor, nn
 
-from gradwidget.capture.activations import Activations
+from gradwidget.capture.activations import Activations, Followers
 from gradwidget.capture.layers import LayerTable
 from gradwidget.capture.loss import LossFinder
 from gradwidget.capture.norms import L1, L2, PEAK, Meter, plain
@@ -26,15 +26,16 @@ class Draft:
         step: its number.
         table: the layers.
         meter: takes the figures.
+        known: which nonlinearity follows which output.
         sampled: whether it is looked at in full.
     """
 
-    def __init__(self, step: int, table: LayerTable, meter: Meter, *, sampled: bool) -> None:
+    def __init__(self, step: int, table: LayerTable, meter: Meter, known: Followers, *, sampled: bool) -> None:
         self.step = step
         self.sampled = sampled
         self.readback = Readback()
         self.loss = LossFinder(self.readback)
-        self.activations = Activations(self.readback)
+        self.activations = Activations(self.readback, known)
         self.scalars: dict[str, float] = {}
         self.logged: dict[str, Fetch] = {}
         self.skipped = False
@@ -46,6 +47,7 @@ class Draft:
         self._raw: Reading | None = None
         self._gradients: list[Reading] = []
         self._weights: list[Reading] = []
+        self._changes: list[Reading] = []
         self._owned: set[int] = set()
         self._divisor: Fetch | None = None
         self._fixed: tuple[tuple[Layer, ...], tuple[Numbers, Numbers]] = ((), table.pairs)
@@ -83,6 +85,11 @@ class Draft:
         weights = [plain(one) for _, one in alive]
         self._weights.append(Reading(numbers, self._meter.measure(weights, self.readback, sums=False)))
 
+    def read_changes(self, changes: Reading | None) -> None:
+        """Takes note of how far the step moved the weights."""
+        if changes is not None:
+            self._changes.append(changes)
+
     def forget_figures(self) -> None:
         """Drops gradients and weights read earlier in this step: a later reading takes their place."""
         self._gradients, self._weights, self._owned = [], [], set()
@@ -90,6 +97,7 @@ class Draft:
     def finish(self) -> None:
         """Nothing is added any more: fixes the layers of the frame and sends for the figures."""
         self._fixed = self._table.layers, self._table.pairs
+        self.activations.finish()
         self.readback.send()
 
     def frame(self) -> Frame:
@@ -116,7 +124,10 @@ class Draft:
                 columns["raw_grad_norm"] = place.norm(norms, read)
                 scalars["raw_total_grad_norm"] = _norm(norms[read])
             if self._weights:
-                columns |= place.weight_columns(*joined(self._weights, 5, count))
+                weights, read = joined(self._weights, 5, count)
+                columns |= place.weight_columns(weights, read)
+                changes, moved = joined(self._changes, 1, count)
+                columns["update_ratio"] = place.ratio(changes[0], weights[L2], moved & read)
         columns |= _columns(self.activations.gather(scale), layers)
         if self.loss.scale is not None:
             scalars["loss_scale"] = scale

@@ -23,8 +23,11 @@ from torch.utils.hooks import RemovableHandle
 class Listener(Protocol):
     """What a capture is told. None of these may raise."""
 
-    def backward_begins(self) -> None:
+    def backward_begins(self, roots: Sequence[Tensor]) -> None:
         """An outermost backward pass is about to run."""
+
+    def recomputed(self, roots: Sequence[Tensor]) -> None:
+        """Inside of it a backward pass through a recomputed part (reentrant checkpointing) is about to run."""
 
     def backward_ended(self, roots: Sequence[Tensor], *, weighted: bool) -> None:
         """It has run; ``weighted`` where gradients were given for the roots, which then are no losses."""
@@ -119,15 +122,17 @@ class _Wrapped:
 
 
 def _backward(original: Callable[..., None], *args: Any, **kwargs: Any) -> None:
-    if _inside.backward:  # reentrant checkpointing, or our own wrapper met twice
-        return original(*args, **kwargs)
     roots = _tensors(args[0] if args else kwargs.get("tensors"))
     weights = args[1] if len(args) > 1 else kwargs.get("grad_tensors")
     listeners = _shared.listeners
+    if _inside.backward:  # reentrant checkpointing, or our own wrapper met twice
+        for listener in listeners:
+            listener.recomputed(roots)
+        return original(*args, **kwargs)
     _inside.backward = True
     try:
         for listener in listeners:
-            listener.backward_begins()
+            listener.backward_begins(roots)
         original(*args, **kwargs)
     except BaseException:
         for listener in listeners:

@@ -49,6 +49,13 @@ class PerLayer:
         squares, measured = self.total(norms**2, read)
         return Column(np.sqrt(squares), measured)
 
+    def ratio(self, above: Figures, below: Figures, read: BoolArray) -> Column:
+        """Norm over norm; not measured where that below is 0."""
+        norm, measured = self.norm(above, read)
+        over = self.norm(below, read).values
+        measured = measured & (over != 0)
+        return Column(np.where(measured, norm / over, np.nan), measured)
+
     def largest(self, values: Figures, read: BoolArray) -> Column:
         """Largest over a layer's parameters that were read; NaN if any is."""
         numbers, owners = self._pairs(read)
