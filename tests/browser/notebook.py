@@ -1,0 +1,58 @@
+"""A notebook in a page, handled as a person does: select a cell, press Shift+Enter, look at its prompt."""
+
+from __future__ import annotations
+
+import re
+
+from playwright.sync_api import Locator, Page, expect
+
+BUSY = "[*]:"
+DONE = re.compile(r"\[\d+\]:")
+
+START = 120_000
+RUN = 300_000
+"""Milliseconds that a start and a training cell may take at most on a slow machine."""
+
+
+class Notebook:
+    """An open notebook whose kernel is ready."""
+
+    def __init__(self, page: Page, url: str, count: int) -> None:
+        self.page = page
+        self.count = count
+        page.goto(url)
+        self.cells = page.locator(".jp-Notebook .jp-Cell")
+        expect(self.cells).to_have_count(count, timeout=START)
+        expect(page.locator(".jp-Notebook-ExecutionIndicator, .jp-Toolbar-kernelStatus").first).to_have_attribute(
+            "data-status", re.compile("idle|unknown"), timeout=START
+        )
+
+    def prompt(self, index: int) -> Locator:
+        """The ``[ ]:`` beside a code cell."""
+        return self.cells.nth(index).locator(".jp-InputPrompt")
+
+    def select(self, index: int) -> None:
+        """Makes a cell the one that Shift+Enter runs."""
+        self.cells.nth(index).scroll_into_view_if_needed()
+        self.cells.nth(index).locator(".jp-InputPrompt").click()
+
+    def start(self, index: int) -> None:
+        """Runs a code cell and does not wait for it."""
+        self.select(index)
+        self.page.keyboard.press("Shift+Enter")
+        expect(self.prompt(index)).not_to_have_text("[ ]:", timeout=START)
+
+    def finish(self, index: int) -> None:
+        """Waits until a started cell has run without an error."""
+        expect(self.prompt(index)).to_have_text(DONE, timeout=RUN)
+        expect(self.cells.nth(index).locator(".jp-OutputArea-output[data-mime-type*='stderr']")).to_have_count(0)
+        expect(self.cells.nth(index).locator(".jp-RenderedText[data-mime-type*='error']")).to_have_count(0)
+
+    def run(self, index: int) -> None:
+        """Runs a code cell to its end."""
+        self.start(index)
+        self.finish(index)
+
+    def widget(self, number: int) -> Locator:
+        """The picture that was displayed as number ``number``, counted from 0."""
+        return self.page.get_by_role("region", name=re.compile("^gradwidget: ")).nth(number)

@@ -1,0 +1,155 @@
+"""The quickstart in real JupyterLab and Notebook, run and watched as a person would."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator
+from functools import partial
+from itertools import pairwise
+from pathlib import Path
+from typing import get_args
+
+import numpy as np
+import pytest
+from playwright.sync_api import Locator, Page, expect
+
+from tests.browser.notebook import BUSY, Notebook
+from tests.browser.reading import Reading, read
+from tests.browser.server import App, JupyterServer, serving, wait_until
+
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(900)]
+
+READINGS = 5
+NETWORKS = ("sigmoid", "tanh", "repaired")
+
+
+@pytest.fixture(params=get_args(App))
+def server(request: pytest.FixtureRequest, root: Path, tmp_path: Path) -> Iterator[JupyterServer]:
+    """JupyterLab, then Notebook, each serving a copy of the quickstart."""
+    folder = tmp_path / "served"
+    folder.mkdir()
+    shutil.copy(root / "examples" / "quickstart.ipynb", folder)
+    with serving(request.param, folder, tmp_path) as running:
+        yield running
+
+
+def watch(region: Locator, notebook: Notebook, cell: int) -> list[Reading]:
+    """Readings at rising steps, each taken while the prompt of the training cell shows that it runs."""
+    readings: list[Reading] = []
+    code_cells = [i for i in range(notebook.count) if notebook.prompt(i).count()]
+    prompt = code_cells.index(cell)
+
+    def next_one() -> bool:
+        # The words of a tick are in the page a moment before its bars: a reading counts once both agree.
+        seen = read(region)
+        if seen is None or (readings and seen.step <= readings[-1].step) or not seen.agrees():
+            return False
+        assert seen.prompts[prompt] == BUSY, f"the cell ended after {len(readings)} readings"
+        readings.append(seen)
+        return True
+
+    while len(readings) < READINGS:
+        wait_until(next_one, f"reading {len(readings) + 1} of the running cell")
+    return readings
+
+
+def assert_it_moved(readings: list[Reading]) -> None:
+    steps = [reading.step for reading in readings]
+    assert steps == sorted(set(steps))
+    for before, after in pairwise(readings):
+        assert before.widths != after.widths, f"the same bars at steps {before.step} and {after.step}"
+
+
+def assert_history_has_these(server: JupyterServer, readings: list[Reading]) -> None:
+    """The rows, which the bars agree with, are what the history holds for the same steps."""
+    held = server.evaluate(
+        "{'steps': w.history.steps.tolist(), 'layers': [layer.name for layer in w.history.layers],"
+        " 'grad_rms': w.history['grad_rms'].tolist()}"
+    )
+    columns = dict(zip(held["steps"], held["grad_rms"], strict=True))
+    for reading in readings:
+        assert [row.layer for row in reading.rows] == held["layers"]
+    # The oldest columns of a long run are merged with their neighbours.
+    kept = [reading for reading in readings if reading.step in columns]
+    assert kept, f"none of the steps {[reading.step for reading in readings]} is in the history"
+    for reading in kept:
+        assert reading.values == pytest.approx(np.array(columns[reading.step]), rel=0.02)
+
+
+def names_in_state(reading: Reading, state: str, mark: str) -> list[str]:
+    """Layers whose row carries the word; it must carry the mark too."""
+    rows = [row for row in reading.rows if row.state == state]
+    for row in rows:
+        assert mark in row.text, row
+        assert state in row.text, row
+    return [row.layer for row in rows]
+
+
+def one_colour(reading: Reading, state: str) -> str:
+    """The colour of all bars in a state, which no other bar has."""
+    here = {colour for colour, row in zip(reading.colours, reading.rows, strict=True) if row.state == state}
+    others = {colour for colour, row in zip(reading.colours, reading.rows, strict=True) if row.state != state}
+    assert len(here) == 1
+    assert not here & others
+    return here.pop()
+
+
+def test_the_quickstart_is_live_and_right(server: JupyterServer, page: Page, root: Path, screenshots: Path) -> None:
+    cells = json.loads((root / "examples" / "quickstart.ipynb").read_text(encoding="utf-8"))["cells"]
+    index = {cell["id"]: i for i, cell in enumerate(cells)}
+    notebook = Notebook(page, server.url("quickstart.ipynb"), len(cells))
+    notebook.run(index["data"])
+    notebook.run(index["network"])
+
+    last: dict[str, Reading] = {}
+    for number, network in enumerate(NETWORKS):
+        notebook.run(index[f"{network}-model"])
+        region = notebook.widget(number)
+        expect(region.get_by_role("status")).to_contain_text("Waiting for the first step")
+
+        notebook.start(index[f"{network}-loop"])
+        readings = watch(region, notebook, index[f"{network}-loop"])
+        region.scroll_into_view_if_needed()
+        region.screenshot(path=screenshots / f"quickstart-{network}-{server.app}-running.png")
+        assert_it_moved(readings)
+
+        notebook.finish(index[f"{network}-loop"])
+        final_step = server.evaluate("int(w.history.steps[-1])")
+        at_end = wait_until(partial(settled, region), "the last reading")
+        assert at_end.step <= final_step
+        assert_history_has_these(server, [*readings, at_end])
+        region.screenshot(path=screenshots / f"quickstart-{network}-{server.app}.png")
+        last[network] = at_end
+        notebook.run(index[f"{network}-report"])
+    page.screenshot(path=screenshots / f"quickstart-page-{server.app}.png")
+
+    early = [f"hidden{i}" for i in range(1, 4)]
+    vanishing = names_in_state(last["sigmoid"], "vanishing", "▼")
+    assert set(early) <= set(vanishing)
+    assert "output" not in vanishing
+    exploding = names_in_state(last["tanh"], "exploding", "▲")
+    assert set(early) <= set(exploding)
+    assert "output" not in exploding
+    assert {row.state for row in last["repaired"].rows} == {"ok"}
+    colours = {
+        one_colour(last["sigmoid"], "vanishing"),
+        one_colour(last["tanh"], "exploding"),
+        one_colour(last["repaired"], "ok"),
+    }
+    assert len(colours) == len(NETWORKS)
+
+    statuses = [notebook.widget(number).get_by_role("status") for number in range(len(NETWORKS))]
+    expect(statuses[0]).to_contain_text("Vanishing")
+    expect(statuses[1]).to_contain_text("Exploding")
+    expect(statuses[2]).to_contain_text("Healthy")
+    findings = [notebook.widget(number).get_by_role("list", name="Findings") for number in range(len(NETWORKS))]
+    expect(findings[0].get_by_role("listitem").first).to_contain_text("Vanishing gradients")
+    expect(findings[1].get_by_role("listitem").first).to_contain_text("Exploding gradients")
+    expect(findings[2]).to_be_hidden()
+
+
+def settled(region: Locator) -> Reading | None:
+    """The reading once bars and rows agree."""
+    seen = read(region)
+    return seen if seen is not None and seen.agrees() else None
