@@ -58,6 +58,10 @@ class Budget:
         """Samples the next steps whatever they cost, because something looks wrong."""
         self._forced = max(self._forced, steps)
 
+    def affords(self, seconds: float) -> bool:
+        """Whether something that takes ``seconds`` may be done at every step."""
+        return self.share is None or seconds < AIM / 2 * self.share * self._usual
+
     def charge(self, seconds: float) -> None:
         """Takes time spent elsewhere on our behalf out of the purse."""
         self._purse -= seconds

@@ -10,25 +10,28 @@ from functools import partial
 from numbers import Real
 from time import perf_counter
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.amp.grad_scaler import GradScaler
-from torch.nn.modules.module import register_module_forward_hook, register_module_forward_pre_hook
 from torch.optim import Optimizer
-from torch.utils.hooks import RemovableHandle
 
 from gradwidget.capture import hooks
 from gradwidget.capture.activations import Followers, Output
 from gradwidget.capture.actuate import Actuator
-from gradwidget.capture.boundary import Boundary, Gatekeeper
+from gradwidget.capture.boundary import Batch, Boundary, Gatekeeper
 from gradwidget.capture.budget import Budget
 from gradwidget.capture.draft import Draft
+from gradwidget.capture.forward import Forward
 from gradwidget.capture.guard import Guard, entry
 from gradwidget.capture.internals import in_backward, version
 from gradwidget.capture.layers import LayerFilter, LayerTable
-from gradwidget.capture.norms import Meter
+from gradwidget.capture.norms import Meter, l2, plain
 from gradwidget.capture.owners import Owners
 from gradwidget.capture.reach import Reach
+from gradwidget.capture.readback import as_numpy
+from gradwidget.capture.tripwire import FOLLOWED, GLANCE, Tripwire
+from gradwidget.capture.updates import LIMIT, Updates
 from gradwidget.frame import Frame, Layer
 from gradwidget.problem import Problem
 
@@ -105,10 +108,12 @@ class Capture:
         self._wants_activations = activations
         self._budget = Budget(budget)
         self._meter = Meter()
+        self._updates = Updates(self._table, LIMIT if budget is not None else None)
         self._reach = Reach()
         self._reach.watch(self._alive())
-        self._ran: list[int] = []
-        self._forward_hooks: list[RemovableHandle] = []
+        self._forward = Forward(self._table, self.guard, self._passed)
+        self._loss_wire = Tripwire()
+        self._norm_wire = Tripwire()
         self._waiting: deque[Draft] = deque()
         self._closed = False
         self._ended = 0
@@ -122,7 +127,7 @@ class Capture:
         self._spent_before = 0.0
         self._followers = Followers()
         self._draft = Draft(start_step, self._table, self._meter, self._followers, sampled=True)
-        self._listen_to_forward()
+        self._forward.listen(wanted=self._draft.sampled and not self._closed)
         hooks.attach(self)
         self._finalizer = weakref.finalize(model, _close, weakref.ref(self))
 
@@ -173,6 +178,16 @@ class Capture:
                 message = f"{name} must be a number or a tensor of one element, not {type(value).__name__}"
                 raise TypeError(message)
 
+    @property
+    def batch(self) -> Batch | None:
+        """While the loop is held: the inputs of the last step; None where they were not seen."""
+        return None if self.boundary is None else self.boundary.batch
+
+    def keep_batches(self) -> None:
+        """Keeps each step's inputs until its end, for a pause that nobody can see coming."""
+        if self.boundary is not None:
+            self.boundary.watch_every_step()
+
     def charge(self, seconds: float) -> None:
         """Counts time spent elsewhere on behalf of this capture."""
         self._budget.charge(seconds)
@@ -183,7 +198,7 @@ class Capture:
             return
         self._closed = True
         hooks.detach(self)
-        self._listen_to_forward()
+        self._forward.listen(wanted=self._draft.sampled and not self._closed)
         self._finalizer.detach()
         if self.boundary is not None:
             self.boundary.close()
@@ -219,6 +234,7 @@ class Capture:
         draft = self._draft
         if not weighted:
             draft.loss.found(roots)
+            self._look_at_loss()
         if draft.sampled:
             parameters = self._parameters()
             draft.read_raw(parameters)
@@ -228,6 +244,7 @@ class Capture:
                 everything = list(range(len(parameters)))
                 draft.read_gradients(parameters, self._trainable(parameters, everything))
                 draft.read_weights(parameters, self._trainable(parameters, everything))
+                self._updates.before(parameters, self._trainable(parameters, everything))
         if not self._uses_optimizer:
             self._weights_after = self._weight_marks()
 
@@ -250,6 +267,8 @@ class Capture:
         leave_out = self.actuator.before_step(optimizer)
         if leave_out:
             draft.skipped = draft.sampled = True
+        if not draft.sampled and not in_backward():
+            self._look_at_step(optimizer, owned)
         if draft.sampled:
             self._read_before(optimizer, owned, with_closure=with_closure)
         if leave_out:
@@ -262,7 +281,8 @@ class Capture:
             draft.forget_figures()
         draft.read_weights(parameters, owned)
         if not with_closure:
-            self._read_step(optimizer, parameters, owned)
+            draft.read_step(optimizer, parameters, owned)
+        self._updates.before(parameters, owned)
 
     @entry("reading after the optimizer's step")
     def step_ended(self, optimizer: Optimizer, *, with_closure: bool) -> None:
@@ -273,12 +293,14 @@ class Capture:
         self.actuator.after_step(optimizer)
         if in_backward():
             self._stepped_in_backward = True
+            self._read_changes()
             return
         if self._ended_before.pop(id(optimizer), self._ended) != self._ended:
             return  # it wrapped another optimizer, whose step this was
         if self._draft.sampled and with_closure:
             # Only now are the gradients those of the evaluation that the step ended with.
-            self._read_step(optimizer, self._parameters(), owned)
+            self._draft.read_step(optimizer, self._parameters(), owned)
+        self._read_changes()
         self._finish()
 
     @entry("noting a scaled loss")
@@ -304,27 +326,12 @@ class Capture:
         draft.skipped = draft.sampled = True
         draft.forget_figures()
         draft.read_weights(parameters, owned)
-        self._read_step(optimizer, parameters, owned)
+        draft.read_step(optimizer, parameters, owned)
         self._finish()
 
-    @entry("noting the order of layers")
-    def _entered(self, module: nn.Module, _inputs: object) -> None:
-        if id(module) in self._table.names:
-            self._ran.append(id(module))
-
-    def _left(self, module: nn.Module, _inputs: object, output: object) -> None:
-        name = self._table.names.get(id(module))
-        if name is not None:
-            self._passed(name, module, output)
-
-    @entry("reading an activation")
     def _passed(self, name: str, module: nn.Module, output: object) -> None:
         self._end_manual_step()
-        if not self._draft.sampled:
-            return
-        if not self._table.has_run(name):
-            self._table.order_is_stale = True
-        if self._wants_activations:
+        if self._draft.sampled and self._wants_activations:
             self._draft.activations.passed(name, module, output, self._flowed)
 
     @entry("reading an activation's gradient")
@@ -339,24 +346,39 @@ class Capture:
         for name, kind in self._draft.activations.backward_begins(roots).items():
             self._table.followed_by(name, kind)
 
-    def _read_step(self, optimizer: Optimizer, parameters: list[nn.Parameter | None], owned: list[int]) -> None:
-        draft = self._draft
-        scale = getattr(optimizer, "grad_scale", None)
+    def _look_at_loss(self) -> None:
+        """Has a step sampled whose loss looks wrong, and those after it; never waits for an accelerator."""
+        if self._draft.readback.ready and (loss := self._draft.loss.value) is not None and self._loss_wire.trips(loss):
+            self._draft.sampled = True
+            self._budget.force(FOLLOWED)
+
+    def _look_at_step(self, optimizer: Optimizer, owned: list[int]) -> None:
+        """The same for a step that a fused optimizer will skip, and for the gradient of one parameter in turn."""
         overflow = getattr(optimizer, "found_inf", None)
-        divisor = draft.readback.add(scale) if isinstance(scale, Tensor) else None
-        if isinstance(overflow, Tensor):
-            draft.found_inf = draft.readback.add(overflow)
-        draft.read_gradients(parameters, owned, divisor)
-        rate = optimizer.param_groups[0].get("lr")
-        if isinstance(rate, Tensor):
-            draft.logged.setdefault("lr", draft.readback.add(rate.reshape(())))
-        elif rate is not None:
-            draft.scalars["lr"] = float(rate)
+        if isinstance(overflow, Tensor) and overflow.is_cpu and as_numpy(overflow) > 0:
+            self._draft.sampled = True
+        if self._budget.affords(GLANCE):
+            one = self._table.parameters[owned[self._ended % len(owned)]]()
+            gradient = None if one is None else one.grad
+            if gradient is not None and gradient.is_cpu and gradient.layout is torch.strided:
+                self._draft.sampled |= not np.isfinite(as_numpy(l2(plain(gradient))))
+        if self._draft.sampled:
+            self._budget.force(FOLLOWED)
+
+    def _look_at_frame(self, frame: Frame) -> None:
+        if self._norm_wire.trips(frame.scalars.get("total_grad_norm", 0.0)) or frame.skipped:
+            self._budget.force(FOLLOWED)
+
+    def _read_changes(self) -> None:
+        if self._draft.sampled:
+            with torch.no_grad():
+                self._draft.read_changes(self._updates.after(self._parameters(), self._meter, self._draft.readback))
 
     def _end_manual_step(self, *, inside_forward: bool = True) -> None:
         """Where no optimizer steps, a step has ended once the weights are no longer those that backward left."""
         if self._weights_after is not None and self._weights_after != self._weight_marks():
             self._weights_after = None
+            self._read_changes()
             self._finish(inside_forward=inside_forward)
 
     @entry("noting the end of a step")
@@ -371,9 +393,7 @@ class Capture:
         self._ended += 1
         now = perf_counter()
         if draft.sampled:
-            if self._ran:
-                self._table.ran(self._ran)
-                self._ran = []
+            self._forward.step_ended()
             draft.scalars["time"] = now - self._began
             if not math.isnan(self.overhead):
                 draft.scalars["overhead"] = self.overhead
@@ -399,12 +419,13 @@ class Capture:
         model = self._model()
         if sampled and model is not None and self._table.refresh(model):
             self._reach.watch(self._alive())
-        self._listen_to_forward()
+        self._forward.listen(wanted=self._draft.sampled and not self._closed)
 
     def _deliver(self) -> None:
         while self._waiting and self._waiting[0].readback.ready:
             frame = self.guard.run("making a frame", self._waiting.popleft().frame)
             if frame is not None:
+                self._look_at_frame(frame)
                 self.guard.run("recording a frame", self._emit, frame)
 
     def _finish_last(self) -> None:
@@ -412,17 +433,6 @@ class Capture:
         for draft in self._waiting:
             draft.readback.wait()
         self._deliver()
-
-    def _listen_to_forward(self) -> None:
-        wanted = 1 + self._table.order_is_stale if self._draft.sampled and not self._closed else 0
-        if len(self._forward_hooks) == wanted:
-            return
-        while self._forward_hooks:
-            self._forward_hooks.pop().remove()
-        if wanted:
-            self._forward_hooks.append(register_module_forward_hook(self._left))
-        if wanted > 1:
-            self._forward_hooks.append(register_module_forward_pre_hook(self._entered))
 
     def _parameters(self) -> list[nn.Parameter | None]:
         return [one() for one in self._table.parameters]

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 from torch import Tensor, nn
+from torch.optim import Optimizer
 
 from gradwidget.capture.activations import Activations, Followers
 from gradwidget.capture.layers import LayerTable
@@ -76,6 +77,19 @@ class Draft:
         self._divisor = divisor
         self._note_sizes(parameters, numbers)
         self._gradients.append(Reading(numbers, self._meter.measure(gradients, self.readback)))
+
+    def read_step(self, optimizer: Optimizer, parameters: Parameters, owned: Sequence[int]) -> None:
+        """Reads the gradients, and what the optimizer knows about this step."""
+        scale = getattr(optimizer, "grad_scale", None)
+        overflow = getattr(optimizer, "found_inf", None)
+        if isinstance(overflow, Tensor):
+            self.found_inf = self.readback.add(overflow)
+        self.read_gradients(parameters, owned, self.readback.add(scale) if isinstance(scale, Tensor) else None)
+        rate = optimizer.param_groups[0].get("lr")
+        if isinstance(rate, Tensor):
+            self.logged.setdefault("lr", self.readback.add(rate.reshape(())))
+        elif rate is not None:
+            self.scalars["lr"] = float(rate)
 
     def read_weights(self, parameters: Parameters, owned: Sequence[int]) -> None:
         """Reads the weights before the step changes them."""

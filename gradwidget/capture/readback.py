@@ -56,7 +56,7 @@ class Readback:
     def ready(self) -> bool:
         """Whether every value has arrived; never waits."""
         self._sent = [parcel for parcel in self._sent if not self._arrived(parcel)]
-        return not self._sent
+        return not (self._sent or self._queued)
 
     def wait(self) -> None:
         """Waits until every value has arrived (only for closing)."""

@@ -1,0 +1,63 @@
+"""Sees layers run, through torch's global module hooks, and only while somebody looks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from torch import nn
+from torch.nn.modules.module import register_module_forward_hook, register_module_forward_pre_hook
+from torch.utils.hooks import RemovableHandle
+
+from gradwidget.capture.guard import Guard, entry
+from gradwidget.capture.layers import LayerTable
+
+
+class Forward:
+    """Tells of every layer that has run, and teaches the table the order in which layers run.
+
+    Args:
+        table: the layers.
+        guard: contains failures.
+        passed: called with the name of a layer, its module and its output.
+    """
+
+    def __init__(self, table: LayerTable, guard: Guard, passed: Callable[[str, nn.Module, object], None]) -> None:
+        self.guard = guard
+        self._table = table
+        self._passed = passed
+        self._handles: list[RemovableHandle] = []
+        self._ran: list[int] = []
+
+    def listen(self, *, wanted: bool) -> None:
+        """Puts the hooks on or takes them off; every module call is a little slower while they are on."""
+        hooks = 1 + self._table.order_is_stale if wanted else 0
+        if len(self._handles) == hooks:
+            return
+        while self._handles:
+            self._handles.pop().remove()
+        if hooks:
+            self._handles.append(register_module_forward_hook(self._left))
+        if hooks > 1:
+            self._handles.append(register_module_forward_pre_hook(self._entered))
+
+    def step_ended(self) -> None:
+        """Gives the table the order seen during the step."""
+        if self._ran:
+            self._table.ran(self._ran)
+            self._ran = []
+
+    @entry("noting the order of layers")
+    def _entered(self, module: nn.Module, _inputs: object) -> None:
+        if id(module) in self._table.names:
+            self._ran.append(id(module))
+
+    def _left(self, module: nn.Module, _inputs: object, output: object) -> None:
+        name = self._table.names.get(id(module))
+        if name is not None:
+            self._seen(name, module, output)
+
+    @entry("reading an activation")
+    def _seen(self, name: str, module: nn.Module, output: object) -> None:
+        if not self._table.has_run(name):
+            self._table.order_is_stale = True
+        self._passed(name, module, output)
