@@ -37,7 +37,7 @@ VIEW_SHARE = 0.4
 """Share of the budget that ticks of the picture may use; the rest is for measuring."""
 
 
-class GradWidget(anywidget.AnyWidget):  # type: ignore[misc]  # anywidget's base class is untyped
+class GradWidget(anywidget.AnyWidget):
     """Shows, live in a notebook, how gradients flow through every layer of a model while it trains.
 
     Display it, then run the training loop as it is: optimizer, loss and layer order are found by themselves.
@@ -70,6 +70,8 @@ class GradWidget(anywidget.AnyWidget):  # type: ignore[misc]  # anywidget's base
     _figure = traitlets.Instance(bqplot.Figure).tag(sync=True, **widget_serialization)
     _model_class = traitlets.Unicode().tag(sync=True)
     _channel = traitlets.Unicode().tag(sync=True)
+
+    _ticker: Ticker | None = None
 
     def __init__(
         self,
@@ -128,6 +130,8 @@ class GradWidget(anywidget.AnyWidget):  # type: ignore[misc]  # anywidget's base
 
     def close(self) -> None:
         """Stops watching and removes every hook. The picture stays as it is, and so does what was recorded."""
+        if self._ticker is None:
+            return  # the constructor raised, and ipywidgets closes whatever is collected
         self.monitor.close()
         if self._ticker.wake in self.monitor.on_frame:
             self.monitor.on_frame.remove(self._ticker.wake)

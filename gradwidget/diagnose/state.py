@@ -24,7 +24,7 @@ class LayerState(StrEnum):
     NOT_MEASURED = "not measured"
 
 
-_STATE_OF: dict[Symptom, LayerState] = {
+STATE_OF: dict[Symptom, LayerState] = {
     Symptom.GRADIENTS_NONFINITE: LayerState.NONFINITE,
     Symptom.WEIGHTS_NONFINITE: LayerState.NONFINITE,
     Symptom.LOSS_NONFINITE: LayerState.NONFINITE,
@@ -72,7 +72,7 @@ def layer_states(history: History, findings: Sequence[Finding]) -> tuple[LayerSt
 
 def _said(findings: Sequence[Finding]) -> dict[str, LayerState]:
     said: dict[str, LayerState] = {}
-    for symptom, state in _STATE_OF.items():
+    for symptom, state in STATE_OF.items():
         for finding in findings:
             if finding.active and finding.symptom is symptom:
                 for name in finding.layers:

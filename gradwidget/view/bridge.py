@@ -109,10 +109,9 @@ class Bridge:
             new = history.version - self._sent_frames
             arrays = newest(history, new) if 0 < new <= RECENT else []
             findings = self._source.findings
+            status, states = self._status(findings)
             follows = new <= RECENT and self._layers is self._sent_layers
-            if follows:
-                status, states = self._status(findings)
-                self._sent_frames = history.version
+            self._sent_frames = history.version
         if not follows or not set(_metrics(arrays)) <= set(self._sent_metrics):
             return self.snapshot()
         blocks, data = encode(arrays)

@@ -74,7 +74,7 @@ def _arrays(
 
 
 def _any_value(values: FloatArray) -> BoolArray:
-    found: BoolArray = ~np.isnan(values).all(axis=1)
+    found: BoolArray = np.any(~np.isnan(values), axis=1)
     return found
 
 
@@ -83,11 +83,11 @@ def _condensed(summary: Summary, edges: NDArray[np.int64]) -> Summary:
     if len(edges) == len(summary.mean):
         return summary
     known = ~np.isnan(summary.mean)
-    counts = np.add.reduceat(known, edges, dtype=np.float32)
+    counts = np.add.reduceat(known, edges, dtype=np.int64)
     totals = np.add.reduceat(np.where(known, summary.mean, 0), edges)
     # 0 / 0 is how a column in which nothing was measured becomes NaN.
     with np.errstate(invalid="ignore", divide="ignore"):
         mean = totals / counts
     low: FloatArray = np.fmin.reduceat(summary.low, edges)
     high: FloatArray = np.fmax.reduceat(summary.high, edges)
-    return Summary(low, mean, high)
+    return Summary(low, mean.astype(np.float32), high)

@@ -61,6 +61,8 @@ class Ticker:
             if not self._news.wait(IDLE):
                 continue
             self._news.clear()
+            if self._closing.is_set():
+                break
             # Processor time, not elapsed time: waiting for the interpreter costs the training loop nothing.
             began = time.thread_time()
             self._tick()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
+from gradwidget.diagnose.state import STATE_OF
 from gradwidget.view.messages import EvidenceInfo, FindingInfo, LayerInfo, MetricInfo, ProblemInfo, RemedyInfo
 
 if TYPE_CHECKING:
@@ -16,15 +17,6 @@ if TYPE_CHECKING:
 GENERAL = "general"
 """Stands for a layer state where a symptom is of the whole run and no layer takes its colour."""
 
-STATES = (
-    ("nonfinite", "non-finite"),
-    ("exploding", "exploding"),
-    ("vanishing", "vanishing"),
-    ("no_gradient", "no gradient"),
-    ("dead_relu", "dead"),
-)
-"""Which layer state goes with a symptom whose code contains the word."""
-
 
 def finite(value: float | None) -> float | None:
     """The number, or None where JSON has none for it."""
@@ -33,7 +25,7 @@ def finite(value: float | None) -> float | None:
 
 def finding_state(finding: Finding) -> str:
     """The layer state whose colour and mark a finding carries; ``GENERAL`` where none fits."""
-    return next((state for word, state in STATES if word in finding.symptom.value), GENERAL)
+    return STATE_OF.get(finding.symptom, GENERAL)
 
 
 def layer_info(layer: Layer) -> LayerInfo:

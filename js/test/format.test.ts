@@ -1,0 +1,38 @@
+import { expect, test } from "vitest";
+import { elideMiddle } from "../src/util/elide.ts";
+import { formatCount, formatFigure, formatPower, formatShare } from "../src/util/format.ts";
+
+test("figures are short and never lose their size", () => {
+  expect([0.5231, 1234.5, 3.14e-8, 2e12, 0, -0.25].map(formatFigure)).toEqual([
+    "0.523",
+    "1.23e3",
+    "3.1e−8",
+    "2.0e12",
+    "0",
+    "−0.250",
+  ]);
+});
+
+test("what is not finite says so", () => {
+  expect([Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY].map(formatFigure)).toEqual([
+    "NaN",
+    "∞",
+    "−∞",
+  ]);
+});
+
+test("counts, shares and powers", () => {
+  expect(formatCount(1240)).toBe("1,240");
+  expect(formatShare(0.0061)).toBe("0.6 %");
+  expect(formatShare(0.5)).toBe("50 %");
+  expect(formatPower(-12)).toBe("10⁻¹²");
+});
+
+test("a name keeps both its ends when it does not fit", () => {
+  const measure = (text: string): number => text.length;
+  const short = elideMiddle("encoder.layers.11.self_attn.out_proj", 16, measure);
+  expect(short.length).toBeLessThanOrEqual(16);
+  expect(short.startsWith("encode")).toBe(true);
+  expect(short.endsWith("out_proj")).toBe(true);
+  expect(elideMiddle("head", 16, measure)).toBe("head");
+});

@@ -1,0 +1,123 @@
+"""All of it for a page that opens, then only what is new."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import numpy as np
+
+from gradwidget.problem import Problem
+from gradwidget.view.bridge import Bridge
+from gradwidget.view.columns import RECENT
+from gradwidget.view.messages import Block, ToPage
+from tests.view.fakes import FakeMonitor, chain, frame
+
+LAYERS = chain(4)
+
+
+def steps_of(message: ToPage, data: bytes) -> list[float]:
+    block: Block = message["blocks"][0]
+    steps: list[float] = np.frombuffer(data, np.float64, block["shape"][0]).tolist()
+    return steps
+
+
+def bridge_of(monitor: FakeMonitor) -> Bridge:
+    return Bridge(monitor, "Net", [])
+
+
+def test_before_the_first_step_the_layers_are_already_shown() -> None:
+    message, _ = bridge_of(FakeMonitor(LAYERS)).snapshot()
+    assert message["kind"] == "snapshot"
+    assert [layer["name"] for layer in message["layers"]] == ["body.0", "body.1", "body.2", "body.3"]
+    assert message["states"] == ["not measured"] * 4
+    assert message["status"]["verdict"] == "Waiting for the first step"
+    assert message["status"]["step"] is None
+
+
+def test_an_update_carries_only_the_columns_since_the_last_message() -> None:
+    monitor = FakeMonitor(LAYERS)
+    bridge = bridge_of(monitor)
+    monitor.take(frame(0, LAYERS))
+    bridge.snapshot()
+    monitor.take(frame(1, LAYERS))
+    monitor.take(frame(2, LAYERS))
+    message, data = bridge.update()
+    assert message["kind"] == "delta"
+    assert steps_of(message, data) == [1, 2]
+
+
+def test_what_has_not_changed_is_not_sent_again() -> None:
+    monitor = FakeMonitor(LAYERS)
+    bridge = bridge_of(monitor)
+    monitor.take(frame(0, LAYERS))
+    bridge.snapshot()
+    message, data = bridge.update()
+    assert message["kind"] == "delta"
+    assert (message["states"], message["findings"], message["problems"]) == (None, None, None)
+    assert (message["blocks"], data) == ([], b"")
+
+
+def test_other_layers_bring_a_snapshot() -> None:
+    monitor = FakeMonitor(LAYERS)
+    bridge = bridge_of(monitor)
+    monitor.take(frame(0, LAYERS))
+    bridge.snapshot()
+    monitor.take(frame(1, chain(5)))
+    message, _ = bridge.update()
+    assert message["kind"] == "snapshot"
+    assert len(message["layers"]) == 5
+
+
+def test_a_metric_that_appears_brings_a_snapshot() -> None:
+    monitor = FakeMonitor(LAYERS)
+    bridge = bridge_of(monitor)
+    monitor.take(frame(0, LAYERS))
+    bridge.snapshot()
+    first = frame(1, LAYERS)
+    monitor.take(replace(first, metrics={**first.metrics, "update_ratio": np.full(4, 1e-3, np.float32)}))
+    message, _ = bridge.update()
+    assert message["kind"] == "snapshot"
+    assert "update_ratio" in [metric["name"] for metric in message["metrics"]]
+
+
+def test_more_new_steps_than_the_history_keeps_one_by_one_bring_a_snapshot() -> None:
+    monitor = FakeMonitor(LAYERS)
+    bridge = bridge_of(monitor)
+    monitor.take(frame(0, LAYERS))
+    bridge.snapshot()
+    for step in range(1, RECENT + 2):
+        monitor.history.append(frame(step, LAYERS))
+    assert bridge.update()[0]["kind"] == "snapshot"
+
+
+def test_a_finding_travels_with_its_evidence_layers_and_remedies() -> None:
+    monitor = FakeMonitor(chain(8))
+    for step in range(60):
+        monitor.take(frame(step, monitor.layers, decay=0.05))
+    message, _ = bridge_of(monitor).snapshot()
+    assert message["kind"] == "snapshot"
+    finding = message["findings"][0]
+    assert finding["symptom"] == "vanishing_gradients"
+    assert finding["state"] == "vanishing"
+    assert finding["layers"][0] == "body.0"
+    assert {number["name"] for number in finding["evidence"]} >= {"value", "bound", "window"}
+    assert "body." in finding["remedies"][0]["code"]
+    assert message["states"][0] == "vanishing"
+    assert message["status"]["state"] == "vanishing"
+
+
+def test_nan_and_infinity_never_reach_json() -> None:
+    monitor = FakeMonitor(LAYERS)
+    for step in range(10):
+        monitor.take(frame(step, LAYERS, loss=float("nan")))
+    message, _ = bridge_of(monitor).snapshot()
+    json.dumps(message, allow_nan=False)
+
+
+def test_contained_failures_of_monitor_and_view_are_both_shown() -> None:
+    monitor = FakeMonitor(LAYERS)
+    monitor.problems.append(Problem("reading", "cannot read", "", 3))
+    bridge = Bridge(monitor, "Net", [Problem("drawing", "cannot draw", "", 4)])
+    message, _ = bridge.snapshot()
+    assert [problem["message"] for problem in message["problems"] or []] == ["cannot read", "cannot draw"]
