@@ -6,9 +6,10 @@ from dataclasses import dataclass, replace
 
 from gradwidget.diagnose.finding import Finding, Symptom
 from gradwidget.diagnose.remedies import remedies_for
-from gradwidget.diagnose.rules import RULES
+from gradwidget.diagnose.rules import AT_EVERY_FRAME, RULES
 from gradwidget.diagnose.sighting import Sighting
 from gradwidget.diagnose.thresholds import DEFAULT, Thresholds
+from gradwidget.diagnose.traits import Traits
 from gradwidget.diagnose.window import Window
 from gradwidget.record.history import History
 
@@ -41,6 +42,8 @@ class Engine:
         self._limits = limits
         self._open: dict[Symptom, _Open] = {}
         self._resolved: list[Finding] = []
+        self._traits = Traits(())
+        self._last_step = 0
 
     @property
     def findings(self) -> list[Finding]:
@@ -51,9 +54,16 @@ class Engine:
 
     def update(self, history: History) -> None:
         """Judges the newest frame; to be called once after each that is appended."""
+        if self._traits.layers is not history.layers:
+            self._traits = Traits(history.layers)
         active = {symptom: entry.finding for symptom, entry in self._open.items()}
-        window = Window(history, self._limits, active)
-        for symptom, rule in RULES.items():
+        window = Window(history, self._limits, active, self._traits)
+        turn = history.version % self._limits.slow_rule_interval
+        dense = window.step - self._last_step <= 1
+        self._last_step = window.step
+        for number, (symptom, rule) in enumerate(RULES.items()):
+            if dense and symptom not in AT_EVERY_FRAME and number % self._limits.slow_rule_interval != turn:
+                continue
             entry = self._open.get(symptom)
             sighting = rule(window, None if entry is None else entry.finding)
             if sighting is not None and entry is None:

@@ -77,8 +77,7 @@ def weight_profile(window: Window) -> Profile | None:
     found = profile(window, "grad_rms")
     if found is None:
         return None
-    matrix = np.array([any(len(shape) > 1 for shape in layer.shapes.values()) for layer in window.layers], np.bool_)
-    ratio = np.where(matrix, found.ratio, np.nan)
+    ratio = np.where(window.traits.weighty, found.ratio, np.nan)
     known = np.flatnonzero(ratio > 0)
     if known.size < window.limits.minimum_chain:
         return None

@@ -21,6 +21,9 @@ class Thresholds:
     """Frames whose median is judged: five of nine must agree, so that one odd batch decides nothing and a report
     comes five steps after the onset."""
 
+    lasting_steps: int = 20
+    """Steps that a state of a layer's units must last: units also die and wake within the first steps of a run."""
+
     quiet: int = 20
     """Frames without the symptom after which a finding is over; two windows, so that it does not flicker."""
 
@@ -58,6 +61,10 @@ class Thresholds:
 
     spike_past: int = 200
     """Frames of the past that a spike is compared with."""
+
+    slow_rule_interval: int = 4
+    """Frames between two looks of a rule whose evidence takes many steps anyway. All are looked at where frames are
+    far apart."""
 
     spike_rise: int = 4
     """Frames within which a spike must have risen. A plateau that is left behind also raises the gradient by orders

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from gradwidget.diagnose.finding import Finding, Symptom
 from gradwidget.diagnose.thresholds import DEFAULT, Thresholds
+from gradwidget.diagnose.traits import Traits
 from gradwidget.frame import BoolArray, Frame, Layer
 from gradwidget.record.history import History
 
@@ -17,7 +18,6 @@ Floats = NDArray[np.float64]
 
 REACH = 64
 """Newest frames among which a layer's latest measured values are looked for; a sampled run measures layers in turn."""
-
 
 PAST = 512
 """Newest frames in which the beginning of something is looked for."""
@@ -30,13 +30,18 @@ class Window:
         history: the run; at least one frame.
         limits: the bounds in force.
         active: the findings that are open, by symptom.
+        traits: those of the history's layers, where they are known already.
 
     Raises:
         ValueError: the history is empty.
     """
 
     def __init__(
-        self, history: History, limits: Thresholds = DEFAULT, active: Mapping[Symptom, Finding] | None = None
+        self,
+        history: History,
+        limits: Thresholds = DEFAULT,
+        active: Mapping[Symptom, Finding] | None = None,
+        traits: Traits | None = None,
     ) -> None:
         if history.last is None:
             message = "a window needs at least one frame"
@@ -44,80 +49,20 @@ class Window:
         self.history = history
         self.limits = limits
         self.active = active or {}
+        self.traits = traits or Traits(history.layers)
         self.frame: Frame = history.last
         self.step: int = history.last.step
-        self._latest: dict[tuple[str, int], Floats] = {}
-        self._medians: dict[str, Floats] = {}
+        self._medians: dict[tuple[str, int], Floats] = {}
 
     @property
     def layers(self) -> tuple[Layer, ...]:
         """The layers, input first."""
         return self.history.layers
 
-    @cached_property
+    @property
     def trainable(self) -> BoolArray:
         """Bool [layers]: whether the layer has a parameter that requires a gradient."""
-        return np.array([layer.trainable for layer in self.layers], np.bool_)
-
-    def latest(self, metric: str, n: int) -> Floats:
-        """float64 [n, layers]: the newest ``n`` finite values of each layer, newest first, NaN where there are fewer.
-
-        Each layer by itself, so the rows of layers that are measured in turn come from different steps.
-        """
-        key = (metric, n)
-        if key not in self._latest:
-            rows = self.history.recent(metric, REACH)[::-1].astype(np.float64)
-            finite = np.isfinite(rows)
-            if not finite[:n].all():
-                order = np.argsort(~finite, axis=0, kind="stable")[:n]
-                rows = np.where(np.take_along_axis(finite, order, 0), np.take_along_axis(rows, order, 0), np.nan)
-            padded = np.full((n, len(self.layers)), np.nan)
-            padded[: min(n, len(rows))] = rows[:n]
-            self._latest[key] = padded
-        return self._latest[key]
-
-    def median(self, metric: str) -> Floats:
-        """float64 [layers]: the median of each layer's latest values; NaN before there are enough to judge by."""
-        if metric not in self._medians:
-            self._medians[metric] = median(self.latest(metric, self.limits.window), least=self.enough)
-        return self._medians[metric]
-
-    def series(self, metric: str, layer: int) -> tuple[Floats, list[int]]:
-        """A layer's finite values one by one, newest first, and the steps they were measured at."""
-        rows = self.history.recent(metric, PAST)[::-1, layer].astype(np.float64)
-        steps = self.history.recent_steps(PAST)[::-1]
-        finite = np.isfinite(rows)
-        return rows[finite], [int(step) for step in steps[finite]]
-
-    def start(self, metric: str) -> Floats:
-        """float64 [layers]: the median of each layer over the first steps of the run; NaN before there are enough."""
-        return median(self.history.start(metric).astype(np.float64), least=self.enough)
-
-    @cached_property
-    def matrices(self) -> BoolArray:
-        """Bool [layers]: whether the layer has a weight of two or more dimensions, every row of it in use."""
-        return np.array(
-            [any(len(s) > 1 for s in layer.shapes.values()) and "Embedding" not in layer.kind for layer in self.layers],
-            np.bool_,
-        )
-
-    @cached_property
-    def weight_scale(self) -> Floats:
-        """float64 [layers]: the larger of the weights' norm at the start and the norm that preserves variance.
-
-        The latter is that of entries with variance 1/fan-in (arXiv 1502.01852), so that a layer that starts at zero
-        has a scale too.
-        """
-        rows = [sum(shape[0] for shape in layer.shapes.values() if shape) for layer in self.layers]
-        first = self.history.start("weight_norm")[:1].astype(np.float64)
-        start = first[0] if len(first) else np.full(len(self.layers), np.nan)
-        scale: Floats = np.fmax(start, np.sqrt(np.array(rows, np.float64)))
-        return scale
-
-    @cached_property
-    def moves(self) -> Floats:
-        """float64 [layers]: the median change of a layer's weights at a step, over their scale."""
-        return self.median("update_ratio") * self.median("weight_norm") / self.weight_scale
+        return self.traits.trainable
 
     @property
     def age(self) -> int:
@@ -128,6 +73,81 @@ class Window:
     def enough(self) -> int:
         """How many values of a window must be there: more than half."""
         return self.limits.window // 2 + 1
+
+    # ---------------------------------------------------------------- layers
+
+    def latest(self, metric: str, n: int) -> Floats:
+        """float64 [<=n, layers]: the newest ``n`` finite values of each layer, newest first, NaN where there are fewer.
+
+        Each layer by itself, so the rows of layers that are measured in turn come from different steps.
+        """
+        rows = self.history.recent(metric, n)[::-1].astype(np.float64)
+        gaps = np.flatnonzero(~np.isfinite(rows).all(axis=0))
+        if gaps.size:
+            further = self.history.recent(metric, REACH)[::-1, gaps]
+            absent = ~np.isfinite(further)
+            order = np.argsort(absent, axis=0, kind="stable")[:n]
+            columns = np.arange(len(gaps))
+            rows[:, gaps] = np.where(absent[order, columns], np.nan, further[order, columns])
+        return rows
+
+    def median(self, metric: str) -> Floats:
+        """float64 [layers]: the median of each layer's latest values; NaN before there are enough to judge by."""
+        return self._median(metric, self.limits.window)
+
+    def lasting(self, metric: str) -> Floats:
+        """float64 [layers]: the median over as many steps as a state of the units must last; NaN before.
+
+        A sampled run has fewer frames in as many steps; five are enough.
+        """
+        steps = self.limits.lasting_steps
+        if self.age < steps - 1:
+            return np.full(len(self.layers), np.nan)
+        near = int(np.sum(self.history.recent_steps(steps) > self.step - steps))
+        return self._median(metric, max(near, self.enough))
+
+    def _median(self, metric: str, n: int) -> Floats:
+        key = (metric, n)
+        if key not in self._medians:
+            if metric in self.history:
+                self._medians[key] = median(self.latest(metric, n), least=n // 2 + 1)
+            else:
+                self._medians[key] = np.full(len(self.layers), np.nan)
+        return self._medians[key]
+
+    def start(self, metric: str) -> Floats:
+        """float64 [layers]: the median of each layer over the first steps of the run; NaN before there are enough."""
+        return median(self.history.start(metric).astype(np.float64), least=self.enough)
+
+    def series(self, metric: str, layer: int) -> tuple[Floats, list[int]]:
+        """A layer's finite values one by one, newest first, and the steps they were measured at."""
+        rows = self.history.recent(metric, PAST)[::-1, layer].astype(np.float64)
+        steps = self.history.recent_steps(PAST)[::-1]
+        finite = np.isfinite(rows)
+        return rows[finite], [int(step) for step in steps[finite]]
+
+    @cached_property
+    def first_weight_norm(self) -> Floats:
+        """float64 [layers]: the norm of the weights when first measured; NaN before."""
+        rows = self.history.start("weight_norm").astype(np.float64)
+        first: Floats = rows[np.argmax(np.isfinite(rows), axis=0), np.arange(rows.shape[1])]
+        return first
+
+    @cached_property
+    def weight_scale(self) -> Floats:
+        """float64 [layers]: the larger of the weights' norm at the start and the norm that preserves variance.
+
+        So that a layer that starts at zero has a scale too.
+        """
+        scale: Floats = np.fmax(self.first_weight_norm, self.traits.natural_norm)
+        return scale
+
+    @cached_property
+    def moves(self) -> Floats:
+        """float64 [layers]: the median change of a layer's weights at a step, over their scale."""
+        return self.median("update_ratio") * self.median("weight_norm") / self.weight_scale
+
+    # ---------------------------------------------------------------- loss
 
     @cached_property
     def start_loss(self) -> float:
@@ -148,12 +168,16 @@ class Window:
 def median(values: Floats, least: int = 1) -> Floats:
     """Median over the first axis, NaN passed over; NaN where there are fewer than ``least`` values.
 
-    The lower one of two middle values. Several times faster than ``numpy.nanmedian``.
+    The lower one of two middle values. Many times faster than ``numpy.nanmedian``.
     """
+    if len(values) < least:
+        return np.full(values.shape[1], np.nan)
     ordered = np.sort(values, axis=0)  # NaN sorts last
-    count = np.sum(~np.isnan(values), axis=0)
-    middle = np.maximum(count - 1, 0) // 2
-    chosen = np.take_along_axis(ordered, middle[np.newaxis], 0)[0]
+    if not np.isnan(ordered[-1]).any():
+        middle: Floats = ordered[(len(values) - 1) // 2]
+        return middle
+    count = np.sum(~np.isnan(ordered), axis=0)
+    chosen = ordered[np.maximum(count - 1, 0) // 2, np.arange(values.shape[1])]
     return np.where(count >= least, chosen, np.nan)
 
 

@@ -95,6 +95,10 @@ class History:
         """
         return self._whole(self._track(metric), "mean")
 
+    def __contains__(self, metric: str) -> bool:
+        """Whether the metric was ever measured."""
+        return metric in self._tracks
+
     def low(self, metric: str) -> FloatArray:
         """float32 [columns, layers]: the lowest value of each column; NaN is passed over where there are others."""
         return self._whole(self._track(metric), "low")

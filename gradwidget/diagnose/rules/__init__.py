@@ -52,3 +52,14 @@ RULES: dict[Symptom, Rule] = {
     Symptom.PLATEAU: plateau,
 }
 """In the order in which they look; the plateau comes last, since it asks what the others have found."""
+
+AT_EVERY_FRAME = frozenset(
+    {
+        Symptom.GRADIENTS_NONFINITE,
+        Symptom.LOSS_NONFINITE,
+        Symptom.WEIGHTS_NONFINITE,
+        Symptom.EXPLODING_GRADIENTS,
+        Symptom.VANISHING_GRADIENTS,
+    }
+)
+"""Those that are reported at once. The others take turns: their evidence spans many steps, and looking costs time."""

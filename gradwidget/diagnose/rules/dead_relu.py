@@ -7,17 +7,17 @@ half of a healthy layer's outputs are zero, but not of the same units), and the 
 from __future__ import annotations
 
 from gradwidget.diagnose.finding import Finding
-from gradwidget.diagnose.rules.level import Level, beyond, ones
+from gradwidget.diagnose.rules.level import Level, beyond
 from gradwidget.diagnose.sighting import Sighting
 from gradwidget.diagnose.window import Window
 
 
 def dead_relu(window: Window, active: Finding | None) -> Sighting | None:
     """Layers most of whose units are dead."""
-    del active  # the median of the window is steady enough by itself
+    del active  # the median over twenty steps is steady enough by itself
     return beyond(
         window,
-        Level("act_dead_fraction", ones(window), window.limits.dead_share, above=True),
+        Level("act_dead_fraction", window.lasting("act_dead_fraction"), 1.0, window.limits.dead_share, above=True),
         window.trainable,
         lambda layers, share: (
             f"Up to {share:.0%} of the units of {layers} never activate: they get no gradient, "

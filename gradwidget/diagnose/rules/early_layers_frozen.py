@@ -20,7 +20,7 @@ def early_layers_frozen(window: Window, active: Finding | None) -> Sighting | No
     if active is None and window.history.version < window.limits.frozen_frames:
         return None
     moves = window.moves
-    known = np.flatnonzero(window.matrices & window.trainable & ~np.isnan(moves))
+    known = np.flatnonzero(window.traits.matrices & window.trainable & ~np.isnan(moves))
     if known.size < window.limits.minimum_chain:
         return None
     early, late = known[: known.size // 2], known[-max(1, known.size // 3) :]

@@ -9,11 +9,13 @@ is being left (the gradient grows while the loss falls), an embedding with small
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from gradwidget.diagnose.finding import Finding
 from gradwidget.diagnose.profile import DIRECT, Profile, profile, ratios_over_time, weight_profile
 from gradwidget.diagnose.sighting import Sighting
-from gradwidget.diagnose.window import Floats, Window, holding_since
+from gradwidget.diagnose.thresholds import Thresholds
+from gradwidget.diagnose.window import Window, holding_since
 from gradwidget.diagnose.wording import figure, names
 
 
@@ -68,12 +70,14 @@ def _over_steps(window: Window, active: Finding | None) -> Sighting | None:
     limits, history = window.limits, window.history
     # Before clipping, where that is known: clipping hides the explosion that it was put there for.
     metric = "raw_grad_norm" if "raw_grad_norm" in window.frame.metrics else "grad_norm"
-    rows = history.recent(metric, limits.spike_past + limits.spike_rise).astype(np.float64)
+    rows = history.recent(metric, limits.spike_past + limits.spike_rise)
     now = rows[-1]
     if not np.isfinite(now).any():
         return None
+    if active is None and not _worth_a_look(rows, limits):
+        return None
     past = rows[: max(len(rows) - limits.spike_rise, (len(rows) + 1) // 2)]
-    past_high = np.fmax.reduce(np.where(np.isfinite(past), past, np.nan), axis=0)
+    past_high = np.fmax.reduce(np.where(np.isfinite(past), past, np.nan), axis=0).astype(np.float64)
     if active is not None and "baseline" in active.evidence:
         return _goes_on(window, active, now)
     known = np.isfinite(now) & (past_high > 0)
@@ -104,7 +108,18 @@ def _over_steps(window: Window, active: Finding | None) -> Sighting | None:
     )
 
 
-def _goes_on(window: Window, active: Finding, now: Floats) -> Sighting | None:
+def _worth_a_look(rows: NDArray[np.float32], limits: Thresholds) -> bool:
+    """Whether there may be a spike: compares with a few of the past frames, which costs much less than with all."""
+    near = rows[-3 * limits.spike_rise : -limits.spike_rise]
+    if len(near) < 2 * limits.spike_rise:
+        return True
+    now = rows[-1]
+    high = np.fmax.reduce(near, axis=0)
+    known = np.isfinite(now) & np.isfinite(high)
+    return bool(_norm(now[known]) > limits.exploding_spike * _norm(high[known])) or not known.all()
+
+
+def _goes_on(window: Window, active: Finding, now: NDArray[np.float32]) -> Sighting | None:
     """An explosion over steps lasts until the gradient is back near the level before it."""
     baseline = active.evidence["baseline"]
     total = _norm(now[np.isfinite(now)])
@@ -136,7 +151,9 @@ def _loss_agrees(window: Window, past: int) -> bool:
     return not now.max() < before.min()
 
 
-def _rise(window: Window, rows: Floats, known: np.ndarray[tuple[int], np.dtype[np.bool_]], baseline: float) -> int:
+def _rise(
+    window: Window, rows: NDArray[np.float32], known: np.ndarray[tuple[int], np.dtype[np.bool_]], baseline: float
+) -> int:
     """The first of the newest steps at which the gradient was beyond all of its past."""
     newest = rows[-window.limits.spike_rise :]
     steps = window.history.recent_steps(len(newest))
@@ -144,6 +161,6 @@ def _rise(window: Window, rows: Floats, known: np.ndarray[tuple[int], np.dtype[n
     return int(steps[beyond.index(True)])
 
 
-def _norm(values: Floats) -> float:
-    finite = values[np.isfinite(values)]
+def _norm(values: NDArray[np.floating]) -> float:
+    finite = values[np.isfinite(values)].astype(np.float64)
     return float(np.sqrt(np.sum(finite**2)))

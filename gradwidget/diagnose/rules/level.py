@@ -20,8 +20,11 @@ class Level:
     metric: str
     """The statistic it is made of."""
 
-    unit: Floats
-    """float64 [layers]: what the statistic is measured in, such as its own start; ones where it stands for itself."""
+    now: Floats
+    """float64 [layers]: the statistic as it stands."""
+
+    unit: Floats | float
+    """float64 [layers]: what it is measured in, such as its own start; 1 where it stands for itself."""
 
     bound: float
     above: bool
@@ -46,7 +49,7 @@ def beyond(
         caveat: what could make it a false alarm.
     """
     with np.errstate(invalid="ignore", divide="ignore"):
-        value = window.median(level.metric) / level.unit
+        value = level.now / level.unit
     affected = np.flatnonzero(level.passed(value) & among)
     if not affected.size:
         return None
@@ -59,12 +62,7 @@ def beyond(
         severity="warning",
         message=message(names(layers), float(value[worst])),
         layers=layers,
-        first_step=holding_since(steps, level.passed(values / level.unit[worst])),
+        first_step=holding_since(steps, level.passed(values / np.broadcast_to(level.unit, value.shape)[worst])),
         evidence={"value": float(value[worst]), "bound": level.bound, "window": float(window.limits.window)},
         caveat=caveat,
     )
-
-
-def ones(window: Window) -> Floats:
-    """The unit of a statistic that stands for itself."""
-    return np.ones(len(window.layers))

@@ -54,6 +54,6 @@ def _updates(window: Window) -> Floats:
     n = window.limits.unstable_window
     with np.errstate(invalid="ignore"):
         change = window.history.recent("update_ratio", n) * window.history.recent("weight_norm", n)
-    among = window.matrices & window.trainable
+    among = window.traits.matrices & window.trainable
     largest: Floats = np.fmax.reduce(change[:, among] / window.weight_scale[among], axis=1, initial=np.nan)
     return largest

@@ -21,7 +21,7 @@ def lr_too_low(window: Window, active: Finding | None) -> Sighting | None:
         return None
     if not window.loss_left > limits.plateau_share or not _steady(window):
         return None
-    moves = np.where(window.matrices & window.trainable, window.moves, np.nan)
+    moves = np.where(window.traits.matrices & window.trainable, window.moves, np.nan)
     known = np.flatnonzero(~np.isnan(moves))
     if not known.size:
         return None

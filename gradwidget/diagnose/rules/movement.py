@@ -13,7 +13,7 @@ def moves_of_the_network(window: Window) -> tuple[float, int]:
     NaN and 0 where no change was measured. Layers with weight matrices only; the median, so that neither a head that
     starts at zero nor a few layers that hardly move speak for all.
     """
-    moves = np.where(window.matrices & window.trainable, window.moves, np.nan)
+    moves = np.where(window.traits.matrices & window.trainable, window.moves, np.nan)
     known = np.flatnonzero(~np.isnan(moves))
     if not known.size:
         return float("nan"), 0

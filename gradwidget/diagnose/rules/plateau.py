@@ -7,6 +7,8 @@ start.
 
 from __future__ import annotations
 
+import numpy as np
+
 from gradwidget.diagnose.finding import Finding, Symptom
 from gradwidget.diagnose.sighting import Sighting
 from gradwidget.diagnose.window import Window
@@ -36,6 +38,11 @@ def plateau(window: Window, active: Finding | None) -> Sighting | None:
     if window.age < limits.plateau_steps:
         return None
     if not window.loss_left > limits.plateau_share:
+        return None
+    # What once was far below and has come back up is an accident, not a plateau.
+    losses = window.history.scalars["loss"]
+    losses = losses[np.isfinite(losses)]
+    if np.mean(losses < window.start_loss - 0.2 * abs(window.start_loss)) > 0.25:
         return None
     cause = next((symptom for symptom in CAUSES if symptom in window.active), None)
     if cause is None:

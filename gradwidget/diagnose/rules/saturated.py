@@ -8,21 +8,27 @@ from __future__ import annotations
 import numpy as np
 
 from gradwidget.diagnose.finding import Finding
-from gradwidget.diagnose.rules.level import Level, beyond, ones
+from gradwidget.diagnose.rules.level import Level, beyond
 from gradwidget.diagnose.sighting import Sighting
 from gradwidget.diagnose.window import Window
 
 
 def saturated(window: Window, active: Finding | None) -> Sighting | None:
     """Hidden layers most of whose outputs lie in the flats."""
-    del active  # the median of the window is steady enough by itself
+    del active  # the median over twenty steps is steady enough by itself
     flows = np.flatnonzero(~np.isnan(window.median("act_rms")))
     hidden = window.trainable.copy()
     if flows.size:
         hidden[flows[-1] :] = False
     return beyond(
         window,
-        Level("act_saturated_fraction", ones(window), window.limits.saturated_share, above=True),
+        Level(
+            "act_saturated_fraction",
+            window.lasting("act_saturated_fraction"),
+            1.0,
+            window.limits.saturated_share,
+            above=True,
+        ),
         hidden,
         lambda layers, share: (
             f"Up to {share:.0%} of the outputs of {layers} are stuck at the ends of their "

@@ -10,11 +10,14 @@ from __future__ import annotations
 
 import numpy as np
 
-from gradwidget.diagnose.finding import Finding
+from gradwidget.diagnose.finding import Finding, Symptom
 from gradwidget.diagnose.profile import DIRECT, Profile, profile, ratios_over_time, weight_profile
 from gradwidget.diagnose.sighting import Sighting
 from gradwidget.diagnose.window import Floats, Window, holding_since
 from gradwidget.diagnose.wording import figure, names
+
+BLOCKS = (Symptom.DEAD_RELU, Symptom.WEIGHTS_ZERO)
+"""Symptoms of a single layer that lets nothing through."""
 
 
 def vanishing_gradients(window: Window, active: Finding | None) -> Sighting | None:
@@ -44,6 +47,9 @@ def _over_depth(window: Window, active: Finding | None) -> Sighting | None:
     affected = np.flatnonzero(low)
     affected = affected[np.argsort(found.ratio[affected], kind="stable")]
     value = float(found.ratio[found.first])
+    if value == 0 and any(symptom in window.active for symptom in BLOCKS):
+        # The layer that lets nothing through is named itself, not everything before it.
+        return None
     layers = tuple(window.layers[i].name for i in affected)
     return Sighting(
         severity="critical" if value < bound / 100 else "warning",

@@ -19,7 +19,7 @@ def weights_shrinking(window: Window, active: Finding | None) -> Sighting | None
     del active  # the norm of weights is steady by itself
     return beyond(
         window,
-        Level("weight_norm", first_norm(window), window.limits.shrinkage, above=False),
+        Level("weight_norm", window.median("weight_norm"), first_norm(window), window.limits.shrinkage, above=False),
         window.trainable,
         lambda layers, ratio: f"The weights of {layers} have shrunk to {figure(ratio)} of their start.",
         "A layer that is being switched off on purpose, or weights that started far too large.",
@@ -28,6 +28,4 @@ def weights_shrinking(window: Window, active: Finding | None) -> Sighting | None
 
 def first_norm(window: Window) -> Floats:
     """float64 [layers]: the norm of the weights when first measured; NaN for those that began at zero."""
-    rows = window.history.start("weight_norm").astype(np.float64)
-    first = rows[np.argmax(~np.isnan(rows), axis=0), np.arange(rows.shape[1])]
-    return np.where(first > 0, first, np.nan)
+    return np.where(window.first_weight_norm > 0, window.first_weight_norm, np.nan)

@@ -20,7 +20,7 @@ def weights_zero(window: Window, active: Finding | None) -> Sighting | None:
     del active  # the norm of weights is steady by itself
     sighting = beyond(
         window,
-        Level("weight_norm", first_norm(window), window.limits.zero, above=False),
+        Level("weight_norm", window.median("weight_norm"), first_norm(window), window.limits.zero, above=False),
         window.trainable,
         lambda layers, ratio: (
             f"Nothing is left of the weights of {layers} ({figure(ratio)} of their start): they "

@@ -51,7 +51,7 @@ def test_names_the_layer_that_grew_most() -> None:
 
 
 def test_stays_while_the_gradient_stays_far_above_its_past() -> None:
-    engine, _ = judge(400, chain(DEPTH), lambda step: at_scale(1 if step < 60 else 1000, loss=1 if step else 2))
+    engine, _ = judge(400, chain(DEPTH), lambda step: at_scale(1 if step < 60 else 1000, loss=2 if step < 30 else 1))
     finding = only(engine)
     assert finding.active
     assert finding.last_step == 399

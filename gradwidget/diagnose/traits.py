@@ -1,0 +1,34 @@
+"""What does not change about the layers while a run goes on, worked out once for all frames."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gradwidget.frame import BoolArray, Layer
+
+
+class Traits:
+    """Properties of all layers as arrays.
+
+    Args:
+        layers: the layers, input first.
+
+    Example:
+        >>> Traits((Layer("norm", "LayerNorm", {"weight": (8,)}), Layer("fc", "Linear", {"weight": (2, 8)}))).matrices
+        array([False,  True])
+    """
+
+    def __init__(self, layers: tuple[Layer, ...]) -> None:
+        self.layers = layers
+        shapes = [tuple(layer.shapes.values()) for layer in layers]
+        self.trainable: BoolArray = np.array([layer.trainable for layer in layers], np.bool_)
+        """Bool [layers]: whether the layer has a parameter that requires a gradient."""
+        self.weighty: BoolArray = np.array([any(len(shape) > 1 for shape in of) for of in shapes], np.bool_)
+        """Bool [layers]: whether the layer has a weight of two or more dimensions."""
+        self.matrices: BoolArray = self.weighty & ~np.array(["Embedding" in layer.kind for layer in layers], np.bool_)
+        """Bool [layers]: whether it has one every row of which is in use: the rows of an embedding come and go."""
+        self.natural_norm: NDArray[np.float64] = np.sqrt(
+            np.array([sum(shape[0] for shape in of if shape) for of in shapes], np.float64)
+        )
+        """float64 [layers]: norm of weights that preserve variance, entries of 1/fan-in (arXiv 1502.01852)."""
