@@ -6,19 +6,21 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from gradwidget.control.reaction import GradientFault
     from gradwidget.diagnose.finding import Finding, Remedy, Symptom
     from gradwidget.frame import Frame, Layer
     from gradwidget.monitor import GradMonitor
     from gradwidget.record.history import History
     from gradwidget.widget import GradWidget
 
-__all__ = ["Finding", "Frame", "GradMonitor", "GradWidget", "History", "Layer", "Remedy", "Symptom"]
+__all__ = ["Finding", "Frame", "GradMonitor", "GradWidget", "GradientFault", "History", "Layer", "Remedy", "Symptom"]
 
 _home = {
     "Finding": "gradwidget.diagnose.finding",
     "Frame": "gradwidget.frame",
     "GradMonitor": "gradwidget.monitor",
     "GradWidget": "gradwidget.widget",
+    "GradientFault": "gradwidget.control.reaction",
     "History": "gradwidget.record.history",
     "Layer": "gradwidget.frame",
     "Remedy": "gradwidget.diagnose.finding",

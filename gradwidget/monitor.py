@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 from weakref import ReferenceType, WeakKeyDictionary, ref
 
 from gradwidget.capture.capture import Capture
+from gradwidget.control.control import Control
+from gradwidget.control.reaction import OnFinding, Reaction
 from gradwidget.diagnose.engine import Engine
 from gradwidget.record.history import History
 from gradwidget.report.text import report
@@ -18,7 +20,10 @@ if TYPE_CHECKING:
     from torch import nn
     from torch.optim import Optimizer
 
-    from gradwidget.diagnose.finding import Finding
+    from gradwidget.action import Action
+    from gradwidget.capture.boundary import Batch
+    from gradwidget.control.reaction import Response
+    from gradwidget.diagnose.finding import Finding, Severity
     from gradwidget.frame import Frame, Layer
     from gradwidget.problem import Problem
 
@@ -41,12 +46,16 @@ class GradMonitor:
             (``"encoder.*"``), or a callable ``(name, module) -> bool``.
         budget: share of a step's time that gradwidget may cost; None captures everything at every step.
         activations: also measure activations and activation gradients.
+        on_finding: what to do when a finding opens: None, ``"breakpoint"`` (a debugger in your frame, on the line
+            after the step), ``"raise"`` (a ``GradientFault`` in the loop), a function that gets the finding, or a
+            mapping from ``"warning"`` and ``"critical"`` to one of these. A word alone is for critical findings. On
+            an accelerator each sampled step then waits for its figures.
         start_step: number of the first step seen, for a resumed run.
 
     Raises:
         TypeError: ``model`` is not an ``nn.Module``, or ``optimizer`` not an ``Optimizer``.
-        ValueError: the model has no parameters, no layer matches ``layers``, or the optimizer holds none of
-            the model's parameters.
+        ValueError: the model has no parameters, no layer matches ``layers``, the optimizer holds none of the
+            model's parameters, or ``on_finding`` is ``"pause"``, which only a ``GradWidget`` could end.
 
     Example:
         >>> import torch
@@ -67,6 +76,7 @@ class GradMonitor:
         layers: LayerFilter = None,
         budget: float | None = 0.01,
         activations: bool = True,
+        on_finding: OnFinding = None,
         start_step: int = 0,
     ) -> None:
         self.history = History()
@@ -79,6 +89,12 @@ class GradMonitor:
         self.budget = budget
         """As given: share of a step's time that gradwidget may cost, or None."""
         self._engine = Engine()
+        self.control = Control(self._actuate, self._control_changed)
+        """Holds the loop between two steps, and changes it there."""
+        self.on_control: list[Callable[[], None]] = []
+        """Called on any thread when the loop was held, let go or changed; keep them quick."""
+        self._reaction = Reaction(self.control, self._call)
+        self._reaction.set(on_finding, resumable=False)
         self._capture = Capture(
             model,
             optimizer,
@@ -87,7 +103,9 @@ class GradMonitor:
             budget=budget,
             activations=activations,
             start_step=start_step,
+            gate=self.control.gate,
         )
+        self._capture.prompt = on_finding is not None
         previous = _attached.get(model)
         if previous is not None and (monitor := previous()) is not None:
             monitor.close()
@@ -97,6 +115,8 @@ class GradMonitor:
         with self.lock:
             self.history.append(frame)
             self._engine.update(self.history)
+            findings = self._engine.findings
+        self._reaction.opened(findings)
         for notify in self.on_frame:
             notify()
 
@@ -131,6 +151,35 @@ class GradMonitor:
         """True once nothing is watched any more."""
         return self._capture.closed
 
+    @property
+    def responses(self) -> Mapping[Severity, Response]:
+        """What happens when a finding opens, by severity, where anything does."""
+        return self._reaction.responses
+
+    def respond(self, on_finding: OnFinding, *, resumable: bool) -> None:
+        """Changes what happens when a finding opens.
+
+        Args:
+            on_finding: as for the constructor, and ``"pause"``.
+            resumable: whether there is somebody who could let a held loop go on.
+
+        Raises:
+            ValueError: ``"pause"`` where nobody could resume, or an unknown word.
+            TypeError: neither a word nor a function.
+        """
+        self._reaction.set(on_finding, resumable=resumable)
+        self._capture.prompt = bool(self._reaction.responses)
+        boundary = self._capture.boundary
+        if boundary is not None and "pause" in self._reaction.responses.values():
+            boundary.watch_every_step()
+        self._control_changed()
+
+    @property
+    def batch(self) -> Batch | None:
+        """While the loop is held: what the model was called with in the last step; None where that was not seen."""
+        boundary = self._capture.boundary
+        return None if boundary is None else boundary.batch
+
     def log(self, **scalars: object) -> None:
         """Adds figures of your own to the current step, such as ``log(val_loss=0.3)``.
 
@@ -154,8 +203,22 @@ class GradMonitor:
             return report(self.history, self._engine.findings)
 
     def close(self) -> None:
-        """Removes every hook. What was recorded stays; closing twice does nothing."""
+        """Removes every hook, lets a held loop go, and ends what was applied. What was recorded stays.
+
+        Closing twice does nothing.
+        """
+        self.control.gate.close()
         self._capture.close()
+
+    def _actuate(self, action: Action) -> Callable[[], None]:
+        return self._capture.actuator.apply(action)
+
+    def _call(self, function: Callable[[Finding], object], finding: Finding) -> None:
+        self._capture.guard.run("acting on a finding", function, finding)
+
+    def _control_changed(self) -> None:
+        for notify in self.on_control:
+            notify()
 
     def __enter__(self) -> GradMonitor:
         return self
@@ -167,3 +230,6 @@ class GradMonitor:
         traceback: TracebackType | None,
     ) -> None:
         self.close()
+        fault = self.control.gate.take_fault()
+        if error is None and fault is not None:
+            raise fault

@@ -96,9 +96,9 @@ class Boundary:
             inside_forward: the next step's forward has begun already, so only the one after it is a boundary.
         """
         inputs, self._inputs = self._inputs, None
+        self._thread = threading.get_ident()
         if not self._keeper.attention:
             return
-        self._thread = threading.get_ident()
         if self._keeper.step_done():
             self._due = step
             self.batch = None if inputs is None else Batch(step, *inputs)

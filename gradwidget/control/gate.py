@@ -66,6 +66,7 @@ class Gate:
         self._left: int | None = None  # steps to go before it holds: 0 holds, None runs freely
         self._reason = ""
         self._held_after: int | None = None
+        self._fault: Exception | None = None
         self._closed = False
 
     def submit(self, command: Command) -> Future[Answer]:
@@ -95,7 +96,20 @@ class Gate:
             if self._left:
                 self._left -= 1
                 self._settle()
-            return self._left == 0 or bool(self._inbox)
+            return self._left == 0 or bool(self._inbox) or self._fault is not None
+
+    def fail(self, fault: Exception) -> None:
+        """Raises ``fault`` in the loop at the next boundary; the first one counts."""
+        with self._condition:
+            self._fault = self._fault or fault
+            self._settle()
+
+    def take_fault(self) -> Exception | None:
+        """The fault that no boundary has raised yet; after that there is none."""
+        with self._condition:
+            fault, self._fault = self._fault, None
+            self._settle()
+        return fault
 
     def cross(self, step: int) -> None:
         """Carries out pending changes and holds as long as asked to, on the training thread.
@@ -105,7 +119,11 @@ class Gate:
 
         Raises:
             KeyboardInterrupt: the wait was interrupted; the gate then stands open.
+            Exception: the one that ``fail`` was given.
         """
+        fault = self.take_fault()
+        if fault is not None:
+            raise fault
         with self._condition:
             self._held_after = step
             self._settle()
@@ -176,7 +194,7 @@ class Gate:
 
     def _settle(self) -> None:
         """Brings what others read without the lock up to date; called with the lock held."""
-        self.attention = self._left is not None or bool(self._inbox)
+        self.attention = self._left is not None or bool(self._inbox) or self._fault is not None
         if self._left is None:
             self._reason = ""
             self.state = GateState()
