@@ -75,6 +75,12 @@ class RecurrentProfile:
     norms: FloatArray
     """float32 [time]: L2 norm over batch and features, first time step first."""
 
+    depth: int = 0
+    """Which of the stacked layers of the module, the one at the input being 0."""
+
+    reverse: bool = False
+    """True for the direction of a bidirectional layer that reads the sequence from its end."""
+
 
 @dataclass(frozen=True, slots=True)
 class Frame:

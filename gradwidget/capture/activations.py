@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, is_dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,9 @@ from gradwidget.capture.internals import in_backward, version
 from gradwidget.capture.nonlinearity import Nonlinearity
 from gradwidget.capture.norms import l2, plain
 from gradwidget.capture.readback import Fetch, Readback
+
+OnGradient = Callable[[Tensor, Callable[[Tensor], None]], None]
+"""Given a tensor and what to do with its gradient; the doing may be contained, timed or left out."""
 
 Call = tuple[str, int]
 """Name of a layer and the number of its call within the step."""
@@ -66,25 +70,28 @@ class Activations:
     once a layer and call: until then the output itself is held from forward to backward; later nothing is. Only the
     first floating-point tensor of a structured output is looked at. Several calls of a layer, and several
     micro-batches, are taken together.
+
+    Args:
+        readback: brings the figures.
+        on_gradient: registers what is to be done with the gradient of a tensor.
+        known: what follows which output.
     """
 
-    def __init__(self, readback: Readback, known: Followers) -> None:
+    def __init__(self, readback: Readback, on_gradient: OnGradient, known: Followers) -> None:
         self._readback = readback
+        self._on_gradient = on_gradient
         self._known = known.known
         self._outputs: list[Output] = []
         self._calls: dict[str, int] = {}
         self._unknown: list[Unknown] = []
 
-    def passed(
-        self, layer: str, module: nn.Module, output: object, on_gradient: Callable[[Output, Tensor], None]
-    ) -> None:
+    def passed(self, layer: str, module: nn.Module, output: object) -> None:
         """Takes note of an output.
 
         Args:
             layer: its name.
             module: the layer itself.
             output: what its forward returned.
-            on_gradient: called with the note and the gradient when it arrives.
         """
         tensor = first_tensor(output)
         if tensor is None or not torch.is_grad_enabled() or tensor.is_meta or tensor.numel() == 0:
@@ -101,7 +108,7 @@ class Activations:
         if tensor.requires_grad:
             if call not in self._known and tensor.grad_fn is not None:
                 self._unknown.append(Unknown(call, note, tensor, tensor.grad_fn, version(tensor), units))
-            tensor.register_hook(lambda gradient: on_gradient(note, gradient))
+            self._on_gradient(tensor, partial(self._flowed, note))
 
     def backward_begins(self, roots: Sequence[Tensor]) -> dict[str, str]:
         """Looks up what follows outputs that are not known yet; gives the kinds newly found, by layer."""
@@ -127,13 +134,11 @@ class Activations:
             kept.alive, kept.saturated = after.alive, after.saturated
         return kinds
 
-    def flowed(self, note: Output, gradient: Tensor) -> None:
-        """Takes note of the gradient that reached an output."""
+    def _flowed(self, note: Output, gradient: Tensor) -> None:
         note.gradients += 1
-        with torch.no_grad():
-            entries = plain(gradient)
-            note.gradient = self._readback.add(l2(entries))
-            note.gradient_nonzero = self._readback.add(torch.count_nonzero(entries))
+        entries = plain(gradient)
+        note.gradient = self._readback.add(l2(entries))
+        note.gradient_nonzero = self._readback.add(torch.count_nonzero(entries))
 
     def forget(self) -> None:
         """Drops outputs that a gradient has reached: the gradients that it led to were cleared."""

@@ -17,12 +17,12 @@ from torch.amp.grad_scaler import GradScaler
 from torch.optim import Optimizer
 
 from gradwidget.capture import hooks
-from gradwidget.capture.activations import Followers, Output
+from gradwidget.capture.activations import Followers
 from gradwidget.capture.actuate import Actuator
-from gradwidget.capture.boundary import Batch, Boundary, Gatekeeper
+from gradwidget.capture.boundary import Boundary, Gatekeeper
 from gradwidget.capture.budget import Budget
 from gradwidget.capture.draft import Draft
-from gradwidget.capture.forward import Forward
+from gradwidget.capture.forward import Args, Forward, Kwargs
 from gradwidget.capture.guard import Guard, entry
 from gradwidget.capture.internals import in_backward, version
 from gradwidget.capture.layers import LayerFilter, LayerTable
@@ -126,7 +126,7 @@ class Capture:
         self._began = self._last_end = perf_counter()
         self._spent_before = 0.0
         self._followers = Followers()
-        self._draft = Draft(start_step, self._table, self._meter, self._followers, sampled=True)
+        self._draft = Draft(start_step, self._table, self._meter, self._on_gradient, self._followers, sampled=True)
         self._forward.listen(wanted=self._draft.sampled and not self._closed)
         hooks.attach(self)
         self._finalizer = weakref.finalize(model, _close, weakref.ref(self))
@@ -178,16 +178,6 @@ class Capture:
                 message = f"{name} must be a number or a tensor of one element, not {type(value).__name__}"
                 raise TypeError(message)
 
-    @property
-    def batch(self) -> Batch | None:
-        """While the loop is held: the inputs of the last step; None where they were not seen."""
-        return None if self.boundary is None else self.boundary.batch
-
-    def keep_batches(self) -> None:
-        """Keeps each step's inputs until its end, for a pause that nobody can see coming."""
-        if self.boundary is not None:
-            self.boundary.watch_every_step()
-
     def charge(self, seconds: float) -> None:
         """Counts time spent elsewhere on behalf of this capture."""
         self._budget.charge(seconds)
@@ -237,6 +227,7 @@ class Capture:
             self._look_at_loss()
         if draft.sampled:
             parameters = self._parameters()
+            draft.recurrent.backward_ended()
             draft.read_raw(parameters)
             if not self._uses_optimizer:
                 # Nobody may announce the step: what it will use is read now, and again if an optimizer shows up.
@@ -329,16 +320,21 @@ class Capture:
         draft.read_step(optimizer, parameters, owned)
         self._finish()
 
-    def _passed(self, name: str, module: nn.Module, output: object) -> None:
+    def _passed(self, name: str, module: nn.Module, args: Args, kwargs: Kwargs, output: object) -> None:
         self._end_manual_step()
         if self._draft.sampled and self._wants_activations:
-            self._draft.activations.passed(name, module, output, self._flowed)
+            self._draft.activations.passed(name, module, output)
+            self._draft.recurrent.passed(name, module, args, kwargs, output)
+
+    def _on_gradient(self, tensor: Tensor, take: Callable[[Tensor], None]) -> None:
+        tensor.register_hook(partial(self._flowed, take))
 
     @entry("reading an activation's gradient")
-    def _flowed(self, note: Output, gradient: Tensor) -> None:
+    def _flowed(self, take: Callable[[Tensor], None], gradient: Tensor | None) -> None:
         # autograd.grad also comes along here, for gradients that no parameter will get
-        if self._in_backward:
-            self._draft.activations.flowed(note, gradient)
+        if self._in_backward and gradient is not None:
+            with torch.no_grad():
+                take(gradient)
 
     # ------------------------------------------------------------------ from step to step
 
@@ -413,7 +409,9 @@ class Capture:
 
     def _begin(self) -> None:
         sampled = self._budget.sampling
-        self._draft = Draft(self._draft.step + 1, self._table, self._meter, self._followers, sampled=sampled)
+        self._draft = Draft(
+            self._draft.step + 1, self._table, self._meter, self._on_gradient, self._followers, sampled=sampled
+        )
         self.guard.step = self._draft.step
         self._reach.step_begins()
         model = self._model()

@@ -8,12 +8,13 @@ import numpy as np
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from gradwidget.capture.activations import Activations, Followers
+from gradwidget.capture.activations import Activations, Followers, OnGradient
 from gradwidget.capture.layers import LayerTable
 from gradwidget.capture.loss import LossFinder
 from gradwidget.capture.norms import L1, L2, PEAK, Meter, plain
 from gradwidget.capture.perlayer import Column, Numbers, PerLayer, Reading, flags, joined
 from gradwidget.capture.readback import Fetch, Figures, Readback
+from gradwidget.capture.recurrent import Recurrent
 from gradwidget.frame import Frame, Layer
 
 Parameters = Sequence[nn.Parameter | None]
@@ -27,21 +28,25 @@ class Draft:
         step: its number.
         table: the layers.
         meter: takes the figures.
+        on_gradient: registers what is to be done with the gradient of a tensor.
         known: which nonlinearity follows which output.
         sampled: whether it is looked at in full.
     """
 
-    def __init__(self, step: int, table: LayerTable, meter: Meter, known: Followers, *, sampled: bool) -> None:
+    def __init__(
+        self, step: int, table: LayerTable, meter: Meter, on_gradient: OnGradient, known: Followers, *, sampled: bool
+    ) -> None:
         self.step = step
         self.sampled = sampled
         self.readback = Readback()
         self.loss = LossFinder(self.readback)
-        self.activations = Activations(self.readback, known)
+        self.activations = Activations(self.readback, on_gradient, known)
         self.scalars: dict[str, float] = {}
         self.logged: dict[str, Fetch] = {}
         self.skipped = False
         self.found_inf: Fetch | None = None
         self.reasons: dict[str, str] = {}
+        self.recurrent = Recurrent(self.readback, on_gradient, self.reasons)
         self._table = table
         self._meter = meter
         self._sizes: dict[int, int] = {}
@@ -57,6 +62,7 @@ class Draft:
         """Drops what led to gradients that were cleared."""
         self.loss.forget()
         self.activations.forget()
+        self.recurrent.forget()
         self._raw = None
 
     def read_raw(self, parameters: Parameters) -> None:
@@ -156,6 +162,7 @@ class Draft:
             scalars,
             self.skipped or (self.found_inf is not None and float(self.found_inf()) > 0),
             dict(self.reasons),
+            recurrent=self.recurrent.gather(scale),
         )
 
     def _note_sizes(self, parameters: Parameters, numbers: list[int]) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from torch import nn
 from torch.nn.modules.module import register_module_forward_hook, register_module_forward_pre_hook
@@ -11,6 +11,9 @@ from torch.utils.hooks import RemovableHandle
 from gradwidget.capture.guard import Guard, entry
 from gradwidget.capture.layers import LayerTable
 
+Args = tuple[object, ...]
+Kwargs = Mapping[str, object]
+
 
 class Forward:
     """Tells of every layer that has run, and teaches the table the order in which layers run.
@@ -18,10 +21,12 @@ class Forward:
     Args:
         table: the layers.
         guard: contains failures.
-        passed: called with the name of a layer, its module and its output.
+        passed: called with the name of a layer, its module, its inputs and its output.
     """
 
-    def __init__(self, table: LayerTable, guard: Guard, passed: Callable[[str, nn.Module, object], None]) -> None:
+    def __init__(
+        self, table: LayerTable, guard: Guard, passed: Callable[[str, nn.Module, Args, Kwargs, object], None]
+    ) -> None:
         self.guard = guard
         self._table = table
         self._passed = passed
@@ -36,7 +41,7 @@ class Forward:
         while self._handles:
             self._handles.pop().remove()
         if hooks:
-            self._handles.append(register_module_forward_hook(self._left))
+            self._handles.append(register_module_forward_hook(self._left, with_kwargs=True))
         if hooks > 1:
             self._handles.append(register_module_forward_pre_hook(self._entered))
 
@@ -51,13 +56,13 @@ class Forward:
         if id(module) in self._table.names:
             self._ran.append(id(module))
 
-    def _left(self, module: nn.Module, _inputs: object, output: object) -> None:
+    def _left(self, module: nn.Module, args: Args, kwargs: Kwargs, output: object) -> None:
         name = self._table.names.get(id(module))
         if name is not None:
-            self._seen(name, module, output)
+            self._seen(name, module, args, kwargs, output)
 
     @entry("reading an activation")
-    def _seen(self, name: str, module: nn.Module, output: object) -> None:
+    def _seen(self, name: str, module: nn.Module, args: Args, kwargs: Kwargs, output: object) -> None:
         if not self._table.has_run(name):
             self._table.order_is_stale = True
-        self._passed(name, module, output)
+        self._passed(name, module, args, kwargs, output)

@@ -30,14 +30,18 @@ class TimeRatio:
 
 def time_ratios(window: Window) -> list[TimeRatio]:
     """One for each recurrent layer with enough profiles."""
-    seen: dict[str, list[tuple[int, float, int, str]]] = {}
+    seen: dict[tuple[str, int, bool], list[tuple[int, float, int, str]]] = {}
     for frame in reversed(window.history.recent_frames(64)):
         for profile in frame.recurrent:
-            ratio = _first_over_last(profile.norms.astype(np.float64))
+            # the direction that reads from the end has its first time step there
+            norms = profile.norms[::-1] if profile.reverse else profile.norms
+            ratio = _first_over_last(norms.astype(np.float64))
             if np.isfinite(ratio):
-                seen.setdefault(profile.layer, []).append((frame.step, ratio, len(profile.norms), profile.quantity))
+                seen.setdefault((profile.layer, profile.depth, profile.reverse), []).append(
+                    (frame.step, ratio, len(profile.norms), profile.quantity)
+                )
     ratios = []
-    for layer, found in seen.items():
+    for (layer, _, _), found in seen.items():
         values = np.array([ratio for _, ratio, _, _ in found])
         newest = values[: window.limits.rnn_profiles]
         if len(newest) > window.limits.rnn_profiles // 2:
