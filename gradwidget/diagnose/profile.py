@@ -50,9 +50,12 @@ class Profile:
         """The neighbours between which most is lost, or won, on the way from output to input.
 
         Returns:
-            Index of the layer nearer the input, of its neighbour nearer the output, and the factor between them.
+            Index of the layer nearer the input, of its neighbour nearer the output, and the factor between them;
+            1 where there are no two layers to compare.
         """
         known = np.flatnonzero(self.ratio > 0)
+        if known.size < 2:
+            return self.last, self.last, 1.0
         logs = np.log(self.ratio[known])
         change = logs[1:] - logs[:-1] if falling else logs[:-1] - logs[1:]
         at = int(np.argmax(change))

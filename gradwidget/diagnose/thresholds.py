@@ -133,7 +133,7 @@ class Thresholds:
     unstable_jumps: int = 3
     """Updates that raised the loss by half; 4 are unstable, 1 is not."""
 
-    unstable_update: float = 0.01
+    unstable_update: float = 0.02
     """Change of the weights over their scale that such an update must have made: the noise of small batches moves
     the loss as well, but weights that hardly changed did not."""
 

@@ -144,15 +144,16 @@ class Window:
 
     @cached_property
     def moves(self) -> Floats:
-        """float64 [layers]: the median change of a layer's weights at a step, over their scale."""
-        return self.median("update_ratio") * self.median("weight_norm") / self.weight_scale
+        """float64 [layers]: the median change of a layer's weights at a step, over their size or scale if larger."""
+        size = self.median("weight_norm")
+        return self.median("update_ratio") * size / np.fmax(size, self.weight_scale)
 
     # ---------------------------------------------------------------- loss
 
     @cached_property
     def start_loss(self) -> float:
-        """The median loss of the run's first steps; NaN where no loss is known."""
-        return _middle(self.history.start_scalar("loss"))
+        """The median loss of the run's first five steps; NaN where no loss is known."""
+        return _middle(self.history.start_scalar("loss")[:5])
 
     @cached_property
     def loss(self) -> float:

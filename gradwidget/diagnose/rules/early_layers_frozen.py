@@ -10,6 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from gradwidget.diagnose.finding import Finding
+from gradwidget.diagnose.rules.vanishing_gradients import BLOCKS
 from gradwidget.diagnose.sighting import Sighting
 from gradwidget.diagnose.window import Window, holding_since
 from gradwidget.diagnose.wording import figure, names
@@ -20,7 +21,9 @@ def early_layers_frozen(window: Window, active: Finding | None) -> Sighting | No
     if active is None and window.history.version < window.limits.frozen_frames:
         return None
     moves = window.moves
-    known = np.flatnonzero(window.traits.matrices & window.trainable & ~np.isnan(moves))
+    # A layer that gets no gradient at all is no_gradient's to name.
+    cut_off = window.median("grad_is_none") > 0
+    known = np.flatnonzero(window.traits.matrices & window.trainable & ~np.isnan(moves) & ~cut_off)
     if known.size < window.limits.minimum_chain:
         return None
     early, late = known[: known.size // 2], known[-max(1, known.size // 3) :]
@@ -40,12 +43,16 @@ def early_layers_frozen(window: Window, active: Finding | None) -> Sighting | No
     values, steps = window.series("update_ratio", int(affected[0]))
     bound = window.limits.frozen_ratio * moves[most]
     level = values * float(window.median("weight_norm")[affected[0]] / window.weight_scale[affected[0]])
+    since = holding_since(steps, level < bound)
+    blocked = any(symptom in window.active for symptom in BLOCKS)
+    if active is None and (blocked or window.step - since < 2 * window.limits.lasting_steps):
+        return None
     return Sighting(
         severity="warning",
         message=f"{names(layers)} near the input hardly change: the weights move {moved} those of "
         f"{window.layers[most].name}.",
         layers=layers,
-        first_step=holding_since(steps, level < bound),
+        first_step=since,
         evidence={
             "value": value,
             "bound": window.limits.frozen_ratio,

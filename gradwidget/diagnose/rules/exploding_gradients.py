@@ -147,8 +147,9 @@ def _loss_agrees(window: Window, past: int) -> bool:
     if past < window.limits.window:
         # In the first steps of a run any change looks large; then the loss must have risen too.
         return bool(now[-1] > 2 * before.max())
-    # Falling below all of its past while the gradient grows: a plateau is being left.
-    return not now.max() < before.min()
+    # Falling below all of its past, and faster than before, while the gradient grows: a plateau is being left.
+    usual = (before[0] - before[-1]) * len(now) / len(before)
+    return not (now.max() < before.min() and before[-1] - now[-1] > 2 * usual)
 
 
 def _rise(

@@ -10,8 +10,9 @@ from __future__ import annotations
 import numpy as np
 
 from gradwidget.diagnose.finding import Finding
+from gradwidget.diagnose.rules.movement import updates
 from gradwidget.diagnose.sighting import Sighting
-from gradwidget.diagnose.window import Floats, Window
+from gradwidget.diagnose.window import Window
 from gradwidget.diagnose.wording import figure
 
 
@@ -29,7 +30,9 @@ def loss_unstable(window: Window, active: Finding | None) -> Sighting | None:
     if rise.sum() < limits.unstable_jumps:
         return None
     steps = history.recent_steps(limits.unstable_window)
-    jumps = np.flatnonzero(rise & (np.diff(steps) == 1) & (_updates(window)[:-1] > limits.unstable_update))
+    jumps = np.flatnonzero(
+        rise & (np.diff(steps) == 1) & (updates(window, limits.unstable_window)[:-1] > limits.unstable_update)
+    )
     if len(jumps) < limits.unstable_jumps:
         return None
     worst = float(np.max(loss[jumps + 1] / loss[jumps]))
@@ -47,13 +50,3 @@ def loss_unstable(window: Window, active: Finding | None) -> Sighting | None:
         },
         caveat="Batches of very different difficulty at a high learning rate look alike.",
     )
-
-
-def _updates(window: Window) -> Floats:
-    """float64 [frames]: the largest change of a layer's weights over their scale at each frame; NaN where unknown."""
-    n = window.limits.unstable_window
-    with np.errstate(invalid="ignore"):
-        change = window.history.recent("update_ratio", n) * window.history.recent("weight_norm", n)
-    among = window.traits.matrices & window.trainable
-    largest: Floats = np.fmax.reduce(change[:, among] / window.weight_scale[among], axis=1, initial=np.nan)
-    return largest

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from gradwidget.diagnose.window import Window
+from gradwidget.diagnose.window import Floats, Window, median
 
 
 def moves_of_the_network(window: Window) -> tuple[float, int]:
@@ -19,3 +19,13 @@ def moves_of_the_network(window: Window) -> tuple[float, int]:
         return float("nan"), 0
     middle = int(known[np.argsort(moves[known], kind="stable")[known.size // 2]])
     return float(moves[middle]), middle
+
+
+def updates(window: Window, frames: int) -> Floats:
+    """float64 [<=frames]: the same at each of the newest frames, oldest first."""
+    among = window.traits.matrices & window.trainable
+    size = window.history.recent("weight_norm", frames)[:, among].astype(np.float64)
+    change = window.history.recent("update_ratio", frames)[:, among] * size
+    with np.errstate(invalid="ignore"):
+        moves = change / np.fmax(size, window.weight_scale[among])
+    return median(moves.T) if among.any() else np.full(len(moves), np.nan)

@@ -63,10 +63,11 @@ def _over_depth(window: Window, active: Finding | None) -> Sighting | None:
 
 def _stays(ratios: Floats, bound: float, window: Window) -> bool:
     """Whether the decay is there to stay, not on its way out; ratios newest first."""
-    size = window.limits.window
+    size, zeros = window.limits.window, 2 * window.limits.lasting_steps
     if not np.median(ratios[:size]) > 0:
-        # Exactly nothing: a head that starts at zero lets nothing through before its own first update or two.
-        return len(ratios) >= 2 * size and not np.any(ratios[: 2 * size] > 0)
+        # Exactly nothing: a head that starts at zero lets nothing through before its own first update or two, and a
+        # layer whose units are dead is to be recognised first.
+        return len(ratios) >= zeros and not np.any(ratios[:zeros] > 0)
     ratios = ratios[:size]
     half = len(ratios) // 2
     newer, older = float(np.median(ratios[:half])), float(np.median(ratios[-half:]))

@@ -1,0 +1,39 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from gradwidget.diagnose.finding import Symptom
+from tests.diagnose.frames import chain, healthy, judge, only
+
+DEPTH = 4
+
+
+def without(*layers: int) -> dict[str, Any]:
+    missing = np.zeros(DEPTH)
+    missing[list(layers)] = 1
+    return healthy(DEPTH, grad_is_none=missing)
+
+
+def test_a_layer_that_never_gets_a_gradient_is_named_after_a_hundred_steps() -> None:
+    finding = only(judge(150, chain(DEPTH), without(1))[0])
+    assert finding.symptom is Symptom.NO_GRADIENT
+    assert finding.layers == ("fc1",)
+    assert finding.first_step == 0
+    assert 99 <= finding.reported_step <= 104
+
+
+def test_begins_when_the_layer_was_cut_off() -> None:
+    finding = only(judge(200, chain(DEPTH), lambda step: without(2) if step >= 60 else without())[0])
+    assert finding.first_step == 60
+
+
+def test_silent_on_a_head_used_now_and_then() -> None:
+    assert judge(400, chain(DEPTH), lambda step: without() if step % 40 == 0 else without(3))[0].findings == []
+
+
+def test_silent_on_layers_that_are_frozen() -> None:
+    layers = [replace(layer, trainable=layer.name != "fc0") for layer in chain(DEPTH)]
+    assert judge(150, layers, without(0))[0].findings == []
