@@ -1,24 +1,37 @@
 import type { Bars } from "./bars.ts";
+import { Lens } from "./lens.ts";
 import { Picture } from "./picture.ts";
 import type { Store } from "./store.ts";
 import { element, setAttribute } from "./util/dom.ts";
 import { onFrame } from "./util/on-frame.ts";
+import { onTheme } from "./util/on-theme.ts";
+import { Detail } from "./views/detail.ts";
 import { Findings } from "./views/findings.ts";
 import { Problems } from "./views/problems.ts";
 import { Strip } from "./views/strip.ts";
 
 /** Draws a run into an element, wherever that is; the returned function takes it away again. */
 export function mount(el: HTMLElement, source: Store, bars: Bars): () => void {
-  const strip = new Strip();
-  const picture = new Picture(source, bars);
-  const findings = new Findings();
+  const lens = new Lens();
+  const strip = new Strip(lens);
+  const picture = new Picture(source, lens, bars);
+  const detail = new Detail(lens);
+  const findings = new Findings({
+    onShow: (layers, first) => {
+      lens.change({ highlighted: new Set(layers) });
+      picture.reveal(first);
+    },
+    onTravel: (step) => lens.change({ cursor: step }),
+  });
   const problems = new Problems();
-  const main = element("div", { class: "gw-main" }, picture.node, findings.node);
+  const side = element("div", { class: "gw-side" }, detail.node, findings.node);
+  const main = element("div", { class: "gw-main" }, picture.node, side);
   const root = element("div", { class: "gw", role: "region" }, strip.node, main, problems.node);
   const draw = (): void => {
     setAttribute(root, "aria-label", `gradwidget: ${source.model}`);
     strip.update(source);
     picture.update();
+    detail.update(source, lens, picture.timeline.span);
     findings.update(source.findings, source.status.step !== null);
     problems.update(source.problems);
   };
@@ -30,9 +43,12 @@ export function mount(el: HTMLElement, source: Store, bars: Bars): () => void {
     root.append(element("p", { class: "gw-failure", text: `The bars could not be drawn: ${String(error)}` }));
   });
   resized.observe(root);
+  lens.subscribe(frame.request);
   const unsubscribe = source.subscribe(frame.request);
+  const leaveTheme = onTheme(() => picture.recolour());
   return () => {
     unsubscribe();
+    leaveTheme();
     resized.disconnect();
     frame.cancel();
     bars.remove();

@@ -1,45 +1,81 @@
 import type { Bars } from "./bars.ts";
-import { type Reading, readingAt } from "./reading.ts";
+import type { Lens } from "./lens.ts";
+import type { MetricInfo } from "./messages.gen.ts";
 import type { Store } from "./store.ts";
+import { type Table, type TableRow, tableOf } from "./table.ts";
 import { element, setAttribute } from "./util/dom.ts";
-import { LogDomain } from "./util/domain.ts";
-import { formatCount, formatFigure } from "./util/format.ts";
+import { Domains } from "./util/domains.ts";
+import { formatCount, formatFigure, formatShare } from "./util/format.ts";
 import { lookOf } from "./util/states.ts";
 import { Axis } from "./views/axis.ts";
+import { Heat } from "./views/heat.ts";
+import { MetricMenu } from "./views/metric-menu.ts";
+import { Ranges } from "./views/ranges.ts";
 import { Readout } from "./views/readout.ts";
 import { Rows } from "./views/rows.ts";
+import { Timeline } from "./views/timeline.ts";
 
-const METRIC = "grad_rms";
-const TITLE = "gradient RMS";
-
-/** The rows of the picture: names, bars and all that shares a row with them, in one scrolling grid. */
+/** Names, bars, heatmap and timeline: all that shares rows and columns, in one scrolling grid. */
 export class Picture {
   readonly node: HTMLElement;
+  readonly timeline: Timeline;
   readonly #store: Store;
+  readonly #lens: Lens;
   readonly #bars: Bars;
-  readonly #rows = new Rows();
+  readonly #rows: Rows;
+  readonly #menu: MetricMenu;
   readonly #axis = new Axis();
+  readonly #ranges = new Ranges();
+  readonly #heat = new Heat();
   readonly #readout = new Readout();
   readonly #drawing = element("div", { class: "gw-bars" });
   readonly #grid: HTMLElement;
-  readonly #domain = new LogDomain();
-  #reading: Reading = { values: new Float64Array(), steps: new Float64Array() };
+  readonly #domains = new Domains();
+  #table: Table | null = null;
   #pointer: { x: number; y: number } | null = null;
 
-  constructor(store: Store, bars: Bars) {
+  constructor(store: Store, lens: Lens, bars: Bars) {
     this.#store = store;
+    this.#lens = lens;
     this.#bars = bars;
+    this.timeline = new Timeline(store, lens);
+    this.#menu = new MetricMenu(lens);
+    this.#rows = new Rows({
+      onOpen: (key) => lens.change({ opened: lens.look.opened === key ? null : key }),
+      onToggle: (key, open) => lens.change({ groups: new Map(lens.look.groups).set(key, open) }),
+    });
+    const hidden = { "aria-hidden": "true" };
     const head = element(
       "div",
-      { class: "gw-head", "aria-hidden": "true" },
-      element("span", { class: "gw-head-names", text: "input ↓ layer" }),
-      element("span", { text: `${TITLE} (log)` }),
+      { class: "gw-head" },
+      element("span", { class: "gw-head-names", ...hidden, text: "input ↓ layer" }),
+      element("span", { class: "gw-head-bars" }, this.#menu.node),
+      element(
+        "span",
+        { class: "gw-head-heat", ...hidden },
+        element("span", { text: "the same over steps" }),
+        this.#heat.legend,
+      ),
     );
-    const plot = element("div", { class: "gw-plot", "aria-hidden": "true" }, this.#axis.lines, this.#drawing);
-    const foot = element("div", { class: "gw-foot", "aria-hidden": "true" }, this.#axis.labels);
-    this.#grid = element("div", { class: "gw-grid" }, head, this.#rows.node, plot, foot);
-    const scroll = element("div", { class: "gw-scroll" }, this.#grid);
-    this.node = element("div", { class: "gw-flow" }, scroll, this.#readout.node);
+    const plot = element("div", { class: "gw-plot", ...hidden }, this.#axis.lines, this.#drawing);
+    plot.append(this.#ranges.node);
+    const heat = element("div", { class: "gw-heat-cell", ...hidden }, this.#heat.canvas);
+    const foot = element(
+      "div",
+      { class: "gw-foot" },
+      element("div", { class: "gw-axis-cell", ...hidden }, this.#axis.labels),
+      this.timeline.labels,
+      this.timeline.node,
+    );
+    const across = element("div", { class: "gw-across" }, this.timeline.line);
+    this.#grid = element("div", { class: "gw-grid" }, head, this.#rows.node, plot, heat, foot, across);
+    this.node = element(
+      "div",
+      { class: "gw-flow" },
+      element("div", { class: "gw-scroll" }, this.#grid),
+      this.#readout.node,
+    );
+    this.timeline.dragFrom(heat);
     this.node.addEventListener("pointermove", (event) => this.#point(event));
     this.node.addEventListener("pointerleave", () => this.#point(null));
   }
@@ -50,29 +86,49 @@ export class Picture {
     this.update();
   }
 
+  /** Brings a layer's row into sight. */
+  reveal(layer: string): void {
+    this.#rows.reveal(layer);
+  }
+
+  /** Colours have changed: the heatmap is drawn anew. */
+  recolour(): void {
+    this.#heat.invalidate();
+    this.update();
+  }
+
   update(): void {
-    const { layers, states, samples } = this.#store;
-    this.#reading = readingAt(samples, METRIC, samples.count - 1);
-    const { values, steps } = this.#reading;
-    this.node.style.setProperty("--gw-count", String(layers.length));
-    setAttribute(this.#grid, "data-density", layers.length <= 24 ? "roomy" : layers.length <= 60 ? "medium" : "tight");
+    const table = tableOf(this.#store, this.#lens);
+    const { rows, metric } = table;
+    const { opened, highlighted } = this.#lens.look;
+    this.#table = table;
+    this.node.style.setProperty("--gw-count", String(rows.length));
+    setAttribute(this.#grid, "data-density", rows.length <= 24 ? "roomy" : rows.length <= 64 ? "medium" : "tight");
+    if (table.step !== null) setAttribute(this.#grid, "data-step", String(table.step));
+    this.#menu.update(this.#store.metrics, metric);
     this.#rows.update(
-      layers.map(({ name, summary }, i) => ({
-        name,
-        summary,
-        state: states[i] ?? "not measured",
-        figure: `${TITLE} ${figureText(values[i])}`,
-      })),
+      rows,
+      rows.map((row) => figureWords(metric, row.value)),
+      opened,
+      highlighted,
     );
-    const scale = this.#domain.update(values);
+    this.timeline.update();
+    const values = rows.map((row) => row.value);
+    const scale = this.#domains.bars(metric, values);
     this.#bars.draw(
       values,
-      states.map((state) => lookOf(state).colour),
+      rows.map((row) => lookOf(row.state).colour),
       scale,
     );
     this.#axis.update(scale, this.#drawing.clientWidth);
-    const newest = steps.reduce((most, step) => Math.max(most, Number.isNaN(step) ? -1 : step), -1);
-    if (newest >= 0) setAttribute(this.#grid, "data-step", String(newest));
+    this.#ranges.update(rows, this.#store.samples, metric.name, scale);
+    this.#heat.update(
+      table,
+      this.#store,
+      this.timeline.span,
+      this.#domains.heat(metric, this.#store.samples),
+      this.#store.findings,
+    );
     this.#showReadout();
   }
 
@@ -83,26 +139,35 @@ export class Picture {
   }
 
   #showReadout(): void {
-    const { layers, states } = this.#store;
-    const box = this.#rows.node.getBoundingClientRect();
-    const y = this.#pointer === null ? -1 : this.#pointer.y + this.node.getBoundingClientRect().top - box.top;
-    const row = y < 0 ? -1 : this.#rows.indexAt(y);
-    const layer = layers[row];
-    if (this.#pointer === null || layer === undefined) {
+    const table = this.#table;
+    const offset = this.node.getBoundingClientRect().top - this.#rows.node.getBoundingClientRect().top;
+    const at = this.#pointer === null ? -1 : this.#rows.indexAt(this.#pointer.y + offset);
+    const row = table?.rows[at];
+    const overFoot = this.timeline.node.getBoundingClientRect().top - this.node.getBoundingClientRect().top - 24;
+    if (this.#pointer === null || table === null || row === undefined || this.#pointer.y > overFoot) {
       this.#readout.hide();
       return;
     }
-    const value = this.#reading.values[row];
-    const step = this.#reading.steps[row] as number;
-    const lines = [
-      `${layer.name} · ${layer.summary}`,
-      `${lookOf(states[row] ?? "").mark} ${states[row] ?? ""}`,
-      `${TITLE} ${figureText(value)}${Number.isNaN(step) ? "" : ` at step ${formatCount(step)}`}`,
-    ];
-    this.#readout.show(lines, this.#pointer.x, this.#pointer.y, this.node);
+    this.#readout.show(this.#words(row, at, table.metric), this.#pointer.x, this.#pointer.y, this.node);
+  }
+
+  #words(row: TableRow, at: number, metric: MetricInfo): string[] {
+    const look = lookOf(row.state);
+    const when = Number.isNaN(row.step) ? "" : ` at step ${formatCount(row.step)}`;
+    const lines = [`${row.key} · ${row.summary}`, `${look.mark} ${look.word}`, figureWords(metric, row.value) + when];
+    const range = this.#ranges.of(at);
+    if (range !== null) lines.push(`usually ${range.map((value) => figure(metric, value)).join(" … ")}`);
+    const names = new Set(row.layers.map((layer) => this.#store.layers[layer]?.name));
+    const finding = this.#store.findings.find(({ layers, active }) => active && layers.some((name) => names.has(name)));
+    if (finding !== undefined) lines.push(`${finding.title} since step ${formatCount(finding.first_step)}`);
+    return lines;
   }
 }
 
-function figureText(value: number | undefined): string {
-  return value === undefined || Number.isNaN(value) ? "not measured" : formatFigure(value);
+function figure(metric: MetricInfo, value: number): string {
+  return metric.scale === "share" ? formatShare(value) : formatFigure(value);
+}
+
+function figureWords(metric: MetricInfo, value: number): string {
+  return `${metric.title} ${Number.isNaN(value) ? "not measured" : figure(metric, value)}`;
 }

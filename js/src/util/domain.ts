@@ -2,8 +2,6 @@ import type { Scale } from "./scale.ts";
 
 /** Decades an axis has at least. */
 const FEWEST = 4;
-/** Decades kept free at each end when an axis must grow, so that it need not grow again at once. */
-const SPARE = 1;
 /** Updates in a row for which an end must have been idle by two decades before it moves in. */
 const PATIENCE = 60;
 /** float32 goes no further. */
@@ -12,10 +10,16 @@ const HIGHEST = 39;
 
 /** The ends of a log axis that does not jump: it grows by whole decades at once and shrinks late and slowly. */
 export class LogDomain {
+  readonly #spare: number;
   #low: number | null = null;
   #high = 0;
   #idleLow = 0;
   #idleHigh = 0;
+
+  /** `spare` decades are kept free at each end when the axis must grow, so that it need not grow again at once. */
+  constructor(spare = 1) {
+    this.#spare = spare;
+  }
 
   get scale(): Scale {
     return { kind: "log", low: 10 ** (this.#low ?? -FEWEST), high: 10 ** this.#high };
@@ -37,13 +41,13 @@ export class LogDomain {
 
   #fit(low: number, high: number): void {
     if (this.#low === null) {
-      this.#low = low - SPARE;
-      this.#high = Math.max(high, low - SPARE + FEWEST);
+      this.#low = low - this.#spare;
+      this.#high = Math.max(high, low - this.#spare + FEWEST);
       return;
     }
-    if (low <= this.#low) this.#low = Math.max(LOWEST, low - SPARE);
-    if (high > this.#high) this.#high = Math.min(HIGHEST, high + SPARE);
-    this.#idleLow = low - SPARE - this.#low >= 2 ? this.#idleLow + 1 : 0;
+    if (low < this.#low + Math.min(1, this.#spare)) this.#low = Math.max(LOWEST, low - this.#spare);
+    if (high > this.#high) this.#high = Math.min(HIGHEST, high + this.#spare);
+    this.#idleLow = low - this.#spare - this.#low >= 2 ? this.#idleLow + 1 : 0;
     this.#idleHigh = this.#high - high >= 2 ? this.#idleHigh + 1 : 0;
     if (this.#idleLow > PATIENCE && this.#high - this.#low > FEWEST) {
       this.#low++;

@@ -2,23 +2,29 @@
 export interface Look {
   mark: string;
   word: string;
-  /** A custom property of the style sheet, so that light and dark need no code. */
+  /** The custom property of the style sheet that holds its colour, so that light and dark need no code. */
+  property: string;
+  /** The same for use in a style. */
   colour: string;
 }
 
+function look(mark: string, word: string, name: string): Look {
+  return { mark, word, property: `--gw-${name}`, colour: `var(--gw-${name})` };
+}
+
 const LOOKS: Record<string, Look> = {
-  ok: { mark: "●", word: "ok", colour: "var(--gw-ok)" },
-  vanishing: { mark: "▼", word: "vanishing", colour: "var(--gw-vanishing)" },
-  exploding: { mark: "▲", word: "exploding", colour: "var(--gw-exploding)" },
-  dead: { mark: "◌", word: "dead", colour: "var(--gw-dead)" },
-  "non-finite": { mark: "✕", word: "non-finite", colour: "var(--gw-nonfinite)" },
-  "no gradient": { mark: "○", word: "no gradient", colour: "var(--gw-none)" },
-  "not trainable": { mark: "–", word: "not trainable", colour: "var(--gw-none)" },
-  "not measured": { mark: "·", word: "not measured", colour: "var(--gw-none)" },
-  general: { mark: "▬", word: "finding", colour: "var(--gw-general)" },
+  ok: look("●", "ok", "ok"),
+  vanishing: look("▼", "vanishing", "vanishing"),
+  exploding: look("▲", "exploding", "exploding"),
+  dead: look("◌", "dead", "dead"),
+  "non-finite": look("✕", "non-finite", "nonfinite"),
+  "no gradient": look("○", "no gradient", "none"),
+  "not trainable": look("–", "not trainable", "none"),
+  "not measured": look("·", "not measured", "none"),
+  general: look("▬", "finding", "general"),
 };
 
 /** The look of a state; one that this page does not know is shown by its word. */
 export function lookOf(state: string): Look {
-  return LOOKS[state] ?? { mark: "▬", word: state, colour: "var(--gw-general)" };
+  return LOOKS[state] ?? look("▬", state, "general");
 }

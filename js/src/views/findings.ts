@@ -4,8 +4,18 @@ import { formatCode, formatCount, formatFigure } from "../util/format.ts";
 import { lookOf } from "../util/states.ts";
 import { codeDisclosure } from "./code.ts";
 
+/** What the reader asks of a finding. */
+export interface FindingsOptions {
+  /** Show where it is: all its layers, and the one that was clicked in sight. */
+  onShow(layers: string[], first: string): void;
+  /** Look at a step. */
+  onTravel(step: number): void;
+}
+
 /** Layers named on a card before the rest is counted. */
 const LAYERS_NAMED = 6;
+/** Terms and values of a card that are always there: layers and first step. */
+const FIXED = 4;
 
 let cards = 0;
 
@@ -15,8 +25,10 @@ export class Findings {
   readonly #list = element("ul", { class: "gw-cards", "aria-label": "Findings" });
   readonly #none = element("p", { class: "gw-none", text: "Nothing is wrong so far." });
   readonly #cards = new Map<string, Card>();
+  readonly #options: FindingsOptions;
 
-  constructor() {
+  constructor(options: FindingsOptions) {
+    this.#options = options;
     this.node = element(
       "section",
       { class: "gw-findings" },
@@ -34,7 +46,7 @@ export class Findings {
       kept.add(key);
       let card = this.#cards.get(key);
       if (card === undefined) {
-        card = new Card();
+        card = new Card(this.#options);
         this.#cards.set(key, card);
       }
       card.update(finding);
@@ -55,12 +67,27 @@ class Card {
   readonly #title = element("h4");
   readonly #severity = element("span", { class: "gw-severity" });
   readonly #message = element("p");
+  readonly #layers = element("dd");
+  readonly #since = element("button", { type: "button", class: "gw-link" });
   readonly #facts = element("dl");
   readonly #remedies = element("div");
+  readonly #options: FindingsOptions;
+  #finding: FindingInfo | null = null;
+  #named = "";
   #shown = "";
 
-  constructor() {
+  constructor(options: FindingsOptions) {
+    this.#options = options;
     const head = element("div", { class: "gw-card-head" }, this.#title, this.#mark, this.#severity);
+    this.#since.addEventListener("click", () => {
+      if (this.#finding !== null) options.onTravel(this.#finding.first_step);
+    });
+    this.#facts.append(
+      element("dt", { text: "layers" }),
+      this.#layers,
+      element("dt", { text: "since step" }),
+      element("dd", {}, this.#since),
+    );
     this.node.append(head, this.#message, this.#facts, this.#remedies);
   }
 
@@ -73,6 +100,9 @@ class Card {
     setAttribute(this.node, "data-severity", finding.severity);
     setAttribute(this.node, "data-active", String(finding.active));
     setText(this.#message, finding.message);
+    this.#finding = finding;
+    setText(this.#since, formatCount(finding.first_step));
+    this.#name(finding.layers);
     this.#fill(factsOf(finding));
     const remedies = JSON.stringify(finding.remedies);
     if (remedies !== this.#shown) {
@@ -81,24 +111,37 @@ class Card {
     }
   }
 
+  /** The layers as buttons that show them. */
+  #name(layers: string[]): void {
+    const named = layers.join();
+    if (named === this.#named && this.#layers.hasChildNodes()) return;
+    this.#named = named;
+    const more = layers.length - LAYERS_NAMED;
+    const nodes: Node[] = layers.slice(0, LAYERS_NAMED).map((name) => {
+      const button = element("button", { type: "button", class: "gw-link", text: name });
+      button.addEventListener("click", () => this.#options.onShow(this.#finding?.layers ?? [], name));
+      return button;
+    });
+    if (more > 0) nodes.push(element("span", { text: `and ${more} more` }));
+    if (layers.length === 0) nodes.push(element("span", { text: "the whole model" }));
+    this.#layers.replaceChildren(...nodes);
+  }
+
   #fill(facts: [string, string][]): void {
-    if (this.#facts.childElementCount !== 2 * facts.length) {
-      this.#facts.replaceChildren(...facts.flatMap(() => [element("dt"), element("dd")]));
+    const missing = facts.length - (this.#facts.childElementCount - FIXED) / 2;
+    if (missing !== 0) {
+      while (this.#facts.childElementCount > FIXED) this.#facts.lastElementChild?.remove();
+      this.#facts.append(...facts.flatMap(() => [element("dt"), element("dd")]));
     }
     facts.forEach(([name, value], i) => {
-      setText(this.#facts.children[2 * i] as Element, name);
-      setText(this.#facts.children[2 * i + 1] as Element, value);
+      setText(this.#facts.children[FIXED + 2 * i] as Element, name);
+      setText(this.#facts.children[FIXED + 2 * i + 1] as Element, value);
     });
   }
 }
 
 function factsOf(finding: FindingInfo): [string, string][] {
-  const layers = finding.layers.slice(0, LAYERS_NAMED).join(" · ");
-  const more = finding.layers.length - LAYERS_NAMED;
-  const facts: [string, string][] = [
-    ["layers", finding.layers.length === 0 ? "the whole model" : more > 0 ? `${layers} and ${more} more` : layers],
-    ["since step", formatCount(finding.first_step)],
-  ];
+  const facts: [string, string][] = [];
   if (!finding.active) facts.push(["until step", formatCount(finding.last_step)]);
   if (finding.origin !== null) facts.push(["arose in", finding.origin]);
   for (const { name, value } of finding.evidence) facts.push([formatCode(name), evidenceText({ name, value })]);

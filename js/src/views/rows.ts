@@ -1,88 +1,120 @@
+import type { TableRow } from "../table.ts";
 import { element, setAttribute, setText } from "../util/dom.ts";
 import { elideMiddle, type Measure, measureLike } from "../util/elide.ts";
 import { lookOf } from "../util/states.ts";
 
-/** One row of the picture in words. */
-export interface RowText {
-  name: string;
-  summary: string;
-  state: string;
-  /** The figure with its metric: "gradient RMS 3.1e−8". */
-  figure: string;
+/** What the reader does with a row. */
+export interface RowsOptions {
+  /** A layer's row was chosen. */
+  onOpen(key: string): void;
+  /** A group's row was chosen. */
+  onToggle(key: string, open: boolean): void;
 }
 
 interface Row {
   node: HTMLElement;
-  name: HTMLElement;
+  name: HTMLButtonElement;
   summary: HTMLElement;
   mark: HTMLElement;
   word: HTMLElement;
-  full: string;
+  spec: TableRow | null;
 }
 
-/** The table of layers: name, kind, and the state as a mark and a word, a row a layer. */
+/** The table of layers: name, kind, and the state as a mark and a word. Arrow keys go from row to row. */
 export class Rows {
   readonly node = element("div", { class: "gw-rows", role: "table", "aria-label": "Layers, input first" });
+  readonly #options: RowsOptions;
   #rows: Row[] = [];
   #measure: Measure | null = null;
-  #elidedFor = 0;
+  #elidedFor = "";
 
-  update(texts: RowText[]): void {
-    if (texts.length !== this.#rows.length) this.#rebuild(texts.length);
-    let renamed = false;
-    texts.forEach(({ name, summary, state, figure }, i) => {
+  constructor(options: RowsOptions) {
+    this.#options = options;
+    this.node.addEventListener("click", (event) => this.#choose(event.target as Node));
+    this.node.addEventListener("keydown", (event) => this.#move(event));
+  }
+
+  /** Shows rows; `figures` are their values in words, in the same order. */
+  update(specs: TableRow[], figures: string[], opened: string | null, highlighted: ReadonlySet<string>): void {
+    if (specs.length !== this.#rows.length) this.#rebuild(specs.length);
+    specs.forEach((spec, i) => {
       const row = this.#rows[i] as Row;
-      const look = lookOf(state);
-      renamed ||= row.full !== name;
-      row.full = name;
-      setText(row.summary, summary);
-      setText(row.mark, state === "ok" ? "" : look.mark);
+      const look = lookOf(spec.state);
+      row.spec = spec;
+      setText(row.summary, spec.summary);
+      setText(row.mark, spec.state === "ok" ? "" : look.mark);
       row.mark.style.color = look.colour;
-      setText(row.word, state === "ok" ? "" : look.word);
-      setAttribute(row.node, "data-state", state);
-      setAttribute(row.node, "aria-label", `${name}: ${look.word}, ${figure}`);
+      setText(row.word, spec.state === "ok" ? "" : look.word);
+      setAttribute(row.node, "data-state", spec.state);
+      setAttribute(row.node, "data-kind", spec.open === undefined ? "layer" : spec.open ? "open" : "closed");
+      row.node.classList.toggle("gw-lit", highlighted.has(spec.key));
+      row.node.classList.toggle("gw-opened", spec.key === opened);
+      row.name.style.paddingLeft = `${12 * spec.depth}px`;
+      if (spec.open !== undefined) setAttribute(row.name, "aria-expanded", String(spec.open));
+      else row.name.removeAttribute("aria-expanded");
+      setAttribute(row.node, "aria-label", `${spec.key}: ${look.word}, ${figures[i] ?? ""}`);
     });
-    if (renamed) this.#elidedFor = 0;
-    this.fit();
+    this.#fit();
   }
 
   /** The row at a height within the table; -1 where there is none. */
   indexAt(y: number): number {
     const row = Math.floor((y / this.node.clientHeight) * this.#rows.length);
-    return row < this.#rows.length ? row : -1;
+    return row >= 0 && row < this.#rows.length ? row : -1;
+  }
+
+  /** Brings the row of a layer into sight within its scrolling frame. */
+  reveal(key: string): void {
+    this.#rows.find(({ spec }) => spec?.key === key)?.node.scrollIntoView({ block: "nearest" });
   }
 
   /** Shortens names to the width that there is now. */
-  fit(): void {
+  #fit(): void {
     const first = this.#rows[0];
-    if (first === undefined) return;
-    const width = first.name.clientWidth;
-    if (width === this.#elidedFor || width === 0) return;
-    this.#elidedFor = width;
+    const width = first?.name.clientWidth ?? 0;
+    const key = `${width} ${this.#rows.map(({ spec }) => `${spec?.depth}${spec?.label}`).join()}`;
+    if (first === undefined || key === this.#elidedFor || width === 0) return;
+    this.#elidedFor = key;
     this.#measure ??= measureLike(first.name);
-    for (const { name, full } of this.#rows) {
-      setText(name, elideMiddle(full, width, this.#measure));
-      setAttribute(name, "title", full);
+    for (const { name, spec } of this.#rows) {
+      if (spec === null) continue;
+      const text = spec.open === undefined ? spec.label : `${spec.open ? "▾" : "▸"} ${spec.label}`;
+      setText(name, elideMiddle(text, width - 12 * spec.depth, this.#measure));
+      setAttribute(name, "title", spec.key);
     }
   }
 
+  #choose(target: Node): void {
+    const spec = this.#rows.find(({ node }) => node.contains(target))?.spec;
+    if (spec === undefined || spec === null) return;
+    if (spec.open === undefined) this.#options.onOpen(spec.key);
+    else this.#options.onToggle(spec.key, !spec.open);
+  }
+
+  #move(event: KeyboardEvent): void {
+    const at = this.#rows.findIndex(({ name }) => name === event.target);
+    const steps: Record<string, number> = { ArrowUp: at - 1, ArrowDown: at + 1, Home: 0, End: this.#rows.length - 1 };
+    const next = this.#rows[steps[event.key] ?? -1];
+    if (at < 0 || next === undefined) return;
+    this.#rows[at]?.name.setAttribute("tabindex", "-1");
+    next.name.setAttribute("tabindex", "0");
+    next.name.focus();
+    event.preventDefault();
+    event.stopPropagation();
+  }
+
   #rebuild(count: number): void {
-    this.#rows = Array.from({ length: count }, () => {
-      const name = element("span", { class: "gw-name", role: "cell" });
+    this.#rows = Array.from({ length: count }, (_, i) => {
+      const name = element("button", { class: "gw-name", type: "button", tabindex: i === 0 ? "0" : "-1" });
       const summary = element("span", { class: "gw-summary", role: "cell" });
       const mark = element("i", { "aria-hidden": "true" });
       const word = element("span");
       const state = element("span", { class: "gw-state", role: "cell" }, mark, word);
-      return {
-        node: element("div", { class: "gw-row", role: "row" }, name, summary, state),
-        name,
-        summary,
-        mark,
-        word,
-        full: "",
-      };
+      const named = element("span", { class: "gw-name-cell", role: "cell" }, name);
+      const node = element("div", { class: "gw-row", role: "row" }, named, summary, state);
+      return { node, name, summary, mark, word, spec: null };
     });
     this.node.replaceChildren(...this.#rows.map((row) => row.node));
-    this.#elidedFor = 0;
+    this.#elidedFor = "";
   }
 }

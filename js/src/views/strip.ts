@@ -1,3 +1,4 @@
+import type { Lens } from "../lens.ts";
 import type { Store } from "../store.ts";
 import { element, setAttribute, setText } from "../util/dom.ts";
 import { formatCount, formatFigure, formatShare } from "../util/format.ts";
@@ -9,26 +10,34 @@ export class Strip {
   readonly #mark = element("span", { class: "gw-mark", "aria-hidden": "true" });
   readonly #verdict = element("span");
   readonly #figures = element("dl", { class: "gw-figures" });
+  readonly #live = element("button", { type: "button", class: "gw-live", text: "Live" });
+  readonly #lens: Lens;
   readonly #values = new Map<string, { value: HTMLElement; title: HTMLElement }>();
 
-  constructor() {
+  constructor(lens: Lens) {
+    this.#lens = lens;
+    this.#live.addEventListener("click", () => lens.change({ cursor: null }));
     const verdict = element("div", { class: "gw-verdict", role: "status" }, this.#mark, this.#verdict);
-    this.node = element("div", { class: "gw-strip" }, verdict, this.#figures);
+    this.node = element("div", { class: "gw-strip" }, verdict, this.#figures, this.#live);
   }
 
   update(store: Store): void {
     const { status, scalars } = store;
+    const { cursor } = this.#lens.look;
     const look = lookOf(status.state);
     setText(this.#mark, look.mark);
     this.#mark.style.color = look.colour;
     setText(this.#verdict, status.verdict);
     setAttribute(this.node, "data-state", status.state);
-    const last = (name: string): number => lastOf(scalars.track(name)?.value, scalars.count);
-    const loss = formatFigure(last("loss"));
-    this.#figure("step", status.step === null ? "" : formatCount(status.step));
-    this.#figure("loss", scalars.track("loss") ? `${loss} ${status.trend ?? ""}`.trim() : "");
-    this.#figure("total norm", figureOr(last("total_grad_norm")));
-    this.#figure("learning rate", figureOr(last("lr")));
+    setAttribute(this.#live, "aria-pressed", String(cursor === null));
+    const column = cursor === null ? scalars.count - 1 : scalars.at(cursor);
+    const at = (name: string): number => lastOf(scalars.track(name)?.value, column);
+    const step = cursor ?? status.step;
+    const trend = cursor === null ? (status.trend ?? "") : "";
+    this.#figure(cursor === null ? "step" : "step looked at", step === null ? "" : formatCount(step), "step");
+    this.#figure("loss", scalars.track("loss") ? `${formatFigure(at("loss"))} ${trend}`.trim() : "");
+    this.#figure("total norm", figureOr(at("total_grad_norm")));
+    this.#figure("learning rate", figureOr(at("lr")));
     this.#figure(
       `cost${samplingWords(status.sampling)}`,
       status.overhead === null ? "" : formatShare(status.overhead),
@@ -51,8 +60,9 @@ export class Strip {
   }
 }
 
-function lastOf(values: Float32Array | undefined, count: number): number {
-  for (let column = count - 1; values !== undefined && column >= 0; column--) {
+/** The newest figure at or before a column. */
+function lastOf(values: Float32Array | undefined, from: number): number {
+  for (let column = from; values !== undefined && column >= 0; column--) {
     const value = values[column] as number;
     if (!Number.isNaN(value)) return value;
   }

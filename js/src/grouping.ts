@@ -1,0 +1,95 @@
+/** One row of the picture: a layer, or a group of layers that share the beginning of their name. */
+export interface RowSpec {
+  /** The layer's name, or the group's common beginning. */
+  key: string;
+  label: string;
+  depth: number;
+  /** Indices of the layers that the row stands for. */
+  layers: number[];
+  /** Undefined for a layer, else whether the group's members are shown below it. */
+  open?: boolean;
+}
+
+interface Branch {
+  key: string;
+  label: string;
+  layers: number[];
+  children: Map<string, Branch>;
+}
+
+/** Layers up to this number are rows of their own, unless the reader groups them. */
+const UNGROUPED = 64;
+/** Rows that opening groups with something wrong in them may lead to. */
+const MOST_OPENED = 160;
+
+/**
+ * The rows for layers of these names, in their order. Many layers are grouped by module path; a group in which a
+ * layer is `wrong` is open, the reader's own choice in `chosen` counts first.
+ */
+export function rowsFor(
+  names: string[],
+  wrong: (layer: number) => boolean,
+  chosen: ReadonlyMap<string, boolean>,
+): RowSpec[] {
+  if (names.length <= UNGROUPED) return names.map((name, i) => leaf(name, name, 0, i));
+  const branches = treeOf(names);
+  const opened = flatten(branches, (branch) => chosen.get(branch.key) ?? branch.layers.some(wrong));
+  if (opened.length <= MOST_OPENED) return opened;
+  return flatten(branches, (branch) => chosen.get(branch.key) ?? false);
+}
+
+function leaf(key: string, label: string, depth: number, layer: number): RowSpec {
+  return { key, label, depth, layers: [layer] };
+}
+
+function treeOf(names: string[]): Branch[] {
+  const root: Branch = { key: "", label: "", layers: [], children: new Map() };
+  names.forEach((name, i) => {
+    let branch = root;
+    let key = "";
+    for (const part of name.split(".")) {
+      key = key === "" ? part : `${key}.${part}`;
+      let child = branch.children.get(part);
+      if (child === undefined) {
+        child = { key, label: part, layers: [], children: new Map() };
+        branch.children.set(part, child);
+      }
+      child.layers.push(i);
+      branch = child;
+    }
+  });
+  const top = [...root.children.values()].map(withoutChains);
+  // A model that is one big container would otherwise be a single row.
+  return top.length === 1 && top[0] !== undefined && top[0].children.size > 0 ? childrenOf(top[0]) : top;
+}
+
+/** Joins a branch that has a single child with it, as long as that goes: `encoder` and `layers` become one. */
+function withoutChains(branch: Branch): Branch {
+  const [only] = branch.children.values();
+  if (branch.children.size === 1 && only !== undefined && only.layers.length === branch.layers.length) {
+    return withoutChains({ ...only, label: `${branch.label}.${only.label}` });
+  }
+  return branch;
+}
+
+function childrenOf(branch: Branch): Branch[] {
+  return [...branch.children.values()].map((child) =>
+    withoutChains({ ...child, label: `${branch.label}.${child.label}` }),
+  );
+}
+
+function flatten(branches: Branch[], isOpen: (branch: Branch) => boolean, depth = 0): RowSpec[] {
+  return branches.flatMap((branch) => {
+    const [only] = branch.layers;
+    if (branch.layers.length === 1 && only !== undefined) return [leaf(branch.key, branch.label, depth, only)];
+    const open = isOpen(branch);
+    const row: RowSpec = { key: branch.key, label: branch.label, depth, layers: branch.layers, open };
+    if (!open) return [row];
+    // A layer that owns parameters and has layers inside is a member of its own group.
+    const inside = new Set([...branch.children.values()].flatMap((child) => child.layers));
+    const own = branch.layers
+      .filter((layer) => !inside.has(layer))
+      .map((layer) => leaf(branch.key, "(itself)", depth + 1, layer));
+    return [row, ...own, ...flatten([...branch.children.values()].map(withoutChains), isOpen, depth + 1)];
+  });
+}

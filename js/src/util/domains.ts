@@ -1,0 +1,57 @@
+import type { Columns } from "../columns.ts";
+import type { MetricInfo } from "../messages.gen.ts";
+import { LogDomain } from "./domain.ts";
+import type { Scale } from "./scale.ts";
+
+/** Milliseconds for which the extremes of the whole history are kept. */
+const KEPT = 1000;
+
+/** The axes of bars and heatmap, one pair a metric, so that switching to and fro changes none. */
+export class Domains {
+  readonly #bars = new Map<string, LogDomain>();
+  readonly #heat = new Map<string, { domain: LogDomain; scale: Scale; until: number }>();
+
+  /** The axis of the bars for the values now shown. */
+  bars(metric: MetricInfo, values: number[]): Scale {
+    if (metric.scale !== "log") return linear(metric, values);
+    let domain = this.#bars.get(metric.name);
+    if (domain === undefined) {
+      domain = new LogDomain();
+      this.#bars.set(metric.name, domain);
+    }
+    return domain.update(values);
+  }
+
+  /** The colour scale for everything in the history. */
+  heat(metric: MetricInfo, samples: Columns): Scale {
+    const now = performance.now();
+    let kept = this.#heat.get(metric.name);
+    if (kept !== undefined && now < kept.until) return kept.scale;
+    const track = samples.track(metric.name);
+    const size = samples.count * samples.width;
+    const parts = track === undefined ? [] : [track.low.subarray(0, size), track.high.subarray(0, size)];
+    const domain = kept?.domain ?? new LogDomain(0);
+    const extremes = parts.flatMap((part) => [...extremesOf(part)]);
+    const scale = metric.scale === "log" ? domain.update(extremes) : linear(metric, extremes);
+    kept = { domain, scale, until: now + KEPT };
+    this.#heat.set(metric.name, kept);
+    return scale;
+  }
+}
+
+function linear(metric: MetricInfo, values: number[]): Scale {
+  if (metric.scale === "share" || metric.scale === "flag") return { kind: "linear", low: 0, high: 1 };
+  const most = values.reduce((top, value) => (Number.isFinite(value) && value > top ? value : top), 1);
+  return { kind: "linear", low: 0, high: 10 ** Math.ceil(Math.log10(most)) };
+}
+
+/** Least and greatest number above zero. */
+function extremesOf(values: Float32Array): [number, number] {
+  let least = Number.POSITIVE_INFINITY;
+  let most = 0;
+  for (const value of values) {
+    if (value > 0 && value < least) least = value;
+    if (value > most && value < Number.POSITIVE_INFINITY) most = value;
+  }
+  return [least, most];
+}

@@ -1,0 +1,9 @@
+/** Calls `changed` when the page turns light or dark; the returned function ends that. */
+export function onTheme(changed: () => void): () => void {
+  const observer = new MutationObserver(changed);
+  observer.observe(document.body, {
+    attributes: true,
+    attributeFilter: ["class", "data-jp-theme-light", "data-jp-theme-name"],
+  });
+  return () => observer.disconnect();
+}

@@ -1,0 +1,92 @@
+import type { Lens } from "../lens.ts";
+import type { MetricInfo } from "../messages.gen.ts";
+import { readingAt } from "../reading.ts";
+import { statesAt } from "../states-at.ts";
+import type { Store } from "../store.ts";
+import { element, setText } from "../util/dom.ts";
+import { formatCount, formatFigure, formatShare } from "../util/format.ts";
+import { outline } from "../util/path.ts";
+import type { Span } from "../util/span.ts";
+import { lookOf } from "../util/states.ts";
+
+const SVG = "http://www.w3.org/2000/svg";
+const WIDTH = 110;
+const HEIGHT = 20;
+
+/** One layer's story: what it is, and every metric over time. */
+export class Detail {
+  readonly node = element("section", { class: "gw-detail", hidden: "", "aria-label": "Layer detail" });
+  readonly #title = element("h3");
+  readonly #facts = element("p");
+  readonly #list = element("dl");
+  #shown = "";
+
+  constructor(lens: Lens) {
+    const close = element("button", { type: "button", text: "Close" });
+    close.addEventListener("click", () => lens.change({ opened: null }));
+    const head = element("div", { class: "gw-detail-head" }, this.#title, close);
+    this.node.append(head, this.#facts, this.#list);
+  }
+
+  update(store: Store, lens: Lens, span: Span): void {
+    const { opened, cursor } = lens.look;
+    const layer = store.layers.findIndex(({ name }) => name === opened);
+    const info = store.layers[layer];
+    this.node.hidden = info === undefined;
+    if (info === undefined) return;
+    const look = lookOf(statesAt(store, cursor)[layer] ?? "");
+    setText(this.#title, `${look.mark} ${info.name}`);
+    const follows = info.activation === null ? "" : `, followed by ${info.activation}`;
+    setText(
+      this.#facts,
+      `${look.word} · ${info.kind}${follows} · ${info.shapes.join(", ")} · ${formatCount(info.parameters)} parameters`,
+    );
+    const key = `${info.name} ${store.metrics.map(({ name }) => name).join()}`;
+    if (key !== this.#shown) {
+      this.#shown = key;
+      this.#list.replaceChildren(...store.metrics.flatMap(rowOf));
+    }
+    const { samples } = store;
+    const column = cursor === null ? samples.count - 1 : samples.at(cursor);
+    store.metrics.forEach((metric, i) => {
+      const [value, path] = (this.#list.children[2 * i + 1] as Element).children;
+      const figure = readingAt(samples, metric.name, column).values[layer] as number;
+      setText(
+        value as Element,
+        Number.isNaN(figure) ? "–" : metric.scale === "share" ? formatShare(figure) : formatFigure(figure),
+      );
+      path?.firstElementChild?.setAttribute("d", sparkline(store, metric, layer, span));
+    });
+  }
+}
+
+function rowOf({ title }: MetricInfo): Element[] {
+  const svg = document.createElementNS(SVG, "svg");
+  svg.setAttribute("width", String(WIDTH));
+  svg.setAttribute("height", String(HEIGHT));
+  svg.setAttribute("aria-hidden", "true");
+  svg.append(document.createElementNS(SVG, "path"));
+  return [element("dt", { text: title }), element("dd", {}, element("span"), svg as unknown as Node)];
+}
+
+function sparkline({ samples }: Store, { name, scale }: MetricInfo, layer: number, span: Span): string {
+  const track = samples.track(name);
+  if (track === undefined) return "";
+  const scaled = (value: number): number => {
+    if (!Number.isFinite(value) || (scale === "log" && value <= 0)) return Number.NaN;
+    return scale === "log" ? Math.log10(value) : value;
+  };
+  let least = Number.POSITIVE_INFINITY;
+  let most = Number.NEGATIVE_INFINITY;
+  for (let column = 0; column < samples.count; column++) {
+    const at = column * samples.width + layer;
+    const [low, high] = [scaled(track.low[at] as number), scaled(track.high[at] as number)];
+    if (low < least) least = low;
+    if (high > most) most = high;
+  }
+  const height = (value: number): number => {
+    const at = scaled(value);
+    return most > least ? 1 + (HEIGHT - 2) * (1 - (at - least) / (most - least)) : at + HEIGHT / 2 - at;
+  };
+  return outline(samples, name, span, WIDTH, height, layer);
+}

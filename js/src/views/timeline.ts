@@ -1,0 +1,156 @@
+import type { Lens } from "../lens.ts";
+import type { Store } from "../store.ts";
+import { element, setAttribute, setText } from "../util/dom.ts";
+import { formatCount, formatFigure } from "../util/format.ts";
+import { placeStep, type Span, spanOf, stepAt } from "../util/span.ts";
+import { lookOf } from "../util/states.ts";
+import { type Band, bandFigure, bandPaths, bandsOf } from "./series.ts";
+
+const BAND_HEIGHT = 38;
+const SVG = "http://www.w3.org/2000/svg";
+/** Samples that Page Up and Page Down go. */
+const PAGE = 20;
+
+/** Loss and norms over the steps, with marks for findings: a slider with which to travel in time. */
+export class Timeline {
+  readonly labels = element("div", { class: "gw-bands", "aria-hidden": "true" });
+  readonly node: HTMLElement;
+  /** The line through heatmap and timeline that says which step is looked at. */
+  readonly line = element("div", { class: "gw-cursor", "aria-hidden": "true", hidden: "" });
+  readonly #svg = document.createElementNS(SVG, "svg");
+  readonly #marks = element("div", { class: "gw-marks" });
+  readonly #steps = element("div", { class: "gw-steps" });
+  readonly #store: Store;
+  readonly #lens: Lens;
+  #span: Span = { first: 0, last: 1 };
+
+  constructor(store: Store, lens: Lens) {
+    this.#store = store;
+    this.#lens = lens;
+    const inner = element("div", { class: "gw-lines-of-time", "aria-hidden": "true" });
+    inner.append(this.#svg, this.#marks, this.#steps);
+    this.node = element(
+      "div",
+      { class: "gw-timeline", role: "slider", tabindex: "0", "aria-label": "Step looked at" },
+      inner,
+    );
+    this.node.addEventListener("keydown", (event) => this.#key(event));
+    this.dragFrom(this.node);
+  }
+
+  /** Lets the pointer travel along an element that has this time axis. */
+  dragFrom(area: HTMLElement): void {
+    const follow = (event: PointerEvent): void => {
+      const box = this.node.getBoundingClientRect();
+      this.#travel(stepAt(this.#span, (event.clientX - box.left) / box.width));
+    };
+    area.addEventListener("pointerdown", (event) => {
+      if (event.button !== 0) return;
+      area.setPointerCapture(event.pointerId);
+      follow(event);
+    });
+    area.addEventListener("pointermove", (event) => {
+      if (area.hasPointerCapture(event.pointerId)) follow(event);
+    });
+  }
+
+  get span(): Span {
+    return this.#span;
+  }
+
+  update(): void {
+    const { scalars, findings } = this.#store;
+    const { cursor } = this.#lens.look;
+    this.#span = spanOf(scalars);
+    const width = this.node.clientWidth;
+    const bands = bandsOf(scalars);
+    const at = cursor === null ? scalars.count - 1 : scalars.at(cursor);
+    this.#label(bands, at);
+    this.#draw(bands, width);
+    this.#marks.replaceChildren(
+      ...findings.map(({ first_step, state, active }) => {
+        const colour = active ? lookOf(state).colour : "var(--gw-none)";
+        return element("i", { style: `left:${percent(placeStep(this.#span, first_step))};--gw-state:${colour}` });
+      }),
+    );
+    const { first, last } = this.#span;
+    const texts =
+      scalars.count === 0 ? [] : [`step ${formatCount(first)}`, formatCount((first + last) / 2), formatCount(last)];
+    this.#steps.replaceChildren(...texts.map((text) => element("span", { text })));
+    this.#announce(at, cursor);
+  }
+
+  #announce(at: number, cursor: number | null): void {
+    const { first, last } = this.#span;
+    const now = cursor ?? last;
+    setAttribute(this.node, "aria-valuemin", String(first));
+    setAttribute(this.node, "aria-valuemax", String(last));
+    setAttribute(this.node, "aria-valuenow", String(now));
+    const loss = this.#store.scalars.track("loss")?.value[at];
+    const words = loss === undefined || Number.isNaN(loss) ? "" : `, loss ${formatFigure(loss)}`;
+    setAttribute(this.node, "aria-valuetext", `step ${formatCount(now)}${cursor === null ? ", live" : ""}${words}`);
+    this.line.hidden = cursor === null;
+    this.line.style.left = percent(placeStep(this.#span, now));
+  }
+
+  #label(bands: Band[], at: number): void {
+    if (this.labels.childElementCount !== bands.length) {
+      this.labels.replaceChildren(...bands.map(() => element("div", {}, element("span"), element("b"))));
+    }
+    bands.forEach((band, i) => {
+      const [title, value] = (this.labels.children[i] as Element).children;
+      setText(title as Element, band.title);
+      setText(value as Element, bandFigure(this.#store.scalars, band, at));
+    });
+  }
+
+  #draw(bands: Band[], width: number): void {
+    const height = BAND_HEIGHT * bands.length;
+    setAttribute(this.#svg, "width", String(width));
+    setAttribute(this.#svg, "height", String(height));
+    const paths = bands.flatMap((band, i) =>
+      bandPaths(this.#store.scalars, band, this.#span, width, i * BAND_HEIGHT, BAND_HEIGHT).map(
+        (path, k) => [path, k] as const,
+      ),
+    );
+    while (this.#svg.childElementCount > paths.length) this.#svg.lastElementChild?.remove();
+    while (this.#svg.childElementCount < paths.length) this.#svg.append(document.createElementNS(SVG, "path"));
+    paths.forEach(([path, order], i) => {
+      const node = this.#svg.children[i] as SVGPathElement;
+      setAttribute(node, "d", path);
+      setAttribute(node, "class", order === 0 ? "gw-line" : "gw-line gw-second");
+    });
+  }
+
+  #key(event: KeyboardEvent): void {
+    const moves: Record<string, number> = {
+      ArrowLeft: -1,
+      ArrowDown: -1,
+      ArrowRight: 1,
+      ArrowUp: 1,
+      PageUp: PAGE,
+      PageDown: -PAGE,
+    };
+    const move = moves[event.key];
+    const { samples } = this.#store;
+    const { cursor } = this.#lens.look;
+    if (move !== undefined) {
+      const at = (cursor === null ? samples.count - 1 : samples.at(cursor)) + move;
+      if (at >= samples.count) this.#lens.change({ cursor: null });
+      else this.#travel(samples.steps[Math.max(0, at)] ?? this.#span.first);
+    } else if (event.key === "Home") this.#travel(this.#span.first);
+    else if (event.key === "End" || event.key === "Escape") this.#lens.change({ cursor: null });
+    else return;
+    event.preventDefault();
+    // A notebook in command mode would take the arrow for a move to the next cell.
+    event.stopPropagation();
+  }
+
+  #travel(step: number): void {
+    this.#lens.change({ cursor: Math.min(this.#span.last, Math.max(this.#span.first, step)) });
+  }
+}
+
+function percent(place: number): string {
+  return `${(100 * place).toFixed(3)}%`;
+}
