@@ -18,7 +18,7 @@ from gradwidget.capture.followers import Node, followers
 from gradwidget.capture.internals import in_backward, version
 from gradwidget.capture.nonlinearity import Nonlinearity
 from gradwidget.capture.norms import l2, plain
-from gradwidget.capture.readback import Fetch, Readback
+from gradwidget.capture.readback import Fetch, Readback, as_numpy
 
 OnGradient = Callable[[Tensor, Callable[[Tensor], None]], None]
 """Given a tensor and what to do with its gradient; the doing may be contained, timed or left out."""
@@ -42,6 +42,10 @@ class Output:
     gradient: Fetch | None = None
     gradient_nonzero: Fetch | None = None
     gradients: int = 0
+    arrival: int = 0
+    """In which order the gradients arrived."""
+    data_nonfinite: Fetch | None = None
+    """How many entries of the data that the layer was given are not finite; None where it was given no raw data."""
 
 
 @dataclass(slots=True)
@@ -81,16 +85,19 @@ class Activations:
         self._readback = readback
         self._on_gradient = on_gradient
         self._known = known.known
-        self._outputs: list[Output] = []
+        self.outputs: list[Output] = []
+        """In the order in which the layers ran."""
+        self._arrivals = 0
         self._calls: dict[str, int] = {}
         self._unknown: list[Unknown] = []
 
-    def passed(self, layer: str, module: nn.Module, output: object) -> None:
+    def passed(self, layer: str, module: nn.Module, args: tuple[object, ...], output: object) -> None:
         """Takes note of an output.
 
         Args:
             layer: its name.
             module: the layer itself.
+            args: what its forward was given.
             output: what its forward returned.
         """
         tensor = first_tensor(output)
@@ -104,7 +111,8 @@ class Activations:
         units = _unit_dimension(module, tensor)
         with torch.no_grad():
             note = self._measured(layer, tensor, units, self._known.get(call))
-        self._outputs.append(note)
+            note.data_nonfinite = self._data_nonfinite(args)
+        self.outputs.append(note)
         if tensor.requires_grad:
             if call not in self._known and tensor.grad_fn is not None:
                 self._unknown.append(Unknown(call, note, tensor, tensor.grad_fn, version(tensor), units))
@@ -136,13 +144,15 @@ class Activations:
 
     def _flowed(self, note: Output, gradient: Tensor) -> None:
         note.gradients += 1
+        self._arrivals += 1
+        note.arrival = self._arrivals
         entries = plain(gradient)
         note.gradient = self._readback.add(l2(entries))
         note.gradient_nonzero = self._readback.add(torch.count_nonzero(entries))
 
     def forget(self) -> None:
         """Drops outputs that a gradient has reached: the gradients that it led to were cleared."""
-        self._outputs = [note for note in self._outputs if not note.gradients]
+        self.outputs = [note for note in self.outputs if not note.gradients]
         self._unknown = []
 
     def finish(self) -> None:
@@ -157,7 +167,7 @@ class Activations:
         """
         figures: dict[str, dict[str, float]] = {}
         calls: dict[str, list[Output]] = {}
-        for note in self._outputs:
+        for note in self.outputs:
             calls.setdefault(note.layer, []).append(note)
         for layer, notes in calls.items():
             # A forward that no backward followed was an evaluation; where no gradient can flow every forward counts.
@@ -165,6 +175,16 @@ class Activations:
             for name, value in (_forward_figures(used) | _backward_figures(used, scale)).items():
                 figures.setdefault(name, {})[layer] = value
         return figures
+
+    def _data_nonfinite(self, args: tuple[object, ...]) -> Fetch | None:
+        tensor = first_tensor(args)
+        # What no operation made is data: it came into the model from outside.
+        if tensor is None or tensor.grad_fn is not None or tensor.numel() == 0:
+            return None
+        values = plain(tensor)
+        if values.is_cpu and np.isfinite(as_numpy(l2(values))):
+            return None
+        return self._readback.add(values.numel() - torch.isfinite(values).sum())
 
     def _measured(
         self, layer: str, tensor: Tensor, units: int, follower: Nonlinearity | None, *, applied: bool = False

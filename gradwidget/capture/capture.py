@@ -10,7 +10,6 @@ from functools import partial
 from numbers import Real
 from time import perf_counter
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.amp.grad_scaler import GradScaler
@@ -26,11 +25,10 @@ from gradwidget.capture.forward import Args, Forward, Kwargs
 from gradwidget.capture.guard import Guard, entry
 from gradwidget.capture.internals import in_backward, version
 from gradwidget.capture.layers import LayerFilter, LayerTable
-from gradwidget.capture.norms import Meter, l2, plain
+from gradwidget.capture.lookout import Lookout
+from gradwidget.capture.norms import Meter
 from gradwidget.capture.owners import Owners
 from gradwidget.capture.reach import Reach
-from gradwidget.capture.readback import as_numpy
-from gradwidget.capture.tripwire import FOLLOWED, GLANCE, Tripwire
 from gradwidget.capture.updates import LIMIT, Updates
 from gradwidget.frame import Frame, Layer
 from gradwidget.problem import Problem
@@ -112,8 +110,7 @@ class Capture:
         self._reach = Reach()
         self._reach.watch(self._alive())
         self._forward = Forward(self._table, self.guard, self._passed)
-        self._loss_wire = Tripwire()
-        self._norm_wire = Tripwire()
+        self._lookout = Lookout(self._budget, self._table)
         self._waiting: deque[Draft] = deque()
         self._closed = False
         self._ended = 0
@@ -224,7 +221,7 @@ class Capture:
         draft = self._draft
         if not weighted:
             draft.loss.found(roots)
-            self._look_at_loss()
+            self._lookout.loss_found(draft)
         if draft.sampled:
             parameters = self._parameters()
             draft.recurrent.backward_ended()
@@ -258,8 +255,8 @@ class Capture:
         leave_out = self.actuator.before_step(optimizer)
         if leave_out:
             draft.skipped = draft.sampled = True
-        if not draft.sampled and not in_backward():
-            self._look_at_step(optimizer, owned)
+        if not in_backward():
+            self._lookout.step_begins(draft, optimizer, owned)
         if draft.sampled:
             self._read_before(optimizer, owned, with_closure=with_closure)
         if leave_out:
@@ -323,7 +320,7 @@ class Capture:
     def _passed(self, name: str, module: nn.Module, args: Args, kwargs: Kwargs, output: object) -> None:
         self._end_manual_step()
         if self._draft.sampled and self._wants_activations:
-            self._draft.activations.passed(name, module, output)
+            self._draft.activations.passed(name, module, args, output)
             self._draft.recurrent.passed(name, module, args, kwargs, output)
 
     def _on_gradient(self, tensor: Tensor, take: Callable[[Tensor], None]) -> None:
@@ -341,29 +338,6 @@ class Capture:
     def _look_up_followers(self, roots: Sequence[Tensor]) -> None:
         for name, kind in self._draft.activations.backward_begins(roots).items():
             self._table.followed_by(name, kind)
-
-    def _look_at_loss(self) -> None:
-        """Has a step sampled whose loss looks wrong, and those after it; never waits for an accelerator."""
-        if self._draft.readback.ready and (loss := self._draft.loss.value) is not None and self._loss_wire.trips(loss):
-            self._draft.sampled = True
-            self._budget.force(FOLLOWED)
-
-    def _look_at_step(self, optimizer: Optimizer, owned: list[int]) -> None:
-        """The same for a step that a fused optimizer will skip, and for the gradient of one parameter in turn."""
-        overflow = getattr(optimizer, "found_inf", None)
-        if isinstance(overflow, Tensor) and overflow.is_cpu and as_numpy(overflow) > 0:
-            self._draft.sampled = True
-        if self._budget.affords(GLANCE):
-            one = self._table.parameters[owned[self._ended % len(owned)]]()
-            gradient = None if one is None else one.grad
-            if gradient is not None and gradient.is_cpu and gradient.layout is torch.strided:
-                self._draft.sampled |= not np.isfinite(as_numpy(l2(plain(gradient))))
-        if self._draft.sampled:
-            self._budget.force(FOLLOWED)
-
-    def _look_at_frame(self, frame: Frame) -> None:
-        if self._norm_wire.trips(frame.scalars.get("total_grad_norm", 0.0)) or frame.skipped:
-            self._budget.force(FOLLOWED)
 
     def _read_changes(self) -> None:
         if self._draft.sampled:
@@ -423,7 +397,7 @@ class Capture:
         while self._waiting and self._waiting[0].readback.ready:
             frame = self.guard.run("making a frame", self._waiting.popleft().frame)
             if frame is not None:
-                self._look_at_frame(frame)
+                self._lookout.frame_made(frame)
                 self.guard.run("recording a frame", self._emit, frame)
 
     def _finish_last(self) -> None:

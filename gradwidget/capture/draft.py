@@ -12,6 +12,7 @@ from gradwidget.capture.activations import Activations, Followers, OnGradient
 from gradwidget.capture.layers import LayerTable
 from gradwidget.capture.loss import LossFinder
 from gradwidget.capture.norms import L1, L2, PEAK, Meter, plain
+from gradwidget.capture.origin import find_origin
 from gradwidget.capture.perlayer import Column, Numbers, PerLayer, Reading, flags, joined
 from gradwidget.capture.readback import Fetch, Figures, Readback
 from gradwidget.capture.recurrent import Recurrent
@@ -154,6 +155,7 @@ class Draft:
         if (loss := self.loss.value) is not None:
             scalars["loss"] = loss
         scalars |= {name: float(fetch()) for name, fetch in self.logged.items()}
+        outputs = [one for one in self.activations.outputs if one.gradients] or self.activations.outputs
         return Frame(
             self.step,
             layers,
@@ -162,7 +164,8 @@ class Draft:
             scalars,
             self.skipped or (self.found_inf is not None and float(self.found_inf()) > 0),
             dict(self.reasons),
-            recurrent=self.recurrent.gather(scale),
+            find_origin(layers, columns, outputs, scalars.get("loss")),
+            self.recurrent.gather(scale),
         )
 
     def _note_sizes(self, parameters: Parameters, numbers: list[int]) -> None:

@@ -6,10 +6,6 @@ import math
 
 JUMP = 10.0
 """How many times its usual size makes a figure suspicious."""
-FOLLOWED = 5
-"""Steps that are sampled in full after a suspicious one."""
-GLANCE = 8e-6
-"""Seconds that a look at one parameter's gradient takes."""
 MEMORY = 0.9
 """Weight of the past, a step, in the usual size."""
 

@@ -1,0 +1,59 @@
+"""Where the first NaN or infinity of a step arose."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from gradwidget.capture.activations import Output
+from gradwidget.capture.perlayer import Column
+from gradwidget.frame import Layer, NonfiniteOrigin
+
+
+def find_origin(
+    layers: Sequence[Layer],
+    columns: dict[str, Column],
+    outputs: Sequence[Output],
+    loss: float | None,
+) -> NonfiniteOrigin | None:
+    """Follows a step in the order in which its values came to be: weights, inputs, outputs, loss, gradients.
+
+    Args:
+        layers: rows of the columns.
+        columns: the metrics of the step.
+        outputs: what the layers gave, in the order in which they ran; empty where nobody looked.
+        loss: None where none was found.
+
+    Returns:
+        None where every value seen was finite.
+    """
+    bad_weights = _first(layers, columns.get("weight_nonfinite"))
+    if bad_weights is not None:
+        return NonfiniteOrigin("weights", bad_weights)
+    if any(one.data_nonfinite is not None and one.data_nonfinite() > 0 for one in outputs):
+        return NonfiniteOrigin("input")
+    bad_output = next((one.layer for one in outputs if one.nonfinite() > 0), None)
+    if bad_output is not None:
+        return NonfiniteOrigin("forward", bad_output)
+    if loss is not None and not np.isfinite(loss):
+        # Without the outputs it may have been any of them.
+        return NonfiniteOrigin("loss" if outputs else "unknown")
+    bad_gradient = _first(layers, columns.get("grad_nonfinite"), backwards=True)
+    fed = {
+        layer.name for layer, bad in zip(layers, _flags(columns.get("grad_nonfinite"), len(layers)), strict=True) if bad
+    }
+    arrived = sorted((one for one in outputs if one.gradient is not None), key=lambda one: one.arrival)
+    for one in arrived:
+        if one.layer in fed or (one.gradient is not None and not np.isfinite(one.gradient())):
+            return NonfiniteOrigin("backward", one.layer)
+    return None if bad_gradient is None else NonfiniteOrigin("backward", bad_gradient)
+
+
+def _first(layers: Sequence[Layer], column: Column | None, *, backwards: bool = False) -> str | None:
+    flagged = [layer.name for layer, bad in zip(layers, _flags(column, len(layers)), strict=True) if bad]
+    return None if not flagged else flagged[-1 if backwards else 0]
+
+
+def _flags(column: Column | None, count: int) -> Sequence[bool]:
+    return [False] * count if column is None else [bool(value > 0) for value in column.values]

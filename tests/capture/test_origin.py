@@ -1,0 +1,73 @@
+"""Where a NaN or an infinity began: each phase is provoked and must be named, with the layer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.optim import SGD
+
+from gradwidget.frame import NonfiniteOrigin
+
+Watch = Callable[..., Any]
+
+
+class Spoiled(nn.Module):
+    """A chain in which one place can be made to fail."""
+
+    def __init__(self, place: str | None) -> None:
+        super().__init__()
+        self.first, self.second, self.last = nn.Linear(4, 4), nn.Linear(4, 4), nn.Linear(4, 1)
+        self.place = place
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = torch.tanh(self.first(x))
+        if self.place == "forward":
+            x = x / 0.0
+        x = self.second(x)
+        if self.place == "backward":
+            x = x + (x * 0).sqrt()  # finite here, but the slope of a root at 0 is infinite
+        return self.last(x)
+
+
+@pytest.mark.parametrize(
+    ("place", "expected"),
+    [
+        (None, None),
+        ("input", NonfiniteOrigin("input")),
+        ("weights", NonfiniteOrigin("weights", "second")),
+        ("forward", NonfiniteOrigin("forward", "second")),
+        ("loss", NonfiniteOrigin("loss")),
+        ("backward", NonfiniteOrigin("backward", "second")),
+    ],
+)
+def test_the_origin_is_named(watch: Watch, place: str | None, expected: NonfiniteOrigin | None) -> None:
+    model = Spoiled(place)
+    capture = watch(model)
+    x = torch.randn(8, 4)
+    if place == "input":
+        x[3, 2] = float("nan")
+    if place == "weights":
+        model.second.weight.data[0, 0] = float("inf")
+    loss = model(x).square().mean()
+    (loss * float("inf") if place == "loss" else loss).backward()
+    SGD(model.parameters(), lr=0.1).step()
+    assert capture.problems == []
+    assert capture.frames[0].origin == expected
+
+
+def test_counts_of_nonfinite_values_are_exact(watch: Watch) -> None:
+    model = nn.Sequential(nn.Linear(4, 4, bias=False), nn.Linear(4, 1, bias=False))
+    capture = watch(model)
+    model(torch.randn(8, 4)).mean().backward()
+    model[0].weight.grad[:2, 1] = float("nan")
+    model[1].weight.grad[0, 3] = float("-inf")
+    model[1].weight.data[0, 0] = float("inf")
+    SGD(model.parameters(), lr=0.1).step()
+    assert capture.of("grad_nonfinite", "0") == 2
+    assert capture.of("grad_nonfinite", "1") == 1
+    assert capture.of("weight_nonfinite", "1") == 1
+    assert capture.of("weight_nonfinite", "0") == 0
