@@ -142,9 +142,10 @@ class Bridge:
         history = self._source.history
         states = layer_states(history, findings)
         worst = next((finding for finding in findings if finding.active), None)
+        calm = "ok" if history.version else "not measured"
         status = Status(
             verdict=verdict(findings, states),
-            state="ok" if worst is None else wire.finding_state(worst),
+            state=calm if worst is None else wire.finding_state(worst),
             step=None if history.last is None else history.last.step,
             trend=loss_trend(history),
             overhead=wire.finite(self._source.overhead),

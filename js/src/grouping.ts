@@ -33,9 +33,29 @@ export function rowsFor(
 ): RowSpec[] {
   if (names.length <= UNGROUPED) return names.map((name, i) => leaf(name, name, 0, i));
   const branches = treeOf(names);
-  const opened = flatten(branches, (branch) => chosen.get(branch.key) ?? branch.layers.some(wrong));
+  const fitting = openedToFit(branches);
+  const opened = flatten(
+    branches,
+    (branch) => chosen.get(branch.key) ?? (fitting.has(branch.key) || branch.layers.some(wrong)),
+  );
   if (opened.length <= MOST_OPENED) return opened;
-  return flatten(branches, (branch) => chosen.get(branch.key) ?? false);
+  return flatten(branches, (branch) => chosen.get(branch.key) ?? fitting.has(branch.key));
+}
+
+/** Groups to open so that there are as many rows as fit without grouping: level by level, from the top. */
+function openedToFit(branches: Branch[]): Set<string> {
+  const open = new Set<string>();
+  let level = branches;
+  let rows = branches.length;
+  while (level.length > 0) {
+    const groups = level.filter((branch) => branch.layers.length > 1);
+    const children = groups.map((branch) => [branch, [...branch.children.values()].map(withoutChains)] as const);
+    rows += children.reduce((sum, [, inside]) => sum + inside.length, 0);
+    if (rows > UNGROUPED) break;
+    for (const [branch] of children) open.add(branch.key);
+    level = children.flatMap(([, inside]) => inside);
+  }
+  return open;
 }
 
 function leaf(key: string, label: string, depth: number, layer: number): RowSpec {

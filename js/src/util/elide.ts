@@ -3,7 +3,7 @@ const ELLIPSIS = "…";
 /** A text's width in pixels. */
 export type Measure = (text: string) => number;
 
-/** The text itself where it fits, else with its middle left out: both ends of a layer's name tell it apart. */
+/** The text itself where it fits, else with its middle left out: its end tells layers apart, its beginning where they belong. */
 export function elideMiddle(text: string, width: number, measure: Measure): string {
   if (measure(text) <= width) return text;
   let low = 1;
@@ -17,7 +17,7 @@ export function elideMiddle(text: string, width: number, measure: Measure): stri
 }
 
 function shortened(text: string, kept: number): string {
-  const tail = Math.ceil(kept * 0.6);
+  const tail = Math.ceil(kept * 0.8);
   return text.slice(0, kept - tail) + ELLIPSIS + text.slice(text.length - tail);
 }
 

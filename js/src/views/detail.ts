@@ -10,7 +10,7 @@ import type { Span } from "../util/span.ts";
 import { lookOf } from "../util/states.ts";
 
 const SVG = "http://www.w3.org/2000/svg";
-const WIDTH = 110;
+const WIDTH = 84;
 const HEIGHT = 20;
 
 /** One layer's story: what it is, and every metric over time. */
