@@ -1,0 +1,20 @@
+"""Every statistic agrees with plain autograd, on every awkward loop."""
+
+from __future__ import annotations
+
+import pytest
+
+import tests.awkward.zoo  # noqa: F401  # registers every loop
+from tests.awkward.agreement import disagreements
+from tests.awkward.loop import ZOO, Case
+
+RUNS = [(case, optimizer) for case in ZOO.values() for optimizer in case.optimizers]
+
+
+def test_the_zoo_is_large() -> None:
+    assert len(ZOO) >= 40
+
+
+@pytest.mark.parametrize(("case", "optimizer"), RUNS, ids=lambda one: getattr(one, "name", one))
+def test_every_statistic_is_true(case: Case, optimizer: str) -> None:
+    assert [str(wrong) for wrong in disagreements(case, optimizer)] == []
