@@ -1,0 +1,208 @@
+from __future__ import annotations
+
+import gc
+import sys
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional
+from torch.nn.modules import module as module_hooks
+from torch.optim import optimizer as optimizer_hooks
+
+from gradwidget import GradMonitor, GradWidget
+
+KINDS = [GradMonitor, GradWidget]
+Kind = type[GradMonitor] | type[GradWidget]
+
+both = pytest.mark.parametrize("kind", KINDS)
+
+
+def network() -> nn.Sequential:
+    return nn.Sequential(nn.Linear(4, 8), nn.Tanh(), nn.Linear(8, 3))
+
+
+def train(model: nn.Module, steps: int, optimizer: torch.optim.Optimizer | None = None) -> None:
+    """An ordinary loop."""
+    optimizer = optimizer or torch.optim.SGD(model.parameters(), lr=0.1)
+    for _ in range(steps):
+        optimizer.zero_grad()
+        loss = functional.cross_entropy(model(torch.randn(16, 4)), torch.randint(3, (16,)))
+        loss.backward()
+        optimizer.step()
+
+
+@both
+@pytest.mark.parametrize(
+    ("arguments", "error", "words"),
+    [
+        ((3,), TypeError, "not int"),
+        (("model.pt",), TypeError, "not str"),
+        ((network().parameters(),), TypeError, "not generator"),
+        ((nn.ReLU(),), ValueError, "has no parameters"),
+        ((network(), 0.1), TypeError, "optimizer must be a torch.optim.Optimizer, not float"),
+        ((network(), torch.optim.SGD(network().parameters(), lr=0.1)), ValueError, "holds none of the parameters"),
+    ],
+    ids=["number", "path", "parameters", "no parameters", "no optimizer", "other model's optimizer"],
+)
+def test_what_cannot_be_watched_is_refused_in_words(
+    kind: Kind, arguments: tuple[Any, ...], error: type[Exception], words: str
+) -> None:
+    with pytest.raises(error) as refused:
+        kind(*arguments)
+    assert words in str(refused.value)
+
+
+@both
+def test_a_second_one_on_the_same_model_replaces_the_first(kind: Kind) -> None:
+    model = network()
+    first = kind(model, budget=None)
+    train(model, 2)
+    with kind(model, budget=None) as second:
+        train(model, 3)
+    assert first.history.steps.tolist() == [0, 1]
+    assert second.history.steps.tolist() == [0, 1, 2]
+
+
+@both
+def test_a_rerun_cell_starts_anew_though_nobody_closed_the_old_one(kind: Kind) -> None:
+    for _ in range(3):
+        torch.manual_seed(0)
+        model = network()
+        w = kind(model, budget=None)
+        train(model, 4)
+        assert w.history.steps.tolist() == [0, 1, 2, 3]
+        assert np.isfinite(w.history["grad_rms"]).all()
+
+
+@both
+def test_a_rebuilt_model_is_another_model(kind: Kind) -> None:
+    model = network()
+    w = kind(model, budget=None)
+    train(model, 2)
+    model = network()
+    gc.collect()
+    train(model, 2)
+    assert w.history.steps.tolist() == [0, 1]
+    w.close()
+
+
+@both
+def test_it_can_be_attached_in_the_middle_of_a_run_and_of_a_step(kind: Kind) -> None:
+    model = network()
+    optimizer = torch.optim.Adam(model.parameters())
+    train(model, 5, optimizer)
+    loss = functional.cross_entropy(model(torch.randn(16, 4)), torch.randint(3, (16,)))
+    with kind(model, budget=None, start_step=5) as w:
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        train(model, 3, optimizer)
+    assert w.history.steps[-1] == 8
+    assert np.isfinite(w.history["grad_rms"][-1]).all()
+
+
+@both
+def test_weights_after_50_steps_are_bit_identical_with_and_without_it(kind: Kind) -> None:
+    def trained(*, watched: bool) -> list[torch.Tensor]:
+        torch.manual_seed(0)
+        model = network()
+        optimizer = torch.optim.Adam(model.parameters(), lr=0.01)
+        w = kind(model, budget=None) if watched else None
+        train(model, 50, optimizer)
+        if w is not None:
+            assert w.history.steps[-1] == 49
+            w.close()
+        return [*model.parameters()]
+
+    for with_it, without_it in zip(trained(watched=True), trained(watched=False), strict=True):
+        assert torch.equal(with_it, without_it)
+
+
+@both
+def test_closing_leaves_torch_as_it_was(kind: Kind) -> None:
+    def patched() -> list[Any]:
+        return [
+            torch.Tensor.backward,
+            torch.autograd.backward,
+            torch.amp.GradScaler.scale,
+            torch.amp.GradScaler.step,
+            dict(module_hooks._global_forward_hooks),
+            dict(module_hooks._global_forward_pre_hooks),
+            dict(optimizer_hooks._global_optimizer_pre_hooks),
+            dict(optimizer_hooks._global_optimizer_post_hooks),
+        ]
+
+    gc.collect()  # what earlier tests dropped without closing it
+    before = patched()
+    model = network()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    w = kind(model, budget=None)
+    train(model, 3, optimizer)
+    assert patched() != before
+    w.close()
+    assert patched() == before
+    assert not optimizer._optimizer_step_pre_hooks
+    assert not optimizer._optimizer_step_post_hooks
+    for module in model.modules():
+        assert not module._forward_hooks
+        assert not module._backward_hooks
+    for parameter in model.parameters():
+        assert not parameter._backward_hooks
+
+
+@both
+def test_two_models_are_watched_side_by_side(kind: Kind) -> None:
+    one, other = network(), network()
+    with kind(one, budget=None) as first, kind(other, budget=None) as second:
+        train(one, 2)
+        train(other, 3)
+    assert first.history.steps.tolist() == [0, 1]
+    assert second.history.steps.tolist() == [0, 1, 2]
+
+
+def test_outside_a_notebook_a_widget_works_and_prints_as_text() -> None:
+    assert "ipykernel.ipkernel" not in sys.modules
+    model = network()
+    with GradWidget(model, budget=None) as w:
+        train(model, 3)
+        assert "Linear 8×4" in w.report()
+
+
+def test_frames_are_judged_as_they_come_and_listeners_told_after() -> None:
+    model = network()
+    with GradMonitor(model, budget=None) as monitor:
+        seen: list[int] = []
+        monitor.on_frame.append(lambda: seen.append(int(monitor.history.steps[-1])))
+        train(model, 3)
+    assert seen == [0, 1, 2]
+    assert monitor.closed
+    assert monitor.problems == []
+
+
+def test_a_report_begins_with_the_verdict_and_names_every_layer() -> None:
+    model = network()
+    with GradMonitor(model, budget=None) as monitor:
+        assert monitor.report().splitlines()[0] == "Waiting for the first step"
+        train(model, 3)
+    lines = monitor.report().splitlines()
+    assert lines[0] == "Healthy"
+    assert all(len(line) <= 100 for line in lines)
+    assert any(line.split()[2:4] == ["0", "Linear"] for line in lines)
+
+
+def test_own_figures_are_recorded_beside_the_measured_ones() -> None:
+    model = network()
+    with GradMonitor(model, budget=None) as monitor:
+        monitor.log(val_loss=torch.tensor(0.25))
+        train(model, 2)
+    assert monitor.history.scalars["val_loss"][0] == pytest.approx(0.25)
+    with pytest.raises(TypeError, match="val_loss"):
+        monitor.log(val_loss="low")
+
+
+def test_pausing_where_nobody_could_resume_is_refused() -> None:
+    with pytest.raises(ValueError, match="pause"):
+        GradMonitor(network(), on_finding="pause")

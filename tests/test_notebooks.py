@@ -1,0 +1,36 @@
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import nbformat
+import pytest
+
+NOTEBOOKS = sorted((Path(__file__).parent.parent / "examples").glob("*.ipynb"))
+
+
+@pytest.fixture(params=NOTEBOOKS, ids=lambda path: path.stem)
+def notebook(request: pytest.FixtureRequest) -> nbformat.NotebookNode:
+    read: nbformat.NotebookNode = nbformat.reads(request.param.read_text(encoding="utf-8"), as_version=4)  # type: ignore[no-untyped-call]  # nbformat's functions have no annotations
+    return read
+
+
+def test_it_is_a_valid_notebook(notebook: nbformat.NotebookNode) -> None:
+    nbformat.validate(notebook)
+    identifiers = [cell.id for cell in notebook.cells]
+    assert len(identifiers) == len(set(identifiers))
+
+
+def test_it_is_stored_without_outputs(notebook: nbformat.NotebookNode) -> None:
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            assert cell.outputs == []
+            assert cell.execution_count is None
+
+
+def test_its_training_loops_do_not_know_of_the_widget(notebook: nbformat.NotebookNode) -> None:
+    loops = [cell.source for cell in notebook.cells if cell.cell_type == "code" and ".backward()" in cell.source]
+    assert loops
+    for loop in loops:
+        names = {node.id for node in ast.walk(ast.parse(loop)) if isinstance(node, ast.Name)}
+        assert not names & {"w", "GradWidget", "GradMonitor", "gradwidget"}

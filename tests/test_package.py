@@ -1,0 +1,49 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+import gradwidget
+
+WIDGET_LIBRARIES = ("anywidget", "bqplot", "ipywidgets", "traitlets")
+
+
+def loaded_after(statement: str) -> set[str]:
+    """Top-level modules that a fresh interpreter has loaded after a statement."""
+    script = f"{statement}\nimport sys; print(*{{name.split('.')[0] for name in sys.modules}})"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    return set(done.stdout.split())
+
+
+def test_the_public_names_are_listed_in_order() -> None:
+    assert gradwidget.__all__ == sorted(gradwidget.__all__)
+    assert dir(gradwidget) == gradwidget.__all__
+    assert set(gradwidget.__all__) == set(gradwidget._home)
+
+
+@pytest.mark.parametrize("name", gradwidget.__all__)
+def test_every_public_name_is_there_and_documented(name: str) -> None:
+    public = getattr(gradwidget, name)
+    assert public.__name__ == name
+    assert public.__doc__
+
+
+def test_a_name_that_does_not_exist_is_an_attribute_error() -> None:
+    with pytest.raises(AttributeError, match="module 'gradwidget' has no attribute 'GradWdget'"):
+        gradwidget.GradWdget  # noqa: B018 - looking it up is the test
+
+
+def test_importing_the_package_loads_nothing_heavy() -> None:
+    assert not loaded_after("import gradwidget") & {"torch", "numpy", *WIDGET_LIBRARIES}
+
+
+def test_a_headless_monitor_loads_no_widget_library() -> None:
+    loaded = loaded_after("from gradwidget import GradMonitor")
+    assert "torch" in loaded
+    assert not loaded & set(WIDGET_LIBRARIES)
+
+
+def test_findings_and_histories_load_no_torch() -> None:
+    assert "torch" not in loaded_after("from gradwidget import Finding, Frame, History, Layer, Remedy, Symptom")
