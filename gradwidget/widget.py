@@ -19,7 +19,8 @@ from gradwidget.problem import Problem
 from gradwidget.view.bridge import Bridge
 from gradwidget.view.channel import Channel
 from gradwidget.view.charts import bar_figure
-from gradwidget.view.messages import ToPage
+from gradwidget.view.desk import Desk
+from gradwidget.view.messages import Answer, ToPage
 from gradwidget.view.ticker import Ticker
 
 if TYPE_CHECKING:
@@ -28,7 +29,10 @@ if TYPE_CHECKING:
     from torch import nn
     from torch.optim import Optimizer
 
-    from gradwidget.diagnose.finding import Finding
+    from gradwidget.capture.boundary import Batch
+    from gradwidget.control.control import Change
+    from gradwidget.control.reaction import OnFinding
+    from gradwidget.diagnose.finding import Finding, Remedy
     from gradwidget.record.history import History
 
 STATIC = Path(__file__).parent / "static"
@@ -49,6 +53,8 @@ class GradWidget(anywidget.AnyWidget):
         layers: which layers to watch.
         budget: share of a step's time that gradwidget may cost, the picture included.
         activations: also measure activations and activation gradients.
+        on_finding: what to do when a finding opens, as for ``GradMonitor``; also ``"pause"``, which holds the loop
+            at the end of that step until somebody resumes. Applies to a monitor too, unless None.
         start_step: number of the first step seen, for a resumed run.
 
     Raises:
@@ -81,6 +87,7 @@ class GradWidget(anywidget.AnyWidget):
         layers: LayerFilter = None,
         budget: float | None = 0.01,
         activations: bool = True,
+        on_finding: OnFinding = None,
         start_step: int = 0,
     ) -> None:
         if isinstance(source, GradMonitor):
@@ -95,11 +102,14 @@ class GradWidget(anywidget.AnyWidget):
                 start_step=start_step,
             )
             name = type(source).__name__
+        if on_finding is not None:
+            monitor.respond(on_finding, resumable=True)
         super().__init__(_figure=bar_figure(), _model_class=name, _channel=uuid4().hex)
         self.monitor = monitor
         self._view_problems: list[Problem] = []
         self._bridge = Bridge(monitor, name, self._view_problems)
         self._sending = threading.Lock()
+        self._desk = Desk(monitor, self._answer)
         self._urgent = Channel(self._channel, self._receive)
         self.on_msg(lambda _widget, content, _buffers: self._receive(content))
         self._ticker = Ticker(
@@ -109,6 +119,7 @@ class GradWidget(anywidget.AnyWidget):
             share=None if monitor.budget is None else monitor.budget * VIEW_SHARE,
         )
         monitor.on_frame.append(self._ticker.wake)
+        monitor.on_control.append(self._show_control)
 
     @property
     def history(self) -> History:
@@ -124,6 +135,61 @@ class GradWidget(anywidget.AnyWidget):
         """Adds figures of your own to the current step, such as ``log(val_loss=0.3)``; see ``GradMonitor.log``."""
         self.monitor.log(**scalars)
 
+    def pause(self) -> None:
+        """Holds the training loop at the end of the step that is running, before the next forward.
+
+        Held, it uses no processor; the picture stays live, and an interrupt ends the cell as usual. From a console
+        on a subshell of the kernel (in JupyterLab: New Subshell Console for Notebook) everything can be looked at.
+        """
+        self.monitor.control.pause()
+
+    def resume(self) -> None:
+        """Lets the loop run on."""
+        self.monitor.control.resume()
+
+    def step(self, n: int = 1) -> None:
+        """Runs ``n`` optimizer steps, then holds the loop.
+
+        Raises:
+            ValueError: ``n`` is below 1.
+        """
+        self.monitor.control.step(n)
+
+    def apply(self, remedy: Remedy) -> str:
+        """Applies a finding's remedy: at once while paused, else at the next boundary between two steps.
+
+        It lasts until it is undone or the widget closes.
+
+        Returns:
+            What was done, or that it is pending.
+
+        Raises:
+            ValueError: it cannot be applied; says why.
+        """
+        return self.monitor.control.apply(remedy)
+
+    def undo(self, number: int | None = None) -> str:
+        """Takes back a change, the latest in force if none is named; ``changes`` has their numbers.
+
+        Raises:
+            ValueError: there is no such change in force.
+        """
+        return self.monitor.control.undo(number)
+
+    @property
+    def changes(self) -> tuple[Change, ...]:
+        """Every remedy that was applied, and whether it is still in force."""
+        return self.monitor.control.changes
+
+    @property
+    def batch(self) -> Batch | None:
+        """While paused: what the model was last called with in the step shown (``batch.args``, ``batch.kwargs``).
+
+        None where it was not seen: a pause comes in the middle of a step whose forward is over. ``step()`` runs one
+        that is seen, and with ``on_finding="pause"`` every one is.
+        """
+        return self.monitor.batch
+
     def report(self) -> str:
         """The state of every layer and all findings as a text table of at most 100 columns."""
         return self.monitor.report()
@@ -136,6 +202,9 @@ class GradWidget(anywidget.AnyWidget):
         if self._ticker.wake in self.monitor.on_frame:
             self.monitor.on_frame.remove(self._ticker.wake)
         self._ticker.close()
+        if self._show_control in self.monitor.on_control:
+            self.monitor.on_control.remove(self._show_control)
+            self._show_control()
 
     def __enter__(self) -> GradWidget:
         return self
@@ -160,12 +229,28 @@ class GradWidget(anywidget.AnyWidget):
             if message.get("kind") == "hello":
                 with self._sending:
                     self._post(*self._bridge.snapshot())
+                self._show_control()
+            else:
+                self._desk.receive(message)
         except Exception as error:  # noqa: BLE001 - a page's message must not raise in the kernel
             self._contain("answering the page", error)
 
-    def _post(self, message: ToPage, data: bytes) -> None:
+    def _show_control(self) -> None:
+        # At once, past the ticker: a reader waits for a button to act.
+        self._post_small(self._desk.state)
+
+    def _answer(self, answer: Answer) -> None:
+        self._post_small(answer)
+
+    def _post_small(self, message: ToPage) -> None:
+        try:
+            self._post(message)
+        except Exception as error:  # noqa: BLE001 - called on the training thread, which it must not disturb
+            self._contain("showing how the loop is held", error)
+
+    def _post(self, message: ToPage, data: bytes | None = None) -> None:
         content: Any = message
-        self.send(content, [data])
+        self.send(content, [] if data is None else [data])
 
     def _contain(self, where: str, error: Exception) -> None:
         if any(problem.where == where for problem in self._view_problems):

@@ -21,11 +21,12 @@ class Sent:
 
     def __init__(self) -> None:
         self.messages: list[dict[str, Any]] = []
+        self.of_control: list[dict[str, Any]] = []
         self.arrived = threading.Condition()
 
     def __call__(self, content: dict[str, Any]) -> None:
         with self.arrived:
-            self.messages.append(content)
+            (self.messages if content["kind"] in ("snapshot", "delta") else self.of_control).append(content)
             self.arrived.notify_all()
 
     def wait_for_step(self, step: int) -> bool:

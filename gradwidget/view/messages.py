@@ -59,6 +59,8 @@ class RemedyInfo(TypedDict):
     title: str
     why: str
     code: str
+    change: str | None
+    """What applying it changes, in a few words; null where only an edit of the program helps."""
 
 
 class EvidenceInfo(TypedDict):
@@ -159,7 +161,61 @@ class Delta(TypedDict):
     blocks: list[Block]
 
 
-ToPage = Snapshot | Delta
+class ChangeInfo(TypedDict):
+    """A change that was made to the loop."""
+
+    number: int
+    step: int
+    """The last step before it."""
+
+    text: str
+    """What was changed: the ``change`` of the remedy that did it."""
+
+    undone_step: int | None
+    """The last step before it was taken back; null while it is in force."""
+
+
+class ResponseInfo(TypedDict):
+    """What happens when a finding of a severity opens."""
+
+    severity: Literal["warning", "critical"]
+    response: Literal["pause", "breakpoint", "raise", "function"] | None
+
+
+class ControlState(TypedDict):
+    """Python to page: how the loop is held, and what has been changed in it."""
+
+    kind: Literal["control"]
+    mode: Literal["running", "stepping", "paused", "closed"]
+    left: int
+    """Steps to go until it is held; 0 unless stepping."""
+
+    step: int | None
+    """While paused: the last step that was done."""
+
+    reason: str
+    """The finding that it is held for; empty where a person asked."""
+
+    changes: list[ChangeInfo]
+    responses: list[ResponseInfo]
+
+
+class Answer(TypedDict):
+    """Python to page: what became of a request."""
+
+    kind: Literal["answer"]
+    request: str
+    """The ``request`` of the message that is answered."""
+
+    ok: bool
+    text: str
+    """What was done, or why it could not be."""
+
+
+Shown = Snapshot | Delta
+"""Messages that carry what was measured."""
+
+ToPage = Snapshot | Delta | ControlState | Answer
 """Every message from Python to the page."""
 
 
@@ -169,5 +225,58 @@ class Hello(TypedDict):
     kind: Literal["hello"]
 
 
-FromPage = Hello
+class PauseRun(TypedDict):
+    """Page to Python: hold the loop at the end of the step that is running."""
+
+    kind: Literal["pause"]
+    request: str
+    """Chosen by the page; the answer carries it, here and below."""
+
+
+class ResumeRun(TypedDict):
+    """Page to Python: let it run on."""
+
+    kind: Literal["resume"]
+    request: str
+
+
+class StepRun(TypedDict):
+    """Page to Python: run some steps, then hold."""
+
+    kind: Literal["step"]
+    request: str
+    count: int
+
+
+class ApplyRemedy(TypedDict):
+    """Page to Python: apply a remedy of a finding. What it does is looked up there, never sent."""
+
+    kind: Literal["apply"]
+    request: str
+    symptom: str
+    reported_step: int
+    change: str
+
+
+class UndoChange(TypedDict):
+    """Page to Python: take a change back."""
+
+    kind: Literal["undo"]
+    request: str
+    number: int
+
+
+class PauseOn(TypedDict):
+    """Page to Python: whether to hold the loop when a finding of a severity opens."""
+
+    kind: Literal["pause_on"]
+    request: str
+    severity: Literal["warning", "critical"]
+    pause: bool
+
+
+Request = PauseRun | ResumeRun | StepRun | ApplyRemedy | UndoChange | PauseOn
+"""Messages that are answered."""
+
+FromPage = Hello | PauseRun | ResumeRun | StepRun | ApplyRemedy | UndoChange | PauseOn
 """Every message from the page to Python."""

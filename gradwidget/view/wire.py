@@ -5,11 +5,12 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
+from gradwidget.action import parse_action
 from gradwidget.diagnose.state import STATE_OF
 from gradwidget.view.messages import EvidenceInfo, FindingInfo, LayerInfo, MetricInfo, ProblemInfo, RemedyInfo
 
 if TYPE_CHECKING:
-    from gradwidget.diagnose.finding import Finding
+    from gradwidget.diagnose.finding import Finding, Remedy
     from gradwidget.frame import Layer
     from gradwidget.metrics import Metric
     from gradwidget.problem import Problem
@@ -62,8 +63,18 @@ def finding_info(finding: Finding) -> FindingInfo:
         caveat=finding.caveat,
         origin=finding.origin,
         evidence=[EvidenceInfo(name=name, value=finite(value)) for name, value in finding.evidence.items()],
-        remedies=[RemedyInfo(title=remedy.title, why=remedy.why, code=remedy.code) for remedy in finding.remedies],
+        remedies=[remedy_info(remedy) for remedy in finding.remedies],
     )
+
+
+def remedy_info(remedy: Remedy) -> RemedyInfo:
+    """A remedy for the page."""
+    return RemedyInfo(title=remedy.title, why=remedy.why, code=remedy.code, change=change_of(remedy))
+
+
+def change_of(remedy: Remedy) -> str | None:
+    """What applying a remedy changes, in a few words; None where it cannot be applied."""
+    return None if remedy.action is None else parse_action(remedy.action).text
 
 
 def problem_info(problem: Problem) -> ProblemInfo:

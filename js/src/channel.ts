@@ -2,8 +2,10 @@ import type { AnyModel } from "@anywidget/types";
 import type { FromPage } from "./messages.gen.ts";
 
 /** Where messages to Python go. */
-export interface Sink {
+export interface Channel {
   send(message: FromPage): void;
+  /** Whether they arrive while a cell runs. */
+  readonly immediate: Promise<boolean>;
 }
 
 /** The part of JupyterLab's kernel connection that opens a comm on a subshell; other front ends lack it. */
@@ -25,9 +27,10 @@ const TARGET = "gradwidget";
  * Sends over a comm that the kernel serves while a cell runs, where there is one; else as an ordinary widget message,
  * which waits until the cell ends.
  */
-export function channelOf(model: AnyModel, widget: string): Sink {
+export function channelOf(model: AnyModel, widget: string): Channel {
   const comm = openComm(model, widget);
   return {
+    immediate: comm.then((opened) => opened !== null),
     send(message) {
       comm.then((opened) => (opened === null ? model.send(message) : opened.send(message)));
     },

@@ -37,6 +37,8 @@ export interface RemedyInfo {
   title: string;
   why: string;
   code: string;
+  /** What applying it changes, in a few words; null where only an edit of the program helps. */
+  change: string | null;
 }
 
 /** One number behind a finding. */
@@ -119,13 +121,104 @@ export interface Delta {
   blocks: Block[];
 }
 
+/** A change that was made to the loop. */
+export interface ChangeInfo {
+  number: number;
+  /** The last step before it. */
+  step: number;
+  /** What was changed: the `change` of the remedy that did it. */
+  text: string;
+  /** The last step before it was taken back; null while it is in force. */
+  undone_step: number | null;
+}
+
+/** What happens when a finding of a severity opens. */
+export interface ResponseInfo {
+  severity: "warning" | "critical";
+  response: "pause" | "breakpoint" | "raise" | "function" | null;
+}
+
+/** Python to page: how the loop is held, and what has been changed in it. */
+export interface ControlState {
+  kind: "control";
+  mode: "running" | "stepping" | "paused" | "closed";
+  /** Steps to go until it is held; 0 unless stepping. */
+  left: number;
+  /** While paused: the last step that was done. */
+  step: number | null;
+  /** The finding that it is held for; empty where a person asked. */
+  reason: string;
+  changes: ChangeInfo[];
+  responses: ResponseInfo[];
+}
+
+/** Python to page: what became of a request. */
+export interface Answer {
+  kind: "answer";
+  /** The `request` of the message that is answered. */
+  request: string;
+  ok: boolean;
+  /** What was done, or why it could not be. */
+  text: string;
+}
+
+/** Messages that carry what was measured. */
+export type Shown = Snapshot | Delta;
+
 /** Every message from Python to the page. */
-export type ToPage = Snapshot | Delta;
+export type ToPage = Snapshot | Delta | ControlState | Answer;
 
 /** Page to Python: a page has opened and asks for a snapshot. */
 export interface Hello {
   kind: "hello";
 }
 
+/** Page to Python: hold the loop at the end of the step that is running. */
+export interface PauseRun {
+  kind: "pause";
+  /** Chosen by the page; the answer carries it, here and below. */
+  request: string;
+}
+
+/** Page to Python: let it run on. */
+export interface ResumeRun {
+  kind: "resume";
+  request: string;
+}
+
+/** Page to Python: run some steps, then hold. */
+export interface StepRun {
+  kind: "step";
+  request: string;
+  count: number;
+}
+
+/** Page to Python: apply a remedy of a finding. What it does is looked up there, never sent. */
+export interface ApplyRemedy {
+  kind: "apply";
+  request: string;
+  symptom: string;
+  reported_step: number;
+  change: string;
+}
+
+/** Page to Python: take a change back. */
+export interface UndoChange {
+  kind: "undo";
+  request: string;
+  number: number;
+}
+
+/** Page to Python: whether to hold the loop when a finding of a severity opens. */
+export interface PauseOn {
+  kind: "pause_on";
+  request: string;
+  severity: "warning" | "critical";
+  pause: boolean;
+}
+
+/** Messages that are answered. */
+export type Request = PauseRun | ResumeRun | StepRun | ApplyRemedy | UndoChange | PauseOn;
+
 /** Every message from the page to Python. */
-export type FromPage = Hello;
+export type FromPage = Hello | PauseRun | ResumeRun | StepRun | ApplyRemedy | UndoChange | PauseOn;

@@ -1,17 +1,22 @@
 import type { Bars } from "./bars.ts";
 import { Lens } from "./lens.ts";
 import { Picture } from "./picture.ts";
+import type { Remote } from "./remote.ts";
 import type { Store } from "./store.ts";
 import { element, setAttribute } from "./util/dom.ts";
 import { onFrame } from "./util/on-frame.ts";
 import { onTheme } from "./util/on-theme.ts";
+import { Controls } from "./views/controls.ts";
 import { Detail } from "./views/detail.ts";
 import { Findings } from "./views/findings.ts";
 import { Problems } from "./views/problems.ts";
 import { Strip } from "./views/strip.ts";
 
-/** Draws a run into an element, wherever that is; the returned function takes it away again. */
-export function mount(el: HTMLElement, source: Store, bars: Bars): () => void {
+/**
+ * Draws a run into an element, wherever that is; the returned function takes it away again. Without a `remote` there
+ * is no loop to control.
+ */
+export function mount(el: HTMLElement, source: Store, bars: Bars, remote: Remote | null = null): () => void {
   const lens = new Lens();
   const strip = new Strip(lens);
   const picture = new Picture(source, lens, bars);
@@ -22,7 +27,9 @@ export function mount(el: HTMLElement, source: Store, bars: Bars): () => void {
       picture.reveal(first);
     },
     onTravel: (step) => lens.change({ cursor: step }),
+    remote,
   });
+  const controls = remote === null ? null : new Controls(remote);
   const problems = new Problems();
   const side = element("div", { class: "gw-side" }, detail.node, findings.node);
   const main = element("div", { class: "gw-main" }, picture.node, side);
@@ -30,11 +37,16 @@ export function mount(el: HTMLElement, source: Store, bars: Bars): () => void {
   const draw = (): void => {
     setAttribute(root, "aria-label", `gradwidget: ${source.model}`);
     strip.update(source);
+    controls?.update();
     picture.update();
     detail.update(source, lens, picture.timeline.span);
     findings.update(source.findings, source.status.step !== null);
     problems.update(source.problems);
   };
+  if (controls !== null) {
+    strip.node.after(controls.node);
+    controls.listenToKeys(root);
+  }
   const frame = onFrame(draw);
   const resized = new ResizeObserver(frame.request);
   el.append(root);
@@ -45,9 +57,11 @@ export function mount(el: HTMLElement, source: Store, bars: Bars): () => void {
   resized.observe(root);
   lens.subscribe(frame.request);
   const unsubscribe = source.subscribe(frame.request);
+  const leaveRemote = remote?.subscribe(frame.request);
   const leaveTheme = onTheme(() => picture.recolour());
   return () => {
     unsubscribe();
+    leaveRemote?.();
     leaveTheme();
     resized.disconnect();
     frame.cancel();

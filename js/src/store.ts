@@ -1,6 +1,6 @@
 import { type Decoded, decode, type Numbers } from "./codec.ts";
 import { Columns, type ColumnValue } from "./columns.ts";
-import type { FindingInfo, LayerInfo, MetricInfo, ProblemInfo, Snapshot, Status, ToPage } from "./messages.gen.ts";
+import type { FindingInfo, LayerInfo, MetricInfo, ProblemInfo, Shown, Snapshot, Status } from "./messages.gen.ts";
 
 /** Columns of figures of the whole step. */
 const SCALAR_COLUMNS = 4096;
@@ -48,7 +48,7 @@ export class Store {
   }
 
   /** Takes in one message; a delta that comes before the first snapshot cannot be placed and is passed over. */
-  apply(message: ToPage, data: DataView): void {
+  apply(message: Shown, data: DataView): void {
     if (message.kind === "snapshot") this.#restart(message);
     else if (this.generation === 0) return;
     this.status = message.status;

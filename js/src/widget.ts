@@ -3,6 +3,7 @@ import { BqplotBars } from "./bqplot-bars.ts";
 import { channelOf } from "./channel.ts";
 import type { ToPage } from "./messages.gen.ts";
 import { mount } from "./mount.ts";
+import { Remote } from "./remote.ts";
 import { Store } from "./store.ts";
 
 /** The traits that Python syncs; everything else comes in messages. */
@@ -16,17 +17,21 @@ interface Traits {
 /** anywidget's glue: one store a widget, filled from the first message on, however many views look at it. */
 export default () => {
   let store: Store;
+  let remote: Remote;
   return {
     initialize({ model }: InitializeProps<Traits>): void {
       store = new Store(model.get("_model_class"));
+      const channel = channelOf(model as AnyModel, model.get("_channel"));
+      remote = new Remote(channel);
       model.on("msg:custom", (message: ToPage, [data]: DataView[]) => {
-        if (data !== undefined) store.apply(message, data);
+        if (message.kind === "control" || message.kind === "answer") remote.take(message);
+        else if (data !== undefined) store.apply(message, data);
       });
       // A page that opens in the middle of a run has missed what came before.
-      channelOf(model as AnyModel, model.get("_channel")).send({ kind: "hello" });
+      channel.send({ kind: "hello" });
     },
     render({ model, el }: RenderProps<Traits>): () => void {
-      return mount(el, store, new BqplotBars(model as AnyModel, "_figure"));
+      return mount(el, store, new BqplotBars(model as AnyModel, "_figure"), remote);
     },
   };
 };

@@ -1,8 +1,9 @@
-import type { EvidenceInfo, FindingInfo, RemedyInfo } from "../messages.gen.ts";
+import type { EvidenceInfo, FindingInfo } from "../messages.gen.ts";
+import type { Remote } from "../remote.ts";
 import { element, setAttribute, setText } from "../util/dom.ts";
 import { formatCode, formatCount, formatFigure } from "../util/format.ts";
 import { lookOf } from "../util/states.ts";
-import { codeDisclosure } from "./code.ts";
+import { RemedyNode } from "./remedy.ts";
 
 /** What the reader asks of a finding. */
 export interface FindingsOptions {
@@ -10,14 +11,14 @@ export interface FindingsOptions {
   onShow(layers: string[], first: string): void;
   /** Look at a step. */
   onTravel(step: number): void;
+  /** With what remedies are applied; null where there is no loop. */
+  remote: Remote | null;
 }
 
 /** Layers named on a card before the rest is counted. */
 const LAYERS_NAMED = 6;
 /** Terms and values of a card that are always there: layers and first step. */
 const FIXED = 4;
-
-let cards = 0;
 
 /** What is wrong, as cards: what, where, since when, the numbers behind it, and what to do. */
 export class Findings {
@@ -75,6 +76,7 @@ class Card {
   #finding: FindingInfo | null = null;
   #named = "";
   #shown = "";
+  #nodes: RemedyNode[] = [];
 
   constructor(options: FindingsOptions) {
     this.#options = options;
@@ -107,8 +109,11 @@ class Card {
     const remedies = JSON.stringify(finding.remedies);
     if (remedies !== this.#shown) {
       this.#shown = remedies;
-      this.#remedies.replaceChildren(...finding.remedies.map(remedyNode));
+      const { remote } = this.#options;
+      this.#nodes = finding.remedies.map((remedy) => new RemedyNode(finding, remedy, remote));
+      this.#remedies.replaceChildren(...this.#nodes.map(({ node }) => node));
     }
+    for (const remedy of this.#nodes) remedy.update();
   }
 
   /** The layers as buttons that show them. */
@@ -153,16 +158,4 @@ function evidenceText({ name, value }: EvidenceInfo): string {
   if (value === null) return "not finite";
   const whole = Number.isInteger(value) && (name.includes("step") || name === "window" || Math.abs(value) >= 1000);
   return whole ? formatCount(value) : formatFigure(value);
-}
-
-function remedyNode({ title, why, code }: RemedyInfo): HTMLElement {
-  const node = element("div", { class: "gw-remedy" });
-  const head = element("div", { class: "gw-remedy-head" }, element("span", { text: title }));
-  node.append(head, element("p", { text: why }));
-  if (code !== "") {
-    const { button, panel } = codeDisclosure(code, `gw-code-${cards++}`);
-    head.append(button);
-    node.append(panel);
-  }
-  return node;
 }

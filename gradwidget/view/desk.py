@@ -1,0 +1,124 @@
+"""Takes what a page asks of the loop, checks it, hands it to control, and answers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future
+from typing import TYPE_CHECKING, Literal
+
+from gradwidget.control.commands import Answer as Outcome
+from gradwidget.control.commands import Pause, Resume, Step, Undo
+from gradwidget.view.messages import Answer, ChangeInfo, ControlState, ResponseInfo
+from gradwidget.view.wire import change_of
+
+if TYPE_CHECKING:
+    from gradwidget.control.control import Change
+    from gradwidget.control.gate import Gate
+    from gradwidget.control.reaction import OnFinding, Response
+    from gradwidget.diagnose.finding import Remedy, Severity
+    from gradwidget.monitor import GradMonitor
+
+SEVERITIES: tuple[Severity, ...] = ("critical", "warning")
+
+
+class Desk:
+    """Where requests arrive, on any thread.
+
+    Args:
+        monitor: whose loop it is.
+        reply: sends an answer to the page; from any thread.
+    """
+
+    def __init__(self, monitor: GradMonitor, reply: Callable[[Answer], None]) -> None:
+        self._monitor = monitor
+        self._reply = reply
+        self._handlers: dict[object, Callable[[Mapping[str, object]], Future[Outcome] | str]] = {
+            "pause": lambda _: self._gate.submit(Pause()),
+            "resume": lambda _: self._gate.submit(Resume()),
+            "step": lambda request: self._gate.submit(Step(_whole(request, "count"))),
+            "apply": self._apply,
+            "undo": lambda request: self._gate.submit(Undo(_whole(request, "number"))),
+            "pause_on": self._pause_on,
+        }
+
+    @property
+    def state(self) -> ControlState:
+        """How things stand."""
+        control = self._monitor.control
+        gate = control.gate.state
+        return ControlState(
+            kind="control",
+            mode="closed" if self._monitor.closed else gate.mode,
+            left=gate.left,
+            step=gate.step,
+            reason=gate.reason,
+            changes=[_change_info(change) for change in control.changes],
+            responses=[
+                ResponseInfo(severity=severity, response=_response_word(self._monitor.responses.get(severity)))
+                for severity in SEVERITIES
+            ],
+        )
+
+    def receive(self, message: Mapping[str, object]) -> None:
+        """Does what a page asks; a message that is no request, or none of ours, is passed over."""
+        handler = self._handlers.get(message.get("kind"))
+        request = message.get("request")
+        if handler is None or not isinstance(request, str):
+            return
+        try:
+            outcome = handler(message)
+        except ValueError as error:
+            self._answer(request, ok=False, text=str(error))
+            return
+        if isinstance(outcome, str):
+            self._answer(request, ok=True, text=outcome)
+        else:
+            outcome.add_done_callback(lambda done: self._answer(request, ok=done.result().ok, text=done.result().text))
+
+    @property
+    def _gate(self) -> Gate:
+        return self._monitor.control.gate
+
+    def _apply(self, request: Mapping[str, object]) -> Future[Outcome]:
+        return self._monitor.control.submit(self._remedy(request))
+
+    def _remedy(self, request: Mapping[str, object]) -> Remedy:
+        wanted = request.get("symptom"), request.get("reported_step")
+        for finding in self._monitor.findings:
+            if (finding.symptom.value, finding.reported_step) != wanted:
+                continue
+            for remedy in finding.remedies:
+                if change_of(remedy) == request.get("change"):
+                    return remedy
+        message = "this remedy is no longer proposed"
+        raise ValueError(message)
+
+    def _pause_on(self, request: Mapping[str, object]) -> str:
+        severity, pause = request.get("severity"), request.get("pause")
+        if severity not in SEVERITIES or not isinstance(pause, bool):
+            message = f"not understood: {severity!r}, {pause!r}"
+            raise ValueError(message)
+        responses: dict[Severity, Response] = dict(self._monitor.responses)
+        responses[severity] = "pause" if pause else None
+        on_finding: OnFinding = responses
+        self._monitor.respond(on_finding, resumable=True)
+        return f"{'Pauses' if pause else 'Does not pause'} on {severity} findings."
+
+    def _answer(self, request: str, *, ok: bool, text: str) -> None:
+        self._reply(Answer(kind="answer", request=request, ok=ok, text=text))
+
+
+def _change_info(change: Change) -> ChangeInfo:
+    return ChangeInfo(number=change.number, step=change.step, text=change.text, undone_step=change.undone_step)
+
+
+def _response_word(response: Response) -> Literal["pause", "breakpoint", "raise", "function"] | None:
+    return "function" if callable(response) else response
+
+
+def _whole(request: Mapping[str, object], name: str) -> int:
+    value = request.get(name)
+    if type(value) is not int:  # a bool is an int, but no number that anybody means
+        message = f"{name} must be a whole number, not {value!r}"
+        raise ValueError(message)
+    return value
