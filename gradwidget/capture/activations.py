@@ -153,7 +153,8 @@ class Activations:
     def forget(self) -> None:
         """Drops outputs that a gradient has reached: the gradients that it led to were cleared."""
         self.outputs = [note for note in self.outputs if not note.gradients]
-        self._unknown = []
+        # Those of the forward that has just run stay: an optimizer with a closure evaluates the loss several times.
+        self._unknown = [one for one in self._unknown if not one.output.gradients]
 
     def finish(self) -> None:
         """Lets go of what is still held."""
