@@ -23,15 +23,21 @@ from gradwidget.capture.budget import Budget
 from gradwidget.capture.draft import Draft
 from gradwidget.capture.forward import Args, Forward, Kwargs
 from gradwidget.capture.guard import Guard, entry
-from gradwidget.capture.internals import in_backward, version
+from gradwidget.capture.internals import in_backward
 from gradwidget.capture.layers import LayerFilter, LayerTable
 from gradwidget.capture.lookout import Lookout
+from gradwidget.capture.manual import ManualLoop
 from gradwidget.capture.norms import Meter
 from gradwidget.capture.owners import Owners
 from gradwidget.capture.reach import Reach
 from gradwidget.capture.updates import LIMIT, Updates
 from gradwidget.frame import Frame, Layer
 from gradwidget.problem import Problem
+
+REPLACED = (
+    "The optimizer holds other tensors than the model's parameters (they were replaced, as by "
+    "load_state_dict(assign=True)), so this layer is not being trained."
+)
 
 
 class Capture:
@@ -109,7 +115,7 @@ class Capture:
         self._updates = Updates(self._table, LIMIT if budget is not None else None)
         self._reach = Reach()
         self._reach.watch(self._alive())
-        self._forward = Forward(self._table, self.guard, self._passed)
+        self._forward = Forward(self._table, self.guard, self._refresh, self._passed)
         self._lookout = Lookout(self._budget, self._table)
         self._waiting: deque[Draft] = deque()
         self._closed = False
@@ -118,8 +124,9 @@ class Capture:
         self._scaler_began = 0
         self._in_backward = False
         self._stepped_in_backward = False
-        self._uses_optimizer = optimizer is not None
-        self._weights_after: list[tuple[int, int]] | None = None
+        self._manual = ManualLoop(self._reach, self._owners)
+        self._manual.possible = optimizer is None
+        self._is_fresh = True
         self._began = self._last_end = perf_counter()
         self._spent_before = 0.0
         self._followers = Followers()
@@ -197,6 +204,7 @@ class Capture:
     def backward_begins(self, roots: Sequence[Tensor]) -> None:
         """See ``hooks.Listener``."""
         self._end_manual_step()
+        self._refresh()
         self._in_backward = True
         if self._reach.begins(self._alive() if self._draft.sampled else None):
             self._draft.forget()
@@ -226,15 +234,14 @@ class Capture:
             parameters = self._parameters()
             draft.recurrent.backward_ended()
             draft.read_raw(parameters)
-            if not self._uses_optimizer:
+            if self._manual.possible:
                 # Nobody may announce the step: what it will use is read now, and again if an optimizer shows up.
                 draft.forget_figures()
                 everything = list(range(len(parameters)))
                 draft.read_gradients(parameters, self._trainable(parameters, everything))
                 draft.read_weights(parameters, self._trainable(parameters, everything))
                 self._updates.before(parameters, self._trainable(parameters, everything))
-        if not self._uses_optimizer:
-            self._weights_after = self._weight_marks()
+        self._manual.backward_ended()
 
     @entry("noting a failed backward pass")
     def backward_failed(self) -> None:
@@ -245,10 +252,9 @@ class Capture:
     @entry("reading before the optimizer's step")
     def step_begins(self, optimizer: Optimizer, *, with_closure: bool) -> None:
         """See ``hooks.Listener``."""
-        owned = self._owners.of(optimizer)
-        if not owned:
+        if not self._owners.of(optimizer) and not self._owners.lost(optimizer):
             return
-        self._uses_optimizer, self._weights_after = True, None
+        self._manual.optimizer_stepped()
         draft = self._draft
         if not in_backward():
             self._ended_before[id(optimizer)] = self._ended
@@ -256,14 +262,18 @@ class Capture:
         if leave_out:
             draft.skipped = draft.sampled = True
         if not in_backward():
-            self._lookout.step_begins(draft, optimizer, owned)
+            self._lookout.step_begins(draft, optimizer, self._owners.of(optimizer))
         if draft.sampled:
-            self._read_before(optimizer, owned, with_closure=with_closure)
+            self._refresh()
+            self._read_before(optimizer, self._owners.of(optimizer), with_closure=with_closure)
         if leave_out:
             self.actuator.withhold(optimizer)
 
     def _read_before(self, optimizer: Optimizer, owned: list[int], *, with_closure: bool) -> None:
         draft = self._draft
+        if not owned:
+            draft.reasons |= dict.fromkeys((layer.name for layer in self.layers), REPLACED)
+            return
         parameters = self._parameters()
         if not in_backward():
             draft.forget_figures()
@@ -276,7 +286,7 @@ class Capture:
     def step_ended(self, optimizer: Optimizer, *, with_closure: bool) -> None:
         """See ``hooks.Listener``."""
         owned = self._owners.of(optimizer)
-        if not owned:
+        if not owned and not self._owners.lost(optimizer):
             return
         self.actuator.after_step(optimizer)
         if in_backward():
@@ -285,7 +295,7 @@ class Capture:
             return
         if self._ended_before.pop(id(optimizer), self._ended) != self._ended:
             return  # it wrapped another optimizer, whose step this was
-        if self._draft.sampled and with_closure:
+        if self._draft.sampled and with_closure and owned:
             # Only now are the gradients those of the evaluation that the step ended with.
             self._draft.read_step(optimizer, self._parameters(), owned)
         self._read_changes()
@@ -308,7 +318,7 @@ class Capture:
         if not owned or self._ended != self._scaler_began:
             return
         # No optimizer stepped: the scaler has found an overflow. The gradients that have it are still there.
-        self._uses_optimizer, self._weights_after = True, None
+        self._manual.optimizer_stepped()
         draft = self._draft
         parameters = self._parameters()
         draft.skipped = draft.sampled = True
@@ -346,8 +356,7 @@ class Capture:
 
     def _end_manual_step(self, *, inside_forward: bool = True) -> None:
         """Where no optimizer steps, a step has ended once the weights are no longer those that backward left."""
-        if self._weights_after is not None and self._weights_after != self._weight_marks():
-            self._weights_after = None
+        if self._manual.has_stepped():
             self._read_changes()
             self._finish(inside_forward=inside_forward)
 
@@ -388,10 +397,16 @@ class Capture:
         )
         self.guard.step = self._draft.step
         self._reach.step_begins()
-        model = self._model()
-        if sampled and model is not None and self._table.refresh(model):
-            self._reach.watch(self._alive())
+        self._is_fresh = False
         self._forward.listen(wanted=self._draft.sampled and not self._closed)
+
+    def _refresh(self) -> None:
+        """Looks at the model again, once a sampled step: what was changed between two steps shows then."""
+        model = self._model()
+        if self._draft.sampled and (not self._is_fresh or self._table.has_lazy) and model is not None:
+            self._is_fresh = True
+            if self._table.refresh(model):
+                self._reach.watch(self._alive())
 
     def _deliver(self) -> None:
         while self._waiting and self._waiting[0].readback.ready:
@@ -414,9 +429,6 @@ class Capture:
 
     def _trainable(self, parameters: list[nn.Parameter | None], numbers: list[int]) -> list[int]:
         return [number for number in numbers if (one := parameters[number]) is not None and one.requires_grad]
-
-    def _weight_marks(self) -> list[tuple[int, int]]:
-        return [(one.data_ptr(), version(one)) for one in self._reach.probed()]
 
 
 def _close(capture: weakref.ref[Capture]) -> None:

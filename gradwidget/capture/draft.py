@@ -51,6 +51,7 @@ class Draft:
         self._table = table
         self._meter = meter
         self._sizes: dict[int, int] = {}
+        self._matrices: set[int] = set()
         self._raw: Reading | None = None
         self._gradients: list[Reading] = []
         self._weights: list[Reading] = []
@@ -146,7 +147,7 @@ class Draft:
                 scalars["raw_total_grad_norm"] = _norm(norms[read])
             if self._weights:
                 weights, read = joined(self._weights, 5, count)
-                columns |= place.weight_columns(weights, read)
+                columns |= place.weight_columns(weights, read, flags(list(self._matrices), count))
                 changes, moved = joined(self._changes, 1, count)
                 columns["update_ratio"] = place.ratio(changes[0], weights[L2], moved & read)
         columns |= _columns(self.activations.gather(scale), layers)
@@ -173,6 +174,8 @@ class Draft:
             one = parameters[number]
             if one is not None:
                 self._sizes[number] = one.numel()
+                if one.dim() > 1:
+                    self._matrices.add(number)
 
 
 def _columns(figures: dict[str, dict[str, float]], layers: tuple[Layer, ...]) -> dict[str, Column]:

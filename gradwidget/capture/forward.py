@@ -21,15 +21,22 @@ class Forward:
     Args:
         table: the layers.
         guard: contains failures.
+        begin: called when a forward begins in a step, at the latest when its first module has run.
         passed: called with the name of a layer, its module, its inputs and its output.
     """
 
     def __init__(
-        self, table: LayerTable, guard: Guard, passed: Callable[[str, nn.Module, Args, Kwargs, object], None]
+        self,
+        table: LayerTable,
+        guard: Guard,
+        begin: Callable[[], None],
+        passed: Callable[[str, nn.Module, Args, Kwargs, object], None],
     ) -> None:
         self.guard = guard
         self._table = table
+        self._begin = begin
         self._passed = passed
+        self._has_begun = False
         self._handles: list[RemovableHandle] = []
         self._ran: list[int] = []
 
@@ -47,16 +54,29 @@ class Forward:
 
     def step_ended(self) -> None:
         """Gives the table the order seen during the step."""
+        self._has_begun = False
         if self._ran:
             self._table.ran(self._ran)
             self._ran = []
 
     @entry("noting the order of layers")
     def _entered(self, module: nn.Module, _inputs: object) -> None:
+        self._note_begin()
         if id(module) in self._table.names:
             self._ran.append(id(module))
 
+    @entry("noting the start of a forward")
+    def _first_left(self) -> None:
+        self._note_begin()
+
+    def _note_begin(self) -> None:
+        if not self._has_begun:
+            self._has_begun = True
+            self._begin()
+
     def _left(self, module: nn.Module, args: Args, kwargs: Kwargs, output: object) -> None:
+        if not self._has_begun:
+            self._first_left()
         name = self._table.names.get(id(module))
         if name is not None:
             self._seen(name, module, args, kwargs, output)

@@ -19,9 +19,14 @@ from torch.amp.grad_scaler import GradScaler
 from torch.optim.optimizer import Optimizer, register_optimizer_step_post_hook, register_optimizer_step_pre_hook
 from torch.utils.hooks import RemovableHandle
 
+from gradwidget.capture.guard import Guard
+
 
 class Listener(Protocol):
     """What a capture is told. None of these may raise."""
+
+    guard: Guard
+    """Keeps what fails on the way to it."""
 
     def backward_begins(self, roots: Sequence[Tensor]) -> None:
         """An outermost backward pass is about to run."""
@@ -121,58 +126,55 @@ class _Wrapped:
             self._original = self._ours = None
 
 
+def _tell(tell: Callable[[Listener], None]) -> None:
+    """Tells every listener; what fails on the way must not reach the user's loop, and is kept as a problem."""
+    for listener in _shared.listeners:
+        try:
+            tell(listener)
+        except Exception:  # noqa: BLE001  # see above
+            listener.guard.failed("listening to torch")
+
+
 def _backward(original: Callable[..., None], *args: Any, **kwargs: Any) -> None:
-    roots = _tensors(args[0] if args else kwargs.get("tensors"))
+    given = args[0] if args else kwargs.get("tensors")
     weights = args[1] if len(args) > 1 else kwargs.get("grad_tensors")
-    listeners = _shared.listeners
     if _inside.backward:  # reentrant checkpointing, or our own wrapper met twice
-        for listener in listeners:
-            listener.recomputed(roots)
+        _tell(lambda listener: listener.recomputed(_tensors(given)))
         return original(*args, **kwargs)
     _inside.backward = True
     try:
-        for listener in listeners:
-            listener.backward_begins(roots)
+        _tell(lambda listener: listener.backward_begins(_tensors(given)))
         original(*args, **kwargs)
     except BaseException:
-        for listener in listeners:
-            listener.backward_failed()
+        _tell(lambda listener: listener.backward_failed())
         raise
     finally:
         _inside.backward = False
-    for listener in listeners:
-        listener.backward_ended(roots, weighted=weights is not None)
+    _tell(lambda listener: listener.backward_ended(_tensors(given), weighted=weights is not None))
     return None
 
 
 def _scale(original: Callable[..., Any], scaler: GradScaler, outputs: Any) -> Any:
     scaled = original(scaler, outputs)
-    losses = _tensors(outputs)
-    for listener in _shared.listeners:
-        listener.loss_scaled(losses, _tensors(scaled), scaler)
+    _tell(lambda listener: listener.loss_scaled(_tensors(outputs), _tensors(scaled), scaler))
     return scaled
 
 
 def _scaler_step(
     original: Callable[..., Any], scaler: GradScaler, optimizer: Optimizer, *args: Any, **kwargs: Any
 ) -> Any:
-    listeners = _shared.listeners
-    for listener in listeners:
-        listener.scaler_step_begins()
+    _tell(lambda listener: listener.scaler_step_begins())
     result = original(scaler, optimizer, *args, **kwargs)
-    for listener in listeners:
-        listener.scaler_step_ended(optimizer)
+    _tell(lambda listener: listener.scaler_step_ended(optimizer))
     return result
 
 
 def _step_begins(optimizer: Optimizer, args: tuple[Any, ...], kwargs: dict[Any, Any]) -> None:
-    for listener in _shared.listeners:
-        listener.step_begins(optimizer, with_closure=_has_closure(args, kwargs))
+    _tell(lambda listener: listener.step_begins(optimizer, with_closure=_has_closure(args, kwargs)))
 
 
 def _step_ended(optimizer: Optimizer, args: tuple[Any, ...], kwargs: dict[Any, Any]) -> None:
-    for listener in _shared.listeners:
-        listener.step_ended(optimizer, with_closure=_has_closure(args, kwargs))
+    _tell(lambda listener: listener.step_ended(optimizer, with_closure=_has_closure(args, kwargs)))
 
 
 def _has_closure(args: tuple[Any, ...], kwargs: dict[Any, Any]) -> bool:

@@ -44,6 +44,8 @@ class LayerTable:
         """Rises when parameters or layers are no longer the same."""
         self.order_is_stale = True
         """True until a forward has shown in which order the layers run, and again when new layers appear."""
+        self.has_lazy = False
+        """Whether a parameter has no shape yet."""
         self._select = select
         self._seen: list[tuple[str, str, int, bool, bool]] | None = None
         self._names: list[str] = []
@@ -80,6 +82,7 @@ class LayerTable:
         if seen == self._seen:
             return False
         self._seen = seen
+        self.has_lazy = any(lazy for *_, lazy in seen)
         modules = {name or ROOT: module for name, module in model.named_modules()}
         names = [name for name in found if _matches(self._select, name, modules[name])]
         self.names = {id(modules[name]): name for name in names}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from weakref import ReferenceType, ref
+from weakref import ReferenceType, WeakSet, ref
 
 from torch.optim import Optimizer
 
@@ -23,6 +23,7 @@ class Owners:
         self._table = table
         self._only = None if only is None else ref(only)
         self._known: dict[int, Known] = {}
+        self._once: WeakSet[Optimizer] = WeakSet()
 
     def of(self, optimizer: Optimizer) -> list[int]:
         """Numbers of the model's trainable parameters that it holds; empty where it is not listened to."""
@@ -38,8 +39,14 @@ class Owners:
             for number, one in enumerate(self._table.parameters)
             if (parameter := one()) is not None and id(parameter) in held and parameter.requires_grad
         ]
+        if numbers:
+            self._once.add(optimizer)
         self._known[id(optimizer)] = (ref(optimizer), size, self._table.generation, numbers)
         return numbers
+
+    def lost(self, optimizer: Optimizer) -> bool:
+        """Whether it held some of the model's parameters once and holds none any more: they were replaced."""
+        return optimizer in self._once and not self.of(optimizer)
 
     def optimizers(self) -> list[Optimizer]:
         """Those that have stepped any of the parameters and are still there."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -9,7 +11,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
+from torch.nn.modules.module import register_module_forward_hook
 from torch.optim import Optimizer
+from torch.optim.optimizer import register_optimizer_step_post_hook, register_optimizer_step_pre_hook
 
 from gradwidget.capture.activations import first_tensor
 from gradwidget.capture.internals import in_backward
@@ -26,7 +30,7 @@ class Seen:
     """By ``id`` of the parameter; only of those that the stepping optimizer holds."""
     weights: dict[int, Entries] = field(default_factory=dict)
     after: dict[int, Entries] = field(default_factory=dict)
-    flows: dict[str, list[Entries]] = field(default_factory=dict)
+    flows: dict[str, dict[int, Entries]] = field(default_factory=dict)
     """Gradient of each output that got one, by layer."""
 
 
@@ -37,28 +41,33 @@ class Reference:
         self.case = case
         self.steps: list[Seen] = []
         self.now = Seen()
-        self._known: set[int] = set()
         self._hooked: set[int] = set()
 
     def run(self, steps: int) -> list[Seen]:
-        for number in range(steps):
-            self._hook()
-            self.case.step(number)
-            self._hook()
-            if self.case.manual or self.case.in_backward:
-                self._end()
+        with self.watching():
+            for number in range(steps):
+                self.step(number)
         return self.steps
 
+    @contextmanager
+    def watching(self) -> Iterator[None]:
+        # an optimizer may be made in the middle of a step
+        handles = [
+            register_optimizer_step_pre_hook(self._before),
+            register_optimizer_step_post_hook(self._after),
+            register_module_forward_hook(self._output),
+        ]
+        yield
+        for handle in handles:
+            handle.remove()
+
+    def step(self, number: int) -> None:
+        self._hook()
+        self.case.step(number)
+        if self.case.manual or self.case.in_backward:
+            self._end()
+
     def _hook(self) -> None:
-        for optimizer in self.case.optimizers:
-            if id(optimizer) not in self._known:
-                self._known.add(id(optimizer))
-                optimizer.register_step_pre_hook(self._before)
-                optimizer.register_step_post_hook(self._after)
-        for name, module in self.case.model.named_modules():
-            if id(module) not in self._hooked:
-                self._hooked.add(id(module))
-                module.register_forward_hook(lambda _, __, output, name=name: self._output(name, output))
         if self.case.manual:
             for parameter in self.case.model.parameters():
                 if id(parameter) not in self._hooked:
@@ -66,10 +75,16 @@ class Reference:
                     parameter.register_post_accumulate_grad_hook(self._accumulated)
 
     def _before(self, optimizer: Optimizer, *_: object) -> None:
-        self._read(optimizer)
+        if self._is_of_the_case(optimizer):
+            self._read(optimizer)
+
+    def _is_of_the_case(self, optimizer: Optimizer) -> bool:
+        return any(optimizer is one for one in self.case.optimizers)
 
     def _after(self, optimizer: Optimizer, args: Any, kwargs: Any) -> None:
-        if len(args) > 1 or kwargs:  # a closure has made new gradients
+        if not self._is_of_the_case(optimizer):
+            return
+        if (len(args) > 1 and args[1] is not None) or kwargs:  # a closure has made new gradients
             self._read(optimizer, weights=False)
         for parameter in _parameters(optimizer):
             self.now.after[id(parameter)] = entries(parameter)
@@ -87,15 +102,19 @@ class Reference:
             if parameter.grad is not None:
                 self.now.gradients[id(parameter)] = entries(parameter.grad)
 
-    def _output(self, name: str, output: object) -> None:
+    def _output(self, module: nn.Module, _: object, output: object) -> None:
+        name = next((name for name, one in self.case.model.named_modules() if one is module), None)
         tensor = first_tensor(output)
-        if tensor is None or not tensor.requires_grad or in_backward():
+        if name is None or tensor is None or not tensor.requires_grad or in_backward():
             return
-        seen = self.now
+        flows = self.now.flows.setdefault(name or "(root)", {})
+        number = len(flows)
+        flows[number] = np.empty(0)
 
         def keep(gradient: Tensor) -> None:
             if in_backward():
-                seen.flows.setdefault(name or "(root)", []).append(entries(gradient))
+                # the last gradient counts: one before it was of an autograd.grad inside the loss
+                flows[number] = entries(gradient)
 
         tensor.register_hook(keep)
 

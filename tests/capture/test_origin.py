@@ -23,7 +23,7 @@ class Spoiled(nn.Module):
         self.first, self.second, self.last = nn.Linear(4, 4), nn.Linear(4, 4), nn.Linear(4, 1)
         self.place = place
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor) -> Any:
         x = torch.tanh(self.first(x))
         if self.place == "forward":
             x = x / 0.0
@@ -60,7 +60,7 @@ def test_the_origin_is_named(watch: Watch, place: str | None, expected: Nonfinit
 
 
 def test_counts_of_nonfinite_values_are_exact(watch: Watch) -> None:
-    model = nn.Sequential(nn.Linear(4, 4, bias=False), nn.Linear(4, 1, bias=False))
+    model: Any = nn.Sequential(nn.Linear(4, 4, bias=False), nn.Linear(4, 1, bias=False))
     capture = watch(model)
     model(torch.randn(8, 4)).mean().backward()
     model[0].weight.grad[:2, 1] = float("nan")

@@ -80,6 +80,11 @@ def leaves(output: Any) -> Iterator[Tensor]:
             yield from leaves(getattr(output, name))
 
 
+def gradient_of(parameter: Tensor) -> Tensor:
+    assert parameter.grad is not None
+    return parameter.grad
+
+
 def mlp(*between: nn.Module) -> nn.Sequential:
     return nn.Sequential(nn.Linear(6, 8), *between, nn.Linear(8, 3))
 
@@ -119,7 +124,7 @@ def in_place_function(make: MakeOptimizer) -> Case:
 def in_place_residual(make: MakeOptimizer) -> Case:
     """An in-place addition changes an output after it was seen."""
 
-    def forward(m: Any, x: Tensor) -> Tensor:
+    def forward(m: Any, x: Tensor) -> Any:
         h = m.a(x)
         h += x
         return m.b(h)
@@ -136,7 +141,7 @@ def batch_norm_and_dropout(make: MakeOptimizer) -> Case:
 @awkward
 def tied_weights(make: MakeOptimizer) -> Case:
     """One parameter belongs to two layers."""
-    model = Lambda(lambda m, x: m.head(torch.tanh(m.body(m.head(x)))), head=nn.Linear(6, 6), body=nn.Linear(6, 6))
+    model: Any = Lambda(lambda m, x: m.head(torch.tanh(m.body(m.head(x)))), head=nn.Linear(6, 6), body=nn.Linear(6, 6))
     model.body.weight = model.head.weight
     return simple(model, make)
 
@@ -144,7 +149,7 @@ def tied_weights(make: MakeOptimizer) -> Case:
 @awkward
 def tied_embedding(make: MakeOptimizer) -> Case:
     """Embedding and output projection share a matrix."""
-    model = Lambda(lambda m, x: m.out(m.emb(x)), emb=nn.Embedding(11, 6), out=nn.Linear(6, 11, bias=False))
+    model: Any = Lambda(lambda m, x: m.out(m.emb(x)), emb=nn.Embedding(11, 6), out=nn.Linear(6, 11, bias=False))
     model.out.weight = model.emb.weight
     optimizer = make(model.parameters())
 
@@ -166,7 +171,7 @@ def called_three_times(make: MakeOptimizer) -> Case:
 def called_a_changing_number_of_times(make: MakeOptimizer) -> Case:
     """How often a module runs depends on chance."""
 
-    def forward(m: Any, x: Tensor) -> Tensor:
+    def forward(m: Any, x: Tensor) -> Any:
         for _ in range(int(torch.randint(1, 5, ()))):
             x = torch.relu(m.a(x))
         return x
@@ -190,7 +195,7 @@ def layer_with_a_dict_output(make: MakeOptimizer) -> Case:
             super().__init__()
             self.scale = nn.Parameter(torch.ones(6))
 
-        def forward(self, x: Tensor) -> dict[str, Tensor]:
+        def forward(self, x: Tensor) -> Any:
             return {"out": x * self.scale}
 
     return simple(Lambda(lambda m, x: m.b(m.a(x)["out"]), a=Owner(), b=nn.Linear(6, 3)), make)
@@ -210,7 +215,7 @@ def dataclass_output(make: MakeOptimizer) -> Case:
             super().__init__()
             self.a = nn.Linear(6, 3)
 
-        def forward(self, x: Tensor) -> Output:
+        def forward(self, x: Tensor) -> Any:
             logits = self.a(x)
             return Output(logits.square().mean(), logits)
 
@@ -236,7 +241,7 @@ def parameters_of_the_root(make: MakeOptimizer) -> Case:
             self.rows = nn.ParameterList([nn.Parameter(torch.randn(3)) for _ in range(2)])
             self.a = nn.Linear(6, 3)
 
-        def forward(self, x: Tensor) -> Tensor:
+        def forward(self, x: Tensor) -> Any:
             return self.gain * self.a(x) + self.rows[0] * self.rows[1]
 
     return simple(Model(), make)
@@ -277,7 +282,7 @@ def unused_and_detached(make: MakeOptimizer) -> Case:
 @awkward
 def sparse_embedding(make: MakeOptimizer) -> Case:
     """Gradients are sparse, with rows that occur twice."""
-    model = Lambda(lambda m, x: m.out(m.emb(x)), emb=nn.Embedding(50, 6, sparse=True), out=nn.Linear(6, 3))
+    model: Any = Lambda(lambda m, x: m.out(m.emb(x)), emb=nn.Embedding(50, 6, sparse=True), out=nn.Linear(6, 3))
     optimizer = SGD(model.parameters(), lr=0.05)
 
     def step(_: int) -> None:
@@ -298,7 +303,7 @@ def complex_weights(make: MakeOptimizer) -> Case:
             super().__init__()
             self.w = nn.Parameter(torch.randn(6, 3, dtype=torch.complex64))
 
-        def forward(self, x: Tensor) -> Tensor:
+        def forward(self, x: Tensor) -> Any:
             return x.to(torch.complex64) @ self.w
 
     del make  # few optimizers take complex weights
@@ -344,7 +349,7 @@ def mixed_types(make: MakeOptimizer) -> Case:
 
 
 def _checkpointed(*, reentrant: bool, make: MakeOptimizer) -> Case:
-    def forward(m: Any, x: Tensor) -> Tensor:
+    def forward(m: Any, x: Tensor) -> Any:
         x = m.a(x)
         return m.c(checkpoint(lambda h: torch.relu(m.b(torch.tanh(h))), x, use_reentrant=reentrant))
 
@@ -407,7 +412,7 @@ def low_rank_adapter(make: MakeOptimizer) -> Case:
             super().__init__()
             self.up, self.down = nn.Parameter(torch.randn(rows, 2)), nn.Parameter(torch.zeros(2, columns))
 
-        def forward(self, weight: Tensor) -> Tensor:
+        def forward(self, weight: Tensor) -> Any:
             return weight + self.up @ self.down
 
     model = mlp(nn.Tanh())
@@ -491,7 +496,7 @@ def closure(make: MakeOptimizer) -> Case:
 def optimizer_in_backward(make: MakeOptimizer) -> Case:
     """Every parameter is stepped and cleared the moment its gradient is there."""
     model = mlp(nn.Tanh())
-    optimizers = {one: make([one]) for one in model.parameters()}
+    optimizers: dict[Tensor, Optimizer] = {one: make([one]) for one in model.parameters()}
 
     def fused(parameter: Tensor) -> None:
         optimizers[parameter].step()
@@ -704,7 +709,7 @@ def manual_update(make: MakeOptimizer) -> Case:
         loss_of(model(torch.randn(8, 6))).backward()
         with torch.no_grad():
             for one in model.parameters():
-                one -= 0.05 * one.grad  # type: ignore[operator]  # every parameter has one here
+                one.sub_(0.05 * gradient_of(one))
                 one.grad = None
 
     return Case(model, [], step, manual=True)
@@ -720,7 +725,7 @@ def manual_update_of_data(make: MakeOptimizer) -> Case:
         model.zero_grad()
         loss_of(model(torch.randn(8, 6))).backward()
         for one in model.parameters():
-            one.data -= 0.05 * one.grad.data  # type: ignore[union-attr]  # every parameter has one here
+            one.data.sub_(0.05 * gradient_of(one))
 
     return Case(model, [], step, manual=True)
 
@@ -728,7 +733,7 @@ def manual_update_of_data(make: MakeOptimizer) -> Case:
 @awkward
 def attention(make: MakeOptimizer) -> Case:
     """``nn.MultiheadAttention`` uses its output projection without calling it."""
-    model = Lambda(
+    model: Any = Lambda(
         lambda m, x: m.head(m.attention(x, x, x)[0]), attention=nn.MultiheadAttention(6, 2), head=nn.Linear(6, 3)
     )
     return simple(model, make, (5, 2, 6))
@@ -743,7 +748,7 @@ def transformer(make: MakeOptimizer) -> Case:
 @awkward
 def lstm(make: MakeOptimizer) -> Case:
     """The output is a tuple with a tuple inside."""
-    model = Lambda(lambda m, x: m.head(m.rnn(x)[0][-1]), rnn=nn.LSTM(6, 5, 2), head=nn.Linear(5, 3))
+    model: Any = Lambda(lambda m, x: m.head(m.rnn(x)[0][-1]), rnn=nn.LSTM(6, 5, 2), head=nn.Linear(5, 3))
     return simple(model, make, (7, 3, 6))
 
 
@@ -751,7 +756,7 @@ def lstm(make: MakeOptimizer) -> Case:
 def cell_in_a_loop(make: MakeOptimizer) -> Case:
     """A recurrent cell is called once a time step."""
 
-    def forward(m: Any, x: Tensor) -> Tensor:
+    def forward(m: Any, x: Tensor) -> Any:
         h = torch.zeros(x.shape[1], 5)
         for one in x:
             h = m.cell(one, h)
@@ -765,7 +770,8 @@ def convolutions(make: MakeOptimizer) -> Case:
     """Channels come second, and the memory format is channels last."""
     model = nn.Sequential(
         nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.ReLU(inplace=True), nn.ConvTranspose2d(4, 2, 3), nn.GroupNorm(1, 2)
-    ).to(memory_format=torch.channels_last)
+    )
+    model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stub lacks it
     return simple(model, make, (2, 3, 8, 8))
 
 
@@ -779,7 +785,7 @@ def no_entries(make: MakeOptimizer) -> Case:
             self.a = nn.Linear(6, 3)
             self.nothing, self.scalar = nn.Parameter(torch.empty(0)), nn.Parameter(torch.tensor(2.0))
 
-        def forward(self, x: Tensor) -> Tensor:
+        def forward(self, x: Tensor) -> Any:
             return self.a(x) * self.scalar + self.nothing.sum()
 
     return simple(Model(), make)
@@ -839,7 +845,7 @@ def failing_batches(make: MakeOptimizer) -> Case:
 @awkward
 def hooked_gradient(make: MakeOptimizer) -> Case:
     """The user's own hooks change outputs' and parameters' gradients."""
-    model = mlp(nn.Tanh())
+    model: Any = mlp(nn.Tanh())
     model[0].weight.register_hook(lambda gradient: 2 * gradient)
     model[0].register_forward_hook(lambda _, __, output: output * 0.5)
     return simple(model, make, same_activations=False)  # the reference hooks the same module before the user's hook
@@ -851,17 +857,18 @@ def own_function(make: MakeOptimizer) -> Case:
 
     class Sign(torch.autograd.Function):
         @staticmethod
-        def forward(ctx: Any, x: Tensor) -> Tensor:
+        def forward(ctx: Any, x: Tensor) -> Any:
             ctx.save_for_backward(x)
             return x.sign()
 
         @staticmethod
-        def backward(ctx: Any, *gradients: Tensor) -> Tensor:
+        def backward(ctx: Any, *gradients: Tensor) -> Any:
             (x,) = ctx.saved_tensors
             return gradients[0] * (x.abs() < 1)
 
+    sign: Any = Sign
     parts = {"a": nn.Linear(6, 8), "b": nn.Linear(8, 3)}
-    return simple(Lambda(lambda m, x: m.b(Sign.apply(m.a(x))), **parts), make)
+    return simple(Lambda(lambda m, x: m.b(sign.apply(m.a(x))), **parts), make)
 
 
 @awkward
@@ -900,12 +907,12 @@ def sharpness_aware(make: MakeOptimizer) -> Case:
         offsets = [0.05 * one.grad / (one.grad.norm() + 1e-12) for one in model.parameters() if one.grad is not None]
         with torch.no_grad():
             for one, offset in zip(model.parameters(), offsets, strict=True):
-                one += offset
+                one.add_(offset)
         optimizer.zero_grad()
         loss_of(model(x)).backward()
         with torch.no_grad():
             for one, offset in zip(model.parameters(), offsets, strict=True):
-                one -= offset
+                one.sub_(offset)
         optimizer.step()
         optimizer.zero_grad()
 
@@ -960,7 +967,7 @@ def learning_rate_as_a_tensor(make: MakeOptimizer) -> Case:
     """The learning rate is a tensor that a schedule changes in place."""
     del make
     model = mlp(nn.Tanh())
-    optimizer = Adam(model.parameters(), lr=torch.tensor(0.01))  # type: ignore[arg-type]  # torch allows it
+    optimizer = Adam(model.parameters(), lr=torch.tensor(0.01))
     schedule = torch.optim.lr_scheduler.ExponentialLR(optimizer, 0.5)
 
     def step(_: int) -> None:
