@@ -21,6 +21,8 @@ from gradwidget.view.channel import Channel
 from gradwidget.view.charts import bar_figure
 from gradwidget.view.desk import Desk
 from gradwidget.view.messages import Answer, ToPage
+from gradwidget.view.saved import Saved
+from gradwidget.view.static_fallback import fallback_html
 from gradwidget.view.ticker import Ticker
 
 if TYPE_CHECKING:
@@ -109,6 +111,7 @@ class GradWidget(anywidget.AnyWidget):
         self._view_problems: list[Problem] = []
         self._bridge = Bridge(monitor, name, self._view_problems)
         self._sending = threading.Lock()
+        self._saved = Saved(self._saved_content, version=lambda: monitor.history.version, contain=self._contain)
         self._desk = Desk(monitor, self._answer)
         self._urgent = Channel(self._channel, self._receive)
         self.on_msg(lambda _widget, content, _buffers: self._receive(content))
@@ -202,9 +205,26 @@ class GradWidget(anywidget.AnyWidget):
         if self._ticker.wake in self.monitor.on_frame:
             self.monitor.on_frame.remove(self._ticker.wake)
         self._ticker.close()
+        self._saved.close()
         if self._show_control in self.monitor.on_control:
             self.monitor.on_control.remove(self._show_control)
             self._show_control()
+
+    def __repr__(self) -> str:
+        return f"<GradWidget of {self._model_class}: {self.report().splitlines()[0]}>"
+
+    def __str__(self) -> str:
+        # Outside a notebook display() prints: the last state as a text table.
+        return self.report()
+
+    def _ipython_display_(self) -> None:
+        bundle, metadata = self._repr_mimebundle_() or ({"text/plain": repr(self)}, {})
+        self._saved.show(bundle, metadata)
+
+    def _saved_content(self) -> dict[str, str]:
+        with self.monitor.lock:
+            html = fallback_html(self._model_class, self.history, self.findings)
+        return {"text/html": html, "text/plain": self.report()}
 
     def __enter__(self) -> GradWidget:
         return self

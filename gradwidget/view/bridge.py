@@ -12,7 +12,7 @@ from gradwidget.metrics import METRICS
 from gradwidget.view import wire
 from gradwidget.view.codec import Array, encode
 from gradwidget.view.columns import RECENT, newest, whole
-from gradwidget.view.messages import Delta, FindingInfo, ProblemInfo, Snapshot, Status, ToPage
+from gradwidget.view.messages import Delta, FindingInfo, ProblemInfo, Shown, Snapshot, Status
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
@@ -77,7 +77,7 @@ class Bridge:
         self._sent_findings: list[FindingInfo] = []
         self._sent_problems: list[ProblemInfo] = []
 
-    def snapshot(self) -> tuple[ToPage, bytes]:
+    def snapshot(self) -> tuple[Shown, bytes]:
         """Everything so far, and its binary buffer."""
         with self._source.lock:
             arrays = whole(self._source.history)
@@ -102,7 +102,7 @@ class Bridge:
         )
         return message, data
 
-    def update(self) -> tuple[ToPage, bytes]:
+    def update(self) -> tuple[Shown, bytes]:
         """What came since the last message; everything where the page could not follow that."""
         with self._source.lock:
             history = self._source.history

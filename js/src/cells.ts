@@ -14,11 +14,12 @@ export interface PixelColumns {
 export function pixelColumns(columns: Columns, { first, last }: Span, width: number): PixelColumns {
   const from = new Int32Array(width);
   const to = new Int32Array(width);
+  let begin = columns.before(first);
   for (let x = 0; x < width; x++) {
-    const begin = columns.at(first + ((last - first) * x) / width);
-    const end = columns.at(first + ((last - first) * (x + 1)) / width);
-    from[x] = Math.max(0, end > begin ? begin + 1 : begin);
-    to[x] = end + 1;
+    const end = x === width - 1 ? columns.count : columns.before(first + ((last - first) * (x + 1)) / width);
+    from[x] = end > begin ? begin : Math.max(0, begin - 1);
+    to[x] = end;
+    begin = end;
   }
   return { from, to };
 }
@@ -35,33 +36,46 @@ export function fillRow(
   into.fill(Number.NaN);
   const track = columns.track(metric);
   if (track === undefined) return;
-  const { width } = columns;
-  const { value, low, high } = track;
-  const exact = low === value;
+  const scaled = (value: number): number => (log ? Math.log10(value) : value);
+  const { low, high } = track;
   for (let x = 0; x < into.length; x++) {
     let total = 0;
     let count = 0;
     let least = Number.POSITIVE_INFINITY;
     let most = Number.NEGATIVE_INFINITY;
     for (let column = pixels.from[x] as number; column < (pixels.to[x] as number); column++) {
-      for (const layer of layers) {
-        const at = column * width + layer;
-        const raw = value[at] as number;
-        if (Number.isNaN(raw)) continue;
-        const scaled = log ? Math.log10(raw) : raw;
-        total += scaled;
-        count++;
-        const bottom = exact ? scaled : log ? Math.log10(low[at] as number) : (low[at] as number);
-        const top = exact ? scaled : log ? Math.log10(high[at] as number) : (high[at] as number);
-        if (bottom < least) least = bottom;
-        if (top > most) most = top;
-      }
+      const offset = column * columns.width;
+      const mean = meanOf(track.value, offset, layers, scaled);
+      if (Number.isNaN(mean)) continue;
+      // A group shows the mean of its layers, as its bar does.
+      const single = layers.length === 1 ? offset + (layers[0] as number) : -1;
+      const bottom = single < 0 ? mean : scaled(low[single] as number);
+      const top = single < 0 ? mean : scaled(high[single] as number);
+      total += mean;
+      count++;
+      if (bottom < least) least = bottom;
+      if (top > most) most = top;
     }
-    if (count === 0) continue;
-    const mean = total / count;
-    if (!log) into[x] = most;
-    else if (most - mean > STRIKING && !(mean - least > most - mean)) into[x] = most;
-    else if (mean - least > STRIKING) into[x] = least;
-    else into[x] = mean;
+    if (count > 0) into[x] = shownOf(total / count, least, most, log);
   }
+}
+
+/** A row's value at one column. */
+function meanOf(values: Float32Array, offset: number, layers: number[], scaled: (value: number) => number): number {
+  let total = 0;
+  let count = 0;
+  for (const layer of layers) {
+    const value = values[offset + layer] as number;
+    if (Number.isNaN(value)) continue;
+    total += scaled(value);
+    count++;
+  }
+  return count === 0 ? Number.NaN : total / count;
+}
+
+function shownOf(mean: number, least: number, most: number, log: boolean): number {
+  if (!log) return most;
+  const [above, below] = [most - mean, mean - least];
+  if (Math.max(above, below) <= STRIKING) return mean;
+  return above >= below ? most : least;
 }

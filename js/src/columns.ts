@@ -61,14 +61,23 @@ export class Columns {
 
   /** The last column that began at or before `step`; -1 where there is none. */
   at(step: number): number {
+    return this.#countUntil((start) => start <= step) - 1;
+  }
+
+  /** How many columns began before `step`. */
+  before(step: number): number {
+    return this.#countUntil((start) => start < step);
+  }
+
+  #countUntil(holds: (start: number) => boolean): number {
     let low = 0;
     let high = this.#count;
     while (low < high) {
       const middle = (low + high) >>> 1;
-      if ((this.steps[middle] as number) <= step) low = middle + 1;
+      if (holds(this.steps[middle] as number)) low = middle + 1;
       else high = middle;
     }
-    return low - 1;
+    return low;
   }
 
   /** Joins the older half into columns twice as long as before, until that makes room. */

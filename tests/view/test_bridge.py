@@ -10,13 +10,13 @@ import numpy as np
 from gradwidget.problem import Problem
 from gradwidget.view.bridge import Bridge
 from gradwidget.view.columns import RECENT
-from gradwidget.view.messages import Block, ToPage
+from gradwidget.view.messages import Block, Shown
 from tests.view.fakes import FakeMonitor, chain, frame
 
 LAYERS = chain(4)
 
 
-def steps_of(message: ToPage, data: bytes) -> list[float]:
+def steps_of(message: Shown, data: bytes) -> list[float]:
     block: Block = message["blocks"][0]
     steps: list[float] = np.frombuffer(data, np.float64, block["shape"][0]).tolist()
     return steps

@@ -1,0 +1,72 @@
+"""What a notebook keeps of the picture: a second, hidden output whose content follows the run cell by cell."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from IPython import get_ipython
+from IPython.display import DisplayHandle, display
+
+Bundle = dict[str, Any]
+
+
+class Saved:
+    """Shows a widget and, beside it, its last state for where the saved notebook is looked at without it.
+
+    The widget's style sheet hides the second output as long as the widget lives in the page. It is brought up to
+    date when a cell ends, not with every tick: only the last state is ever looked at.
+
+    Args:
+        content: makes the second output's content, ``text/html`` and ``text/plain``.
+        version: a number that changes when the content does.
+        contain: told of a failure at the end of a cell, which must not end up in the reader's output.
+    """
+
+    def __init__(
+        self,
+        content: Callable[[], Bundle],
+        *,
+        version: Callable[[], int],
+        contain: Callable[[str, Exception], None],
+    ) -> None:
+        self._content = content
+        self._version = version
+        self._contain = contain
+        self._handles: list[DisplayHandle] = []
+        self._written = -1
+
+    def show(self, widget: Bundle, metadata: Bundle) -> None:
+        """Displays the widget's own bundle, then the hidden content."""
+        display(widget, metadata=metadata, raw=True)  # type: ignore[no-untyped-call]  # IPython is half annotated
+        handle = display(self._content(), raw=True, display_id=True)  # type: ignore[no-untyped-call]  # as above
+        shell = get_ipython()
+        if handle is None or shell is None:
+            return
+        self._handles.append(handle)
+        if len(self._handles) == 1:
+            shell.events.register("post_run_cell", self._cell_ended)
+
+    def close(self) -> None:
+        """Brings the content up to date a last time and stops following."""
+        if not self._handles:
+            return
+        self.update()
+        self._handles.clear()
+        get_ipython().events.unregister("post_run_cell", self._cell_ended)
+
+    def update(self) -> None:
+        """Brings the hidden content up to date where it has changed."""
+        version = self._version()
+        if not self._handles or version == self._written:
+            return
+        self._written = version
+        content = self._content()
+        for handle in self._handles:
+            handle.update(content, raw=True)  # type: ignore[no-untyped-call]  # as above
+
+    def _cell_ended(self, _result: object) -> None:
+        try:
+            self.update()
+        except Exception as error:  # noqa: BLE001 - the reader's cell has ended well, whatever fails here
+            self._contain("writing the state into the notebook", error)
