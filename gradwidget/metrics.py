@@ -32,6 +32,7 @@ METRICS: dict[str, Metric] = {
         Metric("grad_is_none", "no gradient", "flag"),
         Metric("raw_grad_norm", "gradient norm before clipping", "log"),
         Metric("weight_norm", "weight norm", "log"),
+        Metric("matrix_norm", "norm of the weight matrices", "log"),
         Metric("weight_max_abs", "weight max |w|", "log"),
         Metric("weight_nonfinite", "NaN or Inf weights", "count"),
         Metric("update_ratio", "update ratio", "log"),

@@ -79,11 +79,15 @@ class Thresholds:
     saturated_share: float = 0.65
     """Outputs of a squashing activation that lie in its flats; 0.8 is saturated, 0.5 is not."""
 
-    no_gradient_steps: int = 100
-    """Steps without a gradient before a layer is called disconnected: a head used once in fifty steps is not."""
+    no_gradient_steps: int = 60
+    """Steps without a gradient before a layer that never had one is called disconnected: a head used once in fifty
+    steps is not."""
+
+    no_gradient_after: int = 30
+    """The same for a layer that had one for a while, and then no more."""
 
     no_gradient_frames: int = 20
-    """Measured frames among them that there must be."""
+    """Measured frames among them that there must be; also those with a gradient that are a while."""
 
     growth: float = 6.3
     """Norm of a layer's weights over the larger of its start and a variance-preserving scale; 10 has grown out of

@@ -29,6 +29,6 @@ class Traits:
         self.matrices: BoolArray = self.weighty & ~np.array(["Embedding" in layer.kind for layer in layers], np.bool_)
         """Bool [layers]: whether it has one every row of which is in use: the rows of an embedding come and go."""
         self.natural_norm: NDArray[np.float64] = np.sqrt(
-            np.array([sum(shape[0] for shape in of if shape) for of in shapes], np.float64)
+            np.array([sum(shape[0] for shape in of if len(shape) > 1) for of in shapes], np.float64)
         )
-        """float64 [layers]: norm of weights that preserve variance, entries of 1/fan-in (arXiv 1502.01852)."""
+        """float64 [layers]: norm of matrices that preserve variance, entries of 1/fan-in (arXiv 1502.01852)."""

@@ -127,9 +127,14 @@ class Window:
         return rows[finite], [int(step) for step in steps[finite]]
 
     @cached_property
+    def weight(self) -> str:
+        """The statistic that tells how large a layer's weights are: of its matrices, where that was measured."""
+        return "matrix_norm" if "matrix_norm" in self.history else "weight_norm"
+
+    @cached_property
     def first_weight_norm(self) -> Floats:
         """float64 [layers]: the norm of the weights when first measured; NaN before."""
-        rows = self.history.start("weight_norm").astype(np.float64)
+        rows = self.history.start(self.weight).astype(np.float64)
         first: Floats = rows[np.argmax(np.isfinite(rows), axis=0), np.arange(rows.shape[1])]
         return first
 
@@ -145,7 +150,7 @@ class Window:
     @cached_property
     def moves(self) -> Floats:
         """float64 [layers]: the median change of a layer's weights at a step, over their size or scale if larger."""
-        size = self.median("weight_norm")
+        size = self.median(self.weight)
         return self.median("update_ratio") * size / np.fmax(size, self.weight_scale)
 
     # ---------------------------------------------------------------- loss

@@ -11,7 +11,7 @@ FINE = 640
 """Rows kept one by one before the oldest ``FOLD`` of them are summarised."""
 FOLD = 128
 """Rows summarised at a time."""
-COARSE = 896
+COARSE = 768
 """Summaries kept before neighbours are merged in pairs."""
 START = 20
 """Rows of the run's start that are kept for good, as the measure of what came later."""

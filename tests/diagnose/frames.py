@@ -27,6 +27,7 @@ def healthy(depth: int, **changes: Any) -> dict[str, Any]:
         "grad_rms": np.full(depth, 0.01),
         "grad_nonfinite": np.zeros(depth),
         "weight_norm": np.full(depth, 4.0),
+        "matrix_norm": np.full(depth, 4.0),
         "weight_nonfinite": np.zeros(depth),
         "update_ratio": np.full(depth, 1e-3),
         "act_rms": np.ones(depth),

@@ -19,7 +19,7 @@ from gradwidget.diagnose.remedies.reinitialise import reinitialise
 from gradwidget.diagnose.remedies.skip_nonfinite import skip_nonfinite
 from gradwidget.diagnose.remedies.wake_units import leaky, lift_bias
 from gradwidget.diagnose.remedies.weight_decay import weight_decay
-from gradwidget.diagnose.remedies.wiring import freeze, look_for_the_cut
+from gradwidget.diagnose.remedies.wiring import freeze, look_for_the_cut, take_in
 from gradwidget.diagnose.sighting import Sighting
 from gradwidget.diagnose.window import Window
 from gradwidget.frame import Layer
@@ -110,6 +110,7 @@ def _saturated(sighting: Sighting, window: Window) -> Fixes:
 
 def _disconnected(sighting: Sighting, window: Window) -> Fixes:
     del window
+    yield take_in(sighting.layers)
     yield look_for_the_cut(sighting.layers)
     yield freeze(sighting.layers)
 

@@ -34,3 +34,22 @@ for name in {listing(names)}:
     model.get_submodule(name).requires_grad_(False)
 """,
     )
+
+
+def take_in(names: Sequence[str]) -> Remedy:
+    """Gives the optimizer the parameters that it does not have."""
+    return Remedy(
+        title="Give them to the optimizer",
+        why="Parameters made after the optimizer, such as those of a new head, are unknown to it and never change.",
+        code=f"""\
+known = {{id(p) for group in optimizer.param_groups for p in group["params"]}}
+missing = [
+    parameter
+    for name in {listing(names)}
+    for parameter in model.get_submodule(name).parameters(recurse=False)
+    if id(parameter) not in known
+]
+if missing:
+    optimizer.add_param_group({{"params": missing}})
+""",
+    )

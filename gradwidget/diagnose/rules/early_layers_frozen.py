@@ -42,7 +42,7 @@ def early_layers_frozen(window: Window, active: Finding | None) -> Sighting | No
     moved = f"1/{figure(1 / value)} as much as" if value > 0 else "not at all, unlike"
     values, steps = window.series("update_ratio", int(affected[0]))
     bound = window.limits.frozen_ratio * moves[most]
-    level = values * float(window.median("weight_norm")[affected[0]] / window.weight_scale[affected[0]])
+    level = values * float(window.median(window.weight)[affected[0]] / window.weight_scale[affected[0]])
     since = holding_since(steps, level < bound)
     blocked = any(symptom in window.active for symptom in BLOCKS)
     if active is None and (blocked or window.step - since < 2 * window.limits.lasting_steps):

@@ -18,6 +18,36 @@ from gradwidget.diagnose.wording import figure, names
 def fp16_underflow(window: Window, active: Finding | None) -> Sighting | None:
     """Layers much of whose gradient has been rounded to zero."""
     del active  # the median of the window is steady enough by itself
+    return _nothing_left(window) or _part_lost(window)
+
+
+def _nothing_left(window: Window) -> Sighting | None:
+    """Every gradient is exactly 0, that of the output too, at a loss that is not: none was large enough to be held."""
+    zero, outputs = window.median("grad_zero_fraction"), window.median("act_grad_zero_fraction")
+    reached = zero[~np.isnan(zero) & window.trainable]
+    outputs = outputs[~np.isnan(outputs)]
+    if not (reached.size and outputs.size and (reached == 1).all() and outputs[-1] == 1):
+        return None
+    # The same is seen where the last units are dead, or where a hinge has nothing left to ask for.
+    dead = window.median("act_dead_fraction")
+    if "loss_scale" not in window.frame.scalars and not window.loss_left > window.limits.vanishing_loss_share:
+        return None
+    if np.any(dead > window.limits.dead_share):
+        return None
+    layers = tuple(layer.name for layer in window.layers[::-1] if layer.trainable)
+    values, steps = window.series("grad_zero_fraction", int(np.flatnonzero(~np.isnan(zero))[-1]))
+    return Sighting(
+        severity="critical",
+        message=f"Every gradient is exactly 0 although the loss is {figure(window.loss)}: they were smaller than half "
+        "precision can hold (6e-08).",
+        layers=layers,
+        first_step=holding_since(steps, values == 1),
+        evidence={"value": 1.0, "bound": window.limits.underflow_share, "window": float(window.limits.window)},
+        caveat="A loss that no longer depends on the output, such as a hinge that is satisfied, looks the same.",
+    )
+
+
+def _part_lost(window: Window) -> Sighting | None:
     limits = window.limits
     scale = window.frame.scalars.get("loss_scale", 1.0)
     zero = window.median("grad_zero_fraction")

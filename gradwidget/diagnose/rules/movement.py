@@ -24,7 +24,7 @@ def moves_of_the_network(window: Window) -> tuple[float, int]:
 def updates(window: Window, frames: int) -> Floats:
     """float64 [<=frames]: the same at each of the newest frames, oldest first."""
     among = window.traits.matrices & window.trainable
-    size = window.history.recent("weight_norm", frames)[:, among].astype(np.float64)
+    size = window.history.recent(window.weight, frames)[:, among].astype(np.float64)
     change = window.history.recent("update_ratio", frames)[:, among] * size
     with np.errstate(invalid="ignore"):
         moves = change / np.fmax(size, window.weight_scale[among])

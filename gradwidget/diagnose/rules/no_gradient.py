@@ -15,14 +15,13 @@ from gradwidget.diagnose.wording import names
 
 
 def no_gradient(window: Window, active: Finding | None) -> Sighting | None:
-    """Layers without a gradient for a hundred steps, and for far longer than ever before."""
-    if active is None and window.age < window.limits.no_gradient_steps:
-        return None
+    """Layers without a gradient for many steps, and for far longer than ever before."""
+    del active  # what is absent for so long is absent
     absent = window.median("grad_is_none") > 0
     candidates = np.flatnonzero(absent & window.trainable)
     since = {int(i): step for i in candidates if (step := _since(window, int(i))) is not None}
     if not since:
-        return None
+        return _in_no_optimizer(window)
     layers = tuple(window.layers[i].name for i in sorted(since, key=lambda i: (since[i], i)))
     first = min(since.values())
     reasons = {window.frame.reasons[name] for name in layers if name in window.frame.reasons}
@@ -42,6 +41,35 @@ def no_gradient(window: Window, active: Finding | None) -> Sighting | None:
     )
 
 
+def _in_no_optimizer(window: Window) -> Sighting | None:
+    """Layers that a gradient flows through, and none of whose parameters any optimizer has read for a long time."""
+    limits = window.limits
+    if window.age + 1 < limits.no_gradient_steps:
+        return None
+    rows = window.history.recent("grad_norm", limits.no_gradient_steps)
+    steps = window.history.recent_steps(limits.no_gradient_steps)
+    if len(rows) < limits.no_gradient_frames or window.step - steps[0] + 1 < limits.no_gradient_steps:
+        return None
+    passed_over = np.isnan(rows).all(axis=0) & window.trainable
+    passed_over &= window.median("act_grad_rms") > 0
+    if not passed_over.any() or passed_over.all():
+        return None
+    layers = tuple(window.layers[i].name for i in np.flatnonzero(passed_over))
+    return Sighting(
+        severity="warning",
+        message=f"{names(layers)} can be trained, and the gradient reaches them, but no optimizer steps their "
+        "parameters: they stay as they are.",
+        layers=layers,
+        first_step=int(steps[0]),
+        evidence={
+            "value": float(window.step - steps[0] + 1),
+            "bound": float(limits.no_gradient_steps),
+            "window": float(len(rows)),
+        },
+        caveat="Fine if another optimizer takes its turn later.",
+    )
+
+
 def _since(window: Window, layer: int) -> int | None:
     """The step since which the layer has had no gradient; None where that is not long enough to tell."""
     rows = window.history.recent("grad_is_none", PAST)[::-1, layer]
@@ -50,11 +78,12 @@ def _since(window: Window, layer: int) -> int | None:
     absent, seen_at = rows[known] > 0, steps[known]
     present = np.flatnonzero(~absent)
     length = int(present[0]) if present.size else len(absent)
-    if length < window.limits.no_gradient_frames:
+    limits = window.limits
+    if length < limits.no_gradient_frames:
         return None
     since = int(seen_at[length - 1])
     # The longest time that it has gone without one before, and yet had one again.
     before = int(np.max(-np.diff(seen_at[present]), initial=0))
-    if window.step - since < max(window.limits.no_gradient_steps - 1, 3 * before):
-        return None
-    return since
+    steady = len(present) >= limits.no_gradient_frames
+    needed = max(3 * before, limits.no_gradient_after if steady else limits.no_gradient_steps)
+    return since if window.step - since + 1 >= needed else None

@@ -18,8 +18,8 @@ def weights_growing(window: Window, active: Finding | None) -> Sighting | None:
     del active  # the norm of weights is steady by itself
     return beyond(
         window,
-        Level("weight_norm", window.median("weight_norm"), window.weight_scale, window.limits.growth, above=True),
-        window.trainable,
+        Level(window.weight, window.median(window.weight), window.weight_scale, window.limits.growth, above=True),
+        window.trainable & window.traits.weighty,
         lambda layers, ratio: (
             f"The weights of {layers} have grown to {figure(ratio)}× their scale: activations and "
             "gradients grow with them."

@@ -19,8 +19,8 @@ def weights_shrinking(window: Window, active: Finding | None) -> Sighting | None
     del active  # the norm of weights is steady by itself
     return beyond(
         window,
-        Level("weight_norm", window.median("weight_norm"), first_norm(window), window.limits.shrinkage, above=False),
-        window.trainable,
+        Level(window.weight, window.median(window.weight), first_norm(window), window.limits.shrinkage, above=False),
+        window.trainable & window.traits.weighty,
         lambda layers, ratio: f"The weights of {layers} have shrunk to {figure(ratio)} of their start.",
         "A layer that is being switched off on purpose, or weights that started far too large.",
     )

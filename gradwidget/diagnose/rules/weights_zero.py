@@ -20,8 +20,8 @@ def weights_zero(window: Window, active: Finding | None) -> Sighting | None:
     del active  # the norm of weights is steady by itself
     sighting = beyond(
         window,
-        Level("weight_norm", window.median("weight_norm"), first_norm(window), window.limits.zero, above=False),
-        window.trainable,
+        Level(window.weight, window.median(window.weight), first_norm(window), window.limits.zero, above=False),
+        window.trainable & window.traits.weighty,
         lambda layers, ratio: (
             f"Nothing is left of the weights of {layers} ({figure(ratio)} of their start): they "
             "block everything that passes through."

@@ -43,3 +43,14 @@ def test_silent_where_a_scaler_lifts_them_out_of_reach() -> None:
     figures = {**lifted, **{name: lifted[name] / 65536 for name in names}}
     figures["scalars"] = {**lifted["scalars"], "loss_scale": 65536.0}
     assert judge(30, chain(DEPTH), figures)[0].findings == []
+
+
+def test_gradients_that_are_all_gone_are_found_too() -> None:
+    nothing = {
+        name: np.zeros(DEPTH) for name in ("grad_norm", "grad_rms", "grad_max_abs", "act_grad_rms", "act_grad_norm")
+    }
+    all_zero = {name: np.ones(DEPTH) for name in ("grad_zero_fraction", "act_grad_zero_fraction")}
+    figures = healthy(DEPTH, **nothing, **all_zero, scalars={"loss": 2.0})
+    finding = only(judge(30, chain(DEPTH), figures)[0])
+    assert finding.symptom is Symptom.FP16_UNDERFLOW
+    assert "exactly 0" in finding.message

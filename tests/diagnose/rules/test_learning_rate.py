@@ -29,7 +29,7 @@ def test_silent_on_a_quiet_layer_in_the_middle_and_on_tenfold_differences() -> N
 
 
 def test_tiny_updates_at_a_high_loss_mean_that_the_rate_is_too_low() -> None:
-    engine, _ = judge(150, chain(DEPTH), moving(1e-7))
+    engine, _ = judge(150, chain(DEPTH), {**moving(1e-7), "grad_norm": np.full(DEPTH, 1.0)})
     assert found(engine) == {Symptom.LR_TOO_LOW, Symptom.PLATEAU}
 
 

@@ -17,12 +17,12 @@ def without(*layers: int) -> dict[str, Any]:
     return healthy(DEPTH, grad_is_none=missing)
 
 
-def test_a_layer_that_never_gets_a_gradient_is_named_after_a_hundred_steps() -> None:
+def test_a_layer_that_never_gets_a_gradient_is_named_after_sixty_steps() -> None:
     finding = only(judge(150, chain(DEPTH), without(1))[0])
     assert finding.symptom is Symptom.NO_GRADIENT
     assert finding.layers == ("fc1",)
     assert finding.first_step == 0
-    assert 99 <= finding.reported_step <= 104
+    assert 59 <= finding.reported_step <= 63
 
 
 def test_begins_when_the_layer_was_cut_off() -> None:
@@ -37,3 +37,13 @@ def test_silent_on_a_head_used_now_and_then() -> None:
 def test_silent_on_layers_that_are_frozen() -> None:
     layers = [replace(layer, trainable=layer.name != "fc0") for layer in chain(DEPTH)]
     assert judge(150, layers, without(0))[0].findings == []
+
+
+def test_a_layer_in_no_optimizer_is_named() -> None:
+    mine = np.arange(DEPTH) != 3
+    figures = healthy(DEPTH)
+    seen = {name: np.where(mine, figures[name], np.nan) for name in ("grad_norm", "grad_rms", "grad_is_none")}
+    finding = only(judge(90, chain(DEPTH), {**figures, **seen, "measured": dict.fromkeys(seen, mine)})[0])
+    assert finding.symptom is Symptom.NO_GRADIENT
+    assert finding.layers == ("fc3",)
+    assert "no optimizer" in finding.message
