@@ -1,0 +1,144 @@
+"""Makes functions of gradwidget.capture fail at random, wherever their callers keep them."""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import inspect
+import pkgutil
+import random
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import CellType, FunctionType, ModuleType
+from typing import Any
+
+import gradwidget.capture
+
+OUTERMOST = frozenset(
+    {
+        # These contain the failures of all others; each is a few lines that call nothing of ours unguarded.
+        "guard.Guard.enter",
+        "guard.Guard.run",
+        "guard.Guard.failed",
+        "guard.Guard.note",
+        "guard.Guard.is_off",
+        "guard.Guard.spent_until_now",
+        "guard.entry",
+        # These are what torch itself calls: two or three lines each, which hand everything on to what contains it.
+        "hooks._backward",
+        "hooks._scale",
+        "hooks._scaler_step",
+        "hooks._step_begins",
+        "hooks._step_ended",
+        "hooks._tell",
+        "forward.Forward._left",
+    }
+)
+
+
+class Injected(Exception):  # noqa: N818  # it is no error of anybody's
+    """The failure that is put in."""
+
+
+class Faults:
+    """Every function and method of capture, each wrapped so that it can fail when it is called.
+
+    Use as a context manager.
+
+    Args:
+        seed: for what fails when.
+    """
+
+    def __init__(self, seed: int = 0) -> None:
+        self.hits: Counter[str] = Counter()
+        """Failures so far by site."""
+        self.calls: Counter[str] = Counter()
+        """Calls while armed, by site."""
+        self.armed = False
+        self.kind: type[BaseException] = Injected
+        self.probability = 0.0
+        """Of each call to fail."""
+        self.left = 0
+        """How many may still fail."""
+        self.only: str | None = None
+        """The one site that fails; None for all."""
+        self._random = random.Random(seed)  # noqa: S311  # chooses what fails
+        self._undo: list[Callable[[], None]] = []
+
+    @contextmanager
+    def failing(self, probability: float, *, only: str | None = None, at_most: int = 10**9) -> Iterator[None]:
+        """Lets calls fail in this context."""
+        self.armed, self.probability, self.only, self.left = True, probability, only, at_most
+        try:
+            yield
+        finally:
+            self.armed = False
+
+    def __enter__(self) -> Faults:
+        for owner, name, function, site in list(functions()):
+            self._wrap(owner, name, function, site)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        while self._undo:
+            self._undo.pop()()
+
+    def _wrap(self, owner: Any, name: str, function: Any, site: str) -> None:
+        if cell := guarded(function):
+            # What is called from the user's loop has its guard around it: the failure belongs inside.
+            inside = cell.cell_contents
+            cell.cell_contents = self._failing(inside, site)
+            self._undo.append(lambda: setattr(cell, "cell_contents", inside))
+            return
+        failing = self._failing(getattr(function, "fget", function), site)
+        setattr(owner, name, property(failing) if isinstance(function, property) else failing)
+        self._undo.append(lambda: setattr(owner, name, function))
+
+    def _failing(self, call: Callable[..., Any], site: str) -> Callable[..., Any]:
+        @functools.wraps(call)
+        def failing(*args: Any, **kwargs: Any) -> Any:
+            if self.armed and (self.only is None or self.only == site):
+                self.calls[site] += 1
+                if self.left and self._random.random() < self.probability:
+                    self.hits[site] += 1
+                    self.left -= 1
+                    raise self.kind(site)
+            return call(*args, **kwargs)
+
+        return failing
+
+
+def guarded(function: Any) -> CellType | None:
+    """Where a function made by ``guard.entry`` keeps the method that it guards; None for any other function."""
+    if not hasattr(function, "__wrapped__"):
+        return None
+    names = function.__code__.co_freevars
+    return function.__closure__[names.index("method")] if "method" in names else None
+
+
+def functions() -> Iterator[tuple[Any, str, Any, str]]:
+    """Owner, name, function and site of everything that capture defines."""
+    for module in modules():
+        short = module.__name__.removeprefix("gradwidget.capture.")
+        for name, value in list(vars(module).items()):
+            if getattr(value, "__module__", None) != module.__name__:
+                continue
+            if isinstance(value, FunctionType):
+                yield from chosen(module, name, value, f"{short}.{name}")
+            elif inspect.isclass(value):
+                for attribute, held in list(vars(value).items()):
+                    if isinstance(held, (FunctionType, property)):
+                        yield from chosen(value, attribute, held, f"{short}.{name}.{attribute}")
+
+
+def chosen(owner: Any, name: str, function: Any, site: str) -> Iterator[tuple[Any, str, Any, str]]:
+    """The function, unless it is one of the few that contain the failures of all others."""
+    if site not in OUTERMOST and (not name.startswith("__") or name == "__init__"):
+        yield owner, name, function, site
+
+
+def modules() -> list[ModuleType]:
+    """Every module of gradwidget.capture."""
+    names = [found.name for found in pkgutil.iter_modules(gradwidget.capture.__path__)]
+    return [importlib.import_module(f"gradwidget.capture.{name}") for name in names]
