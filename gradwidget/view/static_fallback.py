@@ -29,7 +29,7 @@ LOOKS: dict[LayerState, tuple[str, str]] = {
     LayerState.OK: ("●", "#4c9a8f"),
     LayerState.VANISHING: ("▼", "#3b6fd4"),
     LayerState.EXPLODING: ("▲", "#d9541e"),
-    LayerState.DEAD: ("◌", "#8b8f96"),
+    LayerState.DEAD: ("◌", "#575c64"),
     LayerState.NONFINITE: ("✕", "#a3007a"),
     LayerState.NO_GRADIENT: ("○", "#6a727d"),
     LayerState.NOT_TRAINABLE: ("–", "#6a727d"),

@@ -1,0 +1,209 @@
+"""The picture in real JupyterLab, used with mouse and keyboard while a training cell keeps the kernel busy."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import pytest
+from playwright.sync_api import Locator, Page, expect
+
+from tests.browser.notebook import BUSY, Notebook
+from tests.browser.server import JupyterServer, serving, wait_until
+
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
+
+SICK = """
+import time
+import torch
+from torch import nn
+from gradwidget import GradWidget
+
+torch.manual_seed(0)
+torch.set_num_threads(1)
+layers = [layer for _ in range(8) for layer in (nn.Linear(16, 16), nn.Sigmoid())]
+model = nn.Sequential(*layers, nn.Linear(16, 4))
+optimizer = torch.optim.SGD(model.parameters(), lr=1e-2)
+w = GradWidget(model, budget=None)
+w
+"""
+
+DEEP = SICK.replace(
+    "layers = [layer for _ in range(8) for layer in (nn.Linear(16, 16), nn.Sigmoid())]\n"
+    "model = nn.Sequential(*layers, nn.Linear(16, 4))",
+    "block = lambda: nn.Sequential(nn.LayerNorm(16), nn.Linear(16, 16), nn.Tanh(), nn.Linear(16, 16))\n"
+    "model = nn.Sequential(*(block() for _ in range(30)), nn.Linear(16, 4))",
+)
+
+LOOP = """
+while True:
+    x = torch.randn(32, 16)
+    loss = (model(x) - x[:, :4]).square().mean()
+    loss.backward()
+    optimizer.step()
+    optimizer.zero_grad()
+    time.sleep(0.02)
+"""
+
+AGAIN = "w"
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[JupyterServer]:
+    state = tmp_path_factory.mktemp("server")
+    folder = state / "served"
+    folder.mkdir()
+    kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
+    for name, model in (("sick", SICK), ("deep", DEEP)):
+        cells = [nbformat.v4.new_code_cell(code.strip()) for code in (model, LOOP, AGAIN)]
+        nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=kernel), folder / f"{name}.ipynb")
+    with serving("lab", folder, state) as running:
+        yield running
+
+
+def training(page: Page, server: JupyterServer, name: str) -> Locator:
+    """The picture of a notebook whose loop runs, at some step past 30."""
+    notebook = Notebook(page, server.url(f"{name}.ipynb"), 3)
+    notebook.run(0)
+    notebook.start(1)
+    region = notebook.widget(0)
+    wait_until(lambda: (step_of(region) or 0) > 30, "step 30")
+    return region
+
+
+def step_of(region: Locator) -> int | None:
+    step = region.locator("[data-step]").get_attribute("data-step")
+    return None if step is None else int(step)
+
+
+def rows_of(region: Locator) -> list[str]:
+    return region.get_by_role("row").evaluate_all("rows => rows.map(row => row.getAttribute('aria-label'))")
+
+
+def busy(page: Page) -> bool:
+    return BUSY in page.locator(".jp-InputPrompt").all_inner_texts()
+
+
+def violations(page: Page, root: Path) -> list[str]:
+    """What axe-core finds wrong within the picture."""
+    page.evaluate((root / "js/node_modules/axe-core/axe.min.js").read_text(encoding="utf-8"))
+    found: list[dict[str, Any]] = page.evaluate("async () => (await axe.run('.gw')).violations")
+    return [f"{rule['id']}: {node['html']} {node['failureSummary']}" for rule in found for node in rule["nodes"]]
+
+
+def test_everything_works_while_the_kernel_is_busy(page: Page, server: JupyterServer, screenshots: Path) -> None:
+    region = training(page, server, "sick")
+    slider = region.get_by_role("slider", name="Step looked at")
+    live = region.get_by_role("button", name="Live")
+
+    # Travel with the mouse: bars, headline and slider show the past while training goes on.
+    box = slider.bounding_box()
+    assert box is not None
+    page.mouse.click(box["x"] + box["width"] / 4, box["y"] + box["height"] / 2)
+    expect(live).to_have_attribute("aria-pressed", "false")
+    past = wait_until(lambda: step_of(region), "a step of the past")
+    newest = int(slider.get_attribute("aria-valuemax") or 0)
+    assert past < newest / 2
+    expect(region.get_by_text("step looked at")).to_be_visible()
+    then = rows_of(region)
+    wait_until(lambda: int(slider.get_attribute("aria-valuemax") or 0) > newest, "training to go on")
+    assert rows_of(region) == then
+    region.screenshot(path=screenshots / "picture-travel.png")
+
+    # Travel with the keyboard, and back.
+    slider.focus()
+    page.keyboard.press("ArrowRight")
+    wait_until(lambda: (step_of(region) or 0) > past, "one step on")
+    page.keyboard.press("Home")
+    expect(slider).to_have_attribute("aria-valuenow", "0")
+    page.keyboard.press("End")
+    expect(live).to_have_attribute("aria-pressed", "true")
+    wait_until(lambda: (step_of(region) or 0) > newest, "live again")
+
+    # Another metric.
+    region.get_by_label("Metric").select_option("weight_norm")
+    expect(region.get_by_role("row").first).to_have_accessible_name(re.compile(", weight norm [0-9.]+$"))
+    region.get_by_label("Metric").select_option("act_saturated_fraction")
+    expect(region.locator(".gw-axis")).to_contain_text("100 %")
+    region.get_by_label("Metric").select_option("grad_rms")
+
+    # A layer's detail, opened by keyboard.
+    region.get_by_role("button", name="0", exact=True).first.focus()
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Enter")
+    detail = region.get_by_label("Layer detail")
+    expect(detail).to_contain_text("weight 16×16")
+    expect(detail).to_contain_text("update ratio")
+    detail.get_by_role("button", name="Close").click()
+    expect(detail).to_be_hidden()
+
+    # A finding shows where it is and when it began, and its code.
+    finding = region.get_by_role("list", name="Findings").get_by_role("listitem").first
+    expect(finding).to_have_text(re.compile("^Vanishing gradients"))
+    finding.get_by_role("button", name="0", exact=True).first.click()
+    expect(region.locator(".gw-row.gw-lit").first).to_be_visible()
+    finding.locator("dd").nth(1).get_by_role("button").click()
+    expect(live).to_have_attribute("aria-pressed", "false")
+    live.click()
+    finding.get_by_role("button", name="Code").first.click()
+    expect(finding.locator("pre").first).to_be_visible()
+
+    assert busy(page)
+
+
+def test_a_second_view_and_a_reload_show_the_running_cell(page: Page, server: JupyterServer) -> None:
+    region = training(page, server, "sick")
+    before = step_of(region) or 0
+    page.reload()
+    again = page.get_by_role("region", name="gradwidget: Sequential").first
+    expect(again.get_by_role("row").first).to_be_visible(timeout=120_000)
+    assert busy(page)
+    wait_until(lambda: (step_of(again) or 0) > before, "the page to follow after a reload")
+    # Everything since the beginning is there again.
+    expect(again.get_by_role("slider")).to_have_attribute("aria-valuemin", "0")
+
+
+def test_many_layers_are_grouped_and_opened(page: Page, server: JupyterServer, screenshots: Path) -> None:
+    region = training(page, server, "deep")
+    closed = region.get_by_role("row").count()
+    assert closed <= 64
+    first = region.locator(".gw-row[data-kind=closed] button").first
+    first.click()
+    wait_until(lambda: region.get_by_role("row").count() > closed, "the members of the group")
+    wait_until(lambda: aligned(region), "bars beside their rows")
+    region.screenshot(path=screenshots / "picture-grouped.png")
+
+
+def test_nothing_keeps_an_assistive_reader_out_in_light_and_dark(
+    page: Page, server: JupyterServer, root: Path, screenshots: Path
+) -> None:
+    region = training(page, server, "sick")
+    region.get_by_role("button", name="Code").first.click()
+    assert violations(page, root) == []
+    page.get_by_role("menuitem", name="Settings").click()
+    page.get_by_role("menuitem", name="Theme", exact=True).hover()
+    page.get_by_role("menuitemcheckbox", name="JupyterLab Dark", exact=True).or_(
+        page.get_by_role("menuitem", name="JupyterLab Dark", exact=True)
+    ).click()
+    expect(page.locator("body")).to_have_attribute("data-jp-theme-light", "false")
+    assert violations(page, root) == []
+    region.screenshot(path=screenshots / "picture-dark.png")
+
+
+def aligned(region: Locator) -> bool:
+    """Whether each bar stands at the height of its row, to a pixel."""
+    middles = json.loads(
+        region.evaluate(
+            """(region) => {
+                const middle = (node) => { const box = node.getBoundingClientRect(); return box.top + box.height / 2; };
+                const all = (selector) => [...region.querySelectorAll(selector)].map(middle).sort((a, b) => a - b);
+                return JSON.stringify([all(".gw-row"), all(".bqplot rect.bar")]);
+            }"""
+        )
+    )
+    rows, bars = middles
+    return len(rows) == len(bars) and all(abs(row - bar) <= 1 for row, bar in zip(rows, bars, strict=True))
