@@ -1,0 +1,49 @@
+"""``python -m tests.zoo``: trains the zoo and prints what the diagnosis makes of it."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from fnmatch import fnmatchcase
+from multiprocessing import get_context
+
+from tests.zoo.exhibits import exhibits
+from tests.zoo.run import Conditions
+from tests.zoo.score import tally
+from tests.zoo.table import table
+from tests.zoo.trial import Trial, trial
+
+PROCESSES = 2
+
+
+def trials(names: list[str], conditions: list[Conditions]) -> Iterator[Trial]:
+    """Every run under every condition, in two processes of one thread each."""
+    asked = [(name, condition) for condition in conditions for name in names]
+    # Fresh processes: torch's threads do not survive a fork.
+    with ProcessPoolExecutor(PROCESSES, mp_context=get_context("spawn")) as pool:
+        yield from pool.map(trial, [name for name, _ in asked], [condition for _, condition in asked])
+
+
+def main() -> None:
+    """Reads the command line."""
+    parser = argparse.ArgumentParser(prog="python -m tests.zoo", description=__doc__)
+    parser.add_argument("--seeds", type=int, default=1, help="train every run with so many seeds")
+    parser.add_argument(
+        "--varied", action="store_true", help="change widths, depths, rates, batch sizes and reductions"
+    )
+    parser.add_argument("--only", default="*", metavar="GLOB", help="runs whose name matches")
+    options = parser.parse_args()
+    names = [name for name in exhibits() if fnmatchcase(name, options.only)]
+    conditions = [Conditions(seed, options.varied) for seed in range(options.seeds)]
+    done = []
+    for one in trials(names, conditions):
+        done.append(one)
+        print(f"\r{len(done)} of {len(names) * len(conditions)}: {one.run:40}", end="", file=sys.stderr, flush=True)  # noqa: T201
+    print(f"\r{'':60}", file=sys.stderr)  # noqa: T201
+    print(table(tally(done)))  # noqa: T201
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,60 @@
+"""Every label of the zoo is borne out by measurement, and the diagnosis holds up on it."""
+
+from __future__ import annotations
+
+from fnmatch import fnmatchcase
+
+import pytest
+
+from tests.zoo.exhibits import exhibits
+from tests.zoo.run import Conditions, Run
+from tests.zoo.trial import known
+
+RUNS = exhibits()
+
+
+@pytest.mark.zoo
+@pytest.mark.parametrize("run", [run for run in RUNS.values() if run.has], ids=lambda run: run.name)
+def test_a_sick_run_measurably_has_what_its_label_says(run: Run) -> None:
+    facts = known(run.name, Conditions(), second=True).facts
+    for symptom, glob in run.has.items():
+        fact = facts[symptom]
+        assert fact.answer == "yes", f"{symptom}: {fact.answer} ({fact.value:.3g})"
+        assert fact.onset >= run.onset, f"{symptom}: there since step {fact.onset}, before the fault"
+        if glob:
+            assert fact.layers, symptom
+            assert fnmatchcase(fact.layers[0], glob), f"{symptom}: measured {fact.layers}"
+
+
+@pytest.mark.zoo
+@pytest.mark.parametrize("run", [run for run in RUNS.values() if run.healthy], ids=lambda run: run.name)
+def test_a_healthy_run_measurably_has_nothing(run: Run) -> None:
+    facts = known(run.name, Conditions(), second=True).facts
+    has = {symptom: fact.value for symptom, fact in facts.items() if fact.answer == "yes"}
+    assert not has
+
+
+def test_every_symptom_is_shown_in_two_architectures_and_half_of_the_faults_begin_late() -> None:
+    sick = [run for run in RUNS.values() if run.has]
+    architectures: dict[str, set[str]] = {}
+    for run in sick:
+        for symptom in run.has:
+            architectures.setdefault(symptom, set()).add(run.name.partition("_")[0])
+    assert {symptom for symptom, seen in architectures.items() if len(seen) < 2} <= {
+        # Both along time: recurrent nets alone have it, RNN, LSTM and a cell in a loop.
+        "rnn_vanishing_in_time",
+        "rnn_exploding_in_time",
+    }
+    assert sum(run.onset > 100 for run in sick) * 2 >= len(sick)
+    assert len(RUNS) >= 40
+    assert len(RUNS) - len(sick) >= 18
+
+
+def test_the_same_conditions_give_the_same_run() -> None:
+    losses = []
+    for _ in range(2):
+        training = RUNS["mlp_plain"].start(Conditions(3, varied=True))
+        for number in range(5):
+            training.step(number)
+        losses.append(training.seen_loss)
+    assert losses[0] == losses[1]

@@ -1,0 +1,107 @@
+"""One run under gradwidget and under the earlier tools, beside what is true of it."""
+
+from __future__ import annotations
+
+import hashlib
+import pickle
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import torch
+
+from gradwidget import GradMonitor
+from tests.zoo.earlier import TOOLS, Alarms
+from tests.zoo.exhibits import exhibits
+from tests.zoo.run import Conditions
+from tests.zoo.truth import Fact, learning, watch
+
+CACHE = Path(__file__).resolve().parents[2] / "build" / "zoo"
+SECOND_RUNS = ("lr_too_high", "lr_too_low", "plateau")
+
+
+@dataclass(frozen=True)
+class Report:
+    """What gradwidget said: one finding, its steps counted in steps of the loop."""
+
+    symptom: str
+    layers: tuple[str, ...]
+    first_step: int
+    reported_step: int
+    message: str
+
+
+@dataclass(frozen=True)
+class Known:
+    """What is measured once for a run, whatever the rules are."""
+
+    facts: dict[str, Fact]
+    earlier: dict[str, Alarms]
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A run, what is true of it, and what the tools said."""
+
+    run: str
+    seed: int
+    known: Known
+    reports: tuple[Report, ...]
+    problems: tuple[str, ...]
+    """What went wrong inside gradwidget."""
+
+
+def trial(name: str, conditions: Conditions) -> Trial:
+    """Trains the run once under ``GradMonitor`` at its default budget, and measures what is true of it."""
+    torch.set_num_threads(1)
+    run = exhibits()[name]
+    training = run.start(conditions)
+    with GradMonitor(training.model) as monitor:
+        for number in range(run.steps):
+            training.step(number)
+        reports = tuple(
+            Report(
+                finding.symptom.value,
+                finding.layers,
+                finding.first_step // training.frames_per_step,
+                finding.reported_step // training.frames_per_step,
+                finding.message,
+            )
+            for finding in monitor.findings
+        )
+        problems = tuple(f"{problem.where}: {problem.message}" for problem in monitor.problems)
+    second_runs = run.has.keys() | {report.symptom for report in reports}
+    return Trial(
+        name, conditions.seed, known(name, conditions, second=bool(second_runs & set(SECOND_RUNS))), reports, problems
+    )
+
+
+def known(name: str, conditions: Conditions, *, second: bool = True) -> Known:
+    """The facts about a run, and what the earlier tools make of it; kept on disk until the zoo itself changes.
+
+    Args:
+        name: of the run.
+        conditions: under which it is built.
+        second: also what takes second runs: learning rates and plateaus.
+    """
+    path = CACHE / f"{name}-{conditions.seed}-{conditions.varied}-{second}-{_edition()}.pickle"
+    if path.exists():
+        kept = pickle.loads(path.read_bytes())  # noqa: S301 - written below, in this checkout
+        if isinstance(kept, Known):
+            return kept
+    witness = watch(exhibits()[name], conditions)
+    facts = {**witness.facts, **(learning(witness) if second else {})}
+    found = Known(facts, {tool: rules(witness.moments) for tool, rules in TOOLS.items()})
+    CACHE.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(pickle.dumps(found))
+    return found
+
+
+@cache
+def _edition() -> str:
+    """Changes whenever anything does that could change a fact."""
+    digest = hashlib.sha256(torch.__version__.encode())
+    for source in sorted(Path(__file__).parent.glob("*.py")):
+        if source.stem not in ("trial", "score", "table", "__main__", "test_zoo"):
+            digest.update(source.read_bytes())
+    return digest.hexdigest()[:12]
