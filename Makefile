@@ -10,10 +10,11 @@ export PATH := $(PATH):$(abspath $(BIN))
 
 INSTALLED    := $(VENV)/.installed
 NODE_MODULES := js/node_modules/.package-lock.json
+BENCHMARKS   := gate
 BUNDLE       := gradwidget/static/widget.js
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test unit js browser chromium lint format clean
+.PHONY: help install demo test unit js browser chromium lint bench zoo format clean
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -61,6 +62,12 @@ lint: install $(NODE_MODULES) ## ruff, mypy, import arrows, file sizes, generate
 	$(BIN)/lint-imports
 	$(BIN)/python scripts/check_sizes.py
 	cd js && npm run lint
+
+bench: install ## the figures that the documents give, measured on this machine
+	for name in $(BENCHMARKS); do $(BIN)/python -m benchmarks.$$name || exit 1; done
+
+zoo: install ## trains the sick and healthy runs of tests/zoo and scores the diagnosis on them: minutes
+	$(BIN)/python -m tests.zoo
 
 format: install $(NODE_MODULES) ## rewrites what the linters can mend by themselves
 	$(BIN)/ruff check --fix .

@@ -11,7 +11,7 @@ NOTEBOOKS = sorted((Path(__file__).parent.parent / "examples").glob("*.ipynb"))
 
 @pytest.fixture(params=NOTEBOOKS, ids=lambda path: path.stem)
 def notebook(request: pytest.FixtureRequest) -> nbformat.NotebookNode:
-    read: nbformat.NotebookNode = nbformat.reads(request.param.read_text(encoding="utf-8"), as_version=4)  # type: ignore[no-untyped-call]  # nbformat's functions have no annotations
+    read: nbformat.NotebookNode = nbformat.reads(request.param.read_text(encoding="utf-8"), as_version=4)
     return read
 
 

@@ -81,7 +81,8 @@ def step_of(region: Locator) -> int | None:
 
 
 def rows_of(region: Locator) -> list[str]:
-    return region.get_by_role("row").evaluate_all("rows => rows.map(row => row.getAttribute('aria-label'))")
+    labels: list[str] = region.get_by_role("row").evaluate_all("rows => rows.map(row => row.getAttribute('aria-label'))")
+    return labels
 
 
 def busy(page: Page) -> bool:
