@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from fnmatch import fnmatchcase
+from functools import partial
 from multiprocessing import get_context
 
 from tests.zoo.exhibits import exhibits
@@ -18,12 +19,13 @@ from tests.zoo.trial import Trial, trial
 PROCESSES = 2
 
 
-def trials(names: list[str], conditions: list[Conditions]) -> Iterator[Trial]:
+def trials(names: list[str], conditions: list[Conditions], *, every_step: bool) -> Iterator[Trial]:
     """Every run under every condition, in two processes of one thread each."""
-    asked = [(name, condition) for condition in conditions for name in names]
+    names_asked = names * len(conditions)
+    conditions_asked = [condition for condition in conditions for _ in names]
     # Fresh processes: torch's threads do not survive a fork.
     with ProcessPoolExecutor(PROCESSES, mp_context=get_context("spawn")) as pool:
-        yield from pool.map(trial, [name for name, _ in asked], [condition for _, condition in asked])
+        yield from pool.map(partial(trial, every_step=every_step), names_asked, conditions_asked)
 
 
 def main() -> None:
@@ -34,11 +36,12 @@ def main() -> None:
         "--varied", action="store_true", help="change widths, depths, rates, batch sizes and reductions"
     )
     parser.add_argument("--only", default="*", metavar="GLOB", help="runs whose name matches")
+    parser.add_argument("--every-step", action="store_true", help="no budget: every step is sampled in full")
     options = parser.parse_args()
     names = [name for name in exhibits() if fnmatchcase(name, options.only)]
     conditions = [Conditions(seed, options.varied) for seed in range(options.seeds)]
     done = []
-    for one in trials(names, conditions):
+    for one in trials(names, conditions, every_step=options.every_step):
         done.append(one)
         print(f"\r{len(done)} of {len(names) * len(conditions)}: {one.run:40}", end="", file=sys.stderr, flush=True)  # noqa: T201
     print(f"\r{'':60}", file=sys.stderr)  # noqa: T201

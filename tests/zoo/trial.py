@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import pickle
+import time
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -17,6 +18,9 @@ from tests.zoo.run import Conditions
 from tests.zoo.truth import Fact, learning, watch
 
 CACHE = Path(__file__).resolve().parents[2] / "build" / "zoo"
+LOADING = 0.01
+"""Seconds that each batch takes to arrive. The models are small so that the zoo is quick to train, but the budget is a
+share of time: with steps of 10 ms or more, as of a small real training, a run lasts a few seconds."""
 SECOND_RUNS = ("lr_too_high", "lr_too_low", "plateau")
 
 
@@ -51,13 +55,22 @@ class Trial:
     """What went wrong inside gradwidget."""
 
 
-def trial(name: str, conditions: Conditions) -> Trial:
-    """Trains the run once under ``GradMonitor`` at its default budget, and measures what is true of it."""
+def trial(name: str, conditions: Conditions, *, every_step: bool = False) -> Trial:
+    """Trains the run once under ``GradMonitor``, and measures what is true of it.
+
+    Args:
+        name: of the run.
+        conditions: under which it is built.
+        every_step: without a budget, to tell what the rules miss from what was never sampled.
+    """
     torch.set_num_threads(1)
     run = exhibits()[name]
     training = run.start(conditions)
-    with GradMonitor(training.model) as monitor:
+    monitor = GradMonitor(training.model, budget=None) if every_step else GradMonitor(training.model)
+    with monitor:
         for number in range(run.steps):
+            if not every_step:
+                time.sleep(LOADING)
             training.step(number)
         reports = tuple(
             Report(
