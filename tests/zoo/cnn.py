@@ -37,7 +37,7 @@ def convs(model: nn.Module) -> list[nn.Conv2d]:
 @sick(120, vanishing_gradients="*")
 def cnn_small_start(c: Conditions) -> Training:
     """Seven convolutions drawn at a fifth of what keeps the variance."""
-    model = convolutions(c, 7, 12, gain=2**0.5 / (6 if c.sick else 1))
+    model = convolutions(c, 7, 12, norm=not c.sick, gain=2**0.5 / 6)
     return supervised(c, model, c.sgd(model, 0.05), images(c), chain=chain_of(model))
 
 

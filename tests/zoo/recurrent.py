@@ -123,7 +123,7 @@ def recurrent_scaled_up(c: Conditions) -> Training:
     return supervised(c, model, c.sgd(model, 1e-3), copy_memory(c, 20), chain=CHAIN, clip=0.1, before=fault)
 
 
-@sick(220, onset=110, weights_growing="*")
+@sick(200, onset=110, weights_growing="*")
 def recurrent_negative_decay(c: Conditions) -> Training:
     """A character GRU whose weight decay has the wrong sign from step 110."""
     model = Characters(nn.GRU(16, c.width(24), batch_first=True))

@@ -18,6 +18,7 @@ from tests.zoo.watch import Moment, Watch
 
 Answer = Literal["yes", "no", "either"]
 Floats = NDArray[np.float64]
+Weights = dict[str, Floats]
 
 SUSTAINED = 20
 """Steps that a figure which is meant to last is the median of."""
@@ -64,10 +65,12 @@ def watch(run: Run, conditions: Conditions) -> Witness:
     """Trains the run and measures it."""
     training = run.start(conditions)
     observer = Watch(training)
-    weights = _weights(training)
+    weights = lately = _weights(training)
     for number in range(run.steps):
         if number == run.onset:
             weights = _weights(training)
+        if number == (run.onset + 3 * run.steps) // 4:
+            lately = _weights(training)
         observer.step(number)
     moments = observer.moments
     exploding = _depth(training, moments, yes=1e-3, no=1 / 30, explode=True)
@@ -80,7 +83,7 @@ def watch(run: Run, conditions: Conditions) -> Witness:
         "saturated": _units([m.flat for m in moments], 0.8, 0.5),
         "fp16_underflow": _underflow(moments),
         "no_gradient": _no_gradient(training, moments[run.onset :], run.onset),
-        "early_layers_frozen": _frozen(training, weights, run.onset),
+        "early_layers_frozen": _frozen(training, list(moments[0].output_rms), weights, lately, run.onset),
         **_nonfinite(moments),
         **_weights_changed(training, moments),
         **_in_time(moments),
@@ -250,7 +253,7 @@ def _nonfinite(moments: list[Moment]) -> dict[str, Fact]:
     return facts
 
 
-def _weights(training: Training) -> dict[str, Floats]:
+def _weights(training: Training) -> Weights:
     return {n: p.detach().double().numpy().copy() for n, p in training.model.named_parameters() if p.requires_grad}
 
 
@@ -309,28 +312,37 @@ def _no_gradient(training: Training, moments: list[Moment], onset: int) -> Fact:
     return Fact("yes", float(len(missing)), tuple(dict.fromkeys(missing)), onset) if missing else NO
 
 
-def _frozen(training: Training, before: dict[str, Floats], onset: int) -> Fact:
-    """Relative displacement of the least moved early matrix over that of the most moved late one."""
-    after = _weights(training)
-    chain = [n for n in training.chain if f"{n}.weight" in before]
-    moved = {}
-    for name in chain:
-        old, new = before[f"{name}.weight"], after[f"{name}.weight"]
-        size = float(np.linalg.norm(old))
-        if old.ndim > 1 and size > 1e-2 * _natural(old.shape):
-            moved[name] = float(np.linalg.norm(new - old)) / size
-    if len(moved) < 3 or not all(math.isfinite(value) for value in moved.values()):
+def _frozen(training: Training, order: list[str], since: Weights, lately: Weights, onset: int) -> Fact:
+    """Relative displacement of the least moved early matrix over that of the most moved late one, since the onset.
+
+    What holds over the last quarter alone may be said as well.
+    """
+    whole, recent = _stillness(training, order, since), _stillness(training, order, lately)
+    if not whole or not recent:
         return NO
-    third = max(1, len(moved) // 3)
-    names = list(moved)
-    latest = max(moved[name] for name in names[-third:])
-    if latest <= 0:
-        return NO
-    ratios = {name: moved[name] / latest for name in names}
-    value = min(ratios[name] for name in names[:third])
-    layers = tuple(name for name in sorted(ratios, key=lambda n: ratios[n]) if ratios[name] < 3e-2)
-    answer: Answer = "yes" if value <= 1e-2 else "no" if value >= 3e-2 else "either"
+    third = max(1, len(whole) // 3)
+    value, value_lately = (min(list(ratios.values())[:third]) for ratios in (whole, recent))
+    layers = tuple(name for name in sorted(whole, key=lambda n: whole[n]) if min(whole[name], recent[name]) < 3e-2)
+    answer: Answer = "yes" if value <= 1e-2 else "no" if min(value, value_lately) >= 3e-2 else "either"
     return Fact(answer, value, layers, onset if answer == "yes" else 0)
+
+
+def _stillness(training: Training, order: list[str], before: Weights) -> dict[str, float]:
+    """Relative displacement of each matrix over that of the most moved of the last third, input first.
+
+    Empty where nothing moved, or too few matrices tell early from late.
+    """
+    after = _weights(training)
+    moved = {}
+    for name in order:
+        old = before.get(f"{name}.weight")
+        # A layer that starts at 0 has no relative displacement.
+        if old is not None and old.ndim > 1 and np.linalg.norm(old) > 1e-2 * _natural(old.shape):
+            moved[name] = float(np.linalg.norm(after[f"{name}.weight"] - old) / np.linalg.norm(old))
+    if len(moved) < 3 or not all(math.isfinite(value) for value in moved.values()):
+        return {}
+    most = max(list(moved.values())[-max(1, len(moved) // 3) :])
+    return {name: value / most for name, value in moved.items()} if most > 0 else {}
 
 
 def _in_time(moments: list[Moment]) -> dict[str, Fact]:

@@ -16,7 +16,8 @@ from torch import Tensor, nn
 from tests.zoo.run import Training
 from tests.zoo.unrolled import unrolled
 
-ACTIVATIONS = (nn.ReLU, nn.Sigmoid, nn.Tanh)
+ENDING_AT_ZERO = (nn.ReLU, nn.GELU)
+ACTIVATIONS = (*ENDING_AT_ZERO, nn.Sigmoid, nn.Tanh)
 FLAT = {nn.Sigmoid: (0.01, 0.99), nn.Tanh: (-0.98, 0.98)}
 """Outputs beyond these have less than a twenty-fifth of the slope that the middle has."""
 NO_SLOPE = {nn.Sigmoid: (1e-7, 1 - 1.5e-7), nn.Tanh: (-1 + 6e-8, 1 - 6e-8)}
@@ -140,7 +141,7 @@ class Watch:
     def _activation_ran(self, module: nn.Module, output: Tensor) -> None:
         if self._probing is None or self._latest is None:
             return
-        if isinstance(module, nn.ReLU):
+        if isinstance(module, ENDING_AT_ZERO):
             units = output.transpose(0, 1).flatten(1) if output.ndim == 4 else output.flatten(0, -2).T
             self._probing.dead[self._latest] = float((units == 0).all(1).float().mean())
         else:
