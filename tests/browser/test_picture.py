@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -49,7 +49,11 @@ while True:
     time.sleep(0.02)
 """
 
-AGAIN = "w"
+# With a last cell below it, the notebook keeps the loop's cell in sight.
+AFTER = "pass"
+
+Train = Callable[[str], Locator]
+"""Trains a model made by the code given, and finds its picture."""
 
 
 @pytest.fixture(scope="module")
@@ -57,22 +61,30 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[JupyterServer]:
     state = tmp_path_factory.mktemp("server")
     folder = state / "served"
     folder.mkdir()
-    kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
-    for name, model in (("sick", SICK), ("deep", DEEP)):
-        cells = [nbformat.v4.new_code_cell(code.strip()) for code in (model, LOOP, AGAIN)]
-        nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=kernel), folder / f"{name}.ipynb")
     with serving("lab", folder, state) as running:
         yield running
 
 
-def training(page: Page, server: JupyterServer, name: str) -> Locator:
-    """The picture of a notebook whose loop runs, at some step past 30."""
-    notebook = Notebook(page, server.url(f"{name}.ipynb"), 3)
-    notebook.run(0)
-    notebook.start(1)
-    region = notebook.widget(0)
-    wait_until(lambda: (step_of(region) or 0) > 30, "step 30")
-    return region
+@pytest.fixture
+def train(page: Page, server: JupyterServer, request: pytest.FixtureRequest) -> Iterator[Train]:
+    """Opens a notebook of the test's own and starts its loop; the kernel is interrupted at the end."""
+
+    def start(model: str) -> Locator:
+        name = f"{request.node.name}.ipynb"
+        cells = [nbformat.v4.new_code_cell(code.strip()) for code in (model, LOOP, AFTER)]
+        kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
+        nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=kernel), server.folder / name)
+        notebook = Notebook(page, server.url(name), len(cells))
+        notebook.run(0)
+        notebook.start(1)
+        region = notebook.widget(0)
+        wait_until(lambda: (step_of(region) or 0) > 30, "step 30")
+        return region
+
+    yield start
+    page.get_by_role("menuitem", name="Kernel", exact=True).click()
+    page.get_by_role("menuitem", name="Interrupt Kernel").click()
+    expect(page.get_by_text("KeyboardInterrupt").first).to_be_visible(timeout=60_000)
 
 
 def step_of(region: Locator) -> int | None:
@@ -81,8 +93,9 @@ def step_of(region: Locator) -> int | None:
 
 
 def rows_of(region: Locator) -> list[str]:
-    labels: list[str] = region.get_by_role("row").evaluate_all("rows => rows.map(row => row.getAttribute('aria-label'))")
-    return labels
+    rows = region.get_by_role("row")
+    names: list[str] = rows.evaluate_all("rows => rows.map(row => row.getAttribute('aria-label'))")
+    return names
 
 
 def busy(page: Page) -> bool:
@@ -96,8 +109,8 @@ def violations(page: Page, root: Path) -> list[str]:
     return [f"{rule['id']}: {node['html']} {node['failureSummary']}" for rule in found for node in rule["nodes"]]
 
 
-def test_everything_works_while_the_kernel_is_busy(page: Page, server: JupyterServer, screenshots: Path) -> None:
-    region = training(page, server, "sick")
+def test_everything_works_while_the_kernel_is_busy(page: Page, train: Train, screenshots: Path) -> None:
+    region = train(SICK)
     slider = region.get_by_role("slider", name="Step looked at")
     live = region.get_by_role("button", name="Live")
 
@@ -156,8 +169,8 @@ def test_everything_works_while_the_kernel_is_busy(page: Page, server: JupyterSe
     assert busy(page)
 
 
-def test_a_second_view_and_a_reload_show_the_running_cell(page: Page, server: JupyterServer) -> None:
-    region = training(page, server, "sick")
+def test_a_reload_in_the_middle_of_a_cell_shows_the_whole_run_again(page: Page, train: Train) -> None:
+    region = train(SICK)
     before = step_of(region) or 0
     page.reload()
     again = page.get_by_role("region", name="gradwidget: Sequential").first
@@ -168,8 +181,8 @@ def test_a_second_view_and_a_reload_show_the_running_cell(page: Page, server: Ju
     expect(again.get_by_role("slider")).to_have_attribute("aria-valuemin", "0")
 
 
-def test_many_layers_are_grouped_and_opened(page: Page, server: JupyterServer, screenshots: Path) -> None:
-    region = training(page, server, "deep")
+def test_many_layers_are_grouped_and_opened(train: Train, screenshots: Path) -> None:
+    region = train(DEEP)
     closed = region.get_by_role("row").count()
     assert closed <= 64
     first = region.locator(".gw-row[data-kind=closed] button").first
@@ -180,9 +193,9 @@ def test_many_layers_are_grouped_and_opened(page: Page, server: JupyterServer, s
 
 
 def test_nothing_keeps_an_assistive_reader_out_in_light_and_dark(
-    page: Page, server: JupyterServer, root: Path, screenshots: Path
+    page: Page, train: Train, root: Path, screenshots: Path
 ) -> None:
-    region = training(page, server, "sick")
+    region = train(SICK)
     region.get_by_role("button", name="Code").first.click()
     assert violations(page, root) == []
     page.get_by_role("menuitem", name="Settings").click()
