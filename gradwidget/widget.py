@@ -241,6 +241,7 @@ class GradWidget(anywidget.AnyWidget):
         try:
             with self._sending:
                 self._post(*self._bridge.update())
+            self._saved.refresh()
         except Exception as error:  # noqa: BLE001 - whatever fails in drawing must not end the thread or the loop
             self._contain("drawing what is new", error)
 

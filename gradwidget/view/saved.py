@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -10,12 +11,15 @@ from IPython.display import DisplayHandle, display
 
 Bundle = dict[str, Any]
 
+REFRESH = 5.0
+"""Seconds between two updates in the middle of a cell, for a notebook that is saved while it trains."""
+
 
 class Saved:
     """Shows a widget and, beside it, its last state for where the saved notebook is looked at without it.
 
     The widget's style sheet hides the second output as long as the widget lives in the page. It is brought up to
-    date when a cell ends, not with every tick: only the last state is ever looked at.
+    date when a cell ends and now and then before, not with every tick: only the last state is ever looked at.
 
     Args:
         content: makes the second output's content, ``text/html`` and ``text/plain``.
@@ -35,6 +39,7 @@ class Saved:
         self._contain = contain
         self._handles: list[DisplayHandle] = []
         self._written = -1
+        self._refreshed = time.monotonic()
 
     def show(self, widget: Bundle, metadata: Bundle) -> None:
         """Displays the widget's own bundle, then the hidden content."""
@@ -64,6 +69,12 @@ class Saved:
         content = self._content()
         for handle in self._handles:
             handle.update(content, raw=True)  # type: ignore[no-untyped-call]  # as above
+
+    def refresh(self) -> None:
+        """As ``update``, but at most every ``REFRESH`` seconds; to be called often, from any thread."""
+        if time.monotonic() - self._refreshed >= REFRESH:
+            self._refreshed = time.monotonic()
+            self.update()
 
     def _cell_ended(self, _result: object) -> None:
         try:

@@ -145,17 +145,28 @@ class Card {
   }
 }
 
+/** The evidence that every finding has, as a reader calls it. */
+const TERMS: Record<string, string> = {
+  value: "measured",
+  bound: "limit",
+  window: "samples judged",
+  held: "samples seen in",
+};
+
 function factsOf(finding: FindingInfo): [string, string][] {
   const facts: [string, string][] = [];
   if (!finding.active) facts.push(["until step", formatCount(finding.last_step)]);
   if (finding.origin !== null) facts.push(["arose in", finding.origin]);
-  for (const { name, value } of finding.evidence) facts.push([formatCode(name), evidenceText({ name, value })]);
-  if (finding.caveat !== "") facts.push(["but", finding.caveat]);
+  for (const evidence of finding.evidence)
+    facts.push([TERMS[evidence.name] ?? formatCode(evidence.name), evidenceText(evidence)]);
+  if (finding.caveat !== "") facts.push(["caveat", finding.caveat]);
   return facts;
 }
 
 function evidenceText({ name, value }: EvidenceInfo): string {
   if (value === null) return "not finite";
-  const whole = Number.isInteger(value) && (name.includes("step") || name === "window" || Math.abs(value) >= 1000);
+  const whole =
+    Number.isInteger(value) &&
+    (name.includes("step") || name === "window" || name === "held" || Math.abs(value) >= 1000);
   return whole ? formatCount(value) : formatFigure(value);
 }

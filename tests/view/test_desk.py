@@ -1,0 +1,106 @@
+"""What a page may ask of the loop: checked, carried out, and always answered."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+
+from gradwidget import Finding, GradMonitor, Remedy, Symptom
+from gradwidget.view.desk import Desk
+from gradwidget.view.messages import Answer
+
+CLIP = Remedy("Clip", "", "", {"kind": "clip", "max_norm": 1.0})
+EDIT = Remedy("Use fewer layers", "", "model = ...")
+FINDING = Finding(Symptom.EXPLODING_GRADIENTS, "critical", "It explodes.", (), 3, 4, 5, remedies=(EDIT, CLIP))
+
+
+class Office:
+    """A monitor with one finding, its desk, and the answers that it gave."""
+
+    def __init__(self, monitor: GradMonitor) -> None:
+        self.monitor = monitor
+        self.answers: list[Answer] = []
+        self.desk = Desk(monitor, self.answers.append)
+
+    def ask(self, **message: Any) -> Answer | None:
+        before = len(self.answers)
+        self.desk.receive({"request": "r1", **message})
+        return self.answers[-1] if len(self.answers) > before else None
+
+
+@pytest.fixture
+def office(monkeypatch: pytest.MonkeyPatch) -> Iterator[Office]:
+    monkeypatch.setattr(GradMonitor, "findings", [FINDING])
+    model = nn.Linear(2, 1)
+    with GradMonitor(model) as monitor:
+        yield Office(monitor)
+
+
+def test_pause_step_and_resume_are_answered_at_once(office: Office) -> None:
+    for kind in ("pause", "resume"):
+        answer = office.ask(kind=kind)
+        assert answer is not None
+        assert (answer["ok"], answer["request"]) == (True, "r1")
+    office.ask(kind="step", count=3)
+    assert office.desk.state["mode"] == "stepping"
+    assert office.desk.state["left"] == 3
+
+
+@pytest.mark.parametrize(
+    ("message", "reason"),
+    [
+        ({"kind": "step", "count": 0}, "at least 1"),
+        ({"kind": "step", "count": "3"}, "count must be a whole number"),
+        ({"kind": "step", "count": True}, "count must be a whole number"),
+        ({"kind": "step"}, "count must be a whole number, not None"),
+        ({"kind": "undo", "number": 1.5}, "number must be a whole number"),
+        ({"kind": "apply", "symptom": "exploding_gradients", "reported_step": 9, "change": "x"}, "no longer proposed"),
+        ({"kind": "apply", "symptom": ["?"], "reported_step": None}, "no longer proposed"),
+        ({"kind": "pause_on", "severity": "fatal", "pause": True}, "not understood"),
+        ({"kind": "pause_on", "severity": "warning", "pause": "yes"}, "not understood"),
+    ],
+)
+def test_what_makes_no_sense_is_refused_with_the_reason(
+    office: Office, message: Mapping[str, object], reason: str
+) -> None:
+    answer = office.ask(**message)
+    assert answer is not None
+    assert not answer["ok"]
+    assert reason in answer["text"]
+    assert office.desk.state["mode"] == "running"
+
+
+@pytest.mark.parametrize("message", [{}, {"kind": "hello"}, {"kind": "eval", "request": "r"}, {"kind": ["pause"]}])
+def test_what_is_no_request_is_passed_over(office: Office, message: dict[str, object]) -> None:
+    if not isinstance(message.get("kind"), list):
+        office.desk.receive(message)
+    office.desk.receive({**message, "kind": "nonsense", "request": 3})
+    assert office.answers == []
+
+
+def test_a_remedy_is_found_by_its_finding_and_applied_between_two_steps(office: Office) -> None:
+    change = "gradient clipped at a total norm of 1"
+    asked = {"kind": "apply", "symptom": "exploding_gradients", "reported_step": 4, "change": change}
+    assert office.ask(**asked) is None, "the answer comes when it is done"
+    model = nn.Linear(2, 1)
+    del model
+    trained = office.monitor._capture._model()
+    assert trained is not None
+    optimizer = torch.optim.SGD(trained.parameters(), lr=0.1)
+    for _ in range(2):
+        trained(torch.ones(1, 2)).sum().backward()
+        optimizer.step()
+    assert office.answers[-1]["ok"]
+    assert [(made["text"], made["undone_step"]) for made in office.desk.state["changes"]] == [(change, None)]
+
+
+def test_the_switches_show_and_set_what_happens_on_a_finding(office: Office) -> None:
+    office.monitor.respond({"critical": "raise", "warning": print}, resumable=True)
+    assert [known["response"] for known in office.desk.state["responses"]] == ["raise", "function"]
+    office.ask(kind="pause_on", severity="critical", pause=True)
+    office.ask(kind="pause_on", severity="warning", pause=False)
+    assert [known["response"] for known in office.desk.state["responses"]] == ["pause", None]
