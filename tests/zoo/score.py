@@ -98,7 +98,7 @@ def tally(trials: Iterable[Trial]) -> Tally:
         for symptom, report in said.items():
             _judge_report(total, trial, symptom, report)
         for symptom in has.keys() - said.keys():
-            fact = trial.known.facts[symptom]
+            fact = trial.known.facts.get(symptom, NO)
             total.misses.append(
                 Miss("missed", trial.run, trial.seed, symptom, f"{fact.value:.3g} since step {fact.onset}")
             )
