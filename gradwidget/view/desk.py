@@ -32,7 +32,7 @@ class Desk:
     def __init__(self, monitor: GradMonitor, reply: Callable[[Answer], None]) -> None:
         self._monitor = monitor
         self._reply = reply
-        self._handlers: dict[object, Callable[[Mapping[str, object]], Future[Outcome] | str]] = {
+        self._handlers: dict[str, Callable[[Mapping[str, object]], Future[Outcome] | str]] = {
             "pause": lambda _: self._gate.submit(Pause()),
             "resume": lambda _: self._gate.submit(Resume()),
             "step": lambda request: self._gate.submit(Step(_whole(request, "count"))),
@@ -61,8 +61,8 @@ class Desk:
 
     def receive(self, message: Mapping[str, object]) -> None:
         """Does what a page asks; a message that is no request, or none of ours, is passed over."""
-        handler = self._handlers.get(message.get("kind"))
-        request = message.get("request")
+        kind, request = message.get("kind"), message.get("request")
+        handler = self._handlers.get(kind) if isinstance(kind, str) else None
         if handler is None or not isinstance(request, str):
             return
         try:

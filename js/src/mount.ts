@@ -38,6 +38,7 @@ export function mount(el: HTMLElement, source: Store, bars: Bars, remote: Remote
     setAttribute(root, "aria-label", `gradwidget: ${source.model}`);
     strip.update(source);
     controls?.update();
+    picture.timeline.changes = remote?.state.changes ?? [];
     picture.update();
     detail.update(source, lens, picture.timeline.span);
     findings.update(source.findings, source.status.step !== null);

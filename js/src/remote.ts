@@ -1,5 +1,5 @@
 import type { Channel } from "./channel.ts";
-import type { Answer, ChangeInfo, ControlState, FindingInfo, Request } from "./messages.gen.ts";
+import type { Answer, ChangeInfo, ControlState, FindingInfo, Request, ResponseInfo } from "./messages.gen.ts";
 
 type Distributed<T> = T extends Request ? Omit<T, "request"> : never;
 
@@ -60,7 +60,15 @@ export class Remote {
   }
 
   pauseOn(severity: "warning" | "critical", pause: boolean): void {
-    this.#ask({ kind: "pause_on", severity, pause });
+    const before = this.state.responses;
+    // At once, else the next drawing would take the reader's tick away before Python has confirmed it.
+    this.#expect(
+      before.map((known) => (known.severity === severity ? { severity, response: pause ? "pause" : null } : known)),
+    );
+    this.#ask({ kind: "pause_on", severity, pause }, (answer) => {
+      this.refusal = answer.ok ? "" : answer.text;
+      if (!answer.ok) this.#expect(before);
+    });
   }
 
   apply({ symptom, reported_step }: FindingInfo, change: string): void {
@@ -80,6 +88,10 @@ export class Remote {
   subscribe(listener: () => void): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
+  }
+
+  #expect(responses: ResponseInfo[]): void {
+    this.state = { ...this.state, responses };
   }
 
   #askAbout(change: string, request: Distributed<Request>): void {

@@ -1,4 +1,5 @@
 import type { Lens } from "../lens.ts";
+import type { ChangeInfo } from "../messages.gen.ts";
 import type { Store } from "../store.ts";
 import { element, setAttribute, setText } from "../util/dom.ts";
 import { formatCount, formatFigure } from "../util/format.ts";
@@ -13,6 +14,8 @@ const PAGE = 20;
 
 /** Loss and norms over the steps, with marks for findings: a slider with which to travel in time. */
 export class Timeline {
+  /** What was applied to the loop, to be marked where it was done and where it was taken back. */
+  changes: ChangeInfo[] = [];
   readonly labels = element("div", { class: "gw-bands", "aria-hidden": "true" });
   readonly node: HTMLElement;
   /** The line through heatmap and timeline that says which step is looked at. */
@@ -72,12 +75,21 @@ export class Timeline {
         const colour = active ? lookOf(state).colour : "var(--gw-none)";
         return element("i", { style: `left:${percent(placeStep(this.#span, first_step))};--gw-state:${colour}` });
       }),
+      ...this.changes.flatMap(({ step, undone_step, text }) => [
+        this.#changed(step, `applied: ${text}`),
+        ...(undone_step === null ? [] : [this.#changed(undone_step, `undone: ${text}`)]),
+      ]),
     );
     const { first, last } = this.#span;
     const texts =
       scalars.count === 0 ? [] : [`step ${formatCount(first)}`, formatCount((first + last) / 2), formatCount(last)];
     this.#steps.replaceChildren(...texts.map((text) => element("span", { text })));
     this.#announce(at, cursor);
+  }
+
+  /** A mark between the last step before a change and the first after it. */
+  #changed(step: number, title: string): HTMLElement {
+    return element("i", { class: "gw-changed", title, style: `left:${percent(placeStep(this.#span, step + 0.5))}` });
   }
 
   #announce(at: number, cursor: number | null): void {
