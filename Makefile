@@ -10,7 +10,6 @@ export PATH := $(PATH):$(abspath $(BIN))
 
 INSTALLED    := $(VENV)/.installed
 NODE_MODULES := js/node_modules/.package-lock.json
-BENCHMARKS   := gate
 BUNDLE       := gradwidget/static/widget.js
 
 .DEFAULT_GOAL := help
@@ -64,7 +63,7 @@ lint: install $(NODE_MODULES) ## ruff, mypy, import arrows, file sizes, generate
 	cd js && npm run lint
 
 bench: install ## the figures that the documents give, measured on this machine
-	for name in $(BENCHMARKS); do $(BIN)/python -m benchmarks.$$name || exit 1; done
+	$(BIN)/python -m benchmarks
 
 zoo: install ## trains the sick and healthy runs of tests/zoo and scores the diagnosis on them: minutes
 	$(BIN)/python -m tests.zoo

@@ -74,7 +74,8 @@ def assert_history_has_these(server: JupyterServer, readings: list[Reading]) -> 
     kept = [reading for reading in readings if reading.step in columns]
     assert kept, f"none of the steps {[reading.step for reading in readings]} is in the history"
     for reading in kept:
-        assert reading.values == pytest.approx(np.array(columns[reading.step]), rel=0.02)
+        # A row shows as few as two digits: 1.1e-5 may be 1.05e-5.
+        assert reading.values == pytest.approx(np.array(columns[reading.step]), rel=0.05)
 
 
 def names_in_state(reading: Reading, state: str, mark: str) -> list[str]:
