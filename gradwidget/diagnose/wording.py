@@ -2,20 +2,39 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
+
+SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
 def figure(value: float) -> str:
-    """A number with two significant digits that reads easily: ``"0.0031"``, ``"2.4e-09"``, ``"41,000"``.
+    """A number with two significant digits that reads easily.
 
     Example:
-        >>> figure(0.00314), figure(41234.0), figure(2.44e-9), figure(1.0)
-        ('0.0031', '41,000', '2.4e-09', '1')
+        >>> figure(0.00314), figure(41234.0), figure(3.51e10), figure(2.44e-9), figure(1.0)
+        ('0.0031', '41,000', '35 billion', '2.4×10⁻⁹', '1')
     """
-    if value == 0 or not 1e-4 <= abs(value) < 1e7:
-        return f"{value:.2g}"
+    if value == 0 or not math.isfinite(value):
+        return f"{value:g}"
     rounded = float(f"{value:.2g}")
+    for size, word in ((1e9, "billion"), (1e6, "million")):
+        if size <= abs(rounded) < 1000 * size:
+            return f"{rounded / size:g} {word}"
+    if not 1e-4 <= abs(rounded) < 1e6:
+        digits, exponent = f"{value:.1e}".split("e")
+        return f"{digits}×10{str(int(exponent)).translate(SUPERSCRIPT)}"
     return f"{rounded:,.0f}" if abs(rounded) >= 10 else f"{rounded:g}"
+
+
+def times_less(share: float) -> str:
+    """A share of less than one the other way round: ``"35 billion times less"``; ``"no"`` for a share of 0.
+
+    Example:
+        >>> times_less(1 / 3.5e10), times_less(0.0)
+        ('35 billion times less', 'no')
+    """
+    return f"{figure(1 / share)} times less" if share > 0 else "no"
 
 
 def names(layers: Sequence[str], most: int = 3) -> str:

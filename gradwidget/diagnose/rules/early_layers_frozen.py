@@ -13,7 +13,7 @@ from gradwidget.diagnose.finding import Finding
 from gradwidget.diagnose.rules.vanishing_gradients import BLOCKS
 from gradwidget.diagnose.sighting import Sighting
 from gradwidget.diagnose.window import Window, holding_since
-from gradwidget.diagnose.wording import figure, names
+from gradwidget.diagnose.wording import names, times_less
 
 
 def early_layers_frozen(window: Window, active: Finding | None) -> Sighting | None:
@@ -39,7 +39,7 @@ def early_layers_frozen(window: Window, active: Finding | None) -> Sighting | No
     affected = early[:count][np.argsort(ratio[early[:count]], kind="stable")]
     layers = tuple(window.layers[i].name for i in affected)
     value = float(ratio[affected[0]])
-    moved = f"1/{figure(1 / value)} as much as" if value > 0 else "not at all, unlike"
+    moved = f"{times_less(value)} than" if value > 0 else "not at all, unlike"
     values, steps = window.series("update_ratio", int(affected[0]))
     bound = window.limits.frozen_ratio * moves[most]
     level = values * float(window.median(window.weight)[affected[0]] / window.weight_scale[affected[0]])

@@ -9,7 +9,7 @@ from gradwidget.diagnose.finding import Finding
 from gradwidget.diagnose.rules.in_time import time_ratios
 from gradwidget.diagnose.sighting import Sighting
 from gradwidget.diagnose.window import Window, holding_since
-from gradwidget.diagnose.wording import figure, names
+from gradwidget.diagnose.wording import names, times_less
 
 
 def rnn_vanishing_in_time(window: Window, active: Finding | None) -> Sighting | None:
@@ -20,11 +20,11 @@ def rnn_vanishing_in_time(window: Window, active: Finding | None) -> Sighting | 
     if not found:
         return None
     worst = found[0]
-    share = f"1/{figure(1 / worst.value)}" if worst.value > 0 else "nothing"
     layers = tuple(ratio.layer for ratio in found)
     return Sighting(
         severity="warning",
-        message=f"In {names(layers)} the first of {worst.length} time steps gets {share} of the gradient of the last: "
+        message=f"In {names(layers)} the first of {worst.length} time steps gets {times_less(worst.value)} gradient "
+        f"{'than' if worst.value > 0 else 'while there is some at'} the last: "
         "it cannot learn from what came long before.",
         layers=layers,
         first_step=holding_since(worst.steps, worst.values < bound),

@@ -14,7 +14,7 @@ from gradwidget.diagnose.finding import Finding, Symptom
 from gradwidget.diagnose.profile import DIRECT, Profile, profile, ratios_over_time, weight_profile
 from gradwidget.diagnose.sighting import Sighting
 from gradwidget.diagnose.window import Floats, Window, holding_since
-from gradwidget.diagnose.wording import figure, names
+from gradwidget.diagnose.wording import figure, names, times_less
 
 BLOCKS = (Symptom.DEAD_RELU, Symptom.WEIGHTS_ZERO)
 """Symptoms of a single layer that lets nothing through."""
@@ -79,8 +79,7 @@ def _stays(ratios: Floats, bound: float, window: Window) -> bool:
 
 def _message(window: Window, found: Profile, layers: tuple[str, ...], value: float) -> str:
     first, last = window.layers[found.first].name, window.layers[found.last].name
-    share = f"1/{figure(1 / value)}" if value > 0 else "nothing"
-    text = f"{first} gets {share} of the gradient at {last}"
+    text = f"{first} gets {times_less(value)} gradient {'than' if value > 0 else 'while there is some at'} {last}"
     near, far, factor = found.steepest(falling=True)
     if value > 0 and factor > value**-0.5:
         lost = f"{window.layers[far].name} and {window.layers[near].name}"
@@ -113,7 +112,7 @@ def _over_time(window: Window) -> Sighting | None:
     values, steps = window.series("grad_norm", int(worst))
     return Sighting(
         severity="warning",
-        message=f"The gradient of {names(layers)} has fallen to 1/{figure(1 / value)} of what it was at the start, "
+        message=f"The gradient of {names(layers)} is {times_less(value)} than at the start, "
         f"while the loss is still at {figure(window.loss)} (start {figure(window.start_loss)}).",
         layers=layers,
         first_step=holding_since(steps, values < limits.vanishing_over_start * start[worst]),
