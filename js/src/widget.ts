@@ -25,7 +25,11 @@ export default () => {
       remote = new Remote(channel);
       model.on("msg:custom", (message: ToPage, [data]: DataView[]) => {
         if (message.kind === "control" || message.kind === "answer") remote.take(message);
-        else if (data !== undefined) store.apply(message, data);
+        else if (data !== undefined) {
+          store.apply(message, data);
+          // From now on the static forms of the saved notebook are not needed (style/theme.css).
+          document.documentElement.setAttribute("data-gradwidget", "live");
+        }
       });
       // A page that opens in the middle of a run has missed what came before.
       channel.send({ kind: "hello" });
