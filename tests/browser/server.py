@@ -98,10 +98,13 @@ class JupyterServer:
             self._process.kill()
             self._process.wait()
 
+    def connection_file(self) -> str:
+        """That of the newest kernel."""
+        return str(max(self._runtime.glob("kernel-*.json"), key=lambda path: path.stat().st_mtime))
+
     def evaluate(self, expression: str) -> Any:
         """Value of a Python expression in the newest kernel, by way of JSON; a running cell is waited for."""
-        connection = max(self._runtime.glob("kernel-*.json"), key=lambda path: path.stat().st_mtime)
-        client = BlockingKernelClient(connection_file=str(connection))
+        client = BlockingKernelClient(connection_file=self.connection_file())
         client.load_connection_file()
         client.start_channels()
         try:

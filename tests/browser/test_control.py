@@ -1,0 +1,251 @@
+"""Pause, step, apply and undo in real JupyterLab, with a training cell that runs for the whole test."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import nbformat
+import pytest
+from playwright.sync_api import Locator, Page, expect
+
+from tests.browser.console import SubshellConsole
+from tests.browser.notebook import BUSY, START, Notebook
+from tests.browser.server import JupyterServer, serving, wait_until
+
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
+
+MODEL = """
+import time
+import torch
+from torch import nn
+from gradwidget import GradWidget
+
+torch.manual_seed(0)
+torch.set_num_threads(1)
+model = nn.Sequential(nn.Linear(16, 32), nn.Tanh(), nn.Linear(32, 32), nn.Tanh(), nn.Linear(32, 4))
+optimizer = torch.optim.SGD(model.parameters(), lr=1e-3)
+boost, micro_batches, done = 1.0, 1, []
+w = GradWidget(model, budget=None)
+w
+"""
+
+LOOP = """
+while True:
+    began = time.monotonic()
+    for _ in range(micro_batches):
+        loss = model(torch.randn(32, 16)).square().mean() * boost
+        loss.backward()
+    optimizer.step()
+    optimizer.zero_grad()
+    time.sleep(0.01)
+    done.append(time.monotonic() - began)
+"""
+
+CLIPS = "r.action for f in w.findings for r in f.remedies if r.action and r.action['kind'] == 'clip'"
+
+AFTER = "print('kernel is free after', len(done), 'steps')"
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[JupyterServer]:
+    folder = tmp_path / "served"
+    folder.mkdir()
+    cells = [nbformat.v4.new_code_cell(code.strip()) for code in (MODEL, LOOP, AFTER)]
+    kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
+    notebook = nbformat.v4.new_notebook(cells=cells, metadata=kernel)
+    nbformat.write(notebook, folder / "control.ipynb")
+    with serving("lab", folder, tmp_path) as running:
+        yield running
+
+
+@pytest.fixture
+def notebook(server: JupyterServer, page: Page) -> Notebook:
+    """The training cell runs."""
+    notebook = Notebook(page, server.url("control.ipynb"), 3)
+    notebook.run(0)
+    notebook.start(1)
+    return notebook
+
+
+@pytest.fixture
+def console(server: JupyterServer, notebook: Notebook) -> Iterator[SubshellConsole]:
+    del notebook  # its kernel is the one
+    with SubshellConsole(server.connection_file()) as console:
+        wait_until(lambda: console.evaluate("len(done) > 5"), "the first steps")
+        yield console
+
+
+@pytest.fixture
+def region(notebook: Notebook) -> Locator:
+    return notebook.widget(0)
+
+
+def button(region: Locator, name: str) -> Locator:
+    return region.get_by_role("group", name="Control of the running loop").get_by_role("button", name=name, exact=True)
+
+
+def is_busy(notebook: Notebook) -> None:
+    expect(notebook.prompt(1)).to_have_text(BUSY)
+
+
+def settled(value: Callable[[], int]) -> int:
+    """A count that two looks a while apart agree on."""
+    before = value()
+    time.sleep(0.3)  # the stretch over which nothing may happen
+    assert value() == before
+    return before
+
+
+def test_pause_step_resume_and_interrupt(
+    notebook: Notebook, region: Locator, console: SubshellConsole, screenshots: Path
+) -> None:
+    def steps() -> int:
+        return int(console.evaluate("len(done)"))
+
+    console.execute(
+        "held = []\n"
+        "def note():\n"
+        "    if w.monitor.control.gate.state.mode == 'paused': held.append(time.monotonic())\n"
+        "asked = []\n"
+        "def hear(message, receive=w._desk.receive): asked.append(time.monotonic()); receive(message)\n"
+        "w.monitor.on_control.append(note)\n"
+        "w._desk.receive = hear\n"
+    )
+    began = time.monotonic()
+    button(region, "Pause").click()
+    expect(button(region, "Resume")).to_be_visible()
+    expect(region).to_contain_text("Paused after step")
+    took = time.monotonic() - began
+    longest = float(console.evaluate("max(done[-20:])"))
+    assert float(console.evaluate("held[0] - asked[0]")) < max(0.25, 2 * longest)
+    assert took < 5
+    at = settled(steps)
+    is_busy(notebook)
+
+    # A held loop uses no processor.
+    used = "sum(__import__('os').times()[:2])"
+    before = float(console.evaluate(used))
+    time.sleep(1)  # the stretch over which the processor's use is measured
+    assert float(console.evaluate(used)) - before < 0.2
+
+    button(region, "Step").click()
+    wait_until(lambda: steps() == at + 1, "one step")
+    assert settled(steps) == at + 1
+    assert console.evaluate("w.monitor.control.gate.state.step") == at
+    expect(region).to_contain_text("Paused after step")
+    region.screenshot(path=screenshots / "control-paused.png")
+
+    region.get_by_label("Steps to run").fill("5")
+    button(region, "Step").click()
+    wait_until(lambda: steps() == at + 6, "five steps")
+    assert settled(steps) == at + 6
+
+    console.execute("micro_batches = 3")
+    region.get_by_label("Steps to run").fill("1")
+    button(region, "Step").click()
+    wait_until(lambda: steps() == at + 7, "a step of three micro-batches")
+    assert settled(steps) == at + 7
+    assert console.evaluate("w.batch is not None and list(w.batch.args[0].shape)") == [32, 16]
+
+    button(region, "Resume").click()
+    wait_until(lambda: steps() > at + 20, "the run to go on")
+    expect(button(region, "Pause")).to_be_visible()
+
+    button(region, "Pause").focus()
+    notebook.page.keyboard.press("p")
+    expect(region).to_contain_text("Paused after step")
+    at = settled(steps) + 1
+    notebook.page.keyboard.press("s")
+    wait_until(lambda: steps() == at, "the step that was asked for with a key")
+    assert settled(steps) == at
+    is_busy(notebook)
+
+    notebook.page.get_by_role("button", name=re.compile("Interrupt the kernel")).first.click()
+    expect(notebook.prompt(1)).to_have_text(re.compile(r"\[\d+\]:"))
+    expect(notebook.cells.nth(1)).to_contain_text("KeyboardInterrupt")
+    notebook.run(2)
+    expect(notebook.cells.nth(2)).to_contain_text(f"kernel is free after {at} steps")
+    expect(button(region, "Pause")).to_be_visible()
+
+
+def test_findings_hold_the_loop_and_their_remedies_are_applied_and_undone(
+    notebook: Notebook, region: Locator, console: SubshellConsole, screenshots: Path
+) -> None:
+    def norms() -> list[float]:
+        return [float(norm) for norm in console.evaluate("w.history.scalars['total_grad_norm'].tolist()")]
+
+    def step() -> float:
+        """The total norm of one step more."""
+        steps = len(norms())
+        button(region, "Step").click()
+        wait_until(lambda: len(norms()) == steps + 1, "one step")
+        return norms()[-1]
+
+    wait_until(lambda: console.evaluate("len(done) > 30"), "a past to compare with")
+    region.get_by_label("critical findings").check()
+    region.get_by_label("warning findings").check()
+    wait_until(lambda: len(console.evaluate("list(w.monitor.responses)")) == 2, "both switches")
+    console.execute("boost = 1e4")
+    expect(region).to_contain_text("Paused after step")
+    expect(region.get_by_role("group", name="Control of the running loop")).to_contain_text("gradient")
+    is_busy(notebook)
+    assert console.evaluate("w.batch.step == w.monitor.control.gate.state.step")
+
+    clip = region.locator(".gw-remedy", has_text=re.compile("Clip the gradient at"))
+    expect(clip.first).to_contain_text("Apply changes the running loop: gradient clipped at a total norm of")
+    bound = float(console.evaluate(f"next({CLIPS})['max_norm']"))
+    clip.first.get_by_role("button", name="Apply").click()
+    expect(clip.first.get_by_role("button", name="Undo")).to_be_visible()
+    expect(clip.first).to_contain_text("In force since step")
+    region.get_by_label("critical findings").uncheck()
+    region.get_by_label("warning findings").uncheck()
+    assert norms()[-1] > 10 * bound
+    assert step() == pytest.approx(bound, rel=1e-3)
+    region.screenshot(path=screenshots / "control-applied.png")
+    region.get_by_role("list", name="Changes in force").get_by_role("button", name="Undo").click()
+    expect(region.get_by_role("list", name="Changes in force")).to_be_hidden()
+    assert step() > 10 * bound
+    assert console.evaluate("[c.undone_step is not None for c in w.changes]") == [True]
+
+
+def test_a_remedy_that_cannot_be_applied_says_why(region: Locator, console: SubshellConsole) -> None:
+    wait_until(lambda: console.evaluate("len(done) > 30"), "a past to compare with")
+    region.get_by_label("critical findings").check()
+    region.get_by_label("warning findings").check()
+    wait_until(lambda: len(console.evaluate("list(w.monitor.responses)")) == 2, "both switches")
+    console.execute("boost = 1e4")
+    expect(region).to_contain_text("Paused after step")
+    # The optimizer is replaced by one that computes its gradients inside step().
+    console.execute("w.monitor._capture.actuator._optimizers = lambda: [torch.optim.LBFGS(model.parameters())]")
+    clip = region.locator(".gw-remedy", has_text=re.compile("Clip the gradient at")).first
+    clip.get_by_role("button", name="Apply").click()
+    expect(clip).to_contain_text("Not done: LBFGS computes its gradients inside step()")
+    expect(clip.get_by_role("button", name="Apply")).to_be_visible()
+
+
+def test_a_tab_closed_while_paused_does_not_strand_the_run(
+    server: JupyterServer, page: Page, region: Locator, console: SubshellConsole
+) -> None:
+    button(region, "Pause").click()
+    expect(region).to_contain_text("Paused after step")
+    page.keyboard.press("Control+s")
+    saved = server.folder / "control.ipynb"
+    wait_until(lambda: "application/vnd.jupyter.widget-view" in saved.read_text(encoding="utf-8"), "the save")
+    context = page.context
+    page.close()
+    before = console.evaluate("len(done)")
+    console.execute("w.resume()")
+    wait_until(lambda: console.evaluate("len(done)") > before + 5, "the run to go on")
+    console.execute("w.pause()")
+    wait_until(lambda: console.evaluate("w.monitor.control.gate.state.mode") == "paused", "the second pause")
+
+    # JupyterLab asks the busy kernel for its widgets before it shows any, so the picture comes when the cell has ended.
+    again = context.new_page()
+    again.goto(server.url("control.ipynb"))
+    again.get_by_role("button", name=re.compile("Interrupt the kernel")).first.click()
+    reopened = again.get_by_role("region", name=re.compile("^gradwidget: ")).first
+    expect(button(reopened, "Pause")).to_be_visible(timeout=START)
+    assert console.evaluate("w.monitor.control.gate.state.mode") == "running"
