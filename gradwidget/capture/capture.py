@@ -186,6 +186,10 @@ class Capture:
         """Counts time spent elsewhere on behalf of this capture."""
         self._budget.charge(seconds)
 
+    def look_closer(self, steps: int) -> None:
+        """Samples the next steps in full, because something in the latest frame looks wrong."""
+        self._budget.force(steps)
+
     def close(self) -> None:
         """Takes every hook off and emits what is still on its way; closing twice does nothing."""
         if self._closed:

@@ -12,7 +12,7 @@ from gradwidget.capture.draft import Draft
 from gradwidget.capture.layers import LayerTable
 from gradwidget.capture.norms import l2, plain
 from gradwidget.capture.readback import as_numpy
-from gradwidget.capture.tripwire import Tripwire
+from gradwidget.capture.tripwire import Surprise, Tripwire
 from gradwidget.frame import Frame
 
 FOLLOWED = 5
@@ -33,14 +33,22 @@ class Lookout:
         self._budget = budget
         self._table = table
         self._loss = Tripwire()
+        self._surprise = Surprise()
         self._norm = Tripwire()
         self._turn = 0
 
     def loss_found(self, draft: Draft) -> None:
         """Looks at the loss after a backward pass."""
-        if draft.readback.ready and (loss := draft.loss.value) is not None and self._loss.trips(loss):
+        if not draft.readback.ready or (loss := draft.loss.value) is None:
+            return
+        surprising = self._surprise.trips(loss)
+        if self._loss.trips(loss):
             draft.sampled = True
             self._budget.force(FOLLOWED)
+        elif surprising:
+            # Often only noise; whoever judges the frames asks for more if they look wrong.
+            draft.sampled = True
+            self._budget.force(1)
 
     def step_begins(self, draft: Draft, optimizer: Optimizer, owned: list[int]) -> None:
         """Looks at a step that is not sampled: will a fused optimizer skip it, is one gradient, in turn, finite."""

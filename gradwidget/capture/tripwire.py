@@ -34,3 +34,39 @@ class Tripwire:
         # A new level is the usual one soon, so that a loss which has risen for good does not trip for ever.
         self._usual = size if math.isnan(self._usual) else MEMORY * self._usual + (1 - MEMORY) * size
         return tripped
+
+
+SPREAD = 6.0
+"""How many times its usual deviation a rise makes a figure surprising."""
+NOTICEABLE = 0.2
+"""Share of its size below which no rise is."""
+LEARNING = 10
+"""Values before which nothing is surprising."""
+
+
+class Surprise:
+    """Speaks up when a figure rises far out of its own noise: a finer sense than ``Tripwire``'s, for the loss.
+
+    Example:
+        >>> surprise = Surprise()
+        >>> [surprise.trips(value) for value in [1.0, 1.1] * 10 + [2.0]][-2:]
+        [False, True]
+    """
+
+    def __init__(self) -> None:
+        self._seen = 0
+        self._usual = 0.0
+        self._deviation = 0.0
+
+    def trips(self, value: float) -> bool:
+        """Whether ``value`` lies far above what the values before it would suggest."""
+        if not math.isfinite(value):
+            return False
+        rise = value - self._usual
+        tripped = self._seen >= LEARNING and rise > max(SPREAD * self._deviation, NOTICEABLE * abs(self._usual))
+        # The first values count by themselves: a mean that began at 0 would take long to forget it.
+        memory = min(MEMORY, self._seen / (self._seen + 1))
+        self._deviation = memory * self._deviation + (1 - memory) * (abs(rise) if self._seen else 0.0)
+        self._usual = memory * self._usual + (1 - memory) * value
+        self._seen += 1
+        return tripped

@@ -8,6 +8,7 @@ from gradwidget.diagnose.finding import Finding, Symptom
 from gradwidget.diagnose.remedies import remedies_for
 from gradwidget.diagnose.rules import AT_EVERY_FRAME, RULES
 from gradwidget.diagnose.sighting import Sighting
+from gradwidget.diagnose.suspicion import Suspicion
 from gradwidget.diagnose.thresholds import DEFAULT, Thresholds
 from gradwidget.diagnose.traits import Traits
 from gradwidget.diagnose.window import Window
@@ -43,7 +44,10 @@ class Engine:
         self._open: dict[Symptom, _Open] = {}
         self._resolved: list[Finding] = []
         self._traits = Traits(())
+        self._suspicion = Suspicion()
         self._last_step = 0
+        self.steps_wanted = 0
+        """How many of the next steps should be measured in full, because the newest frame looks suspicious."""
 
     @property
     def findings(self) -> list[Finding]:
@@ -61,6 +65,7 @@ class Engine:
         turn = history.version % self._limits.slow_rule_interval
         dense = window.step - self._last_step <= 1
         self._last_step = window.step
+        self.steps_wanted = self._suspicion.steps_wanted(window, apart=not dense)
         for number, (symptom, rule) in enumerate(RULES.items()):
             if dense and symptom not in AT_EVERY_FRAME and number % self._limits.slow_rule_interval != turn:
                 continue

@@ -42,7 +42,8 @@ def plateau(window: Window, active: Finding | None) -> Sighting | None:
     # What once was far below and has come back up is an accident, not a plateau.
     losses = window.history.scalars["loss"]
     losses = losses[np.isfinite(losses)]
-    if np.mean(losses < window.start_loss - 0.2 * abs(window.start_loss)) > 0.25:
+    left = 1 - (window.start_loss - losses) / abs(window.start_loss)
+    if np.min(left) < 0.5 or np.mean(left < 0.8) > 0.25:
         return None
     cause = next((symptom for symptom in CAUSES if symptom in window.active), None)
     if cause is None:
