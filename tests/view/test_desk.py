@@ -84,9 +84,9 @@ def test_what_is_no_request_is_passed_over(office: Office, message: dict[str, ob
 
 
 def test_a_remedy_is_found_by_its_finding_and_applied_between_two_steps(office: Office) -> None:
+    change = "gradient clipped at a total norm of 1"
+    asked = {"kind": "apply", "symptom": "exploding_gradients", "reported_step": 4, "change": change}
     assert office.ask(**asked) is None, "the answer comes when it is done"
-    model = nn.Linear(2, 1)
-    del model
     trained = office.monitor._capture._model()
     assert trained is not None
     optimizer = torch.optim.SGD(trained.parameters(), lr=0.1)
