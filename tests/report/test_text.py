@@ -33,7 +33,7 @@ def test_has_a_row_a_layer_with_mark_word_value_and_bar() -> None:
 def test_gives_findings_with_evidence_and_code() -> None:
     text = sick(("a", "b", "c", "d"))
     assert text.startswith("Vanishing gradients in 2 of 4 layers")
-    assert "evidence: value 1×10⁻⁷, bound 0.003" in text
+    assert "evidence: value 1.0×10⁻⁷, bound 0.003" in text
     assert "torch.nn.ReLU()" in text
 
 
