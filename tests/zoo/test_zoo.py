@@ -2,21 +2,36 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ProcessPoolExecutor
 from fnmatch import fnmatchcase
+from multiprocessing import get_context
 
 import pytest
 
 from tests.zoo.exhibits import exhibits
 from tests.zoo.run import Conditions, Run
 from tests.zoo.trial import known
+from tests.zoo.truth import Fact
 
 RUNS = exhibits()
 
 
+@pytest.fixture(scope="module")
+def measured() -> dict[str, dict[str, Fact]]:
+    """The facts about every run, by two processes."""
+    with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as pool:
+        return dict(zip(RUNS, pool.map(_facts, RUNS), strict=True))
+
+
+def _facts(name: str) -> dict[str, Fact]:
+    return known(name, Conditions()).facts
+
+
 @pytest.mark.zoo
+@pytest.mark.timeout(1200)  # the first of them waits for the whole zoo to be trained
 @pytest.mark.parametrize("run", [run for run in RUNS.values() if run.has], ids=lambda run: run.name)
-def test_a_sick_run_measurably_has_what_its_label_says(run: Run) -> None:
-    facts = known(run.name, Conditions(), second=True).facts
+def test_a_sick_run_measurably_has_what_its_label_says(run: Run, measured: dict[str, dict[str, Fact]]) -> None:
+    facts = measured[run.name]
     for symptom, glob in run.has.items():
         fact = facts[symptom]
         assert fact.answer == "yes", f"{symptom}: {fact.answer} ({fact.value:.3g})"
@@ -27,9 +42,10 @@ def test_a_sick_run_measurably_has_what_its_label_says(run: Run) -> None:
 
 
 @pytest.mark.zoo
+@pytest.mark.timeout(1200)  # the first of them waits for the whole zoo to be trained
 @pytest.mark.parametrize("run", [run for run in RUNS.values() if run.healthy], ids=lambda run: run.name)
-def test_a_healthy_run_measurably_has_nothing(run: Run) -> None:
-    facts = known(run.name, Conditions(), second=True).facts
+def test_a_healthy_run_measurably_has_nothing(run: Run, measured: dict[str, dict[str, Fact]]) -> None:
+    facts = measured[run.name]
     has = {symptom: fact.value for symptom, fact in facts.items() if fact.answer == "yes"}
     assert not has
 

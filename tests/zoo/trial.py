@@ -97,6 +97,7 @@ def known(name: str, conditions: Conditions, *, second: bool = True) -> Known:
         conditions: under which it is built.
         second: also what takes second runs: learning rates and plateaus.
     """
+    torch.set_num_threads(1)
     path = CACHE / f"{name}-{conditions.seed}-{conditions.varied}-{second}-{_edition()}.pickle"
     if path.exists():
         kept = pickle.loads(path.read_bytes())  # noqa: S301 - written below, in this checkout

@@ -322,7 +322,9 @@ def _frozen(training: Training, order: list[str], since: Weights, lately: Weight
         return NO
     third = max(1, len(whole) // 3)
     value, value_lately = (min(list(ratios.values())[:third]) for ratios in (whole, recent))
-    layers = tuple(name for name in sorted(whole, key=lambda n: whole[n]) if min(whole[name], recent[name]) < 3e-2)
+    layers = tuple(
+        name for name in sorted(whole, key=lambda n: whole[n]) if min(whole[name], recent.get(name, 1.0)) < 3e-2
+    )
     answer: Answer = "yes" if value <= 1e-2 else "no" if min(value, value_lately) >= 3e-2 else "either"
     return Fact(answer, value, layers, onset if answer == "yes" else 0)
 
