@@ -77,7 +77,11 @@ class Readback:
 
 def as_numpy(values: Tensor) -> Figures:
     """A float64 copy of a CPU tensor, read from its memory: no operation that waits is dispatched."""
-    return values.detach().to(torch.float64, copy=True).numpy()
+    values = values.detach()
+    if values.dtype is torch.bfloat16:
+        values = values.float()  # numpy has no such type
+    # numpy converts a handful of numbers ten times faster than torch does
+    return np.array(values.numpy(), np.float64)
 
 
 def _wide(device: torch.device) -> torch.dtype:
