@@ -36,7 +36,7 @@ def _vanishing(sighting: Sighting, window: Window) -> Fixes:
     layers = window.layers
     squashing = replace_squashing(layers)
     scale = "Weights scaled to the fan-in keep the gradient's size from layer to layer."
-    fresh = reinitialise([layer for layer in layers if layer.name in sighting.layers], scale)
+    fresh = reinitialise(_to_draw_anew(sighting, window), scale)
     # Weights that are right for a sigmoid do not make it pass more than a quarter: the activation comes first.
     yield from (squashing, fresh) if squashing is not None else (fresh,)
     yield normalise(layers, "A norm layer brings each layer's output, and so its gradient, back to scale.")
@@ -47,8 +47,9 @@ def _exploding(sighting: Sighting, window: Window) -> Fixes:
     over_steps = "baseline" in sighting.evidence
     cut = clip(window, sighting.first_step)
     slower = learning_rate(window, 0.1, "Large steps throw the weights to where gradients are larger still.")
-    named = [layer for layer in window.layers if not sighting.layers or layer.name in sighting.layers]
-    fresh = reinitialise(named, "Weights scaled to the fan-in keep the gradient's size from layer to layer.")
+    fresh = reinitialise(
+        _to_draw_anew(sighting, window), "Weights scaled to the fan-in keep the gradient's size from layer to layer."
+    )
     norms = normalise(window.layers, "A norm layer takes the growth out of each layer.")
     yield from (cut, slower, norms) if over_steps else (fresh, norms, cut, slower)
 
@@ -154,6 +155,13 @@ def _plateau(sighting: Sighting, window: Window) -> Fixes:
     cause = next((finding for symptom, finding in window.active.items() if symptom is not Symptom.PLATEAU), None)
     del sighting
     yield from cause.remedies if cause is not None else ()
+
+
+def _to_draw_anew(sighting: Sighting, window: Window) -> list[Layer]:
+    """All layers where the run began that way: each adds its factor, not only those past the bound. Else the named."""
+    if sighting.first_step == window.history.first_step:
+        return list(window.layers)
+    return _named(sighting, window)
 
 
 def _named(sighting: Sighting, window: Window) -> list[Layer]:
