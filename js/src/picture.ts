@@ -69,12 +69,9 @@ export class Picture {
     );
     const across = element("div", { class: "gw-across" }, this.timeline.line);
     this.#grid = element("div", { class: "gw-grid" }, head, this.#rows.node, plot, heat, foot, across);
-    this.node = element(
-      "div",
-      { class: "gw-flow" },
-      element("div", { class: "gw-scroll" }, this.#grid),
-      this.#readout.node,
-    );
+    const scroll = element("div", { class: "gw-scroll" }, this.#grid);
+    scroll.addEventListener("scroll", () => this.#showReadout());
+    this.node = element("div", { class: "gw-flow" }, scroll, this.#readout.node);
     this.timeline.dragFrom(heat);
     this.node.addEventListener("pointermove", (event) => this.#point(event));
     this.node.addEventListener("pointerleave", () => this.#point(null));

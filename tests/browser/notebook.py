@@ -9,6 +9,7 @@ from playwright.sync_api import Locator, Page, expect
 BUSY = "[*]:"
 DONE = re.compile(r"\[\d+\]:")
 
+TRIES = 12
 START = 120_000
 RUN = 300_000
 """Milliseconds that a start and a training cell may take at most on a slow machine."""
@@ -38,9 +39,17 @@ class Notebook:
 
     def start(self, index: int) -> None:
         """Runs a code cell and does not wait for it."""
-        self.select(index)
-        self.page.keyboard.press("Shift+Enter")
-        expect(self.prompt(index)).not_to_have_text("[ ]:", timeout=START)
+        empty = self.prompt(index).filter(has_text="[ ]:")
+        for _ in range(TRIES):
+            self.select(index)
+            self.page.keyboard.press("Shift+Enter")
+            # A kernel that is not connected yet swallows the request, and the prompt stays empty.
+            try:
+                expect(empty).to_have_count(0, timeout=START / TRIES)
+            except AssertionError:
+                continue
+            return
+        expect(empty).to_have_count(0)
 
     def finish(self, index: int) -> None:
         """Waits until a started cell has run without an error."""
