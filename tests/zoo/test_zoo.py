@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from concurrent.futures import ProcessPoolExecutor
 from fnmatch import fnmatchcase
+from itertools import repeat
 from multiprocessing import get_context
 
 import pytest
@@ -20,11 +21,8 @@ RUNS = exhibits()
 def measured() -> dict[str, dict[str, Fact]]:
     """The facts about every run, by two processes."""
     with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as pool:
-        return dict(zip(RUNS, pool.map(_facts, RUNS), strict=True))
-
-
-def _facts(name: str) -> dict[str, Fact]:
-    return known(name, Conditions()).facts
+        found = pool.map(known, RUNS, repeat(Conditions()))
+        return {name: facts.facts for name, facts in zip(RUNS, found, strict=True)}
 
 
 @pytest.mark.zoo
