@@ -35,13 +35,15 @@ STATE_OF: dict[Symptom, LayerState] = {
     Symptom.DEAD_RELU: LayerState.DEAD,
     Symptom.WEIGHTS_ZERO: LayerState.DEAD,
     Symptom.VANISHING_GRADIENTS: LayerState.VANISHING,
-    Symptom.SATURATED: LayerState.VANISHING,
     Symptom.WEIGHTS_SHRINKING: LayerState.VANISHING,
     Symptom.EARLY_LAYERS_FROZEN: LayerState.VANISHING,
     Symptom.RNN_VANISHING_IN_TIME: LayerState.VANISHING,
     Symptom.FP16_UNDERFLOW: LayerState.VANISHING,
 }
-"""State of the layers that an active finding names; where several name one layer, the first listed here counts."""
+"""State of the layers that an active finding names; where several name one layer, the first listed here counts.
+
+Not every symptom is a state: saturated units say nothing of how much gradient comes through, which may even explode.
+"""
 
 
 def layer_states(history: History, findings: Sequence[Finding]) -> tuple[LayerState, ...]:
