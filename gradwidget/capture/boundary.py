@@ -19,7 +19,7 @@ from torch import nn
 from torch.nn.modules.module import register_module_forward_hook, register_module_forward_pre_hook
 from torch.utils.hooks import RemovableHandle
 
-from gradwidget.capture.internals import in_backward
+from gradwidget.capture.internals import in_backward, take_off
 
 
 class Gatekeeper(Protocol):
@@ -109,7 +109,7 @@ class Boundary:
         """Takes the hooks off."""
         self._due = self._inputs = self.batch = None
         while self._handles:
-            self._handles.pop().remove()
+            take_off(self._handles.pop())
 
     def _listen(self) -> None:
         if not self._handles:

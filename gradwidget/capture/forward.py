@@ -9,6 +9,7 @@ from torch.nn.modules.module import register_module_forward_hook, register_modul
 from torch.utils.hooks import RemovableHandle
 
 from gradwidget.capture.guard import Guard, entry
+from gradwidget.capture.internals import take_off
 from gradwidget.capture.layers import LayerTable
 
 Args = tuple[object, ...]
@@ -46,7 +47,7 @@ class Forward:
         if len(self._handles) == hooks:
             return
         while self._handles:
-            self._handles.pop().remove()
+            take_off(self._handles.pop())
         if hooks:
             self._handles.append(register_module_forward_hook(self._left, with_kwargs=True))
         if hooks > 1:

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 from torch.amp.grad_scaler import GradScaler
+from torch.nn.modules import module as torch_module
+from torch.utils.hooks import RemovableHandle
 
 
 def in_backward() -> bool:
@@ -32,3 +34,9 @@ def norms(tensors: Sequence[Tensor]) -> Sequence[Tensor]:
 def copy_into(targets: Sequence[Tensor], sources: Sequence[Tensor]) -> None:
     """Copies many tensors in one call, converting their type."""
     torch._foreach_copy_(list(targets), list(sources))  # no public multi-tensor copy
+
+
+def take_off(handle: RemovableHandle) -> None:
+    """Removes a global module hook altogether: torch's own ``remove`` forgets the note that it wanted keywords."""
+    handle.remove()
+    torch_module._global_forward_hooks_with_kwargs.pop(handle.id, None)  # noqa: SLF001  # it would grow for ever
