@@ -53,7 +53,7 @@ def watched(case: Case, optimizer: str) -> tuple[list[Frame], list[Disagreement]
     with GradMonitor(loop.model, loop.named, budget=None) as monitor:
         monitor.on_frame.append(lambda: frames.extend([frame] if (frame := monitor.history.last) else []))
         loop.run(STEPS)
-    assert [problem.message for problem in monitor.problems] == [], monitor.problems
+    assert not monitor.problems or true_elsewhere(case, "problems"), monitor.problems
     rows = {layer.name: row for row, layer in enumerate(monitor.history.layers)}
     lost = [
         Disagreement(frame.step, layer.name, metric, float(values[number]), float(kept))

@@ -41,7 +41,7 @@ def blocks(optimizing: Optimizing) -> Loop:
     return Supervised(Blocks("plain"), optimizing, noise(8, 6), follows=RELUS)
 
 
-@awkward(same_as=blocks)
+@awkward(optimizers=FIRST_ORDER, same_as=blocks)
 def checkpoints_reentrant(optimizing: Optimizing) -> Loop:
     """Blocks run first without a graph, then again inside the backward, which starts backward passes of its own."""
     return Supervised(Blocks("reentrant"), optimizing, noise(8, 6), follows=RELUS)
@@ -147,7 +147,7 @@ class PerSample(Supervised):
         probe.after()
 
 
-@awkward(optimizers=FIRST_ORDER, unseen=("act", "loss", "raw"))
+@awkward(optimizers=FIRST_ORDER, unseen=("act", "loss", "raw", "total", "problems"))
 def function_transforms(optimizing: Optimizing) -> Loop:
     """torch.func: the model runs under vmap and grad where values cannot be read."""
     return PerSample(mlp(nn.Tanh), optimizing, noise(8, 4), follows={"0": "tanh", "2": "tanh"})

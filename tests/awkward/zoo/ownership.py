@@ -38,7 +38,7 @@ def tied_weights(optimizing: Optimizing) -> Loop:
     )
 
 
-@awkward()
+@awkward(unseen=("act_rms", "act_zero", "act_dead"))
 def a_frozen_backbone(optimizing: Optimizing) -> Loop:
     """The first layers do not require gradients."""
     model = mlp()
@@ -65,7 +65,7 @@ class Thawing(Supervised):
         super().step(probe)
 
 
-@awkward(optimizers=FIRST_ORDER)
+@awkward(optimizers=FIRST_ORDER, unseen=("act_rms", "act_zero", "act_dead"))
 def unfrozen_later(optimizing: Optimizing) -> Loop:
     """A frozen layer joins the training after two steps."""
     model = mlp()

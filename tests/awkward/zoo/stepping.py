@@ -91,7 +91,9 @@ class ByHand(Supervised):
 @awkward(optimizers=OWN)
 def no_optimizer_at_all(optimizing: Optimizing) -> Loop:
     """Weights are changed by hand: nothing of torch.optim is ever called."""
-    return ByHand(mlp(), optimizing, noise(8, 4), follows=RELUS)
+    loop = ByHand(mlp(), optimizing, noise(8, 4), follows=RELUS)
+    del loop.optimizer
+    return loop
 
 
 class Wrapper(Optimizer):
@@ -238,7 +240,7 @@ class BySgd(Supervised):
         probe.after()
 
 
-@awkward(optimizers=FIRST_ORDER, unseen=("loss", "raw", "act_grad"))
+@awkward(optimizers=FIRST_ORDER, unseen=("loss", "raw", "act"))
 def gradients_assigned_by_hand(optimizing: Optimizing) -> Loop:
     """torch.autograd.grad returns the gradients and the loop assigns them: there is no backward() to be seen."""
     return BySgd(mlp(), optimizing, noise(8, 4), follows=RELUS)
