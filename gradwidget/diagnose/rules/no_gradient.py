@@ -51,7 +51,10 @@ def _in_no_optimizer(window: Window) -> Sighting | None:
     if len(rows) < limits.no_gradient_frames or window.step - steps[0] + 1 < limits.no_gradient_steps:
         return None
     passed_over = np.isnan(rows).all(axis=0) & window.trainable
-    passed_over &= window.median("act_grad_rms") > 0
+    # Often enough a gradient came through just when parameters were read before a step, and theirs were not among them.
+    came = window.history.recent("act_grad_rms", limits.no_gradient_steps) > 0
+    read = ~np.isnan(rows).all(axis=1, keepdims=True)
+    passed_over &= (came & read).sum(axis=0) >= limits.no_gradient_frames
     if not passed_over.any() or passed_over.all():
         return None
     layers = tuple(window.layers[i].name for i in np.flatnonzero(passed_over))
