@@ -42,11 +42,19 @@ def on_modules(loop: Loop) -> Iterator[tuple[str, object]]:
     for name, module in loop.model.named_modules():
         for attribute, value in vars(module).items():
             yield f"{name}.{attribute}", len(value) if "hooks" in attribute and isinstance(value, dict) else "there"
-        yield f"{name} class", type(module)
+        yield f"{name} class", type(module).__qualname__
     for name, parameter in loop.model.named_parameters():
         yield f"{name} hooks", len(parameter._backward_hooks or ())
         yield f"{name} accumulated hooks", len(getattr(parameter, "_post_accumulate_grad_hooks", None) or ())
-        yield f"{name} attributes", sorted(set(vars(parameter)) - {"_post_accumulate_grad_hooks"})
+        yield (
+            f"{name} attributes",
+            sorted(
+                # the compiler's own marks depend on how often it has compiled
+                attribute
+                for attribute in vars(parameter)
+                if attribute != "_post_accumulate_grad_hooks" and not attribute.startswith("_dynamo")
+            ),
+        )
 
 
 def on_optimizers(loop: Loop) -> Iterator[tuple[str, object]]:
