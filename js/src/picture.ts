@@ -53,7 +53,7 @@ export class Picture {
       element(
         "span",
         { class: "gw-head-heat", ...hidden },
-        element("span", { text: "the same over steps" }),
+        element("span", { text: "over the steps" }),
         this.#heat.legend,
       ),
     );
