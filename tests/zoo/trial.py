@@ -98,11 +98,13 @@ def known(name: str, conditions: Conditions, *, second: bool = True) -> Known:
         second: also what takes second runs: learning rates and plateaus.
     """
     torch.set_num_threads(1)
-    path = CACHE / f"{name}-{conditions.seed}-{conditions.varied}-{second}-{_edition()}.pickle"
-    if path.exists():
-        kept = pickle.loads(path.read_bytes())  # noqa: S301 - written below, in this checkout
-        if isinstance(kept, Known):
-            return kept
+    # What was measured with second runs serves without them as well.
+    for more in (True, second):
+        path = CACHE / f"{name}-{conditions.seed}-{conditions.varied}-{more}-{_edition()}.pickle"
+        if path.exists():
+            kept = pickle.loads(path.read_bytes())  # noqa: S301 - written below, in this checkout
+            if isinstance(kept, Known):
+                return kept
     witness = watch(exhibits()[name], conditions)
     facts = {**witness.facts, **(learning(witness) if second else {})}
     found = Known(facts, {tool: rules(witness.moments) for tool, rules in TOOLS.items()})
