@@ -99,8 +99,11 @@ def known(name: str, conditions: Conditions, *, second: bool = True) -> Known:
     """
     torch.set_num_threads(1)
     # What was measured with second runs serves without them as well.
-    for more in (True, second):
-        path = CACHE / f"{name}-{conditions.seed}-{conditions.varied}-{more}-{_edition()}.pickle"
+    kept_at = {
+        more: CACHE / f"{name}-{conditions.seed}-{conditions.varied}-{more}-{_edition()}.pickle"
+        for more in (True, False)
+    }
+    for path in (kept_at[True], kept_at[second]):
         if path.exists():
             kept = pickle.loads(path.read_bytes())  # noqa: S301 - written below, in this checkout
             if isinstance(kept, Known):
@@ -109,7 +112,7 @@ def known(name: str, conditions: Conditions, *, second: bool = True) -> Known:
     facts = {**witness.facts, **(learning(witness) if second else {})}
     found = Known(facts, {tool: rules(witness.moments) for tool, rules in TOOLS.items()})
     CACHE.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(pickle.dumps(found))
+    kept_at[second].write_bytes(pickle.dumps(found))
     return found
 
 
