@@ -39,11 +39,11 @@ $(BUNDLE): $(shell find js/src -type f) js/build.mjs js/package.json js/package-
 demo: install ## opens JupyterLab on the quickstart notebook (PORT=8888)
 	$(BIN)/jupyter lab --port=$(PORT) $(if $(filter 0,$(shell id -u)),--allow-root) examples/quickstart.ipynb
 
-test: js chromium ## every test, the ones in a real browser included
-	$(BIN)/python -m pytest -q
+test: js chromium ## every test but the zoo's labels (`make zoo`), the ones in a real browser included
+	$(BIN)/python -m pytest -q -m "not zoo"
 
 unit: install ## Python tests without a browser: seconds
-	$(BIN)/python -m pytest -q -m "not browser"
+	$(BIN)/python -m pytest -q -m "not browser and not zoo"
 
 js: install $(NODE_MODULES) ## TypeScript tests, without a browser
 	cd js && npm test
@@ -65,7 +65,8 @@ lint: install $(NODE_MODULES) ## ruff, mypy, import arrows, file sizes, generate
 bench: install ## the figures that the documents give, measured on this machine
 	$(BIN)/python -m benchmarks
 
-zoo: install ## trains the sick and healthy runs of tests/zoo and scores the diagnosis on them: minutes
+zoo: install ## trains the sick and healthy runs of tests/zoo and proves their labels, and scores the diagnosis on them: minutes
+	$(BIN)/python -m pytest -q -m zoo
 	$(BIN)/python -m tests.zoo
 
 format: install $(NODE_MODULES) ## rewrites what the linters can mend by themselves
