@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import math
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, is_dataclass
 from functools import partial
 from typing import Any
@@ -17,8 +18,10 @@ from torch.nn.modules.conv import _ConvNd
 from gradwidget.capture.followers import Node, followers
 from gradwidget.capture.internals import in_backward, version
 from gradwidget.capture.nonlinearity import Nonlinearity
-from gradwidget.capture.norms import l2, plain
+from gradwidget.capture.norms import PIECE, l2, plain
+from gradwidget.capture.outputs import NONFINITE, NORM, SATURATED, gradient_figures, output_figures
 from gradwidget.capture.readback import Fetch, Readback, as_numpy
+from gradwidget.capture.tray import Place, Sheet, Take, Tray
 
 OnGradient = Callable[[Tensor, Callable[[Tensor], None]], None]
 """Given a tensor and what to do with its gradient; the doing may be contained, timed or left out."""
@@ -33,19 +36,23 @@ class Output:
 
     layer: str
     size: int
-    norm: Fetch
-    nonzero: Fetch
-    nonfinite: Fetch
-    alive: Fetch
-    """For each unit (the last dimension; channels of a convolution) whether it was ever other than 0."""
-    saturated: Fetch | None = None
-    gradient: Fetch | None = None
-    gradient_nonzero: Fetch | None = None
+    forward: Place
+    """Its ``output_figures``."""
+    backward: Place | None = None
+    """The ``gradient_figures`` of its gradient."""
     gradients: int = 0
     arrival: int = 0
     """In which order the gradients arrived."""
     data_nonfinite: Fetch | None = None
     """How many entries of the data that the layer was given are not finite; None where it was given no raw data."""
+
+    def nonfinite(self) -> float:
+        """How many entries are not finite."""
+        return float(self.forward.figures()[NONFINITE])
+
+    def gradient(self) -> float | None:
+        """Norm of the gradient that came back; None where none did."""
+        return None if self.backward is None else float(self.backward.figures()[NORM])
 
 
 @dataclass(slots=True)
@@ -90,6 +97,7 @@ class Activations:
         self._arrivals = 0
         self._calls: dict[str, int] = {}
         self._unknown: list[Unknown] = []
+        self._trays: dict[Hashable, Tray] = {}
 
     def passed(self, layer: str, module: nn.Module, args: tuple[object, ...], output: object) -> None:
         """Takes note of an output.
@@ -100,7 +108,7 @@ class Activations:
             args: what its forward was given.
             output: what its forward returned.
         """
-        tensor = first_tensor(output)
+        tensor = output if type(output) is Tensor and output.is_floating_point() else first_tensor(output)
         if tensor is None or not torch.is_grad_enabled() or tensor.is_meta or tensor.numel() == 0:
             return
         number = self._calls.get(layer, 0)
@@ -109,9 +117,8 @@ class Activations:
         self._calls[layer] = number + 1
         call = layer, number
         units = _unit_dimension(module, tensor)
-        with torch.no_grad():
-            note = self._measured(layer, tensor, units, self._known.get(call))
-            note.data_nonfinite = self._data_nonfinite(args)
+        note = Output(layer, tensor.numel(), self._place(tensor, units, self._known.get(call)))
+        note.data_nonfinite = self._data_nonfinite(args)
         self.outputs.append(note)
         if tensor.requires_grad:
             if call not in self._known and tensor.grad_fn is not None:
@@ -135,11 +142,7 @@ class Activations:
             kinds.setdefault(one.call[0], follower.kind)
             # Worked in place, the nonlinearity has already turned the held output into what is wanted.
             in_place = version(one.tensor) != one.version
-            with torch.no_grad():
-                after = self._measured(one.call[0], one.tensor, one.units, follower, applied=in_place)
-            kept = one.output
-            kept.norm, kept.nonzero, kept.nonfinite = after.norm, after.nonzero, after.nonfinite
-            kept.alive, kept.saturated = after.alive, after.saturated
+            one.output.forward = self._place(one.tensor, one.units, follower.applied() if in_place else follower)
         return kinds
 
     def _flowed(self, note: Output, gradient: Tensor) -> None:
@@ -147,8 +150,10 @@ class Activations:
         self._arrivals += 1
         note.arrival = self._arrivals
         entries = plain(gradient)
-        note.gradient = self._readback.add(l2(entries))
-        note.gradient_nonzero = self._readback.add(torch.count_nonzero(entries))
+        if entries.numel() > PIECE:
+            note.backward = Place(Sheet(*gradient_figures(entries[None], self._readback)), 0)
+        else:
+            note.backward = self._tray("gradient", entries, self._read_gradients).put(entries)
 
     def forget(self) -> None:
         """Drops outputs that a gradient has reached: the gradients that it led to were cleared."""
@@ -157,7 +162,9 @@ class Activations:
         self._unknown = [one for one in self._unknown if not one.output.gradients]
 
     def finish(self) -> None:
-        """Lets go of what is still held."""
+        """Reads what has not been read yet, and lets go of what is still held."""
+        for tray in self._trays.values():
+            tray.read()
         self._unknown = []
 
     def gather(self, scale: float) -> dict[str, dict[str, float]]:
@@ -187,67 +194,76 @@ class Activations:
             return None
         return self._readback.add(values.numel() - torch.isfinite(values).sum())
 
-    def _measured(
-        self, layer: str, tensor: Tensor, units: int, follower: Nonlinearity | None, *, applied: bool = False
-    ) -> Output:
-        values = plain(tensor)
-        if follower is not None and not applied:
-            values = follower.apply(values)
-        norm, nonzero = self._readback.add(l2(values)), self._readback.add(torch.count_nonzero(values))
-        nowhere: NDArray[np.float64] = np.zeros(())
-        on_cpu = values.is_cpu
-        nonfinite: Fetch = lambda: nowhere  # noqa: E731  # a constant in the place of a reading
-        if not (on_cpu and np.isfinite(norm())):
-            nonfinite = self._readback.add(values.numel() - torch.isfinite(values).sum())
-        everywhere = np.ones(values.shape[units] if values.dim() else 1)
-        alive: Fetch = lambda: everywhere  # noqa: E731  # see above
-        if not (on_cpu and nonzero() == values.numel()) and values.dim():
-            others = [dim for dim in range(values.dim()) if dim != units % values.dim()]
-            alive = self._readback.add((values != 0).any(dim=others) if others else values != 0)
-        saturated = None
-        if follower is not None and follower.saturated is not None:
-            saturated = self._readback.add(follower.saturated(values).to(torch.float32).mean())
-        return Output(layer, values.numel(), norm, nonzero, nonfinite, alive, saturated)
+    def _place(self, tensor: Tensor, units: int, follower: Nonlinearity | None) -> Place:
+        """Where the figures of an output will be, as it is after what follows it."""
+        entries = plain(tensor)
+        if entries.dim() == 0:
+            entries = entries.reshape(1)
+        take = partial(output_figures, units=units, follower=follower, readback=self._readback)
+        if entries.numel() > PIECE:
+            return Place(Sheet(*take(entries[None])), 0)
+        return self._tray((units, follower), entries, take).put(entries)
+
+    def _tray(self, kind: Hashable, like: Tensor, take: Take) -> Tray:
+        key = kind, like.shape, like.dtype, like.device
+        tray = self._trays.get(key)
+        if tray is None:
+            tray = self._trays[key] = Tray(like, take)
+        return tray
+
+    def _read_gradients(self, rows: Tensor) -> tuple[Fetch, Fetch]:
+        return gradient_figures(rows, self._readback)
 
 
 def _forward_figures(notes: list[Output]) -> dict[str, float]:
-    size = sum(note.size for note in notes)
+    if len(notes) == 1:
+        whole = notes[0].forward.figures()
+        size = notes[0].size
+    else:
+        size = sum(note.size for note in notes)
+        each = np.array([note.forward.figures() for note in notes])
+        whole = each.sum(0)
+        whole[NORM] = np.sqrt(np.sum(each[:, NORM] ** 2))
+        whole[SATURATED] = _mean_share(each[:, SATURATED], [note.size for note in notes])
+    norm, nonzero, nonfinite, saturated = whole.tolist()
     figures = {
-        "act_rms": float(np.sqrt(sum(note.norm() ** 2 for note in notes) / size)),
-        "act_zero_fraction": 1 - float(sum(note.nonzero() for note in notes)) / size,
-        "act_nonfinite": float(sum(note.nonfinite() for note in notes)),
+        "act_rms": norm / math.sqrt(size),
+        "act_zero_fraction": 1 - nonzero / size,
+        "act_nonfinite": nonfinite,
     }
-    alive = [note.alive() for note in notes]
+    alive = [note.forward.units() for note in notes]
     if len({len(one) for one in alive}) == 1:
-        figures["act_dead_fraction"] = 1 - float(np.mean(np.max(alive, axis=0)))
-    shares = [(note.saturated(), note.size) for note in notes if note.saturated is not None]
-    if shares:
-        figures["act_saturated_fraction"] = float(sum(share * many for share, many in shares)) / sum(
-            many for _, many in shares
-        )
+        figures["act_dead_fraction"] = 1 - float((alive[0] if len(alive) == 1 else np.max(alive, axis=0)).mean())
+    if not math.isnan(saturated):
+        figures["act_saturated_fraction"] = saturated
     return figures
 
 
+def _mean_share(shares: NDArray[np.float64], sizes: list[int]) -> float:
+    known = ~np.isnan(shares)
+    return float(np.average(shares[known], weights=np.array(sizes)[known])) if known.any() else math.nan
+
+
 def _backward_figures(notes: list[Output], scale: float) -> dict[str, float]:
-    flows = [(note.gradient(), note.gradient_nonzero()) for note in notes if note.gradient and note.gradient_nonzero]
+    flows = [note.backward.figures().tolist() for note in notes if note.backward is not None]
     # Two backward passes through one output: the sum of their gradients is known to nobody here.
     if not flows or any(note.gradients > 1 for note in notes):
         return {}
     size = sum(note.size for note in notes)
-    norm = float(np.sqrt(sum(norm**2 for norm, _ in flows))) / scale
+    norm = math.sqrt(sum(norm**2 for norm, _ in flows)) / scale
     return {
         "act_grad_norm": norm,
-        "act_grad_rms": norm / float(np.sqrt(size)),
-        "act_grad_zero_fraction": 1 - float(sum(nonzero for _, nonzero in flows)) / size,
+        "act_grad_rms": norm / math.sqrt(size),
+        "act_grad_zero_fraction": 1 - sum(nonzero for _, nonzero in flows) / size,
     }
 
 
 def _unit_dimension(module: nn.Module, tensor: Tensor) -> int:
-    """The dimension of units: channels of a convolution and of what normalises channels, else the last."""
+    """The dimension of units, from the end: channels of a convolution or of what normalises them, else the last."""
     if isinstance(module, _ConvNd):
         return -1 - len(module.kernel_size)
     if isinstance(module, (_NormBase, nn.GroupNorm)) and tensor.dim() > 2:
-        return 1
+        return 1 - tensor.dim()
     return -1
 
 

@@ -27,7 +27,6 @@ from gradwidget.capture.internals import in_backward
 from gradwidget.capture.layers import LayerFilter, LayerTable
 from gradwidget.capture.lookout import Lookout
 from gradwidget.capture.manual import ManualLoop
-from gradwidget.capture.norms import Meter
 from gradwidget.capture.owners import Owners
 from gradwidget.capture.reach import Reach
 from gradwidget.capture.updates import LIMIT, Updates
@@ -111,7 +110,6 @@ class Capture:
         self._model = weakref.ref(original)
         self._wants_activations = activations
         self._budget = Budget(budget)
-        self._meter = Meter()
         self._updates = Updates(self._table, LIMIT if budget is not None else None)
         self._reach = Reach()
         self._reach.watch(self._alive())
@@ -130,7 +128,7 @@ class Capture:
         self._began = self._last_end = perf_counter()
         self._spent_before = 0.0
         self._followers = Followers()
-        self._draft = Draft(start_step, self._table, self._meter, self._on_gradient, self._followers, sampled=True)
+        self._draft = Draft(start_step, self._table, self._on_gradient, self._followers, sampled=True)
         self._forward.listen(wanted=self._draft.sampled and not self._closed)
         hooks.attach(self)
         self._finalizer = weakref.finalize(model, _close, weakref.ref(self))
@@ -356,7 +354,7 @@ class Capture:
     def _read_changes(self) -> None:
         if self._draft.sampled:
             with torch.no_grad():
-                self._draft.read_changes(self._updates.after(self._parameters(), self._meter, self._draft.readback))
+                self._draft.read_changes(self._updates.after(self._parameters(), self._draft.readback))
 
     def _end_manual_step(self, *, inside_forward: bool = True) -> None:
         """Where no optimizer steps, a step has ended once the weights are no longer those that backward left."""
@@ -396,9 +394,7 @@ class Capture:
 
     def _begin(self) -> None:
         sampled = self._budget.sampling
-        self._draft = Draft(
-            self._draft.step + 1, self._table, self._meter, self._on_gradient, self._followers, sampled=sampled
-        )
+        self._draft = Draft(self._draft.step + 1, self._table, self._on_gradient, self._followers, sampled=sampled)
         self.guard.step = self._draft.step
         self._reach.step_begins()
         self._is_fresh = False

@@ -11,7 +11,8 @@ from torch.optim import Optimizer
 from gradwidget.capture.activations import Activations, Followers, OnGradient
 from gradwidget.capture.layers import LayerTable
 from gradwidget.capture.loss import LossFinder
-from gradwidget.capture.norms import L1, L2, PEAK, Meter, plain
+from gradwidget.capture.meter import L1, L2, PEAK, measure, measure_l2
+from gradwidget.capture.norms import plain
 from gradwidget.capture.origin import find_origin
 from gradwidget.capture.perlayer import Column, Numbers, PerLayer, Reading, flags, joined
 from gradwidget.capture.readback import Fetch, Figures, Readback
@@ -28,14 +29,13 @@ class Draft:
     Args:
         step: its number.
         table: the layers.
-        meter: takes the figures.
         on_gradient: registers what is to be done with the gradient of a tensor.
         known: which nonlinearity follows which output.
         sampled: whether it is looked at in full.
     """
 
     def __init__(
-        self, step: int, table: LayerTable, meter: Meter, on_gradient: OnGradient, known: Followers, *, sampled: bool
+        self, step: int, table: LayerTable, on_gradient: OnGradient, known: Followers, *, sampled: bool
     ) -> None:
         self.step = step
         self.sampled = sampled
@@ -49,7 +49,6 @@ class Draft:
         self.reasons: dict[str, str] = {}
         self.recurrent = Recurrent(self.readback, on_gradient, self.reasons)
         self._table = table
-        self._meter = meter
         self._sizes: dict[int, int] = {}
         self._matrices: set[int] = set()
         self._raw: Reading | None = None
@@ -70,7 +69,7 @@ class Draft:
     def read_raw(self, parameters: Parameters) -> None:
         """Reads the norms that gradients have right after backward: not yet unscaled, not yet clipped."""
         numbers, gradients = _gradients(parameters, range(len(parameters)))
-        self._raw = Reading(numbers, self._meter.l2(gradients, self.readback))
+        self._raw = Reading(numbers, measure_l2(gradients, self.readback))
 
     def read_gradients(self, parameters: Parameters, owned: Sequence[int], divisor: Fetch | None = None) -> None:
         """Reads the gradients that the optimizer is about to use.
@@ -84,7 +83,7 @@ class Draft:
         self._owned.update(owned)
         self._divisor = divisor
         self._note_sizes(parameters, numbers)
-        self._gradients.append(Reading(numbers, self._meter.measure(gradients, self.readback)))
+        self._gradients.append(Reading(numbers, measure(gradients, self.readback)))
 
     def read_step(self, optimizer: Optimizer, parameters: Parameters, owned: Sequence[int]) -> None:
         """Reads the gradients, and what the optimizer knows about this step."""
@@ -105,7 +104,7 @@ class Draft:
         numbers = [number for number, _ in alive]
         self._note_sizes(parameters, numbers)
         weights = [plain(one) for _, one in alive]
-        self._weights.append(Reading(numbers, self._meter.measure(weights, self.readback, sums=False)))
+        self._weights.append(Reading(numbers, measure(weights, self.readback, sums=False)))
 
     def read_changes(self, changes: Reading | None) -> None:
         """Takes note of how far the step moved the weights."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -30,10 +30,17 @@ class Nonlinearity:
     """Such as ``"relu"``."""
 
     apply: Apply
-    """The function itself, with the parameters that it was seen with."""
+    """The function itself, with the parameters that it was seen with, for many tensors at once [tensors, ...]."""
 
     saturated: Apply | None = None
     """Bool tensor of which outputs are in the flats; None for a function that has none to get stuck in."""
+
+    pointwise: bool = True
+    """Whether each entry of the output depends on its own entry of the input alone."""
+
+    def applied(self) -> Nonlinearity:
+        """The same for tensors on which it was already carried out, in place."""
+        return replace(self, apply=lambda x: x)
 
 
 def recognised(node: Any) -> Nonlinearity | None:  # noqa: ANN401  # nodes of the graph have no common type
@@ -52,7 +59,8 @@ def _softmax_dim(node: Any) -> int:  # noqa: ANN401  # see recognised
 
 def _softmax(node: Any) -> Nonlinearity:  # noqa: ANN401  # see recognised
     dim = _softmax_dim(node)
-    return Nonlinearity("softmax", lambda x: x.softmax(dim), lambda y: y.amax(dim) > CERTAIN)
+    dim += dim >= 0  # of many tensors at once, behind the first dimension
+    return Nonlinearity("softmax", lambda x: x.softmax(dim), lambda y: y.amax(dim) > CERTAIN, pointwise=False)
 
 
 def _hardtanh(node: Any) -> Nonlinearity:  # noqa: ANN401  # see recognised

@@ -43,9 +43,10 @@ def find_origin(
     fed = {
         layer.name for layer, bad in zip(layers, _flags(columns.get("grad_nonfinite"), len(layers)), strict=True) if bad
     }
-    arrived = sorted((one for one in outputs if one.gradient is not None), key=lambda one: one.arrival)
+    arrived = sorted((one for one in outputs if one.backward is not None), key=lambda one: one.arrival)
     for one in arrived:
-        if one.layer in fed or (one.gradient is not None and not np.isfinite(one.gradient())):
+        norm = one.gradient()
+        if one.layer in fed or (norm is not None and not np.isfinite(norm)):
             return NonfiniteOrigin("backward", one.layer)
     return None if bad_gradient is None else NonfiniteOrigin("backward", bad_gradient)
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from gradwidget.capture.norms import L1, L2, NONFINITE, NONZERO, PEAK
+from gradwidget.capture.meter import L1, L2, NONFINITE, NONZERO, PEAK
 from gradwidget.capture.readback import Fetch, Figures
 from gradwidget.frame import BoolArray
 
@@ -72,7 +72,7 @@ class PerLayer:
         return self._column(result, holding)
 
     def gradient_columns(self, figures: Figures, read: BoolArray) -> dict[str, Column]:
-        """Every gradient metric, of figures [5, parameters] as ``Meter.measure`` gives them."""
+        """Every gradient metric, of figures [5, parameters] as ``measure`` gives them."""
         sizes = self.total(self._sizes, read).values
         norm = self.norm(figures[L2], read)
         return {

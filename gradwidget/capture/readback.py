@@ -13,6 +13,16 @@ Figures = NDArray[np.float64]
 Fetch = Callable[[], Figures]
 
 
+def nothing() -> Figures:
+    """Stands where no figures are on their way.
+
+    Raises:
+        LookupError: always.
+    """
+    message = "these figures were never sent for"
+    raise LookupError(message)
+
+
 class Readback:
     """Collects small tensors of one step; their values can be fetched once ``ready``.
 

@@ -9,7 +9,8 @@ from torch import Tensor, nn
 
 from gradwidget.capture.internals import copy_into
 from gradwidget.capture.layers import LayerTable
-from gradwidget.capture.norms import Meter, plain
+from gradwidget.capture.meter import measure_l2
+from gradwidget.capture.norms import plain
 from gradwidget.capture.perlayer import Reading
 from gradwidget.capture.readback import Readback
 
@@ -54,7 +55,7 @@ class Updates:
         if chosen:
             copy_into([copy for _, copy in self._taken], [one.detach() for _, one in chosen])
 
-    def after(self, parameters: Sequence[nn.Parameter | None], meter: Meter, readback: Readback) -> Reading | None:
+    def after(self, parameters: Sequence[nn.Parameter | None], readback: Readback) -> Reading | None:
         """Norms of the changes of what was copied; None where nothing was."""
         taken, self._taken = self._taken, []
         changes: list[tuple[int, Tensor]] = []
@@ -64,7 +65,7 @@ class Updates:
                 changes.append((number, plain(copy.sub_(now.detach()))))
         if not changes:
             return None
-        return Reading([number for number, _ in changes], meter.l2([change for _, change in changes], readback))
+        return Reading([number for number, _ in changes], measure_l2([change for _, change in changes], readback))
 
     def _in_turn(self, parameters: Sequence[nn.Parameter | None], owned: Sequence[int]) -> Iterable[int]:
         if self._limit is None:

@@ -1,0 +1,152 @@
+"""All figures of many tensors in few calls: on small ones the call costs more than the work."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from gradwidget.capture.norms import (
+    PIECE,
+    accumulator,
+    l2,
+    large_norm,
+    norm_of_squares,
+    pieces,
+    row_norms,
+    vector_norm,
+)
+from gradwidget.capture.readback import Fetch, Readback, as_numpy
+
+BATCH = 4 * PIECE
+"""Entries of alike tensors that are read together."""
+
+L2, L1, PEAK, NONZERO, NONFINITE = range(5)
+"""Rows of what ``measure`` gives."""
+
+
+def measure(tensors: Sequence[Tensor], readback: Readback, *, sums: bool = True) -> Fetch:
+    """Figures of dense real tensors: a function that gives float64 [5, tensors].
+
+    The rows are ``L2``, ``L1`` (sum of |x|), ``PEAK`` (largest |x|), ``NONZERO`` and ``NONFINITE`` (counts).
+    Without ``sums``, ``L1`` and ``NONZERO`` are left at 0 where they would cost.
+    """
+    figures = np.zeros((5, len(tensors)))
+    pending: list[tuple[list[int], Fetch]] = []
+    for group in _alike(tensors):
+        first = tensors[group[0]]
+        if first.numel() > PIECE:
+            for number in group:
+                if first.is_cpu:
+                    figures[:, number] = _of_large(tensors[number], sums=sums)
+                else:
+                    pending.append(([number], readback.add(_on_device(tensors[number].reshape(1, -1)))))
+        elif first.is_cpu:
+            figures[:, group] = _of_rows(_stacked(tensors, group), sums=sums)
+        else:
+            pending.append((group, readback.add(_on_device(_stacked(tensors, group)))))
+
+    def fetch() -> NDArray[np.float64]:
+        for group, fetched in pending:
+            figures[:, group] = fetched()
+        return figures
+
+    return fetch
+
+
+def measure_l2(tensors: Sequence[Tensor], readback: Readback) -> Fetch:
+    """L2 norms alone: a function that gives float64 [tensors]."""
+    norms = np.zeros(len(tensors))
+    pending: list[tuple[int, Fetch]] = []
+    for group in _alike(tensors):
+        first = tensors[group[0]]
+        if not first.is_cpu:
+            pending += [(number, readback.add(l2(tensors[number]))) for number in group]
+        elif first.numel() > PIECE:
+            norms[group] = [large_norm(tensors[number]) for number in group]
+        else:
+            norms[group] = row_norms(_stacked(tensors, group))
+
+    def fetch() -> NDArray[np.float64]:
+        for number, fetched in pending:
+            norms[number] = fetched()
+        return norms
+
+    return fetch
+
+
+def nonzero_in_rows(rows: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """How many are true in each row; numpy counts one row at a time far faster than along an axis."""
+    return np.array([np.count_nonzero(row) for row in rows], np.float64)
+
+
+def _alike(tensors: Sequence[Tensor]) -> list[list[int]]:
+    """Numbers of tensors of one shape, type and place, as many together as are read at once; empty ones left out."""
+    groups: dict[tuple[torch.Size, torch.dtype, torch.device], list[int]] = {}
+    for number, tensor in enumerate(tensors):
+        groups.setdefault((tensor.shape, tensor.dtype, tensor.device), []).append(number)
+    batches: list[list[int]] = []
+    for (shape, _, _), group in groups.items():
+        size = shape.numel()
+        if size:
+            many = max(1, BATCH // size)
+            batches += [group[start : start + many] for start in range(0, len(group), many)]
+    return batches
+
+
+def _stacked(tensors: Sequence[Tensor], group: list[int]) -> Tensor:
+    """A copy [tensors, entries], in float32 or float64."""
+    rows = torch.stack([tensors[number] for number in group]).view(len(group), -1)
+    return rows if rows.dtype in {torch.float32, torch.float64} else rows.float()
+
+
+def _of_rows(rows: Tensor, *, sums: bool) -> NDArray[np.float64]:
+    figures = np.zeros((5, len(rows)))
+    figures[L2] = row_norms(rows)
+    if sums:
+        figures[NONZERO] = nonzero_in_rows(rows.numpy() != 0)
+    rows.abs_()
+    figures[PEAK] = as_numpy(rows.amax(1))
+    if sums:
+        figures[L1] = as_numpy(rows.sum(1))
+    for number in np.flatnonzero(~np.isfinite(figures[PEAK])):
+        figures[NONFINITE, number] = np.count_nonzero(~np.isfinite(rows[number].numpy()))
+    return figures
+
+
+def _of_large(tensor: Tensor, *, sums: bool) -> NDArray[np.float64]:
+    figures = np.zeros(5)
+    squares: list[Tensor] = []
+    totals: list[Tensor] = []
+    peaks: list[Tensor] = []
+    for piece in pieces(tensor):
+        squares.append(torch.dot(piece, piece))
+        sizes = piece.abs()
+        peaks.append(sizes.amax())
+        if sums:
+            totals.append(sizes.sum())
+            figures[NONZERO] += np.count_nonzero(piece.numpy() != 0)
+    figures[L2] = norm_of_squares(squares, tensor)
+    figures[PEAK] = as_numpy(torch.stack(peaks)).max()
+    if sums:
+        figures[L1] = as_numpy(torch.stack(totals)).sum()
+    if not np.isfinite(figures[PEAK]):
+        figures[NONFINITE] = sum(np.count_nonzero(~np.isfinite(piece.numpy())) for piece in pieces(tensor))
+    return figures
+
+
+def _on_device(rows: Tensor) -> Tensor:
+    wide = accumulator(rows)
+    low, high = torch.aminmax(rows, dim=1)
+    return torch.stack(
+        [
+            vector_norm(rows, dim=1, dtype=wide),
+            vector_norm(rows, 1, dim=1, dtype=wide),
+            torch.maximum(low.abs(), high.abs()).to(wide),
+            torch.count_nonzero(rows, dim=1).to(wide),
+            (rows.shape[1] - torch.isfinite(rows).sum(1)).to(wide),
+        ]
+    )
