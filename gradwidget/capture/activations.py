@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, is_dataclass
 from functools import partial
 from typing import Any
+from weakref import ReferenceType, ref
 
 import numpy as np
 import torch
@@ -15,9 +16,9 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _NormBase
 from torch.nn.modules.conv import _ConvNd
 
-from gradwidget.capture.followers import Node, followers
-from gradwidget.capture.internals import in_backward, version
-from gradwidget.capture.nonlinearity import Nonlinearity
+from gradwidget.capture.followers import Node, followers, node_of
+from gradwidget.capture.internals import in_backward, is_transformed, version
+from gradwidget.capture.nonlinearity import Nonlinearity, of_module
 from gradwidget.capture.norms import PIECE, l2, plain
 from gradwidget.capture.outputs import NONFINITE, NORM, SATURATED, gradient_figures, output_figures
 from gradwidget.capture.readback import Fetch, Readback, as_numpy
@@ -27,7 +28,26 @@ OnGradient = Callable[[Tensor, Callable[[Tensor], None]], None]
 """Given a tensor and what to do with its gradient; the doing may be contained, timed or left out."""
 
 Call = tuple[str, int]
-"""Name of a layer and the number of its call within the step."""
+"""Name of a layer and the number of its call within a round: the forwards that lead to one backward pass."""
+
+FROZEN = (
+    "Neither this layer nor anything before it is trained, so torch keeps no graph that would tell which "
+    "nonlinearity follows it: its activations are not measured."
+)
+UNUSED = (
+    "No backward pass came through its output, so it is not known which nonlinearity follows it: its activations are "
+    "not measured."
+)
+LEAF = (
+    "It returns a tensor that nothing has computed (a parameter), on which a hook would outlive the step: its "
+    "activation gradient is not measured."
+)
+SILENT = "It ran only without gradients (as under torch.no_grad), so its output is not measured."
+TRANSFORMED = "It runs inside a transform of torch.func (as vmap or grad), where no value can be read."
+UNSEEN = (
+    "It was not seen to run in this step (it runs in compiled or scripted code, or its parameters are used without "
+    "calling it), so its output is not measured."
+)
 
 
 @dataclass(slots=True)
@@ -45,6 +65,10 @@ class Output:
     """In which order the gradients arrived."""
     data_nonfinite: Fetch | None = None
     """How many entries of the data that the layer was given are not finite; None where it was given no raw data."""
+    round: int = 0
+    """Number of the round in which the layer ran."""
+    doubt: str | None = None
+    """Why it is not known what follows, where it is not; None where the figures are those of what follows."""
 
     def nonfinite(self) -> float:
         """How many entries are not finite."""
@@ -68,6 +92,17 @@ class Unknown:
 
 
 @dataclass(slots=True)
+class Loose:
+    """An output that no graph hangs on: a module that takes it may show what follows. Held weakly."""
+
+    call: Call
+    output: Output
+    tensor: ReferenceType[Tensor]
+    version: int
+    units: int
+
+
+@dataclass(slots=True)
 class Followers:
     """What is known about what follows each call of each layer; lives as long as the capture."""
 
@@ -86,20 +121,27 @@ class Activations:
         readback: brings the figures.
         on_gradient: registers what is to be done with the gradient of a tensor.
         known: what follows which output.
+        reasons: why a layer could not be measured, by its name; added to.
     """
 
-    def __init__(self, readback: Readback, on_gradient: OnGradient, known: Followers) -> None:
+    def __init__(self, readback: Readback, on_gradient: OnGradient, known: Followers, reasons: dict[str, str]) -> None:
         self._readback = readback
         self._on_gradient = on_gradient
         self._known = known.known
+        self._reasons = reasons
         self.outputs: list[Output] = []
         """In the order in which the layers ran."""
         self._arrivals = 0
         self._calls: dict[str, int] = {}
+        self._ran: set[str] = set()
+        self._round = 0
+        self._round_is_over = False
+        self._silent: set[str] = set()
         self._unknown: list[Unknown] = []
+        self._loose: list[Loose] = []
         self._trays: dict[Hashable, Tray] = {}
 
-    def passed(self, layer: str, module: nn.Module, args: tuple[object, ...], output: object) -> None:
+    def passed(self, layer: str, module: nn.Module, args: tuple[object, ...], output: object) -> bool:
         """Takes note of an output.
 
         Args:
@@ -107,23 +149,70 @@ class Activations:
             module: the layer itself.
             args: what its forward was given.
             output: what its forward returned.
+
+        Returns:
+            Whether it counts: not what runs without gradients, and not what a backward pass computes anew.
         """
         tensor = output if type(output) is Tensor and output.is_floating_point() else first_tensor(output)
-        if tensor is None or not torch.is_grad_enabled() or tensor.is_meta or tensor.numel() == 0:
-            return
+        if tensor is None or tensor.is_meta or tensor.numel() == 0:
+            return False
+        if not torch.is_grad_enabled():
+            self._silent.add(layer)
+            return False
+        if is_transformed(tensor):
+            self._reasons.setdefault(layer, TRANSFORMED)
+            return False
+        if not self._is_first_run(layer):
+            return False
         number = self._calls.get(layer, 0)
-        if in_backward() and number:
-            return
         self._calls[layer] = number + 1
         call = layer, number
         units = _unit_dimension(module, tensor)
         note = Output(layer, tensor.numel(), self._place(tensor, units, self._known.get(call)))
         note.data_nonfinite = self._data_nonfinite(args)
+        note.round = self._round
         self.outputs.append(note)
-        if tensor.requires_grad:
-            if call not in self._known and tensor.grad_fn is not None:
-                self._unknown.append(Unknown(call, note, tensor, tensor.grad_fn, version(tensor), units))
+        if call not in self._known:
+            self._keep_unknown(call, note, tensor, units)
+        if tensor.grad_fn is not None:
             self._on_gradient(tensor, partial(self._flowed, note))
+        elif tensor.requires_grad:
+            self._reasons.setdefault(layer, LEAF)
+        return True
+
+    def _is_first_run(self, layer: str) -> bool:
+        if in_backward():
+            # Checkpointing computes anew what ran before, with a graph or (reentrant) without one.
+            return layer not in self._ran
+        if self._round_is_over:
+            self._round_is_over = False
+            self._round += 1
+            self._calls, self._ran = {}, set()
+        self._ran.add(layer)
+        return True
+
+    def _keep_unknown(self, call: Call, note: Output, tensor: Tensor, units: int) -> None:
+        if tensor.requires_grad:
+            note.doubt = UNUSED
+            self._unknown.append(Unknown(call, note, tensor, node_of(tensor), version(tensor), units))
+        else:
+            note.doubt = FROZEN
+            self._loose.append(Loose(call, note, ref(tensor), version(tensor), units))
+
+    def taken(self, module: nn.Module, args: tuple[object, ...]) -> dict[str, str]:
+        """A module that is no layer has run: where it is a nonlinearity it may be what follows an output without graph.
+
+        Returns:
+            The kinds newly found, by layer.
+        """
+        tensor = args[0] if self._loose and args and isinstance(args[0], Tensor) else None
+        one = next((one for one in self._loose if one.tensor() is tensor), None) if tensor is not None else None
+        follower = of_module(module, tensor) if one is not None and tensor is not None else None
+        if one is None or tensor is None or follower is None:
+            return {}
+        self._loose.remove(one)
+        self._follows(one, tensor, follower)
+        return {one.call[0]: follower.kind}
 
     def backward_begins(self, roots: Sequence[Tensor]) -> dict[str, str]:
         """Looks up what follows outputs that are not known yet; gives the kinds newly found, by layer."""
@@ -136,14 +225,31 @@ class Activations:
             if number not in found:
                 self._unknown.append(one)  # this pass does not go through it; another of the same step may
                 continue
-            follower = self._known[one.call] = found[number]
-            if follower is None:
-                continue
-            kinds.setdefault(one.call[0], follower.kind)
-            # Worked in place, the nonlinearity has already turned the held output into what is wanted.
-            in_place = version(one.tensor) != one.version
-            one.output.forward = self._place(one.tensor, one.units, follower.applied() if in_place else follower)
+            follower = found[number]
+            if follower is not None:
+                kinds.setdefault(one.call[0], follower.kind)
+            self._follows(one, one.tensor, follower)
         return kinds
+
+    def _follows(self, one: Unknown | Loose, tensor: Tensor, follower: Nonlinearity | None) -> None:
+        self._known[one.call] = follower
+        kept = one.output
+        kept.doubt = None
+        if follower is None:
+            return
+        # Worked in place, the nonlinearity has already turned the held output into what is wanted.
+        in_place = version(tensor) != one.version
+        kept.forward = self._place(tensor, one.units, follower.applied() if in_place else follower)
+
+    def backward_ended(self) -> None:
+        """What runs from now on belongs to the next round."""
+        self._round_is_over = True
+        self._loose = []
+
+    def forget_flows(self) -> None:
+        """Drops the gradients that came back so far: they led to nothing that was used."""
+        for note in self.outputs:
+            note.backward, note.gradients = None, 0
 
     def _flowed(self, note: Output, gradient: Tensor) -> None:
         note.gradients += 1
@@ -156,16 +262,30 @@ class Activations:
             note.backward = self._tray("gradient", entries, self._read_gradients).put(entries)
 
     def forget(self) -> None:
-        """Drops outputs that a gradient has reached: the gradients that it led to were cleared."""
-        self.outputs = [note for note in self.outputs if not note.gradients]
+        """Drops outputs of earlier rounds, and those that a gradient has reached: what it led to was cleared."""
         # Those of the forward that has just run stay: an optimizer with a closure evaluates the loss several times.
-        self._unknown = [one for one in self._unknown if not one.output.gradients]
+        self.outputs = [note for note in self.outputs if self._is_fresh(note)]
+        self._unknown = [one for one in self._unknown if self._is_fresh(one.output)]
+
+    def _is_fresh(self, note: Output) -> bool:
+        return not note.gradients and note.round == self._round and not self._round_is_over
 
     def finish(self) -> None:
         """Reads what has not been read yet, and lets go of what is still held."""
         for tray in self._trays.values():
             tray.read()
-        self._unknown = []
+        self._unknown, self._loose = [], []
+
+    def explain_unseen(self, layers: Iterable[str]) -> None:
+        """Gives a reason for each of the layers whose output was not seen in this step.
+
+        Args:
+            layers: all that should have been.
+        """
+        seen = {note.layer for note in self.outputs}
+        for layer in layers:
+            if layer not in seen:
+                self._reasons.setdefault(layer, SILENT if layer in self._silent else UNSEEN)
 
     def gather(self, scale: float) -> dict[str, dict[str, float]]:
         """Figures by metric and layer name. Only once the readback is ready.
@@ -180,7 +300,10 @@ class Activations:
         for layer, notes in calls.items():
             # A forward that no backward followed was an evaluation; where no gradient can flow every forward counts.
             used = [note for note in notes if note.gradients] or notes
-            for name, value in (_forward_figures(used) | _backward_figures(used, scale)).items():
+            doubt = next((note.doubt for note in used if note.doubt), None)
+            if doubt:
+                self._reasons.setdefault(layer, doubt)
+            for name, value in (({} if doubt else _forward_figures(used)) | _backward_figures(used, scale)).items():
                 figures.setdefault(name, {})[layer] = value
         return figures
 

@@ -28,6 +28,7 @@ from gradwidget.capture.layers import LayerFilter, LayerTable
 from gradwidget.capture.lookout import Lookout
 from gradwidget.capture.manual import ManualLoop
 from gradwidget.capture.owners import Owners
+from gradwidget.capture.passes import Passes
 from gradwidget.capture.reach import Reach
 from gradwidget.capture.updates import LIMIT, Updates
 from gradwidget.frame import Frame, Layer
@@ -112,15 +113,14 @@ class Capture:
         self._budget = Budget(budget)
         self._updates = Updates(self._table, LIMIT if budget is not None else None)
         self._reach = Reach()
-        self._reach.watch(self._alive())
-        self._forward = Forward(self._table, self.guard, self._refresh, self._passed)
+        self._reach.watch(self._table.alive())
+        self._forward = Forward(self._table, self.guard, self._refresh, self._passed, self._between)
         self._lookout = Lookout(self._budget, self._table)
         self._waiting: deque[Draft] = deque()
         self._closed = False
         self._ended = 0
         self._ended_before: dict[int, int] = {}
         self._scaler_began = 0
-        self._in_backward = False
         self._stepped_in_backward = False
         self._manual = ManualLoop(self._reach, self._owners)
         self._manual.possible = optimizer is None
@@ -128,8 +128,17 @@ class Capture:
         self._began = self._last_end = perf_counter()
         self._spent_before = 0.0
         self._followers = Followers()
-        self._draft = Draft(start_step, self._table, self._on_gradient, self._followers, sampled=True)
-        self._forward.listen(wanted=self._draft.sampled and not self._closed)
+        self._passes = Passes(
+            self._table,
+            self.guard,
+            draft=lambda: self._draft,
+            before=self._begin_pass,
+            reach=self._reach,
+            manual=self._manual,
+            lookout=self._lookout,
+            updates=self._updates,
+        )
+        self._begin(start_step, sampled=True)
         hooks.attach(self)
         self._finalizer = weakref.finalize(model, _close, weakref.ref(self))
 
@@ -205,51 +214,39 @@ class Capture:
     @entry("noting the start of a backward pass")
     def backward_begins(self, roots: Sequence[Tensor]) -> None:
         """See ``hooks.Listener``."""
-        self._end_manual_step()
-        self._refresh()
-        self._in_backward = True
-        if self._reach.begins(self._alive() if self._draft.sampled else None):
-            self._draft.forget()
-        self._look_up_followers(roots)
+        self._passes.begin(roots)
 
     @entry("looking into a recomputed part")
     def recomputed(self, roots: Sequence[Tensor]) -> None:
         """See ``hooks.Listener``."""
-        self._look_up_followers(roots)
+        self._passes.look_up_followers(roots)
 
     @entry("reading after a backward pass")
     def backward_ended(self, roots: Sequence[Tensor], *, weighted: bool) -> None:
         """See ``hooks.Listener``."""
-        self._in_backward = False
+        self._passes.end(roots, weighted=weighted)
         if self._stepped_in_backward:
             self._stepped_in_backward = False
             self._draft.loss.found(roots)
             self._finish()
-            return
-        if not self._reach.ended():
-            return
-        draft = self._draft
-        if not weighted:
-            draft.loss.found(roots)
-            self._lookout.loss_found(draft)
-        if draft.sampled:
-            parameters = self._parameters()
-            draft.recurrent.backward_ended()
-            draft.read_raw(parameters)
-            if self._manual.possible:
-                # Nobody may announce the step: what it will use is read now, and again if an optimizer shows up.
-                draft.forget_figures()
-                everything = list(range(len(parameters)))
-                draft.read_gradients(parameters, self._trainable(parameters, everything))
-                draft.read_weights(parameters, self._trainable(parameters, everything))
-                self._updates.before(parameters, self._trainable(parameters, everything))
-        self._manual.backward_ended()
 
     @entry("noting a failed backward pass")
     def backward_failed(self) -> None:
         """See ``hooks.Listener``."""
-        self._in_backward = self._stepped_in_backward = False
-        self._draft.forget()
+        self._stepped_in_backward = False
+        self._passes.fail()
+
+    @entry("noting that gradients are taken")
+    def taking_begins(self, roots: Sequence[Tensor], inputs: Sequence[Tensor], *, differentiable: bool) -> None:
+        """See ``hooks.Listener``."""
+        self._passes.begin_taking(roots, inputs, differentiable=differentiable)
+
+    @entry("reading gradients that were taken")
+    def taking_ended(
+        self, roots: Sequence[Tensor], inputs: Sequence[Tensor], gradients: Sequence[Tensor | None], *, weighted: bool
+    ) -> None:
+        """See ``hooks.Listener``."""
+        self._passes.end_taking(roots, inputs, gradients, weighted=weighted)
 
     @entry("reading before the optimizer's step")
     def step_begins(self, optimizer: Optimizer, *, with_closure: bool) -> None:
@@ -276,7 +273,7 @@ class Capture:
         if not owned:
             draft.reasons |= dict.fromkeys((layer.name for layer in self.layers), REPLACED)
             return
-        parameters = self._parameters()
+        parameters = self._table.tensors()
         if not in_backward():
             draft.forget_figures()
         draft.read_weights(parameters, owned)
@@ -299,7 +296,7 @@ class Capture:
             return  # it wrapped another optimizer, whose step this was
         if self._draft.sampled and with_closure and owned:
             # Only now are the gradients those of the evaluation that the step ended with.
-            self._draft.read_step(optimizer, self._parameters(), owned)
+            self._draft.read_step(optimizer, self._table.tensors(), owned)
         self._read_changes()
         self._finish()
 
@@ -322,7 +319,7 @@ class Capture:
         # No optimizer stepped: the scaler has found an overflow. The gradients that have it are still there.
         self._manual.optimizer_stepped()
         draft = self._draft
-        parameters = self._parameters()
+        parameters = self._table.tensors()
         draft.skipped = draft.sampled = True
         draft.forget_figures()
         draft.read_weights(parameters, owned)
@@ -331,30 +328,23 @@ class Capture:
 
     def _passed(self, name: str, module: nn.Module, args: Args, kwargs: Kwargs, output: object) -> None:
         self._end_manual_step()
-        if self._draft.sampled and self._wants_activations:
-            self._draft.activations.passed(name, module, args, output)
+        if self._draft.is_whole and self._draft.activations.passed(name, module, args, output):
             self._draft.recurrent.passed(name, module, args, kwargs, output)
 
-    def _on_gradient(self, tensor: Tensor, take: Callable[[Tensor], None]) -> None:
-        tensor.register_hook(partial(self._flowed, take))
-
-    @entry("reading an activation's gradient")
-    def _flowed(self, take: Callable[[Tensor], None], gradient: Tensor | None) -> None:
-        # autograd.grad also comes along here, for gradients that no parameter will get
-        if self._in_backward and gradient is not None:
-            with torch.no_grad():
-                take(gradient)
+    def _between(self, module: nn.Module, args: Args) -> None:
+        for name, kind in self._draft.activations.taken(module, args).items():
+            self._table.followed_by(name, kind)
 
     # ------------------------------------------------------------------ from step to step
 
-    def _look_up_followers(self, roots: Sequence[Tensor]) -> None:
-        for name, kind in self._draft.activations.backward_begins(roots).items():
-            self._table.followed_by(name, kind)
+    def _begin_pass(self) -> None:
+        self._end_manual_step()
+        self._refresh()
 
     def _read_changes(self) -> None:
         if self._draft.sampled:
             with torch.no_grad():
-                self._draft.read_changes(self._updates.after(self._parameters(), self._draft.readback))
+                self._draft.read_changes(self._updates.after(self._table.tensors(), self._draft.readback))
 
     def _end_manual_step(self, *, inside_forward: bool = True) -> None:
         """Where no optimizer steps, a step has ended once the weights are no longer those that backward left."""
@@ -390,15 +380,15 @@ class Capture:
         spent = self.guard.spent_until_now()
         self._budget.stepped(now - self._last_end, spent - self._spent_before)
         self._last_end, self._spent_before = now, spent
-        self._begin()
-
-    def _begin(self) -> None:
-        sampled = self._budget.sampling
-        self._draft = Draft(self._draft.step + 1, self._table, self._on_gradient, self._followers, sampled=sampled)
-        self.guard.step = self._draft.step
-        self._reach.step_begins()
         self._is_fresh = False
-        self._forward.listen(wanted=self._draft.sampled and not self._closed)
+        self._begin(draft.step + 1, sampled=self._budget.sampling)
+
+    def _begin(self, step: int, *, sampled: bool) -> None:
+        self._draft = Draft(step, self._table, self._passes.on_gradient, self._followers, sampled=sampled)
+        self._draft.is_whole = sampled and self._wants_activations
+        self.guard.step = step
+        self._reach.step_begins()
+        self._forward.listen(wanted=sampled and not self._closed)
 
     def _refresh(self) -> None:
         """Looks at the model again, once a sampled step: what was changed between two steps shows then."""
@@ -406,7 +396,7 @@ class Capture:
         if self._draft.sampled and (not self._is_fresh or self._table.has_lazy) and model is not None:
             self._is_fresh = True
             if self._table.refresh(model):
-                self._reach.watch(self._alive())
+                self._reach.watch(self._table.alive())
 
     def _deliver(self) -> None:
         while self._waiting and self._waiting[0].readback.ready:
@@ -420,15 +410,6 @@ class Capture:
         for draft in self._waiting:
             draft.readback.wait()
         self._deliver()
-
-    def _parameters(self) -> list[nn.Parameter | None]:
-        return [one() for one in self._table.parameters]
-
-    def _alive(self) -> list[nn.Parameter]:
-        return [one for one in self._parameters() if one is not None]
-
-    def _trainable(self, parameters: list[nn.Parameter | None], numbers: list[int]) -> list[int]:
-        return [number for number in numbers if (one := parameters[number]) is not None and one.requires_grad]
 
 
 def _close(capture: weakref.ref[Capture]) -> None:

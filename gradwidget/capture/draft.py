@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 from torch import Tensor, nn
@@ -41,12 +41,16 @@ class Draft:
         self.sampled = sampled
         self.readback = Readback()
         self.loss = LossFinder(self.readback)
-        self.activations = Activations(self.readback, on_gradient, known)
         self.scalars: dict[str, float] = {}
         self.logged: dict[str, Fetch] = {}
         self.skipped = False
+        self.taken = 0
+        """How often the loop took gradients by ``torch.autograd.grad``, where no backward pass has run."""
+        self.is_whole = False
+        """Whether outputs were looked at since the step began, so that one that was not seen has a reason."""
         self.found_inf: Fetch | None = None
         self.reasons: dict[str, str] = {}
+        self.activations = Activations(self.readback, on_gradient, known, self.reasons)
         self.recurrent = Recurrent(self.readback, on_gradient, self.reasons)
         self._table = table
         self._sizes: dict[int, int] = {}
@@ -66,20 +70,38 @@ class Draft:
         self.recurrent.forget()
         self._raw = None
 
-    def read_raw(self, parameters: Parameters) -> None:
-        """Reads the norms that gradients have right after backward: not yet unscaled, not yet clipped."""
-        numbers, gradients = _gradients(parameters, range(len(parameters)))
+    def forget_taken(self) -> None:
+        """Drops what ``torch.autograd.grad`` gave: a backward pass makes the step's gradient."""
+        self.taken = 0
+        self.loss.forget()
+        self.activations.forget_flows()
+
+    def read_raw(self, parameters: Parameters, taken: Mapping[int, Tensor] | None = None) -> None:
+        """Reads the norms that gradients have right after backward: not yet unscaled, not yet clipped.
+
+        Args:
+            parameters: all parameters of the layers.
+            taken: gradients by the number of the parameter, where they were not left at the parameters.
+        """
+        numbers, gradients = _gradients(parameters, range(len(parameters)), taken)
         self._raw = Reading(numbers, measure_l2(gradients, self.readback))
 
-    def read_gradients(self, parameters: Parameters, owned: Sequence[int], divisor: Fetch | None = None) -> None:
+    def read_gradients(
+        self,
+        parameters: Parameters,
+        owned: Sequence[int],
+        divisor: Fetch | None = None,
+        taken: Mapping[int, Tensor] | None = None,
+    ) -> None:
         """Reads the gradients that the optimizer is about to use.
 
         Args:
             parameters: all parameters of the layers.
             owned: numbers of those that this optimizer holds.
             divisor: by what a fused optimizer will divide them; None where they are unscaled already.
+            taken: as for ``read_raw``.
         """
-        numbers, gradients = _gradients(parameters, owned)
+        numbers, gradients = _gradients(parameters, owned, taken)
         self._owned.update(owned)
         self._divisor = divisor
         self._note_sizes(parameters, numbers)
@@ -119,6 +141,8 @@ class Draft:
         """Nothing is added any more: fixes the layers of the frame and sends for the figures."""
         self._fixed = self._table.layers, self._table.pairs
         self.activations.finish()
+        if self.is_whole:
+            self.activations.explain_unseen(layer.name for layer in self._table.layers)
         self.readback.send()
 
     def frame(self) -> Frame:
@@ -190,10 +214,12 @@ def _norm(norms: Figures) -> float:
     return float(np.sqrt(np.sum(norms**2)))
 
 
-def _gradients(parameters: Parameters, numbers: Iterable[int]) -> tuple[list[int], list[Tensor]]:
-    found = [
-        (number, plain(one.grad))
-        for number in numbers
-        if (one := parameters[number]) is not None and one.grad is not None
-    ]
+def _gradients(
+    parameters: Parameters, numbers: Iterable[int], taken: Mapping[int, Tensor] | None
+) -> tuple[list[int], list[Tensor]]:
+    def gradient(number: int) -> Tensor | None:
+        one = parameters[number]
+        return None if one is None else one.grad if taken is None else taken.get(number)
+
+    found = [(number, plain(one)) for number in numbers if (one := gradient(number)) is not None]
     return [number for number, _ in found], [gradient for _, gradient in found]

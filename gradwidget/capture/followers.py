@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from torch import Tensor
+from torch.autograd.graph import get_gradient_edge
 
 from gradwidget.capture.nonlinearity import Nonlinearity, recognised
 
@@ -28,6 +29,11 @@ Node = Any
 """A node of the autograd graph; torch's have no common type."""
 
 
+def node_of(tensor: Tensor) -> Node:
+    """The node that made a tensor; for a leaf the one that accumulates its gradient."""
+    return get_gradient_edge(tensor).node
+
+
 def followers(roots: Sequence[Tensor], outputs: Mapping[Node, int]) -> dict[int, Nonlinearity | None]:
     """Walks the graph from the roots of a backward pass.
 
@@ -39,7 +45,7 @@ def followers(roots: Sequence[Tensor], outputs: Mapping[Node, int]) -> dict[int,
         The nonlinearity that takes the output, by its number; None where none does. Outputs out of reach are missing.
     """
     found: dict[int, Nonlinearity | None] = {}
-    stack = [root.grad_fn for root in roots if root.grad_fn is not None]
+    stack = [node_of(root) for root in roots if root.requires_grad]
     seen: set[Node] = set(stack)
     while stack:
         node = stack.pop()

@@ -11,6 +11,7 @@ from torch.utils.hooks import RemovableHandle
 from gradwidget.capture.guard import Guard, entry
 from gradwidget.capture.internals import take_off
 from gradwidget.capture.layers import LayerTable
+from gradwidget.capture.nonlinearity import is_nonlinear
 
 Args = tuple[object, ...]
 Kwargs = Mapping[str, object]
@@ -24,6 +25,7 @@ class Forward:
         guard: contains failures.
         begin: called when a forward begins in a step, at the latest when its first module has run.
         passed: called with the name of a layer, its module, its inputs and its output.
+        between: called with any other module and its positional inputs.
     """
 
     def __init__(
@@ -32,11 +34,13 @@ class Forward:
         guard: Guard,
         begin: Callable[[], None],
         passed: Callable[[str, nn.Module, Args, Kwargs, object], None],
+        between: Callable[[nn.Module, Args], None],
     ) -> None:
         self.guard = guard
         self._table = table
         self._begin = begin
         self._passed = passed
+        self._between = between
         self._has_begun = False
         self._handles: list[RemovableHandle] = []
         self._ran: list[int] = []
@@ -81,9 +85,15 @@ class Forward:
         name = self._table.names.get(id(module))
         if name is not None:
             self._seen(name, module, args, kwargs, output)
+        elif is_nonlinear(module):
+            self._other(module, args)
 
     @entry("reading an activation")
     def _seen(self, name: str, module: nn.Module, args: Args, kwargs: Kwargs, output: object) -> None:
         if not self._table.has_run(name):
             self._table.order_is_stale = True
         self._passed(name, module, args, kwargs, output)
+
+    @entry("looking at what follows a layer")
+    def _other(self, module: nn.Module, args: Args) -> None:
+        self._between(module, args)

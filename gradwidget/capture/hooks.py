@@ -1,7 +1,7 @@
 """The places in torch where gradwidget listens: one shared set for all captures of the process.
 
 Nothing is put on a user's model, optimizer or tensor. While at least one capture is attached,
-``torch.autograd.backward``, ``GradScaler.scale`` and ``GradScaler.step`` are wrapped and torch's global optimizer
+``torch.autograd.backward`` and ``grad``, ``GradScaler.scale`` and ``step`` are wrapped and torch's global optimizer
 hooks are registered; when the last one leaves, all of it is gone.
 """
 
@@ -20,6 +20,7 @@ from torch.optim.optimizer import Optimizer, register_optimizer_step_post_hook, 
 from torch.utils.hooks import RemovableHandle
 
 from gradwidget.capture.guard import Guard
+from gradwidget.capture.internals import in_backward
 
 
 class Listener(Protocol):
@@ -39,6 +40,14 @@ class Listener(Protocol):
 
     def backward_failed(self) -> None:
         """It raised, or was interrupted."""
+
+    def taking_begins(self, roots: Sequence[Tensor], inputs: Sequence[Tensor], *, differentiable: bool) -> None:
+        """``torch.autograd.grad`` is about to run, to make a graph of its own where ``differentiable``."""
+
+    def taking_ended(
+        self, roots: Sequence[Tensor], inputs: Sequence[Tensor], gradients: Sequence[Tensor | None], *, weighted: bool
+    ) -> None:
+        """It has given these gradients of the inputs."""
 
     def step_begins(self, optimizer: Optimizer, *, with_closure: bool) -> None:
         """An optimizer is about to step."""
@@ -136,8 +145,7 @@ def _tell(tell: Callable[[Listener], None]) -> None:
 
 
 def _backward(original: Callable[..., None], *args: Any, **kwargs: Any) -> None:
-    given = args[0] if args else kwargs.get("tensors")
-    weights = args[1] if len(args) > 1 else kwargs.get("grad_tensors")
+    given, weights = _argument(args, kwargs, 0, "tensors"), _argument(args, kwargs, 1, "grad_tensors")
     if _inside.backward:  # reentrant checkpointing, or our own wrapper met twice
         _tell(lambda listener: listener.recomputed(_tensors(given)))
         return original(*args, **kwargs)
@@ -152,6 +160,26 @@ def _backward(original: Callable[..., None], *args: Any, **kwargs: Any) -> None:
         _inside.backward = False
     _tell(lambda listener: listener.backward_ended(_tensors(given), weighted=weights is not None))
     return None
+
+
+def _grad(original: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    if torch.compiler.is_compiling() or _inside.backward or in_backward():
+        return original(*args, **kwargs)
+    roots, wanted = _tensors(_argument(args, kwargs, 0, "outputs")), _tensors(_argument(args, kwargs, 1, "inputs"))
+    weighted = _argument(args, kwargs, 2, "grad_outputs") is not None
+    differentiable = bool(_argument(args, kwargs, 4, "create_graph"))
+    _inside.backward = True
+    try:
+        _tell(lambda listener: listener.taking_begins(roots, wanted, differentiable=differentiable))
+        gradients = original(*args, **kwargs)
+    except BaseException:
+        _tell(lambda listener: listener.backward_failed())
+        raise
+    finally:
+        _inside.backward = False
+    if len(wanted) == len(gradients):
+        _tell(lambda listener: listener.taking_ended(roots, wanted, gradients, weighted=weighted))
+    return gradients
 
 
 def _scale(original: Callable[..., Any], scaler: GradScaler, outputs: Any) -> Any:
@@ -182,6 +210,10 @@ def _has_closure(args: tuple[Any, ...], kwargs: dict[Any, Any]) -> bool:
     return (len(args) > 1 and args[1] is not None) or kwargs.get("closure") is not None
 
 
+def _argument(args: tuple[Any, ...], kwargs: dict[str, Any], place: int, name: str) -> Any:
+    return args[place] if len(args) > place else kwargs.get(name)
+
+
 def _tensors(given: object) -> tuple[Tensor, ...]:
     if isinstance(given, Tensor):
         return (given,)
@@ -191,6 +223,7 @@ def _tensors(given: object) -> tuple[Tensor, ...]:
 
 _wrapped = (
     _Wrapped(torch.autograd, "backward", _backward),
+    _Wrapped(torch.autograd, "grad", _grad),
     _Wrapped(GradScaler, "scale", _scale),
     _Wrapped(GradScaler, "step", _scaler_step),
 )

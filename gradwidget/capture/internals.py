@@ -16,6 +16,11 @@ def in_backward() -> bool:
     return torch._C._current_graph_task_id() != -1  # noqa: SLF001  # nothing public tells a recomputation apart
 
 
+def is_transformed(tensor: Tensor) -> bool:
+    """Whether the tensor stands for others inside a transform of ``torch.func``, so that it has no values to read."""
+    return torch._C._functorch.is_functorch_wrapped_tensor(tensor)  # noqa: SLF001  # nothing public tells
+
+
 def version(tensor: Tensor) -> int:
     """How often the tensor was written in place: the only sign of a change that costs no reading."""
     return tensor._version  # noqa: SLF001  # documented for this use, underscore and all

@@ -52,6 +52,7 @@ class LayerTable:
         self._executed: dict[str, int] = {}
         self._activations: dict[str, str] = {}
         self._owners: list[tuple[str, ...]] = []
+        self._numbers: dict[int, int] = {}
         self.pairs: tuple[NDArray[np.intp], NDArray[np.intp]] = (np.empty(0, np.intp), np.empty(0, np.intp))
         """(parameter numbers, rows): who owns what; a tied parameter appears once for each of its layers."""
         if not (self.refresh(model) and self.layers):
@@ -66,7 +67,7 @@ class LayerTable:
             raise ValueError(message)
 
     def refresh(self, model: nn.Module) -> bool:
-        """Looks at the model again; True when something about its layers has changed."""
+        """Looks at the model again; True when something about its layers has changed for good."""
         found: dict[str, dict[str, nn.Parameter]] = {}
         for name, module in _owned(model):
             outer = _outer(name)
@@ -79,8 +80,8 @@ class LayerTable:
             for name, own in found.items()
             for local, parameter in own.items()
         ]
-        if seen == self._seen:
-            return False
+        if seen == self._seen or any(type(one) is Tensor for own in found.values() for one in own.values()):
+            return False  # plain tensors in the place of parameters: torch.func.functional_call is at work
         self._seen = seen
         self.has_lazy = any(lazy for *_, lazy in seen)
         modules = {name or ROOT: module for name, module in model.named_modules()}
@@ -112,6 +113,19 @@ class LayerTable:
             self._executed = executed
             self._arrange()
 
+    def tensors(self) -> list[nn.Parameter | None]:
+        """All parameters by number; None where one is no more."""
+        return [one() for one in self.parameters]
+
+    def alive(self) -> list[nn.Parameter]:
+        """The parameters that are still there."""
+        return [one for one in self.tensors() if one is not None]
+
+    def number_of(self, tensor: Tensor) -> int | None:
+        """The number of a parameter; None for any other tensor."""
+        number = self._numbers.get(id(tensor))
+        return number if number is not None and self.parameters[number]() is tensor else None
+
     def has_run(self, name: str) -> bool:
         """Whether the forward of this layer has been seen."""
         return name in self._executed
@@ -133,6 +147,7 @@ class LayerTable:
                 if name not in known:
                     known.append(name)
         self._owners = [tuple(names) for names in owners.values()]
+        self._numbers = {parameter: number for number, parameter in enumerate(owners)}
 
     def _arrange(self) -> None:
         # A layer that has not run (used without being called, or not yet) stays behind the one registered before it.

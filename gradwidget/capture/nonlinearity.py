@@ -7,8 +7,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
+from torch.nn.modules import activation
 
 FLAT = 0.05
 """An output is saturated where the slope is under this share of the steepest (Glorot & Bengio 2010 look at the same
@@ -50,6 +51,25 @@ def recognised(node: Any) -> Nonlinearity | None:  # noqa: ANN401  # nodes of th
     """
     make = _MADE_FROM.get(node.name())
     return None if make is None else make(node)
+
+
+def is_nonlinear(module: nn.Module) -> bool:
+    """Whether it is one of torch's own activation modules."""
+    return type(module).__module__ == activation.__name__
+
+
+def of_module(module: nn.Module, taken: Tensor) -> Nonlinearity | None:
+    """The nonlinearity that an activation module is, with its parameters; None where it is not an elementwise one.
+
+    Args:
+        module: a module that has run.
+        taken: what it was given; the number of its dimensions matters.
+    """
+    if any(True for _ in module.parameters()) or isinstance(module, nn.RReLU):
+        return None  # RReLU draws random numbers
+    with torch.enable_grad():
+        one = torch.ones([1] * taken.dim(), requires_grad=True).clone()  # a copy: an in-place module refuses a leaf
+        return recognised(module.forward(one).grad_fn)
 
 
 def _softmax_dim(node: Any) -> int:  # noqa: ANN401  # see recognised

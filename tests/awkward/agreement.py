@@ -76,7 +76,7 @@ def compare(case: Case, frame: Frame, truth: Truth) -> Iterator[Disagreement]:
             if true_elsewhere(case, metric) or (truth.skipped and metric == SKIPPED_UPDATE):
                 continue
             said = float(frame.metrics[metric][row]) if frame.is_measured(metric)[row] else None
-            if said is None and (name in truth.others or name in frame.reasons):
+            if said is None and (name in truth.others or is_explained(case, frame, name, metric)):
                 continue
             if said is None or not agrees(said, true):
                 yield Disagreement(frame.step, name, metric, true, said)
@@ -95,6 +95,11 @@ def scalars(case: Case, frame: Frame, truths: Mapping[str, float]) -> Iterator[D
 def true_elsewhere(case: Case, metric: str) -> bool:
     """Whether the case says that nobody can know this metric."""
     return any(metric.startswith(beginning) for beginning in case.unseen)
+
+
+def is_explained(case: Case, frame: Frame, layer: str, metric: str) -> bool:
+    """Whether the case says that this metric cannot be seen, and the frame why."""
+    return layer in frame.reasons and any(metric.startswith(beginning) for beginning in case.hidden)
 
 
 def agrees(said: float, true: float) -> bool:

@@ -95,7 +95,9 @@ class Case:
     same_as: Callable[[Optimizing], Loop] | None
     """A plain loop that computes the same figures, where the awkward one cannot be looked into."""
     unseen: frozenset[str]
-    """Beginnings of the metrics that nobody could see from outside, or that have no single true value here."""
+    """Beginnings of the metrics that have no single true value here."""
+    hidden: frozenset[str]
+    """Beginnings of the metrics that cannot be seen for every layer here: where one is missing a reason is given."""
 
     def loop(self, optimizer: str | None = None, seed: int = 0) -> Loop:
         """A fresh loop; the same seed makes the same one."""
@@ -120,6 +122,7 @@ def awkward(
     optimizers: tuple[str, ...] = tuple(OPTIMIZERS),
     same_as: Callable[[Optimizing], Loop] | None = None,
     unseen: tuple[str, ...] = (),
+    hidden: tuple[str, ...] = (),
 ) -> Callable[[Callable[[Optimizing], Loop]], Callable[[Optimizing], Loop]]:
     """Registers a loop under its name; its docstring says what is awkward about it."""
 
@@ -127,7 +130,7 @@ def awkward(
         name = build.__name__
         assert build.__doc__, name
         assert name not in ZOO, name
-        ZOO[name] = Case(name, build.__doc__, build, optimizers, same_as, frozenset(unseen))
+        ZOO[name] = Case(name, build.__doc__, build, optimizers, same_as, frozenset(unseen), frozenset(hidden))
         return build
 
     return register

@@ -41,10 +41,19 @@ def blocks(optimizing: Optimizing) -> Loop:
     return Supervised(Blocks("plain"), optimizing, noise(8, 6), follows=RELUS)
 
 
-@awkward(optimizers=FIRST_ORDER, same_as=blocks)
+@awkward(same_as=blocks)
 def checkpoints_reentrant(optimizing: Optimizing) -> Loop:
     """Blocks run first without a graph, then again inside the backward, which starts backward passes of its own."""
     return Supervised(Blocks("reentrant"), optimizing, noise(8, 6), follows=RELUS)
+
+
+@awkward(
+    optimizers=FIRST_ORDER,
+    same_as=lambda optimizing: Supervised(Blocks("plain"), optimizing, noise(8, 6), follows=RELUS, micro_batches=3),
+)
+def accumulated_checkpoints_reentrant(optimizing: Optimizing) -> Loop:
+    """Every micro-batch computes its blocks anew, and each counts."""
+    return Supervised(Blocks("reentrant"), optimizing, noise(8, 6), follows=RELUS, micro_batches=3)
 
 
 @awkward(same_as=blocks)
@@ -147,7 +156,7 @@ class PerSample(Supervised):
         probe.after()
 
 
-@awkward(optimizers=FIRST_ORDER, unseen=("act", "loss", "raw", "total", "problems"))
+@awkward(optimizers=FIRST_ORDER, unseen=("loss", "raw", "total"), hidden=("act",))
 def function_transforms(optimizing: Optimizing) -> Loop:
     """torch.func: the model runs under vmap and grad where values cannot be read."""
     return PerSample(mlp(nn.Tanh), optimizing, noise(8, 4), follows={"0": "tanh", "2": "tanh"})

@@ -38,12 +38,72 @@ def tied_weights(optimizing: Optimizing) -> Loop:
     )
 
 
-@awkward(unseen=("act_rms", "act_zero", "act_dead"))
+@awkward()
 def a_frozen_backbone(optimizing: Optimizing) -> Loop:
     """The first layers do not require gradients."""
     model = mlp()
     model[0].requires_grad_(requires_grad=False)
     return Supervised(model, optimizing, noise(8, 4), follows={"0": "relu", "2": "relu"})
+
+
+class Backbone(nn.Module):
+    """A frozen part whose nonlinearities are functions, one of them under ``no_grad``, before a trained head."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stem, self.body, self.head = nn.Linear(4, 8), nn.Linear(8, 8), nn.Linear(8, 3)
+        self.stem.requires_grad_(requires_grad=False)
+        self.body.requires_grad_(requires_grad=False)
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        with torch.no_grad():
+            hidden = torch.relu(self.stem(inputs))
+        return torch.as_tensor(self.head(torch.tanh(self.body(hidden))))
+
+
+@awkward(hidden=("act_rms", "act_zero", "act_dead", "act_saturated", "act_nonfinite"))
+def a_frozen_backbone_of_functions(optimizing: Optimizing) -> Loop:
+    """Nothing tells which function follows a layer that has no graph."""
+    return Supervised(Backbone(), optimizing, noise(8, 4), follows={"stem": "relu", "body": "tanh"})
+
+
+@awkward()
+def a_frozen_backbone_in_place(optimizing: Optimizing) -> Loop:
+    """The first layer is frozen, and a module works on its output in place."""
+    model = nn.Sequential(nn.Linear(4, 8), nn.ELU(inplace=True), nn.Linear(8, 3))
+    model[0].requires_grad_(requires_grad=False)
+    return Supervised(model, optimizing, noise(8, 4), follows={"0": "elu"})
+
+
+class Unheard(nn.Module):
+    """A body with two heads, the loss of only one of which is taken, and a position that is its own output."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.body, self.used, self.unused = nn.Linear(4, 6), nn.Linear(6, 3), nn.Linear(6, 3)
+        self.place = Place()
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        hidden = torch.relu(self.body(inputs) + self.place())
+        self.unused(hidden)
+        return torch.as_tensor(self.used(hidden))
+
+
+class Place(nn.Module):
+    """A layer that returns its own parameter."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.randn(6))
+
+    def forward(self) -> Tensor:
+        return self.weight
+
+
+@awkward(hidden=("act",), unseen=("grad_is_none",))
+def a_head_that_nobody_uses(optimizing: Optimizing) -> Loop:
+    """One layer runs and gets no gradient, another returns a leaf: a hook on it would outlive the step."""
+    return Supervised(Unheard(), optimizing, noise(8, 4))
 
 
 @awkward()
@@ -65,7 +125,7 @@ class Thawing(Supervised):
         super().step(probe)
 
 
-@awkward(optimizers=FIRST_ORDER, unseen=("act_rms", "act_zero", "act_dead"))
+@awkward(optimizers=FIRST_ORDER)
 def unfrozen_later(optimizing: Optimizing) -> Loop:
     """A frozen layer joins the training after two steps."""
     model = mlp()

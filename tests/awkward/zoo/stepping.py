@@ -240,10 +240,61 @@ class BySgd(Supervised):
         probe.after()
 
 
-@awkward(optimizers=FIRST_ORDER, unseen=("loss", "raw", "act"))
+@awkward(optimizers=FIRST_ORDER)
 def gradients_assigned_by_hand(optimizing: Optimizing) -> Loop:
     """torch.autograd.grad returns the gradients and the loop assigns them: there is no backward() to be seen."""
     return BySgd(mlp(), optimizing, noise(8, 4), follows=RELUS)
+
+
+class Functional(Supervised):
+    """Subtracts gradients that torch.autograd.grad has returned: no parameter ever has a gradient of its own."""
+
+    def step(self, probe: Probe) -> None:
+        loss = self.criterion(self.model(self.batch()[0]), torch.zeros(8, 3))
+        parameters = list(self.model.parameters())
+        probe.loss(loss)
+        gradients = torch.autograd.grad(loss, parameters)
+        for parameter, gradient in zip(parameters, gradients, strict=True):
+            parameter.grad = gradient  # for the probe, which looks there
+        probe.raw()
+        probe.before(parameters)
+        self.model.zero_grad()
+        with torch.no_grad():
+            for parameter, gradient in zip(parameters, gradients, strict=True):
+                parameter.sub_(0.1 * gradient)
+        probe.after()
+        self.losses.append(loss.detach())
+
+
+@awkward(optimizers=OWN)
+def neither_backward_nor_optimizer(optimizing: Optimizing) -> Loop:
+    """torch.autograd.grad and a subtraction: nothing is ever left at a parameter, and nothing steps."""
+    loop = Functional(mlp(), optimizing, noise(8, 4), follows=RELUS)
+    del loop.optimizer
+    return loop
+
+
+class Probing(Supervised):
+    """Takes gradients for a look at them before it goes backward, from the same graph."""
+
+    def step(self, probe: Probe) -> None:
+        self.optimizer.zero_grad()
+        inputs, targets = self.batch()
+        loss = self.criterion(self.model(inputs), targets)
+        probe.loss(loss)
+        torch.autograd.grad(loss * 100, list(self.model.parameters()), retain_graph=True)
+        loss.backward()
+        probe.raw()
+        probe.before(self.optimizer)
+        self.optimizer.step()
+        probe.after()
+        self.losses.append(loss.detach())
+
+
+@awkward(optimizers=FIRST_ORDER, same_as=lambda optimizing: Supervised(mlp(), optimizing, noise(8, 4), follows=RELUS))
+def gradients_taken_only_to_look(optimizing: Optimizing) -> Loop:
+    """torch.autograd.grad of something else, then the backward that counts, through the same outputs."""
+    return Probing(mlp(), optimizing, noise(8, 4), follows=RELUS)
 
 
 class Sharpness(Supervised):
