@@ -381,7 +381,16 @@ class Capture:
         self._budget.stepped(now - self._last_end, spent - self._spent_before)
         self._last_end, self._spent_before = now, spent
         self._is_fresh = False
-        self._begin(draft.step + 1, sampled=self._budget.sampling)
+        self._begin(draft.step + 1, sampled=self._budget.sampling or self._is_followed(draft))
+        self._draft.inherit(draft)
+
+    def _is_followed(self, draft: Draft) -> bool:
+        """Whether the next step is sampled too: of several optimizers that take turns, none is to be left out."""
+        optimizers = self._owners.optimizers() if draft.sampled else []
+        if len(optimizers) < 2:
+            return False
+        unused = draft.unused()
+        return unused is None or any(not unused.isdisjoint(self._owners.of(one)) for one in optimizers)
 
     def _begin(self, step: int, *, sampled: bool) -> None:
         self._draft = Draft(step, self._table, self._passes.on_gradient, self._followers, sampled=sampled)

@@ -56,6 +56,8 @@ class Draft:
         self._sizes: dict[int, int] = {}
         self._matrices: set[int] = set()
         self._raw: Reading | None = None
+        self._raw_scale: Fetch | None = None
+        self._spent: set[int] = set()
         self._gradients: list[Reading] = []
         self._weights: list[Reading] = []
         self._changes: list[Reading] = []
@@ -85,6 +87,16 @@ class Draft:
         """
         numbers, gradients = _gradients(parameters, range(len(parameters)), taken)
         self._raw = Reading(numbers, measure_l2(gradients, self.readback))
+        self._raw_scale, self._spent = self.loss.scale, set()
+
+    def unused(self) -> set[int] | None:
+        """Numbers of the parameters with a gradient that no step has used; None where no backward pass was read."""
+        return None if self._raw is None else set(self._raw.numbers) - self._spent - self._owned
+
+    def inherit(self, before: Draft) -> None:
+        """Takes over what the step before has left of a backward pass: several optimizers may use one."""
+        if before.unused():
+            self._raw, self._raw_scale, self._spent = before._raw, before._raw_scale, before._spent | before._owned
 
     def read_gradients(
         self,
@@ -165,7 +177,9 @@ class Draft:
                 scalars["total_grad_norm"] = _norm(figures[L2])
             if self._raw is not None:
                 norms, read = joined([self._raw], 1, count)
-                norms, read = norms[0] / scale, read & held if self._owned else read
+                norms /= float(self._raw_scale()) if self._raw_scale is not None else 1.0
+                read &= ~flags(list(self._spent), count)
+                norms, read = norms[0], read & held if self._owned else read
                 columns["raw_grad_norm"] = place.norm(norms, read)
                 scalars["raw_total_grad_norm"] = _norm(norms[read])
             if self._weights:

@@ -7,6 +7,7 @@ import threading
 import weakref
 from collections.abc import Callable
 from functools import partial
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -338,3 +339,21 @@ def test_the_budget_thins_the_samples_out(watch: Watch) -> None:
     assert capture.sampling_interval > 2
     gaps = np.diff([frame.step for frame in capture.frames])
     assert gaps.max() <= 100
+
+
+def test_of_two_optimizers_that_take_turns_none_is_left_out(watch: Watch) -> None:
+    model: Any = nn.Sequential(nn.Linear(6, 8), nn.Linear(8, 3))
+    first, second = SGD(model[0].parameters(), lr=0.01), SGD(model[1].parameters(), lr=0.01)
+    capture = watch(model, budget=1e-9)  # a sample now and then, an even number of steps apart
+    for _ in range(300):
+        model.zero_grad()
+        nn.functional.cross_entropy(model(batch()[0]), batch()[1]).backward()
+        first.step()
+        second.step()
+    late = [frame for frame in capture.frames if frame.step > 50]
+    assert late
+    assert {bool(frame.step % 2) for frame in late} == {False, True}
+    assert all(frame.is_measured("act_rms").all() for frame in late if frame.step % 2 == 0)
+    follows = [two for one, two in pairwise(late) if two.step % 2 and two.step == one.step + 1]
+    assert follows
+    assert all(frame.is_measured("raw_grad_norm").any() for frame in follows)

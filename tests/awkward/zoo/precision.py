@@ -157,7 +157,7 @@ class SparseAndDense(Supervised):
             probe.after()
 
 
-@awkward(optimizers=FIRST_ORDER, unseen=("raw",))
+@awkward(optimizers=FIRST_ORDER)
 def sparse_gradients(optimizing: Optimizing) -> Loop:
     """An embedding's gradient is sparse and not coalesced: the same row appears several times."""
     return SparseAndDense(optimizing)

@@ -32,7 +32,7 @@ class TwoOptimizers(Supervised):
             probe.after()
 
 
-@awkward(optimizers=FIRST_ORDER, unseen=("raw",))
+@awkward(optimizers=FIRST_ORDER)
 def two_optimizers_on_one_model(optimizing: Optimizing) -> Loop:
     """One backward, then two steps, each of which changes some of the layers."""
     return TwoOptimizers(optimizing)
