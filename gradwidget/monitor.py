@@ -5,14 +5,16 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
-from weakref import ReferenceType, WeakKeyDictionary, ref
+from weakref import WeakKeyDictionary, finalize, ref
 
 from gradwidget.capture.capture import Capture
 from gradwidget.control.control import Control
+from gradwidget.control.gate import Gate
 from gradwidget.control.reaction import OnFinding, Reaction
 from gradwidget.diagnose.engine import Engine
 from gradwidget.record.history import History
 from gradwidget.report.text import report
+from gradwidget.weak import weakly
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -29,14 +31,16 @@ if TYPE_CHECKING:
 
 LayerFilter = str | Sequence[str] | Callable[[str, "nn.Module"], bool] | None
 
-_attached: WeakKeyDictionary[nn.Module, ReferenceType[GradMonitor]] = WeakKeyDictionary()
+_attached: WeakKeyDictionary[nn.Module, Callable[[], GradMonitor | None]] = WeakKeyDictionary()
+"""The monitor of each model; held only where it is to act, so that somebody has to be there when a finding opens."""
 
 
 class GradMonitor:
     """Watches how gradients flow through a model while it trains, and says what is wrong.
 
     Nothing in the training loop changes: optimizer, loss and layer order are found by themselves. The
-    monitor holds the model weakly. A second monitor on the same model replaces the first.
+    monitor holds the model weakly. A second monitor on the same model replaces the first. A monitor that is dropped
+    without ``close()`` stops listening by itself; one that is to act on findings lives as long as its model.
 
     Args:
         model: any ``nn.Module`` with at least one parameter.
@@ -89,16 +93,21 @@ class GradMonitor:
         self.budget = budget
         """As given: share of a step's time that gradwidget may cost, or None."""
         self._engine = Engine()
-        self.control = Control(self._actuate, self._control_changed)
+
+        def actuate(action: Action) -> Callable[[], None]:
+            return capture.actuator.apply(action)
+
+        # Torch's hooks keep the capture, which keeps the gate: neither may keep a monitor that nobody holds any more.
+        self.control = Control(actuate, weakly(self._control_changed))
         """Holds the loop between two steps, and changes it there."""
         self.on_control: list[Callable[[], None]] = []
         """Called on any thread when the loop was held, let go or changed; keep them quick."""
-        self._reaction = Reaction(self.control, self._call)
+        self._reaction = Reaction(self.control, weakly(self._call))
         self._reaction.set(on_finding, resumable=False)
-        self._capture = Capture(
+        capture = self._capture = Capture(
             model,
             optimizer,
-            emit=self._record,
+            emit=weakly(self._record),
             layers=layers,
             budget=budget,
             activations=activations,
@@ -106,10 +115,13 @@ class GradMonitor:
             gate=self.control.gate,
         )
         self._capture.prompt = on_finding is not None
+        self._finalizer = finalize(self, _take_off, self.control.gate, capture)
+        self._finalizer.atexit = False
+        self._model = ref(model)
         previous = _attached.get(model)
         if previous is not None and (monitor := previous()) is not None:
             monitor.close()
-        _attached[model] = ref(self)
+        _attached[model] = ref(self) if on_finding is None else lambda: self
 
     def _record(self, frame: Frame) -> None:
         with self.lock:
@@ -209,11 +221,10 @@ class GradMonitor:
 
         Closing twice does nothing.
         """
-        self.control.gate.close()
-        self._capture.close()
-
-    def _actuate(self, action: Action) -> Callable[[], None]:
-        return self._capture.actuator.apply(action)
+        self._finalizer()
+        model = self._model()
+        if model is not None and (current := _attached.get(model)) is not None and current() is self:
+            del _attached[model]
 
     def _call(self, function: Callable[[Finding], object], finding: Finding) -> None:
         self._capture.guard.run("acting on a finding", function, finding)
@@ -235,3 +246,8 @@ class GradMonitor:
         fault = self.control.gate.take_fault()
         if error is None and fault is not None:
             raise fault
+
+
+def _take_off(gate: Gate, capture: Capture) -> None:
+    gate.close()
+    capture.close()

@@ -71,7 +71,7 @@ class _Shared:
     def __init__(self) -> None:
         self.listeners: tuple[Listener, ...] = ()
         self.handles: list[RemovableHandle] = []
-        self.lock = threading.Lock()
+        self.lock = threading.RLock()  # the end of a forgotten capture may come in the middle of an attach
 
 
 _shared = _Shared()

@@ -18,7 +18,7 @@ import tests.awkward.zoo  # noqa: F401  # registers every loop
 from gradwidget import GradMonitor
 from tests.awkward.loop import ZOO, Case
 from tests.awkward.probe import Silence
-from tests.awkward.traces import on_modules, on_optimizers, traces
+from tests.awkward.traces import on_modules, on_optimizers, on_torch, traces
 from tests.awkward.zoo.structure import Convolutions, mlp
 
 # torch says once that global module hooks also fire for the compiled wrapper, which is harmless: it owns no parameter.
@@ -51,6 +51,35 @@ def test_after_the_model_is_gone_nothing_listens() -> None:
     assert model() is None, gc.get_referrers(model())
     assert monitor.closed
     assert traces(case.loop()) == expected
+
+
+@pytest.mark.parametrize("after", ["a step", "a forward"])
+def test_a_monitor_that_is_dropped_stops_listening(after: str) -> None:
+    loop = ZOO["plain"].loop()
+    expected = dict(on_torch())
+    monitor = GradMonitor(loop.model, budget=None)
+    loop.run(2)
+    if after == "a forward":
+        loop.model(torch.randn(2, 4))
+    gone = ref(monitor)
+    del monitor
+    gc.collect()
+    assert gone() is None, gc.get_referrers(gone())
+    assert dict(on_torch()) == expected
+    loop.run(2)
+
+
+def test_a_monitor_that_is_to_act_lives_as_long_as_its_model() -> None:
+    loop = ZOO["a_loss_that_turns_nan"].loop()
+    expected = dict(on_torch())
+    findings: list[Any] = []
+    GradMonitor(loop.model, budget=None, on_finding=findings.append)
+    gc.collect()
+    loop.run(4)
+    assert findings
+    del loop
+    gc.collect()
+    assert dict(on_torch()) == expected
 
 
 def test_while_a_step_is_sampled_model_and_optimizer_carry_nothing() -> None:
