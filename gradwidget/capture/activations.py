@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, is_dataclass
 from functools import partial
 from typing import Any
@@ -11,7 +10,6 @@ from weakref import ReferenceType, ref
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _NormBase
 from torch.nn.modules.conv import _ConvNd
@@ -20,9 +18,11 @@ from gradwidget.capture.followers import Node, followers, node_of
 from gradwidget.capture.internals import in_backward, is_transformed, version
 from gradwidget.capture.nonlinearity import Nonlinearity, of_module
 from gradwidget.capture.norms import PIECE, l2, plain
-from gradwidget.capture.outputs import NONFINITE, NORM, SATURATED, gradient_figures, output_figures
+from gradwidget.capture.outputs import NONFINITE, NORM, gradient_figures, output_figures
+from gradwidget.capture.perlayer import Column, Numbers, PerLayer
 from gradwidget.capture.readback import Fetch, Readback, as_numpy
-from gradwidget.capture.tray import Place, Sheet, Take, Tray
+from gradwidget.capture.tray import Place, Sheet, Trays
+from gradwidget.frame import BoolArray, Layer
 
 OnGradient = Callable[[Tensor, Callable[[Tensor], None]], None]
 """Given a tensor and what to do with its gradient; the doing may be contained, timed or left out."""
@@ -104,9 +104,12 @@ class Loose:
 
 @dataclass(slots=True)
 class Followers:
-    """What is known about what follows each call of each layer; lives as long as the capture."""
+    """What lasts from step to step; lives as long as the capture."""
 
     known: dict[Call, Nonlinearity | None] = field(default_factory=dict)
+    """What follows each call of each layer."""
+    trays: Trays = field(default_factory=Trays)
+    """Memory for small outputs."""
 
 
 class Activations:
@@ -129,6 +132,7 @@ class Activations:
         self._on_gradient = on_gradient
         self._known = known.known
         self._reasons = reasons
+        self._trays = known.trays
         self.outputs: list[Output] = []
         """In the order in which the layers ran."""
         self._arrivals = 0
@@ -139,7 +143,6 @@ class Activations:
         self._silent: set[str] = set()
         self._unknown: list[Unknown] = []
         self._loose: list[Loose] = []
-        self._trays: dict[Hashable, Tray] = {}
 
     def passed(self, layer: str, module: nn.Module, args: tuple[object, ...], output: object) -> bool:
         """Takes note of an output.
@@ -259,7 +262,7 @@ class Activations:
         if entries.numel() > PIECE:
             note.backward = Place(Sheet(*gradient_figures(entries[None], self._readback)), 0)
         else:
-            note.backward = self._tray("gradient", entries, self._read_gradients).put(entries)
+            note.backward = self._trays.fitting("gradient", entries, gradient_figures).put(entries, self._readback)
 
     def forget(self) -> None:
         """Drops outputs of earlier rounds, and those that a gradient has reached: what it led to was cleared."""
@@ -272,8 +275,7 @@ class Activations:
 
     def finish(self) -> None:
         """Reads what has not been read yet, and lets go of what is still held."""
-        for tray in self._trays.values():
-            tray.read()
+        self._trays.read(self._readback)
         self._unknown, self._loose = [], []
 
     def explain_unseen(self, layers: Iterable[str]) -> None:
@@ -287,27 +289,48 @@ class Activations:
             if layer not in seen:
                 self._reasons.setdefault(layer, SILENT if layer in self._silent else UNSEEN)
 
-    def gather(self, scale: float) -> dict[str, dict[str, float]]:
-        """Figures by metric and layer name. Only once the readback is ready.
+    def columns(self, layers: Sequence[Layer], scale: float) -> dict[str, Column]:
+        """The metrics of outputs. Only once the readback is ready.
 
         Args:
+            layers: rows of the columns.
             scale: what the loss was multiplied by.
         """
-        figures: dict[str, dict[str, float]] = {}
-        calls: dict[str, list[Output]] = {}
-        for note in self.outputs:
-            calls.setdefault(note.layer, []).append(note)
-        for layer, notes in calls.items():
-            # A forward that no backward followed was an evaluation; where no gradient can flow every forward counts.
-            used = [note for note in notes if note.gradients] or notes
-            doubt = next((note.doubt for note in used if note.doubt), None)
-            if doubt:
-                self._reasons.setdefault(layer, doubt)
-            for name, value in (({} if doubt else _forward_figures(used)) | _backward_figures(used, scale)).items():
-                figures.setdefault(name, {})[layer] = value
-        return figures
+        rows = {layer.name: row for row, layer in enumerate(layers)}
+        notes = [note for note in self.outputs if note.layer in rows]
+        if not notes:
+            return {}
+        owners = np.array([rows[note.layer] for note in notes])
+        flowed = np.array([note.gradients for note in notes])
+        # A forward that no backward followed was an evaluation; where no gradient can flow every forward counts.
+        used = (flowed > 0) | (np.bincount(owners, flowed, len(layers))[owners] == 0)
+        place = PerLayer(len(layers), np.arange(len(notes)), owners, np.array([float(note.size) for note in notes]))
+        figures = np.array([note.forward.figures() for note in notes]).T
+        certain = used & ~self._doubted(notes, owners, used)
+        columns = place.output_columns(figures, certain)
+        columns["act_dead_fraction"] = _taken_together(columns["act_dead_fraction"], notes, owners, certain)
+        # Two backward passes through one output: the sum of their gradients is known to nobody here.
+        unclear = np.bincount(owners, flowed > 1, len(layers))[owners] > 0
+        reached = np.array([note.backward is not None for note in notes]) & used & ~unclear
+        gradients = np.zeros((2, len(notes)))
+        for number in np.flatnonzero(reached):
+            if (backward := notes[number].backward) is not None:
+                gradients[:, number] = backward.figures()
+        columns |= place.output_gradient_columns(gradients, used, reached, scale)
+        return {name: column for name, column in columns.items() if column.measured.any()}
+
+    def _doubted(self, notes: Sequence[Output], owners: Numbers, used: BoolArray) -> BoolArray:
+        """The outputs of layers of which one that counts is in doubt; says why."""
+        doubted = np.zeros(len(notes), np.bool_)
+        for number, note in enumerate(notes):
+            if note.doubt and used[number]:
+                self._reasons.setdefault(note.layer, note.doubt)
+                doubted |= owners == owners[number]
+        return doubted
 
     def _data_nonfinite(self, args: tuple[object, ...]) -> Fetch | None:
+        if args and isinstance(args[0], Tensor) and args[0].grad_fn is not None:
+            return None
         tensor = first_tensor(args)
         # What no operation made is data: it came into the model from outside.
         if tensor is None or tensor.grad_fn is not None or tensor.numel() == 0:
@@ -322,63 +345,20 @@ class Activations:
         entries = plain(tensor)
         if entries.dim() == 0:
             entries = entries.reshape(1)
-        take = partial(output_figures, units=units, follower=follower, readback=self._readback)
+        take = partial(output_figures, units=units, follower=follower)
         if entries.numel() > PIECE:
-            return Place(Sheet(*take(entries[None])), 0)
-        return self._tray((units, follower), entries, take).put(entries)
-
-    def _tray(self, kind: Hashable, like: Tensor, take: Take) -> Tray:
-        key = kind, like.shape, like.dtype, like.device
-        tray = self._trays.get(key)
-        if tray is None:
-            tray = self._trays[key] = Tray(like, take)
-        return tray
-
-    def _read_gradients(self, rows: Tensor) -> tuple[Fetch, Fetch]:
-        return gradient_figures(rows, self._readback)
+            return Place(Sheet(*take(entries[None], self._readback)), 0)
+        return self._trays.fitting((units, follower), entries, take).put(entries, self._readback)
 
 
-def _forward_figures(notes: list[Output]) -> dict[str, float]:
-    if len(notes) == 1:
-        whole = notes[0].forward.figures()
-        size = notes[0].size
-    else:
-        size = sum(note.size for note in notes)
-        each = np.array([note.forward.figures() for note in notes])
-        whole = each.sum(0)
-        whole[NORM] = np.sqrt(np.sum(each[:, NORM] ** 2))
-        whole[SATURATED] = _mean_share(each[:, SATURATED], [note.size for note in notes])
-    norm, nonzero, nonfinite, saturated = whole.tolist()
-    figures = {
-        "act_rms": norm / math.sqrt(size),
-        "act_zero_fraction": 1 - nonzero / size,
-        "act_nonfinite": nonfinite,
-    }
-    alive = [note.forward.units() for note in notes]
-    if len({len(one) for one in alive}) == 1:
-        figures["act_dead_fraction"] = 1 - float((alive[0] if len(alive) == 1 else np.max(alive, axis=0)).mean())
-    if not math.isnan(saturated):
-        figures["act_saturated_fraction"] = saturated
-    return figures
-
-
-def _mean_share(shares: NDArray[np.float64], sizes: list[int]) -> float:
-    known = ~np.isnan(shares)
-    return float(np.average(shares[known], weights=np.array(sizes)[known])) if known.any() else math.nan
-
-
-def _backward_figures(notes: list[Output], scale: float) -> dict[str, float]:
-    flows = [note.backward.figures().tolist() for note in notes if note.backward is not None]
-    # Two backward passes through one output: the sum of their gradients is known to nobody here.
-    if not flows or any(note.gradients > 1 for note in notes):
-        return {}
-    size = sum(note.size for note in notes)
-    norm = math.sqrt(sum(norm**2 for norm, _ in flows)) / scale
-    return {
-        "act_grad_norm": norm,
-        "act_grad_rms": norm / math.sqrt(size),
-        "act_grad_zero_fraction": 1 - sum(nonzero for _, nonzero in flows) / size,
-    }
+def _taken_together(dead: Column, notes: Sequence[Output], owners: Numbers, used: BoolArray) -> Column:
+    """A unit of a layer that ran several times is dead if it was in every call; unknown where their units differ."""
+    values, measured = dead.values.copy(), dead.measured.copy()
+    for owner in np.flatnonzero(np.bincount(owners, used, len(values)) > 1):
+        alive = [notes[number].forward.units() for number in np.flatnonzero(used & (owners == owner)).tolist()]
+        measured[owner] = len({len(call) for call in alive}) == 1
+        values[owner] = 1 - np.max(alive, axis=0).mean() if measured[owner] else np.nan
+    return Column(values, measured)
 
 
 def _unit_dimension(module: nn.Module, tensor: Tensor) -> int:

@@ -343,8 +343,7 @@ class Capture:
 
     def _read_changes(self) -> None:
         if self._draft.sampled:
-            with torch.no_grad():
-                self._draft.read_changes(self._updates.after(self._table.tensors(), self._draft.readback))
+            self._draft.read_changes(self._updates.after(self._table.tensors(), self._draft.readback))
 
     def _end_manual_step(self, *, inside_forward: bool = True) -> None:
         """Where no optimizer steps, a step has ended once the weights are no longer those that backward left."""

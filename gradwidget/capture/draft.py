@@ -160,7 +160,7 @@ class Draft:
     def frame(self) -> Frame:
         """The frame. Only once the readback is ready."""
         layers, (numbers, rows) = self._fixed
-        count = 1 + int(max(numbers, default=-1))
+        count = 1 + int(numbers.max(initial=-1))
         sizes = np.zeros(count)
         sizes[list(self._sizes)] = list(self._sizes.values())
         place = PerLayer(len(layers), numbers, rows, sizes)
@@ -187,7 +187,7 @@ class Draft:
                 columns |= place.weight_columns(weights, read, flags(list(self._matrices), count))
                 changes, moved = joined(self._changes, 1, count)
                 columns["update_ratio"] = place.ratio(changes[0], weights[L2], moved & read)
-        columns |= _columns(self.activations.gather(scale), layers)
+        columns |= self.activations.columns(layers, scale)
         if self.loss.scale is not None:
             scalars["loss_scale"] = scale
         if (loss := self.loss.value) is not None:
@@ -213,15 +213,6 @@ class Draft:
                 self._sizes[number] = one.numel()
                 if one.dim() > 1:
                     self._matrices.add(number)
-
-
-def _columns(figures: dict[str, dict[str, float]], layers: tuple[Layer, ...]) -> dict[str, Column]:
-    columns = {}
-    for name, values in figures.items():
-        measured = np.array([layer.name in values for layer in layers])
-        if measured.any():
-            columns[name] = Column(np.array([values.get(layer.name, np.nan) for layer in layers]), measured)
-    return columns
 
 
 def _norm(norms: Figures) -> float:

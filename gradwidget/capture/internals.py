@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import torch
 from torch import Tensor
 from torch.amp.grad_scaler import GradScaler
@@ -29,16 +27,6 @@ def version(tensor: Tensor) -> int:
 def loss_scale(scaler: GradScaler) -> Tensor | None:
     """The scale as a tensor; ``get_scale()`` would wait for the device."""
     return scaler._scale  # noqa: SLF001  # see above
-
-
-def norms(tensors: Sequence[Tensor]) -> Sequence[Tensor]:
-    """L2 norms of many tensors in one call, as ``clip_grad_norm_`` takes them."""
-    return torch._foreach_norm(list(tensors))  # noqa: SLF001  # no public multi-tensor norm
-
-
-def copy_into(targets: Sequence[Tensor], sources: Sequence[Tensor]) -> None:
-    """Copies many tensors in one call, converting their type."""
-    torch._foreach_copy_(list(targets), list(sources))  # no public multi-tensor copy
 
 
 def take_off(handle: RemovableHandle) -> None:

@@ -47,6 +47,7 @@ class LayerTable:
         self.has_lazy = False
         """Whether a parameter has no shape yet."""
         self._select = select
+        self._glance: list[int] = []
         self._seen: list[tuple[str, str, int, bool, bool]] | None = None
         self._names: list[str] = []
         self._executed: dict[str, int] = {}
@@ -68,6 +69,10 @@ class LayerTable:
 
     def refresh(self, model: nn.Module) -> bool:
         """Looks at the model again; True when something about its layers has changed for good."""
+        glance = _glance(model)
+        if glance == self._glance and not self.has_lazy:
+            return False
+        self._glance = glance
         found: dict[str, dict[str, nn.Parameter]] = {}
         for name, module in _owned(model):
             outer = _outer(name)
@@ -164,6 +169,16 @@ class LayerTable:
         pairs = [(number, rows[name]) for number, names in enumerate(self._owners) for name in names]
         numbers, owned = zip(*pairs, strict=True) if pairs else ((), ())
         self.pairs = np.array(numbers, np.intp), np.array(owned, np.intp)
+
+
+def _glance(model: nn.Module) -> list[int]:
+    """What would be different if modules or parameters had been replaced, frozen or unfrozen."""
+    seen: list[int] = []
+    for module in model.modules():
+        seen.append(id(module))
+        own = module._parameters.values()  # noqa: SLF001  # the public walk takes ten times as long
+        seen += [2 * id(one) + one.requires_grad for one in own if one is not None]
+    return seen
 
 
 def _owned(model: nn.Module) -> Iterable[tuple[str, nn.Module]]:

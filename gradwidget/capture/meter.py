@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
+from functools import lru_cache
 
 import numpy as np
 import torch
@@ -10,6 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from gradwidget.capture.norms import (
+    BATCH,
     PIECE,
     accumulator,
     l2,
@@ -21,8 +24,7 @@ from gradwidget.capture.norms import (
 )
 from gradwidget.capture.readback import Fetch, Readback, as_numpy
 
-BATCH = 4 * PIECE
-"""Entries of alike tensors that are read together."""
+Kind = tuple[torch.Size, torch.dtype, torch.device]
 
 L2, L1, PEAK, NONZERO, NONFINITE = range(5)
 """Rows of what ``measure`` gives."""
@@ -35,8 +37,8 @@ def measure(tensors: Sequence[Tensor], readback: Readback, *, sums: bool = True)
     Without ``sums``, ``L1`` and ``NONZERO`` are left at 0 where they would cost.
     """
     figures = np.zeros((5, len(tensors)))
-    pending: list[tuple[list[int], Fetch]] = []
-    for group in _alike(tensors):
+    pending: list[tuple[Sequence[int], Fetch]] = []
+    for group in alike(tensors):
         first = tensors[group[0]]
         if first.numel() > PIECE:
             for number in group:
@@ -45,9 +47,9 @@ def measure(tensors: Sequence[Tensor], readback: Readback, *, sums: bool = True)
                 else:
                     pending.append(([number], readback.add(_on_device(tensors[number].reshape(1, -1)))))
         elif first.is_cpu:
-            figures[:, group] = _of_rows(_stacked(tensors, group), sums=sums)
+            figures[:, group] = _of_rows(stacked(tensors, group), sums=sums)
         else:
-            pending.append((group, readback.add(_on_device(_stacked(tensors, group)))))
+            pending.append((group, readback.add(_on_device(stacked(tensors, group)))))
 
     def fetch() -> NDArray[np.float64]:
         for group, fetched in pending:
@@ -61,14 +63,14 @@ def measure_l2(tensors: Sequence[Tensor], readback: Readback) -> Fetch:
     """L2 norms alone: a function that gives float64 [tensors]."""
     norms = np.zeros(len(tensors))
     pending: list[tuple[int, Fetch]] = []
-    for group in _alike(tensors):
+    for group in alike(tensors):
         first = tensors[group[0]]
         if not first.is_cpu:
             pending += [(number, readback.add(l2(tensors[number]))) for number in group]
         elif first.numel() > PIECE:
             norms[group] = [large_norm(tensors[number]) for number in group]
         else:
-            norms[group] = row_norms(_stacked(tensors, group))
+            norms[group] = row_norms(stacked(tensors, group))
 
     def fetch() -> NDArray[np.float64]:
         for number, fetched in pending:
@@ -83,11 +85,16 @@ def nonzero_in_rows(rows: NDArray[np.bool_]) -> NDArray[np.float64]:
     return np.array([np.count_nonzero(row) for row in rows], np.float64)
 
 
-def _alike(tensors: Sequence[Tensor]) -> list[list[int]]:
+def alike(tensors: Sequence[Tensor]) -> Sequence[Sequence[int]]:
     """Numbers of tensors of one shape, type and place, as many together as are read at once; empty ones left out."""
-    groups: dict[tuple[torch.Size, torch.dtype, torch.device], list[int]] = {}
-    for number, tensor in enumerate(tensors):
-        groups.setdefault((tensor.shape, tensor.dtype, tensor.device), []).append(number)
+    return _grouped(tuple([(tensor.shape, tensor.dtype, tensor.device) for tensor in tensors]))
+
+
+@lru_cache(maxsize=64)
+def _grouped(kinds: tuple[Kind, ...]) -> list[list[int]]:
+    groups: dict[Kind, list[int]] = {}
+    for number, kind in enumerate(kinds):
+        groups.setdefault(kind, []).append(number)
     batches: list[list[int]] = []
     for (shape, _, _), group in groups.items():
         size = shape.numel()
@@ -97,9 +104,9 @@ def _alike(tensors: Sequence[Tensor]) -> list[list[int]]:
     return batches
 
 
-def _stacked(tensors: Sequence[Tensor], group: list[int]) -> Tensor:
-    """A copy [tensors, entries], in float32 or float64."""
-    rows = torch.stack([tensors[number] for number in group]).view(len(group), -1)
+def stacked(tensors: Sequence[Tensor], group: Sequence[int]) -> Tensor:
+    """A copy [tensors, entries] of those of a group, in float32 or float64."""
+    rows = torch.stack([tensors[number] for number in group]).reshape(len(group), -1)
     return rows if rows.dtype in {torch.float32, torch.float64} else rows.float()
 
 
@@ -112,8 +119,9 @@ def _of_rows(rows: Tensor, *, sums: bool) -> NDArray[np.float64]:
     figures[PEAK] = as_numpy(rows.amax(1))
     if sums:
         figures[L1] = as_numpy(rows.sum(1))
-    for number in np.flatnonzero(~np.isfinite(figures[PEAK])):
-        figures[NONFINITE, number] = np.count_nonzero(~np.isfinite(rows[number].numpy()))
+    if not math.isfinite(sum(figures[PEAK].tolist())):
+        for number in np.flatnonzero(~np.isfinite(figures[PEAK])):
+            figures[NONFINITE, number] = np.count_nonzero(~np.isfinite(rows[number].numpy()))
     return figures
 
 

@@ -16,11 +16,18 @@ from torch import Tensor
 
 from gradwidget.capture.readback import as_numpy
 
-SAFE_LOW, SAFE_HIGH = 1e-13, 1e18
-"""A float32 L2 norm between these has lost nothing that matters to squares below or above float32."""
+LOST = 1e-17
+"""A float32 L2 norm of n entries above ``LOST * sqrt(n)`` has lost nothing that matters to squares that are too small
+for float32: each loses at most 1.2e-38, all together less than a 10,000th of the sum."""
+SAFE_HIGH = 1e18
+"""A float32 L2 norm below this has lost nothing to squares that are too large."""
+LIFT = 2.0**60
+"""Lifts what is too small to be squared, exactly."""
 PIECE = 1 << 16
 """Entries that are worked on at a time: they stay in the cache from one figure to the next, and a sum over so many in
 float32 loses nothing that matters; pieces are added up in float64."""
+BATCH = 2 * PIECE
+"""Entries of alike tensors that are worked on together: fewer calls, and still in the cache."""
 
 
 def plain(tensor: Tensor) -> Tensor:
@@ -29,7 +36,8 @@ def plain(tensor: Tensor) -> Tensor:
     Raises:
         TypeError: a layout whose entries are not at hand (a sharded or a nested tensor).
     """
-    tensor = tensor.detach()
+    if tensor.requires_grad:
+        tensor = tensor.detach()
     if tensor.layout is not torch.strided:
         if tensor.layout is not torch.sparse_coo:
             message = f"cannot read a gradient of layout {tensor.layout}"
@@ -53,10 +61,16 @@ def l2(tensor: Tensor) -> Tensor:
 def row_norms(rows: Tensor) -> NDArray[np.float64]:
     """L2 norms [rows] of a matrix [rows, entries] in the memory of the CPU, whose rows are not long."""
     norms = as_numpy(vector_norm(rows, dim=1, dtype=accumulator(rows)))
-    if rows.dtype is not torch.float64:
-        lost = ~((norms > SAFE_LOW) & (norms < SAFE_HIGH)) & ~np.isnan(norms)
-        if lost.any():
-            norms[lost] = as_numpy(vector_norm(rows[torch.from_numpy(lost)], dim=1, dtype=torch.float64))
+    found = norms.tolist()
+    low = LOST * math.sqrt(rows.shape[1])
+    # A NaN slips through this, or does not: it needs no second reading.
+    if rows.dtype is torch.float64 or (min(found) > low and max(found) < SAFE_HIGH):
+        return norms
+    small, large = torch.from_numpy(norms <= low), torch.from_numpy(norms >= SAFE_HIGH)
+    if small.any():
+        norms[norms <= low] = as_numpy(vector_norm(rows[small].float() * LIFT, dim=1, dtype=torch.float32)) / LIFT
+    if large.any():
+        norms[large.numpy()] = as_numpy(vector_norm(rows[large], dim=1, dtype=torch.float64))
     return norms
 
 
@@ -65,12 +79,26 @@ def large_norm(tensor: Tensor) -> float:
     return norm_of_squares([torch.dot(piece, piece) for piece in pieces(tensor)], tensor)
 
 
+def distance(one: Tensor, other: Tensor) -> float:
+    """L2 norm of the difference of two tensors of one shape, of any size, that lie in the memory of the CPU."""
+    if one.stride() != other.stride():
+        return large_norm(one - other)
+    differences = (left - right for left, right in zip(pieces(one), pieces(other), strict=True))
+    squares = [torch.dot(difference, difference) for difference in differences]
+    norm = math.sqrt(float(as_numpy(torch.stack(squares)).sum()))
+    return norm if _is_safe(norm, one.numel()) else large_norm(one - other)
+
+
 def norm_of_squares(squares: list[Tensor], tensor: Tensor) -> float:
     """The L2 norm of a tensor from the sums of squares of its pieces, or anew where those were not safe."""
     norm = float(np.sqrt(as_numpy(torch.stack(squares)).sum()))
-    if SAFE_LOW < norm < SAFE_HIGH or math.isnan(norm) or tensor.dtype is torch.float64:
+    if tensor.dtype is torch.float64 or _is_safe(norm, tensor.numel()):
         return norm
     return float(as_numpy(vector_norm(tensor, dtype=torch.float64)))
+
+
+def _is_safe(norm: float, entries: int) -> bool:
+    return LOST * math.sqrt(entries) < norm < SAFE_HIGH or math.isnan(norm)
 
 
 def pieces(tensor: Tensor) -> Iterator[Tensor]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -28,6 +29,15 @@ def find_origin(
     Returns:
         None where every value seen was finite.
     """
+    return None if _is_clean(columns, outputs, loss) else _followed(layers, columns, outputs, loss)
+
+
+def _followed(
+    layers: Sequence[Layer],
+    columns: dict[str, Column],
+    outputs: Sequence[Output],
+    loss: float | None,
+) -> NonfiniteOrigin | None:
     bad_weights = _first(layers, columns.get("weight_nonfinite"))
     if bad_weights is not None:
         return NonfiniteOrigin("weights", bad_weights)
@@ -49,6 +59,18 @@ def find_origin(
         if one.layer in fed or (norm is not None and not np.isfinite(norm)):
             return NonfiniteOrigin("backward", one.layer)
     return None if bad_gradient is None else NonfiniteOrigin("backward", bad_gradient)
+
+
+def _is_clean(columns: dict[str, Column], outputs: Sequence[Output], loss: float | None) -> bool:
+    """The quick answer for almost every step."""
+    counts = (columns[name] for name in ("weight_nonfinite", "act_nonfinite", "grad_nonfinite") if name in columns)
+    flowed = columns.get("act_grad_norm")
+    return (
+        (loss is None or math.isfinite(loss))
+        and not any(np.nansum(column.values) > 0 for column in counts)
+        and (flowed is None or bool(np.isfinite(flowed.values[flowed.measured]).all()))
+        and not any(one.data_nonfinite is not None and one.data_nonfinite() > 0 for one in outputs)
+    )
 
 
 def _first(layers: Sequence[Layer], column: Column | None, *, backwards: bool = False) -> str | None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from functools import partial
 
-import torch
 from torch import Tensor, nn
 
 from gradwidget.capture.draft import Draft
@@ -125,8 +124,7 @@ class Passes:
     def _flowed(self, take: Callable[[Tensor], None], gradient: Tensor | None) -> None:
         # autograd.grad also comes along here, for gradients that no parameter will get
         if self._running and gradient is not None:
-            with torch.no_grad():
-                take(gradient)
+            take(gradient.detach())
 
     def _read(self, roots: Sequence[Tensor], *, weighted: bool, taken: dict[int, Tensor] | None) -> None:
         draft = self._draft()

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from gradwidget.capture import outputs
 from gradwidget.capture.meter import L1, L2, NONFINITE, NONZERO, PEAK
 from gradwidget.capture.readback import Fetch, Figures
 from gradwidget.frame import BoolArray
@@ -26,6 +27,17 @@ class Column(NamedTuple):
         return Column(self.values / divisor, self.measured)
 
 
+class Chosen(NamedTuple):
+    """The pairs of parameters that were read and the layers that own them."""
+
+    read: BoolArray
+    numbers: Numbers
+    owners: Numbers
+    measured: BoolArray
+    """Which layers own any."""
+    unmeasured: BoolArray
+
+
 class PerLayer:
     """Who owns what.
 
@@ -38,11 +50,12 @@ class PerLayer:
 
     def __init__(self, rows: int, numbers: Numbers, owners: Numbers, sizes: Figures) -> None:
         self._rows, self._numbers, self._owners, self._sizes = rows, numbers, owners, sizes
+        self._last: Chosen | None = None
 
     def total(self, values: Figures, read: BoolArray) -> Column:
         """Sum over a layer's parameters that were read."""
-        numbers, owners = self._pairs(read)
-        return self._column(np.bincount(owners, values[numbers], minlength=self._rows).astype(np.float64), owners)
+        chosen = self._chosen(read)
+        return self._column(np.bincount(chosen.owners, values[chosen.numbers], self._rows).astype(np.float64), chosen)
 
     def norm(self, norms: Figures, read: BoolArray) -> Column:
         """Norm over all of a layer's parameters that were read, of their norms."""
@@ -58,18 +71,15 @@ class PerLayer:
 
     def largest(self, values: Figures, read: BoolArray) -> Column:
         """Largest over a layer's parameters that were read; NaN if any is."""
-        numbers, owners = self._pairs(read)
+        chosen = self._chosen(read)
         result = np.zeros(self._rows)
-        np.maximum.at(result, owners, values[numbers])
-        return self._column(result, owners)
+        np.maximum.at(result, chosen.owners, values[chosen.numbers])
+        return self._column(result, chosen)
 
     def lacking(self, held: BoolArray, read: BoolArray) -> Column:
         """1 for layers of which parameters are held and none was read, 0 for the others that are held."""
-        _, holding = self._pairs(held)
-        _, fed = self._pairs(read)
-        result = np.ones(self._rows)
-        result[fed] = 0
-        return self._column(result, holding)
+        fed = self._chosen(read).measured
+        return self._column(np.where(fed, 0.0, 1.0), self._chosen(held))
 
     def gradient_columns(self, figures: Figures, read: BoolArray) -> dict[str, Column]:
         """Every gradient metric, of figures [5, parameters] as ``measure`` gives them."""
@@ -94,15 +104,52 @@ class PerLayer:
             "weight_nonfinite": self.total(figures[NONFINITE], read),
         }
 
-    def _pairs(self, read: BoolArray) -> tuple[Numbers, Numbers]:
-        chosen = read[self._numbers]
-        return self._numbers[chosen], self._owners[chosen]
+    def output_columns(self, figures: Figures, used: BoolArray) -> dict[str, Column]:
+        """Metrics of outputs, each owned by one layer, of figures [4, outputs] as ``output_figures`` gives them."""
+        sizes = self.total(self._sizes, used).values
+        saturates = used & ~np.isnan(figures[outputs.SATURATED])
+        saturated = self.total(figures[outputs.SATURATED] * self._sizes, saturates)
+        return {
+            "act_rms": self.norm(figures[outputs.NORM], used).over(np.sqrt(sizes)),
+            "act_zero_fraction": self.total(self._sizes - figures[outputs.NONZERO], used).over(sizes),
+            "act_nonfinite": self.total(figures[outputs.NONFINITE], used),
+            "act_dead_fraction": self.total(1 - figures[outputs.ALIVE], used),
+            "act_saturated_fraction": saturated.over(self.total(self._sizes, saturates).values),
+        }
 
-    def _column(self, values: Figures, owners: Numbers) -> Column:
-        measured = np.zeros(self._rows, np.bool_)
-        measured[owners] = True
-        values[~measured] = np.nan
-        return Column(values, measured)
+    def output_gradient_columns(
+        self, figures: Figures, used: BoolArray, reached: BoolArray, scale: float
+    ) -> dict[str, Column]:
+        """Metrics of the gradients of outputs, of figures [2, outputs] as ``gradient_figures`` gives them.
+
+        Args:
+            figures: zero for outputs that no gradient reached.
+            used: the outputs that count.
+            reached: those of them that a gradient reached.
+            scale: what the loss was multiplied by.
+        """
+        fed = np.bincount(self._owners, reached, self._rows)[self._owners] > 0
+        sizes = self.total(self._sizes, used & fed).values
+        norm = self.norm(figures[outputs.NORM] / scale, reached)
+        zeros = sizes - self.total(figures[outputs.NONZERO], reached).values
+        return {
+            "act_grad_norm": norm,
+            "act_grad_rms": norm.over(np.sqrt(sizes)),
+            "act_grad_zero_fraction": Column(zeros, norm.measured).over(sizes),
+        }
+
+    def _chosen(self, read: BoolArray) -> Chosen:
+        if self._last is None or self._last.read is not read:
+            pairs = read[self._numbers]
+            owners = self._owners[pairs]
+            measured = np.zeros(self._rows, np.bool_)
+            measured[owners] = True
+            self._last = Chosen(read, self._numbers[pairs], owners, measured, ~measured)
+        return self._last
+
+    def _column(self, values: Figures, chosen: Chosen) -> Column:
+        values[chosen.unmeasured] = np.nan
+        return Column(values, chosen.measured)
 
 
 class Reading(NamedTuple):

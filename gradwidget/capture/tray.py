@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-from gradwidget.capture.norms import PIECE
-from gradwidget.capture.readback import Fetch, Figures, nothing
+from gradwidget.capture.norms import BATCH
+from gradwidget.capture.readback import Fetch, Figures, Readback, nothing
 
-BATCH = 4 * PIECE
-"""Entries that a tray holds."""
-
-Take = Callable[[Tensor], "tuple[Fetch, Fetch]"]
+Take = Callable[[Tensor, Readback], tuple[Fetch, Fetch]]
 """Takes the figures of rows [rows, ...]: float64 [kinds, rows], and what else there is a row, [rows, units]."""
 
 
@@ -47,18 +44,17 @@ class Place(NamedTuple):
 
 
 class Tray:
-    """Holds copies of alike tensors; read when it is full and when ``read`` is called.
+    """Holds copies of alike tensors until they are read.
 
     Args:
         like: a tensor of the shape, type and device of all that will be put in.
         take: takes the figures of the rows, whose memory it may use up.
 
     Example:
-        >>> from gradwidget.capture.readback import Readback
         >>> readback = Readback()
-        >>> tray = Tray(torch.ones(3), lambda rows: (readback.add(rows.sum(1)[None]), nothing))
-        >>> place = tray.put(torch.ones(3))
-        >>> tray.read()
+        >>> tray = Tray(torch.ones(3), lambda rows, readback: (readback.add(rows.sum(1)[None]), nothing))
+        >>> place = tray.put(torch.ones(3), readback)
+        >>> tray.read(readback)
         >>> place.figures()
         array([3.])
     """
@@ -66,21 +62,51 @@ class Tray:
     def __init__(self, like: Tensor, take: Take) -> None:
         many = max(1, BATCH // like.numel())
         dtype = torch.float64 if like.dtype is torch.float64 else torch.float32
-        self._rows = torch.empty((many, *like.shape), dtype=dtype, device=like.device)
+        self._memory = torch.empty((many, *like.shape), dtype=dtype, device=like.device)
+        self._rows = self._memory.unbind()
         self._take = take
         self._count = 0
         self._sheet = Sheet()
 
-    def put(self, tensor: Tensor) -> Place:
+    def put(self, tensor: Tensor, readback: Readback) -> Place:
         """Copies a tensor in; its figures will be at the place given."""
         if self._count == len(self._rows):
-            self.read()
+            self.read(readback)
         self._rows[self._count].copy_(tensor)
         self._count += 1
         return Place(self._sheet, self._count - 1)
 
-    def read(self) -> None:
-        """Takes the figures of what is in, and empties it."""
-        if self._count:
-            self._sheet.figures, self._sheet.units = self._take(self._rows[: self._count])
-            self._count, self._sheet = 0, Sheet()
+    def read(self, readback: Readback) -> bool:
+        """Takes the figures of what is in, and empties it; whether there was anything."""
+        if not self._count:
+            return False
+        sheet, self._sheet = self._sheet, Sheet()
+        rows, self._count = self._memory[: self._count], 0
+        sheet.figures, sheet.units = self._take(rows, readback)
+        return True
+
+
+class Trays:
+    """All trays of a capture. They are kept from step to step, as long as the steps have a use for them."""
+
+    def __init__(self) -> None:
+        self._trays: dict[Hashable, Tray] = {}
+
+    def fitting(self, purpose: Hashable, like: Tensor, take: Take) -> Tray:
+        """The tray for tensors like this one.
+
+        Args:
+            purpose: what will be taken, beside the tensors' kind.
+            like: a tensor that is to be put in.
+            take: takes the figures.
+        """
+        key = purpose, like.shape, like.dtype, like.device
+        tray = self._trays.get(key)
+        if tray is None:
+            tray = self._trays[key] = Tray(like, take)
+        return tray
+
+    def read(self, readback: Readback) -> None:
+        """Reads every tray, and lets go of those that were empty: shapes that vary would fill the memory."""
+        for key in [key for key, tray in self._trays.items() if not tray.read(readback)]:
+            del self._trays[key]

@@ -4,24 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
-from gradwidget.capture.internals import copy_into
 from gradwidget.capture.layers import LayerTable
-from gradwidget.capture.meter import measure_l2
-from gradwidget.capture.norms import plain
+from gradwidget.capture.meter import alike
+from gradwidget.capture.norms import PIECE, accumulator, distance, row_norms, vector_norm
 from gradwidget.capture.perlayer import Reading
-from gradwidget.capture.readback import Readback
+from gradwidget.capture.readback import Fetch, Readback
 
 LIMIT = 64 * 2**20
 """Bytes of snapshots at most; layers take turns."""
 
-Kind = tuple[torch.dtype, torch.device]
-
 
 class Updates:
-    """Copies weights before a step and compares after it; the memory for the copies is kept from step to step.
+    """Copies weights before a step and compares after it.
 
     Args:
         table: the layers.
@@ -31,41 +29,50 @@ class Updates:
     def __init__(self, table: LayerTable, limit: int | None = LIMIT) -> None:
         self._table = table
         self._limit = limit
-        self._memory: dict[Kind, Tensor] = {}
-        self._taken: list[tuple[int, Tensor]] = []
+        self._taken: list[tuple[list[int], Tensor]] = []
+        """Numbers of parameters and the copies [parameters, ...] of their weights."""
+        self._memory: dict[int, Tensor] = {}
+        """The copies of large parameters, by number: memory that would be costly to get anew at every step."""
         self._turn = 0
 
+    @torch.no_grad()
     def before(self, parameters: Sequence[nn.Parameter | None], owned: Sequence[int]) -> None:
         """Copies the weights of the layers whose turn it is."""
         chosen = [
             (number, one) for number in self._in_turn(parameters, owned) if (one := parameters[number]) is not None
         ]
-        sizes: dict[Kind, int] = {}
-        for _, one in chosen:
-            sizes[one.dtype, one.device] = sizes.get((one.dtype, one.device), 0) + one.numel()
-        for (dtype, device), size in sizes.items():
-            if self._memory.get((dtype, device), torch.empty(0)).numel() < size:
-                self._memory[dtype, device] = torch.empty(size, dtype=dtype, device=device)
-        used = dict.fromkeys(sizes, 0)
+        numbers, weights = [number for number, _ in chosen], [_real(one) for _, one in chosen]
         self._taken = []
-        for number, one in chosen:
-            kind = one.dtype, one.device
-            self._taken.append((number, self._memory[kind][used[kind] : used[kind] + one.numel()].view(one.shape)))
-            used[kind] += one.numel()
-        if chosen:
-            copy_into([copy for _, copy in self._taken], [one.detach() for _, one in chosen])
+        kept: dict[int, Tensor] = {}
+        for group in alike(weights):
+            if weights[group[0]].numel() <= PIECE:
+                self._taken.append(
+                    ([numbers[place] for place in group], torch.stack([weights[place] for place in group]))
+                )
+                continue
+            for place in group:
+                number, weight = numbers[place], weights[place]
+                copy = self._memory.get(number)
+                if copy is None or copy.shape != weight.shape or copy.dtype != weight.dtype:
+                    copy = torch.empty_like(weight)
+                kept[number] = copy.copy_(weight)
+                self._taken.append(([number], copy[None]))
+        self._memory = kept
 
+    @torch.no_grad()
     def after(self, parameters: Sequence[nn.Parameter | None], readback: Readback) -> Reading | None:
         """Norms of the changes of what was copied; None where nothing was."""
         taken, self._taken = self._taken, []
-        changes: list[tuple[int, Tensor]] = []
-        for number, copy in taken:
-            now = parameters[number]
-            if now is not None and now.shape == copy.shape:
-                changes.append((number, plain(copy.sub_(now.detach()))))
-        if not changes:
-            return None
-        return Reading([number for number, _ in changes], measure_l2([change for _, change in changes], readback))
+        found: list[int] = []
+        norms: list[Fetch] = []
+        for numbers, copies in taken:
+            weights = [(row, one) for row, number in enumerate(numbers) if (one := parameters[number]) is not None]
+            now = [(row, weight) for row, one in weights if (weight := _real(one)).shape == copies.shape[1:]]
+            if now:
+                found += [numbers[row] for row, _ in now]
+                before = copies if len(now) == len(numbers) else copies[[row for row, _ in now]]
+                norms.append(_changes([weight for _, weight in now], before, readback))
+        return Reading(found, lambda: np.concatenate([fetch() for fetch in norms])) if found else None
 
     def _in_turn(self, parameters: Sequence[nn.Parameter | None], owned: Sequence[int]) -> Iterable[int]:
         if self._limit is None:
@@ -95,3 +102,24 @@ class Updates:
             chosen.update(dict.fromkeys(needed))
             self._turn = place + 1
         return list(chosen)
+
+
+def _real(one: Tensor) -> Tensor:
+    return torch.view_as_real(one) if one.is_complex() else one
+
+
+def _changes(now: list[Tensor], copies: Tensor, readback: Readback) -> Fetch:
+    """L2 norms [tensors] of the differences of alike tensors from their copies [tensors, ...]."""
+    if now[0].is_cpu and now[0].numel() > PIECE:
+        norm = np.array([distance(now[0], copies[0])])
+        return lambda: norm
+    rows = torch.stack(now).to(_wide(now[0])).sub_(copies).reshape(len(now), -1)
+    if rows.is_cpu:
+        norms = row_norms(rows)
+        return lambda: norms
+    return readback.add(vector_norm(rows, dim=1, dtype=accumulator(rows)))
+
+
+def _wide(tensor: Tensor) -> torch.dtype:
+    # the difference of two numbers of a narrow format may lie between two of its own
+    return torch.float64 if tensor.dtype is torch.float64 else torch.float32
