@@ -45,12 +45,27 @@ class LayerInfo(TypedDict):
     """The nonlinearity that follows, where one was seen."""
 
 
+class BoundInfo(TypedDict):
+    """Where a rule draws the line for a metric."""
+
+    value: float
+    """In the metric's unit, or times the figure of the last layer that has one."""
+
+    of: Literal["itself", "last layer"]
+    state: str
+    """The layer state whose colour it carries."""
+
+    means: str
+    """What lies beyond it, in words."""
+
+
 class MetricInfo(TypedDict):
     """One statistic that the picture can show."""
 
     name: str
     title: str
     scale: Literal["log", "share", "count", "flag"]
+    bounds: list[BoundInfo]
 
 
 class RemedyInfo(TypedDict):

@@ -6,8 +6,18 @@ import math
 from typing import TYPE_CHECKING
 
 from gradwidget.action import parse_action
+from gradwidget.diagnose.bounds import bounds_of
 from gradwidget.diagnose.state import STATE_OF
-from gradwidget.view.messages import EvidenceInfo, FindingInfo, LayerInfo, MetricInfo, ProblemInfo, RemedyInfo
+from gradwidget.diagnose.thresholds import DEFAULT
+from gradwidget.view.messages import (
+    BoundInfo,
+    EvidenceInfo,
+    FindingInfo,
+    LayerInfo,
+    MetricInfo,
+    ProblemInfo,
+    RemedyInfo,
+)
 
 if TYPE_CHECKING:
     from gradwidget.diagnose.finding import Finding, Remedy
@@ -44,7 +54,11 @@ def layer_info(layer: Layer) -> LayerInfo:
 
 def metric_info(metric: Metric) -> MetricInfo:
     """A metric for the page."""
-    return MetricInfo(name=metric.name, title=metric.title, scale=metric.scale)
+    bounds = [
+        BoundInfo(value=bound.value, of=bound.of, state=bound.state, means=bound.means)
+        for bound in bounds_of(metric.name, DEFAULT)
+    ]
+    return MetricInfo(name=metric.name, title=metric.title, scale=metric.scale, bounds=bounds)
 
 
 def finding_info(finding: Finding) -> FindingInfo:

@@ -1,4 +1,5 @@
 import type { Columns } from "./columns.ts";
+import { spoiledFor } from "./nonfinite.ts";
 import type { Span } from "./util/span.ts";
 
 /** A value this many decades from the mean of its cell is shown in its place: a spike is never averaged away. */
@@ -24,7 +25,10 @@ export function pixelColumns(columns: Columns, { first, last }: Span, width: num
   return { from, to };
 }
 
-/** Writes the value of each pixel of one row into `into`: log10 of it where `log`; NaN where there is none. */
+/**
+ * Writes the value of each pixel of one row into `into`: log10 of it where `log`; NaN where there is none, infinite where
+ * it is not finite.
+ */
 export function fillRow(
   into: Float32Array,
   columns: Columns,
@@ -38,6 +42,7 @@ export function fillRow(
   if (track === undefined) return;
   const scaled = (value: number): number => (log ? Math.log10(value) : value);
   const { low, high } = track;
+  const spoiled = spoiledFor(columns, metric);
   for (let x = 0; x < into.length; x++) {
     let total = 0;
     let count = 0;
@@ -45,6 +50,7 @@ export function fillRow(
     let most = Number.NEGATIVE_INFINITY;
     for (let column = pixels.from[x] as number; column < (pixels.to[x] as number); column++) {
       const offset = column * columns.width;
+      if (layers.some((layer) => spoiled(offset + layer))) most = Number.POSITIVE_INFINITY;
       const mean = meanOf(track.value, offset, layers, scaled);
       if (Number.isNaN(mean)) continue;
       // A group shows the mean of its layers, as its bar does.
@@ -56,7 +62,8 @@ export function fillRow(
       if (bottom < least) least = bottom;
       if (top > most) most = top;
     }
-    if (count > 0) into[x] = shownOf(total / count, least, most, log);
+    if (most === Number.POSITIVE_INFINITY) into[x] = most;
+    else if (count > 0) into[x] = shownOf(total / count, least, most, log);
   }
 }
 

@@ -19,6 +19,8 @@ interface Branch {
 
 /** Layers up to this number are rows of their own, unless the reader groups them. */
 const UNGROUPED = 64;
+/** Fewer rows than this do not show how the gradient flows. */
+const FEWEST = 12;
 /** Rows that opening groups with something wrong in them may lead to. */
 const MOST_OPENED = 160;
 
@@ -42,7 +44,10 @@ export function rowsFor(
   return flatten(branches, (branch) => chosen.get(branch.key) ?? fitting.has(branch.key));
 }
 
-/** Groups to open so that there are as many rows as fit without grouping: level by level, from the top. */
+/**
+ * Groups to open so that there are as many rows as fit without grouping: level by level, from the top. Where that
+ * would leave a handful, which says nothing of the flow through them, one level more.
+ */
 function openedToFit(branches: Branch[]): Set<string> {
   const open = new Set<string>();
   let level = branches;
@@ -50,8 +55,9 @@ function openedToFit(branches: Branch[]): Set<string> {
   while (level.length > 0) {
     const groups = level.filter((branch) => branch.layers.length > 1);
     const children = groups.map((branch) => [branch, [...branch.children.values()].map(withoutChains)] as const);
+    const rowsBefore = rows;
     rows += children.reduce((sum, [, inside]) => sum + inside.length, 0);
-    if (rows > UNGROUPED) break;
+    if (rows > (rowsBefore < FEWEST ? MOST_OPENED : UNGROUPED)) break;
     for (const [branch] of children) open.add(branch.key);
     level = children.flatMap(([, inside]) => inside);
   }

@@ -25,11 +25,23 @@ export interface LayerInfo {
   activation: string | null;
 }
 
+/** Where a rule draws the line for a metric. */
+export interface BoundInfo {
+  /** In the metric's unit, or times the figure of the last layer that has one. */
+  value: number;
+  of: "itself" | "last layer";
+  /** The layer state whose colour it carries. */
+  state: string;
+  /** What lies beyond it, in words. */
+  means: string;
+}
+
 /** One statistic that the picture can show. */
 export interface MetricInfo {
   name: string;
   title: string;
   scale: "log" | "share" | "count" | "flag";
+  bounds: BoundInfo[];
 }
 
 /** A fix for a finding. */

@@ -8,6 +8,7 @@ import { Domains } from "./util/domains.ts";
 import { formatCount, formatFigure, formatShare } from "./util/format.ts";
 import { lookOf } from "./util/states.ts";
 import { Axis } from "./views/axis.ts";
+import { Bounds } from "./views/bounds.ts";
 import { Heat } from "./views/heat.ts";
 import { MetricMenu } from "./views/metric-menu.ts";
 import { Ranges } from "./views/ranges.ts";
@@ -25,6 +26,7 @@ export class Picture {
   readonly #rows: Rows;
   readonly #menu: MetricMenu;
   readonly #axis = new Axis();
+  readonly #bounds = new Bounds();
   readonly #ranges = new Ranges();
   readonly #heat = new Heat();
   readonly #readout = new Readout();
@@ -58,7 +60,7 @@ export class Picture {
       ),
     );
     const plot = element("div", { class: "gw-plot", ...hidden }, this.#axis.lines, this.#drawing);
-    plot.append(this.#ranges.node);
+    plot.append(this.#ranges.node, this.#bounds.node);
     const heat = element("div", { class: "gw-heat-cell", ...hidden }, this.#heat.canvas);
     const foot = element(
       "div",
@@ -118,6 +120,7 @@ export class Picture {
       scale,
     );
     this.#axis.update(scale, this.#drawing.clientWidth);
+    this.#bounds.update(table.bounds, scale);
     this.#ranges.update(rows, this.#store.samples, metric.name, scale);
     this.#heat.update(
       table,
@@ -145,15 +148,16 @@ export class Picture {
       this.#readout.hide();
       return;
     }
-    this.#readout.show(this.#words(row, at, table.metric), this.#pointer.x, this.#pointer.y, this.node);
+    this.#readout.show(this.#words(row, at, table), this.#pointer.x, this.#pointer.y, this.node);
   }
 
-  #words(row: TableRow, at: number, metric: MetricInfo): string[] {
+  #words(row: TableRow, at: number, { metric, bounds }: Table): string[] {
     const look = lookOf(row.state);
     const when = Number.isNaN(row.step) ? "" : ` at step ${formatCount(row.step)}`;
     const lines = [`${row.key} · ${row.summary}`, `${look.mark} ${look.word}`, figureWords(metric, row.value) + when];
     const range = this.#ranges.of(at);
     if (range !== null) lines.push(`usually ${range.map((value) => figure(metric, value)).join(" … ")}`);
+    for (const { value, means } of bounds) lines.push(`┊ limit ${figure(metric, value)}: ${means}`);
     const names = new Set(row.layers.map((layer) => this.#store.layers[layer]?.name));
     const finding = this.#store.findings.find(({ layers, active }) => active && layers.some((name) => names.has(name)));
     if (finding !== undefined) lines.push(`${finding.title} since step ${formatCount(finding.first_step)}`);
@@ -166,5 +170,6 @@ function figure(metric: MetricInfo, value: number): string {
 }
 
 function figureWords(metric: MetricInfo, value: number): string {
-  return `${metric.title} ${Number.isNaN(value) ? "not measured" : figure(metric, value)}`;
+  if (Number.isNaN(value)) return `${metric.title} not measured`;
+  return `${metric.title} ${Number.isFinite(value) ? figure(metric, value) : "not finite"}`;
 }

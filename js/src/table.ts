@@ -1,11 +1,11 @@
 import { type RowSpec, rowsFor } from "./grouping.ts";
 import type { Lens } from "./lens.ts";
-import type { MetricInfo } from "./messages.gen.ts";
+import type { BoundInfo, MetricInfo } from "./messages.gen.ts";
 import { type Reading, readingAt } from "./reading.ts";
 import { statesAt, worstOf } from "./states-at.ts";
 import type { Store } from "./store.ts";
 
-const DEFAULT: MetricInfo = { name: "grad_rms", title: "gradient RMS", scale: "log" };
+const DEFAULT: MetricInfo = { name: "grad_rms", title: "gradient RMS", scale: "log", bounds: [] };
 
 /** One row of the picture with what it shows now. */
 export interface TableRow extends RowSpec {
@@ -21,6 +21,8 @@ export interface TableRow extends RowSpec {
 export interface Table {
   rows: TableRow[];
   metric: MetricInfo;
+  /** The bounds of rules on the metric, in its unit. */
+  bounds: BoundInfo[];
   /** The newest step shown; null where there is none. */
   step: number | null;
 }
@@ -36,7 +38,16 @@ export function tableOf(store: Store, lens: Lens): Table {
   const specs = rowsFor(names, (layer) => isWrong(store.states[layer]), groups);
   const rows = specs.map((spec) => rowOf(store, spec, metric, reading, states));
   const newest = rows.reduce((most, row) => Math.max(most, Number.isNaN(row.step) ? -1 : row.step), -1);
-  return { rows, metric, step: newest < 0 ? null : newest };
+  return { rows, metric, bounds: boundsFor(metric, reading), step: newest < 0 ? null : newest };
+}
+
+/** A bound relative to the last layer takes the newest figure of the last one that has any. */
+function boundsFor({ bounds }: MetricInfo, { values }: Reading): BoundInfo[] {
+  const last = values.findLast((value) => value > 0 && Number.isFinite(value));
+  return bounds.flatMap((bound) => {
+    if (bound.of === "itself") return [bound];
+    return last === undefined ? [] : [{ ...bound, value: bound.value * last }];
+  });
 }
 
 function isWrong(state: string | undefined): boolean {

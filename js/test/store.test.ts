@@ -41,7 +41,7 @@ function layer(name: string) {
 }
 
 function snapshot(blocks: Block[]): Snapshot {
-  const metrics = [{ name: "grad_rms", title: "gradient RMS", scale: "log" as const }];
+  const metrics = [{ name: "grad_rms", title: "gradient RMS", scale: "log" as const, bounds: [] }];
   const layers = [layer("a"), layer("b")];
   return {
     kind: "snapshot",

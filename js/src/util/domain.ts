@@ -41,8 +41,10 @@ export class LogDomain {
 
   #fit(low: number, high: number): void {
     if (this.#low === null) {
-      this.#low = low - this.#spare;
-      this.#high = Math.max(high, low - this.#spare + FEWEST);
+      // Room that the values do not need lies on both sides of them, so that alike layers look neither tiny nor huge.
+      const unneeded = Math.max(0, FEWEST - (high - low + this.#spare));
+      this.#low = low - this.#spare - Math.ceil(unneeded / 2);
+      this.#high = high + Math.floor(unneeded / 2);
       return;
     }
     if (low < this.#low + Math.min(1, this.#spare)) this.#low = Math.max(LOWEST, low - this.#spare);

@@ -1,5 +1,6 @@
 import type { EvidenceInfo, FindingInfo } from "../messages.gen.ts";
 import type { Remote } from "../remote.ts";
+import { breakable } from "../util/breakable.ts";
 import { element, setAttribute, setText } from "../util/dom.ts";
 import { formatCode, formatCount, formatFigure } from "../util/format.ts";
 import { lookOf } from "../util/states.ts";
@@ -68,7 +69,7 @@ class Card {
   readonly #title = element("h4");
   readonly #severity = element("span", { class: "gw-severity" });
   readonly #message = element("p");
-  readonly #layers = element("dd");
+  readonly #layers = element("dd", { class: "gw-where" });
   readonly #since = element("button", { type: "button", class: "gw-link" });
   readonly #facts = element("dl");
   readonly #remedies = element("div");
@@ -101,7 +102,7 @@ class Card {
     this.node.style.setProperty("--gw-state", finding.active ? look.colour : "var(--gw-none)");
     setAttribute(this.node, "data-severity", finding.severity);
     setAttribute(this.node, "data-active", String(finding.active));
-    setText(this.#message, finding.message);
+    if (this.#message.textContent !== finding.message) this.#message.replaceChildren(...breakable(finding.message));
     this.#finding = finding;
     setText(this.#since, formatCount(finding.first_step));
     this.#name(finding.layers);
@@ -123,7 +124,7 @@ class Card {
     this.#named = named;
     const more = layers.length - LAYERS_NAMED;
     const nodes: Node[] = layers.slice(0, LAYERS_NAMED).map((name) => {
-      const button = element("button", { type: "button", class: "gw-link", text: name });
+      const button = element("button", { type: "button", class: "gw-link" }, ...breakable(name));
       button.addEventListener("click", () => this.#options.onShow(this.#finding?.layers ?? [], name));
       return button;
     });

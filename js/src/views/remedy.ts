@@ -1,5 +1,6 @@
 import type { FindingInfo, RemedyInfo } from "../messages.gen.ts";
 import type { Remote } from "../remote.ts";
+import { breakable } from "../util/breakable.ts";
 import { element, setText } from "../util/dom.ts";
 import { codeDisclosure } from "./code.ts";
 
@@ -16,7 +17,7 @@ export class RemedyNode {
   constructor(finding: FindingInfo, { title, why, code, change }: RemedyInfo, remote: Remote | null) {
     this.#remote = remote;
     this.#change = change;
-    const head = element("div", { class: "gw-remedy-head" }, element("span", { text: title }));
+    const head = element("div", { class: "gw-remedy-head" }, element("span", {}, ...breakable(title)));
     this.node.append(head, element("p", { text: why }));
     if (change !== null && remote !== null) {
       this.#button.addEventListener("click", () => {

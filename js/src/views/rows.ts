@@ -11,6 +11,9 @@ export interface RowsOptions {
   onToggle(key: string, open: boolean): void;
 }
 
+/** Pixels by which the members of a group stand further in than the group. */
+const INDENT = 12;
+
 interface Row {
   node: HTMLElement;
   name: HTMLButtonElement;
@@ -25,8 +28,9 @@ export class Rows {
   readonly node = element("div", { class: "gw-rows", role: "table", "aria-label": "Layers, input first" });
   readonly #options: RowsOptions;
   #rows: Row[] = [];
-  #measure: Measure | null = null;
-  #elidedFor = "";
+  #measure: Measure = (text) => text.length;
+  #wanted = "";
+  #elidedFor = 0;
 
   constructor(options: RowsOptions) {
     this.#options = options;
@@ -49,7 +53,7 @@ export class Rows {
       setAttribute(row.node, "data-kind", spec.open === undefined ? "layer" : spec.open ? "open" : "closed");
       row.node.classList.toggle("gw-lit", highlighted.has(spec.key));
       row.node.classList.toggle("gw-opened", spec.key === opened);
-      row.name.style.paddingLeft = `${12 * spec.depth}px`;
+      row.name.style.paddingLeft = `${INDENT * spec.depth}px`;
       if (spec.open !== undefined) setAttribute(row.name, "aria-expanded", String(spec.open));
       else row.name.removeAttribute("aria-expanded");
       setAttribute(row.node, "aria-label", `${spec.key}: ${look.word}, ${figures[i] ?? ""}`);
@@ -71,17 +75,29 @@ export class Rows {
   /** Shortens names to the width that there is now. */
   #fit(): void {
     const first = this.#rows[0];
-    const width = first?.name.clientWidth ?? 0;
-    const key = `${width} ${this.#rows.map(({ spec }) => `${spec?.depth}${spec?.label}`).join()}`;
-    if (first === undefined || key === this.#elidedFor || width === 0) return;
-    this.#elidedFor = key;
-    this.#measure ??= measureLike(first.name);
+    if (first === undefined || first.name.clientWidth === 0) return;
+    const wanted = this.#rows.map(({ spec }) => `${spec?.depth}${spec?.open}${spec?.label}`).join();
+    if (wanted !== this.#wanted) {
+      this.#wanted = wanted;
+      this.#elidedFor = 0;
+      const group = this.#rows.find(({ spec }) => spec?.open !== undefined);
+      this.#measure = measureLike((group ?? first).name);
+      const widest = this.#rows.reduce((most, { spec }) => Math.max(most, this.#widthOf(spec)), 0);
+      // The names' column is as wide as they need, up to a share of the picture that the style sheet sets.
+      this.node.parentElement?.style.setProperty("--gw-names", `${Math.ceil(widest) + 2}px`);
+    }
+    const width = first.name.clientWidth;
+    if (width === this.#elidedFor) return;
+    this.#elidedFor = width;
     for (const { name, spec } of this.#rows) {
       if (spec === null) continue;
-      const text = spec.open === undefined ? spec.label : `${spec.open ? "▾" : "▸"} ${spec.label}`;
-      setText(name, elideMiddle(text, width - 12 * spec.depth, this.#measure));
+      setText(name, elideMiddle(textOf(spec), width - INDENT * spec.depth, this.#measure));
       setAttribute(name, "title", spec.key);
     }
+  }
+
+  #widthOf(spec: TableRow | null): number {
+    return spec === null ? 0 : this.#measure(textOf(spec)) + INDENT * spec.depth;
   }
 
   #choose(target: Node): void {
@@ -115,6 +131,10 @@ export class Rows {
       return { node, name, summary, mark, word, spec: null };
     });
     this.node.replaceChildren(...this.#rows.map((row) => row.node));
-    this.#elidedFor = "";
+    this.#wanted = "";
   }
+}
+
+function textOf({ open, label }: TableRow): string {
+  return open === undefined ? label : `${open ? "▾" : "▸"} ${label}`;
 }

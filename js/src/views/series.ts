@@ -5,25 +5,45 @@ import type { Span } from "../util/span.ts";
 
 /** Some lines of the timeline that share a height scale. */
 export interface Band {
-  title: string;
+  /** Its figures as they were logged, and what a reader calls them. */
   names: string[];
+  titles: string[];
   log: boolean;
 }
 
 /** Figures that gradwidget itself logs and that have their own place, or none, on the timeline. */
 const OWN = new Set(["loss", "total_grad_norm", "raw_total_grad_norm", "lr", "loss_scale", "overhead", "time"]);
 const PADDING = 3;
+const LEAST_HEIGHT = 38;
+const TITLE_HEIGHT = 16;
 
 /** The bands of the timeline: losses, norms, then whatever else the user logged. */
 export function bandsOf(columns: Columns): Band[] {
   const names = columns.names;
   const losses = names.filter((name) => name === "loss" || (!OWN.has(name) && name.includes("loss")));
   const norms = ["total_grad_norm", "raw_total_grad_norm"].filter((name) => names.includes(name));
+  if (norms.length === 2 && agree(columns, norms[0] as string, norms[1] as string)) norms.pop();
   const others = names.filter((name) => !OWN.has(name) && !losses.includes(name));
   const bands: Band[] = [];
-  if (losses.length > 0) bands.push({ title: "loss", names: losses, log: false });
-  if (norms.length > 0) bands.push({ title: "total norm (log)", names: norms, log: true });
-  return [...bands, ...others.map((name) => ({ title: formatCode(name), names: [name], log: false }))];
+  if (losses.length > 0) bands.push({ names: losses, titles: losses.map(formatCode), log: false });
+  if (norms.length > 0) bands.push({ names: norms, titles: ["total norm (log)", "before clipping"], log: true });
+  return [...bands, ...others.map((name) => ({ names: [name], titles: [formatCode(name)], log: false }))];
+}
+
+/** Whether two figures are the same at every step, so that one line says it all. */
+function agree(columns: Columns, one: string, other: string): boolean {
+  const [a, b] = [columns.track(one)?.value, columns.track(other)?.value];
+  if (a === undefined || b === undefined) return false;
+  for (let column = 0; column < columns.count; column++) {
+    const [first, second] = [a[column] as number, b[column] as number];
+    if (Math.abs(first - second) > 1e-4 * Math.abs(first)) return false;
+  }
+  return true;
+}
+
+/** Pixels that a band is high: its titles stand beside it, one below the other. */
+export function heightOf(band: Band): number {
+  return Math.max(LEAST_HEIGHT, TITLE_HEIGHT * band.names.length);
 }
 
 /** The SVG paths of a band `height` high that begins at `top`, one a name. */
@@ -57,9 +77,8 @@ export function bandPaths(
   );
 }
 
-/** The figures of a band at a column, in words. */
-export function bandFigure(columns: Columns, band: Band, column: number): string {
-  const [name] = band.names;
-  const value = name === undefined ? undefined : columns.track(name)?.value[column];
+/** A figure at a column, in words. */
+export function figureAt(columns: Columns, name: string, column: number): string {
+  const value = columns.track(name)?.value[column];
   return value === undefined || Number.isNaN(value) ? "" : formatFigure(value);
 }

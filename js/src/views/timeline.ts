@@ -5,9 +5,8 @@ import { element, setAttribute, setText } from "../util/dom.ts";
 import { formatCount, formatFigure } from "../util/format.ts";
 import { placeStep, type Span, spanOf, stepAt } from "../util/span.ts";
 import { lookOf } from "../util/states.ts";
-import { type Band, bandFigure, bandPaths, bandsOf } from "./series.ts";
+import { type Band, bandPaths, bandsOf, figureAt, heightOf } from "./series.ts";
 
-const BAND_HEIGHT = 38;
 const SVG = "http://www.w3.org/2000/svg";
 /** Samples that Page Up and Page Down go. */
 const PAGE = 20;
@@ -26,6 +25,7 @@ export class Timeline {
   readonly #store: Store;
   readonly #lens: Lens;
   #span: Span = { first: 0, last: 1 };
+  #listed = "";
 
   constructor(store: Store, lens: Lens) {
     this.#store = store;
@@ -106,22 +106,26 @@ export class Timeline {
   }
 
   #label(bands: Band[], at: number): void {
-    if (this.labels.childElementCount !== bands.length) {
-      this.labels.replaceChildren(...bands.map(() => element("div", {}, element("span"), element("b"))));
+    const listed = JSON.stringify(bands);
+    if (listed !== this.#listed) {
+      this.#listed = listed;
+      this.labels.replaceChildren(...bands.map(labelOf));
     }
-    bands.forEach((band, i) => {
-      const [title, value] = (this.labels.children[i] as Element).children;
-      setText(title as Element, band.title);
-      setText(value as Element, bandFigure(this.#store.scalars, band, at));
-    });
+    const values = this.labels.querySelectorAll("b");
+    bands
+      .flatMap(({ names }) => names)
+      .forEach((name, i) => {
+        setText(values[i] as Element, figureAt(this.#store.scalars, name, at));
+      });
   }
 
   #draw(bands: Band[], width: number): void {
-    const height = BAND_HEIGHT * bands.length;
+    const tops = bands.map((_, i) => bands.slice(0, i).reduce((sum, band) => sum + heightOf(band), 0));
+    const height = bands.reduce((sum, band) => sum + heightOf(band), 0);
     setAttribute(this.#svg, "width", String(width));
     setAttribute(this.#svg, "height", String(height));
     const paths = bands.flatMap((band, i) =>
-      bandPaths(this.#store.scalars, band, this.#span, width, i * BAND_HEIGHT, BAND_HEIGHT).map(
+      bandPaths(this.#store.scalars, band, this.#span, width, tops[i] as number, heightOf(band)).map(
         (path, k) => [path, k] as const,
       ),
     );
@@ -130,7 +134,7 @@ export class Timeline {
     paths.forEach(([path, order], i) => {
       const node = this.#svg.children[i] as SVGPathElement;
       setAttribute(node, "d", path);
-      setAttribute(node, "class", order === 0 ? "gw-line" : "gw-line gw-second");
+      setAttribute(node, "class", `gw-line ${order === 0 ? "" : "gw-second"}`);
     });
   }
 
@@ -161,6 +165,15 @@ export class Timeline {
   #travel(step: number): void {
     this.#lens.change({ cursor: Math.min(this.#span.last, Math.max(this.#span.first, step)) });
   }
+}
+
+/** The titles of a band with room for their figures; all but the first name a dashed line. */
+function labelOf(band: Band): HTMLElement {
+  const lines = band.titles.slice(0, band.names.length).map((title, order) => {
+    const text = order === 0 ? title : `╌ ${title}`;
+    return element("div", {}, element("span", { text: `${text} ` }), element("b"));
+  });
+  return element("div", { style: `height:${heightOf(band)}px` }, ...lines);
 }
 
 function percent(place: number): string {

@@ -1,0 +1,137 @@
+"""Pictures of models of every size and condition, for a person to look at; no text in them is cut or covered."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import nbformat
+import pytest
+from playwright.sync_api import Browser, Locator, Page, expect
+
+from tests.browser.labels import faults
+from tests.browser.notebook import Notebook
+from tests.browser.server import JupyterServer, serving, wait_until
+
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
+
+CASES = [
+    (4, "healthy"),
+    (4, "exploding"),
+    (24, "vanishing"),
+    (24, "non-finite"),
+    (60, "healthy"),
+    (60, "non-finite"),
+    (300, "vanishing"),
+    (300, "exploding"),
+    (1000, "vanishing"),
+]
+WIDTHS = {"light": (480, 900, 1600), "dark": (480, 1600)}
+MARKS = {"vanishing": "▼", "exploding": "▲", "non-finite": "✕"}
+GALLERY = Path(__file__).with_name("gallery.py")
+
+Case = tuple[int, str]
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[JupyterServer]:
+    state = tmp_path_factory.mktemp("server")
+    folder = state / "served"
+    folder.mkdir()
+    with serving("lab", folder, state) as running:
+        yield running
+
+
+@pytest.fixture
+def tall_page(chromium: Browser) -> Iterator[Page]:
+    """High enough for a whole picture, so that no part of it is cut off by the notebook."""
+    context = chromium.new_context(viewport={"width": 2200, "height": 2900})
+    yield context.new_page()
+    context.close()
+
+
+def test_every_size_and_condition_can_be_read(server: JupyterServer, tall_page: Page, screenshots: Path) -> None:
+    codes = [GALLERY.read_text(encoding="utf-8"), *(f"w = trained({size}, {name!r})\nw" for size, name in CASES)]
+    kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
+    cells = [nbformat.v4.new_code_cell(code) for code in codes]
+    nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=kernel), server.folder / "gallery.ipynb")
+    notebook = Notebook(tall_page, server.url("gallery.ipynb"), len(cells))
+    notebook.run(0)
+    tall_page.get_by_role("menuitem", name="Run", exact=True).click()
+    tall_page.locator(".lm-Menu-item", has_text=re.compile("^Run All Cells$")).click()
+    wrong: list[str] = []
+    for number, case in enumerate(CASES):
+        notebook.finish(1 + number)
+        region = shown(notebook, number)
+        assert_what_is_wrong_has_a_row(region, case)
+        wrong += shoot(region, case, "light", screenshots)
+    turn_dark(tall_page)
+    for number, case in enumerate(CASES):
+        wrong += shoot(shown(notebook, number), case, "dark", screenshots)
+    assert not wrong, "\n".join(wrong)
+
+
+def shown(notebook: Notebook, number: int) -> Locator:
+    """The picture of a case, in sight, with its bars."""
+    cell = notebook.cells.nth(1 + number)
+    cell.scroll_into_view_if_needed()
+    region = cell.get_by_role("region", name="gradwidget: Chain")
+    expect(region.get_by_role("status")).not_to_have_text("Waiting", timeout=60_000)
+    rows = region.get_by_role("row")
+    wait_until(lambda: region.locator("rect.bar").count() == rows.count() > 0, "a bar for each row")
+    return region
+
+
+def shoot(region: Locator, case: Case, theme: str, folder: Path) -> list[str]:
+    """Takes the pictures of one case; returns what is wrong with their texts."""
+    size, condition = case
+    wrong: list[str] = []
+    longest = longest_bar(region)
+    for width in WIDTHS[theme]:
+        region.evaluate("(node, width) => { node.parentElement.style.width = `${width}px`; }", width)
+        wait_until(lambda: longest_bar(region) == pytest.approx(longest, abs=0.02), "the bars to follow the width")
+        name = f"{size:04}-{condition}-{theme}-{width}"
+        region.screenshot(path=folder / f"{name}.png")
+        wrong += [f"{name}: {fault}" for fault in faults(region)]
+    return wrong
+
+
+def longest_bar(region: Locator) -> float:
+    """Where the longest bar ends, as a share of the axis."""
+    return float(
+        region.evaluate(
+            """(region) => {
+                const plot = region.querySelector(".gw-plot").getBoundingClientRect();
+                const ends = [...region.querySelectorAll("rect.bar")].map((bar) => bar.getBoundingClientRect().right);
+                return (Math.max(...ends) - plot.left) / plot.width;
+            }"""
+        )
+    )
+
+
+def assert_what_is_wrong_has_a_row(region: Locator, case: Case) -> None:
+    """Every layer that a finding names is a row with the finding's mark, or lies in a closed group that carries it."""
+    _, condition = case
+    rows = {}
+    for row in region.get_by_role("row").all():
+        name, _, words = (row.get_attribute("aria-label") or "").partition(": ")
+        rows[name] = (words.partition(",")[0], row.inner_text())
+    if condition == "healthy":
+        assert {state for state, _ in rows.values()} == {"ok"}
+        return
+    sick = [text for state, text in rows.values() if state == condition]
+    assert sick
+    assert all(MARKS[condition] in text for text in sick)
+    named = region.locator(".gw-card[data-active=true]").first.locator(".gw-where button").all_inner_texts()
+    for layer in named:
+        shown = [name for name in rows if layer == name or layer.startswith(f"{name}.")]
+        assert shown, f"{layer} has no row"
+        assert all(rows[name][0] == condition for name in shown), f"a row above {layer} hides its state"
+
+
+def turn_dark(page: Page) -> None:
+    page.get_by_role("menuitem", name="Settings").click()
+    page.locator(".lm-Menu-item", has_text=re.compile("^Theme")).click()
+    page.locator(".lm-Menu-item", has_text=re.compile("^JupyterLab Dark$")).click()
+    expect(page.locator("body")).to_have_attribute("data-jp-theme-light", "false", timeout=60_000)
