@@ -278,16 +278,17 @@ class Activations:
         self._trays.read(self._readback)
         self._unknown, self._loose = [], []
 
-    def explain_unseen(self, layers: Iterable[str]) -> None:
+    def explain_unseen(self, layers: Iterable[str], reason: str) -> None:
         """Gives a reason for each of the layers whose output was not seen in this step.
 
         Args:
             layers: all that should have been.
+            reason: why, where nothing better is known.
         """
         seen = {note.layer for note in self.outputs}
         for layer in layers:
             if layer not in seen:
-                self._reasons.setdefault(layer, SILENT if layer in self._silent else UNSEEN)
+                self._reasons.setdefault(layer, SILENT if layer in self._silent else reason)
 
     def columns(self, layers: Sequence[Layer], scale: float) -> dict[str, Column]:
         """The metrics of outputs. Only once the readback is ready.

@@ -19,7 +19,7 @@ from torch import nn
 from torch.nn.modules.module import register_module_forward_hook, register_module_forward_pre_hook
 from torch.utils.hooks import RemovableHandle
 
-from gradwidget.capture.internals import in_backward, take_off
+from gradwidget.capture.internals import in_backward, is_compiled, take_off
 
 
 class Gatekeeper(Protocol):
@@ -108,6 +108,9 @@ class Boundary:
     def close(self) -> None:
         """Takes the hooks off."""
         self._due = self._inputs = self.batch = None
+        self._take_off()
+
+    def _take_off(self) -> None:
         while self._handles:
             take_off(self._handles.pop())
 
@@ -130,6 +133,8 @@ class Boundary:
                 self._held(perf_counter() - began)
         if not self._keeper.attention and not self._every_step:
             self.close()
+        elif is_compiled(module):
+            self._take_off()  # compiled code that meets a hook is compiled anew; the next step puts them on again
 
     def _has_run(self, module: nn.Module, args: tuple[Any, ...], kwargs: Mapping[str, Any], _output: object) -> None:
         if self._is_training() and module is self._model():

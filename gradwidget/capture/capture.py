@@ -16,10 +16,11 @@ from torch.amp.grad_scaler import GradScaler
 from torch.optim import Optimizer
 
 from gradwidget.capture import hooks
-from gradwidget.capture.activations import Followers
+from gradwidget.capture.activations import UNSEEN, Followers
 from gradwidget.capture.actuate import Actuator
 from gradwidget.capture.boundary import Boundary, Gatekeeper
 from gradwidget.capture.budget import Budget
+from gradwidget.capture.compiling import REASON as COMPILED
 from gradwidget.capture.draft import Draft
 from gradwidget.capture.forward import Args, Forward, Kwargs
 from gradwidget.capture.guard import Guard, entry
@@ -114,7 +115,11 @@ class Capture:
         self._updates = Updates(self._table, LIMIT if budget is not None else None)
         self._reach = Reach()
         self._reach.watch(self._table.alive())
-        self._forward = Forward(self._table, self.guard, self._refresh, self._passed, self._between)
+        self._forward = Forward(
+            original, self._table, self.guard, begin=self._refresh, passed=self._passed, between=self._between
+        )
+        if model is not original:
+            self._forward.compiled(model)
         self._lookout = Lookout(self._budget, self._table)
         self._waiting: deque[Draft] = deque()
         self._closed = False
@@ -300,6 +305,11 @@ class Capture:
         self._read_changes()
         self._finish()
 
+    @entry("noting what is compiled")
+    def compiled(self, module: nn.Module | None) -> None:
+        """See ``hooks.Listener``."""
+        self._forward.compiled(module)
+
     @entry("noting a scaled loss")
     def loss_scaled(self, losses: Sequence[Tensor], scaled: Sequence[Tensor], scaler: GradScaler) -> None:
         """See ``hooks.Listener``."""
@@ -338,6 +348,7 @@ class Capture:
     # ------------------------------------------------------------------ from step to step
 
     def _begin_pass(self) -> None:
+        self._forward.ended()
         self._end_manual_step()
         self._refresh()
 
@@ -367,7 +378,7 @@ class Capture:
             draft.scalars["time"] = now - self._began
             if not math.isnan(self.overhead):
                 draft.scalars["overhead"] = self.overhead
-            draft.finish()
+            draft.finish(COMPILED if self._forward.compiling.forbids_hooks else UNSEEN)
             self._waiting.append(draft)
             if self.prompt:
                 draft.readback.wait()

@@ -149,12 +149,16 @@ class Draft:
         """Drops gradients and weights read earlier in this step: a later reading takes their place."""
         self._gradients, self._weights, self._owned = [], [], set()
 
-    def finish(self) -> None:
-        """Nothing is added any more: fixes the layers of the frame and sends for the figures."""
+    def finish(self, unseen: str) -> None:
+        """Nothing is added any more: fixes the layers of the frame and sends for the figures.
+
+        Args:
+            unseen: why the output of a layer was not seen, where it was not.
+        """
         self._fixed = self._table.layers, self._table.pairs
         self.activations.finish()
         if self.is_whole:
-            self.activations.explain_unseen(layer.name for layer in self._table.layers)
+            self.activations.explain_unseen((layer.name for layer in self._table.layers), unseen)
         self.readback.send()
 
     def frame(self) -> Frame:

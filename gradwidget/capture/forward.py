@@ -8,8 +8,9 @@ from torch import nn
 from torch.nn.modules.module import register_module_forward_hook, register_module_forward_pre_hook
 from torch.utils.hooks import RemovableHandle
 
+from gradwidget.capture.compiling import Compiling
 from gradwidget.capture.guard import Guard, entry
-from gradwidget.capture.internals import take_off
+from gradwidget.capture.internals import is_compiled, take_off
 from gradwidget.capture.layers import LayerTable
 from gradwidget.capture.nonlinearity import is_nonlinear
 
@@ -21,6 +22,7 @@ class Forward:
     """Tells of every layer that has run, and teaches the table the order in which layers run.
 
     Args:
+        model: the model, held weakly.
         table: the layers.
         guard: contains failures.
         begin: called when a forward begins in a step, at the latest when its first module has run.
@@ -30,8 +32,10 @@ class Forward:
 
     def __init__(
         self,
+        model: nn.Module,
         table: LayerTable,
         guard: Guard,
+        *,
         begin: Callable[[], None],
         passed: Callable[[str, nn.Module, Args, Kwargs, object], None],
         between: Callable[[nn.Module, Args], None],
@@ -41,17 +45,41 @@ class Forward:
         self._begin = begin
         self._passed = passed
         self._between = between
+        self.compiling = Compiling(model, guard, self._take_off, self._put_on)
+        """Knows whether there may be hooks at all."""
         self._has_begun = False
+        self._saw_layers = False
+        self._is_wanted = False
         self._handles: list[RemovableHandle] = []
         self._ran: list[int] = []
 
     def listen(self, *, wanted: bool) -> None:
         """Puts the hooks on or takes them off; every module call is a little slower while they are on."""
-        hooks = 1 + self._table.order_is_stale if wanted else 0
-        if len(self._handles) == hooks:
-            return
+        self._is_wanted = wanted
+        self._put_on()
+        self.compiling.watch(wanted=bool(self._handles))
+
+    def compiled(self, module: nn.Module | None) -> None:
+        """``torch.compile`` was called, for a module or for something else."""
+        if module is not None:
+            self.compiling.noted(module)
+        self.listen(wanted=self._is_wanted)
+
+    def ended(self) -> None:
+        """A backward pass begins: what is compiled from now on is not the model."""
+        self.compiling.forward_ended(saw_layers=self._saw_layers)
+        if self.compiling.forbids_hooks:
+            self._take_off()
+
+    def _take_off(self) -> None:
         while self._handles:
             take_off(self._handles.pop())
+
+    def _put_on(self) -> None:
+        hooks = 1 + self._table.order_is_stale if self._is_wanted and not self.compiling.forbids_hooks else 0
+        if len(self._handles) == hooks:
+            return
+        self._take_off()
         if hooks:
             self._handles.append(register_module_forward_hook(self._left, with_kwargs=True))
         if hooks > 1:
@@ -59,13 +87,15 @@ class Forward:
 
     def step_ended(self) -> None:
         """Gives the table the order seen during the step."""
-        self._has_begun = False
+        self._has_begun = self._saw_layers = False
         if self._ran:
             self._table.ran(self._ran)
             self._ran = []
 
     @entry("noting the order of layers")
     def _entered(self, module: nn.Module, _inputs: object) -> None:
+        if is_compiled(module):
+            self.compiled(module)
         self._note_begin()
         if id(module) in self._table.names:
             self._ran.append(id(module))
@@ -90,6 +120,7 @@ class Forward:
 
     @entry("reading an activation")
     def _seen(self, name: str, module: nn.Module, args: Args, kwargs: Kwargs, output: object) -> None:
+        self._saw_layers = True
         if not self._table.has_run(name):
             self._table.order_is_stale = True
         self._passed(name, module, args, kwargs, output)

@@ -1,8 +1,8 @@
 """The places in torch where gradwidget listens: one shared set for all captures of the process.
 
 Nothing is put on a user's model, optimizer or tensor. While at least one capture is attached,
-``torch.autograd.backward`` and ``grad``, ``GradScaler.scale`` and ``step`` are wrapped and torch's global optimizer
-hooks are registered; when the last one leaves, all of it is gone.
+``torch.autograd.backward`` and ``grad``, ``torch.compile``, ``GradScaler.scale`` and ``step`` are wrapped and torch's
+global optimizer hooks are registered; when the last one leaves, all of it is gone.
 """
 
 # ruff: noqa: ANN401  # wrappers pass on whatever torch's own functions are given
@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.amp.grad_scaler import GradScaler
 from torch.optim.optimizer import Optimizer, register_optimizer_step_post_hook, register_optimizer_step_pre_hook
 from torch.utils.hooks import RemovableHandle
@@ -54,6 +54,9 @@ class Listener(Protocol):
 
     def step_ended(self, optimizer: Optimizer, *, with_closure: bool) -> None:
         """It has stepped."""
+
+    def compiled(self, module: nn.Module | None) -> None:
+        """``torch.compile`` was called, for a module or for something else."""
 
     def loss_scaled(self, losses: Sequence[Tensor], scaled: Sequence[Tensor], scaler: GradScaler) -> None:
         """A gradient scaler has made ``scaled`` of ``losses``."""
@@ -182,6 +185,14 @@ def _grad(original: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
     return gradients
 
 
+def _compile(original: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    result = original(*args, **kwargs)
+    given = _argument(args, kwargs, 0, "model")
+    part = given if isinstance(given, nn.Module) else getattr(given, "__self__", None)
+    _tell(lambda listener: listener.compiled(part if isinstance(part, nn.Module) else None))
+    return result
+
+
 def _scale(original: Callable[..., Any], scaler: GradScaler, outputs: Any) -> Any:
     scaled = original(scaler, outputs)
     _tell(lambda listener: listener.loss_scaled(_tensors(outputs), _tensors(scaled), scaler))
@@ -224,6 +235,7 @@ def _tensors(given: object) -> tuple[Tensor, ...]:
 _wrapped = (
     _Wrapped(torch.autograd, "backward", _backward),
     _Wrapped(torch.autograd, "grad", _grad),
+    _Wrapped(torch, "compile", _compile),
     _Wrapped(GradScaler, "scale", _scale),
     _Wrapped(GradScaler, "step", _scaler_step),
 )

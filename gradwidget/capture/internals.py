@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import gc
+import sys
+from collections.abc import Callable
+
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.amp.grad_scaler import GradScaler
 from torch.nn.modules import module as torch_module
 from torch.utils.hooks import RemovableHandle
@@ -33,3 +37,34 @@ def take_off(handle: RemovableHandle) -> None:
     """Removes a global module hook altogether: torch's own ``remove`` forgets the note that it wanted keywords."""
     handle.remove()
     torch_module._global_forward_hooks_with_kwargs.pop(handle.id, None)  # noqa: SLF001  # it would grow for ever
+
+
+def is_compiled(module: nn.Module) -> bool:
+    """Whether calls of a module run compiled: by ``module.compile()``, or because ``torch.compile`` has made it."""
+    return getattr(module, "_compiled_call_impl", None) is not None or "_orig_mod" in module._modules  # noqa: SLF001  # nothing public tells
+
+
+def has_compiled_wrapper(module: nn.Module) -> bool:
+    """Whether ``torch.compile`` has made another module of this one; looks through everything that refers to it."""
+    holders = gc.get_referrers(module) if "torch._dynamo" in sys.modules else []
+    return any(type(holder) is dict and holder.get("_orig_mod") is module for holder in holders)
+
+
+def on_compiling(begins: Callable[..., None], ended: Callable[..., None]) -> Callable[[], None] | None:
+    """Has functions called around everything that torch compiles.
+
+    Returns:
+        A function that ends it; None where the compiler has not even been imported.
+    """
+    callbacks = sys.modules.get("torch._dynamo.callback")
+    if callbacks is None:
+        return None
+    handler = callbacks.callback_handler
+    handler.register_start_callback(begins)
+    handler.register_end_callback(ended)
+
+    def stop() -> None:
+        handler.remove_start_callback(begins)
+        handler.remove_end_callback(ended)
+
+    return stop

@@ -14,9 +14,6 @@ import tests.awkward.zoo  # noqa: F401  # registers every loop
 from gradwidget import GradMonitor
 from tests.awkward.loop import STEPS, ZOO, Case
 
-# torch says once that global module hooks also fire for the compiled wrapper, which is harmless: it owns no parameter.
-pytestmark = pytest.mark.filterwarnings("ignore:Using `torch.compile:UserWarning")
-
 RUNS = [(case, optimizer) for case in ZOO.values() for optimizer in case.optimizers]
 
 

@@ -21,9 +21,6 @@ from tests.awkward.probe import Silence
 from tests.awkward.traces import on_modules, on_optimizers, on_torch, traces
 from tests.awkward.zoo.structure import Convolutions, mlp
 
-# torch says once that global module hooks also fire for the compiled wrapper, which is harmless: it owns no parameter.
-pytestmark = pytest.mark.filterwarnings("ignore:Using `torch.compile:UserWarning")
-
 CASES = list(ZOO.values())
 
 

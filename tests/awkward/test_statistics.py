@@ -8,9 +8,6 @@ import tests.awkward.zoo  # noqa: F401  # registers every loop
 from tests.awkward.agreement import disagreements
 from tests.awkward.loop import ZOO, Case
 
-# torch says once that global module hooks also fire for the compiled wrapper, which is harmless: it owns no parameter.
-pytestmark = pytest.mark.filterwarnings("ignore:Using `torch.compile:UserWarning")
-
 RUNS = [(case, optimizer) for case in ZOO.values() for optimizer in case.optimizers]
 
 

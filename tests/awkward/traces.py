@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import torch
+import torch._dynamo.callback
 import torch.nn.modules.module as torch_module
 import torch.optim.optimizer as torch_optimizer
 from torch.amp.grad_scaler import GradScaler
@@ -27,6 +28,9 @@ def on_torch() -> Iterator[tuple[str, object]]:
     yield "Tensor.backward", torch.Tensor.backward
     yield "autograd.backward", torch.autograd.backward
     yield "autograd.grad", torch.autograd.grad
+    yield "compile", torch.compile
+    callbacks = torch._dynamo.callback.callback_handler
+    yield "compiler", (len(callbacks.start_callbacks), len(callbacks.end_callbacks))
     yield "GradScaler", tuple(getattr(GradScaler, name) for name in ("scale", "step", "unscale_", "update"))
     yield "Module", (torch.nn.Module.__call__, torch.nn.Module.__setattr__, torch.nn.Module.__getattr__)
     yield "Optimizer", (Optimizer.__init__, Optimizer.__setattr__, Optimizer.zero_grad)
