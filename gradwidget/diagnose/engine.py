@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from gradwidget.diagnose.finding import Finding, Symptom
 from gradwidget.diagnose.remedies import remedies_for
-from gradwidget.diagnose.rules import AT_EVERY_FRAME, RULES
+from gradwidget.diagnose.rules import AT_EVERY_FRAME, RULES, Rule
 from gradwidget.diagnose.sighting import Sighting
 from gradwidget.diagnose.suspicion import Suspicion
 from gradwidget.diagnose.thresholds import DEFAULT, Thresholds
@@ -41,6 +42,7 @@ class Engine:
 
     def __init__(self, limits: Thresholds = DEFAULT) -> None:
         self._limits = limits
+        self._of_one_frame = limits.of_one_frame
         self._open: dict[Symptom, _Open] = {}
         self._resolved: list[Finding] = []
         self._traits = Traits(())
@@ -62,23 +64,35 @@ class Engine:
             self._traits = Traits(history.layers)
         active = {symptom: entry.finding for symptom, entry in self._open.items()}
         window = Window(history, self._limits, active, self._traits)
-        turn = history.version % self._limits.slow_rule_interval
-        dense = window.step - self._last_step <= 1
-        self._last_step = window.step
-        self.steps_wanted = self._suspicion.steps_wanted(window, apart=not dense)
-        for number, (symptom, rule) in enumerate(RULES.items()):
-            if dense and symptom not in AT_EVERY_FRAME and number % self._limits.slow_rule_interval != turn:
-                continue
+        glance = Window(history, self._of_one_frame, active, self._traits)
+        apart, self._last_step = window.step - self._last_step > 1, window.step
+        suspects = []
+        for symptom, rule in self._due(history.version, apart=apart):
             entry = self._open.get(symptom)
-            sighting = rule(window, None if entry is None else entry.finding)
+            sighting, suspected = _ask(rule, window, glance, entry.finding if entry else None, apart=apart)
+            suspects += [symptom] if suspected else []
             if sighting is not None and entry is None:
                 self._open[symptom] = self._opened(symptom, sighting, window)
                 active[symptom] = self._open[symptom].finding
             elif sighting is not None and entry is not None:
                 self._go_on(entry, sighting, window)
-            elif entry is not None and history.version - entry.last_seen >= self._limits.quiet:
-                self._resolved.append(replace(entry.finding, active=False))
-                del self._open[symptom]
+            elif entry is not None:
+                self._close(entry, window)
+        self.steps_wanted = self._suspicion.steps_wanted(suspects, apart=apart)
+
+    def _due(self, turn: int, *, apart: bool) -> Iterator[tuple[Symptom, Rule]]:
+        """The rules to ask at this frame: all of them where frames are far apart, or where something is suspected."""
+        interval = self._limits.slow_rule_interval
+        for number, (symptom, rule) in enumerate(RULES.items()):
+            if apart or symptom in AT_EVERY_FRAME or symptom in self._suspicion or number % interval == turn % interval:
+                yield symptom, rule
+
+    def _close(self, entry: _Open, window: Window) -> None:
+        """Resolves a finding that was not seen for long enough, in steps and in frames."""
+        unseen = window.history.version - entry.last_seen
+        if unseen >= self._limits.window and window.step - entry.finding.last_step >= self._limits.quiet:
+            self._resolved.append(replace(entry.finding, active=False))
+            del self._open[entry.finding.symptom]
 
     def _opened(self, symptom: Symptom, sighting: Sighting, window: Window) -> _Open:
         finding = Finding(
@@ -112,9 +126,22 @@ class Engine:
             before,
             severity="critical" if before.severity == "critical" else sighting.severity,
             message=sighting.message if before.origin is None else before.message,
-            # Where a NaN arose stays first, however far it has spread since.
-            layers=sighting.layers if before.origin is None else tuple(dict.fromkeys(before.layers + sighting.layers)),
+            # Where a NaN arose stays what there is to say, however far it has spread since.
+            layers=sighting.layers if before.origin is None else before.layers,
             last_step=window.step,
             evidence={**sighting.evidence, "held": float(entry.seen)},
             remedies=remedies_for(before.symptom, sighting, window) if changed else before.remedies,
         )
+
+
+def _ask(
+    rule: Rule, window: Window, glance: Window, finding: Finding | None, *, apart: bool
+) -> tuple[Sighting | None, bool]:
+    """What a rule is sure of, and whether the newest frame says otherwise and so is worth a closer look."""
+    if finding is None and apart and rule(glance, None) is None:
+        # What a frame far from its neighbours does not show has not begun.
+        return None, False
+    sighting = rule(window, finding)
+    if sighting is not None:
+        return sighting, False
+    return None, finding is not None or apart or rule(glance, None) is not None

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from gradwidget.diagnose.finding import Finding, Symptom
+from gradwidget.frame import BoolArray
 from gradwidget.record.history import History
 from gradwidget.strenum import StrEnum
 
@@ -58,10 +59,12 @@ def layer_states(history: History, findings: Sequence[Finding]) -> tuple[LayerSt
     said = _said(findings)
     seen = history.version > 0 and np.any(~np.isnan(history.recent("grad_norm", 64)), axis=0)
     measured = np.broadcast_to(np.asarray(seen), (len(history.layers),))
-    missing = _missing(history)
+    missing, broken = _flagged(history, "grad_is_none"), _flagged(history, "grad_nonfinite", "weight_nonfinite")
     states = []
     for i, layer in enumerate(history.layers):
-        if layer.name in said:
+        if broken[i]:
+            states.append(LayerState.NONFINITE)
+        elif layer.name in said:
             states.append(said[layer.name])
         elif not layer.trainable:
             states.append(LayerState.NOT_TRAINABLE)
@@ -82,9 +85,10 @@ def _said(findings: Sequence[Finding]) -> dict[str, LayerState]:
     return said
 
 
-def _missing(history: History) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
-    """Bool [layers]: whether the newest frame that looked found no gradient at all."""
-    missing = np.zeros(len(history.layers), np.bool_)
-    if history.last is not None and "grad_is_none" in history.last.metrics:
-        missing = history.last.is_measured("grad_is_none") & (history.last.metrics["grad_is_none"] > 0)
-    return missing
+def _flagged(history: History, *metrics: str) -> BoolArray:
+    """Bool [layers]: whether one of these figures of the newest frame was measured and is above 0."""
+    flagged = np.zeros(len(history.layers), np.bool_)
+    for metric in metrics:
+        if history.last is not None and metric in history.last.metrics:
+            flagged |= history.last.is_measured(metric) & (history.last.metrics[metric] > 0)
+    return flagged

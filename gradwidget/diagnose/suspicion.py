@@ -1,84 +1,61 @@
-"""Whether a single frame looks as if something had begun, so that the next steps are worth measuring in full.
+"""What a single frame shows and no rule is sure of yet: the next steps are then worth measuring in full.
 
-A sampled run of quick steps has a frame in a hundred; no rule makes a finding of one. This asks for more.
+A sampled run of quick steps has a frame in a hundred, and no rule makes a finding of one. The same rules, asked about
+the newest frame alone, say what to look closer at.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
-import numpy as np
-from numpy.typing import NDArray
+from collections.abc import Collection
 
 from gradwidget.diagnose.finding import Symptom
-from gradwidget.diagnose.window import Floats, Window
 
 FOLLOW = 12
-"""Steps to measure in full: as many as the slowest of the rules on states needs to be sure."""
-GRANTS = 3
-"""Times that the same suspicion is followed before it is left to the ordinary samples."""
+"""Steps to measure in full, the one that raised the suspicion included: more than half of the frames that a rule judges
+by, and some to spare."""
+GRANTS = 3.0
+"""Times that the same suspicion is followed, one after the other, before it is left to the ordinary samples."""
+REGAINED = 0.125
+"""Part of a grant that a suspicion gets back at an ordinary sample that does not show it."""
 
 
 class Suspicion:
-    """Remembers what was followed already."""
+    """Remembers what is suspected, and what was followed already.
+
+    Example:
+        >>> suspicion = Suspicion()
+        >>> suspicion.steps_wanted([Symptom.DEAD_RELU], apart=True), Symptom.DEAD_RELU in suspicion
+        (12, True)
+        >>> suspicion.steps_wanted([Symptom.DEAD_RELU], apart=False), suspicion.steps_wanted([], apart=False)
+        (0, 0)
+    """
 
     def __init__(self) -> None:
-        self._before: set[Symptom] = set()
-        self._grants: dict[Symptom, int] = {}
+        self._now: frozenset[Symptom] = frozenset()
+        self._used: dict[Symptom, float] = {}
+        self._left = 0
 
-    def steps_wanted(self, window: Window, *, apart: bool) -> int:
+    def __contains__(self, symptom: Symptom) -> bool:
+        """Whether the newest frame showed it, or, of an open finding, showed no more of it."""
+        return symptom in self._now
+
+    def steps_wanted(self, suspects: Collection[Symptom], *, apart: bool) -> int:
         """How many of the next steps should be measured in full.
 
         Args:
-            window: the newest frames.
+            suspects: the symptoms that the newest frame shows and no finding says, or the other way round.
             apart: whether steps went unmeasured before the newest frame.
         """
-        now = {symptom for symptom in suspects(window) if symptom not in window.active}
-        fresh = now if apart else now - self._before
-        self._before = now
-        granted = {symptom for symptom in fresh if self._grants.get(symptom, 0) < GRANTS}
+        self._left = max(self._left - 1, 0)
+        # What is still open when the steps that were asked for are over is followed on.
+        fresh = set(suspects) if apart or not self._left else set(suspects) - self._now
+        if apart:
+            for symptom in self._used.keys() - fresh:
+                self._used[symptom] = max(self._used[symptom] - REGAINED, 0.0)
+        self._now = frozenset(suspects)
+        granted = [symptom for symptom in fresh if self._used.get(symptom, 0.0) <= GRANTS - 1]
         for symptom in granted:
-            self._grants[symptom] = self._grants.get(symptom, 0) + 1
+            self._used[symptom] = self._used.get(symptom, 0.0) + 1
+        if granted:
+            self._left = FOLLOW - 1  # the step that is just over is counted among them
         return FOLLOW if granted else 0
-
-
-def suspects(window: Window) -> Iterator[Symptom]:
-    """The symptoms that the newest frame by itself would have."""
-    limits = window.limits
-    profile = _profile(window)
-    if profile is not None:
-        if profile[0] < limits.vanishing_ratio:
-            yield Symptom.VANISHING_GRADIENTS
-        elif profile[0] > limits.exploding_ratio:
-            yield Symptom.EXPLODING_GRADIENTS
-    if _any(_now(window, "act_dead_fraction") > limits.dead_share):
-        yield Symptom.DEAD_RELU
-    if _any(_now(window, "act_saturated_fraction") > limits.saturated_share):
-        yield Symptom.SATURATED
-    weights = _now(window, window.weight)
-    if _any(weights > limits.growth * window.weight_scale):
-        yield Symptom.WEIGHTS_GROWING
-    if _any(weights < limits.shrinkage * window.first_weight_norm):
-        yield Symptom.WEIGHTS_SHRINKING
-    if np.median(np.nan_to_num(_now(window, "update_ratio"))) > limits.update_high:
-        yield Symptom.LR_TOO_HIGH
-
-
-def _now(window: Window, metric: str) -> Floats:
-    """float64 [layers]: the newest frame's values; NaN where there are none."""
-    newest: Floats = window.history.recent(metric, 1)[0].astype(np.float64)
-    return newest
-
-
-def _profile(window: Window) -> Floats | None:
-    """The known activation gradients of the newest frame over that of the last layer; None where there are too few."""
-    values = _now(window, "act_grad_rms")
-    values = values[np.isfinite(values)]
-    if len(values) < window.limits.minimum_chain or not values[-1] > 0:
-        return None
-    ratio: Floats = values / values[-1]
-    return ratio
-
-
-def _any(holds: NDArray[np.bool_]) -> bool:
-    return bool(np.any(holds))

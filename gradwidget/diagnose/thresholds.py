@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +25,8 @@ class Thresholds:
     """Steps that a state of a layer's units must last: units also die and wake within the first steps of a run."""
 
     quiet: int = 20
-    """Frames without the symptom after which a finding is over; two windows, so that it does not flicker."""
+    """Steps without the symptom after which a finding is over, in a window of frames at least: two windows where
+    every step is measured, so that it does not flicker."""
 
     vanishing_ratio: float = 3e-3
     """dL/d(output) of the first over the last layer. 1e-3 is vanishing (AutoTrainer's first/last ratio, 10.1109/
@@ -42,8 +43,8 @@ class Thresholds:
     """Above this share of its start the loss counts as still high: small gradients then do not mean that the model
     has converged."""
 
-    recovery_frames: int = 30
-    """A decay that would, by its present trend, be gone within so many frames is given that time: a head or a
+    recovery_steps: int = 30
+    """A decay that would, by its present trend, be gone within so many steps is given that time: a head or a
     residual branch that starts at zero passes through such a profile on its way."""
 
     minimum_chain: int = 3
@@ -73,8 +74,9 @@ class Thresholds:
     spike_minimum_past: int = 2
     """Frames of the past without which no spike is called."""
 
-    dead_share: float = 0.75
-    """Units of a layer that are 0 for a whole batch, for a window of steps. 0.9 is dead, 0.5 is a sparse layer."""
+    dead_share: float = 0.93
+    """Units of a layer that are 0 for a whole batch, for a window of steps. 0.9 is dead, 0.5 is a sparse layer; beyond
+    the first, since a unit that fires rarely is 0 for most batches and is not dead."""
 
     saturated_share: float = 0.65
     """Outputs of a squashing activation that lie in its flats; 0.8 is saturated, 0.5 is not."""
@@ -83,10 +85,13 @@ class Thresholds:
     """Steps without a gradient before a layer that never had one is called disconnected: a head used once in fifty
     steps is not."""
 
-    no_gradient_after: int = 30
+    no_gradient_after: int = 20
     """The same for a layer that had one for a while, and then no more."""
 
-    no_gradient_frames: int = 20
+    no_gradient_chance: float = 1e-3
+    """Chance that a layer which is used as often as before was passed over in so many frames in a row."""
+
+    no_gradient_frames: int = 10
     """Measured frames among them that there must be; also those with a gradient that are a while."""
 
     growth: float = 6.3
@@ -108,8 +113,15 @@ class Thresholds:
     plateau_share: float = 0.9
     """Loss over its start above which it has hardly improved; 0.95 is a plateau, 0.8 is not."""
 
+    plateau_above: float = 2.0
+    """Loss over its start above which it is not near it any more: a loss that was thrown up is no plateau."""
+
+    plateau_fallen: float = 0.8
+    """Loss over its start that shows, in a tenth of the frames or in three of them, that the run did learn: 0.8 is no
+    plateau."""
+
     plateau_steps: int = 100
-    """Steps that a run is given to begin to improve."""
+    """Steps that a run is given to begin to improve, half of them beside the cause that is named."""
 
     rnn_vanishing: float = 1e-3
     """dL/dh of the first over the last time step; 1e-4 is vanishing, 1e-2 is not."""
@@ -131,15 +143,22 @@ class Thresholds:
     """Change of a layer's weights at a step over their scale. 1e-3 is the usual rule; TheDeepChecker calls 0.1 too
     quick. Above this for a whole window, weights are replaced rather than improved."""
 
+    update_falling: float = 0.9
+    """Loss of the newest window of frames over the one before, below which a high learning rate plainly works."""
+
     update_low: float = 1e-4
     """Change of a layer's weights at a step over their scale below which learning hardly happens (TheDeepChecker)."""
 
     unstable_jumps: int = 3
     """Updates that raised the loss by half; 4 are unstable, 1 is not."""
 
+    unstable_rise: float = 0.25
+    """And by so much of the loss at the start. A tenth defines it on a batch that stays the same; from one batch of 32
+    to the next a healthy loss moves by as much."""
+
     unstable_update: float = 0.02
-    """Change of the weights over their scale that such an update must have made: the noise of small batches moves
-    the loss as well, but weights that hardly changed did not."""
+    """Change of the weights' direction over their scale that such an update must have made: the noise of small batches
+    moves the loss as well, but weights that hardly changed, or only in size, did not."""
 
     unstable_window: int = 100
     """Frames in which jumps are counted."""
@@ -147,6 +166,24 @@ class Thresholds:
     skipped_in_a_row: int = 8
     """Steps in a row that a gradient scaler skipped. A scale of 65,536 needs a few halvings at the start of a healthy
     fp16 run; eight are a factor of 256."""
+
+    @property
+    def of_one_frame(self) -> Thresholds:
+        """The same bounds asked of the newest frame alone: what it shows is no finding yet, but worth a closer look."""
+        return replace(
+            self,
+            window=1,
+            lasting_steps=1,
+            recovery_steps=0,
+            no_gradient_steps=1,
+            no_gradient_after=1,
+            no_gradient_frames=1,
+            no_gradient_chance=1.0,
+            frozen_frames=1,
+            rnn_profiles=1,
+            unstable_jumps=1,
+            unstable_window=2,
+        )
 
 
 DEFAULT = Thresholds()

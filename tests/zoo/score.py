@@ -99,9 +99,9 @@ def tally(trials: Iterable[Trial]) -> Tally:
             _judge_report(total, trial, symptom, report)
         for symptom in has.keys() - said.keys():
             fact = trial.known.facts.get(symptom, NO)
-            total.misses.append(
-                Miss("missed", trial.run, trial.seed, symptom, f"{fact.value:.3g} since step {fact.onset}")
-            )
+            # Under another seed or with other sizes a run may turn out without what it was made for.
+            kind = "missed" if fact.answer == "yes" else "no label"
+            total.misses.append(Miss(kind, trial.run, trial.seed, symptom, f"{fact.value:.3g} since step {fact.onset}"))
         alarms = {OURS: set(said), **{tool: set(found) for tool, found in trial.known.earlier.items()}}
         for tool, found in trial.known.earlier.items():
             _count(total.earlier.setdefault(tool, {}), trial, set(found))
@@ -118,7 +118,7 @@ def _count(scores: dict[str, Score], trial: Trial, said: set[str]) -> None:
     for symptom in said | has.keys() | trial.known.facts.keys():
         score = scores.setdefault(symptom, Score())
         answer = trial.known.facts.get(symptom, NO).answer
-        labelled, found = symptom in has, symptom in said
+        labelled, found = symptom in has and answer == "yes", symptom in said
         score.labelled += labelled
         score.found += labelled and found
         score.also += answer == "yes" and not labelled

@@ -36,6 +36,12 @@ def test_a_symptom_between_the_bounds_may_be_said_of_a_sick_run_but_not_of_a_hea
     assert [miss.kind for miss in on_healthy.misses] == ["false alarm"]
 
 
+def test_a_label_that_is_not_borne_out_is_noted_and_not_counted() -> None:
+    total = tally([_trial("mlp_relu_killed", {"dead_relu": "either"}, {}, {})])
+    assert total.symptoms["dead_relu"].labelled == 0
+    assert [miss.kind for miss in total.misses] == ["no label"]
+
+
 def test_a_wrong_symptom_on_a_sick_run_lowers_the_precision() -> None:
     total = tally(
         [

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-import pickle
+import json
 import time
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
 
@@ -99,21 +99,26 @@ def known(name: str, conditions: Conditions, *, second: bool = True) -> Known:
     """
     torch.set_num_threads(1)
     # What was measured with second runs serves without them as well.
+    sizes = "varied" if conditions.varied else "usual"
     kept_at = {
-        more: CACHE / f"{name}-{conditions.seed}-{conditions.varied}-{more}-{_edition()}.pickle"
+        more: CACHE / _edition() / f"{name}-{conditions.seed}-{sizes}-{'both' if more else 'first'}.json"
         for more in (True, False)
     }
     for path in (kept_at[True], kept_at[second]):
         if path.exists():
-            kept = pickle.loads(path.read_bytes())  # noqa: S301 - written below, in this checkout
-            if isinstance(kept, Known):
-                return kept
+            return _known_from(path.read_text(encoding="utf-8"))
     witness = watch(exhibits()[name], conditions)
     facts = {**witness.facts, **(learning(witness) if second else {})}
     found = Known(facts, {tool: rules(witness.moments) for tool, rules in TOOLS.items()})
-    CACHE.mkdir(parents=True, exist_ok=True)
-    kept_at[second].write_bytes(pickle.dumps(found))
+    kept_at[second].parent.mkdir(parents=True, exist_ok=True)
+    kept_at[second].write_text(json.dumps(asdict(found)), encoding="utf-8")
     return found
+
+
+def _known_from(text: str) -> Known:
+    kept = json.loads(text)
+    facts = {symptom: Fact(**{**fact, "layers": tuple(fact["layers"])}) for symptom, fact in kept["facts"].items()}
+    return Known(facts, kept["earlier"])
 
 
 @cache

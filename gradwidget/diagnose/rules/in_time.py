@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gradwidget.diagnose.window import Floats, Window
+from gradwidget.diagnose.window import Floats, Window, middle
 
 END = 8
 """The first and the last eighth of a sequence stand for its ends: the very first or last step may be padding."""
@@ -46,7 +46,7 @@ def time_ratios(window: Window) -> list[TimeRatio]:
         newest = values[: window.limits.rnn_profiles]
         if len(newest) > window.limits.rnn_profiles // 2:
             steps = [step for step, _, _, _ in found]
-            ratios.append(TimeRatio(layer, float(np.median(newest)), values, steps, found[0][2], found[0][3]))
+            ratios.append(TimeRatio(layer, middle(newest), values, steps, found[0][2], found[0][3]))
     return ratios
 
 

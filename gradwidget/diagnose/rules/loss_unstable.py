@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from gradwidget.diagnose.finding import Finding
-from gradwidget.diagnose.rules.movement import updates
+from gradwidget.diagnose.rules.movement import turns
 from gradwidget.diagnose.sighting import Sighting
 from gradwidget.diagnose.window import Window
 from gradwidget.diagnose.wording import figure
@@ -24,22 +24,22 @@ def loss_unstable(window: Window, active: Finding | None) -> Sighting | None:
     start = window.start_loss
     if len(loss) < 3 or not np.isfinite(start):
         return None
-    # A tenth of the start at least: what goes on near the bottom is not an instability.
+    # A share of the start at least: what goes on near the bottom is not an instability.
     with np.errstate(invalid="ignore"):
-        rise = (loss[1:] > 1.5 * loss[:-1]) & (loss[1:] - loss[:-1] > 0.1 * abs(start))
+        rise = (loss[1:] > 1.5 * loss[:-1]) & (loss[1:] - loss[:-1] > limits.unstable_rise * abs(start))
     if rise.sum() < limits.unstable_jumps:
         return None
     steps = history.recent_steps(limits.unstable_window)
     jumps = np.flatnonzero(
-        rise & (np.diff(steps) == 1) & (updates(window, limits.unstable_window)[:-1] > limits.unstable_update)
+        rise & (np.diff(steps) == 1) & (turns(window, limits.unstable_window)[:-1] > limits.unstable_update)
     )
     if len(jumps) < limits.unstable_jumps:
         return None
-    worst = float(np.max(loss[jumps + 1] / loss[jumps]))
+    worst = float(np.max((loss[jumps + 1] - loss[jumps]) / abs(start)))
     return Sighting(
         severity="warning",
         message=f"The loss swings: {len(jumps)} of the last {len(loss)} updates raised it by half or more, the worst "
-        f"{figure(worst)}×.",
+        f"by {figure(worst)}× its start.",
         layers=(),
         first_step=int(steps[jumps[0]]),
         evidence={

@@ -1,15 +1,17 @@
 """A learning rate so high that updates replace the weights instead of improving them, and the loss stays up.
 
 Look-alikes that stay silent: a head that starts at zero, the first steps of an adaptive optimizer, a high rate that
-works (the loss falls).
+works (the loss falls), weight decay, which changes the weights' size and not their direction.
 """
 
 from __future__ import annotations
 
+import numpy as np
+
 from gradwidget.diagnose.finding import Finding
-from gradwidget.diagnose.rules.movement import moves_of_the_network
+from gradwidget.diagnose.rules.movement import turns
 from gradwidget.diagnose.sighting import Sighting
-from gradwidget.diagnose.window import Window, holding_since
+from gradwidget.diagnose.window import PAST, Window, holding_since, middle
 from gradwidget.diagnose.wording import figure
 
 
@@ -20,16 +22,28 @@ def lr_too_high(window: Window, active: Finding | None) -> Sighting | None:
         return None
     if not window.loss_left > limits.vanishing_loss_share:
         return None
-    moves, layer = moves_of_the_network(window)
-    if not moves > limits.update_high:
+    if _falling(window):
         return None
-    values, steps = window.series("update_ratio", layer)
+    recent = turns(window, limits.window)
+    moves = middle(recent)
+    if np.isfinite(recent).sum() < window.enough or not moves > limits.update_high:
+        return None
+    values = turns(window, PAST)
+    known = np.isfinite(values)
+    steps = [int(step) for step in window.history.recent_steps(PAST)[known][::-1]]
     return Sighting(
         severity="warning",
         message=f"Each step changes the weights by {moves:.0%} of their size (usual is 0.1%), and the loss stays at "
         f"{figure(window.loss)} (start {figure(window.start_loss)}): the learning rate is too high.",
         layers=(),
-        first_step=holding_since(steps, values > limits.update_high),
+        first_step=holding_since(steps, values[known][::-1] > limits.update_high),
         evidence={"value": moves, "bound": limits.update_high, "window": float(limits.window), "loss": window.loss},
         caveat="A loss that cannot fall, such as that of two networks playing against each other.",
     )
+
+
+def _falling(window: Window) -> bool:
+    """Whether the loss is on its way down."""
+    size = window.limits.window
+    before = middle(window.history.recent_scalar("loss", 2 * size)[:-size])
+    return before - window.loss > (1 - window.limits.update_falling) * abs(before)

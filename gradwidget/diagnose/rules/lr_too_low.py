@@ -19,7 +19,7 @@ def lr_too_low(window: Window, active: Finding | None) -> Sighting | None:
     limits = window.limits
     if active is None and window.age < limits.plateau_steps:
         return None
-    if not window.loss_left > limits.plateau_share or not _steady(window):
+    if not window.loss_left > limits.plateau_share or window.has_learnt or not _steady(window):
         return None
     moves = np.where(window.traits.matrices & window.trainable, window.moves, np.nan)
     known = np.flatnonzero(~np.isnan(moves))

@@ -7,25 +7,19 @@ import numpy as np
 from gradwidget.diagnose.window import Floats, Window, median
 
 
-def moves_of_the_network(window: Window) -> tuple[float, int]:
-    """The median over layers of the change at a step over the weights' scale, and the index of the layer that has it.
+def turns(window: Window, frames: int) -> Floats:
+    """float64 [<=frames]: how far each of the newest steps turned the weights, over their scale, oldest first.
 
-    NaN and 0 where no change was measured. Layers with weight matrices only; the median, so that neither a head that
-    starts at zero nor a few layers that hardly move speak for all.
+    The median over the layers with weight matrices, so that neither a head that starts at zero nor a few layers that
+    hardly move speak for all; NaN where no change was measured. What a step did to the weights' size alone is taken
+    out where the next step was measured too: that is the work of weight decay, not of the learning rate.
     """
-    moves = np.where(window.traits.matrices & window.trainable, window.moves, np.nan)
-    known = np.flatnonzero(~np.isnan(moves))
-    if not known.size:
-        return float("nan"), 0
-    middle = int(known[np.argsort(moves[known], kind="stable")[known.size // 2]])
-    return float(moves[middle]), middle
-
-
-def updates(window: Window, frames: int) -> Floats:
-    """float64 [<=frames]: the same at each of the newest frames, oldest first."""
     among = window.traits.matrices & window.trainable
-    size = window.history.recent(window.weight, frames)[:, among].astype(np.float64)
-    change = window.history.recent("update_ratio", frames)[:, among] * size
+    norm = window.history.recent(window.weight, frames)[:, among].astype(np.float64)
+    change = window.history.recent("update_ratio", frames)[:, among] * norm
+    in_a_row = np.diff(window.history.recent_steps(frames)) == 1
     with np.errstate(invalid="ignore"):
-        moves = change / np.fmax(size, window.weight_scale[among])
+        grown = np.where(in_a_row[:, None], np.diff(norm, axis=0), 0.0)
+        change[:-1] = np.sqrt(np.maximum(change[:-1] ** 2 - np.nan_to_num(grown) ** 2, 0.0))
+        moves = change / np.fmax(norm, window.weight_scale[among])
     return median(moves.T) if among.any() else np.full(len(moves), np.nan)

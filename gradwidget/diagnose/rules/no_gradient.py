@@ -10,6 +10,7 @@ import numpy as np
 
 from gradwidget.diagnose.finding import Finding
 from gradwidget.diagnose.sighting import Sighting
+from gradwidget.diagnose.thresholds import Thresholds
 from gradwidget.diagnose.window import PAST, Window
 from gradwidget.diagnose.wording import names
 
@@ -82,11 +83,22 @@ def _since(window: Window, layer: int) -> int | None:
     present = np.flatnonzero(~absent)
     length = int(present[0]) if present.size else len(absent)
     limits = window.limits
-    if length < limits.no_gradient_frames:
+    if length < limits.no_gradient_frames or not _unlikely(len(present), len(absent) - length, length, limits):
         return None
     since = int(seen_at[length - 1])
-    # The longest time that it has gone without one before, and yet had one again.
-    before = int(np.max(-np.diff(seen_at[present]), initial=0))
+    # The longest time that it was seen to go without one before, and yet had one again.
+    gaps = np.flatnonzero(np.diff(present) > 1)
+    before = int(np.max(seen_at[present[gaps] + 1] - seen_at[present[gaps + 1] - 1] + 1, initial=0))
     steady = len(present) >= limits.no_gradient_frames
     needed = max(3 * before, limits.no_gradient_after if steady else limits.no_gradient_steps)
     return since if window.step - since + 1 >= needed else None
+
+
+def _unlikely(present: int, before: int, absent: int, limits: Thresholds) -> bool:
+    """Whether a layer that had a gradient in some of the frames before would hardly be without in so many after.
+
+    For one that never had any, twice as many frames are asked for: nothing tells how often it would be used.
+    """
+    if not present:
+        return absent >= 2 * limits.no_gradient_frames
+    return (1 - present / (before + 1)) ** absent < limits.no_gradient_chance

@@ -7,8 +7,6 @@ start.
 
 from __future__ import annotations
 
-import numpy as np
-
 from gradwidget.diagnose.finding import Finding, Symptom
 from gradwidget.diagnose.sighting import Sighting
 from gradwidget.diagnose.window import Window
@@ -37,15 +35,12 @@ def plateau(window: Window, active: Finding | None) -> Sighting | None:
     limits = window.limits
     if window.age < limits.plateau_steps:
         return None
-    if not window.loss_left > limits.plateau_share:
+    if not limits.plateau_share < window.loss_left < limits.plateau_above:
         return None
-    # What once was far below and has come back up is an accident, not a plateau.
-    losses = window.history.scalars["loss"]
-    losses = losses[np.isfinite(losses)]
-    left = 1 - (window.start_loss - losses) / abs(window.start_loss)
-    if np.min(left) < 0.5 or np.mean(left < 0.8) > 0.25:
+    # What once was below and has come back up, or is being thrown up just now, is an accident, not a plateau.
+    if window.has_learnt or not window.newest_loss_left < limits.plateau_above:
         return None
-    cause = next((symptom for symptom in CAUSES if symptom in window.active), None)
+    cause = next((symptom for symptom in CAUSES if _explains(window, symptom)), None)
     if cause is None:
         return None
     because = window.active[cause]
@@ -62,3 +57,9 @@ def plateau(window: Window, active: Finding | None) -> Sighting | None:
         },
         caveat="Some tasks begin with a long plateau and then improve.",
     )
+
+
+def _explains(window: Window, symptom: Symptom) -> bool:
+    """Whether the symptom has been there for long enough to be why nothing was learnt."""
+    finding = window.active.get(symptom)
+    return finding is not None and window.step - finding.first_step >= window.limits.plateau_steps // 2

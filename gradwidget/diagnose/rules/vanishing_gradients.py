@@ -13,7 +13,7 @@ import numpy as np
 from gradwidget.diagnose.finding import Finding, Symptom
 from gradwidget.diagnose.profile import DIRECT, Profile, profile, ratios_over_time, weight_profile
 from gradwidget.diagnose.sighting import Sighting
-from gradwidget.diagnose.window import Floats, Window, holding_since
+from gradwidget.diagnose.window import Floats, Window, holding_since, middle
 from gradwidget.diagnose.wording import figure, names, times_less
 
 BLOCKS = (Symptom.DEAD_RELU, Symptom.WEIGHTS_ZERO)
@@ -42,7 +42,7 @@ def _over_depth(window: Window, active: Finding | None) -> Sighting | None:
     if not low.any():
         return None
     ratios, steps = ratios_over_time(window, found, found.first)
-    if not ratios.size or (active is None and not _stays(ratios, bound, window)):
+    if not ratios.size or (active is None and not _stays(ratios, steps, bound, window)):
         return None
     affected = np.flatnonzero(low)
     affected = affected[np.argsort(found.ratio[affected], kind="stable")]
@@ -61,20 +61,23 @@ def _over_depth(window: Window, active: Finding | None) -> Sighting | None:
     )
 
 
-def _stays(ratios: Floats, bound: float, window: Window) -> bool:
-    """Whether the decay is there to stay, not on its way out; ratios newest first."""
-    size, zeros = window.limits.window, 2 * window.limits.lasting_steps
-    if not np.median(ratios[:size]) > 0:
+def _stays(ratios: Floats, steps: list[int], bound: float, window: Window) -> bool:
+    """Whether the decay is there to stay, not on its way out; ratios and their steps newest first."""
+    limits = window.limits
+    if not middle(ratios[: limits.window]) > 0:
         # Exactly nothing: a head that starts at zero lets nothing through before its own first update or two, and a
         # layer whose units are dead is to be recognised first.
-        return len(ratios) >= zeros and not np.any(ratios[:zeros] > 0)
-    ratios = ratios[:size]
-    half = len(ratios) // 2
-    newer, older = float(np.median(ratios[:half])), float(np.median(ratios[-half:]))
+        present = np.flatnonzero(ratios > 0)
+        length = int(present[0]) if present.size else len(ratios)
+        return length >= limits.window and steps[0] - steps[length - 1] + 1 >= 2 * limits.lasting_steps
+    half = min(limits.window, len(ratios)) // 2
+    if not half:
+        return True
+    newer, older = middle(ratios[:half]), middle(ratios[: limits.window][-half:])
     if older <= 0:
         return False
-    growth = (newer / older) ** (1 / (len(ratios) - half))
-    return bool(newer * max(growth, 1.0) ** window.limits.recovery_frames < bound)
+    apart = float(np.mean(steps[:half]) - np.mean(steps[: limits.window][-half:]))
+    return bool(newer * max(newer / older, 1.0) ** (limits.recovery_steps / apart) < bound)
 
 
 def _message(window: Window, found: Profile, layers: tuple[str, ...], value: float) -> str:
