@@ -64,6 +64,7 @@ lint: install $(NODE_MODULES) ## ruff, mypy, import arrows, file sizes, generate
 
 bench: install ## the figures that the documents give, measured on this machine
 	$(BIN)/python -m benchmarks
+	$(BIN)/python -m benchmarks.memory
 
 zoo: install ## trains the sick and healthy runs of tests/zoo and proves their labels, and scores the diagnosis on them: minutes
 	$(BIN)/python -m pytest -q -m zoo

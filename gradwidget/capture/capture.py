@@ -31,6 +31,7 @@ from gradwidget.capture.manual import ManualLoop
 from gradwidget.capture.owners import Owners
 from gradwidget.capture.passes import Passes
 from gradwidget.capture.reach import Reach
+from gradwidget.capture.replay import NOTING, Replay
 from gradwidget.capture.updates import LIMIT, Updates
 from gradwidget.frame import Frame, Layer
 from gradwidget.problem import Problem
@@ -120,6 +121,7 @@ class Capture:
         )
         if model is not original:
             self._forward.compiled(model)
+        self._replay = Replay(original, self._table, self.guard)
         self._lookout = Lookout(self._budget, self._table)
         self._waiting: deque[Draft] = deque()
         self._closed = False
@@ -141,6 +143,7 @@ class Capture:
             reach=self._reach,
             manual=self._manual,
             lookout=self._lookout,
+            replay=lambda: self._replay.origin(called_once=self._forward.called_once),
             updates=self._updates,
         )
         self._begin(start_step, sampled=True)
@@ -208,7 +211,7 @@ class Capture:
             return
         self._closed = True
         hooks.detach(self)
-        self._forward.listen(wanted=self._draft.sampled and not self._closed)
+        self._listen()
         self._finalizer.detach()
         if self.boundary is not None:
             self.boundary.close()
@@ -407,7 +410,12 @@ class Capture:
         self._draft.is_whole = sampled and self._wants_activations
         self.guard.step = step
         self._reach.step_begins()
-        self._forward.listen(wanted=sampled and not self._closed)
+        self._listen()
+
+    def _listen(self) -> None:
+        self._forward.listen(wanted=self._draft.sampled and not self._closed)
+        unseen = not (self._draft.is_whole or self._closed or self._forward.compiling.forbids_hooks)
+        self._replay.listen(wanted=unseen and self._budget.affords(NOTING))
 
     def _refresh(self) -> None:
         """Looks at the model again, once a sampled step: what was changed between two steps shows then."""

@@ -17,7 +17,7 @@ from gradwidget.capture.origin import find_origin
 from gradwidget.capture.perlayer import Column, Numbers, PerLayer, Reading, flags, joined
 from gradwidget.capture.readback import Fetch, Figures, Readback
 from gradwidget.capture.recurrent import Recurrent
-from gradwidget.frame import Frame, Layer
+from gradwidget.frame import Frame, Layer, NonfiniteOrigin
 
 Parameters = Sequence[nn.Parameter | None]
 """All parameters of the layers, by number; None where one is no more."""
@@ -48,6 +48,8 @@ class Draft:
         """How often the loop took gradients by ``torch.autograd.grad``, where no backward pass has run."""
         self.is_whole = False
         """Whether outputs were looked at since the step began, so that one that was not seen has a reason."""
+        self.replayed: NonfiniteOrigin | None = None
+        """What a second run of the forward showed, where the first was not looked at."""
         self.found_inf: Fetch | None = None
         self.reasons: dict[str, str] = {}
         self.activations = Activations(self.readback, on_gradient, known, self.reasons)
@@ -206,7 +208,7 @@ class Draft:
             scalars,
             self.skipped or (self.found_inf is not None and float(self.found_inf()) > 0),
             dict(self.reasons),
-            find_origin(layers, columns, outputs, scalars.get("loss")),
+            find_origin(layers, columns, outputs, scalars.get("loss"), self.replayed),
             self.recurrent.gather(scale),
         )
 

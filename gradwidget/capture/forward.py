@@ -47,6 +47,10 @@ class Forward:
         self._between = between
         self.compiling = Compiling(model, guard, self._take_off, self._put_on)
         """Knows whether there may be hooks at all."""
+        self.called_once = False
+        """Whether the last step that was looked at called the model as a whole, and only once."""
+        self._model = id(model)
+        self._calls = 0
         self._has_begun = False
         self._saw_layers = False
         self._is_wanted = False
@@ -88,6 +92,7 @@ class Forward:
     def step_ended(self) -> None:
         """Gives the table the order seen during the step."""
         self._has_begun = self._saw_layers = False
+        self.called_once, self._calls = self._calls == 1, 0
         if self._ran:
             self._table.ran(self._ran)
             self._ran = []
@@ -112,6 +117,7 @@ class Forward:
     def _left(self, module: nn.Module, args: Args, kwargs: Kwargs, output: object) -> None:
         if not self._has_begun:
             self._first_left()
+        self._calls += id(module) == self._model
         name = self._table.names.get(id(module))
         if name is not None:
             self._seen(name, module, args, kwargs, output)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -49,6 +51,11 @@ class Lookout:
             # Often only noise; whoever judges the frames asks for more if they look wrong.
             draft.sampled = True
             self._budget.force(1)
+
+    def is_nonfinite(self, draft: Draft) -> bool:
+        """Whether the loss is known to be NaN or infinite."""
+        loss = draft.loss.value if draft.readback.ready else None
+        return loss is not None and not math.isfinite(loss)
 
     def step_begins(self, draft: Draft, optimizer: Optimizer, owned: list[int]) -> None:
         """Looks at a step that is not sampled: will a fused optimizer skip it, is one gradient, in turn, finite."""

@@ -15,6 +15,7 @@ from gradwidget.capture.lookout import Lookout
 from gradwidget.capture.manual import ManualLoop
 from gradwidget.capture.reach import Reach
 from gradwidget.capture.updates import Updates
+from gradwidget.frame import NonfiniteOrigin
 
 SEVERAL = (
     "The loop called torch.autograd.grad several times in this step: what it made of the results is not known, so the "
@@ -33,6 +34,7 @@ class Passes:
         reach: tells which passes reached the model.
         manual: finds the ends of steps in loops without an optimizer.
         lookout: looks at the loss of every step.
+        replay: runs a forward once more.
         updates: copies weights before they change.
     """
 
@@ -46,6 +48,7 @@ class Passes:
         reach: Reach,
         manual: ManualLoop,
         lookout: Lookout,
+        replay: Callable[[], NonfiniteOrigin | None],
         updates: Updates,
     ) -> None:
         self.guard = guard
@@ -55,6 +58,7 @@ class Passes:
         self._reach = reach
         self._manual = manual
         self._lookout = lookout
+        self._replay = replay
         self._updates = updates
         self._running = False
 
@@ -132,6 +136,8 @@ class Passes:
         if not weighted:
             draft.loss.found(roots)
             self._lookout.loss_found(draft)
+            if draft.sampled and not draft.is_whole and self._lookout.is_nonfinite(draft):
+                draft.replayed = self.guard.run("running a forward again", self._replay)
         if draft.sampled:
             parameters = self._table.tensors()
             draft.recurrent.backward_ended()

@@ -61,6 +61,14 @@ class History:
         return self._version
 
     @property
+    def nbytes(self) -> int:
+        """Bytes that the figures take: the columns once all are in use, and the newest frames kept whole."""
+        whole = sum(
+            values.nbytes for frame in self._newest for values in (*frame.metrics.values(), *frame.measured.values())
+        )
+        return sum(track.nbytes for track in self._all_tracks()) + whole
+
+    @property
     def last(self) -> Frame | None:
         """The newest frame as it came; None before the first."""
         return self._newest[-1] if self._newest else None

@@ -44,6 +44,12 @@ class Track:
         for summary in (self.low, self.mean, self.high):
             summary[:coarse] = np.nan
 
+    @property
+    def nbytes(self) -> int:
+        """Bytes that the rows take once all are in use."""
+        arrays = (self.fine, self.start, self.low, self.mean, self.high, self.fine_measured, self.coarse_measured)
+        return sum(array.nbytes for array in arrays)
+
     def put(self, row: int, values: NDArray[np.floating] | float, measured: BoolArray | np.bool_) -> None:
         """Writes the single row number ``row``."""
         self.fine[row] = values
