@@ -66,11 +66,12 @@ def row_norms(rows: Tensor) -> NDArray[np.float64]:
     # A NaN slips through this, or does not: it needs no second reading.
     if rows.dtype is torch.float64 or (min(found) > low and max(found) < SAFE_HIGH):
         return norms
-    small, large = torch.from_numpy(norms <= low), torch.from_numpy(norms >= SAFE_HIGH)
-    if small.any():
-        norms[norms <= low] = as_numpy(vector_norm(rows[small].float() * LIFT, dim=1, dtype=torch.float32)) / LIFT
-    if large.any():
-        norms[large.numpy()] = as_numpy(vector_norm(rows[large], dim=1, dtype=torch.float64))
+    small, large = np.flatnonzero(norms <= low), np.flatnonzero(norms >= SAFE_HIGH)
+    if small.size:
+        lifted = rows[torch.from_numpy(small)].float() * LIFT
+        norms[small] = as_numpy(vector_norm(lifted, dim=1, dtype=torch.float32)) / LIFT
+    if large.size:
+        norms[large] = as_numpy(vector_norm(rows[torch.from_numpy(large)], dim=1, dtype=torch.float64))
     return norms
 
 
