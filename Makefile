@@ -62,9 +62,10 @@ lint: install $(NODE_MODULES) ## ruff, mypy, import arrows, file sizes, generate
 	$(BIN)/python scripts/check_sizes.py
 	cd js && npm run lint
 
-bench: install ## the figures that the documents give, measured on this machine
+bench: install chromium ## the figures that the documents give, measured on this machine; the last takes ten minutes
 	$(BIN)/python -m benchmarks
 	$(BIN)/python -m benchmarks.memory
+	$(BIN)/python -m benchmarks.page
 
 zoo: install ## trains the sick and healthy runs of tests/zoo and proves their labels, and scores the diagnosis on them: minutes
 	$(BIN)/python -m pytest -q -m zoo

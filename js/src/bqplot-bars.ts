@@ -79,5 +79,9 @@ function drawInto(
     return scale.kind === "log" ? Math.min(Math.max(value, low), high) : 10 ** place(scale, value);
   });
   if (axis.get("min") !== low || axis.get("max") !== high) axis.set({ min: low, max: high });
-  bars.set({ x: Float64Array.from(ends, (_, row) => row), y: ends, base: low, colors: colours });
+  const changes: Record<string, unknown> = { y: ends, base: low };
+  // Each of these has bqplot work out scales or styles of every bar again.
+  if ((bars.get("x") as ArrayLike<number>).length !== ends.length) changes.x = Float64Array.from(ends.keys());
+  if (String(bars.get("colors")) !== String(colours)) changes.colors = colours;
+  bars.set(changes);
 }

@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 from urllib.parse import parse_qs, urlsplit
 from urllib.request import Request, urlopen
 
@@ -15,7 +15,7 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.notebook import BUSY, Notebook
-from tests.browser.server import JupyterServer, serving, wait_until
+from tests.browser.server import App, JupyterServer, serving, wait_until
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
 
@@ -59,12 +59,16 @@ Train = Callable[[str], Locator]
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[JupyterServer]:
+def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[JupyterServer]:
+    """JupyterLab, unless a test asks for both."""
     state = tmp_path_factory.mktemp("server")
     folder = state / "served"
     folder.mkdir()
-    with serving("lab", folder, state) as running:
+    with serving(getattr(request, "param", "lab"), folder, state) as running:
         yield running
+
+
+in_both = pytest.mark.parametrize("server", get_args(App), indirect=True)
 
 
 @pytest.fixture
@@ -126,6 +130,7 @@ def violations(page: Page, root: Path) -> list[str]:
     return [f"{rule['id']}: {node['html']} {node['failureSummary']}" for rule in found for node in rule["nodes"]]
 
 
+@in_both
 def test_everything_works_while_the_kernel_is_busy(page: Page, train: Train, screenshots: Path) -> None:
     region = train(SICK)
     slider = region.get_by_role("slider", name="Step looked at")
@@ -160,6 +165,13 @@ def test_everything_works_while_the_kernel_is_busy(page: Page, train: Train, scr
     expect(region.get_by_role("row").first).to_have_accessible_name(re.compile(", weight norm [0-9.]+$"))
     region.get_by_label("Metric").select_option("act_saturated_fraction")
     expect(region.locator(".gw-axis")).to_contain_text("100 %")
+    # The rule's bound is drawn where the axis has it, and its meaning is under the pointer.
+    assert float(region.locator(".gw-bounds i").evaluate("line => parseFloat(line.style.left)")) == pytest.approx(65)
+    region.get_by_role("row").first.hover()
+    expect(region.locator(".gw-readout")).to_contain_text("limit 65 %: saturated above 65 %")
+    region.get_by_label("Metric").select_option("act_grad_rms")
+    expect(region.locator(".gw-bounds i")).to_have_count(1)
+    expect(region.locator(".gw-readout")).to_contain_text("vanishing below 0.003 of the last layer's")
     region.get_by_label("Metric").select_option("grad_rms")
 
     # A layer's detail, opened by keyboard.
@@ -195,6 +207,30 @@ def test_a_second_view_shows_the_same_run(page: Page, train: Train) -> None:
     wait_until(lambda: step_of(second) == step_of(region), "the same step in both")
 
 
+def test_a_tab_that_was_hidden_for_a_while_has_missed_nothing(page: Page, train: Train) -> None:
+    region = train(SICK)
+    slider = region.get_by_role("slider")
+    # What hiding does to a page: nothing asks for a frame to be drawn until it is shown again.
+    page.evaluate(
+        """() => {
+            const waiting = [], drawn = window.requestAnimationFrame;
+            window.requestAnimationFrame = (callback) => waiting.push(callback);
+            window.showAgain = () => { window.requestAnimationFrame = drawn; waiting.forEach((each) => drawn(each)); };
+        }"""
+    )
+    before = int(slider.get_attribute("aria-valuemax") or 0)
+    page.wait_for_timeout(4000)  # the stretch over which nothing is drawn
+    assert int(slider.get_attribute("aria-valuemax") or 0) == before
+    page.evaluate("showAgain()")
+    wait_until(lambda: (step_of(region) or 0) > before + 20, "the newest step")
+    newest = int(slider.get_attribute("aria-valuemax") or 0)
+    box = slider.bounding_box()
+    assert box is not None
+    page.mouse.click(box["x"] + box["width"] * (before + 10) / newest, box["y"] + box["height"] / 2)
+    wait_until(lambda: before < (step_of(region) or 0) < newest, "a step of that stretch")
+    assert step_of(region) == int(slider.get_attribute("aria-valuenow") or -1)
+
+
 def test_a_page_that_is_reloaded_in_the_middle_of_a_cell_has_the_whole_run_again(
     page: Page, server: JupyterServer
 ) -> None:
@@ -214,6 +250,7 @@ def test_a_page_that_is_reloaded_in_the_middle_of_a_cell_has_the_whole_run_again
     wait_until(lambda: region.locator("rect.bar").count() == region.get_by_role("row").count(), "the bars")
 
 
+@in_both
 def test_many_layers_are_grouped_and_opened(train: Train, screenshots: Path) -> None:
     region = train(DEEP)
     closed = region.get_by_role("row").count()
@@ -225,6 +262,7 @@ def test_many_layers_are_grouped_and_opened(train: Train, screenshots: Path) -> 
     region.screenshot(path=screenshots / "picture-grouped.png")
 
 
+@in_both
 def test_nothing_keeps_an_assistive_reader_out_in_light_and_dark(
     page: Page, train: Train, root: Path, screenshots: Path
 ) -> None:

@@ -34,7 +34,7 @@ export class Findings {
     this.node = element(
       "section",
       { class: "gw-findings" },
-      element("h3", { text: "Findings" }),
+      element("h2", { text: "Findings" }),
       this.#none,
       this.#list,
     );
@@ -66,7 +66,7 @@ export class Findings {
 class Card {
   readonly node = element("li", { class: "gw-card" });
   readonly #mark = element("span", { class: "gw-mark", "aria-hidden": "true" });
-  readonly #title = element("h4");
+  readonly #title = element("h3");
   readonly #severity = element("span", { class: "gw-severity" });
   readonly #message = element("p");
   readonly #layers = element("dd", { class: "gw-where" });
@@ -100,6 +100,7 @@ class Card {
     setText(this.#title, finding.title);
     setText(this.#severity, finding.active ? finding.severity : "resolved");
     this.node.style.setProperty("--gw-state", finding.active ? look.colour : "var(--gw-none)");
+    setAttribute(this.node, "data-symptom", finding.symptom);
     setAttribute(this.node, "data-severity", finding.severity);
     setAttribute(this.node, "data-active", String(finding.active));
     if (this.#message.textContent !== finding.message) this.#message.replaceChildren(...breakable(finding.message));

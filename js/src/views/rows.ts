@@ -1,5 +1,5 @@
 import type { TableRow } from "../table.ts";
-import { element, setAttribute, setText } from "../util/dom.ts";
+import { element, OWN_KEYS, setAttribute, setText } from "../util/dom.ts";
 import { elideMiddle, type Measure, measureLike } from "../util/elide.ts";
 import { lookOf } from "../util/states.ts";
 
@@ -21,6 +21,9 @@ interface Row {
   mark: HTMLElement;
   word: HTMLElement;
   spec: TableRow | null;
+  /** Its accessible name, and what else it shows. */
+  label: string;
+  shown: string;
 }
 
 /** The table of layers: name, kind, and the state as a mark and a word. Arrow keys go from row to row. */
@@ -43,20 +46,18 @@ export class Rows {
     if (specs.length !== this.#rows.length) this.#rebuild(specs.length);
     specs.forEach((spec, i) => {
       const row = this.#rows[i] as Row;
-      const look = lookOf(spec.state);
       row.spec = spec;
-      setText(row.summary, spec.summary);
-      setText(row.mark, spec.state === "ok" ? "" : look.mark);
-      row.mark.style.color = look.colour;
-      setText(row.word, spec.state === "ok" ? "" : look.word);
-      setAttribute(row.node, "data-state", spec.state);
-      setAttribute(row.node, "data-kind", spec.open === undefined ? "layer" : spec.open ? "open" : "closed");
-      row.node.classList.toggle("gw-lit", highlighted.has(spec.key));
-      row.node.classList.toggle("gw-opened", spec.key === opened);
-      row.name.style.paddingLeft = `${INDENT * spec.depth}px`;
-      if (spec.open !== undefined) setAttribute(row.name, "aria-expanded", String(spec.open));
-      else row.name.removeAttribute("aria-expanded");
-      setAttribute(row.node, "aria-label", `${spec.key}: ${look.word}, ${figures[i] ?? ""}`);
+      const label = `${spec.key}: ${lookOf(spec.state).word}, ${figures[i] ?? ""}`;
+      if (label !== row.label) {
+        row.label = label;
+        row.node.setAttribute("aria-label", label);
+      }
+      const lit = highlighted.has(spec.key);
+      // Most of a row stays as it is from tick to tick; asking the page whether it does takes long with many rows.
+      const shown = `${spec.key} ${spec.summary} ${spec.state} ${spec.open} ${spec.depth} ${lit} ${spec.key === opened}`;
+      if (shown === row.shown) return;
+      row.shown = shown;
+      show(row, spec, lit, spec.key === opened);
     });
     this.#fit();
   }
@@ -121,18 +122,33 @@ export class Rows {
 
   #rebuild(count: number): void {
     this.#rows = Array.from({ length: count }, (_, i) => {
-      const name = element("button", { class: "gw-name", type: "button", tabindex: i === 0 ? "0" : "-1" });
+      const name = element("button", { class: "gw-name", type: "button", tabindex: i === 0 ? "0" : "-1", ...OWN_KEYS });
       const summary = element("span", { class: "gw-summary", role: "cell" });
       const mark = element("i", { "aria-hidden": "true" });
       const word = element("span");
       const state = element("span", { class: "gw-state", role: "cell" }, mark, word);
       const named = element("span", { class: "gw-name-cell", role: "cell" }, name);
       const node = element("div", { class: "gw-row", role: "row" }, named, summary, state);
-      return { node, name, summary, mark, word, spec: null };
+      return { node, name, summary, mark, word, spec: null, label: "", shown: "" };
     });
     this.node.replaceChildren(...this.#rows.map((row) => row.node));
     this.#wanted = "";
   }
+}
+
+function show({ node, name, summary, mark, word }: Row, spec: TableRow, lit: boolean, opened: boolean): void {
+  const look = lookOf(spec.state);
+  setText(summary, spec.summary);
+  setText(mark, spec.state === "ok" ? "" : look.mark);
+  mark.style.color = look.colour;
+  setText(word, spec.state === "ok" ? "" : look.word);
+  setAttribute(node, "data-state", spec.state);
+  setAttribute(node, "data-kind", spec.open === undefined ? "layer" : spec.open ? "open" : "closed");
+  node.classList.toggle("gw-lit", lit);
+  node.classList.toggle("gw-opened", opened);
+  name.style.paddingLeft = `${INDENT * spec.depth}px`;
+  if (spec.open === undefined) name.removeAttribute("aria-expanded");
+  else setAttribute(name, "aria-expanded", String(spec.open));
 }
 
 function textOf({ open, label }: TableRow): string {

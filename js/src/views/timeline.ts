@@ -1,7 +1,7 @@
 import type { Lens } from "../lens.ts";
 import type { ChangeInfo } from "../messages.gen.ts";
 import type { Store } from "../store.ts";
-import { element, setAttribute, setText } from "../util/dom.ts";
+import { element, OWN_KEYS, setAttribute, setText } from "../util/dom.ts";
 import { formatCount, formatFigure } from "../util/format.ts";
 import { placeStep, type Span, spanOf, stepAt } from "../util/span.ts";
 import { lookOf } from "../util/states.ts";
@@ -34,7 +34,7 @@ export class Timeline {
     inner.append(this.#svg, this.#marks, this.#steps);
     this.node = element(
       "div",
-      { class: "gw-timeline", role: "slider", tabindex: "0", "aria-label": "Step looked at" },
+      { class: "gw-timeline", role: "slider", tabindex: "0", "aria-label": "Step looked at", ...OWN_KEYS },
       inner,
     );
     this.node.addEventListener("keydown", (event) => this.#key(event));
@@ -158,7 +158,6 @@ export class Timeline {
     else if (event.key === "End" || event.key === "Escape") this.#lens.change({ cursor: null });
     else return;
     event.preventDefault();
-    // A notebook in command mode would take the arrow for a move to the next cell.
     event.stopPropagation();
   }
 

@@ -1,0 +1,158 @@
+"""What the picture costs the browser: ``python -m benchmarks.page [--minutes 10]``.
+
+In real JupyterLab and Chromium: frames a second while updates come in, the page's work for one step of travelling in
+time, what a long run leaves in the page's memory, and the size of what the page loads.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gzip
+import os
+import tempfile
+from pathlib import Path
+
+import nbformat
+from playwright.sync_api import CDPSession, Page, ViewportSize, sync_playwright
+
+from tests.browser.conftest import QUIET
+from tests.browser.notebook import Notebook
+from tests.browser.server import JupyterServer, serving, wait_until
+
+ROOT = Path(__file__).parent.parent
+STATIC = ROOT / "gradwidget" / "static"
+VIEWPORT: ViewportSize = {"width": 1360, "height": 1000}
+FRAME_SECONDS = 10
+TRAVELS = 60
+WARM_UP = 10_000
+"""Milliseconds of updates before the page's memory is first looked at."""
+
+# Time between the frames that the browser really drew.
+COUNT_FRAMES = """(seconds) => new Promise((done) => {
+    let frames = -1;
+    const began = performance.now();
+    const next = (now) => {
+        frames += 1;
+        if (now - began < 1000 * seconds) requestAnimationFrame(next);
+        else done(frames / (now - began) * 1000);
+    };
+    requestAnimationFrame(next);
+})"""
+
+
+def main() -> None:
+    """Prints the figures."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.page", description=__doc__)
+    parser.add_argument("--minutes", type=float, default=10.0, help="of the long run")
+    minutes = parser.parse_args().minutes
+    print("the picture in Chromium (headless, drawn by the processor):", flush=True)
+    print_sizes()
+    # The kernel imports benchmarks.page_source.
+    os.environ["PYTHONPATH"] = str(ROOT)
+    with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=os.environ.get("GRADWIDGET_CHROMIUM", "/usr/bin/chromium"), args=QUIET
+        )
+        served = Path(folder) / "served"
+        served.mkdir()
+        with serving("lab", served, Path(folder)) as server:
+            for layers, bound in ((300, 50), (1000, 30)):
+                notebook = opened(browser.new_page(viewport=VIEWPORT), server, layers, 200)
+                rate = frames(notebook)
+                print(
+                    f"  {layers} layers at 10 updates a second: {rate:.0f} frames a second (bound {bound})", flush=True
+                )
+                notebook.page.close()
+            notebook = opened(browser.new_page(viewport=VIEWPORT), server, 200, 1500)
+            print(f"  a step of travel, 1,500 columns of 200 layers: {travel(notebook.page):.1f} ms (bound 16 ms)")
+            before, after = memory(notebook, minutes)
+            print(f"  memory of the page: {before:.0f} MB, {after:.0f} MB after {minutes:g} minutes more", flush=True)
+        browser.close()
+
+
+def print_sizes() -> None:
+    """What the page loads besides bqplot."""
+    parts = [(STATIC / name).read_bytes() for name in ("widget.js", "widget.css")]
+    plain, packed = sum(map(len, parts)), sum(len(gzip.compress(part)) for part in parts)
+    print(f"  front end: {plain / 1000:.0f} KB, {packed / 1000:.0f} KB compressed (bound 150 KB)", flush=True)
+
+
+def opened(page: Page, server: JupyterServer, layers: int, steps: int) -> Notebook:
+    """A notebook that shows a picture of so many layers and steps."""
+    codes = [
+        f"from benchmarks.page_source import Feed\nfeed = Feed({layers}, {steps})\nfeed.widget",
+        f"feed.run({FRAME_SECONDS + 5})",
+        "feed.run(3600, 12)",
+    ]
+    kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
+    cells = [nbformat.v4.new_code_cell(code) for code in codes]
+    name = f"page-{layers}.ipynb"
+    nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=kernel), server.folder / name)
+    notebook = Notebook(page, server.url(name) + "&reset", len(cells))
+    notebook.run(0)
+    bars = page.locator("rect.bar")
+    wait_until(lambda: bars.count() == layers, "the bars")
+    return notebook
+
+
+def frames(notebook: Notebook) -> float:
+    """Frames a second while updates come in."""
+    notebook.run(1)
+    moving(notebook.page)
+    return float(notebook.page.evaluate(COUNT_FRAMES, FRAME_SECONDS))
+
+
+def moving(page: Page) -> None:
+    """Waits until the picture follows the updates."""
+    first = page.locator("[data-step]").get_attribute("data-step")
+    wait_until(lambda: page.locator("[data-step]").get_attribute("data-step") != first, "an update")
+
+
+def travel(page: Page) -> float:
+    """Milliseconds of the page's own work for each step, all that follows from a key included."""
+    slider = page.get_by_role("slider", name="Step looked at")
+    slider.focus()
+    session = page.context.new_cdp_session(page)
+    session.send("Performance.enable")
+    page.keyboard.press("PageDown")
+    step = int(slider.get_attribute("aria-valuenow") or 0)
+    before = metric(session, "TaskDuration")
+    for _ in range(TRAVELS):
+        step -= 1
+        page.keyboard.press("ArrowLeft")
+        page.wait_for_function("step => document.querySelector('[data-step]').dataset.step === step", arg=str(step))
+    return (metric(session, "TaskDuration") - before) / TRAVELS * 1000
+
+
+def memory(notebook: Notebook, minutes: float) -> tuple[float, float]:
+    """Megabytes of the page's heap after its first updates, and so many minutes of updates later."""
+    session = notebook.page.context.new_cdp_session(notebook.page)
+    session.send("Performance.enable")
+    notebook.page.keyboard.press("End")
+    notebook.run(2)
+    moving(notebook.page)
+    notebook.page.wait_for_timeout(WARM_UP)
+    before = heap(session)
+    notebook.page.wait_for_timeout(minutes * 60_000)
+    return before, heap(session)
+
+
+def heap(session: CDPSession) -> float:
+    """Megabytes that are left after the garbage is gone, arrays included."""
+    session.send("HeapProfiler.collectGarbage")
+    return (metric(session, "JSHeapUsedSize") + array_buffers(session)) / 1e6
+
+
+def array_buffers(session: CDPSession) -> float:
+    """Bytes of typed arrays, which the heap's size leaves out."""
+    return float(session.send("Runtime.getHeapUsage").get("backingStorageSize", 0))
+
+
+def metric(session: CDPSession, name: str) -> float:
+    """One of Chromium's counters of a page."""
+    metrics = session.send("Performance.getMetrics")["metrics"]
+    return float(next(each["value"] for each in metrics if each["name"] == name))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,120 @@
+"""Makes docs/images: a real run of each symptom in real JupyterLab, from the zoo of tests, as the widget shows it.
+
+``.venv/bin/python scripts/make_pictures.py [symptom …]``; without names, all of them.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+from pathlib import Path
+
+import nbformat
+from playwright.sync_api import Locator, sync_playwright
+
+ROOT = Path(__file__).parent.parent
+sys.path.insert(0, str(ROOT))
+
+from scripts.small_png import small_png  # noqa: E402 - found only with the root on the path
+from tests.browser.conftest import QUIET  # noqa: E402 - as above
+from tests.browser.notebook import Notebook  # noqa: E402 - as above
+from tests.browser.server import serving, wait_until  # noqa: E402 - as above
+
+FOLDER = ROOT / "docs" / "images"
+WIDTH, MOST = 1010, 440
+"""Pixels of a picture; the side with the findings stands beside the bars from 1,000 on."""
+
+# The run that shows a symptom best, and the metric that tells most of it.
+EXHIBITS = {
+    "vanishing_gradients": ("mlp_sigmoid_deep", "grad_rms"),
+    "exploding_gradients": ("mlp_wild_start", "act_grad_rms"),
+    "early_layers_frozen": ("mlp_rate_group_slip", "update_ratio"),
+    "gradients_nonfinite": ("cnn_nan_pixel", "grad_rms"),
+    "loss_nonfinite": ("transformer_root_of_zero", "grad_rms"),
+    "weights_nonfinite": ("autoencoder_variance_overflows", "weight_norm"),
+    "weights_growing": ("mlp_negative_decay", "weight_norm"),
+    "weights_shrinking": ("mlp_heavy_decay", "weight_norm"),
+    "weights_zero": ("mlp_pruned_away", "weight_norm"),
+    "dead_relu": ("mlp_relu_killed", "act_dead_fraction"),
+    "saturated": ("mlp_sigmoid_scaled_up", "act_saturated_fraction"),
+    "no_gradient": ("mlp_detached", "grad_rms"),
+    "rnn_vanishing_in_time": ("recurrent_tanh_forgets", "grad_rms"),
+    "rnn_exploding_in_time": ("recurrent_relu_explodes", "grad_rms"),
+    "fp16_underflow": ("mlp_half_without_scaler", "grad_zero_fraction"),
+    "lr_too_high": ("mlp_rate_jumps", "update_ratio"),
+    "lr_too_low": ("mlp_rate_too_low", "update_ratio"),
+    "loss_unstable": ("mlp_rate_too_high", "update_ratio"),
+    "plateau": ("mlp_shuffled_against_targets", "grad_rms"),
+}
+
+# The widget that a cell leaves on the page; it is closed, so that one run does not disturb the next.
+CODE = """
+import warnings
+import torch
+from gradwidget import GradWidget
+from tests.zoo.exhibits import exhibits
+from tests.zoo.run import Conditions
+
+warnings.simplefilter("ignore")  # what is wrong with the run makes torch warn
+torch.set_num_threads(1)
+run = exhibits()[{run!r}]
+training = run.start(Conditions())
+w = GradWidget(training.model, training.optimizer, budget=None)
+for step in range(run.steps):
+    training.step(step)
+w.close()
+assert {symptom!r} in [finding.symptom for finding in w.findings], w.report()
+w
+"""
+
+
+def main() -> None:
+    """Writes a PNG a symptom."""
+    chosen = sys.argv[1:] or list(EXHIBITS)
+    # The kernel imports the zoo.
+    os.environ["PYTHONPATH"] = str(ROOT)
+    with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
+        served = Path(folder) / "served"
+        served.mkdir()
+        cells = [nbformat.v4.new_code_cell(CODE.format(run=EXHIBITS[name][0], symptom=name)) for name in chosen]
+        kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
+        nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=kernel), served / "pictures.ipynb")
+        executable = os.environ.get("GRADWIDGET_CHROMIUM", "/usr/bin/chromium")
+        browser = playwright.chromium.launch(executable_path=executable, args=QUIET)
+        with serving("lab", served, Path(folder)) as server:
+            page = browser.new_page(viewport={"width": 1700, "height": 1500})
+            notebook = Notebook(page, server.url("pictures.ipynb"), len(cells))
+            for number, name in enumerate(chosen):
+                notebook.run(number)
+                region = notebook.cells.nth(number).get_by_role("region", name="gradwidget: ")
+                shoot(region, name)
+        browser.close()
+
+
+def shoot(region: Locator, symptom: str) -> None:
+    """The upper part of the widget, its finding of that symptom in sight."""
+    page = region.page
+    region.evaluate("(node, width) => { node.parentElement.style.width = `${width}px`; }", WIDTH)
+    region.get_by_label("Metric").select_option(EXHIBITS[symptom][1])
+    card = region.locator(f".gw-card[data-symptom={symptom}]").first
+    card.evaluate(
+        "node => { const side = node.closest('.gw-side');"
+        " side.scrollTop += node.getBoundingClientRect().top - side.getBoundingClientRect().top - 8; }"
+    )
+    region.scroll_into_view_if_needed()
+    rows = region.get_by_role("row")
+    wait_until(lambda: region.locator("rect.bar").count() == rows.count() > 0, "the bars")
+    page.wait_for_timeout(1500)  # bqplot settles after a change of size and says nothing of it
+    box = region.evaluate(
+        "node => { const { x, y, width, height } = node.getBoundingClientRect(); return { x, y, width, height }; }"
+    )
+    target = FOLDER / f"{symptom}.png"
+    height = min(box["height"], MOST)
+    png = page.screenshot(clip={"x": box["x"], "y": box["y"], "width": box["width"], "height": height})
+    target.write_bytes(small_png(page, png))
+    print(f"{target.relative_to(ROOT)}: {target.stat().st_size / 1000:.0f} KB")
+
+
+if __name__ == "__main__":
+    main()
