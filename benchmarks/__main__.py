@@ -1,8 +1,9 @@
-"""``python -m benchmarks``: the table of overheads."""
+"""``python -m benchmarks``: what recording and judging a frame costs, then the table of overheads."""
 
 from __future__ import annotations
 
-from benchmarks.overhead import main
+from benchmarks import overhead, rules
 
 if __name__ == "__main__":
-    main()
+    rules.main()
+    overhead.main()

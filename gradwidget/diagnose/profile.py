@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from gradwidget.diagnose.window import REACH, Floats, Window
+from gradwidget.frame import BoolArray
 
 DIRECT = ("act_grad_rms", "act_grad_norm")
 """Activation gradients, by element and as a whole. A decay must show in both: a mean over positions makes each
@@ -85,6 +86,32 @@ def weight_profile(window: Window) -> Profile | None:
     if known.size < window.limits.minimum_chain:
         return None
     return Profile("grad_rms", ratio / ratio[known[-1]], int(known[-1]))
+
+
+def past_bound(window: Window, *, falling: bool) -> tuple[Profile, float, BoolArray] | None:
+    """The layers to which the gradient has fallen, or grown, past its bound on its way from the last layer.
+
+    Of activation gradients where they are known, by element and as a whole; else of the weights' own, by a bound that
+    allows for layers of different size.
+
+    Returns:
+        The profile, the bound, and bool [layers] of the trainable layers past it; None where there are none.
+    """
+    limits = window.limits
+    found, whole = profile(window, DIRECT[0]), None
+    if found is not None:
+        bound = limits.vanishing_ratio if falling else limits.exploding_ratio
+        whole = profile(window, DIRECT[1])
+    else:
+        found = weight_profile(window)
+        bound = limits.vanishing_weight_ratio if falling else limits.exploding_weight_ratio
+    if found is None:
+        return None
+    past = window.trainable.copy()
+    for one in (found, whole):
+        if one is not None:
+            past &= one.highest_before < bound if falling else one.lowest_before > bound
+    return (found, bound, past) if past.any() else None
 
 
 def ratios_over_time(window: Window, found: Profile, layer: int) -> tuple[Floats, list[int]]:

@@ -156,7 +156,7 @@ class Thresholds:
     """And by so much of the loss at the start. A tenth defines it on a batch that stays the same; from one batch of 32
     to the next a healthy loss moves by as much."""
 
-    unstable_update: float = 0.02
+    unstable_update: float = 0.035
     """Change of the weights' direction over their scale that such an update must have made: the noise of small batches
     moves the loss as well, but weights that hardly changed, or only in size, did not."""
 

@@ -10,8 +10,8 @@ from gradwidget.frame import Layer
 
 
 def gated_cell(layers: Sequence[Layer]) -> Remedy | None:
-    """A GRU in place of a plain RNN; None where there is no plain RNN among the layers."""
-    plain = [layer.name for layer in layers if layer.kind == "RNN" and layer.name != "(root)"]
+    """A GRU in place of a plain RNN, a GRUCell in place of an RNNCell; None where there is neither among the layers."""
+    plain = [layer.name for layer in layers if layer.kind in ("RNN", "RNNCell") and layer.name != "(root)"]
     if not plain:
         return None
     return Remedy(
@@ -21,15 +21,19 @@ def gated_cell(layers: Sequence[Layer]) -> Remedy | None:
 added = []
 for name in {listing(plain)}:
     old = model.get_submodule(name)
-    new = torch.nn.GRU(
-        old.input_size, old.hidden_size, old.num_layers, bias=old.bias, batch_first=old.batch_first,
-        dropout=old.dropout, bidirectional=old.bidirectional,
-    ).to(next(old.parameters()))
+    if isinstance(old, torch.nn.RNNCell):
+        new = torch.nn.GRUCell(old.input_size, old.hidden_size, bias=old.bias)
+    else:
+        new = torch.nn.GRU(
+            old.input_size, old.hidden_size, old.num_layers, bias=old.bias, batch_first=old.batch_first,
+            dropout=old.dropout, bidirectional=old.bidirectional,
+        )
+    new.to(next(old.parameters()))
     hidden = old.hidden_size
     with torch.no_grad():
         for key, bias in new.named_parameters():
             if key.startswith("bias_ih"):
-                bias[hidden : 2 * hidden] = 2.0  # the update gate starts by keeping what there is
+                bias[hidden : 2 * hidden] = 3.0  # the update gate starts by keeping 95 % of what there is
     parent, _, child = name.rpartition(".")
     setattr(model.get_submodule(parent), child, new)
     added += list(new.parameters())
@@ -61,7 +65,7 @@ for name in {listing(gated)}:
 
 def orthogonal(layers: Sequence[Layer]) -> Remedy | None:
     """Orthogonal weights from state to state; None where there is no recurrent layer."""
-    recurrent = [layer.name for layer in layers if "weight_hh_l0" in layer.shapes]
+    recurrent = [layer.name for layer in layers if {"weight_hh_l0", "weight_hh"} & layer.shapes.keys()]
     if not recurrent:
         return None
     return Remedy(

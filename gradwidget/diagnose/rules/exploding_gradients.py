@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gradwidget.diagnose.finding import Finding
-from gradwidget.diagnose.profile import DIRECT, Profile, profile, ratios_over_time, weight_profile
+from gradwidget.diagnose.profile import Profile, past_bound, ratios_over_time
 from gradwidget.diagnose.sighting import Sighting
 from gradwidget.diagnose.thresholds import Thresholds
 from gradwidget.diagnose.window import Window, holding_since
@@ -25,21 +25,10 @@ def exploding_gradients(window: Window, active: Finding | None) -> Sighting | No
 
 
 def _over_depth(window: Window) -> Sighting | None:
-    limits = window.limits
-    found = profile(window, DIRECT[0])
-    bound = limits.exploding_ratio
-    if found is None:
-        found = weight_profile(window)
-        bound = limits.exploding_weight_ratio
-    if found is None:
+    past = past_bound(window, falling=False)
+    if past is None:
         return None
-    high = found.lowest_before > bound
-    if found.metric == DIRECT[0]:
-        whole = profile(window, DIRECT[1])
-        high &= whole is None or whole.lowest_before > bound
-    high &= window.trainable
-    if not high.any():
-        return None
+    found, bound, high = past
     affected = np.flatnonzero(high)
     affected = affected[np.argsort(-found.ratio[affected], kind="stable")]
     layers = tuple(window.layers[i].name for i in affected)
@@ -52,7 +41,7 @@ def _over_depth(window: Window) -> Sighting | None:
         message=_message(window, found, layers, value),
         layers=layers,
         first_step=holding_since(steps, ratios > bound),
-        evidence={"value": value, "bound": bound, "window": float(limits.window)},
+        evidence={"value": value, "bound": bound, "window": float(window.limits.window)},
         caveat="Fine if a norm layer or a clipping rule takes the scale out again before the update.",
     )
 

@@ -50,6 +50,15 @@ def time_ratios(window: Window) -> list[TimeRatio]:
     return ratios
 
 
+def layers_past(window: Window, bound: float, *, above: bool) -> list[TimeRatio]:
+    """The recurrent layers whose ratio lies beyond the bound, the worst first, each layer once."""
+    found: dict[str, TimeRatio] = {}
+    for one in sorted(time_ratios(window), key=lambda one: one.value, reverse=above):
+        if one.value > bound if above else one.value < bound:
+            found.setdefault(one.layer, one)
+    return list(found.values())
+
+
 def _first_over_last(norms: Floats) -> float:
     if len(norms) < 4:
         return float("nan")

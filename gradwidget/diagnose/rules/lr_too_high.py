@@ -24,11 +24,11 @@ def lr_too_high(window: Window, active: Finding | None) -> Sighting | None:
         return None
     if _falling(window):
         return None
-    recent = turns(window, limits.window)
+    recent = turns(window, limits.window, of_start=True)
     moves = middle(recent)
     if np.isfinite(recent).sum() < window.enough or not moves > limits.update_high:
         return None
-    values = turns(window, PAST)
+    values = turns(window, PAST, of_start=True)
     known = np.isfinite(values)
     steps = [int(step) for step in window.history.recent_steps(PAST)[known][::-1]]
     return Sighting(

@@ -17,22 +17,31 @@ WHERE: dict[str, str] = {
 
 
 def layers_with(window: Window, metric: str) -> tuple[str, ...]:
-    """Layers that count NaN or Inf in this frame, the one where it arose first, then on in the order of that pass."""
-    count = window.frame.metrics.get(metric)
-    if count is None:
-        return ()
-    with np.errstate(invalid="ignore"):
-        having = np.flatnonzero(window.frame.is_measured(metric) & (count > 0))
-    names = [window.layers[i].name for i in having]
+    """Layers that count NaN or Inf in this frame, the one where it arose first, then on in the order of that pass.
+
+    Where the weights had it before, the layers whose weights they are: from there it is everywhere else.
+    """
+    names = _having(window, metric)
     origin = window.frame.origin
-    if origin is None:
+    if origin is None or not names:
         return tuple(names)
+    if origin.phase == "weights":
+        names = _having(window, "weight_nonfinite") or names
     if origin.phase == "backward":
         names.reverse()
     if origin.layer in names:
         names.remove(origin.layer)
         names.insert(0, origin.layer)
     return tuple(names)
+
+
+def _having(window: Window, metric: str) -> list[str]:
+    count = window.frame.metrics.get(metric)
+    if count is None:
+        return []
+    with np.errstate(invalid="ignore"):
+        having = window.frame.is_measured(metric) & (count > 0)
+    return [window.layers[i].name for i in np.flatnonzero(having)]
 
 
 def origin_of(window: Window) -> tuple[Origin, str]:

@@ -6,7 +6,7 @@ Look-alikes that stay silent: a sum over many time steps with a loss each, paddi
 from __future__ import annotations
 
 from gradwidget.diagnose.finding import Finding
-from gradwidget.diagnose.rules.in_time import time_ratios
+from gradwidget.diagnose.rules.in_time import layers_past
 from gradwidget.diagnose.sighting import Sighting
 from gradwidget.diagnose.window import Window, holding_since
 from gradwidget.diagnose.wording import figure, names
@@ -16,7 +16,7 @@ def rnn_exploding_in_time(window: Window, active: Finding | None) -> Sighting | 
     """Recurrent layers whose first time steps get a multiple of the gradient of the last."""
     del active  # the median of several profiles is steady enough by itself
     bound = window.limits.rnn_exploding
-    found = sorted((r for r in time_ratios(window) if r.value > bound), key=lambda ratio: -ratio.value)
+    found = layers_past(window, bound, above=True)
     if not found:
         return None
     worst = found[0]

@@ -6,7 +6,7 @@ Look-alike that stays silent: a loss at every time step, which feeds each of the
 from __future__ import annotations
 
 from gradwidget.diagnose.finding import Finding
-from gradwidget.diagnose.rules.in_time import time_ratios
+from gradwidget.diagnose.rules.in_time import layers_past
 from gradwidget.diagnose.sighting import Sighting
 from gradwidget.diagnose.window import Window, holding_since
 from gradwidget.diagnose.wording import names, times_less
@@ -16,7 +16,7 @@ def rnn_vanishing_in_time(window: Window, active: Finding | None) -> Sighting | 
     """Recurrent layers whose first time steps get next to nothing of the gradient."""
     del active  # the median of several profiles is steady enough by itself
     bound = window.limits.rnn_vanishing
-    found = sorted((r for r in time_ratios(window) if r.value < bound), key=lambda ratio: ratio.value)
+    found = layers_past(window, bound, above=False)
     if not found:
         return None
     worst = found[0]

@@ -11,7 +11,7 @@ from __future__ import annotations
 import numpy as np
 
 from gradwidget.diagnose.finding import Finding, Symptom
-from gradwidget.diagnose.profile import DIRECT, Profile, profile, ratios_over_time, weight_profile
+from gradwidget.diagnose.profile import Profile, past_bound, ratios_over_time
 from gradwidget.diagnose.sighting import Sighting
 from gradwidget.diagnose.window import Floats, Window, holding_since, middle
 from gradwidget.diagnose.wording import figure, names, times_less
@@ -26,21 +26,10 @@ def vanishing_gradients(window: Window, active: Finding | None) -> Sighting | No
 
 
 def _over_depth(window: Window, active: Finding | None) -> Sighting | None:
-    limits = window.limits
-    found = profile(window, DIRECT[0])
-    bound = limits.vanishing_ratio
-    if found is None:
-        found = weight_profile(window)
-        bound = limits.vanishing_weight_ratio
-    if found is None:
+    past = past_bound(window, falling=True)
+    if past is None:
         return None
-    low = found.highest_before < bound
-    if found.metric == DIRECT[0]:
-        whole = profile(window, DIRECT[1])
-        low &= whole is None or whole.highest_before < bound
-    low &= window.trainable
-    if not low.any():
-        return None
+    found, bound, low = past
     ratios, steps = ratios_over_time(window, found, found.first)
     if not ratios.size or (active is None and not _stays(ratios, steps, bound, window)):
         return None
@@ -56,7 +45,7 @@ def _over_depth(window: Window, active: Finding | None) -> Sighting | None:
         message=_message(window, found, layers, value),
         layers=layers,
         first_step=holding_since(steps, ratios < bound),
-        evidence={"value": value, "bound": bound, "window": float(limits.window)},
+        evidence={"value": value, "bound": bound, "window": float(window.limits.window)},
         caveat="Fine if the layers near the input are meant to stay as they are, or if a side branch runs first.",
     )
 
