@@ -34,6 +34,7 @@ export class Picture {
   readonly #grid: HTMLElement;
   readonly #domains = new Domains();
   #table: Table | null = null;
+  #later: number | null = null;
   #pointer: { x: number; y: number } | null = null;
 
   constructor(store: Store, lens: Lens, bars: Bars) {
@@ -122,14 +123,21 @@ export class Picture {
     this.#axis.update(scale, this.#drawing.clientWidth);
     this.#bounds.update(table.bounds, scale);
     this.#ranges.update(rows, this.#store.samples, metric.name, scale);
-    this.#heat.update(
+    const wait = this.#heat.update(
       table,
       this.#store,
       this.timeline.span,
       this.#domains.heat(metric, this.#store.samples),
       this.#store.findings,
     );
+    // The last message of a run may have come while the heatmap rested.
+    if (wait > 0) this.#later ??= window.setTimeout(() => this.#again(), wait);
     this.#showReadout();
+  }
+
+  #again(): void {
+    this.#later = null;
+    if (this.node.isConnected) this.update();
   }
 
   #point(event: PointerEvent | null): void {

@@ -35,6 +35,8 @@ export class Store {
   samples = new Columns(0, FEWEST_COLUMNS);
   /** Rises with each snapshot: whatever was derived from layers or columns must be made anew. */
   generation = 0;
+  /** Rises with each message: what was drawn from the same version is still right. */
+  version = 0;
   readonly #listeners = new Set<() => void>();
 
   constructor(model: string) {
@@ -51,6 +53,7 @@ export class Store {
   apply(message: Shown, data: DataView): void {
     if (message.kind === "snapshot") this.#restart(message);
     else if (this.generation === 0) return;
+    this.version++;
     this.status = message.status;
     this.states = message.states ?? this.states;
     this.findings = message.findings ?? this.findings;

@@ -14,6 +14,7 @@ import nbformat
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
+from gradwidget.diagnose.thresholds import DEFAULT
 from tests.browser.notebook import BUSY, Notebook
 from tests.browser.server import App, JupyterServer, serving, wait_until
 
@@ -166,12 +167,13 @@ def test_everything_works_while_the_kernel_is_busy(page: Page, train: Train, scr
     region.get_by_label("Metric").select_option("act_saturated_fraction")
     expect(region.locator(".gw-axis")).to_contain_text("100 %")
     # The rule's bound is drawn where the axis has it, and its meaning is under the pointer.
-    assert float(region.locator(".gw-bounds i").evaluate("line => parseFloat(line.style.left)")) == pytest.approx(65)
+    share = 100 * DEFAULT.saturated_share
+    assert region.locator(".gw-bounds i").evaluate("line => parseFloat(line.style.left)") == pytest.approx(share)
     region.get_by_role("row").first.hover()
-    expect(region.locator(".gw-readout")).to_contain_text("limit 65 %: saturated above 65 %")
+    expect(region.locator(".gw-readout")).to_contain_text(f"limit {share:.0f} %: saturated above {share:.0f} %")
     region.get_by_label("Metric").select_option("act_grad_rms")
     expect(region.locator(".gw-bounds i")).to_have_count(1)
-    expect(region.locator(".gw-readout")).to_contain_text("vanishing below 0.003 of the last layer's")
+    expect(region.locator(".gw-readout")).to_contain_text(f"vanishing below {DEFAULT.vanishing_ratio:g} of the last")
     region.get_by_label("Metric").select_option("grad_rms")
 
     # A layer's detail, opened by keyboard.

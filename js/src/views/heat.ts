@@ -21,24 +21,33 @@ export class Heat {
   readonly #high = element("span");
   #restUntil = 0;
   #shape = "";
+  #version = 0;
 
   constructor() {
     this.legend = element("span", { class: "gw-legend" }, this.#low, element("i"), this.#high);
   }
 
-  /** Draws all rows over the span; skipped while the last drawing is being paid off, unless the shape changed. */
-  update(table: Table, store: Store, span: Span, scale: Scale, marked: FindingInfo[]): void {
+  /**
+   * Draws all rows over the span, where anything is new; put off while the last drawing is being paid off, unless the
+   * shape changed. Returns the milliseconds until it can be drawn, 0 where nothing is left to do.
+   */
+  update(table: Table, store: Store, span: Span, scale: Scale, marked: FindingInfo[]): number {
     const width = this.canvas.clientWidth;
     const height = table.rows.length;
-    if (width === 0 || height === 0) return;
-    const shape = `${width} ${height} ${table.metric.name} ${store.generation}`;
+    if (width === 0 || height === 0) return 0;
+    const shape = `${width} ${table.metric.name} ${store.generation} ${table.rows.map(({ key }) => key).join()}`;
     const began = performance.now();
-    if (shape === this.#shape && began < this.#restUntil) return;
+    if (shape === this.#shape) {
+      if (store.version === this.#version) return 0;
+      if (began < this.#restUntil) return this.#restUntil - began;
+    }
     this.#shape = shape;
+    this.#version = store.version;
     this.#draw(table, store, span, scale, marked, width);
     const took = performance.now() - began;
     this.#restUntil = began + took / SHARE;
     this.#label(scale);
+    return 0;
   }
 
   /** Colours have changed: the next update draws anew. */

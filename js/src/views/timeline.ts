@@ -26,6 +26,7 @@ export class Timeline {
   readonly #lens: Lens;
   #span: Span = { first: 0, last: 1 };
   #listed = "";
+  #drawn = "";
 
   constructor(store: Store, lens: Lens) {
     this.#store = store;
@@ -69,6 +70,10 @@ export class Timeline {
     const bands = bandsOf(scalars);
     const at = cursor === null ? scalars.count - 1 : scalars.at(cursor);
     this.#label(bands, at);
+    this.#announce(at, cursor);
+    const drawn = `${this.#store.version} ${width} ${this.changes.map(({ undone_step }) => undone_step).join()}`;
+    if (drawn === this.#drawn) return;
+    this.#drawn = drawn;
     this.#draw(bands, width);
     this.#marks.replaceChildren(
       ...findings.map(({ first_step, state, active }) => {
@@ -84,7 +89,6 @@ export class Timeline {
     const texts =
       scalars.count === 0 ? [] : [`step ${formatCount(first)}`, formatCount((first + last) / 2), formatCount(last)];
     this.#steps.replaceChildren(...texts.map((text) => element("span", { text })));
-    this.#announce(at, cursor);
   }
 
   /** A mark between the last step before a change and the first after it. */
