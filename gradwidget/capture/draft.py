@@ -23,6 +23,9 @@ Parameters = Sequence[nn.Parameter | None]
 """All parameters of the layers, by number; None where one is no more."""
 
 
+SHARDED = "Its parameters are sharded: each process holds only a part of them, so they are not measured."
+
+
 class Draft:
     """One step under way. Everything in it is a small tensor or a number; the user's tensors are read, not kept.
 
@@ -88,6 +91,8 @@ class Draft:
             taken: gradients by the number of the parameter, where they were not left at the parameters.
         """
         numbers, gradients = _gradients(parameters, range(len(parameters)), taken)
+        if not numbers:
+            return
         self._raw = Reading(numbers, measure_l2(gradients, self.readback))
         self._raw_scale, self._spent = self.loss.scale, set()
 
@@ -116,7 +121,7 @@ class Draft:
             taken: as for ``read_raw``.
         """
         numbers, gradients = _gradients(parameters, owned, taken)
-        self._owned.update(owned)
+        self._owned.update(number for number in owned if parameters[number] is not None)
         self._divisor = divisor
         self._note_sizes(parameters, numbers)
         self._gradients.append(Reading(numbers, measure(gradients, self.readback)))
@@ -137,6 +142,8 @@ class Draft:
     def read_weights(self, parameters: Parameters, owned: Sequence[int]) -> None:
         """Reads the weights before the step changes them."""
         alive = [(number, one) for number in owned if (one := parameters[number]) is not None]
+        if not alive:
+            return
         numbers = [number for number, _ in alive]
         self._note_sizes(parameters, numbers)
         weights = [plain(one) for _, one in alive]
@@ -159,6 +166,7 @@ class Draft:
         """
         self._fixed = self._table.layers, self._table.pairs
         self.activations.finish()
+        self.reasons |= dict.fromkeys(self._table.sharded, SHARDED)
         if self.is_whole:
             self.activations.explain_unseen((layer.name for layer in self._table.layers), unseen)
         self.readback.send()
@@ -200,6 +208,9 @@ class Draft:
             scalars["loss"] = loss
         scalars |= {name: float(fetch()) for name, fetch in self.logged.items()}
         outputs = [one for one in self.activations.outputs if one.gradients] or self.activations.outputs
+        if self._table.sharded:  # the sums over what can be read are not those of the model
+            scalars.pop("total_grad_norm", None)
+            scalars.pop("raw_total_grad_norm", None)
         return Frame(
             self.step,
             layers,

@@ -20,7 +20,6 @@ from torch.optim.optimizer import Optimizer, register_optimizer_step_post_hook, 
 from torch.utils.hooks import RemovableHandle
 
 from gradwidget.capture.guard import Guard
-from gradwidget.capture.internals import in_backward
 
 
 class Listener(Protocol):
@@ -166,23 +165,22 @@ def _backward(original: Callable[..., None], *args: Any, **kwargs: Any) -> None:
 
 
 def _grad(original: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-    if torch.compiler.is_compiling() or _inside.backward or in_backward():
+    if torch.compiler.is_compiling() or _inside.backward:
         return original(*args, **kwargs)
-    roots, wanted = _tensors(_argument(args, kwargs, 0, "outputs")), _tensors(_argument(args, kwargs, 1, "inputs"))
+    outputs, inputs = _argument(args, kwargs, 0, "outputs"), _argument(args, kwargs, 1, "inputs")
     weighted = _argument(args, kwargs, 2, "grad_outputs") is not None
-    differentiable = bool(_argument(args, kwargs, 4, "create_graph"))
+    graph = bool(_argument(args, kwargs, 4, "create_graph"))
     _inside.backward = True
     try:
-        _tell(lambda listener: listener.taking_begins(roots, wanted, differentiable=differentiable))
-        gradients = original(*args, **kwargs)
+        _tell(lambda listener: listener.taking_begins(_tensors(outputs), _tensors(inputs), differentiable=graph))
+        found = original(*args, **kwargs)
     except BaseException:
         _tell(lambda listener: listener.backward_failed())
         raise
     finally:
         _inside.backward = False
-    if len(wanted) == len(gradients):
-        _tell(lambda listener: listener.taking_ended(roots, wanted, gradients, weighted=weighted))
-    return gradients
+    _tell(lambda listener: listener.taking_ended(_tensors(outputs), _tensors(inputs), found, weighted=weighted))
+    return found
 
 
 def _compile(original: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:

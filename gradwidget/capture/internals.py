@@ -23,6 +23,11 @@ def is_transformed(tensor: Tensor) -> bool:
     return torch._C._functorch.is_functorch_wrapped_tensor(tensor)  # noqa: SLF001  # nothing public tells
 
 
+def is_sharded(tensor: Tensor) -> bool:
+    """Whether each process holds only a part of the tensor (by its name: importing the class takes long)."""
+    return type(tensor).__name__ == "DTensor" or type(tensor.data).__name__ == "DTensor"
+
+
 def version(tensor: Tensor) -> int:
     """How often the tensor was written in place: the only sign of a change that costs no reading."""
     return tensor._version  # noqa: SLF001  # documented for this use, underscore and all

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
+from gradwidget.capture.internals import is_sharded
 from gradwidget.frame import Layer
 
 LayerFilter = str | Sequence[str] | Callable[[str, nn.Module], bool] | None
@@ -40,6 +41,8 @@ class LayerTable:
         """Name of a layer by the ``id`` of its module."""
         self.parameters: list[ReferenceType[nn.Parameter]] = []
         """Every parameter of the layers once, in order of registration."""
+        self.sharded: frozenset[str] = frozenset()
+        """Names of layers of whose parameters each process holds only a part."""
         self.generation = 0
         """Rises when parameters or layers are no longer the same."""
         self.order_is_stale = True
@@ -69,6 +72,8 @@ class LayerTable:
 
     def refresh(self, model: nn.Module) -> bool:
         """Looks at the model again; True when something about its layers has changed for good."""
+        if self.sharded:
+            return False  # from forward to backward whole parameters stand in for the parts; nothing else changes
         glance = _glance(model)
         if glance == self._glance and not self.has_lazy:
             return False
@@ -104,6 +109,7 @@ class LayerTable:
         if set(names) - set(self._names):
             self.order_is_stale = True
         self._names = names
+        self.sharded = frozenset(name for name in names if any(is_sharded(one) for one in found[name].values()))
         self._hold({name: found[name] for name in names})
         self.generation += 1
         self._arrange()
@@ -119,12 +125,13 @@ class LayerTable:
             self._arrange()
 
     def tensors(self) -> list[nn.Parameter | None]:
-        """All parameters by number; None where one is no more."""
-        return [one() for one in self.parameters]
+        """All parameters by number; None where one is no more, or cannot be read because it is sharded."""
+        found = [one() for one in self.parameters]
+        return [None if one is not None and is_sharded(one) else one for one in found] if self.sharded else found
 
     def alive(self) -> list[nn.Parameter]:
         """The parameters that are still there."""
-        return [one for one in self.tensors() if one is not None]
+        return [one for held in self.parameters if (one := held()) is not None]
 
     def number_of(self, tensor: Tensor) -> int | None:
         """The number of a parameter; None for any other tensor."""

@@ -7,7 +7,7 @@ import gc
 from torch import nn
 from torch.optim import Optimizer
 
-from gradwidget.capture.internals import version
+from gradwidget.capture.internals import is_sharded, version
 from gradwidget.capture.owners import Owners
 from gradwidget.capture.reach import Reach
 from gradwidget.capture.readback import as_numpy
@@ -62,6 +62,8 @@ class ManualLoop:
 
 
 def _mark(parameter: nn.Parameter) -> Mark:
+    if is_sharded(parameter):
+        return id(parameter), version(parameter), 0.0
     values = parameter.detach()
     total = 0.0
     if values.is_cpu and values.numel() and not values.is_complex():

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from gradwidget.capture.draft import Draft
 from gradwidget.capture.guard import Guard, entry
-from gradwidget.capture.internals import is_transformed
+from gradwidget.capture.internals import in_backward, is_transformed
 from gradwidget.capture.layers import LayerTable
 from gradwidget.capture.lookout import Lookout
 from gradwidget.capture.manual import ManualLoop
@@ -91,7 +91,7 @@ class Passes:
         Without a graph of its own and with respect to parameters of the model it stands for a backward pass, until
         one follows.
         """
-        if any(is_transformed(root) for root in roots):
+        if in_backward() or any(is_transformed(root) for root in roots):
             return
         if not differentiable and any(self._table.number_of(one) is not None for one in inputs):
             self._before()
@@ -102,9 +102,9 @@ class Passes:
         self, roots: Sequence[Tensor], inputs: Sequence[Tensor], gradients: Sequence[Tensor | None], *, weighted: bool
     ) -> None:
         """It has given ``gradients`` of the inputs."""
-        if not self._running:
-            return
-        self._running = False
+        was_running, self._running = self._running, False
+        if not was_running or len(inputs) != len(gradients):
+            return  # nothing of the model's, or also by other things than tensors (edges of the graph)
         draft = self._draft()
         draft.taken += 1
         taken: dict[int, Tensor] = {}

@@ -26,13 +26,17 @@ OUTERMOST = frozenset(
         "guard.Guard.spent_until_now",
         "guard.entry",
         # These are what torch itself calls: two or three lines each, which hand everything on to what contains it.
+        "hooks._argument",
         "hooks._backward",
+        "hooks._compile",
+        "hooks._grad",
         "hooks._scale",
         "hooks._scaler_step",
         "hooks._step_begins",
         "hooks._step_ended",
         "hooks._tell",
         "forward.Forward._left",
+        "nonlinearity.is_nonlinear",
     }
 )
 
