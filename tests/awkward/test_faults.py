@@ -88,7 +88,7 @@ def test_ten_thousand_faults_never_reach_the_loop_nor_a_weight() -> None:
     with Faults() as faults:
         for site, name in sites().items():
             while faults.hits[site] < EACH:
-                assert watched(name, faults, steps=2, only=site, probability=0.9) == unwatched(name, 2), site
+                assert watched(name, faults, steps=3, only=site, probability=0.9) == unwatched(name, 3), site
         while faults.hits.total() < TOTAL:
             for name in LOOPS:
                 assert watched(name, faults, steps=3, only=None, probability=0.2) == unwatched(name, 3)
