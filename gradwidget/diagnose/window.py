@@ -156,9 +156,13 @@ class Window:
 
     @cached_property
     def moves(self) -> Floats:
-        """float64 [layers]: the median change of a layer's weights at a step, over their size or scale if larger."""
+        """float64 [layers]: the median change of a layer's weights at a step, over their size or scale if larger.
+
+        NaN for weights that are 0 and have no scale.
+        """
         size = self.median(self.weight)
-        return self.median("update_ratio") * size / np.fmax(size, self.weight_scale)
+        scale = np.fmax(size, self.weight_scale)
+        return self.median("update_ratio") * size / np.where(scale > 0, scale, np.nan)
 
     # ---------------------------------------------------------------- loss
 

@@ -189,6 +189,7 @@ INTERRUPTED = dedent("""
     from gradwidget.control.commands import Pause
     from gradwidget.control.gate import Gate
 
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # Python leaves it out where its parent ignores interrupts
     gate = Gate(lambda command, step: "")
     gate.submit(Pause())
 

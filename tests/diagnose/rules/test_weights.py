@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from gradwidget.diagnose.finding import Symptom
+from gradwidget.frame import Layer
 from tests.diagnose.frames import chain, found, healthy, judge, only
 
 DEPTH = 4
@@ -44,3 +45,9 @@ def test_weights_that_decay_are_shrinking_and_in_the_end_gone() -> None:
 
 def test_silent_on_ordinary_weight_decay() -> None:
     assert judge(200, chain(DEPTH), lambda step: norms(2, 4.0 * 0.997**step))[0].findings == []
+
+
+def test_silent_on_weights_that_are_zero_and_have_no_scale_to_compare_with() -> None:
+    layers = tuple(Layer(f"scale{i}", "Scale", {"weight": ()}) for i in range(DEPTH))
+    gone = np.zeros(DEPTH)
+    assert judge(60, layers, healthy(DEPTH, matrix_norm=gone, weight_norm=gone))[0].findings == []
