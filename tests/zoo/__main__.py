@@ -14,18 +14,18 @@ from tests.zoo.exhibits import exhibits
 from tests.zoo.run import Conditions
 from tests.zoo.score import tally
 from tests.zoo.table import table
-from tests.zoo.trial import Trial, trial
+from tests.zoo.trial import LOADING, Trial, trial
 
 PROCESSES = 2
 
 
-def trials(names: list[str], conditions: list[Conditions], *, every_step: bool) -> Iterator[Trial]:
+def trials(names: list[str], conditions: list[Conditions], *, every_step: bool, loading: float) -> Iterator[Trial]:
     """Every run under every condition, in two processes of one thread each."""
     names_asked = names * len(conditions)
     conditions_asked = [condition for condition in conditions for _ in names]
     # Fresh processes: torch's threads do not survive a fork.
     with ProcessPoolExecutor(PROCESSES, mp_context=get_context("spawn")) as pool:
-        yield from pool.map(partial(trial, every_step=every_step), names_asked, conditions_asked)
+        yield from pool.map(partial(trial, every_step=every_step, loading=loading), names_asked, conditions_asked)
 
 
 def main() -> None:
@@ -37,11 +37,14 @@ def main() -> None:
     )
     parser.add_argument("--only", default="*", metavar="GLOB", help="runs whose name matches")
     parser.add_argument("--every-step", action="store_true", help="no budget: every step is sampled in full")
+    parser.add_argument(
+        "--loading", type=float, default=LOADING, metavar="SECONDS", help="that each batch takes to arrive"
+    )
     options = parser.parse_args()
     names = [name for name in exhibits() if fnmatchcase(name, options.only)]
     conditions = [Conditions(seed, options.varied) for seed in range(options.seeds)]
     done = []
-    for one in trials(names, conditions, every_step=options.every_step):
+    for one in trials(names, conditions, every_step=options.every_step, loading=options.loading):
         done.append(one)
         print(f"\r{len(done)} of {len(names) * len(conditions)}: {one.run:40}", end="", file=sys.stderr, flush=True)  # noqa: T201
     print(f"\r{'':60}", file=sys.stderr)  # noqa: T201

@@ -55,13 +55,14 @@ class Trial:
     """What went wrong inside gradwidget."""
 
 
-def trial(name: str, conditions: Conditions, *, every_step: bool = False) -> Trial:
+def trial(name: str, conditions: Conditions, *, every_step: bool = False, loading: float = LOADING) -> Trial:
     """Trains the run once under ``GradMonitor``, and measures what is true of it.
 
     Args:
         name: of the run.
         conditions: under which it is built.
         every_step: without a budget, to tell what the rules miss from what was never sampled.
+        loading: seconds that each batch takes to arrive.
     """
     torch.set_num_threads(1)
     run = exhibits()[name]
@@ -70,7 +71,7 @@ def trial(name: str, conditions: Conditions, *, every_step: bool = False) -> Tri
     with monitor:
         for number in range(run.steps):
             if not every_step:
-                time.sleep(LOADING)
+                time.sleep(loading)
             training.step(number)
         reports = tuple(
             Report(
