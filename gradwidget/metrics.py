@@ -36,6 +36,7 @@ METRICS: dict[str, Metric] = {
         Metric("weight_max_abs", "weight max |w|", "log"),
         Metric("weight_nonfinite", "NaN or Inf weights", "count"),
         Metric("update_ratio", "update ratio", "log"),
+        Metric("matrix_change", "change of the weight matrices", "log"),
         Metric("act_rms", "activation RMS", "log"),
         Metric("act_zero_fraction", "share of activations that are 0", "share"),
         Metric("act_dead_fraction", "share of dead units", "share"),

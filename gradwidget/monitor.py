@@ -128,8 +128,7 @@ class GradMonitor:
             self.history.append(frame)
             self._engine.update(self.history)
             findings = self._engine.findings
-        if self._engine.steps_wanted:
-            self._capture.look_closer(self._engine.steps_wanted)
+        self._capture.look_closer(*self._engine.wanted)
         self._reaction.opened(findings)
         for notify in self.on_frame:
             notify()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 FIRST = 10
 """Steps at the start that are sampled whatever they cost: a reader sees something at once."""
 AT_LEAST_EVERY = 100
@@ -35,7 +37,9 @@ class Budget:
         """Whether the step under way is sampled."""
         self._steps = 0
         self._since_sample = 0
-        self._forced = FIRST
+        self._is_forced = True
+        self._forced = FIRST - 1
+        self._at_least_every = AT_LEAST_EVERY
         self._purse = 0.0
         self._cost = 0.0
         self._elapsed = 0.0
@@ -55,12 +59,23 @@ class Budget:
         return self._weight / self._samples if self._samples else 1.0
 
     def force(self, steps: int) -> None:
-        """Samples the next steps whatever they cost, because something looks wrong."""
+        """Samples so many steps after the one under way, whatever they cost, because something looks wrong."""
         self._forced = max(self._forced, steps)
+
+    def hurry(self, every: int) -> None:
+        """Takes a sample at least every so many steps from now on; 0 for as rarely as ever."""
+        self._at_least_every = every or AT_LEAST_EVERY
+
+    def times(self, seconds: float) -> float:
+        """How many times a step something that takes ``seconds`` may be done at every step."""
+        return self._seconds_a_step() / seconds
 
     def affords(self, seconds: float) -> bool:
         """Whether something that takes ``seconds`` may be done at every step."""
-        return self.share is None or seconds < AIM / 2 * self.share * self._usual
+        return seconds < self._seconds_a_step()
+
+    def _seconds_a_step(self) -> float:
+        return math.inf if self.share is None else AIM / 2 * self.share * self._usual
 
     def charge(self, seconds: float) -> None:
         """Takes time spent elsewhere on our behalf out of the purse."""
@@ -89,10 +104,12 @@ class Budget:
             self._cost = ours if not self._cost else 0.8 * self._cost + 0.2 * ours
         else:
             self._since_sample += 1
-        if self._forced:
-            self._forced -= 1
+        if self._is_forced:
             # What was forced is not paid back: it would leave a reader in the dark just after something happened.
             self._purse = 0.0
         else:
             self._purse = min(self._purse + AIM * self.share * elapsed - ours, 2 * self._cost)
-        self.sampling = bool(self._forced) or self._purse >= self._cost or self._since_sample + 1 >= AT_LEAST_EVERY
+        self._is_forced = self._forced > 0
+        self._forced -= self._is_forced
+        overdue = self._since_sample + 1 >= self._at_least_every
+        self.sampling = self._is_forced or self._purse >= self._cost or overdue

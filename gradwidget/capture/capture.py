@@ -201,9 +201,15 @@ class Capture:
         """Counts time spent elsewhere on behalf of this capture."""
         self._budget.charge(seconds)
 
-    def look_closer(self, steps: int) -> None:
-        """Samples the next steps in full, because something in the latest frame looks wrong."""
+    def look_closer(self, steps: int, every: int) -> None:
+        """Looks closer because something in the latest frame looks wrong.
+
+        Args:
+            steps: samples so many of the next steps in full.
+            every: takes a sample at least every so many steps until this is called again; 0 for as rarely as ever.
+        """
         self._budget.force(steps)
+        self._budget.hurry(every)
 
     def close(self) -> None:
         """Takes every hook off and emits what is still on its way; closing twice does nothing."""

@@ -198,9 +198,11 @@ class Draft:
                 scalars["raw_total_grad_norm"] = _norm(norms[read])
             if self._weights:
                 weights, read = joined(self._weights, 5, count)
-                columns |= place.weight_columns(weights, read, flags(list(self._matrices), count))
+                matrices = flags(list(self._matrices), count)
+                columns |= place.weight_columns(weights, read, matrices)
                 changes, moved = joined(self._changes, 1, count)
                 columns["update_ratio"] = place.ratio(changes[0], weights[L2], moved & read)
+                columns["matrix_change"] = place.norm(changes[0], moved & read & matrices)
         columns |= self.activations.columns(layers, scale)
         if self.loss.scale is not None:
             scalars["loss_scale"] = scale

@@ -9,7 +9,7 @@ from gradwidget.diagnose.finding import Finding, Symptom
 from gradwidget.diagnose.remedies import remedies_for
 from gradwidget.diagnose.rules import AT_EVERY_FRAME, RULES, Rule
 from gradwidget.diagnose.sighting import Sighting
-from gradwidget.diagnose.suspicion import Suspicion
+from gradwidget.diagnose.suspicion import Suspicion, Wanted
 from gradwidget.diagnose.thresholds import DEFAULT, Thresholds
 from gradwidget.diagnose.traits import Traits
 from gradwidget.diagnose.window import Window
@@ -48,8 +48,9 @@ class Engine:
         self._traits = Traits(())
         self._suspicion = Suspicion()
         self._last_step = 0
-        self.steps_wanted = 0
-        """How many of the next steps should be measured in full, because the newest frame looks suspicious."""
+        self._was_apart = False
+        self.wanted = Wanted()
+        """What should be measured more closely, because the newest frame looks suspicious."""
 
     @property
     def findings(self) -> list[Finding]:
@@ -78,10 +79,15 @@ class Engine:
                 self._go_on(entry, sighting, window)
             elif entry is not None:
                 self._close(entry, window)
-        self.steps_wanted = self._suspicion.steps_wanted(suspects, apart=apart)
+        self.wanted = self._suspicion.wanted(suspects, apart=apart)
+        self._was_apart = apart
 
     def _due(self, turn: int, *, apart: bool) -> Iterator[tuple[Symptom, Rule]]:
-        """The rules to ask at this frame: all of them where frames are far apart, or where something is suspected."""
+        """The rules to ask at this frame: all of them where frames are far apart, or where something is suspected.
+
+        And after a frame that is: it may lack what is measured on the way through the layers, which the next one has.
+        """
+        apart |= self._was_apart
         interval = self._limits.slow_rule_interval
         for number, (symptom, rule) in enumerate(RULES.items()):
             if apart or symptom in AT_EVERY_FRAME or symptom in self._suspicion or number % interval == turn % interval:

@@ -7,16 +7,31 @@ the newest frame alone, say what to look closer at.
 from __future__ import annotations
 
 from collections.abc import Collection
+from typing import NamedTuple
 
 from gradwidget.diagnose.finding import Symptom
 
-FOLLOW = 12
-"""Steps to measure in full, the one that raised the suspicion included: more than half of the frames that a rule judges
-by, and some to spare."""
-GRANTS = 3.0
-"""Times that the same suspicion is followed, one after the other, before it is left to the ordinary samples."""
+FOLLOW = 11
+"""Steps to measure in full after the one that raised a suspicion: more than half of the frames that a rule judges by,
+and some to spare."""
+GRANTS = 2.0
+"""Times that the same suspicion is followed, one after the other, before it is only watched."""
+WATCH = 10
+"""Steps between two samples while something is watched: what takes its time is not to be measured at every step."""
+WATCHED = 12
+"""Samples for which the same suspicion is watched before it is left to the ordinary ones."""
 REGAINED = 0.125
 """Part of a grant that a suspicion gets back at an ordinary sample that does not show it."""
+
+
+class Wanted(NamedTuple):
+    """What should be measured more closely than usual."""
+
+    steps: int = 0
+    """How many of the next steps, in full."""
+
+    every: int = 0
+    """After that, a sample at least every so many steps; 0 for as rarely as ever."""
 
 
 class Suspicion:
@@ -24,10 +39,10 @@ class Suspicion:
 
     Example:
         >>> suspicion = Suspicion()
-        >>> suspicion.steps_wanted([Symptom.DEAD_RELU], apart=True), Symptom.DEAD_RELU in suspicion
-        (12, True)
-        >>> suspicion.steps_wanted([Symptom.DEAD_RELU], apart=False), suspicion.steps_wanted([], apart=False)
-        (0, 0)
+        >>> suspicion.wanted([Symptom.DEAD_RELU], apart=True), Symptom.DEAD_RELU in suspicion
+        (Wanted(steps=11, every=10), True)
+        >>> suspicion.wanted([Symptom.DEAD_RELU], apart=False).steps, suspicion.wanted([], apart=False)
+        (0, Wanted(steps=0, every=0))
     """
 
     def __init__(self) -> None:
@@ -39,8 +54,8 @@ class Suspicion:
         """Whether the newest frame showed it, or, of an open finding, showed no more of it."""
         return symptom in self._now
 
-    def steps_wanted(self, suspects: Collection[Symptom], *, apart: bool) -> int:
-        """How many of the next steps should be measured in full.
+    def wanted(self, suspects: Collection[Symptom], *, apart: bool) -> Wanted:
+        """What should be measured more closely.
 
         Args:
             suspects: the symptoms that the newest frame shows and no finding says, or the other way round.
@@ -56,6 +71,9 @@ class Suspicion:
         granted = [symptom for symptom in fresh if self._used.get(symptom, 0.0) <= GRANTS - 1]
         for symptom in granted:
             self._used[symptom] = self._used.get(symptom, 0.0) + 1
+        watched = [symptom for symptom in suspects if self._used.get(symptom, 0.0) < GRANTS + 1]
+        for symptom in fresh - set(granted):
+            self._used[symptom] = min(self._used.get(symptom, 0.0) + 1 / WATCHED, GRANTS + 1)
         if granted:
-            self._left = FOLLOW - 1  # the step that is just over is counted among them
-        return FOLLOW if granted else 0
+            self._left = FOLLOW
+        return Wanted(FOLLOW if granted else 0, WATCH if watched else 0)

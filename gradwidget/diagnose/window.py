@@ -36,7 +36,7 @@ class Window:
     Args:
         history: the run; at least one frame.
         limits: the bounds in force.
-        active: the findings that are open, by symptom.
+        active: the findings that are open, by symptom; those that open while it is looked at show as well.
         traits: those of the history's layers, where they are known already.
 
     Raises:
@@ -55,7 +55,7 @@ class Window:
             raise ValueError(message)
         self.history = history
         self.limits = limits
-        self.active = active or {}
+        self.active = {} if active is None else active
         self.traits = traits or Traits(history.layers)
         self.frame: Frame = history.last
         self.step: int = history.last.step
@@ -155,14 +155,18 @@ class Window:
         return scale
 
     @cached_property
-    def moves(self) -> Floats:
-        """float64 [layers]: the median change of a layer's weights at a step, over their size or scale if larger.
+    def move_scale(self) -> Floats:
+        """float64 [layers]: what a change of the weight matrices is compared with: their size, or scale if larger.
 
         NaN for weights that are 0 and have no scale.
         """
-        size = self.median(self.weight)
-        scale = np.fmax(size, self.weight_scale)
-        return self.median("update_ratio") * size / np.where(scale > 0, scale, np.nan)
+        scale = np.fmax(self.median(self.weight), self.weight_scale)
+        return np.where(scale > 0, scale, np.nan)
+
+    @cached_property
+    def moves(self) -> Floats:
+        """float64 [layers]: the median change of a layer's weight matrices at a step, over their size or scale."""
+        return self.median("matrix_change") / self.move_scale
 
     # ---------------------------------------------------------------- loss
 

@@ -167,6 +167,7 @@ class Reference:
     def _parameters(self, trained: list[nn.Parameter]) -> dict[str, float]:
         before = [self.changes[one].weight for one in trained]
         moved = [entries(one) - weight for one, weight in zip(trained, before, strict=True)]
+        matrices = [place for place, one in enumerate(trained) if one.dim() > 1]
         gradients = [self.changes[one].gradient for one in trained]
         figures = of_weights(before) | of_gradients([gradient for gradient in gradients if gradient is not None])
         raw = [self.raws[parameter] for parameter in trained if parameter in self.raws]
@@ -174,6 +175,9 @@ class Reference:
             figures["raw_grad_norm"] = norm(raw)
         if figures["weight_norm"] > 0:
             figures["update_ratio"] = norm(moved) / figures["weight_norm"]
+        if matrices:
+            figures["matrix_norm"] = norm([before[place] for place in matrices])
+            figures["matrix_change"] = norm([moved[place] for place in matrices])
         return figures
 
     def _scalars(self) -> dict[str, float]:

@@ -44,6 +44,8 @@ def healthy(depth: int, **changes: Any) -> dict[str, Any]:
 
 def frame(step: int, layers: Sequence[Layer], figures: Mapping[str, Any]) -> Frame:
     metrics = {name: np.asarray(value, np.float32) for name, value in figures.items() if name not in _WHOLE}
+    if "update_ratio" in metrics and "matrix_norm" in metrics:
+        metrics.setdefault("matrix_change", metrics["update_ratio"] * metrics["matrix_norm"])
     return Frame(
         step,
         tuple(layers),

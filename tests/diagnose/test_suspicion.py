@@ -20,7 +20,7 @@ def wanted(steps: list[tuple[int, bool]]) -> list[int]:
         figures = healthy(DEPTH, **({"act_grad_rms": SHARE, "act_grad_norm": SHARE} if sick else {}))
         history.append(frame(step, LAYERS, figures))
         engine.update(history)
-        asked.append(engine.steps_wanted)
+        asked.append(engine.wanted.steps)
     return asked
 
 

@@ -40,12 +40,11 @@ def early_layers_frozen(window: Window, active: Finding | None) -> Sighting | No
     layers = tuple(window.layers[i].name for i in affected)
     value = float(ratio[affected[0]])
     moved = f"{times_less(value)} than" if value > 0 else "not at all, unlike"
-    values, steps = window.series("update_ratio", int(affected[0]))
-    bound = window.limits.frozen_ratio * moves[most]
-    level = values * float(window.median(window.weight)[affected[0]] / window.weight_scale[affected[0]])
-    since = holding_since(steps, level < bound)
+    changes, steps = window.series("matrix_change", int(affected[0]))
+    bound = window.limits.frozen_ratio * moves[most] * window.move_scale[affected[0]]
+    since = holding_since(steps, changes < bound)
     blocked = any(symptom in window.active for symptom in BLOCKS)
-    if active is None and (blocked or window.step - since < 2 * window.limits.lasting_steps):
+    if active is None and (blocked or window.step - since < 2 * (window.limits.lasting_steps - 1)):
         return None
     return Sighting(
         severity="warning",

@@ -28,14 +28,14 @@ def lr_too_low(window: Window, active: Finding | None) -> Sighting | None:
     most = int(known[np.argmax(moves[known])])
     if not moves[most] < limits.update_low or not _promising(window):
         return None
-    values, steps = window.series("update_ratio", most)
+    changes, steps = window.series("matrix_change", most)
     return Sighting(
         severity="warning",
         message=f"A step changes the weights by at most {figure(float(moves[most]))} of their size (usual is 0.001), "
         f"and the loss is still at {figure(window.loss)} (start {figure(window.start_loss)}): the learning rate is too "
         "low.",
         layers=(),
-        first_step=holding_since(steps, values < limits.update_low),
+        first_step=holding_since(steps, changes < limits.update_low * window.move_scale[most]),
         evidence={
             "value": float(moves[most]),
             "bound": limits.update_low,

@@ -22,7 +22,7 @@ def turns(window: Window, frames: int, *, of_start: bool = False) -> Floats:
     """
     among = window.traits.matrices & window.trainable
     norm = window.history.recent(window.weight, frames)[:, among].astype(np.float64)
-    change = window.history.recent("update_ratio", frames)[:, among] * norm
+    change = window.history.recent("matrix_change", frames)[:, among].astype(np.float64)
     in_a_row = np.diff(window.history.recent_steps(frames)) == 1
     with np.errstate(invalid="ignore"):
         grown = np.where(in_a_row[:, None], np.diff(norm, axis=0), 0.0)

@@ -58,7 +58,7 @@ def _stays(ratios: Floats, steps: list[int], bound: float, window: Window) -> bo
         # layer whose units are dead is to be recognised first.
         present = np.flatnonzero(ratios > 0)
         length = int(present[0]) if present.size else len(ratios)
-        return length >= limits.window and steps[0] - steps[length - 1] + 1 >= 2 * limits.lasting_steps
+        return length >= limits.window and steps[0] - steps[length - 1] >= 2 * (limits.lasting_steps - 1)
     half = min(limits.window, len(ratios)) // 2
     if not half:
         return True

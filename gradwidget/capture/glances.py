@@ -1,0 +1,154 @@
+"""Looks at a few parameters of every step that is not sampled, in turn, and says when one is no longer what it was."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+from torch.nn.parameter import is_lazy
+from torch.optim import Optimizer
+
+from gradwidget.capture.budget import Budget
+from gradwidget.capture.internals import is_sharded
+from gradwidget.capture.layers import LayerTable
+from gradwidget.capture.norms import PIECE
+
+COST = 12e-6
+"""Seconds that a look at the gradient and the weights of one parameter takes."""
+MOST = 8
+"""Looks a step at most, however much time there is."""
+GRADIENT_CHANGE = 10.0
+"""Factor by which a gradient is another than at the look before; the noise of batches is smaller."""
+FEWEST = 16
+"""Entries of a gradient whose size means something: a few may happen to be near zero together."""
+WEIGHT_CHANGE = 1.5
+"""The same of weights, which have no noise."""
+RATE_CHANGE = 8.0
+"""The same of learning rates and loss scales: schedules and scalers change them by less at a time."""
+REST = 50
+"""Steps for which a parameter that was noticed is not noticed again; twice as many each time."""
+TOKENS = 3.0
+"""Times in a row that something may be noticed, so that noise does not make a sampled run one that is not."""
+REGAINED = 0.01
+"""Part of a token that comes back, a step."""
+WEIGHT_TOKENS = 6.0
+"""The same of weights: six times 1.5 is a factor of 11, past what a rule is looking for."""
+WEIGHT_REGAINED = 0.05
+"""Part of one of these that comes back, a step: weights that go on and on are sampled every 20 steps."""
+
+
+class Glances:
+    """Remembers how each parameter looked.
+
+    Never waits for an accelerator: only what lies in the memory of the CPU is looked at.
+
+    Args:
+        budget: tells how many looks a step can be paid.
+        table: the layers.
+    """
+
+    def __init__(self, budget: Budget, table: LayerTable) -> None:
+        self._budget = budget
+        self._table = table
+        self._generation = table.generation
+        self._turn = 0
+        self._steps = 0
+        self._credit = 0.0
+        self._tokens = TOKENS
+        self._weight_tokens = WEIGHT_TOKENS
+        self._gradients: dict[int, float | None] = {}
+        self._weights: dict[int, float] = {}
+        self._settings: dict[tuple[int, int], float] = {}
+        self._rests: dict[object, tuple[int, int]] = {}
+
+    def see_changed(self, optimizer: Optimizer, owned: list[int]) -> bool:
+        """Looks at the parameters whose turn it is, before the step of their optimizer; whether one has changed."""
+        self._steps += 1
+        self._tokens = min(TOKENS, self._tokens + REGAINED)
+        self._weight_tokens = min(WEIGHT_TOKENS, self._weight_tokens + WEIGHT_REGAINED)
+        if self._generation != self._table.generation:
+            self._generation = self._table.generation
+            self._gradients, self._weights = {}, {}
+        changed = self._see_rates(optimizer)
+        self._credit = min(self._credit + self._budget.times(COST), MOST)
+        for _ in range(min(int(self._credit), len(owned))):
+            self._credit -= 1
+            self._turn += 1
+            changed |= self._see(owned[self._turn % len(owned)])
+        return changed
+
+    def see_scale(self, scale: float) -> bool:
+        """Whether the loss scale of this step is far from that of the step before."""
+        return self._see_setting((0, -1), scale)
+
+    def _see_rates(self, optimizer: Optimizer) -> bool:
+        rates = [(place, group.get("lr")) for place, group in enumerate(optimizer.param_groups)]
+        seen = [self._see_setting((id(optimizer), place), rate) for place, rate in rates if isinstance(rate, float)]
+        return any(seen)
+
+    def _see_setting(self, key: tuple[int, int], value: float) -> bool:
+        before = self._settings.setdefault(key, value)
+        if not _differs(before, value, RATE_CHANGE):
+            return False
+        self._settings[key] = value
+        return self._notice(key)
+
+    def _see(self, number: int) -> bool:
+        one = self._table.parameters[number]()
+        if one is None or not one.is_cpu or not one.requires_grad or is_sharded(one) or is_lazy(one):
+            return False
+        return self._see_gradient(number, one) | self._see_weights(number, one)
+
+    def _see_gradient(self, number: int, one: nn.Parameter) -> bool:
+        gradient = one.grad
+        if gradient is not None and gradient.layout is not torch.strided:
+            return False
+        size = None if gradient is None else _size(gradient)
+        before = self._gradients.get(number, size)
+        self._gradients[number] = size
+        if size is not None and not math.isfinite(size):
+            return before is None or math.isfinite(before)
+        if before is None or size is None:
+            return (before is None) != (size is None) and self._notice(number)
+        return one.numel() >= FEWEST and _differs(before, size, GRADIENT_CHANGE) and self._notice(number)
+
+    def _see_weights(self, number: int, one: nn.Parameter) -> bool:
+        size = _size(one)
+        before = self._weights.setdefault(number, size)
+        # A bias grows from nothing to something in any run.
+        if one.dim() < 2 or self._weight_tokens < 1 or not _differs(before, size, WEIGHT_CHANGE):
+            return False
+        # The sample shows all of them, so what is next is what changes after it.
+        self._weights = {}
+        self._weight_tokens -= 1
+        return True
+
+    def _notice(self, what: object) -> bool:
+        until, rest = self._rests.get(what, (0, REST))
+        if self._steps < until or self._tokens < 1:
+            return False
+        self._rests[what] = self._steps + rest, 2 * rest
+        self._tokens -= 1
+        return True
+
+
+def _size(tensor: Tensor) -> float:
+    """Root of the sum of squares of the first entries, which cost as little for a large tensor as for a small one.
+
+    What is too small or too large to be squared comes out as 0 or infinite: both are worth a sample.
+    """
+    entries = tensor.detach()
+    if entries.is_complex():
+        entries = torch.view_as_real(entries)
+    if entries.numel() > PIECE and not entries.is_contiguous():
+        entries = entries[: 1 + PIECE // entries[0].numel()]
+    vector = entries.reshape(-1)[:PIECE]
+    if vector.dtype is not torch.float32:
+        vector = vector.float()
+    return math.sqrt(torch.dot(vector, vector).numpy())
+
+
+def _differs(before: float, now: float, factor: float) -> bool:
+    high = max(before, now)
+    return math.isfinite(high) and high > factor * min(before, now)
