@@ -42,8 +42,8 @@ demo: install ## opens JupyterLab on the quickstart notebook (PORT=8888)
 test: js chromium ## every test but the zoo's labels (`make zoo`), the ones in a real browser included
 	$(BIN)/python -m pytest -q -m "not zoo"
 
-unit: install ## Python tests without a browser: seconds
-	$(BIN)/python -m pytest -q -m "not browser and not zoo"
+unit: install ## a quick round: Python tests without a browser, the slow ones and the awkward loops, in two minutes
+	$(BIN)/python -m pytest -q -m "not browser and not zoo and not slow" --ignore=tests/awkward
 
 js: install $(NODE_MODULES) ## TypeScript tests, without a browser
 	cd js && npm test

@@ -68,6 +68,7 @@ class Engine:
         glance = Window(history, self._of_one_frame, active, self._traits)
         apart, self._last_step = window.step - self._last_step > 1, window.step
         suspects = []
+        opened = False
         for symptom, rule in self._due(history.version, apart=apart):
             entry = self._open.get(symptom)
             sighting, suspected = _ask(rule, window, glance, entry.finding if entry else None, apart=apart)
@@ -75,11 +76,12 @@ class Engine:
             if sighting is not None and entry is None:
                 self._open[symptom] = self._opened(symptom, sighting, window)
                 active[symptom] = self._open[symptom].finding
+                opened = True
             elif sighting is not None and entry is not None:
                 self._go_on(entry, sighting, window)
             elif entry is not None:
                 self._close(entry, window)
-        self.wanted = self._suspicion.wanted(suspects, apart=apart)
+        self.wanted = self._suspicion.wanted(suspects, apart=apart, opened=opened)
         self._was_apart = apart
 
     def _due(self, turn: int, *, apart: bool) -> Iterator[tuple[Symptom, Rule]]:

@@ -19,7 +19,7 @@ GRANTS = 2.0
 WATCH = 10
 """Steps between two samples while something is watched: what takes its time is not to be measured at every step."""
 WATCHED = 12
-"""Samples for which the same suspicion is watched before it is left to the ordinary ones."""
+"""Samples for which the same suspicion, or what was found last, is watched before it is left to the ordinary ones."""
 REGAINED = 0.125
 """Part of a grant that a suspicion gets back at an ordinary sample that does not show it."""
 
@@ -39,28 +39,33 @@ class Suspicion:
 
     Example:
         >>> suspicion = Suspicion()
-        >>> suspicion.wanted([Symptom.DEAD_RELU], apart=True), Symptom.DEAD_RELU in suspicion
+        >>> suspicion.wanted([Symptom.DEAD_RELU], apart=True, opened=False), Symptom.DEAD_RELU in suspicion
         (Wanted(steps=11, every=10), True)
-        >>> suspicion.wanted([Symptom.DEAD_RELU], apart=False).steps, suspicion.wanted([], apart=False)
-        (0, Wanted(steps=0, every=0))
+        >>> suspicion.wanted([Symptom.DEAD_RELU], apart=False, opened=False)
+        Wanted(steps=0, every=10)
+        >>> suspicion.wanted([], apart=False, opened=False)
+        Wanted(steps=0, every=0)
     """
 
     def __init__(self) -> None:
         self._now: frozenset[Symptom] = frozenset()
         self._used: dict[Symptom, float] = {}
         self._left = 0
+        self._to_watch = 0
 
     def __contains__(self, symptom: Symptom) -> bool:
         """Whether the newest frame showed it, or, of an open finding, showed no more of it."""
         return symptom in self._now
 
-    def wanted(self, suspects: Collection[Symptom], *, apart: bool) -> Wanted:
+    def wanted(self, suspects: Collection[Symptom], *, apart: bool, opened: bool) -> Wanted:
         """What should be measured more closely.
 
         Args:
             suspects: the symptoms that the newest frame shows and no finding says, or the other way round.
             apart: whether steps went unmeasured before the newest frame.
+            opened: whether the newest frame opened a finding. What comes of it is watched for a while.
         """
+        self._to_watch = WATCHED if opened else max(self._to_watch - apart, 0)
         self._left = max(self._left - 1, 0)
         # What is still open when the steps that were asked for are over is followed on.
         fresh = set(suspects) if apart or not self._left else set(suspects) - self._now
@@ -76,4 +81,4 @@ class Suspicion:
             self._used[symptom] = min(self._used.get(symptom, 0.0) + 1 / WATCHED, GRANTS + 1)
         if granted:
             self._left = FOLLOW
-        return Wanted(FOLLOW if granted else 0, WATCH if watched else 0)
+        return Wanted(FOLLOW if granted else 0, WATCH if watched or self._to_watch else 0)

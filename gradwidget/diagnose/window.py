@@ -24,7 +24,9 @@ BEGINNING = 10
 """First frames of a run that tell how it began; a sampled run measures its first ten steps in a row."""
 
 A_FEW = 2
-"""Frames with a low loss that may be chance; a sampled run may have few from the time when it had learnt."""
+"""Frames with a low loss that may be chance."""
+A_PART = 0.1
+"""Part of a run's steps with a low loss that is no chance."""
 
 PAST = 512
 """Newest frames in which the beginning of something is looked for."""
@@ -192,10 +194,17 @@ class Window:
 
     @cached_property
     def has_learnt(self) -> bool:
-        """Whether the loss was well below its start for a part of the run, wherever it is now."""
-        losses = self.history.scalars.get("loss", np.empty(0))
-        losses = np.sort(losses[np.isfinite(losses)])
-        return bool(losses.size and self._left(losses[min(losses.size // 10, A_FEW)]) < self.limits.plateau_fallen)
+        """Whether the loss was well below its start for a part of the run, wherever it is now.
+
+        For a tenth of its steps, or in three frames. A frame speaks for the steps since the one before it, which tells
+        more than how many frames there are: those of a fault are close together.
+        """
+        if "loss" not in self.history.scalars:
+            return False
+        start = self.start_loss
+        fallen = self.history.scalars["loss"] < start - (1 - self.limits.plateau_fallen) * abs(start)
+        spoken_for = np.diff(self.history.steps, prepend=self.history.steps[0])
+        return bool(fallen.sum() > A_FEW or spoken_for[fallen].sum() > A_PART * self.age)
 
     def _left(self, loss: float) -> float:
         return 1 - (self.start_loss - loss) / abs(self.start_loss) if self.start_loss else math.nan

@@ -167,7 +167,7 @@ class Reference:
     def _parameters(self, trained: list[nn.Parameter]) -> dict[str, float]:
         before = [self.changes[one].weight for one in trained]
         moved = [entries(one) - weight for one, weight in zip(trained, before, strict=True)]
-        matrices = [place for place, one in enumerate(trained) if one.dim() > 1]
+        matrices = [place for place, one in enumerate(trained) if one.dim() > 1 and one.numel()]
         gradients = [self.changes[one].gradient for one in trained]
         figures = of_weights(before) | of_gradients([gradient for gradient in gradients if gradient is not None])
         raw = [self.raws[parameter] for parameter in trained if parameter in self.raws]

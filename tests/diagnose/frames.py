@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -63,11 +63,13 @@ _WHOLE = {"scalars", "measured", "skipped", "origin"}
 Figures = Mapping[str, Any]
 
 
-def judge(steps: int, layers: Sequence[Layer], figures: Callable[[int], Figures] | Figures) -> tuple[Engine, History]:
-    """Runs the engine over hand-made steps; figures that do not change need no function."""
+def judge(
+    steps: int | Iterable[int], layers: Sequence[Layer], figures: Callable[[int], Figures] | Figures
+) -> tuple[Engine, History]:
+    """Runs the engine over hand-made steps, so many or those given; figures that do not change need no function."""
     history, engine = History(), Engine()
     layers = tuple(layers)
-    for step in range(steps):
+    for step in range(steps) if isinstance(steps, int) else steps:
         now = figures(step) if callable(figures) else figures
         # A run that learns, unless the figures say otherwise: then a plateau is no part of what is tested.
         scalars = {"loss": 2.0 * 0.98**step, **now["scalars"]}

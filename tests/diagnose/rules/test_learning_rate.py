@@ -33,6 +33,31 @@ def test_tiny_updates_at_a_high_loss_mean_that_the_rate_is_too_low() -> None:
     assert found(engine) == {Symptom.LR_TOO_LOW, Symptom.PLATEAU}
 
 
+SAMPLED = [*range(10), 109]
+"""The steps that a run at the default budget has seen after 110."""
+
+
+def test_a_sample_that_shows_the_cause_of_a_plateau_shows_the_plateau_as_well() -> None:
+    engine, _ = judge(SAMPLED, chain(DEPTH), {**moving(1e-7), "grad_norm": np.full(DEPTH, 1.0)})
+    assert {finding.symptom: finding.reported_step for finding in engine.findings} == {
+        Symptom.LR_TOO_LOW: 109,
+        Symptom.PLATEAU: 109,
+    }
+
+
+def test_a_bias_that_moves_is_no_layer_that_learns() -> None:
+    head = np.array([1.0] * (DEPTH - 1) + [1000.0])
+    figures = {**moving(1e-3 * head), "matrix_change": np.full(DEPTH, 4e-3)}
+    assert judge(60, chain(DEPTH), lambda step: {**figures, "scalars": {"loss": 2.0 * 0.98**step}})[0].findings == []
+
+
+def test_silent_on_a_run_that_had_learnt_though_few_samples_were_taken_while_it_had() -> None:
+    def forgets(step: int) -> dict[str, Any]:
+        return {**moving(1e-7, loss=0.5 if step == 109 else 2.0), "grad_norm": np.full(DEPTH, 1.0)}
+
+    assert judge([*SAMPLED, *range(115, 180)], chain(DEPTH), forgets)[0].findings == []
+
+
 def test_silent_on_a_schedule_that_ends_at_zero_and_on_a_warm_up() -> None:
     def decay(step: int) -> dict[str, Any]:
         return moving(1e-3 * (1 - step / 200), lr=0.1 * (1 - step / 200))
