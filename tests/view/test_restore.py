@@ -1,0 +1,203 @@
+"""What a page that opens while a cell runs is answered, asked of a real kernel the way JupyterLab asks it."""
+
+from __future__ import annotations
+
+import time
+from base64 import b64encode
+from collections.abc import Iterator
+from typing import Any
+
+import ipywidgets
+import pytest
+from ipykernel.kernelbase import Kernel
+from ipywidgets import Widget
+from jupyter_client.blocking.client import BlockingKernelClient
+from jupyter_client.manager import start_new_kernel
+
+from gradwidget.view.restore import CONTROL, TRIES, Restorer, restorer, widget_states
+from tests.browser.console import SubshellConsole
+
+PATIENCE = 60
+
+SETUP = """
+import threading
+import ipywidgets
+from gradwidget.view import restore
+
+box = ipywidgets.IntText(3)
+picture = ipywidgets.Image(value=b"pixels")
+go, failed = threading.Event(), []
+def contain(where, error): failed.append(f"{where}: {error}")
+guard = restore.restorer()
+guard.join(contain)
+"""
+
+RUNS = "go.clear(); go.wait()"
+
+
+class Page:
+    """Sends what a page sends, and waits for what comes back."""
+
+    def __init__(self, client: BlockingKernelClient) -> None:
+        self.client = client
+        self._shell: list[dict[str, Any]] = []
+        self._iopub: list[dict[str, Any]] = []
+
+    def ask(self, kind: str, content: dict[str, Any]) -> str:
+        """Sends a message to the main shell; gives its number."""
+        message = self.client.session.msg(kind, content)
+        self.client.shell_channel.send(message)
+        return str(message["header"]["msg_id"])
+
+    def answer(self, number: str) -> dict[str, Any]:
+        """The reply to a message."""
+        while not (found := [m for m in self._shell if m["parent_header"].get("msg_id") == number]):
+            self._shell.append(self.client.shell_channel.get_msg(timeout=PATIENCE))
+        return found[0]
+
+    def heard(self, kind: str, **content: object) -> dict[str, Any]:
+        """A message to all pages, waited for, with this in its content."""
+        while not (found := [m for m in self._iopub if m["msg_type"] == kind and content.items() <= m["content"].items()]):
+            self._iopub.append(self.client.iopub_channel.get_msg(timeout=PATIENCE))
+        return found[0]
+
+    def order(self) -> list[str]:
+        """Kinds of the replies so far, as they came."""
+        return [message["msg_type"] for message in self._shell]
+
+    def runs(self) -> str:
+        """Starts a cell that runs until ``go`` is set; gives the number of its message."""
+        number = self.client.execute(RUNS)
+        self.heard("execute_input", code=RUNS)
+        return number
+
+    def request_states(self) -> str:
+        """Asks for the state of all widgets; gives the comm over which it comes."""
+        comm = f"comm-{time.monotonic_ns()}"
+        opening = self.client.session.msg("comm_open", {"comm_id": comm, "target_name": CONTROL, "data": {}})
+        opening["metadata"] = {"version": "1.0.0"}
+        self.client.shell_channel.send(opening)
+        self.ask("comm_msg", {"comm_id": comm, "data": {"method": "request_states"}})
+        return comm
+
+
+@pytest.fixture
+def page() -> Iterator[Page]:
+    manager, client = start_new_kernel(kernel_name="python3")
+    client.execute_interactive(SETUP, timeout=PATIENCE)
+    yield Page(client)
+    client.stop_channels()
+    manager.shutdown_kernel(now=True)
+    manager.cleanup_resources()
+    manager.context.destroy()
+
+
+@pytest.fixture
+def console(page: Page) -> Iterator[SubshellConsole]:
+    with SubshellConsole(page.client.connection_file) as console:
+        yield console
+
+
+@pytest.mark.slow
+def test_a_page_is_told_of_the_kernel_and_its_widgets_while_a_cell_runs(page: Page, console: SubshellConsole) -> None:
+    cell = page.runs()
+    info = page.answer(page.ask("kernel_info_request", {}))
+    assert "kernel subshells" in info["content"]["supported_features"]
+    comms = page.answer(page.ask("comm_info_request", {"target_name": "jupyter.widget"}))["content"]["comms"]
+    states = page.heard("comm_msg", comm_id=page.request_states())
+    assert states["content"]["data"]["states"].keys() == comms.keys()
+    assert {"model_name": "IntTextModel", "value": 3}.items() <= {
+        "model_name": states["content"]["data"]["states"][console.evaluate("box.model_id")]["model_name"],
+        "value": states["content"]["data"]["states"][console.evaluate("box.model_id")]["state"]["value"],
+    }.items()
+    assert [console.evaluate("picture.model_id"), "state", "value"] in states["content"]["data"]["buffer_paths"]
+    assert [bytes(buffer) for buffer in states["buffers"]] == [b"pixels"]
+    assert console.evaluate("failed") == []
+    console.execute("go.set()")
+    assert page.answer(cell)["content"]["status"] == "ok"
+
+
+@pytest.mark.slow
+def test_what_changes_something_waits_for_its_turn(page: Page, console: SubshellConsole) -> None:
+    cell = page.runs()
+    change = {"method": "update", "state": {"value": 7}, "buffer_paths": []}
+    page.ask("comm_msg", {"comm_id": console.evaluate("box.model_id"), "data": change})
+    later = page.client.execute("box.value")
+    page.answer(page.ask("kernel_info_request", {}))
+    assert console.evaluate("box.value") == 3
+    console.execute("go.set()")
+    page.answer(later)
+    assert page.heard("execute_result")["content"]["data"]["text/plain"] == "7"
+    assert page.order() == ["kernel_info_reply", "execute_reply", "execute_reply"]
+    assert page.answer(cell)["content"]["status"] == "ok"
+
+
+@pytest.mark.slow
+def test_a_question_that_cannot_be_answered_goes_its_ordinary_way(page: Page, console: SubshellConsole) -> None:
+    page.runs()
+    console.execute("def fails(): raise LookupError('no states')\nrestore.widget_states = fails")
+    comm = page.request_states()
+    console.execute("guard._handlers = {}")
+    asked = page.ask("kernel_info_request", {})
+    while len(console.evaluate("failed")) < 2:
+        time.sleep(0.01)  # between two looks
+    assert console.evaluate("sorted(failed)") == [
+        "answering a page that opened while a cell runs: 'kernel_info_request'",
+        "answering a page that opened while a cell runs: no states",
+    ]
+    console.execute("go.set()")
+    assert page.answer(asked)["msg_type"] == "kernel_info_reply"
+    assert page.order() == ["execute_reply", "kernel_info_reply"]
+    assert page.heard("comm_msg", comm_id=comm)["content"]["data"]["method"] == "update_states"
+
+
+@pytest.mark.slow
+def test_nothing_is_answered_early_once_nobody_wants_it(page: Page, console: SubshellConsole) -> None:
+    page.runs()
+    console.execute("guard.leave(contain); guard.leave(contain)")
+    asked = page.ask("kernel_info_request", {})
+    console.execute("go.set()")
+    page.answer(asked)
+    assert page.order() == ["execute_reply", "kernel_info_reply"]
+
+
+def test_other_kernels_are_left_alone() -> None:
+    assert restorer() is None
+    with pytest.raises(AttributeError):
+        Restorer(object())
+    without_subshells = Kernel()
+    with pytest.raises(AttributeError):
+        Restorer(without_subshells)
+
+
+class ControlComm:
+    """Keeps what ipywidgets sends over it."""
+
+    def send(self, data: dict[str, Any], buffers: list[memoryview]) -> None:
+        self.sent = data, [bytes(buffer) for buffer in buffers]
+
+
+def test_the_states_are_those_that_ipywidgets_sends(monkeypatch: pytest.MonkeyPatch) -> None:
+    widgets = [ipywidgets.Image(value=b"one"), ipywidgets.HBox([ipywidgets.Label("two")])]
+    comm = ControlComm()
+    monkeypatch.setattr(Widget, "_control_comm", comm)
+    Widget._handle_control_comm_msg({"content": {"data": {"method": "request_states"}}})
+    assert widget_states() == comm.sent
+    for widget in widgets:
+        widget.close()
+
+
+def test_a_widget_that_is_made_meanwhile_does_no_harm(monkeypatch: pytest.MonkeyPatch) -> None:
+    looks: list[int] = []
+
+    def read() -> dict[str, Any]:
+        looks.append(len(looks))
+        if len(looks) < TRIES:
+            message = "dictionary changed size during iteration"
+            raise RuntimeError(message)
+        return {"state": {"x": {"state": {}, "buffers": [{"path": ["v", 0], "data": b64encode(b"1").decode()}]}}}
+
+    monkeypatch.setattr(Widget, "get_manager_state", staticmethod(read))
+    data, buffers = widget_states()
+    assert (data["buffer_paths"], buffers) == ([["x", "state", "v", 0]], [b"1"])
+    assert len(looks) == TRIES
