@@ -83,17 +83,19 @@ class Restorer:
     async def _answer(self, frames: Frames) -> bool:
         identities, message = self._read(frames)
         kind = message["header"]["msg_type"]
-        if kind in ABOUT_THE_KERNEL and self._is_busy():
+        if kind in {"comm_msg", "comm_close"} and message["content"]["comm_id"] in self._opened:
+            self._go_on(kind, message, frames)
+            return True
+        if message["header"].get("subshell_id") is not None or not self._is_busy():
+            return False
+        if kind in ABOUT_THE_KERNEL:
             await self._handlers[kind](self._stream, identities, message)
             # A page takes the answer for complete only then. About the kernel itself this says nothing: that is not
             # taken from what follows questions of this kind.
             self._session.send(self._iopub, "status", {"execution_state": "idle"}, parent=message)
             return True
-        if kind == "comm_open" and message["content"]["target_name"] == CONTROL and self._is_busy():
+        if kind == "comm_open" and message["content"]["target_name"] == CONTROL:
             self._opened[message["content"]["comm_id"]] = frames
-            return True
-        if kind in {"comm_msg", "comm_close"} and message["content"]["comm_id"] in self._opened:
-            self._go_on(kind, message, frames)
             return True
         return False
 

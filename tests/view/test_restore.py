@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import time
 from base64 import b64encode
 from collections.abc import Iterator
 from typing import Any
+from uuid import uuid4
 
 import ipywidgets
 import pytest
@@ -16,6 +16,7 @@ from jupyter_client.manager import start_new_kernel
 
 from gradwidget.view.restore import CONTROL, TRIES, Restorer, restorer, widget_states
 from tests.browser.console import SubshellConsole
+from tests.browser.server import wait_until
 
 PATIENCE = 60
 
@@ -32,7 +33,7 @@ guard = restore.restorer()
 guard.join(contain)
 """
 
-RUNS = "go.clear(); go.wait()"
+RUNS = "finished = go.wait()"
 
 
 class Page:
@@ -57,7 +58,9 @@ class Page:
 
     def heard(self, kind: str, **content: object) -> dict[str, Any]:
         """A message to all pages, waited for, with this in its content."""
-        while not (found := [m for m in self._iopub if m["msg_type"] == kind and content.items() <= m["content"].items()]):
+        while not (
+            found := [m for m in self._iopub if m["msg_type"] == kind and content.items() <= m["content"].items()]
+        ):
             self._iopub.append(self.client.iopub_channel.get_msg(timeout=PATIENCE))
         return found[0]
 
@@ -67,13 +70,13 @@ class Page:
 
     def runs(self) -> str:
         """Starts a cell that runs until ``go`` is set; gives the number of its message."""
-        number = self.client.execute(RUNS)
+        number: str = self.client.execute(RUNS)
         self.heard("execute_input", code=RUNS)
         return number
 
     def request_states(self) -> str:
         """Asks for the state of all widgets; gives the comm over which it comes."""
-        comm = f"comm-{time.monotonic_ns()}"
+        comm = uuid4().hex
         opening = self.client.session.msg("comm_open", {"comm_id": comm, "target_name": CONTROL, "data": {}})
         opening["metadata"] = {"version": "1.0.0"}
         self.client.shell_channel.send(opening)
@@ -104,14 +107,13 @@ def test_a_page_is_told_of_the_kernel_and_its_widgets_while_a_cell_runs(page: Pa
     info = page.answer(page.ask("kernel_info_request", {}))
     assert "kernel subshells" in info["content"]["supported_features"]
     comms = page.answer(page.ask("comm_info_request", {"target_name": "jupyter.widget"}))["content"]["comms"]
-    states = page.heard("comm_msg", comm_id=page.request_states())
-    assert states["content"]["data"]["states"].keys() == comms.keys()
-    assert {"model_name": "IntTextModel", "value": 3}.items() <= {
-        "model_name": states["content"]["data"]["states"][console.evaluate("box.model_id")]["model_name"],
-        "value": states["content"]["data"]["states"][console.evaluate("box.model_id")]["state"]["value"],
-    }.items()
-    assert [console.evaluate("picture.model_id"), "state", "value"] in states["content"]["data"]["buffer_paths"]
-    assert [bytes(buffer) for buffer in states["buffers"]] == [b"pixels"]
+    told = page.heard("comm_msg", comm_id=page.request_states())
+    states = told["content"]["data"]["states"]
+    assert states.keys() == comms.keys()
+    box = states[console.evaluate("box.model_id")]
+    assert (box["model_name"], box["state"]["value"]) == ("IntTextModel", 3)
+    assert told["content"]["data"]["buffer_paths"] == [[console.evaluate("picture.model_id"), "state", "value"]]
+    assert [bytes(buffer) for buffer in told["buffers"]] == [b"pixels"]
     assert console.evaluate("failed") == []
     console.execute("go.set()")
     assert page.answer(cell)["content"]["status"] == "ok"
@@ -139,8 +141,7 @@ def test_a_question_that_cannot_be_answered_goes_its_ordinary_way(page: Page, co
     comm = page.request_states()
     console.execute("guard._handlers = {}")
     asked = page.ask("kernel_info_request", {})
-    while len(console.evaluate("failed")) < 2:
-        time.sleep(0.01)  # between two looks
+    wait_until(lambda: console.evaluate("len(failed)") == 2, "both failures")
     assert console.evaluate("sorted(failed)") == [
         "answering a page that opened while a cell runs: 'kernel_info_request'",
         "answering a page that opened while a cell runs: no states",
@@ -165,7 +166,7 @@ def test_other_kernels_are_left_alone() -> None:
     assert restorer() is None
     with pytest.raises(AttributeError):
         Restorer(object())
-    without_subshells = Kernel()
+    without_subshells = Kernel()  # type: ignore[no-untyped-call]  # ipykernel's
     with pytest.raises(AttributeError):
         Restorer(without_subshells)
 
