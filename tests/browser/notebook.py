@@ -31,9 +31,8 @@ class Notebook:
         page.goto(url)
         self.cells = page.locator(".jp-Notebook .jp-Cell")
         expect(self.cells).to_have_count(count, timeout=START)
-        expect(page.locator(".jp-Notebook-ExecutionIndicator, .jp-Toolbar-kernelStatus").first).to_have_attribute(
-            "data-status", re.compile(status), timeout=START
-        )
+        self.status = page.locator(".jp-Notebook-ExecutionIndicator, .jp-Toolbar-kernelStatus").first
+        expect(self.status).to_have_attribute("data-status", re.compile(status), timeout=START)
 
     def prompt(self, index: int) -> Locator:
         """The ``[ ]:`` beside a code cell."""

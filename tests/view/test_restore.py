@@ -5,94 +5,34 @@ from __future__ import annotations
 from base64 import b64encode
 from collections.abc import Iterator
 from typing import Any
-from uuid import uuid4
 
 import ipywidgets
 import pytest
 from ipykernel.kernelbase import Kernel
 from ipywidgets import Widget
-from jupyter_client.blocking.client import BlockingKernelClient
-from jupyter_client.manager import start_new_kernel
 
-from gradwidget.view.restore import CONTROL, TRIES, Restorer, restorer, widget_states
+from gradwidget.view.restore import TRIES, Restorer, restorer, widget_states
 from tests.browser.console import SubshellConsole
 from tests.browser.server import wait_until
-
-PATIENCE = 60
+from tests.view.page import Page, kernel_with_a_page
 
 SETUP = """
-import threading
 import ipywidgets
 from gradwidget.view import restore
 
 box = ipywidgets.IntText(3)
 picture = ipywidgets.Image(value=b"pixels")
-go, failed = threading.Event(), []
+failed = []
 def contain(where, error): failed.append(f"{where}: {error}")
 guard = restore.restorer()
 guard.join(contain)
 """
 
-RUNS = "finished = go.wait()"
-
-
-class Page:
-    """Sends what a page sends, and waits for what comes back."""
-
-    def __init__(self, client: BlockingKernelClient) -> None:
-        self.client = client
-        self._shell: list[dict[str, Any]] = []
-        self._iopub: list[dict[str, Any]] = []
-
-    def ask(self, kind: str, content: dict[str, Any]) -> str:
-        """Sends a message to the main shell; gives its number."""
-        message = self.client.session.msg(kind, content)
-        self.client.shell_channel.send(message)
-        return str(message["header"]["msg_id"])
-
-    def answer(self, number: str) -> dict[str, Any]:
-        """The reply to a message."""
-        while not (found := [m for m in self._shell if m["parent_header"].get("msg_id") == number]):
-            self._shell.append(self.client.shell_channel.get_msg(timeout=PATIENCE))
-        return found[0]
-
-    def heard(self, kind: str, **content: object) -> dict[str, Any]:
-        """A message to all pages, waited for, with this in its content."""
-        while not (
-            found := [m for m in self._iopub if m["msg_type"] == kind and content.items() <= m["content"].items()]
-        ):
-            self._iopub.append(self.client.iopub_channel.get_msg(timeout=PATIENCE))
-        return found[0]
-
-    def order(self) -> list[str]:
-        """Kinds of the replies so far, as they came."""
-        return [message["msg_type"] for message in self._shell]
-
-    def runs(self) -> str:
-        """Starts a cell that runs until ``go`` is set; gives the number of its message."""
-        number: str = self.client.execute(RUNS)
-        self.heard("execute_input", code=RUNS)
-        return number
-
-    def request_states(self) -> str:
-        """Asks for the state of all widgets; gives the comm over which it comes."""
-        comm = uuid4().hex
-        opening = self.client.session.msg("comm_open", {"comm_id": comm, "target_name": CONTROL, "data": {}})
-        opening["metadata"] = {"version": "1.0.0"}
-        self.client.shell_channel.send(opening)
-        self.ask("comm_msg", {"comm_id": comm, "data": {"method": "request_states"}})
-        return comm
-
 
 @pytest.fixture
 def page() -> Iterator[Page]:
-    manager, client = start_new_kernel(kernel_name="python3")
-    client.execute_interactive(SETUP, timeout=PATIENCE)
-    yield Page(client)
-    client.stop_channels()
-    manager.shutdown_kernel(now=True)
-    manager.cleanup_resources()
-    manager.context.destroy()
+    with kernel_with_a_page(SETUP) as page:
+        yield page
 
 
 @pytest.fixture
