@@ -21,6 +21,7 @@ from gradwidget.view.channel import Channel
 from gradwidget.view.charts import bar_figure
 from gradwidget.view.desk import Desk
 from gradwidget.view.messages import Answer, ToPage
+from gradwidget.view.restore import restorer
 from gradwidget.view.saved import Saved
 from gradwidget.view.static_fallback import fallback_html
 from gradwidget.view.ticker import Ticker
@@ -123,6 +124,9 @@ class GradWidget(anywidget.AnyWidget):
         )
         monitor.on_frame.append(self._ticker.wake)
         monitor.on_control.append(self._show_control)
+        self._restorer = restorer()
+        if self._restorer is not None:
+            self._restorer.join(self._contain)
 
     @property
     def history(self) -> History:
@@ -206,6 +210,8 @@ class GradWidget(anywidget.AnyWidget):
             self.monitor.on_frame.remove(self._ticker.wake)
         self._ticker.close()
         self._saved.close()
+        if self._restorer is not None:
+            self._restorer.leave(self._contain)
         if self._show_control in self.monitor.on_control:
             self.monitor.on_control.remove(self._show_control)
             self._show_control()

@@ -77,6 +77,22 @@ def test_the_last_step_of_a_run_is_always_shown(sent: Sent) -> None:
     assert sent.messages[-1]["status"]["closed"]
 
 
+def test_pages_that_open_are_looked_after_from_the_first_moment_until_it_is_closed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class Restorer:
+        def __init__(self) -> None:
+            self.wanted_by: list[object] = []
+            self.join = self.wanted_by.append
+            self.leave = self.wanted_by.remove
+
+    restorer = Restorer()
+    monkeypatch.setattr("gradwidget.widget.restorer", lambda: restorer)
+    with GradWidget(model_of()) as widget:
+        assert restorer.wanted_by == [widget._contain]
+    assert restorer.wanted_by == []
+
+
 def test_a_page_that_says_hello_is_sent_everything(sent: Sent) -> None:
     with GradWidget(model_of()) as widget:
         widget._receive({"kind": "hello"})

@@ -13,6 +13,8 @@ from weakref import WeakValueDictionary
 from comm import get_comm_manager
 from comm.base_comm import BaseComm
 
+from gradwidget.view.status import keep_status
+
 TARGET = "gradwidget"
 """Name under which a page opens the comm; its twin is in js/src/channel.ts."""
 
@@ -35,8 +37,14 @@ _channels: WeakValueDictionary[str, Channel] = WeakValueDictionary()
 
 
 def _open(comm: BaseComm, message: Mapping[str, Any]) -> None:
+    keep_status()
     channel = _channels.get(message["content"]["data"].get("widget", ""))
     if channel is None:
         comm.close()
         return
-    comm.on_msg(lambda arrived: channel.receive(arrived["content"]["data"]))
+
+    def arrived(message: Mapping[str, Any]) -> None:
+        keep_status()
+        channel.receive(message["content"]["data"])
+
+    comm.on_msg(arrived)

@@ -29,7 +29,7 @@ class SubshellConsole:
         reply = self._client.control_channel.get_msg(timeout=PATIENCE)
         while reply["parent_header"].get("msg_id") != request["header"]["msg_id"]:
             reply = self._client.control_channel.get_msg(timeout=PATIENCE)
-        self._subshell = reply["content"]["subshell_id"]
+        self.subshell = reply["content"]["subshell_id"]
 
     def evaluate(self, expression: str) -> Any:
         """Value of a Python expression, by way of JSON."""
@@ -49,7 +49,7 @@ class SubshellConsole:
             "stop_on_error": True,
         }
         request = self._client.session.msg("execute_request", content)
-        request["header"]["subshell_id"] = self._subshell
+        request["header"]["subshell_id"] = self.subshell
         self._client.shell_channel.send(request)
         reply = self._client.shell_channel.get_msg(timeout=PATIENCE)
         while reply["parent_header"].get("msg_id") != request["header"]["msg_id"]:

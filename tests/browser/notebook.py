@@ -16,17 +16,23 @@ RUN = 300_000
 
 
 class Notebook:
-    """An open notebook whose kernel is ready."""
+    """An open notebook whose kernel is ready.
 
-    def __init__(self, page: Page, url: str, count: int) -> None:
+    Args:
+        page: where it is opened.
+        url: its address.
+        count: how many cells it has.
+        status: of its kernel, as a pattern.
+    """
+
+    def __init__(self, page: Page, url: str, count: int, status: str = "idle|unknown") -> None:
         self.page = page
         self.count = count
         page.goto(url)
         self.cells = page.locator(".jp-Notebook .jp-Cell")
         expect(self.cells).to_have_count(count, timeout=START)
-        expect(page.locator(".jp-Notebook-ExecutionIndicator, .jp-Toolbar-kernelStatus").first).to_have_attribute(
-            "data-status", re.compile("idle|unknown"), timeout=START
-        )
+        self.status = page.locator(".jp-Notebook-ExecutionIndicator, .jp-Toolbar-kernelStatus").first
+        expect(self.status).to_have_attribute("data-status", re.compile(status), timeout=START)
 
     def prompt(self, index: int) -> Locator:
         """The ``[ ]:`` beside a code cell."""

@@ -89,6 +89,14 @@ class JupyterServer:
         except (urllib.error.URLError, ConnectionError, TimeoutError):
             return False
 
+    def kernel_state(self) -> str:
+        """What the server takes its only kernel to be doing."""
+        with urllib.request.urlopen(
+            f"http://127.0.0.1:{self._port}/api/kernels?token={self._token}", timeout=30
+        ) as answer:
+            (kernel,) = json.load(answer)
+        return str(kernel["execution_state"])
+
     def stop(self) -> None:
         """Ends the server and its kernels."""
         self._process.terminate()
