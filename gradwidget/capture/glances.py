@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from time import perf_counter
 
 import torch
 from torch import Tensor, nn
@@ -12,10 +13,13 @@ from torch.optim import Optimizer
 from gradwidget.capture.budget import Budget
 from gradwidget.capture.internals import is_sharded
 from gradwidget.capture.layers import LayerTable
-from gradwidget.capture.norms import PIECE
 
-COST = 12e-6
-"""Seconds that a look at the gradient and the weights of one parameter takes."""
+COST = 1e-5
+"""Seconds that a look at the gradient and the weights of one parameter takes, before that was measured."""
+ENTRIES = 1 << 13
+"""Entries that are looked at: reading more of them from memory would take longer than all the rest."""
+TOGETHER = 4
+"""Looks that are saved up for and done at once: the first of them is the dear one, its code and data lie anywhere."""
 MOST = 8
 """Looks a step at most, however much time there is."""
 GRADIENT_CHANGE = 10.0
@@ -55,6 +59,7 @@ class Glances:
         self._turn = 0
         self._steps = 0
         self._credit = 0.0
+        self._cost = COST
         self._tokens = TOKENS
         self._weight_tokens = WEIGHT_TOKENS
         self._gradients: dict[int, float | None] = {}
@@ -71,11 +76,15 @@ class Glances:
             self._generation = self._table.generation
             self._gradients, self._weights = {}, {}
         changed = self._see_rates(optimizer)
-        self._credit = min(self._credit + self._budget.times(COST), MOST)
-        for _ in range(min(int(self._credit), len(owned))):
-            self._credit -= 1
-            self._turn += 1
-            changed |= self._see(owned[self._turn % len(owned)])
+        self._credit = min(self._credit + self._budget.times(self._cost), MOST)
+        looks = min(int(self._credit), len(owned))
+        if looks >= min(TOGETHER, len(owned)):
+            began = perf_counter()
+            for _ in range(looks):
+                self._turn += 1
+                changed |= self._see(owned[self._turn % len(owned)])
+            self._credit -= looks
+            self._cost = 0.95 * self._cost + 0.05 * (perf_counter() - began) / looks
         return changed
 
     def see_scale(self, scale: float) -> bool:
@@ -141,9 +150,9 @@ def _size(tensor: Tensor) -> float:
     entries = tensor.detach()
     if entries.is_complex():
         entries = torch.view_as_real(entries)
-    if entries.numel() > PIECE and not entries.is_contiguous():
-        entries = entries[: 1 + PIECE // entries[0].numel()]
-    vector = entries.reshape(-1)[:PIECE]
+    if entries.numel() > ENTRIES and not entries.is_contiguous():
+        entries = entries[: 1 + ENTRIES // entries[0].numel()]
+    vector = entries.reshape(-1)[:ENTRIES]
     if vector.dtype is not torch.float32:
         vector = vector.float()
     return math.sqrt(torch.dot(vector, vector).numpy())

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from weakref import ReferenceType, ref
 
-import numpy as np
 from torch import Tensor
 from torch.amp.grad_scaler import GradScaler
 
@@ -19,7 +18,7 @@ class LossFinder:
     def __init__(self, readback: Readback) -> None:
         self._readback = readback
         self._scaled: list[tuple[ReferenceType[Tensor], Tensor]] = []
-        self._found: list[Fetch] = []
+        self._found: list[list[Callable[[], float]]] = []
         self.scale: Fetch | None = None
         """The scale of the gradients of this step; None where no scaler was used."""
 
@@ -38,9 +37,7 @@ class LossFinder:
         if not roots or any(root.numel() != 1 or root.is_complex() for root in roots):
             return
         behind = {id(after()): before for after, before in self._scaled if after() is not None}
-        values = [behind.get(id(root), root).detach() for root in roots]
-        fetches = [self._readback.add(value.reshape(())) for value in values]
-        self._found.append(lambda: np.asarray(sum(fetch() for fetch in fetches)))
+        self._found.append([self._readback.add_number(behind.get(id(root), root)) for root in roots])
 
     def forget(self) -> None:
         """Drops what was found: the gradients that it led to were cleared."""
@@ -49,4 +46,7 @@ class LossFinder:
     @property
     def value(self) -> float | None:
         """Mean of the losses found; None where there was none. Only once the readback is ready."""
-        return float(np.mean([fetch() for fetch in self._found])) if self._found else None
+        if not self._found:
+            return None
+        losses = [sum(fetch() for fetch in fetches) for fetches in self._found]
+        return sum(losses) / len(losses)

@@ -51,6 +51,15 @@ class Readback:
         self._queued.setdefault(values.device, []).append((values, slot))
         return lambda: slot[0]
 
+    def add_number(self, value: Tensor) -> Callable[[], float]:
+        """The same for a tensor of one element, at every step: numpy's own ways would take most of the time."""
+        if not value.is_cpu:
+            fetch = self.add(value.reshape(()))
+            return lambda: float(fetch())
+        value = value.detach()
+        number = float((value.float() if value.dtype is torch.bfloat16 else value).numpy().item())
+        return lambda: number
+
     def send(self) -> None:
         """Starts the copies of what was added; nothing can be added after it."""
         for device, entries in self._queued.items():
