@@ -8,6 +8,8 @@ FIRST = 10
 """Steps at the start that are sampled whatever they cost: a reader sees something at once."""
 AT_LEAST_EVERY = 100
 """Steps after which a sample is taken even beyond the budget."""
+HURRY = 5.0
+"""Times the budget that may be spent while something is watched."""
 AIM = 0.5
 """Part of the budget that is spent knowingly: the rest is for costs that a clock inside our calls does not see, such as
 emptied caches and the slower module call while a forward hook is registered."""
@@ -39,7 +41,7 @@ class Budget:
         self._since_sample = 0
         self._is_forced = True
         self._forced = FIRST - 1
-        self._at_least_every = AT_LEAST_EVERY
+        self._every = AT_LEAST_EVERY
         self._purse = 0.0
         self._cost = 0.0
         self._elapsed = 0.0
@@ -63,8 +65,11 @@ class Budget:
         self._forced = max(self._forced, steps)
 
     def hurry(self, every: int) -> None:
-        """Takes a sample at least every so many steps from now on; 0 for as rarely as ever."""
-        self._at_least_every = every or AT_LEAST_EVERY
+        """Takes a sample about every so many steps from now on; 0 for as rarely as ever.
+
+        More rarely where that would cost ``HURRY`` times the budget, but never more rarely than ever.
+        """
+        self._every = every or AT_LEAST_EVERY
 
     def times(self, seconds: float) -> float:
         """How many times a step something that takes ``seconds`` may be done at every step."""
@@ -111,5 +116,6 @@ class Budget:
             self._purse = min(self._purse + AIM * self.share * elapsed - ours, 2 * self._cost)
         self._is_forced = self._forced > 0
         self._forced -= self._is_forced
-        overdue = self._since_sample + 1 >= self._at_least_every
+        affordable = self._cost / (HURRY * self.share * self._usual) if self._usual else 0.0
+        overdue = self._since_sample + 1 >= min(max(self._every, affordable), AT_LEAST_EVERY)
         self.sampling = self._is_forced or self._purse >= self._cost or overdue
