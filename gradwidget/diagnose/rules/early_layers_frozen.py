@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from gradwidget.diagnose.finding import Finding
+from gradwidget.diagnose.finding import Finding, Symptom
 from gradwidget.diagnose.rules.vanishing_gradients import BLOCKS
 from gradwidget.diagnose.sighting import Sighting
 from gradwidget.diagnose.window import Window, holding_since
@@ -43,7 +43,8 @@ def early_layers_frozen(window: Window, active: Finding | None) -> Sighting | No
     changes, steps = window.series("matrix_change", int(affected[0]))
     bound = window.limits.frozen_ratio * moves[most] * window.move_scale[affected[0]]
     since = holding_since(steps, changes < bound)
-    blocked = any(symptom in window.active for symptom in BLOCKS)
+    # Beside weights that are replaced at every step, those that are merely changed do not stand still.
+    blocked = any(symptom in window.active for symptom in (*BLOCKS, Symptom.LR_TOO_HIGH))
     if active is None and (blocked or window.step - since < 2 * (window.limits.lasting_steps - 1)):
         return None
     return Sighting(
