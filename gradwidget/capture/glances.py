@@ -34,7 +34,7 @@ REST = 50
 """Steps for which a parameter that was noticed is not noticed again; twice as many each time."""
 TOKENS = 3.0
 """Times in a row that something may be noticed, so that noise does not make a sampled run one that is not."""
-REGAINED = 0.01
+REGAINED = 0.005
 """Part of a token that comes back, a step."""
 WEIGHT_TOKENS = 6.0
 """The same of weights: six times 1.5 is a factor of 11, past what a rule is looking for."""

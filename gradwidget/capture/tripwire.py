@@ -8,6 +8,8 @@ JUMP = 10.0
 """How many times its usual size makes a figure suspicious."""
 MEMORY = 0.9
 """Weight of the past, a step, in the usual size."""
+FAINT = 0.1
+"""Share of its first size below which no figure is suspicious: what is left of a loss that has gone is all noise."""
 
 
 class Tripwire:
@@ -20,6 +22,7 @@ class Tripwire:
     """
 
     def __init__(self) -> None:
+        self._faint = math.nan
         self._usual = math.nan
         self._was_finite = True
 
@@ -30,7 +33,9 @@ class Tripwire:
             return tripped
         self._was_finite = True
         size = abs(value)
-        tripped = size > JUMP * self._usual
+        tripped = size > JUMP * self._usual and size > self._faint
+        if math.isnan(self._faint):
+            self._faint = FAINT * size
         # A new level is the usual one soon, so that a loss which has risen for good does not trip for ever.
         self._usual = size if math.isnan(self._usual) else MEMORY * self._usual + (1 - MEMORY) * size
         return tripped
@@ -55,6 +60,7 @@ class Surprise:
 
     def __init__(self) -> None:
         self._seen = 0
+        self._faint = 0.0
         self._usual = 0.0
         self._deviation = 0.0
 
@@ -63,7 +69,10 @@ class Surprise:
         if not math.isfinite(value):
             return False
         rise = value - self._usual
-        tripped = self._seen >= LEARNING and rise > max(SPREAD * self._deviation, NOTICEABLE * abs(self._usual))
+        if not self._seen:
+            self._faint = FAINT * abs(value)
+        far = rise > max(SPREAD * self._deviation, NOTICEABLE * abs(self._usual))
+        tripped = self._seen >= LEARNING and far and abs(value) > self._faint
         # The first values count by themselves: a mean that began at 0 would take long to forget it.
         memory = min(MEMORY, self._seen / (self._seen + 1))
         self._deviation = memory * self._deviation + (1 - memory) * (abs(rise) if self._seen else 0.0)
