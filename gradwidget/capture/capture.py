@@ -369,7 +369,7 @@ class Capture:
 
     def _was_held(self, seconds: float) -> None:
         self._last_end += seconds
-        self.inspector.release()
+        self._draft.look = self.inspector.let_go(sampled=self._draft.sampled)
 
     def _finish(self, *, inside_forward: bool = False) -> None:
         draft = self._draft

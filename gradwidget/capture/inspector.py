@@ -23,7 +23,7 @@ SHARE = 0.5
 """Part of the budget that looks may use while the loop runs freely; the first look and those of a person who steps
 come at once."""
 
-LATER = "It is looked at in the next step."
+LATER = "Comes with the next step that is looked at."
 CLEARED = "It was cleared in place after the step: it comes with the next one."
 NOT_WATCHED = "Activations are not watched (activations=False)."
 
@@ -54,6 +54,7 @@ class Inspector:
         self._activations = activations
         self._lock = threading.Lock()
         self._until: dict[str, float] = {}
+        self._open: set[str] = set()
         self._seen: dict[str, tuple[int, Inspection]] = {}
         self._ended = 0
         self._next = 0.0
@@ -66,14 +67,17 @@ class Inspector:
     def ask(self, layer: str) -> bool:
         """Somebody looks at a layer, and will say so again as long as he does; for any thread.
 
+        It is looked at once at least, however long the step takes.
+
         Returns:
             Whether there is nothing newer to be seen than what has just been emitted again.
         """
         with self._lock:
             self._until[layer] = monotonic() + LEASE
             ended, inspection = self._seen.get(layer, (-1, None))
-        if inspection is None or ended != self._ended:
-            return False
+            if inspection is None or ended != self._ended:
+                self._open.add(layer)
+                return False
         self.emit(inspection)
         return True
 
@@ -89,7 +93,9 @@ class Inspector:
             return None
         now = monotonic()
         with self._lock:
-            self._until = {layer: until for layer, until in self._until.items() if until > now}
+            self._until = {
+                layer: until for layer, until in self._until.items() if until > now or layer in self._open
+            }
             self._seen = {layer: seen for layer, seen in self._seen.items() if layer in self._until}
             layers = tuple(self._until)
             is_new = len(self._seen) < len(layers)
@@ -133,8 +139,17 @@ class Inspector:
             for inspection in inspections:
                 self.emit(inspection)
 
+    def let_go(self, *, sampled: bool) -> Look | None:
+        """The loop goes on: what is to collect what the step that begins now shows, with what was asked for meanwhile.
+
+        Args:
+            sampled: whether that step is looked at.
+        """
+        self.release()
+        return self.begin(self._step, wanted=True) if sampled else None
+
     def release(self) -> None:
-        """The loop is not held any more: lets go of the gradients."""
+        """Lets go of the gradients."""
         self._is_held = False
         self._kept = {}
 
@@ -155,6 +170,7 @@ class Inspector:
     def _note(self, inspection: Inspection) -> None:
         with self._lock:
             self._seen[inspection.layer] = self._ended, inspection
+            self._open.discard(inspection.layer)
 
     def _between(self, layer: str, before: Inspection | None) -> Inspection:
         parameters = self._table.tensors()
