@@ -142,7 +142,7 @@ def edges_for(low: float, high: float, axis: Axis) -> NDArray[np.float64]:
         edges = np.concatenate([-sizes[::-1], sizes])
     else:
         power = 10.0 ** math.floor(math.log10(peak))
-        round_peak = next((step * power for step in (1, 2, 5) if step * power >= peak), 10 * power)
+        round_peak = min(next((step * power for step in (1, 2, 5) if step * power >= peak), 10 * power), LARGEST)
         if low >= 0:
             edges = round_peak * np.linspace(0, 1, BINS + 1)
         elif high <= 0:
