@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -137,6 +138,9 @@ class Spread:
 
     step: int | None
     """The step that they belong to; None before the first."""
+
+    axis: Literal["linear", "log"]
+    """How the bins lie: of one width, or as parts of a power of ten on both sides of 0."""
 
     edges: NDArray[np.float64]
     """float64 [bins + 1]: where the bins end, rising; every finite entry lies between the first and the last."""

@@ -32,7 +32,7 @@ WORST = 5
 """Greatest entries that are named."""
 BINS = 40
 """Bins of one width; one more where they lie around 0, so that the middle one has it."""
-DECADES = 8
+DECADES = 6
 """Powers of ten under the greatest entry that are told apart on a log axis; what is smaller counts as near 0."""
 A_DECADE = 2
 """Bins in a power of ten."""
@@ -112,9 +112,10 @@ def spread_of(
     finite = sample[np.isfinite(sample)]
     edges = edges_for(low, high, axis)
     counts, _ = np.histogram(finite, edges)
-    missing = [f"Not of {name}: {reason}" for name, reason in reasons.items()]
+    missing = [f"not of {name}: {reason}" for name, reason in reasons.items()]
     spread = Spread(
         step,
+        axis,
         edges,
         counts.astype(np.int64),
         len(sample),
@@ -124,7 +125,7 @@ def spread_of(
         found.infinities,
         low,
         high,
-        " ".join([*([note] if note else []), *missing]),
+        " · ".join([*([note] if note else []), *missing]),
     )
     worst = tuple(Entry(entry.parameter, entry.index, entry.value / divisor) for entry in found.worst if entry.value)
     return spread, worst

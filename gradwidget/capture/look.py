@@ -112,7 +112,7 @@ def gradient(gradients: Named, step: int, scale: Tensor | None = None) -> tuple[
     if not present:
         return UNUSED
     absent = [name for name in gradients if name not in present]
-    note = f"No gradient: {', '.join(absent)}." if absent else ""
+    note = f"no gradient: {', '.join(absent)}" if absent else ""
     return spread_of(present, step=step, axis="log", divisor=1.0 if scale is None else float(scale), note=note)
 
 
@@ -124,7 +124,7 @@ def weight(parameters: Named, step: int | None) -> Spread | str:
 
 def activation(output: Tensor, follower: Nonlinearity | None, step: int) -> Spread | str:
     """How an output is spread once it has gone through what follows it."""
-    note = "" if follower is None else f"After {follower.kind}."
+    note = "" if follower is None else f"after {follower.kind}"
     through = None if follower is None else follower.apply
     if follower is not None and not follower.pointwise:
         output, through = follower.apply(plain(output)[None])[0], None

@@ -233,6 +233,9 @@ class SpreadInfo(TypedDict):
     step: int | None
     """The step that they belong to; null before the first."""
 
+    axis: Literal["linear", "log"]
+    """How the bins lie: of one width, or as parts of a power of ten on both sides of 0."""
+
     edges: list[float]
     """Where the bins end, rising; one more than there are bins."""
 

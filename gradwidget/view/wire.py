@@ -137,6 +137,7 @@ def _spread_info(spread: Spread | str) -> SpreadInfo | str:
         return spread
     return SpreadInfo(
         step=spread.step,
+        axis=spread.axis,
         edges=spread.edges.tolist(),
         counts=spread.counts.tolist(),
         counted=spread.counted,

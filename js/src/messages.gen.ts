@@ -178,6 +178,8 @@ export interface Answer {
 export interface SpreadInfo {
   /** The step that they belong to; null before the first. */
   step: number | null;
+  /** How the bins lie: of one width, or as parts of a power of ten on both sides of 0. */
+  axis: "linear" | "log";
   /** Where the bins end, rising; one more than there are bins. */
   edges: number[];
   /** Finite entries in each bin, of those that were counted. */

@@ -111,7 +111,7 @@ def test_a_layer_is_looked_into_while_the_cell_runs_while_it_is_held_and_afterwa
     assert first > 0
     assert "128 entries" in spread(detail, "weight")
     wait_until(lambda: step_of(spread(detail, "gradient")) > first, "a newer one")
-    expect(detail).to_contain_text("after tanh", ignore_case=True)
+    expect(detail).to_contain_text("after tanh")
     expect(detail).to_contain_text("runs once a step")
     expect(notebook.prompt(1)).to_have_text(BUSY)
 
@@ -141,6 +141,12 @@ def test_a_layer_is_looked_into_while_the_cell_runs_while_it_is_held_and_afterwa
     expect(detail.get_by_role("img", name=re.compile("^dL.dh, step .+ of 12 time steps$"))).to_be_visible()
     assert violations(page, root) == []
     detail.screenshot(path=screenshots / "inspection-wide.png")
+    detail = open_layer(region, "embed")
+    wait_until(lambda: step_of(spread(detail, "activation")) == held + 1, "what was seen of it before")
+    region.page.set_viewport_size({"width": 1900, "height": 1400})
+    region.screenshot(path=screenshots / "inspection-side.png")
+    region.page.set_viewport_size({"width": 1360, "height": 1000})
+    detail.screenshot(path=screenshots / "inspection-seen.png")
     region.evaluate("region => { region.style.width = '480px' }")
     wait_until(lambda: (detail.bounding_box() or {"width": 999})["width"] < 480, "a narrow picture")
     detail.screenshot(path=screenshots / "inspection-480.png")

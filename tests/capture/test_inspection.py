@@ -98,11 +98,11 @@ def test_the_values_inside_a_transform_cannot_be_read() -> None:
 
 def test_parameters_are_taken_together_and_one_that_cannot_be_read_is_named() -> None:
     tensors = {"weight": torch.tensor([[1.0, -3.0]]), "bias": torch.tensor([2.0]), "odd": torch.ones(1, device="meta")}
-    found = spread_of(tensors, step=0, axis="linear", note="After relu.")
+    found = spread_of(tensors, step=0, axis="linear", note="after relu")
     assert not isinstance(found, str)
     spread, worst = found
     assert spread.total == 3
-    assert spread.note == "After relu. Not of odd: It is on the meta device and has no values."
+    assert spread.note == "after relu · not of odd: It is on the meta device and has no values."
     assert worst == (Entry("weight", (0, 1), -3.0), Entry("bias", (0,), 2.0), Entry("weight", (0, 0), 1.0))
 
 

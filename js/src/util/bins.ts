@@ -36,13 +36,21 @@ export function nonfiniteWords({ nans, infinities }: SpreadInfo): string {
   return parts.filter((part) => part !== "").join(", ");
 }
 
+/** The share of entries that are 0, in words. */
+export function zeroWords({ zeros, total }: SpreadInfo): string {
+  if (zeros === 0) return "no zeros";
+  return zeros < total / 1000
+    ? `${formatCount(zeros)} zero${zeros === 1 ? "" : "s"}`
+    : `${formatShare(zeros / total)} zeros`;
+}
+
 /** What a histogram shows, for those who do not see it. */
 export function spreadWords(title: string, spread: SpreadInfo): string {
-  const { step, total, zeros, low, high } = spread;
+  const { step, total, low, high } = spread;
   const when = step === null ? "before the first step" : `step ${formatCount(step)}`;
   const range = low === null || high === null ? "none finite" : `from ${formatFigure(low)} to ${formatFigure(high)}`;
   const odd = nonfiniteWords(spread) || "none NaN or infinite";
-  return `${title}, ${when}: ${formatCount(total)} entries ${range}, ${formatShare(zeros / total)} zeros, ${odd}`;
+  return `${title}, ${when}: ${formatCount(total)} entries ${range}, ${zeroWords(spread)}, ${odd}`;
 }
 
 /** An entry as it would be written in code: weight[3, 17] = −2.1e4. */

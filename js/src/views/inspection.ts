@@ -25,8 +25,7 @@ export class Inspection {
     const spreads = [this.#gradient.node, this.#weight.node, this.#activation.node];
     this.node.append(
       element("div", { class: "gw-spreads" }, ...spreads),
-      element("section", { class: "gw-worst" }, this.#worst, this.#entries),
-      this.#profiles.node,
+      element("div", { class: "gw-more" }, element("section", {}, this.#worst, this.#entries), this.#profiles.node),
     );
   }
 
@@ -46,7 +45,7 @@ export class Inspection {
 
   #wait(words: string): void {
     for (const spread of [this.#gradient, this.#weight, this.#activation]) spread.update(words);
-    setText(this.#worst, "Greatest gradient entries");
+    setText(this.#worst, "Greatest gradients");
     this.#entries.replaceChildren(element("li", { text: words }));
     this.#profiles.update([], null);
   }
@@ -56,7 +55,7 @@ export class Inspection {
     this.#weight.update(weight);
     this.#activation.update(activation);
     const step = typeof gradient === "string" || gradient.step === null ? "" : ` · step ${formatCount(gradient.step)}`;
-    setText(this.#worst, `Greatest gradient entries${step}`);
+    setText(this.#worst, `Greatest gradients${step}`);
     const lines = worst.map((entry) => element("li", {}, element("code", { text: entryWords(entry) })));
     const none = typeof gradient === "string" ? gradient : "None: every entry is 0.";
     this.#entries.replaceChildren(...(lines.length > 0 ? lines : [element("li", { text: none })]));

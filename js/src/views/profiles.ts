@@ -19,9 +19,9 @@ export class Profiles {
 
   update(profiles: readonly ProfileInfo[], step: number | null): void {
     this.node.hidden = step === null || profiles.length === 0;
+    while (this.#charts.children.length > profiles.length) this.#charts.lastElementChild?.remove();
     if (step === null) return;
     setText(this.#title, `Gradient by time step · step ${formatCount(step)}`);
-    while (this.#charts.children.length > profiles.length) this.#charts.lastElementChild?.remove();
     profiles.forEach((profile, i) => {
       this.#charts.children[i] ?? this.#charts.append(chart());
       draw(this.#charts.children[i] as Element, profile, step);
@@ -46,6 +46,6 @@ function draw(node: Element, profile: ProfileInfo, step: number): void {
   setAttribute(image.firstElementChild as Element, "d", profilePath(profile.norms, WIDTH, HEIGHT));
   setText(top, powers === null ? "all 0" : formatPower(powers[1]));
   setText(bottom, powers === null ? "" : formatPower(powers[0]));
-  setText(axis.firstElementChild as Element, "first");
-  setText(axis.lastElementChild as Element, `time step ${profile.norms.length}`);
+  setText(axis.firstElementChild as Element, "1");
+  setText(axis.lastElementChild as Element, formatCount(profile.norms.length));
 }

@@ -1,7 +1,7 @@
 import type { SpreadInfo } from "../messages.gen.ts";
-import { binsPath, nonfiniteWords, spreadWords, topPower } from "../util/bins.ts";
+import { binsPath, nonfiniteWords, spreadWords, topPower, zeroWords } from "../util/bins.ts";
 import { element, setAttribute, setText } from "../util/dom.ts";
-import { formatCount, formatFigure, formatPower, formatShare } from "../util/format.ts";
+import { formatCount, formatPower, formatShort } from "../util/format.ts";
 import { drawing } from "../util/svg.ts";
 
 const WIDTH = 160;
@@ -55,20 +55,18 @@ export class Spread {
   }
 
   #draw(spread: SpreadInfo): void {
-    const { step, edges, counts, counted, total, zeros, note } = spread;
+    const { step, axis, edges, counts, counted, total, note } = spread;
     setText(this.#when, step === null ? "before the first step" : `step ${formatCount(step)}`);
     setAttribute(this.#bars.path, "d", binsPath(counts, WIDTH, HEIGHT));
     setAttribute(this.#bars.node, "aria-label", spreadWords(this.#title, spread));
     setText(this.#top, formatPower(topPower(counts)));
     const [low, high] = [edges[0] as number, edges.at(-1) as number];
-    setText(this.#low, formatFigure(low));
+    setText(this.#low, formatShort(low));
     setText(this.#middle, low < 0 && high > 0 ? "0" : "");
-    setText(this.#high, formatFigure(high));
+    setText(this.#high, formatShort(high));
     const sample = counted < total ? `${formatCount(counted)} of ${formatCount(total)}` : formatCount(total);
-    setText(
-      this.#figures,
-      [`${sample} entries`, `${formatShare(zeros / total)} zeros`, note].filter(Boolean).join(" · "),
-    );
+    const words = [`${sample} entries`, zeroWords(spread), axis === "log" ? "log axis" : "", note];
+    setText(this.#figures, words.filter(Boolean).join(" · "));
     const odd = nonfiniteWords(spread);
     setText(this.#odd, odd === "" ? "" : `✕ ${odd}`);
   }
