@@ -11,7 +11,7 @@ from torch import Tensor
 from gradwidget.capture.guard import Guard, entry
 from gradwidget.capture.internals import version
 from gradwidget.capture.layers import LayerTable
-from gradwidget.capture.look import LOOKING, Look, Parameters, gradient, weight
+from gradwidget.capture.look import LOOKING, Look, Parameters, gradient, gradient_of, weight
 from gradwidget.capture.reach import Reach
 from gradwidget.frame import Entry, Inspection, Spread
 
@@ -93,9 +93,7 @@ class Inspector:
             return None
         now = monotonic()
         with self._lock:
-            self._until = {
-                layer: until for layer, until in self._until.items() if until > now or layer in self._open
-            }
+            self._until = {layer: until for layer, until in self._until.items() if until > now or layer in self._open}
             self._seen = {layer: seen for layer, seen in self._seen.items() if layer in self._until}
             layers = tuple(self._until)
             is_new = len(self._seen) < len(layers)
@@ -201,9 +199,8 @@ class Inspector:
                 return known if before is not None else (CLEARED, ())
             present = {name: kept[name][0] if name in kept else None for name in own}
         else:
-            alive = {name: parameters[number] for name, number in own.items()}
-            present = {name: None if one is None else one.grad for name, one in alive.items()}
-            if all(one is None for one in present.values()):
-                return known
+            present = {name: gradient_of(parameters[number], number, None) for name, number in own.items()}
+        if all(one is None for one in present.values()):
+            return known
         found = gradient(present, step)
         return (found, ()) if isinstance(found, str) else found

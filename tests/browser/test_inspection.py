@@ -27,7 +27,8 @@ from gradwidget import GradWidget
 class Reader(nn.Module):
     def __init__(self):
         super().__init__()
-        self.embed, self.body, self.head = nn.Linear(8, 16, bias=False), nn.LSTM(16, 16, batch_first=True), nn.Linear(16, 4)
+        self.embed, self.head = nn.Linear(8, 16, bias=False), nn.Linear(16, 4)
+        self.body = nn.LSTM(16, 16, batch_first=True)
 
     def forward(self, x):
         return self.head(self.body(torch.tanh(self.embed(x)))[0][:, -1])
