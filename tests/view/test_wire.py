@@ -15,7 +15,7 @@ UNREAD = Spread(3, "linear", np.array([-1.0, 1.0]), np.array([0]), 2, 2, 0, 1, 1
 
 
 def profile(step: int, *norms: float, layer: str = "body", depth: int = 0, reverse: bool = False) -> Frame:
-    profiles = (RecurrentProfile(layer, "dL/dh", np.float32(norms), depth, reverse),)
+    profiles = (RecurrentProfile(layer, "dL/dh", np.array(norms, np.float32), depth, reverse),)
     return Frame(step, (), {}, recurrent=profiles)
 
 
@@ -56,7 +56,7 @@ def test_the_newest_gradient_over_time_of_the_layer_comes_along() -> None:
 
 def test_stacked_layers_and_directions_are_named() -> None:
     profiles = tuple(
-        RecurrentProfile("body", "dL/dh", np.float32([1]), depth, reverse)
+        RecurrentProfile("body", "dL/dh", np.array([1], np.float32), depth, reverse)
         for depth in (0, 1)
         for reverse in (False, True)
     )
