@@ -409,7 +409,7 @@ class Capture:
         return unused is None or any(not unused.isdisjoint(self._owners.of(one)) for one in optimizers)
 
     def _begin(self, step: int, *, sampled: bool) -> None:
-        look = self.inspector.begin(step, wanted=self._is_wanted)
+        look = self.inspector.begin(step, sampled=sampled, wanted=self._is_wanted)
         self._draft = Draft(step, self._table, self._passes.on_gradient, self._followers, sampled=sampled, look=look)
         self._draft.is_whole = self._draft.sampled and self._wants_activations
         self.guard.step = step

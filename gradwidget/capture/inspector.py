@@ -57,7 +57,10 @@ class Inspector:
         self._open: set[str] = set()
         self._seen: dict[str, tuple[int, Inspection]] = {}
         self._ended = 0
-        self._next = 0.0
+        self._next_along = 0.0
+        """From when on a step that is sampled anyway is looked into."""
+        self._next_own = 0.0
+        """From when on a step is sampled for a look."""
         self._step = 0
         self._last_step: int | None = None
         self._kept: dict[int, tuple[Tensor, int]] = {}
@@ -81,11 +84,12 @@ class Inspector:
         self.emit(inspection)
         return True
 
-    def begin(self, step: int, *, wanted: bool) -> Look | None:
+    def begin(self, step: int, *, sampled: bool, wanted: bool) -> Look | None:
         """What is to collect what the step that begins shows; None where nobody wants to see it.
 
         Args:
             step: its number.
+            sampled: whether it is sampled anyway.
             wanted: whether somebody wants the loop to stop, now or soon.
         """
         self._step = step
@@ -97,7 +101,7 @@ class Inspector:
             self._seen = {layer: seen for layer, seen in self._seen.items() if layer in self._until}
             layers = tuple(self._until)
             is_new = len(self._seen) < len(layers)
-        if layers and (wanted or is_new or now >= self._next):
+        if layers and (wanted or is_new or now >= (self._next_along if sampled else self._next_own)):
             return Look(step, layers, self._table, self.guard)
         return None
 
@@ -132,8 +136,9 @@ class Inspector:
         now = monotonic()
         for inspection in inspections:
             self._note(inspection)
-        if is_shown or now >= self._next:
-            self._next = now + max(AGAIN, look.spent / (SHARE * self._budget) if self._budget else 0.0)
+        if is_shown or now >= self._next_along:
+            self._next_along = now + self._rest(look.spent)
+            self._next_own = now + self._rest(look.spent_in_all())
             for inspection in inspections:
                 self.emit(inspection)
 
@@ -144,7 +149,7 @@ class Inspector:
             sampled: whether that step is looked at.
         """
         self.release()
-        return self.begin(self._step, wanted=True) if sampled else None
+        return self.begin(self._step, sampled=True, wanted=True) if sampled else None
 
     def release(self) -> None:
         """Lets go of the gradients."""
@@ -164,6 +169,10 @@ class Inspector:
     def is_elsewhere(self) -> bool:
         """Whether it is another thread than this one that trains."""
         return self._thread != threading.get_ident()
+
+    def _rest(self, spent: float) -> float:
+        """Seconds after which as much may be spent again."""
+        return max(AGAIN, spent / (SHARE * self._budget)) if self._budget else AGAIN
 
     def _note(self, inspection: Inspection) -> None:
         with self._lock:

@@ -44,9 +44,14 @@ class Look:
         """Seconds that it took so far."""
         self._table = table
         self._guard = guard
+        self._spent_before = guard.spent_until_now()
         self._gradients: dict[str, tuple[Spread, tuple[Entry, ...]] | str] = {}
         self._activations: dict[str, Spread | str] = {}
         self._calls: dict[str, int] = {}
+
+    def spent_in_all(self) -> float:
+        """Seconds that gradwidget has spent in this step so far, whatever for."""
+        return self._guard.spent_until_now() - self._spent_before
 
     def passed(self, layer: str, output: Tensor, follower: Nonlinearity | None) -> None:
         """Takes note of an output of a layer; the last one of the step counts.

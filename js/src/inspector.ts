@@ -26,9 +26,13 @@ export class Inspector {
     this.#now = now;
   }
 
-  /** True once it is known that what is asked for waits until the running cell ends. */
-  get waits(): boolean {
-    return this.#remote.waits;
+  /** Why there is nothing to be seen of a layer yet. */
+  excuse(layer: string): string {
+    const { refusal, isAsked } = this.#known(layer);
+    if (refusal !== "") return refusal;
+    if (this.#remote.state.mode === "closed") return "Nothing is watched any more.";
+    if (this.#remote.waits) return "No subshell here: comes when the running cell ends.";
+    return isAsked ? "Waiting for the kernel." : "Comes with the next step.";
   }
 
   take(message: LayerInspection): void {
@@ -43,7 +47,7 @@ export class Inspector {
   }
 
   /** What was seen of a layer last, which is open: asks for news where it is time to. */
-  look(layer: string): Readonly<Known> {
+  look(layer: string): LayerInspection | null {
     const known = this.#known(layer);
     const { mode, step } = this.#remote.state;
     const held = mode === "paused" ? step : null;
@@ -56,7 +60,7 @@ export class Inspector {
         known.refusal = ok ? "" : text;
       });
     }
-    return known;
+    return known.seen;
   }
 
   #known(layer: string): Known {

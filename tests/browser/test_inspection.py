@@ -118,7 +118,7 @@ def test_a_layer_is_looked_into_while_the_cell_runs_while_it_is_held_and_afterwa
 
     # Held: the step that was done last, and its greatest entry, of a layer that nobody had open before.
     detail.get_by_role("button", name="Close").click()
-    page.wait_for_timeout(7000)  # the stretch after which nobody looks into it any more
+    wait_until(lambda: console.evaluate("not w.monitor._capture.inspector._until"), "nobody to look into it any more")
     controls = region.get_by_role("group", name="Control of the running loop")
     controls.get_by_role("button", name="Pause", exact=True).click()
     expect(region).to_contain_text("Paused after step")

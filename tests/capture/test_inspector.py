@@ -135,12 +135,19 @@ def test_a_free_loop_is_looked_into_no_more_often_than_the_budget_allows(
     loop.step()
     loop.step()
     assert [found.layer for found in loop.seen[1:]] == ["0", "2"], "what nobody has seen yet comes at once"
-    monkeypatch.setattr(subject, "AGAIN", 0.0)
-    before = loop.inspector._next
-    loop.inspector._next = 0.0
+
+
+def test_sampling_a_step_for_a_look_alone_is_dearer_than_looking_along(
+    watch: Watch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(subject, "monotonic", lambda: 0.0)
+    loop = Loop(watch, budget=0.01)
+    loop.inspector.ask("0")
     loop.step()
     loop.step()
-    assert 0 < loop.inspector._next < before
+    rests = loop.inspector._next_along, loop.inspector._next_own
+    assert 0 < rests[0] < rests[1]
+    assert rests[1] < 1000 * loop.capture.guard.spent
 
 
 def test_what_is_looked_at_is_charged_to_the_budget(watch: Watch, monkeypatch: pytest.MonkeyPatch) -> None:

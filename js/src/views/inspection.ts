@@ -6,8 +6,6 @@ import { formatCount } from "../util/format.ts";
 import { Profiles } from "./profiles.ts";
 import { Spread } from "./spread.ts";
 
-const WAITING = "Comes with the next step.";
-const WAITING_FOR_CELL = "No subshell here: comes when the running cell ends.";
 const WITHOUT_KERNEL = "Needs a running kernel.";
 
 /** A layer looked at closely: histograms, greatest entries, gradient by time step. Says what it waits for. */
@@ -31,10 +29,8 @@ export class Inspection {
 
   /** Shows what is known of a layer; gives how often it ran in a step, where that is known. */
   update(layer: string, inspector: Inspector | null): number | null {
-    const known = inspector?.look(layer);
-    const seen = known?.seen ?? null;
-    const shown = seen ?? known?.refusal ?? WITHOUT_KERNEL;
-    const now = shown === "" ? (inspector?.waits ? WAITING_FOR_CELL : WAITING) : shown;
+    const seen = inspector?.look(layer) ?? null;
+    const now = seen ?? inspector?.excuse(layer) ?? WITHOUT_KERNEL;
     if (now !== this.#shown) {
       this.#shown = now;
       if (typeof now === "string") this.#wait(now);
