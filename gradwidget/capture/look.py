@@ -117,7 +117,7 @@ def gradient(gradients: Named, step: int, scale: Tensor | None = None) -> tuple[
     if not present:
         return UNUSED
     absent = [name for name in gradients if name not in present]
-    note = f"no gradient: {', '.join(absent)}" if absent else ""
+    note = f"without {', '.join(absent)}: no gradient at hand" if absent else ""
     return spread_of(present, step=step, axis="log", divisor=1.0 if scale is None else float(scale), note=note)
 
 
