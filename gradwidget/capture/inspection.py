@@ -24,7 +24,7 @@ from gradwidget.frame import Entry, Spread
 Axis = Literal["linear", "log"]
 """How bins lie: of one width, or as parts of a power of ten on both sides of 0."""
 
-LIMIT = 1 << 18
+LIMIT = 1 << 16
 """Entries that are sorted into bins at most."""
 RUN = 1 << 20
 """Entries that are read at a time."""
@@ -78,6 +78,7 @@ def spread_of(
     divisor: float = 1.0,
     through: Callable[[Tensor], Tensor] | None = None,
     note: str = "",
+    names_worst: bool = False,
 ) -> tuple[Spread, tuple[Entry, ...]] | str:
     """The histogram over all entries of some tensors, and the greatest of them.
 
@@ -88,13 +89,14 @@ def spread_of(
         divisor: what the entries are divided by, as a loss scale.
         through: an elementwise function that the entries go through first.
         note: what a reader has to know besides.
+        names_worst: whether the greatest entries are wanted, which cost more than all else.
 
     Returns:
         Why there is nothing, in a sentence, where none of the tensors can be read.
 
     Example:
-        >>> spread, worst = spread_of({"weight": torch.tensor([[0.0, -2.0]])}, step=3, axis="linear")
-        >>> spread.zeros, spread.low, spread.counts.sum(), worst[0]
+        >>> spread, worst = spread_of({"weight": torch.tensor([[0.0, -2.0]])}, step=3, axis="linear", names_worst=True)
+        >>> spread.zeros, spread.low, int(spread.counts.sum()), worst[0]
         (1, -2.0, 2, Entry(parameter='weight', index=(0, 1), value=-2.0))
     """
     reasons = {name: reason for name, tensor in tensors.items() if (reason := unreadable(tensor)) is not None}
@@ -102,7 +104,7 @@ def spread_of(
     if not readable:
         return " ".join(dict.fromkeys(reasons.values())) or "There is none."
     total = sum(tensor.numel() for tensor in readable.values())
-    found = _Found(_prime_from(math.ceil(total / LIMIT)))
+    found = _Found(_prime_from(math.ceil(total / LIMIT)), names_worst)
     with torch.no_grad():
         for name, tensor in readable.items():
             for start, run in _runs(tensor):
@@ -161,6 +163,7 @@ class _Found:
     """What has been read so far."""
 
     stride: int
+    names_worst: bool
     zeros: int = 0
     nans: int = 0
     infinities: int = 0
@@ -172,24 +175,35 @@ class _Found:
 
     def take(self, name: str, shape: tuple[int, ...], start: int, run: Tensor) -> None:
         """Reads a run of entries whose first is number ``start`` of the tensor ``name``."""
+        least, most = run.aminmax()
+        # A run is so short that a count is exact in its own type.
+        figures = torch.stack([torch.count_nonzero(run).to(run.dtype), least, most]).tolist()
+        self.zeros += len(run) - int(figures[0])
+        if math.isfinite(figures[1]) and math.isfinite(figures[2]):
+            self.low, self.high = min(self.low, figures[1]), max(self.high, figures[2])
+        else:
+            self._take_nonfinite(run)
+        if self.names_worst:
+            self._take_worst(name, shape, start, run)
+        sample = run[-self._seen % self.stride :: self.stride]
+        self._seen += len(run)
+        self.sample.append(sample.cpu().numpy().astype(np.float64))
+
+    def _take_nonfinite(self, run: Tensor) -> None:
         finite = torch.isfinite(run)
-        least, most = torch.where(finite, run, torch.inf).min(), torch.where(finite, run, -torch.inf).max()
-        size = torch.where(finite, run.abs(), torch.inf)
-        # A run is so short that its counts are exact in its own type.
-        counts = (run == 0).sum(), run.isnan().sum(), run.isinf().sum()
-        figures = torch.stack([*(count.to(run.dtype) for count in counts), least, most]).tolist()
-        self.zeros += int(figures[0])
-        self.nans += int(figures[1])
-        self.infinities += int(figures[2])
-        self.low, self.high = min(self.low, figures[3]), max(self.high, figures[4])
+        nans = int(run.isnan().sum())
+        self.nans += nans
+        self.infinities += len(run) - nans - int(finite.sum())
+        self.low = min(self.low, float(torch.where(finite, run, torch.inf).min()))
+        self.high = max(self.high, float(torch.where(finite, run, -torch.inf).max()))
+
+    def _take_worst(self, name: str, shape: tuple[int, ...], start: int, run: Tensor) -> None:
+        size = run.abs().nan_to_num(nan=math.inf, posinf=math.inf)
         places = size.topk(min(WORST, len(run))).indices
         for place, value in zip(places.tolist(), run[places].tolist(), strict=True):
             index = tuple(int(one) for one in np.unravel_index(start + place, shape)) if shape else ()
             self.worst.append(Entry(name, index, value))
         self.worst = sorted(self.worst, key=_size, reverse=True)[:WORST]
-        sample = run[-self._seen % self.stride :: self.stride]
-        self._seen += len(run)
-        self.sample.append(sample.cpu().numpy().astype(np.float64))
 
 
 def _size(entry: Entry) -> float:

@@ -118,7 +118,9 @@ def gradient(gradients: Named, step: int, scale: Tensor | None = None) -> tuple[
         return UNUSED
     absent = [name for name in gradients if name not in present]
     note = f"without {', '.join(absent)}: no gradient at hand" if absent else ""
-    return spread_of(present, step=step, axis="log", divisor=1.0 if scale is None else float(scale), note=note)
+    return spread_of(
+        present, step=step, axis="log", divisor=1.0 if scale is None else float(scale), note=note, names_worst=True
+    )
 
 
 def weight(parameters: Named, step: int | None) -> Spread | str:

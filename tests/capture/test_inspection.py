@@ -21,7 +21,7 @@ AXES: tuple[Axis, ...] = ("linear", "log")
 
 
 def looked_at(tensor: Tensor, axis: Axis = "linear") -> tuple[Spread, tuple[Entry, ...]]:
-    found = spread_of({"weight": tensor}, step=3, axis=axis)
+    found = spread_of({"weight": tensor}, step=3, axis=axis, names_worst=True)
     assert not isinstance(found, str), found
     return found
 
@@ -98,7 +98,7 @@ def test_the_values_inside_a_transform_cannot_be_read() -> None:
 
 def test_parameters_are_taken_together_and_one_that_cannot_be_read_is_named() -> None:
     tensors = {"weight": torch.tensor([[1.0, -3.0]]), "bias": torch.tensor([2.0]), "odd": torch.ones(1, device="meta")}
-    found = spread_of(tensors, step=0, axis="linear", note="after relu")
+    found = spread_of(tensors, step=0, axis="linear", note="after relu", names_worst=True)
     assert not isinstance(found, str)
     spread, worst = found
     assert spread.total == 3
@@ -164,7 +164,9 @@ def test_indices_are_those_of_the_tensor_however_it_lies_in_memory(
 
 
 def test_an_elementwise_function_and_a_loss_scale_are_taken_into_account() -> None:
-    found = spread_of({"output": torch.tensor([-1.0, 4.0])}, step=0, axis="linear", through=torch.relu, divisor=2.0)
+    found = spread_of(
+        {"output": torch.tensor([-1.0, 4.0])}, step=0, axis="linear", through=torch.relu, divisor=2.0, names_worst=True
+    )
     assert not isinstance(found, str)
     spread, worst = found
     assert (spread.low, spread.high, spread.zeros) == (0.0, 2.0, 1)
