@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import get_args
 
 import nbformat
 import pytest
@@ -14,7 +15,7 @@ from tests.browser.access import violations
 from tests.browser.console import SubshellConsole
 from tests.browser.labels import faults
 from tests.browser.notebook import BUSY, Notebook, turn_dark
-from tests.browser.server import JupyterServer, serving, wait_until
+from tests.browser.server import App, JupyterServer, serving, wait_until
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
 
@@ -56,14 +57,14 @@ while goes_on:
 STEP = re.compile(r"step ([\d,]+)")
 
 
-@pytest.fixture
-def server(tmp_path: Path) -> Iterator[JupyterServer]:
+@pytest.fixture(params=get_args(App))
+def server(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[JupyterServer]:
     folder = tmp_path / "served"
     folder.mkdir()
     cells = [nbformat.v4.new_code_cell(code.strip()) for code in (MODEL, LOOP, "pass")]
     kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
     nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=kernel), folder / "inspection.ipynb")
-    with serving("lab", folder, tmp_path) as running:
+    with serving(request.param, folder, tmp_path) as running:
         yield running
 
 

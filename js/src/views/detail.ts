@@ -18,7 +18,7 @@ const HEIGHT = 20;
 /** One layer's story: what it is, a close look at it, and every metric over time. */
 export class Detail {
   readonly node = element("section", { class: "gw-detail", hidden: "", "aria-label": "Layer detail" });
-  readonly #title = element("h3");
+  readonly #title = element("h2");
   readonly #facts = element("p");
   readonly #inspection = new Inspection();
   readonly #list = element("dl");

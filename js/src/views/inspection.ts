@@ -14,7 +14,7 @@ export class Inspection {
   readonly #gradient = new Spread("gradient");
   readonly #weight = new Spread("weight");
   readonly #activation = new Spread("activation");
-  readonly #worst = element("h4");
+  readonly #worst = element("h3");
   readonly #entries = element("ol", { class: "gw-entries", "aria-label": "Greatest gradient entries" });
   readonly #profiles = new Profiles();
   #shown: LayerInspection | string | null = null;

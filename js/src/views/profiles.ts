@@ -10,7 +10,7 @@ const HEIGHT = 48;
 /** The gradient of a recurrent layer along the time axis: one chart each direction and stacked layer. */
 export class Profiles {
   readonly node = element("section", { class: "gw-profiles", hidden: "" });
-  readonly #title = element("h4");
+  readonly #title = element("h3");
   readonly #charts = element("div", { class: "gw-spreads" });
 
   constructor() {
