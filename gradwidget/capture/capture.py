@@ -388,9 +388,8 @@ class Capture:
         if self.boundary is not None:
             self.boundary.step_ended(draft.step, inside_forward=inside_forward)
             if self._is_wanted:
-                self._budget.force(
-                    2
-                )  # this one and the next: whoever stops a loop wants to look at the step that it runs
+                # Whoever stops a loop wants to look at the next step that it runs; the one that ends counts too.
+                self._budget.force(2)
         held = self.boundary is not None and self.boundary.is_due
         self.inspector.step_ended(draft.step, draft.look, draft.reasons, held=held, wanted=self._is_wanted)
         spent = self.guard.spent_until_now()

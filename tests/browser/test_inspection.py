@@ -151,6 +151,7 @@ def test_a_layer_is_looked_into_while_the_cell_runs_while_it_is_held_and_afterwa
     detail.screenshot(path=screenshots / "inspection-seen.png")
     region.evaluate("region => { region.style.width = '480px' }")
     wait_until(lambda: (detail.bounding_box() or {"width": 999})["width"] < 480, "a narrow picture")
+    assert faults(region) == []
     detail.screenshot(path=screenshots / "inspection-480.png")
     region.evaluate("region => { region.style.width = '' }")
     turn_dark(page)

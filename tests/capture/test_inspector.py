@@ -411,6 +411,23 @@ def test_gradients_that_were_cleared_in_place_are_not_shown_as_those_of_the_step
     assert loop.seen[0].gradient == CLEARED
 
 
+def test_the_step_that_a_held_loop_goes_on_with_is_sampled_whatever_the_budget(watch: Watch) -> None:
+    loop: Loop
+    keeper = Keeper(lambda: loop.inspector.look_now("0"))
+    keeper.attention = False
+    loop = Loop(watch, gate=keeper, budget=1e-9)
+    for _ in range(15):
+        loop.step()
+    assert loop.capture.sampling_interval > 1
+    keeper.attention = True
+    loop.step()
+    loop.inspector.ask("0")
+    loop.step()
+    assert [isinstance(found.activation, Spread) for found in loop.seen] == [False, True]
+    assert spread(loop.seen[0].gradient).step == 15
+    assert spread(loop.seen[1].activation).step == 16
+
+
 def test_it_is_known_which_thread_trains(watch: Watch) -> None:
     loop = Loop(watch, budget=None)
     assert not loop.inspector.is_elsewhere()

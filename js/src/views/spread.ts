@@ -12,7 +12,7 @@ export class Spread {
   readonly node = element("figure", { class: "gw-spread" });
   readonly #title: string;
   readonly #when = element("span");
-  readonly #plot = element("div", { class: "gw-spread-plot" });
+  readonly #plot = element("div", { class: "gw-spread-plot", title: "Number of entries, on a log axis" });
   readonly #bars = drawing(WIDTH, HEIGHT);
   readonly #top = element("span", { class: "gw-spread-top", "aria-hidden": "true" });
   readonly #words = element("p", { class: "gw-spread-words" });
