@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -129,3 +130,72 @@ class Frame:
             return np.zeros(len(self.layers), dtype=np.bool_)
         mask = self.measured.get(metric)
         return np.ones(len(self.layers), dtype=np.bool_) if mask is None else mask
+
+
+@dataclass(frozen=True, slots=True)
+class Spread:
+    """How the entries of one or several tensors are spread over their values."""
+
+    step: int | None
+    """The step that they belong to; None before the first."""
+
+    axis: Literal["linear", "log"]
+    """How the bins lie: of one width, or as parts of a power of ten on both sides of 0."""
+
+    edges: NDArray[np.float64]
+    """float64 [bins + 1]: where the bins end, rising; every finite entry lies between the first and the last."""
+
+    counts: NDArray[np.int64]
+    """int64 [bins]: finite entries in each bin, of those that were counted."""
+
+    counted: int
+    """Entries that were sorted into bins, not finite ones included; fewer than ``total`` where those are many."""
+
+    total: int
+    """All entries; the figures below are of all of them."""
+
+    zeros: int
+    nans: int
+    infinities: int
+    low: float
+    """The least finite entry; NaN where none is finite."""
+
+    high: float
+    """The greatest finite entry; NaN where none is finite."""
+
+    note: str = ""
+    """What a reader has to know besides, in a few words."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One entry of a parameter's gradient."""
+
+    parameter: str
+    """Local name, such as ``"weight"``."""
+
+    index: tuple[int, ...]
+    value: float
+
+
+@dataclass(frozen=True, slots=True)
+class Inspection:
+    """One layer looked at closely. Where something could not be had, a sentence stands in its place."""
+
+    layer: str
+    """Name of the layer."""
+
+    gradient: Spread | str
+    """What the optimizer used in that step, over all parameters of the layer."""
+
+    weight: Spread | str
+    """The parameters as the step left them."""
+
+    activation: Spread | str
+    """The layer's output in that step, after the elementwise nonlinearity that follows it."""
+
+    worst: tuple[Entry, ...] = ()
+    """The greatest entries of ``gradient``: those that are not finite, then by size."""
+
+    calls: int | None = None
+    """How often the layer ran in the step of ``activation``; None where that was not seen."""

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from gradwidget.capture.boundary import Batch
     from gradwidget.control.reaction import Response
     from gradwidget.diagnose.finding import Finding, Severity
-    from gradwidget.frame import Frame, Layer
+    from gradwidget.frame import Frame, Inspection, Layer
     from gradwidget.problem import Problem
 
 LayerFilter = str | Sequence[str] | Callable[[str, "nn.Module"], bool] | None
@@ -97,8 +97,11 @@ class GradMonitor:
         def actuate(action: Action) -> Callable[[], None]:
             return capture.actuator.apply(action)
 
+        def look(layer: str) -> None:
+            capture.inspector.look_now(layer)
+
         # Torch's hooks keep the capture, which keeps the gate: neither may keep a monitor that nobody holds any more.
-        self.control = Control(actuate, weakly(self._control_changed))
+        self.control = Control(actuate, weakly(self._control_changed), look)
         """Holds the loop between two steps, and changes it there."""
         self.on_control: list[Callable[[], None]] = []
         """Called on any thread when the loop was held, let go or changed; keep them quick."""
@@ -115,6 +118,9 @@ class GradMonitor:
             gate=self.control.gate,
         )
         self._capture.prompt = on_finding is not None
+        self.on_inspection: list[Callable[[Inspection], None]] = []
+        """Called on any thread with each layer that was looked at closely; keep them quick."""
+        self._capture.inspector.emit = weakly(self._inspected)
         self._finalizer = finalize(self, _take_off, self.control.gate, capture)
         self._finalizer.atexit = False
         self._model = ref(model)
@@ -193,6 +199,41 @@ class GradMonitor:
         boundary = self._capture.boundary
         return None if boundary is None else boundary.batch
 
+    def inspect(self, layer: str) -> str:
+        """Looks into a layer for some seconds: histograms of its gradient, weights and output, for ``on_inspection``.
+
+        They are made on the training thread: at the end of the next step, at once where the loop is held.
+
+        Args:
+            layer: its name.
+
+        Returns:
+            When it is seen.
+
+        Raises:
+            ValueError: there is no such layer, or nothing is watched any more.
+        """
+        if self.closed:
+            message = "Nothing is watched any more."
+            raise ValueError(message)
+        if all(known.name != layer for known in self.layers):
+            message = f"no layer {layer!r} is watched"
+            raise ValueError(message)
+        if self._capture.inspector.ask(layer):
+            return "Nothing is newer."
+        if self.control.gate.state.mode == "paused":
+            self.control.inspect(layer)
+            return "Looked at now."
+        return "Looked at in the next step."
+
+    def inspect_idle(self, layer: str) -> None:
+        """Looks into a layer at once. Only where it is certain that nothing trains: on a thread that is idle.
+
+        Does nothing on another thread than the one that trained last, and after ``close``.
+        """
+        if not (self.closed or self._capture.inspector.is_elsewhere()):
+            self._capture.inspector.look_now(layer)
+
     def log(self, **scalars: object) -> None:
         """Adds figures of your own to the current step, such as ``log(val_loss=0.3)``.
 
@@ -227,6 +268,10 @@ class GradMonitor:
 
     def _call(self, function: Callable[[Finding], object], finding: Finding) -> None:
         self._capture.guard.run("acting on a finding", function, finding)
+
+    def _inspected(self, inspection: Inspection) -> None:
+        for notify in self.on_inspection:
+            notify(inspection)
 
     def _control_changed(self) -> None:
         for notify in self.on_control:

@@ -16,15 +16,18 @@ from ipywidgets import widget_serialization
 
 from gradwidget.monitor import GradMonitor, LayerFilter
 from gradwidget.problem import Problem
+from gradwidget.record.history import WHOLE_FRAMES
 from gradwidget.view.bridge import Bridge
 from gradwidget.view.channel import Channel
 from gradwidget.view.charts import bar_figure
 from gradwidget.view.desk import Desk
+from gradwidget.view.idle import when_idle
 from gradwidget.view.messages import Answer, ToPage
 from gradwidget.view.restore import restorer
 from gradwidget.view.saved import Saved
 from gradwidget.view.static_fallback import fallback_html
 from gradwidget.view.ticker import Ticker
+from gradwidget.view.wire import inspection_info
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -36,6 +39,7 @@ if TYPE_CHECKING:
     from gradwidget.control.control import Change
     from gradwidget.control.reaction import OnFinding
     from gradwidget.diagnose.finding import Finding, Remedy
+    from gradwidget.frame import Inspection
     from gradwidget.record.history import History
 
 STATIC = Path(__file__).parent / "static"
@@ -113,7 +117,7 @@ class GradWidget(anywidget.AnyWidget):
         self._bridge = Bridge(monitor, name, self._view_problems)
         self._sending = threading.Lock()
         self._saved = Saved(self._saved_content, version=lambda: monitor.history.version, contain=self._contain)
-        self._desk = Desk(monitor, self._answer)
+        self._desk = Desk(monitor, self._answer, when_idle)
         self._urgent = Channel(self._channel, self._receive)
         self.on_msg(lambda _widget, content, _buffers: self._receive(content))
         self._ticker = Ticker(
@@ -124,6 +128,7 @@ class GradWidget(anywidget.AnyWidget):
         )
         monitor.on_frame.append(self._ticker.wake)
         monitor.on_control.append(self._show_control)
+        monitor.on_inspection.append(self._show_inspection)
         self._restorer = restorer()
         if self._restorer is not None:
             self._restorer.join(self._contain)
@@ -215,6 +220,8 @@ class GradWidget(anywidget.AnyWidget):
         if self._show_control in self.monitor.on_control:
             self.monitor.on_control.remove(self._show_control)
             self._show_control()
+        if self._show_inspection in self.monitor.on_inspection:
+            self.monitor.on_inspection.remove(self._show_inspection)
 
     def __repr__(self) -> str:
         return f"<GradWidget of {self._model_class}: {self.report().splitlines()[0]}>"
@@ -266,6 +273,11 @@ class GradWidget(anywidget.AnyWidget):
         # At once, past the ticker: a reader waits for a button to act.
         self._post_small(self._desk.state)
 
+    def _show_inspection(self, inspection: Inspection) -> None:
+        with self.monitor.lock:
+            frames = self.history.recent_frames(WHOLE_FRAMES)
+        self._post_small(inspection_info(inspection, frames))
+
     def _answer(self, answer: Answer) -> None:
         self._post_small(answer)
 
@@ -273,7 +285,7 @@ class GradWidget(anywidget.AnyWidget):
         try:
             self._post(message)
         except Exception as error:  # noqa: BLE001 - called on the training thread, which it must not disturb
-            self._contain("showing how the loop is held", error)
+            self._contain("showing how things stand", error)
 
     def _post(self, message: ToPage, data: bytes | None = None) -> None:
         content: Any = message

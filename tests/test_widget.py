@@ -108,6 +108,19 @@ def test_a_message_that_nobody_knows_is_passed_over(sent: Sent) -> None:
         assert len(sent.messages) == before
 
 
+def test_a_layer_that_a_page_has_open_is_looked_into_and_shown(sent: Sent) -> None:
+    model = model_of()
+    widget = GradWidget(model)
+    widget._receive({"kind": "inspect", "request": "r1", "layer": "2"})
+    train(model)
+    shown = [message for message in sent.of_control if message["kind"] == "inspection"]
+    assert shown[0]["layer"] == "2"
+    assert shown[0]["gradient"]["total"] == 9
+    assert shown[0]["gradient"]["step"] == shown[0]["activation"]["step"] == 1
+    widget.close()
+    assert widget.monitor.on_inspection == []
+
+
 def test_a_failure_in_drawing_is_contained_and_shown(sent: Sent, monkeypatch: pytest.MonkeyPatch) -> None:
     model = model_of()
     with GradWidget(model, budget=None) as widget:

@@ -183,6 +183,10 @@ class Activations:
             self._reasons.setdefault(layer, LEAF)
         return True
 
+    def follower(self, layer: str) -> Nonlinearity | None:
+        """What follows the call of a layer that was noted last; None where nothing does or it is not known yet."""
+        return self._known.get((layer, self._calls[layer] - 1))
+
     def _is_first_run(self, layer: str) -> bool:
         if in_backward():
             # Checkpointing computes anew what ran before, with a graph or (reentrant) without one.

@@ -88,6 +88,11 @@ class Boundary:
         """Whether somebody wants the loop to stop, now or soon."""
         return self._keeper.attention
 
+    @property
+    def is_due(self) -> bool:
+        """Whether the loop is to be stopped before its next step."""
+        return self._due is not None
+
     def step_ended(self, step: int, *, inside_forward: bool) -> None:
         """A step is over, on the training thread.
 

@@ -6,11 +6,8 @@ import math
 import weakref
 from collections import deque
 from collections.abc import Callable, Sequence
-from functools import partial
-from numbers import Real
 from time import perf_counter
 
-import torch
 from torch import Tensor, nn
 from torch.amp.grad_scaler import GradScaler
 from torch.optim import Optimizer
@@ -24,6 +21,7 @@ from gradwidget.capture.compiling import REASON as COMPILED
 from gradwidget.capture.draft import Draft
 from gradwidget.capture.forward import Args, Forward, Kwargs
 from gradwidget.capture.guard import Guard, entry
+from gradwidget.capture.inspector import Inspector
 from gradwidget.capture.internals import in_backward
 from gradwidget.capture.layers import LayerFilter, LayerTable
 from gradwidget.capture.lookout import Lookout
@@ -121,6 +119,8 @@ class Capture:
         )
         if model is not original:
             self._forward.compiled(model)
+        self.inspector = Inspector(self._table, self.guard, self._reach, budget, activations=activations)
+        """Looks into single layers for whoever asks."""
         self._replay = Replay(original, self._table, self.guard)
         self._lookout = Lookout(self._budget, self._table)
         self._waiting: deque[Draft] = deque()
@@ -189,13 +189,7 @@ class Capture:
             TypeError: a value is neither a number nor a tensor of one element.
         """
         for name, value in scalars.items():
-            if isinstance(value, Tensor) and value.numel() == 1:
-                self._draft.logged[name] = self._draft.readback.add(value.detach().reshape(()))
-            elif isinstance(value, Real):
-                self._draft.logged[name] = partial(torch.tensor(float(value), dtype=torch.float64).numpy)
-            else:
-                message = f"{name} must be a number or a tensor of one element, not {type(value).__name__}"
-                raise TypeError(message)
+            self._draft.log(name, value)
 
     def charge(self, seconds: float) -> None:
         """Counts time spent elsewhere on behalf of this capture."""
@@ -218,6 +212,7 @@ class Capture:
         self._closed = True
         hooks.detach(self)
         self._listen()
+        self.inspector.release()
         self._finalizer.detach()
         if self.boundary is not None:
             self.boundary.close()
@@ -347,8 +342,7 @@ class Capture:
 
     def _passed(self, name: str, module: nn.Module, args: Args, kwargs: Kwargs, output: object) -> None:
         self._end_manual_step()
-        if self._draft.is_whole and self._draft.activations.passed(name, module, args, output):
-            self._draft.recurrent.passed(name, module, args, kwargs, output)
+        self._draft.passed(name, module, args, kwargs, output)
 
     def _between(self, module: nn.Module, args: Args) -> None:
         for name, kind in self._draft.activations.taken(module, args).items():
@@ -375,8 +369,13 @@ class Capture:
     def _before_forward(self) -> None:
         self._end_manual_step(inside_forward=False)
 
+    @property
+    def _is_wanted(self) -> bool:
+        return self.boundary is not None and self.boundary.is_wanted
+
     def _was_held(self, seconds: float) -> None:
         self._last_end += seconds
+        self._draft.look = self.inspector.let_go(sampled=self._draft.sampled)
 
     def _finish(self, *, inside_forward: bool = False) -> None:
         draft = self._draft
@@ -394,8 +393,10 @@ class Capture:
         self._deliver()
         if self.boundary is not None:
             self.boundary.step_ended(draft.step, inside_forward=inside_forward)
-            if self.boundary.is_wanted:
+            if self._is_wanted:
                 self._budget.force(1)  # whoever stops a loop wants to look at the step that it ran
+        held = self.boundary is not None and self.boundary.is_due
+        self.inspector.step_ended(draft.step, draft.look, draft.reasons, held=held, wanted=self._is_wanted)
         spent = self.guard.spent_until_now()
         self._budget.stepped(now - self._last_end, spent - self._spent_before)
         self._last_end, self._spent_before = now, spent
@@ -412,8 +413,9 @@ class Capture:
         return unused is None or any(not unused.isdisjoint(self._owners.of(one)) for one in optimizers)
 
     def _begin(self, step: int, *, sampled: bool) -> None:
-        self._draft = Draft(step, self._table, self._passes.on_gradient, self._followers, sampled=sampled)
-        self._draft.is_whole = sampled and self._wants_activations
+        look = self.inspector.begin(step, sampled=sampled, wanted=self._is_wanted)
+        self._draft = Draft(step, self._table, self._passes.on_gradient, self._followers, sampled=sampled, look=look)
+        self._draft.is_whole = self._draft.sampled and self._wants_activations
         self.guard.step = step
         self._reach.step_begins()
         self._listen()

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from numbers import Real
 
 import numpy as np
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from gradwidget.capture.activations import Activations, Followers, OnGradient
+from gradwidget.capture.activations import Activations, Followers, OnGradient, first_tensor
 from gradwidget.capture.layers import LayerTable
+from gradwidget.capture.look import Look
 from gradwidget.capture.loss import LossFinder
 from gradwidget.capture.meter import L1, L2, PEAK, measure, measure_l2
 from gradwidget.capture.norms import plain
@@ -35,13 +37,22 @@ class Draft:
         on_gradient: registers what is to be done with the gradient of a tensor.
         known: which nonlinearity follows which output.
         sampled: whether it is looked at in full.
+        look: collects what somebody wants to see of single layers; the step is then sampled.
     """
 
     def __init__(
-        self, step: int, table: LayerTable, on_gradient: OnGradient, known: Followers, *, sampled: bool
+        self,
+        step: int,
+        table: LayerTable,
+        on_gradient: OnGradient,
+        known: Followers,
+        *,
+        sampled: bool,
+        look: Look | None,
     ) -> None:
         self.step = step
-        self.sampled = sampled
+        self.sampled = sampled or look is not None
+        self.look = look
         self.readback = Readback()
         self.loss = LossFinder(self.readback)
         self.scalars: dict[str, float] = {}
@@ -69,6 +80,32 @@ class Draft:
         self._owned: set[int] = set()
         self._divisor: Fetch | None = None
         self._fixed: tuple[tuple[Layer, ...], tuple[Numbers, Numbers]] = ((), table.pairs)
+
+    def log(self, name: str, value: object) -> None:
+        """Adds a figure of the user's.
+
+        Raises:
+            TypeError: it is neither a number nor a tensor of one element.
+        """
+        if isinstance(value, Tensor) and value.numel() == 1:
+            self.logged[name] = self.readback.add(value.detach().reshape(()))
+        elif isinstance(value, Real):
+            figure = np.array(float(value))
+            self.logged[name] = lambda: figure
+        else:
+            message = f"{name} must be a number or a tensor of one element, not {type(value).__name__}"
+            raise TypeError(message)
+
+    def passed(
+        self, layer: str, module: nn.Module, args: tuple[object, ...], kwargs: Mapping[str, object], output: object
+    ) -> None:
+        """Takes note of a layer that has run, where outputs are looked at."""
+        if not self.is_whole or not self.activations.passed(layer, module, args, output):
+            return
+        self.recurrent.passed(layer, module, args, kwargs, output)
+        tensor = None if self.look is None else first_tensor(output)
+        if self.look is not None and tensor is not None:
+            self.look.passed(layer, tensor, self.activations.follower(layer))
 
     def forget(self) -> None:
         """Drops what led to gradients that were cleared."""
@@ -109,7 +146,7 @@ class Draft:
         self,
         parameters: Parameters,
         owned: Sequence[int],
-        divisor: Fetch | None = None,
+        scale: Tensor | None = None,
         taken: Mapping[int, Tensor] | None = None,
     ) -> None:
         """Reads the gradients that the optimizer is about to use.
@@ -117,12 +154,14 @@ class Draft:
         Args:
             parameters: all parameters of the layers.
             owned: numbers of those that this optimizer holds.
-            divisor: by what a fused optimizer will divide them; None where they are unscaled already.
+            scale: by what a fused optimizer will divide them; None where they are unscaled already.
             taken: as for ``read_raw``.
         """
         numbers, gradients = _gradients(parameters, owned, taken)
         self._owned.update(number for number in owned if parameters[number] is not None)
-        self._divisor = divisor
+        self._divisor = None if scale is None else self.readback.add(scale)
+        if self.look is not None:
+            self.look.read(parameters, owned, taken, scale)
         self._note_sizes(parameters, numbers)
         self._gradients.append(Reading(numbers, measure(gradients, self.readback)))
 
@@ -132,7 +171,7 @@ class Draft:
         overflow = getattr(optimizer, "found_inf", None)
         if isinstance(overflow, Tensor):
             self.found_inf = self.readback.add(overflow)
-        self.read_gradients(parameters, owned, self.readback.add(scale) if isinstance(scale, Tensor) else None)
+        self.read_gradients(parameters, owned, scale if isinstance(scale, Tensor) else None)
         rate = optimizer.param_groups[0].get("lr")
         if isinstance(rate, Tensor):
             self.logged.setdefault("lr", self.readback.add(rate.reshape(())))

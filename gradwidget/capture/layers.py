@@ -56,6 +56,7 @@ class LayerTable:
         self._executed: dict[str, int] = {}
         self._activations: dict[str, str] = {}
         self._owners: list[tuple[str, ...]] = []
+        self._own: dict[str, dict[str, int]] = {}
         self._numbers: dict[int, int] = {}
         self.pairs: tuple[NDArray[np.intp], NDArray[np.intp]] = (np.empty(0, np.intp), np.empty(0, np.intp))
         """(parameter numbers, rows): who owns what; a tied parameter appears once for each of its layers."""
@@ -138,6 +139,10 @@ class LayerTable:
         number = self._numbers.get(id(tensor))
         return number if number is not None and self.parameters[number]() is tensor else None
 
+    def numbers_of(self, layer: str) -> dict[str, int]:
+        """The numbers of a layer's parameters by their local names; empty for a layer that is not watched."""
+        return self._own.get(layer, {})
+
     def has_run(self, name: str) -> bool:
         """Whether the forward of this layer has been seen."""
         return name in self._executed
@@ -160,6 +165,10 @@ class LayerTable:
                     known.append(name)
         self._owners = [tuple(names) for names in owners.values()]
         self._numbers = {parameter: number for number, parameter in enumerate(owners)}
+        self._own = {
+            name: {local: self._numbers[id(parameter)] for local, parameter in own.items()}
+            for name, own in found.items()
+        }
 
     def _arrange(self) -> None:
         # A layer that has not run (used without being called, or not yet) stays behind the one registered before it.

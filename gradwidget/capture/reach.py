@@ -41,6 +41,11 @@ class Reach:
         """Clearing what the step before used is no news."""
         self._after = []
 
+    @property
+    def has_passed(self) -> bool:
+        """Whether a backward pass has reached the model since the step began."""
+        return bool(self._after)
+
     def begins(self, parameters: Sequence[nn.Parameter] | None) -> bool:
         """Notes the state before a backward pass; True where gradients were cleared since the pass before.
 

@@ -47,7 +47,17 @@ class Undo:
     """Which, as ``Change.number``; None for the latest that is still in force."""
 
 
-Command = Pause | Resume | Step | Apply | Undo
+@dataclass(frozen=True, slots=True)
+class Inspect:
+    """Look into a layer, between two steps."""
+
+    layer: str
+
+
+Errand = Apply | Undo | Inspect
+"""Commands that are carried out on the training thread."""
+
+Command = Pause | Resume | Step | Errand
 
 
 @dataclass(frozen=True, slots=True)

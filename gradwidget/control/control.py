@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from gradwidget.action import Action, parse_action
-from gradwidget.control.commands import Answer, Apply, Pause, Resume, Step, Undo
+from gradwidget.control.commands import Answer, Apply, Errand, Inspect, Pause, Resume, Step, Undo
 from gradwidget.control.gate import Gate
 
 if TYPE_CHECKING:
@@ -42,6 +42,7 @@ class Control:
         actuate: carries an action out between two steps and gives a function that takes it back; a
             ``ValueError`` from it says why it cannot be done.
         changed: called on any thread when ``gate.state`` or ``changes`` is no longer what it was; keep it quick.
+        inspect: looks into a layer between two steps.
 
     Example:
         >>> control = Control(lambda action: lambda: None)
@@ -54,11 +55,13 @@ class Control:
         self,
         actuate: Callable[[Action], Callable[[], None]],
         changed: Callable[[], None] = lambda: None,
+        inspect: Callable[[str], None] = lambda _: None,
     ) -> None:
         self.gate = Gate(self._perform, changed)
         self.changes: tuple[Change, ...] = ()
         """Every change so far, in the order in which they were made."""
         self._actuate = actuate
+        self._inspect = inspect
         self._undo: dict[int, Callable[[], None]] = {}
 
     def pause(self, reason: str = "") -> None:
@@ -107,6 +110,10 @@ class Control:
             raise ValueError(message)
         return self.gate.submit(Apply(parse_action(remedy.action)))
 
+    def inspect(self, layer: str) -> Future[Answer]:
+        """Looks into a layer: at once while paused, else at the next boundary between two steps."""
+        return self.gate.submit(Inspect(layer))
+
     def _await(self, answer: Future[Answer]) -> str:
         # Only a held loop is sure to answer: a running one may be in its last step, and this may be its own thread.
         if self.gate.state.mode != "paused" and not answer.done():
@@ -116,7 +123,10 @@ class Control:
             raise ValueError(outcome.text)
         return outcome.text
 
-    def _perform(self, command: Apply | Undo, step: int) -> str:
+    def _perform(self, command: Errand, step: int) -> str:
+        if isinstance(command, Inspect):
+            self._inspect(command.layer)
+            return f"Looked at after step {step:,}."
         if isinstance(command, Undo):
             return self._take_back(command.number, step)
         undo = self._actuate(command.action)

@@ -9,7 +9,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Literal
 
-from gradwidget.control.commands import Answer, Apply, Command, Pause, Resume, Step, Undo
+from gradwidget.control.commands import Answer, Apply, Command, Errand, Inspect, Pause, Resume, Step, Undo
 
 Mode = Literal["running", "stepping", "paused"]
 
@@ -39,7 +39,7 @@ class Gate:
     processor, while it is to hold. An interrupt ends the wait and the hold.
 
     Args:
-        perform: carries out an ``Apply`` or ``Undo`` on the training thread after the given step and says what was
+        perform: carries out an errand on the training thread after the given step and says what was
             done; a ``ValueError`` from it says why it could not be.
         changed: called on any thread, outside the lock, whenever ``state`` has changed; keep it quick.
 
@@ -53,7 +53,7 @@ class Gate:
 
     def __init__(
         self,
-        perform: Callable[[Apply | Undo, int], str],
+        perform: Callable[[Errand, int], str],
         changed: Callable[[], None] = lambda: None,
     ) -> None:
         self.attention = False
@@ -62,7 +62,7 @@ class Gate:
         self._perform = perform
         self._changed = changed
         self._condition = threading.Condition()
-        self._inbox: deque[tuple[Apply | Undo, Future[Answer]]] = deque()
+        self._inbox: deque[tuple[Errand, Future[Answer]]] = deque()
         self._left: int | None = None  # steps to go before it holds: 0 holds, None runs freely
         self._reason = ""
         self._held_after: int | None = None
@@ -79,7 +79,7 @@ class Gate:
             if self._closed:
                 answer.set_result(Answer(ok=False, text="Nothing is watched any more."))
                 return answer
-            if isinstance(command, Apply | Undo):
+            if isinstance(command, Apply | Undo | Inspect):
                 self._inbox.append((command, answer))
             else:
                 answer.set_result(Answer(ok=True, text=self._steer(command)))

@@ -27,11 +27,18 @@ class Desk:
     Args:
         monitor: whose loop it is.
         reply: sends an answer to the page; from any thread.
+        when_idle: calls what it is given on the thread that runs cells, as soon as none runs.
     """
 
-    def __init__(self, monitor: GradMonitor, reply: Callable[[Answer], None]) -> None:
+    def __init__(
+        self,
+        monitor: GradMonitor,
+        reply: Callable[[Answer], None],
+        when_idle: Callable[[Callable[[], None]], None] = lambda _: None,
+    ) -> None:
         self._monitor = monitor
         self._reply = reply
+        self._when_idle = when_idle
         self._handlers: dict[str, Callable[[Mapping[str, object]], Future[Outcome] | str]] = {
             "pause": lambda _: self._gate.submit(Pause()),
             "resume": lambda _: self._gate.submit(Resume()),
@@ -39,6 +46,7 @@ class Desk:
             "apply": self._apply,
             "undo": lambda request: self._gate.submit(Undo(_whole(request, "number"))),
             "pause_on": self._pause_on,
+            "inspect": self._inspect,
         }
 
     @property
@@ -103,6 +111,16 @@ class Desk:
         on_finding: OnFinding = responses
         self._monitor.respond(on_finding, resumable=True)
         return f"{'Pauses' if pause else 'Does not pause'} on {severity} findings."
+
+    def _inspect(self, request: Mapping[str, object]) -> str:
+        layer = request.get("layer")
+        if not isinstance(layer, str):
+            message = f"layer must be a name, not {layer!r}"
+            raise ValueError(message)  # noqa: TRY004 - it is the message that is wrong
+        said = self._monitor.inspect(layer)
+        # Where a cell runs a step comes first, or the cell ends without one.
+        self._when_idle(lambda: self._monitor.inspect_idle(layer))
+        return said
 
     def _answer(self, request: str, *, ok: bool, text: str) -> None:
         self._reply(Answer(kind="answer", request=request, ok=ok, text=text))

@@ -227,10 +227,81 @@ class Answer(TypedDict):
     """What was done, or why it could not be."""
 
 
+class SpreadInfo(TypedDict):
+    """How the entries of tensors are spread over their values."""
+
+    step: int | None
+    """The step that they belong to; null before the first."""
+
+    axis: Literal["linear", "log"]
+    """How the bins lie: of one width, or as parts of a power of ten on both sides of 0."""
+
+    edges: list[float]
+    """Where the bins end, rising; one more than there are bins."""
+
+    counts: list[int]
+    """Finite entries in each bin, of those that were counted."""
+
+    counted: int
+    """Entries that were sorted into bins; fewer than ``total`` where those are many."""
+
+    total: int
+    """All entries; the figures below are of all of them."""
+
+    zeros: int
+    nans: int
+    infinities: int
+    low: float | None
+    """The least finite entry; null where none is finite."""
+
+    high: float | None
+    note: str
+    """What a reader has to know besides, in a few words."""
+
+
+class EntryInfo(TypedDict):
+    """One entry of a parameter's gradient."""
+
+    parameter: str
+    index: list[int]
+    value: float | Literal["NaN", "Infinity", "-Infinity"]
+
+
+class ProfileInfo(TypedDict):
+    """How the gradient of a recurrent layer runs along the time axis."""
+
+    title: str
+    """Which part of the layer, and of what the norm is."""
+
+    norms: list[float | None]
+    """One each time step, the first step first; null where it is not finite."""
+
+
+class LayerInspection(TypedDict):
+    """Python to page: one layer looked at closely. Where something cannot be had, a sentence stands in its place."""
+
+    kind: Literal["inspection"]
+    layer: str
+    gradient: SpreadInfo | str
+    weight: SpreadInfo | str
+    """As the step left it."""
+
+    activation: SpreadInfo | str
+    worst: list[EntryInfo]
+    """The greatest entries of the gradient: those that are not finite, then by size."""
+
+    calls: int | None
+    """How often the layer ran in the step of the activation; null where that was not seen."""
+
+    profiles: list[ProfileInfo]
+    profile_step: int | None
+    """The step of the profiles; null where there are none."""
+
+
 Shown = Snapshot | Delta
 """Messages that carry what was measured."""
 
-ToPage = Snapshot | Delta | ControlState | Answer
+ToPage = Snapshot | Delta | ControlState | Answer | LayerInspection
 """Every message from Python to the page."""
 
 
@@ -290,8 +361,16 @@ class PauseOn(TypedDict):
     pause: bool
 
 
-Request = PauseRun | ResumeRun | StepRun | ApplyRemedy | UndoChange | PauseOn
+class InspectLayer(TypedDict):
+    """Page to Python: look closely at a layer, now and for some seconds; what is seen comes in messages of its own."""
+
+    kind: Literal["inspect"]
+    request: str
+    layer: str
+
+
+Request = PauseRun | ResumeRun | StepRun | ApplyRemedy | UndoChange | PauseOn | InspectLayer
 """Messages that are answered."""
 
-FromPage = Hello | PauseRun | ResumeRun | StepRun | ApplyRemedy | UndoChange | PauseOn
+FromPage = Hello | PauseRun | ResumeRun | StepRun | ApplyRemedy | UndoChange | PauseOn | InspectLayer
 """Every message from the page to Python."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Literal
 
 from gradwidget.action import parse_action
 from gradwidget.diagnose.bounds import bounds_of
@@ -11,17 +12,21 @@ from gradwidget.diagnose.state import STATE_OF
 from gradwidget.diagnose.thresholds import DEFAULT
 from gradwidget.view.messages import (
     BoundInfo,
+    EntryInfo,
     EvidenceInfo,
     FindingInfo,
     LayerInfo,
+    LayerInspection,
     MetricInfo,
     ProblemInfo,
+    ProfileInfo,
     RemedyInfo,
+    SpreadInfo,
 )
 
 if TYPE_CHECKING:
     from gradwidget.diagnose.finding import Finding, Remedy
-    from gradwidget.frame import Layer
+    from gradwidget.frame import Entry, Frame, Inspection, Layer, RecurrentProfile, Spread
     from gradwidget.metrics import Metric
     from gradwidget.problem import Problem
 
@@ -98,4 +103,68 @@ def problem_info(problem: Problem) -> ProblemInfo:
         message=problem.message,
         traceback=problem.traceback,
         step=problem.step,
+    )
+
+
+def inspection_info(inspection: Inspection, frames: Iterable[Frame]) -> LayerInspection:
+    """A layer looked at closely, for the page.
+
+    Args:
+        inspection: what was seen.
+        frames: recent ones, oldest first; the newest with the layer's gradient over time gives that.
+    """
+    profiles: list[RecurrentProfile] = []
+    step = None
+    for frame in frames:
+        found = [profile for profile in frame.recurrent if profile.layer == inspection.layer]
+        if found:
+            profiles, step = found, frame.step
+    return LayerInspection(
+        kind="inspection",
+        layer=inspection.layer,
+        gradient=_spread_info(inspection.gradient),
+        weight=_spread_info(inspection.weight),
+        activation=_spread_info(inspection.activation),
+        worst=[_entry_info(entry) for entry in inspection.worst],
+        calls=inspection.calls,
+        profiles=[_profile_info(profile, profiles) for profile in profiles],
+        profile_step=step,
+    )
+
+
+def _spread_info(spread: Spread | str) -> SpreadInfo | str:
+    if isinstance(spread, str):
+        return spread
+    return SpreadInfo(
+        step=spread.step,
+        axis=spread.axis,
+        edges=spread.edges.tolist(),
+        counts=spread.counts.tolist(),
+        counted=spread.counted,
+        total=spread.total,
+        zeros=spread.zeros,
+        nans=spread.nans,
+        infinities=spread.infinities,
+        low=finite(spread.low),
+        high=finite(spread.high),
+        note=spread.note,
+    )
+
+
+def _entry_info(entry: Entry) -> EntryInfo:
+    value: float | Literal["NaN", "Infinity", "-Infinity"] = entry.value
+    if math.isnan(entry.value):
+        value = "NaN"
+    elif math.isinf(entry.value):
+        value = "Infinity" if entry.value > 0 else "-Infinity"
+    return EntryInfo(parameter=entry.parameter, index=list(entry.index), value=value)
+
+
+def _profile_info(profile: RecurrentProfile, among: list[RecurrentProfile]) -> ProfileInfo:
+    depth = f", layer {profile.depth}" if any(one.depth for one in among) else ""
+    direction = ""
+    if any(one.reverse for one in among):
+        direction = ", from the end" if profile.reverse else ", from the start"
+    return ProfileInfo(
+        title=f"{profile.quantity}{depth}{direction}", norms=[finite(norm) for norm in profile.norms.tolist()]
     )

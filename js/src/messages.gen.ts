@@ -174,11 +174,67 @@ export interface Answer {
   text: string;
 }
 
+/** How the entries of tensors are spread over their values. */
+export interface SpreadInfo {
+  /** The step that they belong to; null before the first. */
+  step: number | null;
+  /** How the bins lie: of one width, or as parts of a power of ten on both sides of 0. */
+  axis: "linear" | "log";
+  /** Where the bins end, rising; one more than there are bins. */
+  edges: number[];
+  /** Finite entries in each bin, of those that were counted. */
+  counts: number[];
+  /** Entries that were sorted into bins; fewer than `total` where those are many. */
+  counted: number;
+  /** All entries; the figures below are of all of them. */
+  total: number;
+  zeros: number;
+  nans: number;
+  infinities: number;
+  /** The least finite entry; null where none is finite. */
+  low: number | null;
+  high: number | null;
+  /** What a reader has to know besides, in a few words. */
+  note: string;
+}
+
+/** One entry of a parameter's gradient. */
+export interface EntryInfo {
+  parameter: string;
+  index: number[];
+  value: number | "NaN" | "Infinity" | "-Infinity";
+}
+
+/** How the gradient of a recurrent layer runs along the time axis. */
+export interface ProfileInfo {
+  /** Which part of the layer, and of what the norm is. */
+  title: string;
+  /** One each time step, the first step first; null where it is not finite. */
+  norms: (number | null)[];
+}
+
+/** Python to page: one layer looked at closely. Where something cannot be had, a sentence stands in its place. */
+export interface LayerInspection {
+  kind: "inspection";
+  layer: string;
+  gradient: SpreadInfo | string;
+  /** As the step left it. */
+  weight: SpreadInfo | string;
+  activation: SpreadInfo | string;
+  /** The greatest entries of the gradient: those that are not finite, then by size. */
+  worst: EntryInfo[];
+  /** How often the layer ran in the step of the activation; null where that was not seen. */
+  calls: number | null;
+  profiles: ProfileInfo[];
+  /** The step of the profiles; null where there are none. */
+  profile_step: number | null;
+}
+
 /** Messages that carry what was measured. */
 export type Shown = Snapshot | Delta;
 
 /** Every message from Python to the page. */
-export type ToPage = Snapshot | Delta | ControlState | Answer;
+export type ToPage = Snapshot | Delta | ControlState | Answer | LayerInspection;
 
 /** Page to Python: a page has opened and asks for a snapshot. */
 export interface Hello {
@@ -229,8 +285,15 @@ export interface PauseOn {
   pause: boolean;
 }
 
+/** Page to Python: look closely at a layer, now and for some seconds; what is seen comes in messages of its own. */
+export interface InspectLayer {
+  kind: "inspect";
+  request: string;
+  layer: string;
+}
+
 /** Messages that are answered. */
-export type Request = PauseRun | ResumeRun | StepRun | ApplyRemedy | UndoChange | PauseOn;
+export type Request = PauseRun | ResumeRun | StepRun | ApplyRemedy | UndoChange | PauseOn | InspectLayer;
 
 /** Every message from the page to Python. */
-export type FromPage = Hello | PauseRun | ResumeRun | StepRun | ApplyRemedy | UndoChange | PauseOn;
+export type FromPage = Hello | PauseRun | ResumeRun | StepRun | ApplyRemedy | UndoChange | PauseOn | InspectLayer;

@@ -1,4 +1,5 @@
 import type { Bars } from "./bars.ts";
+import type { Inspector } from "./inspector.ts";
 import { Lens } from "./lens.ts";
 import { Picture } from "./picture.ts";
 import type { Remote } from "./remote.ts";
@@ -14,13 +15,19 @@ import { Strip } from "./views/strip.ts";
 
 /**
  * Draws a run into an element, wherever that is; the returned function takes it away again. Without a `remote` there
- * is no loop to control.
+ * is no loop to control, without an `inspector` none to look into.
  */
-export function mount(el: HTMLElement, source: Store, bars: Bars, remote: Remote | null = null): () => void {
+export function mount(
+  el: HTMLElement,
+  source: Store,
+  bars: Bars,
+  remote: Remote | null = null,
+  inspector: Inspector | null = null,
+): () => void {
   const lens = new Lens();
   const strip = new Strip(lens);
   const picture = new Picture(source, lens, bars);
-  const detail = new Detail(lens);
+  const detail = new Detail(lens, inspector);
   const findings = new Findings({
     onShow: (layers, first) => {
       lens.change({ highlighted: new Set(layers) });
@@ -59,10 +66,12 @@ export function mount(el: HTMLElement, source: Store, bars: Bars, remote: Remote
   lens.subscribe(frame.request);
   const unsubscribe = source.subscribe(frame.request);
   const leaveRemote = remote?.subscribe(frame.request);
+  const leaveInspector = inspector?.subscribe(frame.request);
   const leaveTheme = onTheme(() => picture.recolour());
   return () => {
     unsubscribe();
     leaveRemote?.();
+    leaveInspector?.();
     leaveTheme();
     resized.disconnect();
     frame.cancel();

@@ -79,6 +79,11 @@ export class Remote {
     this.#askAbout(text, { kind: "undo", number });
   }
 
+  /** Asks for a close look at a layer; what is seen comes in messages of its own. */
+  inspect(layer: string, answered: (answer: Answer) => void): void {
+    this.#ask({ kind: "inspect", layer }, answered);
+  }
+
   /** The change in force that a remedy brought about, if any. */
   inForce(change: string): ChangeInfo | undefined {
     return this.state.changes.findLast(({ text, undone_step }) => text === change && undone_step === null);

@@ -1,6 +1,7 @@
 import type { AnyModel, InitializeProps, RenderProps } from "@anywidget/types";
 import { BqplotBars } from "./bqplot-bars.ts";
 import { channelOf } from "./channel.ts";
+import { Inspector } from "./inspector.ts";
 import type { ToPage } from "./messages.gen.ts";
 import { mount } from "./mount.ts";
 import { Remote } from "./remote.ts";
@@ -18,13 +19,16 @@ interface Traits {
 export default () => {
   let store: Store;
   let remote: Remote;
+  let inspector: Inspector;
   return {
     initialize({ model }: InitializeProps<Traits>): void {
       store = new Store(model.get("_model_class"));
       const channel = channelOf(model as AnyModel, model.get("_channel"));
       remote = new Remote(channel);
+      inspector = new Inspector(remote);
       model.on("msg:custom", (message: ToPage, [data]: DataView[]) => {
         if (message.kind === "control" || message.kind === "answer") remote.take(message);
+        else if (message.kind === "inspection") inspector.take(message);
         else if (data !== undefined) {
           store.apply(message, data);
           // From now on the static forms of the saved notebook are not needed (style/theme.css).
@@ -35,7 +39,7 @@ export default () => {
       channel.send({ kind: "hello" });
     },
     render({ model, el }: RenderProps<Traits>): () => void {
-      return mount(el, store, new BqplotBars(model as AnyModel, "_figure"), remote);
+      return mount(el, store, new BqplotBars(model as AnyModel, "_figure"), remote, inspector);
     },
   };
 };

@@ -71,3 +71,11 @@ class Notebook:
     def widget(self, number: int) -> Locator:
         """The picture that was displayed as number ``number``, counted from 0."""
         return self.page.get_by_role("region", name=re.compile("^gradwidget: ")).nth(number)
+
+
+def turn_dark(page: Page) -> None:
+    """Gives JupyterLab its dark theme."""
+    page.get_by_role("menuitem", name="Settings").click()
+    page.locator(".lm-Menu-item", has_text=re.compile("^Theme")).click()
+    page.locator(".lm-Menu-item", has_text=re.compile("^JupyterLab Dark$")).click()
+    expect(page.locator("body")).to_have_attribute("data-jp-theme-light", "false", timeout=60_000)

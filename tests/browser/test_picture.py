@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, get_args
+from typing import get_args
 from urllib.parse import parse_qs, urlsplit
 from urllib.request import Request, urlopen
 
@@ -15,6 +15,7 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from gradwidget.diagnose.thresholds import DEFAULT
+from tests.browser.access import violations
 from tests.browser.notebook import BUSY, Notebook
 from tests.browser.server import App, JupyterServer, serving, wait_until
 
@@ -122,13 +123,6 @@ def rows_of(region: Locator) -> list[str]:
 
 def busy(page: Page) -> bool:
     return BUSY in page.locator(".jp-InputPrompt").all_inner_texts()
-
-
-def violations(page: Page, root: Path) -> list[str]:
-    """What axe-core finds wrong within the picture."""
-    page.evaluate((root / "js/node_modules/axe-core/axe.min.js").read_text(encoding="utf-8"))
-    found: list[dict[str, Any]] = page.evaluate("async () => (await axe.run('.gw')).violations")
-    return [f"{rule['id']}: {node['html']} {node['failureSummary']}" for rule in found for node in rule["nodes"]]
 
 
 @in_both

@@ -11,7 +11,7 @@ import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
 from tests.browser.labels import faults
-from tests.browser.notebook import Notebook
+from tests.browser.notebook import Notebook, turn_dark
 from tests.browser.server import JupyterServer, serving, wait_until
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
@@ -128,10 +128,3 @@ def assert_what_is_wrong_has_a_row(region: Locator, case: Case) -> None:
         shown = [name for name in rows if layer == name or layer.startswith(f"{name}.")]
         assert shown, f"{layer} has no row"
         assert all(rows[name][0] == condition for name in shown), f"a row above {layer} hides its state"
-
-
-def turn_dark(page: Page) -> None:
-    page.get_by_role("menuitem", name="Settings").click()
-    page.locator(".lm-Menu-item", has_text=re.compile("^Theme")).click()
-    page.locator(".lm-Menu-item", has_text=re.compile("^JupyterLab Dark$")).click()
-    expect(page.locator("body")).to_have_attribute("data-jp-theme-light", "false", timeout=60_000)

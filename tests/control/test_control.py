@@ -16,7 +16,7 @@ from gradwidget.action import Action
 from gradwidget.capture.capture import Capture
 from gradwidget.control.control import Control
 from gradwidget.diagnose.finding import Remedy
-from gradwidget.frame import Frame
+from gradwidget.frame import Frame, Inspection
 
 PATIENCE = 20.0
 
@@ -39,7 +39,7 @@ class Training:
         self.model = self.build()
         self.optimizer = torch.optim.SGD(self.model.parameters(), lr=0.01, momentum=0.9)
         self.frames: list[Frame] = []
-        self.control = Control(self._actuate)
+        self.control = Control(self._actuate, inspect=self._inspect)
         self.capture = Capture(self.model, emit=self.frames.append, budget=None, gate=self.control.gate)
         self.steps, self.done = steps, 0
         self.error: BaseException | None = None
@@ -72,6 +72,9 @@ class Training:
 
     def _actuate(self, action: Action) -> Callable[[], None]:
         return self.capture.actuator.apply(action)
+
+    def _inspect(self, layer: str) -> None:
+        self.capture.inspector.look_now(layer)
 
     def _run(self) -> None:
         torch.set_num_threads(1)
@@ -224,6 +227,27 @@ def test_a_clip_applied_while_held_bounds_the_norm_from_the_next_step_until_it_i
         assert min(norms[0], norms[3]) > 0.05
         raw = training.frames[1].scalars["raw_total_grad_norm"]
         assert raw > 0.05
+
+
+@pytest.mark.parametrize("loop", LOOPS)
+def test_a_layer_is_looked_into_while_the_loop_is_held_on_the_thread_that_trains(loop: type[Training]) -> None:
+    training = loop()
+    seen: list[tuple[int, Inspection]] = []
+    training.capture.inspector.emit = lambda found: seen.append((threading.get_ident(), found))
+    with held(training):
+        number = number_of(training)
+        training.capture.inspector.ask("0")
+        assert training.control.inspect("0").result(PATIENCE).text == f"Looked at after step {number}."
+        thread, found = seen[0]
+        assert thread == training.thread.ident
+        assert not isinstance(found.weight, str)
+        assert found.weight.step == number
+        assert not isinstance(found.gradient, str) or loop is Manual
+        training.control.step()
+        until(lambda: number_of(training) == number + 1)
+        last = seen[-1][1]
+        assert not isinstance(last.gradient, str)
+        assert last.gradient.step == number + 1
 
 
 def test_the_learning_rate_in_force_is_the_one_that_is_recorded() -> None:

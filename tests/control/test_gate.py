@@ -12,7 +12,7 @@ from textwrap import dedent
 import pytest
 
 from gradwidget.action import Clip
-from gradwidget.control.commands import Apply, Pause, Resume, Step, Undo
+from gradwidget.control.commands import Apply, Errand, Pause, Resume, Step, Undo
 from gradwidget.control.gate import Gate
 
 PATIENCE = 10.0
@@ -49,7 +49,7 @@ def is_paused(gate: Gate) -> Callable[[], bool]:
     return lambda: gate.state.mode == "paused"
 
 
-def refuse(_command: Apply | Undo, _step: int) -> str:
+def refuse(_command: Errand, _step: int) -> str:
     message = "there is nothing to clip"
     raise ValueError(message)
 
@@ -97,7 +97,7 @@ def test_steps_asked_for_in_quick_succession_add_up_and_a_pause_behind_them_lose
 def test_a_change_is_carried_out_by_the_training_thread_while_paused() -> None:
     seen: list[tuple[int | None, int]] = []
 
-    def perform(_command: Apply | Undo, step: int) -> str:
+    def perform(_command: Errand, step: int) -> str:
         seen.append((threading.get_ident(), step))
         return "clipped"
 
@@ -132,7 +132,7 @@ def test_what_cannot_be_done_is_answered_with_the_reason() -> None:
 
 
 def test_a_change_that_fails_is_answered_and_does_not_reach_the_loop() -> None:
-    def fail(_command: Apply | Undo, _step: int) -> str:
+    def fail(_command: Errand, _step: int) -> str:
         message = "by zero"
         raise ZeroDivisionError(message)
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
 
 from gradwidget.action import ScaleLr
-from gradwidget.control.commands import Answer, Apply, Command, Pause, Resume, Step, Undo
+from gradwidget.control.commands import Answer, Apply, Command, Errand, Pause, Resume, Step, Undo
 from gradwidget.control.gate import Gate
 
 PATIENCE = 20.0
@@ -42,7 +42,7 @@ class Training:
         self.weight -= rate * 2 * self.weight
         self.done += 1
 
-    def perform(self, command: Apply | Undo, step: int) -> str:
+    def perform(self, command: Errand, step: int) -> str:
         assert step == self.done - 1, "a change in the middle of a step"
         if isinstance(command, Apply):
             assert isinstance(command.action, ScaleLr)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import threading
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ import torch
 from torch import nn
 
 from gradwidget import Finding, GradMonitor, Remedy, Symptom
+from gradwidget.frame import Inspection
 from gradwidget.view.desk import Desk
 from gradwidget.view.messages import Answer
 
@@ -103,3 +105,67 @@ def test_the_switches_show_and_set_what_happens_on_a_finding(office: Office) -> 
     office.ask(kind="pause_on", severity="critical", pause=True)
     office.ask(kind="pause_on", severity="warning", pause=False)
     assert [known["response"] for known in office.desk.state["responses"]] == ["pause", None]
+
+
+def test_a_layer_is_looked_into_in_the_next_step_or_as_soon_as_nothing_runs(office: Office) -> None:
+    seen: list[Inspection] = []
+    office.monitor.on_inspection.append(seen.append)
+    waiting: list[Callable[[], None]] = []
+    office.desk = Desk(office.monitor, office.answers.append, waiting.append)
+    answer = office.ask(kind="inspect", layer="(root)")
+    assert answer is not None
+    assert (answer["ok"], answer["text"]) == (True, "Looked at in the next step.")
+    assert seen == []
+    waiting.pop()()
+    assert seen[0].layer == "(root)"
+    trained = office.monitor._capture._model()
+    assert trained is not None
+    optimizer = torch.optim.SGD(trained.parameters(), lr=0.1)
+    for _ in range(2):
+        trained(torch.ones(1, 2)).sum().backward()
+        optimizer.step()
+    assert not isinstance(seen[1].activation, str)
+    before = len(seen)
+    answer = office.ask(kind="inspect", layer="(root)")
+    assert answer is not None
+    assert answer["text"] == "Nothing is newer."
+    assert len(seen) == before + 1, "a page that has just opened is shown what there is"
+
+
+@pytest.mark.parametrize(
+    ("layer", "reason"), [("nowhere", "no layer 'nowhere' is watched"), (3, "layer must be a name"), (None, "a name")]
+)
+def test_a_layer_that_is_not_there_is_refused(office: Office, layer: object, reason: str) -> None:
+    answer = office.ask(kind="inspect", layer=layer)
+    assert answer is not None
+    assert not answer["ok"]
+    assert reason in answer["text"]
+
+
+def test_what_is_closed_is_not_looked_into(office: Office) -> None:
+    seen: list[Inspection] = []
+    office.monitor.on_inspection.append(seen.append)
+    office.monitor.close()
+    answer = office.ask(kind="inspect", layer="(root)")
+    assert answer is not None
+    assert (answer["ok"], answer["text"]) == (False, "Nothing is watched any more.")
+    office.monitor.inspect_idle("(root)")
+    assert seen == []
+
+
+def test_while_another_thread_trains_an_idle_one_does_not_look(office: Office) -> None:
+    seen: list[Inspection] = []
+    office.monitor.on_inspection.append(seen.append)
+    trained = office.monitor._capture._model()
+    assert trained is not None
+    optimizer = torch.optim.SGD(trained.parameters(), lr=0.1)
+
+    def step() -> None:
+        trained(torch.ones(1, 2)).sum().backward()
+        optimizer.step()
+
+    thread = threading.Thread(target=step)
+    thread.start()
+    thread.join()
+    office.monitor.inspect_idle("(root)")
+    assert seen == []

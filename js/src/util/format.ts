@@ -16,6 +16,11 @@ export function formatFigure(value: number): string {
   return text.replace("e+", "e").replaceAll("-", MINUS);
 }
 
+/** The same with no digit more than it needs, for the round ends of an axis: 0.5, 1e−3. */
+export function formatShort(value: number): string {
+  return formatFigure(value).replace(/\.(\d*?)0+(?=e|$)/, (_, digits: string) => (digits === "" ? "" : `.${digits}`));
+}
+
 /** A share as a percentage: 0.6 %. */
 export function formatShare(share: number): string {
   const percent = share * 100;

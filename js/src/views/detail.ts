@@ -1,3 +1,4 @@
+import type { Inspector } from "../inspector.ts";
 import type { Lens } from "../lens.ts";
 import type { MetricInfo } from "../messages.gen.ts";
 import { readingAt } from "../reading.ts";
@@ -8,24 +9,28 @@ import { formatCount, formatFigure, formatShare } from "../util/format.ts";
 import { outline } from "../util/path.ts";
 import type { Span } from "../util/span.ts";
 import { lookOf } from "../util/states.ts";
+import { Inspection } from "./inspection.ts";
 
 const SVG = "http://www.w3.org/2000/svg";
 const WIDTH = 84;
 const HEIGHT = 20;
 
-/** One layer's story: what it is, and every metric over time. */
+/** One layer's story: what it is, a close look at it, and every metric over time. */
 export class Detail {
   readonly node = element("section", { class: "gw-detail", hidden: "", "aria-label": "Layer detail" });
-  readonly #title = element("h3");
+  readonly #title = element("h2");
   readonly #facts = element("p");
+  readonly #inspection = new Inspection();
   readonly #list = element("dl");
+  readonly #inspector: Inspector | null;
   #shown = "";
 
-  constructor(lens: Lens) {
+  constructor(lens: Lens, inspector: Inspector | null) {
+    this.#inspector = inspector;
     const close = element("button", { type: "button", text: "Close" });
     close.addEventListener("click", () => lens.change({ opened: null }));
     const head = element("div", { class: "gw-detail-head" }, this.#title, close);
-    this.node.append(head, this.#facts, this.#list);
+    this.node.append(head, this.#facts, this.#inspection.node, this.#list);
   }
 
   update(store: Store, lens: Lens, span: Span): void {
@@ -36,10 +41,12 @@ export class Detail {
     if (info === undefined) return;
     const look = lookOf(statesAt(store, cursor)[layer] ?? "");
     setText(this.#title, `${look.mark} ${info.name}`);
+    const calls = this.#inspection.update(info.name, this.#inspector);
+    const runs = calls === null ? "" : ` · runs ${calls === 1 ? "once" : `${formatCount(calls)} times`} a step`;
     const follows = info.activation === null ? "" : `, followed by ${info.activation}`;
     setText(
       this.#facts,
-      `${look.word} · ${info.kind}${follows} · ${info.shapes.join(", ")} · ${formatCount(info.parameters)} parameters`,
+      `${look.word} · ${info.kind}${follows} · ${info.shapes.join(", ")} · ${formatCount(info.parameters)} parameters${runs}`,
     );
     const key = `${info.name} ${store.metrics.map(({ name }) => name).join()}`;
     if (key !== this.#shown) {

@@ -1,0 +1,17 @@
+"""What is to be done when the kernel has nothing to do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from IPython import get_ipython
+
+
+def when_idle(call: Callable[[], None]) -> None:
+    """Calls on the kernel's main thread, at once where no cell runs there, else when the cell has ended.
+
+    For any thread. Where there is no kernel, nothing is called.
+    """
+    kernel = getattr(get_ipython(), "kernel", None)
+    if kernel is not None:
+        kernel.io_loop.add_callback(call)

@@ -1,0 +1,33 @@
+import type { ProfileInfo } from "../messages.gen.ts";
+import { formatCount, formatFigure } from "./format.ts";
+
+/** Lowest and highest norm above 0 as powers of ten, at least one apart; null where there is none. */
+export function powersOf(norms: ProfileInfo["norms"]): [number, number] | null {
+  const powers = norms.filter((norm) => norm !== null && norm > 0).map((norm) => Math.log10(norm as number));
+  if (powers.length === 0) return null;
+  const low = Math.floor(Math.min(...powers));
+  return [low, Math.max(low + 1, Math.ceil(Math.max(...powers)))];
+}
+
+/** The norms as bars on a log axis, one a time step; zero and what is not finite leave a gap. */
+export function profilePath(norms: ProfileInfo["norms"], width: number, height: number): string {
+  const powers = powersOf(norms);
+  if (powers === null) return "";
+  const [low, high] = powers;
+  const each = width / norms.length;
+  return norms
+    .map((norm, i) => {
+      if (norm === null || norm <= 0) return "";
+      // The least one is seen as well.
+      const up = height * (0.04 + (0.96 * (Math.log10(norm) - low)) / (high - low));
+      return `M${(i * each).toFixed(2)} ${height}v${(-up).toFixed(2)}h${(each * 0.86).toFixed(2)}v${up.toFixed(2)}z`;
+    })
+    .join("");
+}
+
+/** What a profile shows, for those who do not see it. */
+export function profileWords({ title, norms }: ProfileInfo, step: number): string {
+  const figure = (norm: number | null | undefined): string => (norm == null ? "not finite" : formatFigure(norm));
+  const [first, last] = [figure(norms[0]), figure(norms.at(-1))];
+  return `${title}, step ${formatCount(step)}: ${first} at the first, ${last} at the last of ${norms.length} time steps`;
+}

@@ -1,0 +1,54 @@
+"""A close look at every layer in every step, in loops of every kind: no bit of the training changes, and it is true."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import tests.awkward.zoo  # noqa: F401  # registers every loop
+from gradwidget import GradMonitor
+from gradwidget.capture import inspector
+from gradwidget.frame import Frame, Inspection
+from tests.awkward.loop import ZOO, Case
+from tests.awkward.test_identity import bits, trained
+
+IN_PARTS = "an_optimizer_in_the_backward"
+"""Gradients of one layer are gone one by one there, so that a look finds the last of them alone, and says so."""
+
+
+@pytest.mark.parametrize("case", ZOO.values(), ids=lambda case: case.name)
+def test_looking_closely_changes_no_bit_and_agrees_with_the_figures_of_the_frame(
+    case: Case, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(inspector, "AGAIN", 0.0)
+    optimizer = case.optimizers[0]
+    loop = case.loop(optimizer)
+    monitor = GradMonitor(loop.model, loop.named, budget=None)
+    seen: list[Inspection] = []
+    monitor.on_inspection.append(seen.append)
+    for layer in monitor.layers:
+        monitor.inspect(layer.name)
+    loop.run()
+    monitor.close()
+    assert seen
+    assert monitor.problems == []
+    after = [bits(tensor) for tensor in loop.state()]
+    assert after == trained(case, optimizer, watched=False)[: len(after)]
+    frames = {frame.step: frame for frame in monitor.history.recent_frames(64)}
+    for found in seen:
+        if isinstance(found.gradient, str) or found.gradient.step is None:
+            continue
+        says_so = case.name == IN_PARTS and "no gradient at hand" in found.gradient.note
+        assert says_so or agrees(found, frames[found.gradient.step])
+
+
+def agrees(found: Inspection, frame: Frame) -> bool:
+    """Whether the gradient's extremes and zeros are those that were measured."""
+    assert not isinstance(found.gradient, str)
+    row = [layer.name for layer in frame.layers].index(found.layer)
+    greatest = float(frame.metrics["grad_max_abs"][row])
+    if np.isfinite(greatest) and max(-found.gradient.low, found.gradient.high) != pytest.approx(greatest, rel=1e-4):
+        return False
+    share = found.gradient.zeros / found.gradient.total
+    measured = frame.is_measured("grad_zero_fraction")[row]
+    return not measured or share == pytest.approx(float(frame.metrics["grad_zero_fraction"][row]), abs=1e-6)

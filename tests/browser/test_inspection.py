@@ -1,0 +1,168 @@
+"""A layer looked at closely in real JupyterLab: while the cell runs, while it is held, and after it has ended."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import get_args
+
+import nbformat
+import pytest
+from playwright.sync_api import Locator, Page, expect
+
+from tests.browser.access import violations
+from tests.browser.console import SubshellConsole
+from tests.browser.labels import faults
+from tests.browser.notebook import BUSY, Notebook, turn_dark
+from tests.browser.server import App, JupyterServer, serving, wait_until
+
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
+
+MODEL = """
+import time
+import torch
+from torch import nn
+from gradwidget import GradWidget
+
+class Reader(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.embed, self.head = nn.Linear(8, 16, bias=False), nn.Linear(16, 4)
+        self.body = nn.LSTM(16, 16, batch_first=True)
+
+    def forward(self, x):
+        return self.head(self.body(torch.tanh(self.embed(x)))[0][:, -1])
+
+torch.manual_seed(0)
+torch.set_num_threads(1)
+model = Reader()
+optimizer = torch.optim.SGD(model.parameters(), lr=1e-2)
+goes_on, greatest = True, {}
+w = GradWidget(model)
+w
+"""
+
+LOOP = """
+while goes_on:
+    optimizer.zero_grad()
+    model(torch.randn(16, 12, 8)).square().mean().backward()
+    gradient = model.embed.weight.grad
+    at = int(gradient.abs().argmax())
+    greatest[len(greatest)] = [at // 8, at % 8, float(gradient.flatten()[at])]
+    optimizer.step()
+    time.sleep(0.01)
+"""
+
+STEP = re.compile(r"step ([\d,]+)")
+
+
+@pytest.fixture(params=get_args(App))
+def server(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[JupyterServer]:
+    folder = tmp_path / "served"
+    folder.mkdir()
+    cells = [nbformat.v4.new_code_cell(code.strip()) for code in (MODEL, LOOP, "pass")]
+    kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
+    nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=kernel), folder / "inspection.ipynb")
+    with serving(request.param, folder, tmp_path) as running:
+        yield running
+
+
+@pytest.fixture
+def notebook(server: JupyterServer, page: Page) -> Notebook:
+    """The training cell runs."""
+    notebook = Notebook(page, server.url("inspection.ipynb"), 3)
+    notebook.run(0)
+    notebook.start(1)
+    return notebook
+
+
+@pytest.fixture
+def console(server: JupyterServer, notebook: Notebook) -> Iterator[SubshellConsole]:
+    del notebook  # its kernel is the one
+    with SubshellConsole(server.connection_file()) as console:
+        wait_until(lambda: console.evaluate("len(greatest) > 30"), "the first steps")
+        yield console
+
+
+def spread(detail: Locator, title: str) -> str:
+    """What a histogram says of itself; empty while there is none."""
+    images = detail.get_by_role("img", name=re.compile(f"^{title}, "))
+    return images.get_attribute("aria-label") or "" if images.count() else ""
+
+
+def step_of(words: str) -> int:
+    found = STEP.search(words)
+    return int(found[1].replace(",", "")) if found else -1
+
+
+def open_layer(region: Locator, name: str) -> Locator:
+    region.get_by_role("button", name=name, exact=True).first.click()
+    return region.get_by_label("Layer detail")
+
+
+def test_a_layer_is_looked_into_while_the_cell_runs_while_it_is_held_and_afterwards(
+    notebook: Notebook, console: SubshellConsole, root: Path, screenshots: Path
+) -> None:
+    page, region = notebook.page, notebook.widget(0)
+
+    # While the cell runs, and ever again.
+    detail = open_layer(region, "embed")
+    wait_until(lambda: step_of(spread(detail, "activation")) > 0, "the first histogram of the output")
+    first = step_of(spread(detail, "gradient"))
+    assert first > 0
+    assert "128 entries" in spread(detail, "weight")
+    wait_until(lambda: step_of(spread(detail, "gradient")) > first, "a newer one")
+    expect(detail).to_contain_text("after tanh")
+    expect(detail).to_contain_text("runs once a step")
+    expect(notebook.prompt(1)).to_have_text(BUSY)
+
+    # Held: the step that was done last, and its greatest entry, of a layer that nobody had open before.
+    detail.get_by_role("button", name="Close").click()
+    wait_until(lambda: console.evaluate("not w.monitor._capture.inspector._until"), "nobody to look into it any more")
+    controls = region.get_by_role("group", name="Control of the running loop")
+    controls.get_by_role("button", name="Pause", exact=True).click()
+    expect(region).to_contain_text("Paused after step")
+    held = int(console.evaluate("w.monitor.control.gate.state.step"))
+    assert console.evaluate("model.embed.weight.grad is None"), "the loop has cleared it, and yet it is shown"
+    detail = open_layer(region, "embed")
+    wait_until(lambda: step_of(spread(detail, "gradient")) == held, "the gradient of the step that was done last")
+    assert step_of(spread(detail, "weight")) == held
+    row, column, value = console.evaluate(f"greatest[{held}]")
+    entry = detail.get_by_role("list", name="Greatest gradient entries").get_by_role("listitem").first
+    shown = re.fullmatch(r"weight\[(\d+), (\d+)\] = (.+)", entry.inner_text())
+    assert shown, entry.inner_text()
+    assert (int(shown[1]), int(shown[2])) == (row, column)
+    assert float(shown[3].replace("−", "-")) == pytest.approx(value, rel=0.05)
+    controls.get_by_role("button", name="Step", exact=True).click()
+    wait_until(lambda: step_of(spread(detail, "activation")) == held + 1, "the output in the next step")
+    assert step_of(spread(detail, "gradient")) == held + 1
+
+    # The gradient of a recurrent layer by time step.
+    detail = open_layer(region, "body")
+    expect(detail.get_by_role("img", name=re.compile("^dL.dh, step .+ of 12 time steps$"))).to_be_visible()
+    assert violations(page, root) == []
+    detail.screenshot(path=screenshots / "inspection-wide.png")
+    detail = open_layer(region, "embed")
+    wait_until(lambda: step_of(spread(detail, "activation")) == held + 1, "what was seen of it before")
+    region.page.set_viewport_size({"width": 1900, "height": 1400})
+    region.screenshot(path=screenshots / "inspection-side.png")
+    region.page.set_viewport_size({"width": 1360, "height": 1000})
+    detail.screenshot(path=screenshots / "inspection-seen.png")
+    region.evaluate("region => { region.style.width = '480px' }")
+    wait_until(lambda: (detail.bounding_box() or {"width": 999})["width"] < 480, "a narrow picture")
+    assert faults(region) == []
+    detail.screenshot(path=screenshots / "inspection-480.png")
+    region.evaluate("region => { region.style.width = '' }")
+    turn_dark(page)
+    assert violations(page, root) == []
+    detail.screenshot(path=screenshots / "inspection-dark.png")
+    region.screenshot(path=screenshots / "inspection-region-dark.png")
+    assert faults(region) == []
+
+    # Nothing runs: at once.
+    console.execute("goes_on = False; w.resume()")
+    notebook.finish(1)
+    last = int(console.evaluate("len(greatest)")) - 1
+    detail = open_layer(region, "head")
+    wait_until(lambda: step_of(spread(detail, "gradient")) == last, "the gradient that the last step has left")
