@@ -196,12 +196,7 @@ class Capture:
         self._budget.charge(seconds)
 
     def look_closer(self, steps: int, every: int) -> None:
-        """Looks closer because something in the latest frame looks wrong.
-
-        Args:
-            steps: samples so many of the next steps in full.
-            every: takes a sample at least every so many steps until this is called again; 0 for as rarely as ever.
-        """
+        """Samples the next ``steps``, and from then on one ``every`` so many (0: as rarely as ever)."""
         self._budget.force(steps)
         self._budget.hurry(every)
 
