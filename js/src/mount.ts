@@ -50,6 +50,12 @@ export function mount(
     detail.update(source, lens, picture.timeline.span);
     findings.update(source.findings, source.status.step !== null);
     problems.update(source.problems);
+    // Out of sight nothing is drawn. Observed anew, it is drawn once it has a size, even where that is the one it had:
+    // JupyterLab hides it for a moment while it changes its theme.
+    if (root.clientWidth === 0) {
+      resized.unobserve(root);
+      resized.observe(root);
+    }
   };
   if (controls !== null) {
     strip.node.after(controls.node);
@@ -67,7 +73,10 @@ export function mount(
   const unsubscribe = source.subscribe(frame.request);
   const leaveRemote = remote?.subscribe(frame.request);
   const leaveInspector = inspector?.subscribe(frame.request);
-  const leaveTheme = onTheme(() => picture.recolour());
+  const leaveTheme = onTheme(() => {
+    picture.recolour();
+    frame.request();
+  });
   return () => {
     unsubscribe();
     leaveRemote?.();

@@ -91,10 +91,9 @@ export class Picture {
     this.#rows.reveal(layer);
   }
 
-  /** Colours have changed: the heatmap is drawn anew. */
+  /** Colours have changed: the next update draws the heatmap anew. */
   recolour(): void {
     this.#heat.invalidate();
-    this.update();
   }
 
   update(): void {

@@ -96,6 +96,22 @@ def step_of(words: str) -> int:
     return int(found[1].replace(",", "")) if found else -1
 
 
+def heatmap(region: Locator) -> str:
+    """The picture that the heatmap is."""
+    return str(region.locator("canvas.gw-heat").evaluate("canvas => canvas.toDataURL()"))
+
+
+def widths(region: Locator) -> list[float]:
+    """How far the lines of loss and norm go, as shares of the timeline."""
+    shares: list[float] = region.locator(".gw-lines-of-time path").evaluate_all(
+        """lines => lines.map((line) => {
+            const width = (node) => node.getBoundingClientRect().width;
+            return width(line) / width(line.closest(".gw-timeline"));
+        })"""
+    )
+    return shares
+
+
 def open_layer(region: Locator, name: str) -> Locator:
     region.get_by_role("button", name=name, exact=True).first.click()
     return region.get_by_label("Layer detail")
@@ -154,7 +170,11 @@ def test_a_layer_is_looked_into_while_the_cell_runs_while_it_is_held_and_afterwa
     assert faults(region) == []
     detail.screenshot(path=screenshots / "inspection-480.png")
     region.evaluate("region => { region.style.width = '' }")
+    light = heatmap(region)
     turn_dark(page)
+    wait_until(lambda: heatmap(region) != light, "a heatmap in the colours of the dark")
+    wait_until(lambda: widths(region) == pytest.approx([1, 1], abs=0.01), "lines as wide as the timeline")
+    expect(region.locator(".gw-ranges path")).to_have_attribute("d", re.compile(r"^(M[\d.]+ [\d.]+H[1-9][\d.]*)+$"))
     assert violations(page, root) == []
     detail.screenshot(path=screenshots / "inspection-dark.png")
     region.screenshot(path=screenshots / "inspection-region-dark.png")

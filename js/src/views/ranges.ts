@@ -33,6 +33,7 @@ export class Ranges {
       this.#ranges = rows.map(({ layers }) => usualRange(columns, metric, layers));
     }
     const { clientWidth: width, clientHeight: height } = this.node;
+    if (width === 0) return;
     const row = height / Math.max(1, rows.length);
     const path = this.#ranges.map((range, i) => {
       if (range === null) return "";

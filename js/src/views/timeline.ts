@@ -72,7 +72,7 @@ export class Timeline {
     this.#label(bands, at);
     this.#announce(at, cursor);
     const drawn = `${this.#store.version} ${width} ${this.changes.map(({ undone_step }) => undone_step).join()}`;
-    if (drawn === this.#drawn) return;
+    if (width === 0 || drawn === this.#drawn) return;
     this.#drawn = drawn;
     this.#draw(bands, width);
     this.#marks.replaceChildren(
