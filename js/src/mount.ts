@@ -7,6 +7,7 @@ import type { Store } from "./store.ts";
 import { element, setAttribute } from "./util/dom.ts";
 import { onFrame } from "./util/on-frame.ts";
 import { onTheme } from "./util/on-theme.ts";
+import { keepOwnKeys } from "./util/own-keys.ts";
 import { Controls } from "./views/controls.ts";
 import { Detail } from "./views/detail.ts";
 import { Findings } from "./views/findings.ts";
@@ -73,6 +74,7 @@ export function mount(
   const unsubscribe = source.subscribe(frame.request);
   const leaveRemote = remote?.subscribe(frame.request);
   const leaveInspector = inspector?.subscribe(frame.request);
+  const leaveKeys = keepOwnKeys(root);
   const leaveTheme = onTheme(() => {
     picture.recolour();
     frame.request();
@@ -82,6 +84,7 @@ export function mount(
     leaveRemote?.();
     leaveInspector?.();
     leaveTheme();
+    leaveKeys();
     resized.disconnect();
     frame.cancel();
     bars.remove();

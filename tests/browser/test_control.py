@@ -232,11 +232,12 @@ def test_a_tab_closed_while_paused_is_opened_again_and_resumed(
     def steps() -> int:
         return int(console.evaluate("len(done)"))
 
+    button(region, "Pause").click()
+    expect(region).to_contain_text("Paused after step")
+    # The focus is on a button of the picture now; whatever is no key of its own is still the notebook's.
     page.keyboard.press("Control+s")
     saved = server.folder / "control.ipynb"
     wait_until(lambda: "application/vnd.jupyter.widget-view" in saved.read_text(encoding="utf-8"), "the save")
-    button(region, "Pause").click()
-    expect(region).to_contain_text("Paused after step")
     context = page.context
     page.close()
     wait_until(lambda: server.kernel_state() == "busy", "a server that knows that the cell runs")

@@ -232,6 +232,7 @@ def test_a_page_that_is_reloaded_in_the_middle_of_a_cell_has_the_whole_run_at_on
     page: Page, server: JupyterServer, train: Train, request: pytest.FixtureRequest
 ) -> None:
     region = train(SICK)
+    region.get_by_role("button", name="Pause", exact=True).focus()
     page.keyboard.press("Control+s")
     saved = server.folder / f"{request.node.name}.ipynb"
     wait_until(lambda: "application/vnd.jupyter.widget-view" in saved.read_text(encoding="utf-8"), "the save")

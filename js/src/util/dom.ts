@@ -17,12 +17,6 @@ export function element<K extends keyof HTMLElementTagNameMap>(
   return node;
 }
 
-/**
- * An attribute that keeps a notebook from taking keys for commands of its own, such as arrows for moves between cells.
- * The focused element itself must have it: a binding on `:focus` is matched before any parent is looked at.
- */
-export const OWN_KEYS = { "data-lm-suppress-shortcuts": "true" };
-
 /** Sets the text of a node only when it differs, so that the browser has nothing to lay out when nothing changed. */
 export function setText(node: Node, text: string): void {
   if (node.textContent !== text) node.textContent = text;

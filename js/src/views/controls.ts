@@ -2,6 +2,7 @@ import type { ResponseInfo } from "../messages.gen.ts";
 import type { Remote } from "../remote.ts";
 import { element, setAttribute, setText } from "../util/dom.ts";
 import { formatCount } from "../util/format.ts";
+import { isOwnKey } from "../util/own-keys.ts";
 
 /** Pause, step and what has been changed: the row under the headline. */
 export class Controls {
@@ -35,10 +36,8 @@ export class Controls {
 
   /** Lets `p` and `s` pause and step while anything in `area` has the focus. */
   listenToKeys(area: HTMLElement): void {
-    // Else the notebook takes them for commands of its own.
-    setAttribute(area, "data-lm-suppress-shortcuts", "true");
     area.addEventListener("keydown", (event) => {
-      if (event.ctrlKey || event.altKey || event.metaKey || event.target === this.#count) return;
+      if (!isOwnKey(event) || event.target === this.#count) return;
       if (event.key === "p") this.#toggle.click();
       else if (event.key === "s") this.#step.click();
     });

@@ -1,5 +1,5 @@
 import type { TableRow } from "../table.ts";
-import { element, OWN_KEYS, setAttribute, setText } from "../util/dom.ts";
+import { element, setAttribute, setText } from "../util/dom.ts";
 import { elideMiddle, type Measure, measureLike } from "../util/elide.ts";
 import { lookOf } from "../util/states.ts";
 
@@ -122,7 +122,7 @@ export class Rows {
 
   #rebuild(count: number): void {
     this.#rows = Array.from({ length: count }, (_, i) => {
-      const name = element("button", { class: "gw-name", type: "button", tabindex: i === 0 ? "0" : "-1", ...OWN_KEYS });
+      const name = element("button", { class: "gw-name", type: "button", tabindex: i === 0 ? "0" : "-1" });
       const summary = element("span", { class: "gw-summary", role: "cell" });
       const mark = element("i", { "aria-hidden": "true" });
       const word = element("span");

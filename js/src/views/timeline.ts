@@ -1,7 +1,7 @@
 import type { Lens } from "../lens.ts";
 import type { ChangeInfo } from "../messages.gen.ts";
 import type { Store } from "../store.ts";
-import { element, OWN_KEYS, setAttribute, setText } from "../util/dom.ts";
+import { element, setAttribute, setText } from "../util/dom.ts";
 import { formatCount, formatFigure } from "../util/format.ts";
 import { placeStep, type Span, spanOf, stepAt } from "../util/span.ts";
 import { lookOf } from "../util/states.ts";
@@ -35,7 +35,7 @@ export class Timeline {
     inner.append(this.#svg, this.#marks, this.#steps);
     this.node = element(
       "div",
-      { class: "gw-timeline", role: "slider", tabindex: "0", "aria-label": "Step looked at", ...OWN_KEYS },
+      { class: "gw-timeline", role: "slider", tabindex: "0", "aria-label": "Step looked at" },
       inner,
     );
     this.node.addEventListener("keydown", (event) => this.#key(event));
