@@ -9,10 +9,11 @@ from gradwidget.diagnose.state import layer_states
 from gradwidget.diagnose.trend import loss_trend
 from gradwidget.diagnose.verdict import verdict
 from gradwidget.metrics import METRICS
+from gradwidget.record.history import WHOLE_FRAMES
 from gradwidget.view import wire
 from gradwidget.view.codec import Array, encode
 from gradwidget.view.columns import RECENT, newest, whole
-from gradwidget.view.messages import Delta, FindingInfo, ProblemInfo, Shown, Snapshot, Status
+from gradwidget.view.messages import Delta, FindingInfo, ProblemInfo, ReasonInfo, Shown, Snapshot, Status
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
@@ -74,6 +75,7 @@ class Bridge:
         self._sent_layers: tuple[Layer, ...] = ()
         self._sent_metrics: list[str] = []
         self._sent_states: list[str] = []
+        self._sent_reasons: list[ReasonInfo] = []
         self._sent_findings: list[FindingInfo] = []
         self._sent_problems: list[ProblemInfo] = []
 
@@ -83,6 +85,7 @@ class Bridge:
             arrays = whole(self._source.history)
             findings, layers = self._source.findings, self._layers
             status, states = self._status(findings)
+            self._sent_reasons = self._reasons
             self._sent_frames = self._source.history.version
         self._sent_layers, self._sent_states = layers, states
         self._sent_metrics = _metrics(arrays)
@@ -96,6 +99,7 @@ class Bridge:
             layers=[wire.layer_info(layer) for layer in layers],
             status=status,
             states=states,
+            reasons=self._sent_reasons,
             findings=self._sent_findings,
             problems=self._sent_problems,
             blocks=blocks,
@@ -110,6 +114,7 @@ class Bridge:
             arrays = newest(history, new) if 0 < new <= RECENT else []
             findings = self._source.findings
             status, states = self._status(findings)
+            reasons = self._reasons
             follows = new <= RECENT and self._layers is self._sent_layers
             self._sent_frames = history.version
         if not follows or not set(_metrics(arrays)) <= set(self._sent_metrics):
@@ -121,11 +126,13 @@ class Bridge:
             kind="delta",
             status=status,
             states=None if states == self._sent_states else states,
+            reasons=None if reasons == self._sent_reasons else reasons,
             findings=None if infos == self._sent_findings else infos,
             problems=None if problems == self._sent_problems else problems,
             blocks=blocks,
         )
-        self._sent_states, self._sent_findings, self._sent_problems = states, infos, problems
+        self._sent_states, self._sent_reasons = states, reasons
+        self._sent_findings, self._sent_problems = infos, problems
         return message, data
 
     @property
@@ -133,6 +140,10 @@ class Bridge:
         # The history's columns are in its own order, which is what the arrays have; before the first frame there
         # is only what the monitor means to watch.
         return self._source.history.layers or self._source.layers
+
+    @property
+    def _reasons(self) -> list[ReasonInfo]:
+        return wire.reason_infos(self._source.history.recent_frames(WHOLE_FRAMES))
 
     @property
     def _problems(self) -> list[ProblemInfo]:

@@ -107,6 +107,14 @@ class FindingInfo(TypedDict):
     remedies: list[RemedyInfo]
 
 
+class ReasonInfo(TypedDict):
+    """Why something of a layer is not measured."""
+
+    layer: str
+    text: str
+    """One plain sentence."""
+
+
 class ProblemInfo(TypedDict):
     """A failure inside gradwidget that was contained."""
 
@@ -154,6 +162,9 @@ class Snapshot(TypedDict):
     states: list[str]
     """State of each layer."""
 
+    reasons: list[ReasonInfo]
+    """Of the layers of which something was not measured in the newest step that was looked at in full."""
+
     findings: list[FindingInfo]
     problems: list[ProblemInfo]
     blocks: list[Block]
@@ -166,6 +177,9 @@ class Delta(TypedDict):
     status: Status
     states: list[str] | None
     """Null when no state has changed."""
+
+    reasons: list[ReasonInfo] | None
+    """Null when no reason has changed."""
 
     findings: list[FindingInfo] | None
     """Null when no finding has changed."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Literal
 
 from gradwidget.action import parse_action
@@ -20,6 +20,7 @@ from gradwidget.view.messages import (
     MetricInfo,
     ProblemInfo,
     ProfileInfo,
+    ReasonInfo,
     RemedyInfo,
     SpreadInfo,
 )
@@ -104,6 +105,19 @@ def problem_info(problem: Problem) -> ProblemInfo:
         traceback=problem.traceback,
         step=problem.step,
     )
+
+
+def reason_infos(frames: Sequence[Frame]) -> list[ReasonInfo]:
+    """Why something of a layer is not measured, by the newest frame that can tell.
+
+    Args:
+        frames: recent ones, oldest first. One of a step whose outputs were not looked at says nothing of them, neither
+            a figure nor why there is none.
+    """
+    for frame in reversed(frames):
+        if frame.reasons or "act_rms" in frame.metrics:
+            return [ReasonInfo(layer=layer, text=text) for layer, text in frame.reasons.items()]
+    return []
 
 
 def inspection_info(inspection: Inspection, frames: Iterable[Frame]) -> LayerInspection:

@@ -79,6 +79,13 @@ export interface FindingInfo {
   remedies: RemedyInfo[];
 }
 
+/** Why something of a layer is not measured. */
+export interface ReasonInfo {
+  layer: string;
+  /** One plain sentence. */
+  text: string;
+}
+
 /** A failure inside gradwidget that was contained. */
 export interface ProblemInfo {
   where: string;
@@ -115,6 +122,8 @@ export interface Snapshot {
   status: Status;
   /** State of each layer. */
   states: string[];
+  /** Of the layers of which something was not measured in the newest step that was looked at in full. */
+  reasons: ReasonInfo[];
   findings: FindingInfo[];
   problems: ProblemInfo[];
   blocks: Block[];
@@ -126,6 +135,8 @@ export interface Delta {
   status: Status;
   /** Null when no state has changed. */
   states: string[] | null;
+  /** Null when no reason has changed. */
+  reasons: ReasonInfo[] | null;
   /** Null when no finding has changed. */
   findings: FindingInfo[] | null;
   /** Null when there is no new one. */

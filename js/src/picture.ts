@@ -1,6 +1,7 @@
 import type { Bars } from "./bars.ts";
 import type { Lens } from "./lens.ts";
 import type { MetricInfo } from "./messages.gen.ts";
+import { reasonsFor } from "./reasons.ts";
 import type { Store } from "./store.ts";
 import { type Table, type TableRow, tableOf } from "./table.ts";
 import { element, setAttribute } from "./util/dom.ts";
@@ -165,7 +166,8 @@ export class Picture {
     const range = this.#ranges.of(at);
     if (range !== null) lines.push(`usually ${range.map((value) => figure(metric, value)).join(" … ")}`);
     for (const { value, means } of bounds) lines.push(`┊ limit ${figure(metric, value)}: ${means}`);
-    const names = new Set(row.layers.map((layer) => this.#store.layers[layer]?.name));
+    const names = new Set(row.layers.map((layer) => this.#store.layers[layer]?.name ?? ""));
+    if (this.#lens.look.cursor === null) lines.push(...reasonsFor([...names], this.#store.reasons));
     const finding = this.#store.findings.find(({ layers, active }) => active && layers.some((name) => names.has(name)));
     if (finding !== undefined) lines.push(`${finding.title} since step ${formatCount(finding.first_step)}`);
     return lines;

@@ -27,6 +27,8 @@ export class Store {
   layers: LayerInfo[] = [];
   status: Status = BEFORE_ANYTHING;
   states: string[] = [];
+  /** Why something of a layer is not measured now, by the layer's name. */
+  reasons: ReadonlyMap<string, string> = new Map();
   findings: FindingInfo[] = [];
   problems: ProblemInfo[] = [];
   /** Figures of the whole step: loss, total_grad_norm, lr … */
@@ -56,6 +58,7 @@ export class Store {
     this.version++;
     this.status = message.status;
     this.states = message.states ?? this.states;
+    if (message.reasons !== null) this.reasons = new Map(message.reasons.map(({ layer, text }) => [layer, text]));
     this.findings = message.findings ?? this.findings;
     this.problems = message.problems ?? this.problems;
     const arrays = decode(message.blocks, data);

@@ -50,6 +50,7 @@ function snapshot(blocks: Block[]): Snapshot {
     layers,
     status,
     states: ["ok", "ok"],
+    reasons: [],
     findings: [],
     problems: [],
     blocks,
@@ -57,7 +58,7 @@ function snapshot(blocks: Block[]): Snapshot {
 }
 
 function delta(blocks: Block[], changes: Partial<Delta> = {}): Delta {
-  return { kind: "delta", status, states: null, findings: null, problems: null, blocks, ...changes };
+  return { kind: "delta", status, states: null, reasons: null, findings: null, problems: null, blocks, ...changes };
 }
 
 function started(): Store {
@@ -89,6 +90,16 @@ test("a delta adds its columns and keeps what it does not mention", () => {
   expect(store.samples.count).toBe(3);
   expect(store.states).toEqual(["ok", "vanishing"]);
   expect(store.scalars.track("loss")?.value[2]).toBeCloseTo(1.8);
+});
+
+test("a reason stays until the next message that speaks of reasons", () => {
+  const store = started();
+  const nothing = new DataView(new ArrayBuffer(0));
+  store.apply(delta([], { reasons: [{ layer: "b", text: "It runs in compiled code." }] }), nothing);
+  store.apply(delta([]), nothing);
+  expect([...store.reasons]).toEqual([["b", "It runs in compiled code."]]);
+  store.apply(delta([], { reasons: [] }), nothing);
+  expect(store.reasons.size).toBe(0);
 });
 
 test("a delta before the first snapshot is passed over", () => {

@@ -32,6 +32,7 @@ function storeWith(gradients: number[], nonfinite: number[], bound: BoundInfo): 
       closed: false,
     },
     states: gradients.map(() => "ok"),
+    reasons: [],
     findings: [],
     problems: [],
     blocks: [

@@ -30,9 +30,11 @@ class Reader(nn.Module):
         super().__init__()
         self.embed, self.head = nn.Linear(8, 16, bias=False), nn.Linear(16, 4)
         self.body = nn.LSTM(16, 16, batch_first=True)
+        self.loose = nn.Linear(16, 16, bias=False)  # used without being called
 
     def forward(self, x):
-        return self.head(self.body(torch.tanh(self.embed(x)))[0][:, -1])
+        last = self.body(torch.tanh(self.embed(x)))[0][:, -1]
+        return self.head(last + last @ self.loose.weight)
 
 torch.manual_seed(0)
 torch.set_num_threads(1)
@@ -179,6 +181,13 @@ def test_a_layer_is_looked_into_while_the_cell_runs_while_it_is_held_and_afterwa
     detail.screenshot(path=screenshots / "inspection-dark.png")
     region.screenshot(path=screenshots / "inspection-region-dark.png")
     assert faults(region) == []
+
+    # Why something of a layer is not measured: in its detail, and under the pointer on its row.
+    detail = open_layer(region, "loose")
+    expect(detail.locator(".gw-reason")).to_contain_text("its parameters are used without calling it")
+    region.get_by_role("row", name=re.compile("^loose: ")).hover()
+    expect(region.locator(".gw-readout")).to_contain_text("so its output is not measured")
+    region.screenshot(path=screenshots / "inspection-reason.png")
 
     # Nothing runs: at once.
     console.execute("goes_on = False; w.resume()")

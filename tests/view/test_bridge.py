@@ -58,6 +58,17 @@ def test_what_has_not_changed_is_not_sent_again() -> None:
     assert (message["blocks"], data) == ([], b"")
 
 
+def test_why_a_layer_is_not_measured_is_sent_when_it_changes_and_only_then() -> None:
+    monitor = FakeMonitor(LAYERS)
+    bridge = bridge_of(monitor)
+    monitor.take(replace(frame(0, LAYERS), reasons={"body.1": "It runs in compiled code."}))
+    assert bridge.snapshot()[0]["reasons"] == [{"layer": "body.1", "text": "It runs in compiled code."}]
+    monitor.take(replace(frame(1, LAYERS), reasons={"body.1": "It runs in compiled code."}))
+    assert bridge.update()[0]["reasons"] is None
+    monitor.take(replace(frame(2, LAYERS), reasons={"body.1": "It was not seen."}))
+    assert bridge.update()[0]["reasons"] == [{"layer": "body.1", "text": "It was not seen."}]
+
+
 def test_other_layers_bring_a_snapshot() -> None:
     monitor = FakeMonitor(LAYERS)
     bridge = bridge_of(monitor)

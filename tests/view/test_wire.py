@@ -8,7 +8,7 @@ import math
 import numpy as np
 
 from gradwidget.frame import Entry, Frame, Inspection, RecurrentProfile, Spread
-from gradwidget.view.wire import inspection_info
+from gradwidget.view.wire import inspection_info, reason_infos
 
 SPREAD = Spread(3, "log", np.array([-1.0, 0.0, 1.0]), np.array([2, 5]), 8, 8, 1, 1, 0, -0.5, 0.25, "after tanh")
 UNREAD = Spread(3, "linear", np.array([-1.0, 1.0]), np.array([0]), 2, 2, 0, 1, 1, math.nan, math.nan)
@@ -67,3 +67,12 @@ def test_stacked_layers_and_directions_are_named() -> None:
         "dL/dh, layer 1, from the start",
         "dL/dh, layer 1, from the end",
     ]
+
+
+def test_a_reason_outlives_a_step_whose_outputs_were_not_looked_at_and_ends_with_one_that_was_seen() -> None:
+    unseen = Frame(1, (), {}, reasons={"body": "Not seen."})
+    without_outputs = Frame(2, (), {"grad_rms": np.ones(1, np.float32)})
+    in_full = Frame(3, (), {"act_rms": np.ones(1, np.float32)})
+    assert reason_infos([unseen, without_outputs]) == [{"layer": "body", "text": "Not seen."}]
+    assert reason_infos([unseen, without_outputs, in_full]) == []
+    assert reason_infos([]) == []

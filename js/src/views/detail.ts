@@ -2,6 +2,7 @@ import type { Inspector } from "../inspector.ts";
 import type { Lens } from "../lens.ts";
 import type { MetricInfo } from "../messages.gen.ts";
 import { readingAt } from "../reading.ts";
+import { reasonsFor } from "../reasons.ts";
 import { statesAt } from "../states-at.ts";
 import type { Store } from "../store.ts";
 import { element, setText } from "../util/dom.ts";
@@ -20,6 +21,7 @@ export class Detail {
   readonly node = element("section", { class: "gw-detail", hidden: "", "aria-label": "Layer detail" });
   readonly #title = element("h2");
   readonly #facts = element("p");
+  readonly #reason = element("p", { class: "gw-reason", hidden: "" });
   readonly #inspection = new Inspection();
   readonly #list = element("dl");
   readonly #inspector: Inspector | null;
@@ -30,7 +32,7 @@ export class Detail {
     const close = element("button", { type: "button", text: "Close" });
     close.addEventListener("click", () => lens.change({ opened: null }));
     const head = element("div", { class: "gw-detail-head" }, this.#title, close);
-    this.node.append(head, this.#facts, this.#inspection.node, this.#list);
+    this.node.append(head, this.#facts, this.#reason, this.#inspection.node, this.#list);
   }
 
   update(store: Store, lens: Lens, span: Span): void {
@@ -48,6 +50,10 @@ export class Detail {
       this.#facts,
       `${look.word} · ${info.kind}${follows} · ${info.shapes.join(", ")} · ${formatCount(info.parameters)} parameters${runs}`,
     );
+    // A reason is that of the newest step; of a step of the past none is known.
+    const [reason = ""] = cursor === null ? reasonsFor([info.name], store.reasons) : [];
+    setText(this.#reason, reason);
+    this.#reason.hidden = reason === "";
     const key = `${info.name} ${store.metrics.map(({ name }) => name).join()}`;
     if (key !== this.#shown) {
       this.#shown = key;
