@@ -127,6 +127,14 @@ class History:
         """float64 [columns] by name: ``loss``, ``total_grad_norm``, ``lr`` …; NaN where not measured."""
         return {name: self._whole(track, "mean")[:, 0] for name, track in self._scalars.items()}
 
+    @property
+    def scalars_measured(self) -> Mapping[str, BoolArray]:
+        """Bool [columns] by name: whether a scalar was measured at any step of the column, be it as NaN."""
+        return {
+            name: np.concatenate([track.coarse_measured[: self._coarse], track.fine_measured[: self._fine]])[:, 0]
+            for name, track in self._scalars.items()
+        }
+
     def recent(self, metric: str, n: int) -> FloatArray:
         """float32 [<=n, layers]: the newest frames one by one, oldest first; a view, valid until the next append.
 

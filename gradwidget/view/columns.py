@@ -34,7 +34,10 @@ class Summary(NamedTuple):
 def newest(history: History, frames: int) -> list[Array]:
     """The newest ``frames`` frames (at most ``RECENT``), column by column."""
     steps = history.recent_steps(frames)
-    scalars = {name: history.recent_scalar(name, frames) for name in history.scalars}
+    scalars = {
+        name: _told_apart(history.recent_scalar(name, frames), measured[-frames:])
+        for name, measured in history.scalars_measured.items()
+    }
     metrics = {name: history.recent(name, frames) for name in METRICS}
     summaries = {name: Summary(values, values, values) for name, values in metrics.items()}
     return list(_arrays(steps, scalars, summaries, TICK_COLUMNS))
@@ -44,8 +47,15 @@ def whole(history: History) -> list[Array]:
     """The whole history, as coarse as ``WHOLE_FLOATS`` asks."""
     summaries = {name: Summary(history.low(name), history[name], history.high(name)) for name in METRICS}
     measured = sum(not np.isnan(summary.mean).all() for summary in summaries.values())
+    was_measured = history.scalars_measured
+    scalars = {name: _told_apart(figures, was_measured[name]) for name, figures in history.scalars.items()}
     columns = WHOLE_FLOATS // max(1, 3 * measured * len(history.layers))
-    return list(_arrays(history.steps, history.scalars, summaries, max(columns, TICK_COLUMNS)))
+    return list(_arrays(history.steps, scalars, summaries, max(columns, TICK_COLUMNS)))
+
+
+def _told_apart(figures: NDArray[np.float64], measured: BoolArray) -> NDArray[np.float64]:
+    """A figure that was NaN travels as an infinity: NaN says that there was none."""
+    return np.where(measured & np.isnan(figures), np.inf, figures)
 
 
 def _arrays(

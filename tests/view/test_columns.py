@@ -40,6 +40,15 @@ def test_steps_at_which_no_layer_was_measured_carry_scalars_only() -> None:
     assert part(arrays, "sampled").tolist() == [1]
 
 
+def test_a_loss_that_was_nan_is_told_apart_from_one_that_was_not_measured() -> None:
+    history = history_of(1)
+    history.append(frame(1, LAYERS, loss=float("nan")))
+    history.append(Frame(2, LAYERS, {}))
+    for arrays in (columns.newest(history, 3), columns.whole(history)):
+        assert np.array_equal(part(arrays, "scalar", "loss"), [0, np.inf, np.nan], equal_nan=True)
+    assert np.array_equal(part(columns.newest(history, 2), "scalar", "loss"), [np.inf, np.nan], equal_nan=True)
+
+
 def test_metrics_that_were_never_measured_are_not_sent() -> None:
     named = {array.name for array in columns.newest(history_of(2), 2) if array.part == "value"}
     assert named == {"grad_rms", "grad_norm", "act_grad_rms"}

@@ -16,7 +16,12 @@ export function formatFigure(value: number): string {
   return text.replace("e+", "e").replaceAll("-", MINUS);
 }
 
-/** The same with no digit more than it needs, for the round ends of an axis: 0.5, 1e−3. */
+/** The same for a figure of the run: where it was NaN or infinite, the page knows no more than that. */
+export function formatMeasured(value: number): string {
+  return Number.isFinite(value) ? formatFigure(value) : "not finite";
+}
+
+/** A figure with no digit more than it needs, for the round ends of an axis: 0.5, 1e−3. */
 export function formatShort(value: number): string {
   return formatFigure(value).replace(/\.(\d*?)0+(?=e|$)/, (_, digits: string) => (digits === "" ? "" : `.${digits}`));
 }

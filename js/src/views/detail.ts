@@ -6,7 +6,7 @@ import { reasonsFor } from "../reasons.ts";
 import { statesAt } from "../states-at.ts";
 import type { Store } from "../store.ts";
 import { element, setText } from "../util/dom.ts";
-import { formatCount, formatFigure, formatShare } from "../util/format.ts";
+import { formatCount, formatMeasured, formatShare } from "../util/format.ts";
 import { outline } from "../util/path.ts";
 import type { Span } from "../util/span.ts";
 import { lookOf } from "../util/states.ts";
@@ -66,7 +66,7 @@ export class Detail {
       const figure = readingAt(samples, metric.name, column).values[layer] as number;
       setText(
         value as Element,
-        Number.isNaN(figure) ? "–" : metric.scale === "share" ? formatShare(figure) : formatFigure(figure),
+        Number.isNaN(figure) ? "–" : metric.scale === "share" ? formatShare(figure) : formatMeasured(figure),
       );
       path?.firstElementChild?.setAttribute("d", sparkline(store, metric, layer, span));
     });

@@ -21,6 +21,9 @@ const LAYERS_NAMED = 6;
 /** Terms and values of a card that are always there: layers and first step. */
 const FIXED = 4;
 
+/** A whole number from here on is a size rather than a count. */
+const MOST_COUNTED = 1e6;
+
 /** What is wrong, as cards: what, where, since when, the numbers behind it, and what to do. */
 export class Findings {
   readonly node: HTMLElement;
@@ -165,10 +168,7 @@ function factsOf(finding: FindingInfo): [string, string][] {
   return facts;
 }
 
-function evidenceText({ name, value }: EvidenceInfo): string {
+function evidenceText({ value }: EvidenceInfo): string {
   if (value === null) return "not finite";
-  const whole =
-    Number.isInteger(value) &&
-    (name.includes("step") || name === "window" || name === "held" || Math.abs(value) >= 1000);
-  return whole ? formatCount(value) : formatFigure(value);
+  return Number.isInteger(value) && Math.abs(value) < MOST_COUNTED ? formatCount(value) : formatFigure(value);
 }

@@ -1,5 +1,5 @@
 import type { Columns } from "../columns.ts";
-import { formatCode, formatFigure } from "../util/format.ts";
+import { formatCode, formatMeasured } from "../util/format.ts";
 import { outline } from "../util/path.ts";
 import type { Span } from "../util/span.ts";
 
@@ -80,5 +80,5 @@ export function bandPaths(
 /** A figure at a column, in words. */
 export function figureAt(columns: Columns, name: string, column: number): string {
   const value = columns.track(name)?.value[column];
-  return value === undefined || Number.isNaN(value) ? "" : formatFigure(value);
+  return value === undefined || Number.isNaN(value) ? "" : formatMeasured(value);
 }

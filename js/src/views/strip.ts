@@ -1,7 +1,7 @@
 import type { Lens } from "../lens.ts";
 import type { Store } from "../store.ts";
 import { element, setAttribute, setText } from "../util/dom.ts";
-import { formatCount, formatFigure, formatShare } from "../util/format.ts";
+import { formatCount, formatMeasured, formatShare } from "../util/format.ts";
 import { lookOf } from "../util/states.ts";
 
 /** The headline: what is the matter, and the figures of the whole step. */
@@ -33,9 +33,10 @@ export class Strip {
     const column = cursor === null ? scalars.count - 1 : scalars.at(cursor);
     const at = (name: string): number => lastOf(scalars.track(name)?.value, column);
     const step = cursor ?? status.step;
-    const trend = cursor === null ? (status.trend ?? "") : "";
+    const loss = at("loss");
+    const trend = cursor === null && Number.isFinite(loss) ? (status.trend ?? "") : "";
     this.#figure(cursor === null ? "step" : "step looked at", step === null ? "" : formatCount(step), "step");
-    this.#figure("loss", scalars.track("loss") ? `${formatFigure(at("loss"))} ${trend}`.trim() : "");
+    this.#figure("loss", `${figureOr(loss)} ${trend}`.trim());
     this.#figure("total norm", figureOr(at("total_grad_norm")));
     this.#figure("learning rate", figureOr(at("lr")));
     this.#figure(
@@ -70,7 +71,7 @@ function lastOf(values: Float32Array | undefined, from: number): number {
 }
 
 function figureOr(value: number): string {
-  return Number.isNaN(value) ? "" : formatFigure(value);
+  return Number.isNaN(value) ? "" : formatMeasured(value);
 }
 
 function samplingWords(sampling: number | null): string {

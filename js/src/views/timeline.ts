@@ -2,7 +2,7 @@ import type { Lens } from "../lens.ts";
 import type { ChangeInfo } from "../messages.gen.ts";
 import type { Store } from "../store.ts";
 import { element, setAttribute, setText } from "../util/dom.ts";
-import { formatCount, formatFigure } from "../util/format.ts";
+import { formatCount, formatMeasured } from "../util/format.ts";
 import { placeStep, type Span, spanOf, stepAt } from "../util/span.ts";
 import { lookOf } from "../util/states.ts";
 import { type Band, bandPaths, bandsOf, figureAt, heightOf } from "./series.ts";
@@ -103,7 +103,7 @@ export class Timeline {
     setAttribute(this.node, "aria-valuemax", String(last));
     setAttribute(this.node, "aria-valuenow", String(now));
     const loss = this.#store.scalars.track("loss")?.value[at];
-    const words = loss === undefined || Number.isNaN(loss) ? "" : `, loss ${formatFigure(loss)}`;
+    const words = loss === undefined || Number.isNaN(loss) ? "" : `, loss ${formatMeasured(loss)}`;
     setAttribute(this.node, "aria-valuetext", `step ${formatCount(now)}${cursor === null ? ", live" : ""}${words}`);
     this.line.hidden = cursor === null;
     this.line.style.left = percent(placeStep(this.#span, now));
