@@ -17,7 +17,8 @@ export class RemedyNode {
   constructor(finding: FindingInfo, { title, why, code, change }: RemedyInfo, remote: Remote | null) {
     this.#remote = remote;
     this.#change = change;
-    const head = element("div", { class: "gw-remedy-head" }, element("span", {}, ...breakable(title)));
+    const buttons = element("div");
+    const head = element("div", { class: "gw-remedy-head" }, element("span", {}, ...breakable(title)), buttons);
     this.node.append(head, element("p", { text: why }));
     if (change !== null && remote !== null) {
       this.#button.addEventListener("click", () => {
@@ -25,12 +26,12 @@ export class RemedyNode {
         if (done === undefined) remote.apply(finding, change);
         else remote.undo(done);
       });
-      head.append(this.#button);
+      buttons.append(this.#button);
       this.node.append(element("p", { text: `Apply changes the running loop: ${change}.` }), this.#note);
     }
     if (code !== "") {
       const { button, panel } = codeDisclosure(code, `gw-code-${made++}`);
-      head.append(button);
+      buttons.append(button);
       this.node.append(panel);
     }
   }
