@@ -27,6 +27,7 @@ def costs() -> tuple[float, float]:
     ]
     for step in steps:
         step["update_ratio"] *= np.float32(1e-3)
+        step["matrix_change"] = step["update_ratio"] * step["matrix_norm"]
     history, engine = History(), Engine()
     spent = np.empty((FRAMES, 2))
     for number in range(FRAMES):

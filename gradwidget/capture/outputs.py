@@ -57,14 +57,13 @@ def gradient_figures(rows: Tensor, readback: Readback) -> tuple[Fetch, Fetch]:
         nonzero = sum(np.count_nonzero(piece.numpy() != 0) for piece in pieces(rows[0]))
         figures = np.array([[large_norm(rows[0])], [nonzero]])
     else:
-        flat = rows.flatten(1)
+        flat = _for_numpy(rows.flatten(1))
         figures = np.stack([row_norms(flat), nonzero_in_rows(flat.numpy() != 0)])
     return lambda: figures, lambda: figures[:, :0]
 
 
 def _on_host(rows: Tensor, units: int, follower: Nonlinearity | None) -> tuple[Figures, Figures]:
-    if rows.dtype not in {torch.float32, torch.float64}:
-        rows = rows.float()  # numpy knows no bfloat16
+    rows = _for_numpy(rows)
     if follower is not None:
         rows = follower.apply(rows)
     count, flat = len(rows), rows.reshape(len(rows), -1)
@@ -88,6 +87,11 @@ def _on_host(rows: Tensor, units: int, follower: Nonlinearity | None) -> tuple[F
     if follower is not None and follower.saturated is not None:
         figures[SATURATED] = follower.saturated(rows).flatten(1).float().mean(1).numpy()
     return figures, alive
+
+
+def _for_numpy(rows: Tensor) -> Tensor:
+    """What numpy can read: it knows no bfloat16."""
+    return rows if rows.dtype in {torch.float32, torch.float64} else rows.float()
 
 
 def _joined(parts: list[tuple[Figures, Figures]], lengths: list[int]) -> tuple[Figures, Figures]:

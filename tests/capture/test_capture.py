@@ -357,3 +357,21 @@ def test_of_two_optimizers_that_take_turns_none_is_left_out(watch: Watch) -> Non
     follows = [two for one, two in pairwise(late) if two.step % 2 and two.step == one.step + 1]
     assert follows
     assert all(frame.is_measured("raw_grad_norm").any() for frame in follows)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16, torch.float16])
+@pytest.mark.parametrize("rows", [100, 2000, 10_000])
+def test_outputs_of_every_format_and_size_and_their_gradients_are_right(
+    watch: Watch, dtype: torch.dtype, rows: int
+) -> None:
+    model = nn.Sequential(nn.Linear(6, 40), nn.Linear(40, 3)).to(dtype)
+    capture = watch(model)
+    hidden = model[0](torch.randn(rows, 6, dtype=dtype))
+    hidden.retain_grad()
+    loss = model[1](hidden).float().square().sum()
+    loss.backward()
+    SGD(model.parameters(), lr=0.0).step()
+    assert capture.problems == []
+    assert capture.of("act_rms", "0") == pytest.approx(float(hidden.detach().double().square().mean().sqrt()), rel=1e-3)
+    assert capture.of("act_grad_norm", "0") == pytest.approx(float(hidden.grad.double().norm()), rel=1e-3)
+    assert capture.of("act_grad_zero_fraction", "0") == pytest.approx(float((hidden.grad == 0).double().mean()))

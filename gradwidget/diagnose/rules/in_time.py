@@ -19,6 +19,8 @@ class TimeRatio:
     layer: str
     value: float
     """Median of the newest profiles."""
+    half_way: float
+    """The same of the middle time steps over the last."""
     values: Floats
     """Each of the newest profiles, newest first."""
     steps: list[int]
@@ -30,23 +32,24 @@ class TimeRatio:
 
 def time_ratios(window: Window) -> list[TimeRatio]:
     """One for each recurrent layer with enough profiles."""
-    seen: dict[tuple[str, int, bool], list[tuple[int, float, int, str]]] = {}
+    seen: dict[tuple[str, int, bool], list[tuple[int, float, float, int, str]]] = {}
     for frame in reversed(window.history.recent_frames(64)):
         for profile in frame.recurrent:
             # the direction that reads from the end has its first time step there
             norms = profile.norms[::-1] if profile.reverse else profile.norms
-            ratio = _first_over_last(norms.astype(np.float64))
-            if np.isfinite(ratio):
+            first, half_way = _over_last(norms.astype(np.float64))
+            if np.isfinite(first):
                 seen.setdefault((profile.layer, profile.depth, profile.reverse), []).append(
-                    (frame.step, ratio, len(profile.norms), profile.quantity)
+                    (frame.step, first, half_way, len(profile.norms), profile.quantity)
                 )
     ratios = []
     for (layer, _, _), found in seen.items():
-        values = np.array([ratio for _, ratio, _, _ in found])
-        newest = values[: window.limits.rnn_profiles]
-        if len(newest) > window.limits.rnn_profiles // 2:
-            steps = [step for step, _, _, _ in found]
-            ratios.append(TimeRatio(layer, middle(newest), values, steps, found[0][2], found[0][3]))
+        values, half_ways = (np.array([one[place] for one in found]) for place in (1, 2))
+        newest = slice(window.limits.rnn_profiles)
+        if len(values[newest]) > window.limits.rnn_profiles // 2:
+            steps = [step for step, *_ in found]
+            value, half_way = middle(values[newest]), middle(half_ways[newest])
+            ratios.append(TimeRatio(layer, value, half_way, values, steps, *found[0][3:]))
     return ratios
 
 
@@ -59,9 +62,11 @@ def layers_past(window: Window, bound: float, *, above: bool) -> list[TimeRatio]
     return list(found.values())
 
 
-def _first_over_last(norms: Floats) -> float:
-    if len(norms) < 4:
-        return float("nan")
+def _over_last(norms: Floats) -> tuple[float, float]:
+    """The first and the middle time steps over the last; NaN where there are too few, or nothing at the last."""
     end = max(1, len(norms) // END)
-    last = float(norms[-end:].max())
-    return float(norms[:end].max()) / last if last > 0 else float("nan")
+    last = float(norms[-end:].max()) if len(norms) >= 4 else 0.0
+    if not last > 0:
+        return float("nan"), float("nan")
+    start = (len(norms) - end) // 2
+    return float(norms[:end].max()) / last, float(norms[start : start + end].max()) / last

@@ -1,6 +1,7 @@
 """Gradients that explode along the time axis: each step back multiplies them.
 
-Look-alikes that stay silent: a sum over many time steps with a loss each, padding at the end of sequences.
+Look-alikes that stay silent: a sum over many time steps with a loss each, padding at the end of sequences, a model that
+has learnt all but the first time steps, which nothing comes before: their own loss is then nearly all the gradient.
 """
 
 from __future__ import annotations
@@ -16,7 +17,8 @@ def rnn_exploding_in_time(window: Window, active: Finding | None) -> Sighting | 
     """Recurrent layers whose first time steps get a multiple of the gradient of the last."""
     del active  # the median of several profiles is steady enough by itself
     bound = window.limits.rnn_exploding
-    found = layers_past(window, bound, above=True)
+    # What grows at every step back has made half of its way, on a log scale, by the middle; some of it may be noise.
+    found = [one for one in layers_past(window, bound, above=True) if one.half_way > one.value ** (1 / 3)]
     if not found:
         return None
     worst = found[0]

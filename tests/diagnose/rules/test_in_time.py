@@ -54,6 +54,12 @@ def test_padding_at_the_ends_is_no_explosion() -> None:
     assert found(judged(norms)) == set()
 
 
+def test_a_loss_that_is_left_at_the_first_time_steps_alone_is_no_explosion() -> None:
+    norms = np.ones(40, np.float32)
+    norms[:4] = [1000, 500, 100, 10]
+    assert found(judged(norms)) == set()
+
+
 def test_short_sequences_and_empty_gradients_say_nothing() -> None:
     assert found(judged(np.array([1e-9, 1], np.float32))) == set()
     assert found(judged(np.zeros(40, np.float32))) == set()
