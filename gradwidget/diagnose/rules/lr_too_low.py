@@ -54,9 +54,9 @@ def _steady(window: Window) -> bool:
 
 
 def _promising(window: Window) -> bool:
-    """Whether a change of the weights by a tenth along the gradient promises, to first order, a quarter of the loss."""
+    """Whether a change of the weights by a tenth along the gradient promises, to first order, a tenth of the loss."""
     norms = window.median("grad_norm")
     known = ~np.isnan(norms) & window.trainable
     with np.errstate(invalid="ignore"):
         gain = float(np.sqrt(np.nansum(norms[known] ** 2)) * np.sqrt(np.nansum(window.weight_scale[known] ** 2)))
-    return gain * 0.1 > 0.25 * abs(window.loss)
+    return gain > abs(window.loss)
