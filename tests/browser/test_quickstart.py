@@ -6,7 +6,6 @@ import json
 import shutil
 from collections.abc import Iterator
 from functools import partial
-from itertools import pairwise
 from pathlib import Path
 from typing import get_args
 
@@ -35,15 +34,18 @@ def server(request: pytest.FixtureRequest, root: Path, tmp_path: Path) -> Iterat
 
 
 def watch(region: Locator, notebook: Notebook, cell: int) -> list[Reading]:
-    """Readings at rising steps, each taken while the prompt of the training cell shows that it runs."""
+    """Readings at rising steps, no two with the same bars, while the prompt of the training cell shows that it runs."""
     readings: list[Reading] = []
     code_cells = [i for i in range(notebook.count) if notebook.prompt(i).count()]
     prompt = code_cells.index(cell)
 
     def next_one() -> bool:
-        # The words of a tick are in the page a moment before its bars: a reading counts once both agree.
+        # The words of a tick are in the page a moment before its bars: a reading counts once both agree, and the bars
+        # are not those of the tick before, with which the words may agree as well.
         seen = read(region)
-        if seen is None or (readings and seen.step <= readings[-1].step) or not seen.agrees():
+        if seen is None or not seen.agrees():
+            return False
+        if readings and (seen.step <= readings[-1].step or seen.widths == readings[-1].widths):
             return False
         assert seen.prompts[prompt] == BUSY, f"the cell ended after {len(readings)} readings"
         readings.append(seen)
@@ -52,13 +54,6 @@ def watch(region: Locator, notebook: Notebook, cell: int) -> list[Reading]:
     while len(readings) < READINGS:
         wait_until(next_one, f"reading {len(readings) + 1} of the running cell")
     return readings
-
-
-def assert_it_moved(readings: list[Reading]) -> None:
-    steps = [reading.step for reading in readings]
-    assert steps == sorted(set(steps))
-    for before, after in pairwise(readings):
-        assert before.widths != after.widths, f"the same bars at steps {before.step} and {after.step}"
 
 
 def assert_history_has_these(server: JupyterServer, readings: list[Reading]) -> None:
@@ -113,7 +108,6 @@ def test_the_quickstart_is_live_and_right(server: JupyterServer, page: Page, roo
         readings = watch(region, notebook, index[f"{network}-loop"])
         region.scroll_into_view_if_needed()
         region.screenshot(path=screenshots / f"quickstart-{network}-{server.app}-running.png")
-        assert_it_moved(readings)
 
         notebook.finish(index[f"{network}-loop"])
         final_step = server.evaluate("int(w.history.steps[-1])")
