@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
 from typing import Any
 
@@ -93,7 +94,9 @@ def test_a_cell_that_ends_meanwhile_leaves_the_kernel_idle(
         for _ in range(3):  # what is said now, what is said once it has settled, and a turn of the loop to spare
             await asyncio.sleep(0)
 
-    asyncio.run(serve())
+    # On a thread of its own: that of the tests has a loop already once a browser was driven from it.
+    with ThreadPoolExecutor(1) as thread:
+        thread.submit(asyncio.run, serve()).result()
     assert kernel.said == said
 
 
