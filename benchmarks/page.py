@@ -12,11 +12,10 @@ import os
 import tempfile
 from pathlib import Path
 
-import nbformat
 from playwright.sync_api import CDPSession, Page, ViewportSize, sync_playwright
 
 from tests.browser.conftest import QUIET
-from tests.browser.notebook import Notebook
+from tests.browser.notebook import Notebook, write_notebook
 from tests.browser.server import JupyterServer, serving, wait_until
 
 ROOT = Path(__file__).parent.parent
@@ -86,11 +85,9 @@ def opened(page: Page, server: JupyterServer, layers: int, steps: int, metrics: 
         f"feed.run({FRAME_SECONDS + 5})",
         "feed.run(3600, 12)",
     ]
-    kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
-    cells = [nbformat.v4.new_code_cell(code) for code in codes]
     name = f"page-{layers}.ipynb"
-    nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=kernel), server.folder / name)
-    notebook = Notebook(page, server.url(name) + "&reset", len(cells))
+    write_notebook(server.folder / name, codes)
+    notebook = Notebook(page, server.url(name) + "&reset", len(codes))
     notebook.run(0)
     bars = page.locator("rect.bar")
     wait_until(lambda: bars.count() == layers, "the bars")

@@ -11,7 +11,6 @@ import sys
 import tempfile
 from pathlib import Path
 
-import nbformat
 from playwright.sync_api import expect, sync_playwright
 
 ROOT = Path(__file__).parent.parent
@@ -19,7 +18,7 @@ sys.path.insert(0, str(ROOT))
 
 from scripts.small_png import small_png  # noqa: E402 - found only with the root on the path
 from tests.browser.conftest import QUIET  # noqa: E402 - as above
-from tests.browser.notebook import Notebook  # noqa: E402 - as above
+from tests.browser.notebook import Notebook, write_notebook  # noqa: E402 - as above
 from tests.browser.server import serving  # noqa: E402 - as above
 
 TARGET = ROOT / "docs" / "images" / "layer.png"
@@ -65,14 +64,13 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
         served = Path(folder) / "served"
         served.mkdir()
-        cells = [nbformat.v4.new_code_cell(code.strip()) for code in (MODEL, LOOP, "pass")]
-        kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
-        nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=kernel), served / "layer.ipynb")
+        codes = (MODEL, LOOP, "pass")
+        write_notebook(served / "layer.ipynb", codes)
         executable = os.environ.get("GRADWIDGET_CHROMIUM", "/usr/bin/chromium")
         browser = playwright.chromium.launch(executable_path=executable, args=QUIET)
         with serving("lab", served, Path(folder)) as server:
             page = browser.new_page(viewport={"width": 1700, "height": 1500})
-            notebook = Notebook(page, server.url("layer.ipynb"), len(cells))
+            notebook = Notebook(page, server.url("layer.ipynb"), len(codes))
             notebook.run(0)
             region = notebook.widget(0)
             region.evaluate("(node, width) => { node.parentElement.style.width = `${width}px`; }", WIDTH)

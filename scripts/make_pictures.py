@@ -10,7 +10,6 @@ import sys
 import tempfile
 from pathlib import Path
 
-import nbformat
 from playwright.sync_api import Locator, sync_playwright
 
 ROOT = Path(__file__).parent.parent
@@ -18,7 +17,7 @@ sys.path.insert(0, str(ROOT))
 
 from scripts.small_png import small_png  # noqa: E402 - found only with the root on the path
 from tests.browser.conftest import QUIET  # noqa: E402 - as above
-from tests.browser.notebook import Notebook  # noqa: E402 - as above
+from tests.browser.notebook import Notebook, write_notebook  # noqa: E402 - as above
 from tests.browser.server import serving, wait_until  # noqa: E402 - as above
 
 FOLDER = ROOT / "docs" / "images"
@@ -77,14 +76,13 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
         served = Path(folder) / "served"
         served.mkdir()
-        cells = [nbformat.v4.new_code_cell(CODE.format(run=EXHIBITS[name][0], symptom=name)) for name in chosen]
-        kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
-        nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=kernel), served / "pictures.ipynb")
+        codes = [CODE.format(run=EXHIBITS[name][0], symptom=name) for name in chosen]
+        write_notebook(served / "pictures.ipynb", codes)
         executable = os.environ.get("GRADWIDGET_CHROMIUM", "/usr/bin/chromium")
         browser = playwright.chromium.launch(executable_path=executable, args=QUIET)
         with serving("lab", served, Path(folder)) as server:
             page = browser.new_page(viewport={"width": 1700, "height": 1500})
-            notebook = Notebook(page, server.url("pictures.ipynb"), len(cells))
+            notebook = Notebook(page, server.url("pictures.ipynb"), len(codes))
             for number, name in enumerate(chosen):
                 notebook.run(number)
                 region = notebook.cells.nth(number).get_by_role("region", name="gradwidget: ")

@@ -60,8 +60,8 @@ class Glances:
         self._steps = 0
         self._credit = 0.0
         self._cost = COST
-        self._tokens = TOKENS
-        self._weight_tokens = WEIGHT_TOKENS
+        self._noise = _Tokens(TOKENS, REGAINED)
+        self._drift = _Tokens(WEIGHT_TOKENS, WEIGHT_REGAINED)
         self._gradients: dict[int, float | None] = {}
         self._weights: dict[int, float] = {}
         self._settings: dict[tuple[int, int], float] = {}
@@ -70,8 +70,8 @@ class Glances:
     def see_changed(self, optimizer: Optimizer, owned: list[int]) -> bool:
         """Looks at the parameters whose turn it is, before the step of their optimizer; whether one has changed."""
         self._steps += 1
-        self._tokens = min(TOKENS, self._tokens + REGAINED)
-        self._weight_tokens = min(WEIGHT_TOKENS, self._weight_tokens + WEIGHT_REGAINED)
+        self._noise.regain()
+        self._drift.regain()
         if self._generation != self._table.generation:
             self._generation = self._table.generation
             self._gradients, self._weights = {}, {}
@@ -126,19 +126,36 @@ class Glances:
         size = _size(one)
         before = self._weights.setdefault(number, size)
         # A bias grows from nothing to something in any run.
-        if one.dim() < 2 or self._weight_tokens < 1 or not _differs(before, size, WEIGHT_CHANGE):
+        if one.dim() < 2 or not _differs(before, size, WEIGHT_CHANGE) or not self._drift.take():
             return False
         # The sample shows all of them, so what is next is what changes after it.
         self._weights = {}
-        self._weight_tokens -= 1
         return True
 
     def _notice(self, what: object) -> bool:
         until, rest = self._rests.get(what, (0, REST))
-        if self._steps < until or self._tokens < 1:
+        if self._steps < until or not self._noise.take():
             return False
         self._rests[what] = self._steps + rest, 2 * rest
-        self._tokens -= 1
+        return True
+
+
+class _Tokens:
+    """How often something may still be noticed: at most ``most`` times in a row, and a part of one more each step."""
+
+    def __init__(self, most: float, regained: float) -> None:
+        self._most, self._regained = most, regained
+        self._left = most
+
+    def regain(self) -> None:
+        """A step has passed."""
+        self._left = min(self._most, self._left + self._regained)
+
+    def take(self) -> bool:
+        """Uses one up; False where none is left."""
+        if self._left < 1:
+            return False
+        self._left -= 1
         return True
 
 

@@ -15,6 +15,7 @@ from gradwidget.capture.norms import (
     BATCH,
     PIECE,
     accumulator,
+    at_least_single,
     l2,
     large_norm,
     norm_of_squares,
@@ -106,8 +107,7 @@ def _grouped(kinds: tuple[Kind, ...]) -> list[list[int]]:
 
 def stacked(tensors: Sequence[Tensor], group: Sequence[int]) -> Tensor:
     """A copy [tensors, entries] of those of a group, in float32 or float64."""
-    rows = torch.stack([tensors[number] for number in group]).reshape(len(group), -1)
-    return rows if rows.dtype in {torch.float32, torch.float64} else rows.float()
+    return at_least_single(torch.stack([tensors[number] for number in group]).reshape(len(group), -1))
 
 
 def _of_rows(rows: Tensor, *, sums: bool) -> NDArray[np.float64]:

@@ -105,7 +105,12 @@ def _is_safe(norm: float, entries: int) -> bool:
 def pieces(tensor: Tensor) -> Iterator[Tensor]:
     """The entries of a tensor in runs of at most ``PIECE``, in float32 or float64; in which order does not matter."""
     for piece in _as_laid_out(tensor).split(PIECE):
-        yield piece if piece.dtype in {torch.float32, torch.float64} else piece.float()
+        yield at_least_single(piece)
+
+
+def at_least_single(tensor: Tensor) -> Tensor:
+    """The entries in float32 or float64: numpy knows no bfloat16, and sums in half precision overflow."""
+    return tensor if tensor.dtype in {torch.float32, torch.float64} else tensor.float()
 
 
 def vector_norm(tensor: Tensor, order: int = 2, dim: int | None = None, dtype: torch.dtype | None = None) -> Tensor:

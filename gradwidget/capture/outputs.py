@@ -10,7 +10,7 @@ from torch import Tensor
 
 from gradwidget.capture.meter import nonzero_in_rows
 from gradwidget.capture.nonlinearity import Nonlinearity
-from gradwidget.capture.norms import PIECE, accumulator, large_norm, pieces, row_norms, vector_norm
+from gradwidget.capture.norms import PIECE, accumulator, at_least_single, large_norm, pieces, row_norms, vector_norm
 from gradwidget.capture.readback import Fetch, Figures, Readback
 
 PART = 4 * PIECE
@@ -57,13 +57,13 @@ def gradient_figures(rows: Tensor, readback: Readback) -> tuple[Fetch, Fetch]:
         nonzero = sum(np.count_nonzero(piece.numpy() != 0) for piece in pieces(rows[0]))
         figures = np.array([[large_norm(rows[0])], [nonzero]])
     else:
-        flat = _for_numpy(rows.flatten(1))
+        flat = at_least_single(rows.flatten(1))
         figures = np.stack([row_norms(flat), nonzero_in_rows(flat.numpy() != 0)])
     return lambda: figures, lambda: figures[:, :0]
 
 
 def _on_host(rows: Tensor, units: int, follower: Nonlinearity | None) -> tuple[Figures, Figures]:
-    rows = _for_numpy(rows)
+    rows = at_least_single(rows)
     if follower is not None:
         rows = follower.apply(rows)
     count, flat = len(rows), rows.reshape(len(rows), -1)
@@ -87,11 +87,6 @@ def _on_host(rows: Tensor, units: int, follower: Nonlinearity | None) -> tuple[F
     if follower is not None and follower.saturated is not None:
         figures[SATURATED] = follower.saturated(rows).flatten(1).float().mean(1).numpy()
     return figures, alive
-
-
-def _for_numpy(rows: Tensor) -> Tensor:
-    """What numpy can read: it knows no bfloat16."""
-    return rows if rows.dtype in {torch.float32, torch.float64} else rows.float()
 
 
 def _joined(parts: list[tuple[Figures, Figures]], lengths: list[int]) -> tuple[Figures, Figures]:

@@ -120,7 +120,7 @@ class History:
         track = self._track(metric)
         if track is None:
             return np.zeros((self._coarse + self._fine, len(self._layers)), np.bool_)
-        return np.concatenate([track.coarse_measured[: self._coarse], track.fine_measured[: self._fine]])
+        return self._was_measured(track)
 
     @property
     def scalars(self) -> Mapping[str, NDArray[np.float64]]:
@@ -130,10 +130,7 @@ class History:
     @property
     def scalars_measured(self) -> Mapping[str, BoolArray]:
         """Bool [columns] by name: whether a scalar was measured at any step of the column, be it as NaN."""
-        return {
-            name: np.concatenate([track.coarse_measured[: self._coarse], track.fine_measured[: self._fine]])[:, 0]
-            for name, track in self._scalars.items()
-        }
+        return {name: self._was_measured(track)[:, 0] for name, track in self._scalars.items()}
 
     def recent(self, metric: str, n: int) -> FloatArray:
         """float32 [<=n, layers]: the newest frames one by one, oldest first; a view, valid until the next append.
@@ -295,6 +292,9 @@ class History:
             message = f"there is no metric {metric!r}; choose one of {', '.join(METRICS)}"
             raise KeyError(message)
         return self._tracks.get(metric)
+
+    def _was_measured(self, track: Track) -> BoolArray:
+        return np.concatenate([track.coarse_measured[: self._coarse], track.fine_measured[: self._fine]])
 
     def _whole(self, track: Track | None, part: str) -> NDArray[Any]:
         if track is None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from IPython import get_ipython
+from gradwidget.view.kernel import running_kernel
 
 
 def when_idle(call: Callable[[], None]) -> None:
@@ -12,6 +12,6 @@ def when_idle(call: Callable[[], None]) -> None:
 
     For any thread. Where there is no kernel, nothing is called.
     """
-    kernel = getattr(get_ipython(), "kernel", None)
+    kernel = running_kernel()
     if kernel is not None:
         kernel.io_loop.add_callback(call)

@@ -15,8 +15,9 @@ from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any
 
-from IPython import get_ipython
 from ipywidgets import Widget
+
+from gradwidget.view.kernel import main_shell_is_busy, running_kernel
 
 CONTROL = "jupyter.widget.control"
 """Target of the comm over which a page asks for the state of all widgets."""
@@ -44,7 +45,7 @@ class Restorer:
         self._loop = kernel.shell_channel_thread.io_loop
         self._stream = kernel.shell_stream
         self._ordinary = kernel.shell_channel_thread_main
-        self._is_busy = kernel._main_asyncio_lock.locked  # noqa: SLF001 - nothing public tells it from another thread
+        self._is_busy = main_shell_is_busy(kernel)
         self._handlers = kernel.shell_handlers
         self._session = kernel.session
         self._iopub = kernel.iopub_socket
@@ -144,7 +145,7 @@ class Restorer:
 
 def restorer() -> Restorer | None:
     """That of the kernel this runs in; None where its main shell cannot be stood in for."""
-    kernel = getattr(get_ipython(), "kernel", None)
+    kernel = running_kernel()
     return None if kernel is None else _restorer_of(kernel)
 
 

@@ -7,9 +7,10 @@ show an idle kernel while it trains, and a server that ends idle kernels would e
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import Any
 
-from IPython import get_ipython
+from gradwidget.view.kernel import main_shell_is_busy, running_kernel
 
 SETTLED = 1.0
 """Seconds after which a cell that was about to end has ended."""
@@ -20,25 +21,24 @@ def keep_status() -> None:
 
     It takes effect after what ipykernel itself says of that message. Where the kernel has no subshells nothing is said.
     """
-    kernel = getattr(get_ipython(), "kernel", None)
-    if hasattr(kernel, "_main_asyncio_lock"):
-        asyncio.get_running_loop().call_soon(_correct, kernel)
+    kernel = running_kernel()
+    try:
+        is_busy = main_shell_is_busy(kernel)
+    except AttributeError:
+        return
+    asyncio.get_running_loop().call_soon(_correct, kernel, is_busy)
 
 
-def _correct(kernel: Any) -> None:  # noqa: ANN401 - ipykernel's
-    if _is_busy(kernel):
+def _correct(kernel: Any, is_busy: Callable[[], bool]) -> None:  # noqa: ANN401 - ipykernel's
+    if is_busy():
         _say(kernel, "busy")
-        asyncio.get_running_loop().call_later(SETTLED, _settle, kernel)
+        asyncio.get_running_loop().call_later(SETTLED, _settle, kernel, is_busy)
 
 
-def _settle(kernel: Any) -> None:  # noqa: ANN401 - as above
+def _settle(kernel: Any, is_busy: Callable[[], bool]) -> None:  # noqa: ANN401 - as above
     # The cell may have said that it is idle just before, and ended just after.
-    if not _is_busy(kernel):
+    if not is_busy():
         _say(kernel, "idle")
-
-
-def _is_busy(kernel: Any) -> bool:  # noqa: ANN401 - as above
-    return bool(kernel._main_asyncio_lock.locked())  # noqa: SLF001 - nothing public tells it from another thread
 
 
 def _say(kernel: Any, state: str) -> None:  # noqa: ANN401 - as above

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal
 
 from gradwidget.action import parse_action
@@ -120,7 +120,7 @@ def reason_infos(frames: Sequence[Frame]) -> list[ReasonInfo]:
     return []
 
 
-def inspection_info(inspection: Inspection, frames: Iterable[Frame]) -> LayerInspection:
+def inspection_info(inspection: Inspection, frames: Sequence[Frame]) -> LayerInspection:
     """A layer looked at closely, for the page.
 
     Args:
@@ -129,10 +129,11 @@ def inspection_info(inspection: Inspection, frames: Iterable[Frame]) -> LayerIns
     """
     profiles: list[RecurrentProfile] = []
     step = None
-    for frame in frames:
-        found = [profile for profile in frame.recurrent if profile.layer == inspection.layer]
-        if found:
-            profiles, step = found, frame.step
+    for frame in reversed(frames):
+        profiles = [profile for profile in frame.recurrent if profile.layer == inspection.layer]
+        if profiles:
+            step = frame.step
+            break
     return LayerInspection(
         kind="inspection",
         layer=inspection.layer,

@@ -3,7 +3,8 @@ import type { Answer, ChangeInfo, ControlState, FindingInfo, Request, ResponseIn
 
 type Distributed<T> = T extends Request ? Omit<T, "request"> : never;
 
-const FREE: ControlState = {
+/** How things stand while nobody has said otherwise. */
+export const FREE: ControlState = {
   kind: "control",
   mode: "running",
   left: 0,

@@ -2,19 +2,9 @@
 import { expect, test } from "vitest";
 import type { Channel } from "../src/channel.ts";
 import { Inspector } from "../src/inspector.ts";
-import type { ControlState, FromPage, InspectLayer, LayerInspection, SpreadInfo } from "../src/messages.gen.ts";
-import { Remote } from "../src/remote.ts";
+import type { FromPage, InspectLayer, LayerInspection, SpreadInfo } from "../src/messages.gen.ts";
+import { FREE, Remote } from "../src/remote.ts";
 import { Inspection } from "../src/views/inspection.ts";
-
-const running: ControlState = {
-  kind: "control",
-  mode: "running",
-  left: 0,
-  step: null,
-  reason: "",
-  changes: [],
-  responses: [],
-};
 
 const spread: SpreadInfo = {
   step: 12,
@@ -50,7 +40,6 @@ function connected(immediate = true) {
     immediate: Promise.resolve(immediate),
   };
   const remote = new Remote(channel);
-  remote.take(running);
   const clock = { now: 0 };
   const inspector = new Inspector(remote, () => clock.now);
   const answer = (ok: boolean, text: string): void =>
@@ -76,7 +65,7 @@ test("a layer that stays open is asked for again after a while, and never twice 
 test("while the loop is held a layer is asked for once after each step", () => {
   const { remote, inspector, sent, answer, clock } = connected();
   for (const step of [5, 5, 6]) {
-    remote.take({ ...running, mode: "paused", step });
+    remote.take({ ...FREE, mode: "paused", step });
     clock.now += 60_000;
     inspector.look("body");
     answer(true, "Looked at now.");
@@ -86,7 +75,7 @@ test("while the loop is held a layer is asked for once after each step", () => {
 
 test("what is closed is asked for nothing", () => {
   const { remote, inspector, sent } = connected();
-  remote.take({ ...running, mode: "closed" });
+  remote.take({ ...FREE, mode: "closed" });
   inspector.look("body");
   expect(sent).toEqual([]);
 });
@@ -115,7 +104,7 @@ test("until something is seen the panel says what it waits for", async () => {
   answer(false, "no layer 'head' is watched");
   view.update("head", inspector);
   expect(view.node.textContent).toContain("no layer 'head' is watched");
-  remote.take({ ...running, mode: "closed" });
+  remote.take({ ...FREE, mode: "closed" });
   view.update("body", inspector);
   expect(view.node.textContent).toContain("Nothing is watched any more.");
   const slow = connected(false);

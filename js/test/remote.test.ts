@@ -1,15 +1,10 @@
 import { expect, test } from "vitest";
 import type { Channel } from "../src/channel.ts";
 import type { ControlState, FindingInfo, FromPage, Request } from "../src/messages.gen.ts";
-import { Remote } from "../src/remote.ts";
+import { FREE, Remote } from "../src/remote.ts";
 
 const running: ControlState = {
-  kind: "control",
-  mode: "running",
-  left: 0,
-  step: null,
-  reason: "",
-  changes: [],
+  ...FREE,
   responses: [
     { severity: "critical", response: null },
     { severity: "warning", response: null },

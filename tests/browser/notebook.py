@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
+from pathlib import Path
 
+import nbformat
 from playwright.sync_api import Locator, Page, expect
 
 BUSY = "[*]:"
@@ -13,6 +16,13 @@ TRIES = 12
 START = 120_000
 RUN = 300_000
 """Milliseconds that a start and a training cell may take at most on a slow machine."""
+
+
+def write_notebook(path: Path, codes: Sequence[str]) -> None:
+    """Writes a notebook of code cells that has not been run."""
+    cells = [nbformat.v4.new_code_cell(code.strip()) for code in codes]
+    kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
+    nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=kernel), path)
 
 
 class Notebook:

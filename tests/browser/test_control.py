@@ -7,12 +7,11 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import nbformat
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.console import SubshellConsole
-from tests.browser.notebook import BUSY, START, Notebook
+from tests.browser.notebook import BUSY, START, Notebook, write_notebook
 from tests.browser.server import JupyterServer, serving, wait_until
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
@@ -53,10 +52,7 @@ AFTER = "print('kernel is free after', len(done), 'steps')"
 def server(tmp_path: Path) -> Iterator[JupyterServer]:
     folder = tmp_path / "served"
     folder.mkdir()
-    cells = [nbformat.v4.new_code_cell(code.strip()) for code in (MODEL, LOOP, AFTER)]
-    kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
-    notebook = nbformat.v4.new_notebook(cells=cells, metadata=kernel)
-    nbformat.write(notebook, folder / "control.ipynb")
+    write_notebook(folder / "control.ipynb", (MODEL, LOOP, AFTER))
     with serving("lab", folder, tmp_path) as running:
         yield running
 

@@ -7,14 +7,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import get_args
 
-import nbformat
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.access import violations
 from tests.browser.console import SubshellConsole
 from tests.browser.labels import faults
-from tests.browser.notebook import BUSY, Notebook, turn_dark
+from tests.browser.notebook import BUSY, Notebook, turn_dark, write_notebook
 from tests.browser.server import App, JupyterServer, serving, wait_until
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
@@ -63,9 +62,7 @@ STEP = re.compile(r"step ([\d,]+)")
 def server(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[JupyterServer]:
     folder = tmp_path / "served"
     folder.mkdir()
-    cells = [nbformat.v4.new_code_cell(code.strip()) for code in (MODEL, LOOP, "pass")]
-    kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
-    nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=kernel), folder / "inspection.ipynb")
+    write_notebook(folder / "inspection.ipynb", (MODEL, LOOP, "pass"))
     with serving(request.param, folder, tmp_path) as running:
         yield running
 

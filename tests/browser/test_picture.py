@@ -10,13 +10,12 @@ from typing import get_args
 from urllib.parse import parse_qs, urlsplit
 from urllib.request import Request, urlopen
 
-import nbformat
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from gradwidget.diagnose.thresholds import DEFAULT
 from tests.browser.access import violations
-from tests.browser.notebook import BUSY, Notebook
+from tests.browser.notebook import BUSY, Notebook, write_notebook
 from tests.browser.server import App, JupyterServer, serving, wait_until
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
@@ -103,11 +102,9 @@ def end_kernels(server: JupyterServer) -> None:
 
 def opened(page: Page, server: JupyterServer, name: str, *codes: str) -> Notebook:
     """A new notebook with these cells."""
-    cells = [nbformat.v4.new_code_cell(code.strip()) for code in (*codes, AFTER)]
-    kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
-    nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=kernel), server.folder / f"{name}.ipynb")
+    write_notebook(server.folder / f"{name}.ipynb", (*codes, AFTER))
     # Reset: JupyterLab would open what the test before left open, too.
-    return Notebook(page, server.url(f"{name}.ipynb") + "&reset", len(cells))
+    return Notebook(page, server.url(f"{name}.ipynb") + "&reset", len(codes) + 1)
 
 
 def step_of(region: Locator) -> int | None:

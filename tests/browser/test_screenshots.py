@@ -6,12 +6,11 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-import nbformat
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
 from tests.browser.labels import faults
-from tests.browser.notebook import Notebook, turn_dark
+from tests.browser.notebook import Notebook, turn_dark, write_notebook
 from tests.browser.server import JupyterServer, serving, wait_until
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
@@ -53,10 +52,8 @@ def tall_page(chromium: Browser) -> Iterator[Page]:
 
 def test_every_size_and_condition_can_be_read(server: JupyterServer, tall_page: Page, screenshots: Path) -> None:
     codes = [GALLERY.read_text(encoding="utf-8"), *(f"w = trained({size}, {name!r})\nw" for size, name in CASES)]
-    kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
-    cells = [nbformat.v4.new_code_cell(code) for code in codes]
-    nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=kernel), server.folder / "gallery.ipynb")
-    notebook = Notebook(tall_page, server.url("gallery.ipynb"), len(cells))
+    write_notebook(server.folder / "gallery.ipynb", codes)
+    notebook = Notebook(tall_page, server.url("gallery.ipynb"), len(codes))
     notebook.run(0)
     tall_page.get_by_role("menuitem", name="Run", exact=True).click()
     tall_page.locator(".lm-Menu-item", has_text=re.compile("^Run All Cells$")).click()

@@ -33,6 +33,15 @@ class Office:
         self.desk.receive({"request": "r1", **message})
         return self.answers[-1] if len(self.answers) > before else None
 
+    def train(self, steps: int) -> None:
+        """Steps of the loop whose desk it is."""
+        trained = self.monitor._capture._model()
+        assert trained is not None
+        optimizer = torch.optim.SGD(trained.parameters(), lr=0.1)
+        for _ in range(steps):
+            trained(torch.ones(1, 2)).sum().backward()
+            optimizer.step()
+
 
 @pytest.fixture
 def office(monkeypatch: pytest.MonkeyPatch) -> Iterator[Office]:
@@ -89,12 +98,7 @@ def test_a_remedy_is_found_by_its_finding_and_applied_between_two_steps(office: 
     change = "gradient clipped at a total norm of 1"
     asked = {"kind": "apply", "symptom": "exploding_gradients", "reported_step": 4, "change": change}
     assert office.ask(**asked) is None, "the answer comes when it is done"
-    trained = office.monitor._capture._model()
-    assert trained is not None
-    optimizer = torch.optim.SGD(trained.parameters(), lr=0.1)
-    for _ in range(2):
-        trained(torch.ones(1, 2)).sum().backward()
-        optimizer.step()
+    office.train(2)
     assert office.answers[-1]["ok"]
     assert [(made["text"], made["undone_step"]) for made in office.desk.state["changes"]] == [(change, None)]
 
@@ -118,12 +122,7 @@ def test_a_layer_is_looked_into_in_the_next_step_or_as_soon_as_nothing_runs(offi
     assert seen == []
     waiting.pop()()
     assert seen[0].layer == "(root)"
-    trained = office.monitor._capture._model()
-    assert trained is not None
-    optimizer = torch.optim.SGD(trained.parameters(), lr=0.1)
-    for _ in range(2):
-        trained(torch.ones(1, 2)).sum().backward()
-        optimizer.step()
+    office.train(2)
     assert not isinstance(seen[1].activation, str)
     before = len(seen)
     answer = office.ask(kind="inspect", layer="(root)")

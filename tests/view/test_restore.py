@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from base64 import b64encode
-from collections.abc import Iterator
 from typing import Any
 
 import ipywidgets
@@ -14,7 +13,7 @@ from ipywidgets import Widget
 from gradwidget.view.restore import TRIES, Restorer, restorer, widget_states
 from tests.browser.console import SubshellConsole
 from tests.browser.server import wait_until
-from tests.view.page import Page, kernel_with_a_page
+from tests.view.page import Page
 
 SETUP = """
 import ipywidgets
@@ -27,18 +26,6 @@ def contain(where, error): failed.append(f"{where}: {error}")
 guard = restore.restorer()
 guard.join(contain)
 """
-
-
-@pytest.fixture
-def page() -> Iterator[Page]:
-    with kernel_with_a_page(SETUP) as page:
-        yield page
-
-
-@pytest.fixture
-def console(page: Page) -> Iterator[SubshellConsole]:
-    with SubshellConsole(page.client.connection_file) as console:
-        yield console
 
 
 @pytest.mark.slow

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
 from typing import Any
@@ -13,7 +12,8 @@ import pytest
 from gradwidget.view.channel import TARGET
 from gradwidget.view.status import keep_status
 from tests.browser.console import SubshellConsole
-from tests.view.page import Page, kernel_with_a_page
+from tests.browser.server import wait_until
+from tests.view.page import Page
 
 SETUP = """
 from gradwidget.view.channel import Channel
@@ -23,18 +23,6 @@ channel = Channel("number", lambda message: heard.append(message["kind"]))
 
 OPENS = {"comm_id": "comm", "target_name": TARGET, "data": {"widget": "number"}}
 SAYS_HELLO = {"comm_id": "comm", "data": {"kind": "hello"}}
-
-
-@pytest.fixture
-def page() -> Iterator[Page]:
-    with kernel_with_a_page(SETUP) as page:
-        yield page
-
-
-@pytest.fixture
-def console(page: Page) -> Iterator[SubshellConsole]:
-    with SubshellConsole(page.client.connection_file) as console:
-        yield console
 
 
 def is_idle_after(number: str, message: dict[str, Any]) -> bool:
@@ -58,6 +46,9 @@ def test_it_says_that_the_cell_still_runs(page: Page, console: SubshellConsole) 
 
 @pytest.mark.slow
 def test_it_says_nothing_more_where_no_cell_runs(page: Page, console: SubshellConsole) -> None:
+    # The cell that set things up has answered, but may not be quite over.
+    is_over = "not get_ipython().kernel._main_asyncio_lock.locked()"
+    wait_until(lambda: console.evaluate(is_over), "the cell before to end")
     opened = page.ask("comm_open", OPENS, console.subshell)
     page.hear(lambda message: is_idle_after(opened, message))
     said = page.ask("comm_msg", SAYS_HELLO)
@@ -86,7 +77,7 @@ def test_a_cell_that_ends_meanwhile_leaves_the_kernel_idle(
     monkeypatch: pytest.MonkeyPatch, looks: int, said: list[str]
 ) -> None:
     kernel = Kernel(looks)
-    monkeypatch.setattr("gradwidget.view.status.get_ipython", lambda: SimpleNamespace(kernel=kernel))
+    monkeypatch.setattr("gradwidget.view.kernel.get_ipython", lambda: SimpleNamespace(kernel=kernel))
     monkeypatch.setattr("gradwidget.view.status.SETTLED", 0.0)
 
     async def serve() -> None:
@@ -101,5 +92,5 @@ def test_a_cell_that_ends_meanwhile_leaves_the_kernel_idle(
 
 
 def test_elsewhere_it_does_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("gradwidget.view.status.get_ipython", lambda: None)
+    monkeypatch.setattr("gradwidget.view.kernel.get_ipython", lambda: None)
     keep_status()

@@ -1,5 +1,6 @@
 import type { EntryInfo, SpreadInfo } from "../messages.gen.ts";
 import { formatCount, formatFigure, formatShare } from "./format.ts";
+import { barsPath } from "./svg.ts";
 
 /** Height of a bin with one entry, as part of a power of ten: it must be seen beside an empty one. */
 const ONE = 0.4;
@@ -17,14 +18,8 @@ export function heightOf(count: number, top: number): number {
 /** The bins of a histogram as one SVG path, each a bar of the same width: how wide their values are, the axis says. */
 export function binsPath(counts: readonly number[], width: number, height: number): string {
   const top = topPower(counts);
-  const each = width / counts.length;
-  return counts
-    .map((count, i) => {
-      const up = height * heightOf(count, top);
-      const left = (i * each).toFixed(2);
-      return up > 0 ? `M${left} ${height}v${(-up).toFixed(2)}h${(each * 0.86).toFixed(2)}v${up.toFixed(2)}z` : "";
-    })
-    .join("");
+  const heights = counts.map((count) => height * heightOf(count, top));
+  return barsPath(heights, width, height);
 }
 
 /** NaN and infinite entries in words. */
@@ -44,13 +39,17 @@ export function zeroWords({ zeros, total }: SpreadInfo): string {
     : `${formatShare(zeros / total)} zeros`;
 }
 
+/** The step that a histogram belongs to, in words. */
+export function whenWords({ step }: SpreadInfo): string {
+  return step === null ? "before the first step" : `step ${formatCount(step)}`;
+}
+
 /** What a histogram shows, for those who do not see it. */
 export function spreadWords(title: string, spread: SpreadInfo): string {
-  const { step, total, low, high } = spread;
-  const when = step === null ? "before the first step" : `step ${formatCount(step)}`;
+  const { total, low, high } = spread;
   const range = low === null || high === null ? "none finite" : `from ${formatFigure(low)} to ${formatFigure(high)}`;
   const odd = nonfiniteWords(spread) || "none NaN or infinite";
-  return `${title}, ${when}: ${formatCount(total)} entries ${range}, ${zeroWords(spread)}, ${odd}`;
+  return `${title}, ${whenWords(spread)}: ${formatCount(total)} entries ${range}, ${zeroWords(spread)}, ${odd}`;
 }
 
 /** An entry as it would be written in code: weight[3, 17] = −2.1e4. */

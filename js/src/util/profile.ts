@@ -1,5 +1,6 @@
 import type { ProfileInfo } from "../messages.gen.ts";
 import { formatCount, formatFigure } from "./format.ts";
+import { barsPath } from "./svg.ts";
 
 /** Lowest and highest norm above 0 as powers of ten, at least one apart; null where there is none. */
 export function powersOf(norms: ProfileInfo["norms"]): [number, number] | null {
@@ -14,15 +15,10 @@ export function profilePath(norms: ProfileInfo["norms"], width: number, height: 
   const powers = powersOf(norms);
   if (powers === null) return "";
   const [low, high] = powers;
-  const each = width / norms.length;
-  return norms
-    .map((norm, i) => {
-      if (norm === null || norm <= 0) return "";
-      // The least one is seen as well.
-      const up = height * (0.04 + (0.96 * (Math.log10(norm) - low)) / (high - low));
-      return `M${(i * each).toFixed(2)} ${height}v${(-up).toFixed(2)}h${(each * 0.86).toFixed(2)}v${up.toFixed(2)}z`;
-    })
-    .join("");
+  // The least one is seen as well.
+  const heightOf = (norm: number): number => height * (0.04 + (0.96 * (Math.log10(norm) - low)) / (high - low));
+  const heights = norms.map((norm) => (norm !== null && norm > 0 ? heightOf(norm) : 0));
+  return barsPath(heights, width, height);
 }
 
 /** What a profile shows, for those who do not see it. */

@@ -10,9 +10,9 @@ import { formatCount, formatMeasured, formatShare } from "../util/format.ts";
 import { outline } from "../util/path.ts";
 import type { Span } from "../util/span.ts";
 import { lookOf } from "../util/states.ts";
+import { SVG } from "../util/svg.ts";
 import { Inspection } from "./inspection.ts";
 
-const SVG = "http://www.w3.org/2000/svg";
 const WIDTH = 84;
 const HEIGHT = 20;
 

@@ -1,8 +1,8 @@
 import type { Columns } from "../columns.ts";
 import type { TableRow } from "../table.ts";
 import { place, type Scale } from "../util/scale.ts";
+import { SVG } from "../util/svg.ts";
 
-const SVG = "http://www.w3.org/2000/svg";
 /** A layer's usual range leaves out a tenth of its samples at either end. */
 const LEFT_OUT = 0.1;
 /** Samples looked at, and fewest that make a range. */

@@ -1,5 +1,5 @@
 import type { SpreadInfo } from "../messages.gen.ts";
-import { binsPath, nonfiniteWords, spreadWords, topPower, zeroWords } from "../util/bins.ts";
+import { binsPath, nonfiniteWords, spreadWords, topPower, whenWords, zeroWords } from "../util/bins.ts";
 import { element, setAttribute, setText } from "../util/dom.ts";
 import { formatCount, formatPower, formatShort } from "../util/format.ts";
 import { drawing } from "../util/svg.ts";
@@ -55,8 +55,8 @@ export class Spread {
   }
 
   #draw(spread: SpreadInfo): void {
-    const { step, axis, edges, counts, counted, total, note } = spread;
-    setText(this.#when, step === null ? "before the first step" : `step ${formatCount(step)}`);
+    const { axis, edges, counts, counted, total, note } = spread;
+    setText(this.#when, whenWords(spread));
     setAttribute(this.#bars.path, "d", binsPath(counts, WIDTH, HEIGHT));
     setAttribute(this.#bars.node, "aria-label", spreadWords(this.#title, spread));
     setText(this.#top, formatPower(topPower(counts)));

@@ -5,9 +5,9 @@ import { element, setAttribute, setText } from "../util/dom.ts";
 import { formatCount, formatMeasured } from "../util/format.ts";
 import { placeStep, type Span, spanOf, stepAt } from "../util/span.ts";
 import { lookOf } from "../util/states.ts";
+import { SVG } from "../util/svg.ts";
 import { type Band, bandPaths, bandsOf, figureAt, heightOf } from "./series.ts";
 
-const SVG = "http://www.w3.org/2000/svg";
 /** Samples that Page Up and Page Down go. */
 const PAGE = 20;
 
