@@ -17,7 +17,7 @@ from torch.nn.modules.conv import _ConvNd
 from gradwidget.capture.followers import Node, followers, node_of
 from gradwidget.capture.internals import in_backward, is_transformed, version
 from gradwidget.capture.nonlinearity import Nonlinearity, of_module
-from gradwidget.capture.norms import PIECE, l2, plain
+from gradwidget.capture.norms import ALONE, l2, plain
 from gradwidget.capture.outputs import NONFINITE, NORM, gradient_figures, output_figures
 from gradwidget.capture.perlayer import Column, Numbers, PerLayer
 from gradwidget.capture.readback import Fetch, Readback, as_numpy
@@ -263,7 +263,7 @@ class Activations:
         self._arrivals += 1
         note.arrival = self._arrivals
         entries = plain(gradient)
-        if entries.numel() > PIECE:
+        if entries.numel() > ALONE:
             note.backward = Place(Sheet(*gradient_figures(entries[None], self._readback)), 0)
         else:
             note.backward = self._trays.fitting("gradient", entries, gradient_figures).put(entries, self._readback)
@@ -351,7 +351,7 @@ class Activations:
         if entries.dim() == 0:
             entries = entries.reshape(1)
         take = partial(output_figures, units=units, follower=follower)
-        if entries.numel() > PIECE:
+        if entries.numel() > ALONE:
             return Place(Sheet(*take(entries[None], self._readback)), 0)
         return self._trays.fitting((units, follower), entries, take).put(entries, self._readback)
 

@@ -280,10 +280,9 @@ class Capture:
         parameters = self._table.tensors()
         if not in_backward():
             draft.forget_figures()
-        draft.read_weights(parameters, owned)
+        draft.read_weights(parameters, owned, self._updates.before(parameters, owned))
         if not with_closure:
             draft.read_step(optimizer, parameters, owned)
-        self._updates.before(parameters, owned)
 
     @entry("reading after the optimizer's step")
     def step_ended(self, optimizer: Optimizer, *, with_closure: bool) -> None:

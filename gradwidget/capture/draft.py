@@ -13,12 +13,13 @@ from gradwidget.capture.activations import Activations, Followers, OnGradient, f
 from gradwidget.capture.layers import LayerTable
 from gradwidget.capture.look import Look
 from gradwidget.capture.loss import LossFinder
-from gradwidget.capture.meter import L1, L2, PEAK, measure, measure_l2
+from gradwidget.capture.meter import L1, L2, PEAK, measure, measure_l2, measure_rows
 from gradwidget.capture.norms import plain
 from gradwidget.capture.origin import find_origin
 from gradwidget.capture.perlayer import Column, Numbers, PerLayer, Reading, flags, joined
 from gradwidget.capture.readback import Fetch, Figures, Readback
 from gradwidget.capture.recurrent import Recurrent
+from gradwidget.capture.updates import Copies
 from gradwidget.frame import Frame, Layer, NonfiniteOrigin
 
 Parameters = Sequence[nn.Parameter | None]
@@ -178,15 +179,23 @@ class Draft:
         elif rate is not None:
             self.scalars["lr"] = float(rate)
 
-    def read_weights(self, parameters: Parameters, owned: Sequence[int]) -> None:
-        """Reads the weights before the step changes them."""
-        alive = [(number, one) for number in owned if (one := parameters[number]) is not None]
-        if not alive:
-            return
-        numbers = [number for number, _ in alive]
-        self._note_sizes(parameters, numbers)
-        weights = [plain(one) for _, one in alive]
-        self._weights.append(Reading(numbers, measure(weights, self.readback, sums=False)))
+    def read_weights(self, parameters: Parameters, owned: Sequence[int], copies: Copies = ()) -> None:
+        """Reads the weights before the step changes them.
+
+        Args:
+            parameters: all parameters of the layers.
+            owned: numbers of those to read.
+            copies: what was copied of them already, which is read instead: it is still in the cache.
+        """
+        alive = {number: one for number in owned if (one := parameters[number]) is not None}
+        self._note_sizes(parameters, list(alive))
+        for numbers, rows in copies:
+            if not alive[numbers[0]].is_complex():
+                self._weights.append(Reading(numbers, measure_rows(rows, self.readback, sums=False)))
+                for number in numbers:
+                    del alive[number]
+        weights = [plain(one) for one in alive.values()]
+        self._weights.append(Reading(list(alive), measure(weights, self.readback, sums=False)))
 
     def read_changes(self, changes: Reading | None) -> None:
         """Takes note of how far the step moved the weights."""

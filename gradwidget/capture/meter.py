@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from gradwidget.capture.norms import (
-    BATCH,
+    ALONE,
     PIECE,
     accumulator,
     at_least_single,
@@ -21,9 +21,11 @@ from gradwidget.capture.norms import (
     norm_of_squares,
     pieces,
     row_norms,
+    sizes,
     vector_norm,
 )
 from gradwidget.capture.readback import Fetch, Readback, as_numpy
+from gradwidget.capture.scratch import nonzero, scratch
 
 Kind = tuple[torch.Size, torch.dtype, torch.device]
 
@@ -37,27 +39,28 @@ def measure(tensors: Sequence[Tensor], readback: Readback, *, sums: bool = True)
     The rows are ``L2``, ``L1`` (sum of |x|), ``PEAK`` (largest |x|), ``NONZERO`` and ``NONFINITE`` (counts).
     Without ``sums``, ``L1`` and ``NONZERO`` are left at 0 where they would cost.
     """
-    figures = np.zeros((5, len(tensors)))
-    pending: list[tuple[Sequence[int], Fetch]] = []
-    for group in alike(tensors):
-        first = tensors[group[0]]
-        if first.numel() > PIECE:
-            for number in group:
-                if first.is_cpu:
-                    figures[:, number] = _of_large(tensors[number], sums=sums)
-                else:
-                    pending.append(([number], readback.add(_on_device(tensors[number].reshape(1, -1)))))
-        elif first.is_cpu:
-            figures[:, group] = _of_rows(stacked(tensors, group), sums=sums)
-        else:
-            pending.append((group, readback.add(_on_device(stacked(tensors, group)))))
+    groups = alike(tensors)
+    fetches = [
+        measure_rows(tensors[group[0]][None] if len(group) == 1 else stacked([tensors[number] for number in group]), readback, sums=sums)
+        for group in groups
+    ]
 
     def fetch() -> NDArray[np.float64]:
-        for group, fetched in pending:
+        figures = np.zeros((5, len(tensors)))
+        for group, fetched in zip(groups, fetches, strict=True):
             figures[:, group] = fetched()
         return figures
 
     return fetch
+
+
+def measure_rows(rows: Tensor, readback: Readback, *, sums: bool = True) -> Fetch:
+    """The same of alike tensors [tensors, ...] that have been brought together."""
+    if not rows.is_cpu:
+        return readback.add(_on_device(rows.reshape(len(rows), -1)))
+    is_large = len(rows) == 1 and rows.numel() > ALONE
+    figures = _of_large(rows[0], sums=sums)[:, None] if is_large else _of_rows(rows, sums=sums)
+    return lambda: figures
 
 
 def measure_l2(tensors: Sequence[Tensor], readback: Readback) -> Fetch:
@@ -68,10 +71,10 @@ def measure_l2(tensors: Sequence[Tensor], readback: Readback) -> Fetch:
         first = tensors[group[0]]
         if not first.is_cpu:
             pending += [(number, readback.add(l2(tensors[number]))) for number in group]
-        elif first.numel() > PIECE:
+        elif first.numel() > ALONE:
             norms[group] = [large_norm(tensors[number]) for number in group]
         else:
-            norms[group] = row_norms(stacked(tensors, group))
+            norms[group] = row_norms(at_least_single(stacked([tensors[number] for number in group])).reshape(len(group), -1))
 
     def fetch() -> NDArray[np.float64]:
         for number, fetched in pending:
@@ -100,25 +103,30 @@ def _grouped(kinds: tuple[Kind, ...]) -> list[list[int]]:
     for (shape, _, _), group in groups.items():
         size = shape.numel()
         if size:
-            many = max(1, BATCH // size)
+            many = max(1, PIECE // size)
             batches += [group[start : start + many] for start in range(0, len(group), many)]
     return batches
 
 
-def stacked(tensors: Sequence[Tensor], group: Sequence[int]) -> Tensor:
-    """A copy [tensors, entries] of those of a group, in float32 or float64."""
-    return at_least_single(torch.stack([tensors[number] for number in group]).reshape(len(group), -1))
+def stacked(tensors: Sequence[Tensor]) -> Tensor:
+    """A copy [tensors, ...] of alike tensors; on the CPU good until the next call."""
+    first = tensors[0]
+    if not first.is_cpu:
+        return torch.stack(tensors)
+    memory = scratch("stacked", len(tensors) * first.numel(), first.dtype).view(len(tensors), *first.shape)
+    return torch.stack(tensors, out=memory)
 
 
-def _of_rows(rows: Tensor, *, sums: bool) -> NDArray[np.float64]:
+def _of_rows(tensors: Tensor, *, sums: bool) -> NDArray[np.float64]:
+    rows = at_least_single(tensors).reshape(len(tensors), -1)
     figures = np.zeros((5, len(rows)))
     figures[L2] = row_norms(rows)
     if sums:
-        figures[NONZERO] = nonzero_in_rows(rows.numpy() != 0)
-    rows.abs_()
-    figures[PEAK] = as_numpy(rows.amax(1))
+        figures[NONZERO] = nonzero_in_rows(nonzero(rows.numpy()))
+    moduli = sizes(rows.view(-1)).view(rows.shape)
+    figures[PEAK] = as_numpy(moduli.amax(1))
     if sums:
-        figures[L1] = as_numpy(rows.sum(1))
+        figures[L1] = as_numpy(moduli.sum(1))
     if not math.isfinite(sum(figures[PEAK].tolist())):
         for number in np.flatnonzero(~np.isfinite(figures[PEAK])):
             figures[NONFINITE, number] = np.count_nonzero(~np.isfinite(rows[number].numpy()))
@@ -132,12 +140,12 @@ def _of_large(tensor: Tensor, *, sums: bool) -> NDArray[np.float64]:
     peaks: list[Tensor] = []
     for piece in pieces(tensor):
         squares.append(torch.dot(piece, piece))
-        sizes = piece.abs()
-        peaks.append(sizes.amax())
+        moduli = sizes(piece)
+        peaks.append(moduli.amax())
         if sums:
-            totals.append(sizes.sum())
-            figures[NONZERO] += np.count_nonzero(piece.numpy() != 0)
-    figures[L2] = norm_of_squares(squares, tensor)
+            totals.append(moduli.sum())
+            figures[NONZERO] += np.count_nonzero(nonzero(piece.numpy()))
+    figures[L2] = norm_of_squares(squares, tensor.numel(), pieces(tensor))
     figures[PEAK] = as_numpy(torch.stack(peaks)).max()
     if sums:
         figures[L1] = as_numpy(torch.stack(totals)).sum()

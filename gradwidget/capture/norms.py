@@ -7,7 +7,7 @@ in which its squares are safe it is taken again in float64.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 import torch
@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from gradwidget.capture.readback import as_numpy
+from gradwidget.capture.scratch import scratch
 
 LOST = 1e-17
 """A float32 L2 norm of n entries above ``LOST * sqrt(n)`` has lost nothing that matters to squares that are too small
@@ -23,11 +24,12 @@ SAFE_HIGH = 1e18
 """A float32 L2 norm below this has lost nothing to squares that are too large."""
 LIFT = 2.0**60
 """Lifts what is too small to be squared, exactly."""
-PIECE = 1 << 16
+ALONE = 1 << 16
+"""A tensor of more entries than this is read by itself, smaller ones that are alike together: on them a call costs more
+than the copy that brings them together."""
+PIECE = 1 << 17
 """Entries that are worked on at a time: they stay in the cache from one figure to the next, and a sum over so many in
 float32 loses nothing that matters; pieces are added up in float64."""
-BATCH = 2 * PIECE
-"""Entries of alike tensors that are worked on together: fewer calls, and still in the cache."""
 
 
 def plain(tensor: Tensor) -> Tensor:
@@ -53,7 +55,7 @@ def l2(tensor: Tensor) -> Tensor:
     """L2 norm of a dense real tensor as a tensor of one element, right from 1e-30 to 1e+25."""
     if not tensor.is_cpu:
         return vector_norm(tensor, dtype=accumulator(tensor))
-    if tensor.numel() > PIECE:
+    if tensor.numel() > ALONE:
         return torch.tensor(large_norm(tensor), dtype=torch.float64)
     return torch.from_numpy(row_norms(tensor.reshape(1, -1))).reshape(())
 
@@ -77,25 +79,34 @@ def row_norms(rows: Tensor) -> NDArray[np.float64]:
 
 def large_norm(tensor: Tensor) -> float:
     """L2 norm of a tensor of any size that lies in the memory of the CPU."""
-    return norm_of_squares([torch.dot(piece, piece) for piece in pieces(tensor)], tensor)
+    return norm_of_squares([torch.dot(piece, piece) for piece in pieces(tensor)], tensor.numel(), pieces(tensor))
 
 
 def distance(one: Tensor, other: Tensor) -> float:
     """L2 norm of the difference of two tensors of one shape, of any size, that lie in the memory of the CPU."""
     if one.stride() != other.stride():
         return large_norm(one - other)
-    differences = (left - right for left, right in zip(pieces(one), pieces(other), strict=True))
-    squares = [torch.dot(difference, difference) for difference in differences]
-    norm = math.sqrt(float(as_numpy(torch.stack(squares)).sum()))
+    squares: list[Tensor] = []
+    for left, right in zip(pieces(one), pieces(other), strict=True):
+        difference = torch.sub(left, right, out=scratch("difference", len(left), left.dtype))
+        squares.append(torch.dot(difference, difference))
+    norm = _root(squares)
     return norm if _is_safe(norm, one.numel()) else large_norm(one - other)
 
 
-def norm_of_squares(squares: list[Tensor], tensor: Tensor) -> float:
-    """The L2 norm of a tensor from the sums of squares of its pieces, or anew where those were not safe."""
-    norm = float(np.sqrt(as_numpy(torch.stack(squares)).sum()))
-    if tensor.dtype is torch.float64 or _is_safe(norm, tensor.numel()):
+def norm_of_squares(squares: list[Tensor], entries: int, again: Iterable[Tensor]) -> float:
+    """The L2 norm of so many entries from the sums of squares of their parts.
+
+    Or of the parts themselves, which ``again`` gives once more, where the squares were not safe.
+    """
+    norm = _root(squares)
+    if squares[0].dtype is torch.float64 or _is_safe(norm, entries):
         return norm
-    return float(as_numpy(vector_norm(tensor, dtype=torch.float64)))
+    return math.sqrt(sum(float(as_numpy(vector_norm(part, dtype=torch.float64))) ** 2 for part in again))
+
+
+def _root(squares: list[Tensor]) -> float:
+    return math.sqrt(sum([float(square.numpy()) for square in squares]))
 
 
 def _is_safe(norm: float, entries: int) -> bool:
@@ -104,13 +115,19 @@ def _is_safe(norm: float, entries: int) -> bool:
 
 def pieces(tensor: Tensor) -> Iterator[Tensor]:
     """The entries of a tensor in runs of at most ``PIECE``, in float32 or float64; in which order does not matter."""
-    for piece in _as_laid_out(tensor).split(PIECE):
+    entries = _as_laid_out(tensor)
+    for piece in entries.split(PIECE) if len(entries) > PIECE else (entries,):
         yield at_least_single(piece)
 
 
 def at_least_single(tensor: Tensor) -> Tensor:
     """The entries in float32 or float64: numpy knows no bfloat16, and sums in half precision overflow."""
     return tensor if tensor.dtype in {torch.float32, torch.float64} else tensor.float()
+
+
+def sizes(entries: Tensor) -> Tensor:
+    """|x| of a vector in the memory of the CPU; good until the next call."""
+    return torch.abs(entries, out=scratch("sizes", len(entries), entries.dtype))
 
 
 def vector_norm(tensor: Tensor, order: int = 2, dim: int | None = None, dtype: torch.dtype | None = None) -> Tensor:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 
 import numpy as np
 import torch
@@ -10,11 +11,10 @@ from torch import Tensor
 
 from gradwidget.capture.meter import nonzero_in_rows
 from gradwidget.capture.nonlinearity import Nonlinearity
-from gradwidget.capture.norms import PIECE, accumulator, at_least_single, large_norm, pieces, row_norms, vector_norm
+from gradwidget.capture.norms import ALONE, PIECE, accumulator, at_least_single, norm_of_squares, pieces, row_norms, vector_norm
 from gradwidget.capture.readback import Fetch, Figures, Readback
-
-PART = 4 * PIECE
-"""Entries of a large output that are worked on at a time."""
+from gradwidget.capture.scratch import nonzero
+from gradwidget.frame import BoolArray
 
 NORM, NONZERO, NONFINITE, ALIVE, SATURATED = range(5)
 """Figures of an output; of a gradient the first two. ``ALIVE`` is the share of units that were ever other than 0,
@@ -37,10 +37,8 @@ def output_figures(
     """
     if not rows.is_cpu:
         return _on_device(rows, units, follower, readback)
-    if rows[0].numel() > PART and (follower is None or follower.pointwise) and rows.dim() + units > 1:
-        many = max(1, PART * rows.shape[1] // rows[0].numel())
-        parts = rows.split(many, 1)
-        figures, alive = _joined([_on_host(part, units, follower) for part in parts], [part.shape[1] for part in parts])
+    if rows[0].numel() > ALONE:
+        figures, alive = _of_large(rows[0], units, follower)
     else:
         figures, alive = _on_host(rows, units, follower)
     return lambda: figures, lambda: alive
@@ -53,12 +51,16 @@ def gradient_figures(rows: Tensor, readback: Readback) -> tuple[Fetch, Fetch]:
         wide = accumulator(rows)
         kinds = [vector_norm(flat, dim=1, dtype=wide), torch.count_nonzero(flat, dim=1).to(wide)]
         return readback.add(torch.stack(kinds)), readback.add(flat[:, :0])
-    if rows[0].numel() > PART:
-        nonzero = sum(np.count_nonzero(piece.numpy() != 0) for piece in pieces(rows[0]))
-        figures = np.array([[large_norm(rows[0])], [nonzero]])
+    if rows[0].numel() > ALONE:
+        squares: list[Tensor] = []
+        count = 0
+        for piece in pieces(rows[0]):
+            squares.append(torch.dot(piece, piece))
+            count += np.count_nonzero(nonzero(piece.numpy()))
+        figures = np.array([[norm_of_squares(squares, rows[0].numel(), pieces(rows[0]))], [count]])
     else:
         flat = at_least_single(rows.flatten(1))
-        figures = np.stack([row_norms(flat), nonzero_in_rows(flat.numpy() != 0)])
+        figures = np.stack([row_norms(flat), nonzero_in_rows(nonzero(flat.numpy()))])
     return lambda: figures, lambda: figures[:, :0]
 
 
@@ -71,7 +73,7 @@ def _on_host(rows: Tensor, units: int, follower: Nonlinearity | None) -> tuple[F
     figures = np.full((5, count), np.nan)
     figures[NORM] = row_norms(flat)
     values = flat.numpy()
-    is_nonzero = values != 0
+    is_nonzero = nonzero(values)
     figures[NONZERO] = nonzero_in_rows(is_nonzero)
     figures[NONFINITE] = 0
     if not math.isfinite(sum(figures[NORM].tolist())):
@@ -81,23 +83,65 @@ def _on_host(rows: Tensor, units: int, follower: Nonlinearity | None) -> tuple[F
     # A unit that never activates brings a zero an entry: fewer zeros than that, and every unit is alive.
     doubtful = size - figures[NONZERO] >= size // many
     if doubtful.any():
-        inner = int(np.prod(rows.shape[rows.dim() + units + 1 :], dtype=np.intp))
-        alive[doubtful] = is_nonzero[doubtful].reshape(-1, size // many // inner, many, inner).any(axis=(1, 3))
+        alive[doubtful] = _alive(is_nonzero[doubtful], rows.shape[1:], units)
     figures[ALIVE] = alive.mean(1)
     if follower is not None and follower.saturated is not None:
         figures[SATURATED] = follower.saturated(rows).flatten(1).float().mean(1).numpy()
     return figures, alive
 
 
-def _joined(parts: list[tuple[Figures, Figures]], lengths: list[int]) -> tuple[Figures, Figures]:
-    """Figures of outputs from those of their parts, of which the last may be shorter."""
-    figures = np.stack([figures for figures, _ in parts])
-    alive = np.stack([alive for _, alive in parts]).max(0)
-    whole = figures.sum(0)
-    whole[NORM] = np.sqrt((figures[:, NORM] ** 2).sum(0))
-    whole[SATURATED] = np.average(figures[:, SATURATED], axis=0, weights=lengths)
-    whole[ALIVE] = alive.mean(1)
-    return whole, alive
+def _of_large(output: Tensor, units: int, follower: Nonlinearity | None) -> tuple[Figures, Figures]:
+    """The same of one output, part by part: a part stays in the cache from one figure to the next."""
+    many = output.shape[units]
+    squares: list[Tensor] = []
+    saturated: list[tuple[float, int]] = []
+    count = 0
+    alive = np.zeros(many, np.bool_)
+    are_alive = False
+    for part in _parts(output, units, follower):
+        flat = part.reshape(-1)
+        squares.append(torch.dot(flat, flat))
+        is_nonzero = nonzero(flat.numpy())
+        found = np.count_nonzero(is_nonzero)
+        count += found
+        if not are_alive:
+            # As above: with fewer zeros than one unit has entries, none is dead.
+            doubtful = flat.numel() - found >= flat.numel() // many
+            alive |= _alive(is_nonzero[None], part.shape, units)[0] if doubtful else True
+            are_alive = bool(alive.all())
+        if follower is not None and follower.saturated is not None:
+            flags = follower.saturated(part[None])
+            saturated.append((float(flags.sum().numpy()), flags.numel()))
+    figures = np.full((5, 1), np.nan)
+    figures[NORM] = norm = norm_of_squares(squares, output.numel(), _parts(output, units, follower))
+    figures[NONZERO] = count
+    finite = 0 if math.isfinite(norm) else sum(_finite(part) for part in _parts(output, units, follower))
+    figures[NONFINITE] = 0 if math.isfinite(norm) else output.numel() - finite
+    figures[ALIVE] = alive.mean()
+    if saturated:
+        figures[SATURATED] = sum(found for found, _ in saturated) / sum(among for _, among in saturated)
+    return figures, alive[None].astype(np.float64)
+
+
+def _finite(values: Tensor) -> int:
+    return int(np.count_nonzero(np.isfinite(values.numpy())))
+
+
+def _parts(output: Tensor, units: int, follower: Nonlinearity | None) -> Iterator[Tensor]:
+    """An output after its nonlinearity, in float32 or float64, in parts that hold all units."""
+    splits = (follower is None or follower.pointwise) and output.dim() + units > 0
+    rows = max(1, PIECE * len(output) // output.numel()) if splits else len(output)
+    for part in output.split(rows):
+        values = at_least_single(part)
+        yield values if follower is None else follower.apply(values[None])[0]
+
+
+def _alive(is_nonzero: BoolArray, shape: torch.Size, units: int) -> BoolArray:
+    """Which units [rows, units] of outputs of this shape are other than 0 anywhere, of flags [rows, entries]."""
+    many = shape[units]
+    inner = math.prod(shape[len(shape) + units + 1 :])
+    found: BoolArray = is_nonzero.reshape(len(is_nonzero), -1, many, inner).any(axis=(1, 3))
+    return found
 
 
 def _on_device(rows: Tensor, units: int, follower: Nonlinearity | None, readback: Readback) -> tuple[Fetch, Fetch]:

@@ -147,8 +147,7 @@ class Passes:
                 trainable = _trainable(parameters)
                 draft.forget_figures()
                 draft.read_gradients(parameters, trainable, taken=taken)
-                draft.read_weights(parameters, trainable)
-                self._updates.before(parameters, trainable)
+                draft.read_weights(parameters, trainable, self._updates.before(parameters, trainable))
         self._manual.backward_ended()
 
 

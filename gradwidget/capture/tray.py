@@ -9,7 +9,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from gradwidget.capture.norms import BATCH
+from gradwidget.capture.norms import PIECE
 from gradwidget.capture.readback import Fetch, Figures, Readback, nothing
 
 Take = Callable[[Tensor, Readback], tuple[Fetch, Fetch]]
@@ -60,7 +60,7 @@ class Tray:
     """
 
     def __init__(self, like: Tensor, take: Take) -> None:
-        many = max(1, BATCH // like.numel())
+        many = max(1, PIECE // like.numel())
         dtype = torch.float64 if like.dtype is torch.float64 else torch.float32
         self._memory = torch.empty((many, *like.shape), dtype=dtype, device=like.device)
         self._rows = self._memory.unbind()

@@ -9,10 +9,13 @@ import torch
 from torch import Tensor, nn
 
 from gradwidget.capture.layers import LayerTable
-from gradwidget.capture.meter import alike
-from gradwidget.capture.norms import PIECE, accumulator, distance, row_norms, vector_norm
+from gradwidget.capture.meter import alike, stacked
+from gradwidget.capture.norms import ALONE, accumulator, distance, row_norms, vector_norm
 from gradwidget.capture.perlayer import Reading
 from gradwidget.capture.readback import Fetch, Readback
+
+Copies = Iterable[tuple[list[int], Tensor]]
+"""Numbers of alike parameters, and the copies [parameters, ...] of their weights."""
 
 LIMIT = 64 * 2**20
 """Bytes of snapshots at most; layers take turns."""
@@ -30,14 +33,13 @@ class Updates:
         self._table = table
         self._limit = limit
         self._taken: list[tuple[list[int], Tensor]] = []
-        """Numbers of parameters and the copies [parameters, ...] of their weights."""
         self._memory: dict[int, Tensor] = {}
         """The copies of large parameters, by number: memory that would be costly to get anew at every step."""
         self._turn = 0
 
     @torch.no_grad()
-    def before(self, parameters: Sequence[nn.Parameter | None], owned: Sequence[int]) -> None:
-        """Copies the weights of the layers whose turn it is."""
+    def before(self, parameters: Sequence[nn.Parameter | None], owned: Sequence[int]) -> Copies:
+        """Copies the weights of the layers whose turn it is, and gives each copy as it is made."""
         chosen = [
             (number, one) for number in self._in_turn(parameters, owned) if (one := parameters[number]) is not None
         ]
@@ -45,10 +47,11 @@ class Updates:
         self._taken = []
         kept: dict[int, Tensor] = {}
         for group in alike(weights):
-            if weights[group[0]].numel() <= PIECE:
+            if weights[group[0]].numel() <= ALONE:
                 self._taken.append(
                     ([numbers[place] for place in group], torch.stack([weights[place] for place in group]))
                 )
+                yield self._taken[-1]
                 continue
             for place in group:
                 number, weight = numbers[place], weights[place]
@@ -57,6 +60,7 @@ class Updates:
                     copy = torch.empty_like(weight)
                 kept[number] = copy.copy_(weight)
                 self._taken.append(([number], copy[None]))
+                yield self._taken[-1]
         self._memory = kept
 
     @torch.no_grad()
@@ -110,10 +114,10 @@ def _real(one: Tensor) -> Tensor:
 
 def _changes(now: list[Tensor], copies: Tensor, readback: Readback) -> Fetch:
     """L2 norms [tensors] of the differences of alike tensors from their copies [tensors, ...]."""
-    if now[0].is_cpu and now[0].numel() > PIECE:
+    if now[0].is_cpu and now[0].numel() > ALONE:
         norm = np.array([distance(now[0], copies[0])])
         return lambda: norm
-    rows = torch.stack(now).to(_wide(now[0])).sub_(copies).reshape(len(now), -1)
+    rows = stacked(now).to(_wide(now[0])).sub_(copies).reshape(len(now), -1)
     if rows.is_cpu:
         norms = row_norms(rows)
         return lambda: norms

@@ -1,0 +1,54 @@
+"""Memory for what is worked out on the way to a figure: kept, as new memory is cold and costs more than the work."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from gradwidget.frame import BoolArray
+
+KEPT = 1 << 17
+"""Entries that are kept for each type; what is larger gets memory of its own."""
+
+
+class _Kept(threading.local):
+    def __init__(self) -> None:
+        self.numbers: dict[tuple[str, torch.dtype], Tensor] = {}
+        self.flags = np.empty(KEPT, np.bool_)
+
+
+_kept = _Kept()
+
+
+def scratch(purpose: str, entries: int, dtype: torch.dtype) -> Tensor:
+    """A vector [entries] on the CPU to write to; good until the next call with the same purpose.
+
+    Example:
+        >>> torch.abs(torch.tensor([-3.0, 4.0]), out=scratch("sizes", 2, torch.float32))
+        tensor([3., 4.])
+    """
+    if entries > KEPT:
+        return torch.empty(entries, dtype=dtype)
+    memory = _kept.numbers.get((purpose, dtype))
+    if memory is None:
+        with torch.inference_mode(mode=False):  # made in it, nothing could write to it outside
+            memory = _kept.numbers[purpose, dtype] = torch.empty(KEPT, dtype=dtype)
+    return memory[:entries]
+
+
+def nonzero(values: NDArray[Any]) -> BoolArray:
+    """Which values are not 0, in their shape; good until the next call.
+
+    Example:
+        >>> nonzero(np.array([[0.0, 2.0]]))
+        array([[False,  True]])
+    """
+    if values.size > KEPT:
+        return values != 0
+    found: BoolArray = np.not_equal(values, 0, out=_kept.flags[: values.size].reshape(values.shape))
+    return found
