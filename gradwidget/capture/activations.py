@@ -22,6 +22,7 @@ from gradwidget.capture.outputs import NONFINITE, NORM, gradient_figures, output
 from gradwidget.capture.perlayer import Column, Numbers, PerLayer
 from gradwidget.capture.readback import Fetch, Readback, as_numpy
 from gradwidget.capture.tray import Place, Sheet, Trays
+from gradwidget.capture.turns import Turns
 from gradwidget.frame import BoolArray, Layer
 
 OnGradient = Callable[[Tensor, Callable[[Tensor], None]], None]
@@ -103,13 +104,15 @@ class Loose:
 
 
 @dataclass(slots=True)
-class Followers:
+class Lasting:
     """What lasts from step to step; lives as long as the capture."""
 
     known: dict[Call, Nonlinearity | None] = field(default_factory=dict)
     """What follows each call of each layer."""
     trays: Trays = field(default_factory=Trays)
     """Memory for small outputs."""
+    turns: Turns = field(default_factory=Turns)
+    """Decides in which steps recurrent layers are followed along time."""
 
 
 class Activations:
@@ -123,16 +126,16 @@ class Activations:
     Args:
         readback: brings the figures.
         on_gradient: registers what is to be done with the gradient of a tensor.
-        known: what follows which output.
+        lasting: what is known from earlier steps; added to.
         reasons: why a layer could not be measured, by its name; added to.
     """
 
-    def __init__(self, readback: Readback, on_gradient: OnGradient, known: Followers, reasons: dict[str, str]) -> None:
+    def __init__(self, readback: Readback, on_gradient: OnGradient, lasting: Lasting, reasons: dict[str, str]) -> None:
         self._readback = readback
         self._on_gradient = on_gradient
-        self._known = known.known
+        self._known = lasting.known
         self._reasons = reasons
-        self._trays = known.trays
+        self._trays = lasting.trays
         self.outputs: list[Output] = []
         """In the order in which the layers ran."""
         self._arrivals = 0

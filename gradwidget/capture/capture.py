@@ -13,7 +13,7 @@ from torch.amp.grad_scaler import GradScaler
 from torch.optim import Optimizer
 
 from gradwidget.capture import hooks
-from gradwidget.capture.activations import UNSEEN, Followers
+from gradwidget.capture.activations import UNSEEN, Lasting
 from gradwidget.capture.actuate import Actuator
 from gradwidget.capture.boundary import Boundary, Gatekeeper
 from gradwidget.capture.budget import Budget
@@ -134,7 +134,7 @@ class Capture:
         self._is_fresh = True
         self._began = self._last_end = perf_counter()
         self._spent_before = 0.0
-        self._followers = Followers()
+        self._lasting = Lasting()
         self._passes = Passes(
             self._table,
             self.guard,
@@ -199,6 +199,8 @@ class Capture:
         """Samples the next ``steps``, and from then on one ``every`` so many (0: as rarely as ever)."""
         self._budget.force(steps)
         self._budget.hurry(every)
+        if steps:
+            self._lasting.turns.force(self._draft.step + steps)
 
     def close(self) -> None:
         """Takes every hook off and emits what is still on its way; closing twice does nothing."""
@@ -408,7 +410,7 @@ class Capture:
 
     def _begin(self, step: int, *, sampled: bool) -> None:
         look = self.inspector.begin(step, sampled=sampled, wanted=self._is_wanted)
-        self._draft = Draft(step, self._table, self._passes.on_gradient, self._followers, sampled=sampled, look=look)
+        self._draft = Draft(step, self._table, self._passes.on_gradient, self._lasting, sampled=sampled, look=look)
         self._draft.is_whole = self._draft.sampled and self._wants_activations
         self.guard.step = step
         self._reach.step_begins()

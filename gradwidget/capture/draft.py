@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from numbers import Real
 
 import numpy as np
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from gradwidget.capture.activations import Activations, Followers, OnGradient, first_tensor
+from gradwidget.capture.activations import Activations, Lasting, OnGradient, first_tensor
 from gradwidget.capture.layers import LayerTable
 from gradwidget.capture.look import Look
 from gradwidget.capture.loss import LossFinder
@@ -36,7 +37,7 @@ class Draft:
         step: its number.
         table: the layers.
         on_gradient: registers what is to be done with the gradient of a tensor.
-        known: which nonlinearity follows which output.
+        lasting: what is known from earlier steps.
         sampled: whether it is looked at in full.
         look: collects what somebody wants to see of single layers; the step is then sampled.
     """
@@ -46,7 +47,7 @@ class Draft:
         step: int,
         table: LayerTable,
         on_gradient: OnGradient,
-        known: Followers,
+        lasting: Lasting,
         *,
         sampled: bool,
         look: Look | None,
@@ -67,8 +68,8 @@ class Draft:
         """What a second run of the forward showed, where the first was not looked at."""
         self.found_inf: Fetch | None = None
         self.reasons: dict[str, str] = {}
-        self.activations = Activations(self.readback, on_gradient, known, self.reasons)
-        self.recurrent = Recurrent(self.readback, on_gradient, self.reasons)
+        self.activations = Activations(self.readback, on_gradient, lasting, self.reasons)
+        self.recurrent = Recurrent(self.readback, on_gradient, self.reasons, partial(lasting.turns.take, step))
         self._table = table
         self._sizes: dict[int, int] = {}
         self._matrices: set[int] = set()

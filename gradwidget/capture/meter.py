@@ -41,7 +41,7 @@ def measure(tensors: Sequence[Tensor], readback: Readback, *, sums: bool = True)
     """
     groups = alike(tensors)
     fetches = [
-        measure_rows(tensors[group[0]][None] if len(group) == 1 else stacked([tensors[number] for number in group]), readback, sums=sums)
+        measure_rows(tensors[group[0]][None] if len(group) == 1 else stacked(tensors, group), readback, sums=sums)
         for group in groups
     ]
 
@@ -74,7 +74,7 @@ def measure_l2(tensors: Sequence[Tensor], readback: Readback) -> Fetch:
         elif first.numel() > ALONE:
             norms[group] = [large_norm(tensors[number]) for number in group]
         else:
-            norms[group] = row_norms(at_least_single(stacked([tensors[number] for number in group])).reshape(len(group), -1))
+            norms[group] = row_norms(at_least_single(stacked(tensors, group)).reshape(len(group), -1))
 
     def fetch() -> NDArray[np.float64]:
         for number, fetched in pending:
@@ -108,13 +108,14 @@ def _grouped(kinds: tuple[Kind, ...]) -> list[list[int]]:
     return batches
 
 
-def stacked(tensors: Sequence[Tensor]) -> Tensor:
-    """A copy [tensors, ...] of alike tensors; on the CPU good until the next call."""
-    first = tensors[0]
+def stacked(tensors: Sequence[Tensor], group: Sequence[int]) -> Tensor:
+    """A copy [tensors, ...] of those of a group, which are alike; on the CPU good until the next call."""
+    chosen = [tensors[number] for number in group]
+    first = chosen[0]
     if not first.is_cpu:
-        return torch.stack(tensors)
-    memory = scratch("stacked", len(tensors) * first.numel(), first.dtype).view(len(tensors), *first.shape)
-    return torch.stack(tensors, out=memory)
+        return torch.stack(chosen)
+    memory = scratch("stacked", len(chosen) * first.numel(), first.dtype).view(len(chosen), *first.shape)
+    return torch.stack(chosen, out=memory)
 
 
 def _of_rows(tensors: Tensor, *, sums: bool) -> NDArray[np.float64]:

@@ -11,7 +11,16 @@ from torch import Tensor
 
 from gradwidget.capture.meter import nonzero_in_rows
 from gradwidget.capture.nonlinearity import Nonlinearity
-from gradwidget.capture.norms import ALONE, PIECE, accumulator, at_least_single, norm_of_squares, pieces, row_norms, vector_norm
+from gradwidget.capture.norms import (
+    ALONE,
+    PIECE,
+    accumulator,
+    at_least_single,
+    norm_of_squares,
+    pieces,
+    row_norms,
+    vector_norm,
+)
 from gradwidget.capture.readback import Fetch, Figures, Readback
 from gradwidget.capture.scratch import nonzero
 from gradwidget.frame import BoolArray
@@ -56,7 +65,7 @@ def gradient_figures(rows: Tensor, readback: Readback) -> tuple[Fetch, Fetch]:
         count = 0
         for piece in pieces(rows[0]):
             squares.append(torch.dot(piece, piece))
-            count += np.count_nonzero(nonzero(piece.numpy()))
+            count += int(np.count_nonzero(nonzero(piece.numpy())))
         figures = np.array([[norm_of_squares(squares, rows[0].numel(), pieces(rows[0]))], [count]])
     else:
         flat = at_least_single(rows.flatten(1))
@@ -102,7 +111,7 @@ def _of_large(output: Tensor, units: int, follower: Nonlinearity | None) -> tupl
         flat = part.reshape(-1)
         squares.append(torch.dot(flat, flat))
         is_nonzero = nonzero(flat.numpy())
-        found = np.count_nonzero(is_nonzero)
+        found = int(np.count_nonzero(is_nonzero))
         count += found
         if not are_alive:
             # As above: with fewer zeros than one unit has entries, none is dead.
@@ -140,7 +149,7 @@ def _alive(is_nonzero: BoolArray, shape: torch.Size, units: int) -> BoolArray:
     """Which units [rows, units] of outputs of this shape are other than 0 anywhere, of flags [rows, entries]."""
     many = shape[units]
     inner = math.prod(shape[len(shape) + units + 1 :])
-    found: BoolArray = is_nonzero.reshape(len(is_nonzero), -1, many, inner).any(axis=(1, 3))
+    found: BoolArray = np.any(is_nonzero.reshape(len(is_nonzero), -1, many, inner), axis=(1, 3))
     return found
 
 

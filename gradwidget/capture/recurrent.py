@@ -2,13 +2,13 @@
 
 The fused kernels of ``nn.RNN``, ``nn.LSTM`` and ``nn.GRU`` show the gradient of their output, which is only what each
 hidden state gives to the loss directly: with a loss on the last step it is exactly 0 before it. What matters is the
-total, with what comes back through later steps. So the layer is run again after the backward pass, step by step, on the
-same inputs and with the gradients that reached its outputs; nothing of the user's is touched by it.
+total, with what comes back through later steps. So it is worked out after the backward pass, from what the layer read
+and gave and the gradients that reached that; nothing of the user's is touched by it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -18,14 +18,21 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence
 
 from gradwidget.capture.activations import OnGradient
-from gradwidget.capture.norms import l2
-from gradwidget.capture.readback import Fetch, Readback
-from gradwidget.frame import RecurrentProfile
+from gradwidget.capture.bptt import Layer, backpropagate
+from gradwidget.capture.norms import accumulator, l2, row_norms, vector_norm
+from gradwidget.capture.readback import Fetch, Figures, Readback
+from gradwidget.frame import FloatArray, RecurrentProfile
 
 State = tuple[Tensor, ...]
-Cell = Callable[[Tensor, State, list[Tensor]], State]
 
 CELLS = (nn.RNNCellBase,)
+
+FORWARDS: dict[str, Callable[..., tuple[Tensor, ...]]] = {
+    "LSTM": torch.lstm,
+    "GRU": torch.gru,
+    "RNN_TANH": torch.rnn_tanh,
+    "RNN_RELU": torch.rnn_relu,
+}
 
 
 @dataclass(slots=True)
@@ -47,7 +54,8 @@ class Profile:
     layer: str
     depth: int
     reverse: bool
-    norms: list[Fetch]
+    norms: Fetch
+    """Float64 [T]."""
 
 
 class Recurrent:
@@ -57,12 +65,17 @@ class Recurrent:
         readback: brings the norms.
         on_gradient: registers what is to be done with the gradient of a tensor.
         reasons: why a layer could not be followed, by layer name; added to.
+        turn: gives whether it is the turn of layers that take long to follow.
     """
 
-    def __init__(self, readback: Readback, on_gradient: OnGradient, reasons: dict[str, str]) -> None:
+    def __init__(
+        self, readback: Readback, on_gradient: OnGradient, reasons: dict[str, str], turn: Callable[[], bool]
+    ) -> None:
         self._readback = readback
         self._on_gradient = on_gradient
         self._reasons = reasons
+        self._turn = turn
+        self._is_turn: bool | None = None
         self._runs: dict[str, Run] = {}
         self._cells: dict[str, list[Fetch | None]] = {}
         self._profiles: list[Profile] = []
@@ -83,12 +96,12 @@ class Recurrent:
                 self._on_gradient(hidden, partial(self._cell_flowed, layer, len(norms) - 1))
 
     def backward_ended(self) -> None:
-        """Runs the layers again that gradients have reached, and lets go of their inputs."""
+        """Follows the layers that gradients have reached, and lets go of their inputs."""
         runs, self._runs = self._runs, {}
         for run in runs.values():
             if run.gradients:
                 with torch.no_grad():
-                    self._profiles += self._replayed(run)
+                    self._profiles += self._followed(run)
 
     def forget(self) -> None:
         """Drops everything."""
@@ -101,13 +114,13 @@ class Recurrent:
             scale: what the loss was multiplied by.
         """
         profiles = [
-            RecurrentProfile(one.layer, "dL/dh", _as_array(one.norms, scale), one.depth, one.reverse)
+            RecurrentProfile(one.layer, "dL/dh", _scaled(one.norms(), scale), one.depth, one.reverse)
             for one in self._profiles
         ]
         for layer, norms in self._cells.items():
-            reached = [norm for norm in norms if norm is not None]
+            reached = [float(norm()) for norm in norms if norm is not None]
             if len(reached) > 1:
-                profiles.append(RecurrentProfile(layer, "dL/dh", _as_array(reached, scale)))
+                profiles.append(RecurrentProfile(layer, "dL/dh", _scaled(np.array(reached), scale)))
         return tuple(profiles)
 
     def _cell_flowed(self, layer: str, place: int, gradient: Tensor) -> None:
@@ -133,6 +146,10 @@ class Recurrent:
         states = given if isinstance(given, tuple) else () if given is None else (given,)
         last = output[1] if isinstance(output[1], tuple) else (output[1],)
         outputs = (output[0], *last)
+        if self._is_turn is None:
+            self._is_turn = self._turn()
+        if not self._is_turn:
+            return
         run = Run(
             layer,
             module,
@@ -145,109 +162,98 @@ class Recurrent:
             if one.requires_grad:
                 self._on_gradient(one, partial(_reached, run, number))
 
-    def _replayed(self, run: Run) -> list[Profile]:
-        module = run.module
-        batched = run.inputs.dim() == 3
-        first = module.batch_first and batched
-        below = (run.inputs.transpose(0, 1) if first else run.inputs).to(torch.float32)
-        directions = 2 if module.bidirectional else 1
-        cell = _cell(module)
-        hidden: list[list[Tensor]] = []
-        ends: list[State] = []
-        with torch.enable_grad():
-            for depth in range(module.num_layers):
-                across = []
-                for direction in range(directions):
-                    weights = [
-                        one.detach().to(torch.float32) for one in module.all_weights[depth * directions + direction]
-                    ]
-                    state = _start(run, depth * directions + direction, below)
-                    over_time: list[Tensor] = []
-                    for step in reversed(range(len(below))) if direction else range(len(below)):
-                        state = cell(below[step], state, weights)
-                        if not state[0].requires_grad:
-                            state = (state[0].requires_grad_(), *state[1:])
-                        over_time.append(state[0])
-                    ends.append(state)
-                    in_time = over_time[::-1] if direction else over_time
-                    hidden.append(in_time)
-                    across.append(torch.stack(in_time))
-                below = torch.cat(across, -1)
-            roots, gradients = _roots(run, below, ends, first=first)
-        everything = [one for over_time in hidden for one in over_time]
-        flowed: Sequence[Tensor | None] = torch.autograd.grad(roots, everything, gradients, allow_unused=True)
-        norms = [
-            self._readback.add(l2(gradient) if gradient is not None else torch.zeros((), device=below.device))
-            for gradient in flowed
-        ]
-        length = len(below)
-        return [
-            Profile(
-                run.layer,
-                number // directions,
-                number % directions == 1,
-                norms[number * length : (number + 1) * length],
-            )
-            for number in range(len(hidden))
-        ]
+    def _followed(self, run: Run) -> list[Profile]:
+        """The profiles of a layer's stack, the one nearest the input first."""
+        stack = _stack(run)
+        directions = 2 if run.module.bidirectional else 1
+        profiles: list[Profile] = []
+        out = _in_time(run.gradients[0], run) if 0 in run.gradients else torch.zeros_like(_outputs(run))
+        for depth in reversed(range(run.module.num_layers)):
+            below = torch.zeros_like(stack[depth * directions].x)
+            for direction, part in enumerate(out.chunk(directions, -1)):
+                place = depth * directions + direction
+                flow = backpropagate(stack[place], part.flip(0) if direction else part, _last_gradients(run, place))
+                below += flow.x.flip(0) if direction else flow.x
+                h = flow.h.flip(0) if direction else flow.h
+                profiles.append(Profile(run.layer, depth, direction == 1, self._norms(h.flatten(1))))
+            out = below
+        return sorted(profiles, key=lambda one: (one.depth, one.reverse))
+
+    def _norms(self, rows: Tensor) -> Fetch:
+        if not rows.is_cpu:
+            return self._readback.add(vector_norm(rows, dim=1, dtype=accumulator(rows)))
+        norms = row_norms(rows)
+        return lambda: norms
 
 
 def _reached(run: Run, number: int, gradient: Tensor) -> None:
     run.gradients[number] = gradient.detach()
 
 
-def _roots(run: Run, top: Tensor, ends: list[State], *, first: bool) -> tuple[list[Tensor], list[Tensor]]:
-    """What the loss was computed from, and the gradient that it sent back there."""
-    found: list[Tensor] = []
-    gradients: list[Tensor] = []
-    for number, gradient in run.gradients.items():
-        root = top if number == 0 else torch.stack([state[number - 1] for state in ends])
-        found.append(root)
-        gradients.append((gradient.transpose(0, 1) if number == 0 and first else gradient).to(root.dtype))
-    return found, gradients
+def _stack(run: Run) -> list[Layer]:
+    """Every layer of the stack and every direction, as it has run: the hidden states below the top are made anew."""
+    module = run.module
+    directions = 2 if module.bidirectional else 1
+    x = _in_time(run.inputs, run)
+    stack: list[Layer] = []
+    for depth in range(module.num_layers):
+        places = range(depth * directions, (depth + 1) * directions)
+        weights = [[one.detach().to(torch.float32) for one in module.all_weights[place]] for place in places]
+        starts = [_start(run, place, x) for place in places]
+        h = _outputs(run) if depth == module.num_layers - 1 else _forward(module, x, starts, weights)
+        for direction, part in enumerate(h.chunk(directions, -1)):
+            read, states = (x.flip(0), part.flip(0)) if direction else (x, part)
+            stack.append(Layer(module.mode, weights[direction], module.bias, read, states, starts[direction]))
+        x = h
+    return stack
 
 
-def _start(run: Run, place: int, below: Tensor) -> State:
-    count = 2 if isinstance(run.module, nn.LSTM) else 1
+def _forward(module: nn.RNNBase, x: Tensor, starts: list[State], weights: list[list[Tensor]]) -> Tensor:
+    """The hidden states of one layer of the stack [T, B, directions * H], by torch's own kernel."""
+    states = [torch.stack(states) for states in zip(*starts, strict=True)]
+    everything = [one for each in weights for one in each]
+    run = FORWARDS[module.mode]
+    out: Tensor = run(
+        x,
+        states if module.mode == "LSTM" else states[0],
+        everything,
+        module.bias,
+        1,
+        0.0,
+        False,  # noqa: FBT003  # torch takes none of these by name
+        module.bidirectional,
+        False,  # noqa: FBT003
+    )[0]
+    return out
+
+
+def _in_time(tensor: Tensor, run: Run) -> Tensor:
+    """Inputs, outputs or their gradients as [T, B, ...] in float32."""
+    if run.inputs.dim() == 2:
+        tensor = tensor[:, None]
+    elif run.module.batch_first:
+        tensor = tensor.transpose(0, 1)
+    return tensor.to(torch.float32)
+
+
+def _outputs(run: Run) -> Tensor:
+    return _in_time(run.outputs[0], run)
+
+
+def _start(run: Run, place: int, x: Tensor) -> State:
     if run.states:
-        return tuple(state[place].to(torch.float32) for state in run.states)
-    shape = below.shape[1:-1]
-    sizes = (run.module.proj_size or run.module.hidden_size, run.module.hidden_size)[:count]
-    return tuple(below.new_zeros(*shape, size) for size in sizes)
+        return tuple(state[place].reshape(x.shape[1], -1).to(torch.float32) for state in run.states)
+    module = run.module
+    sizes = (module.proj_size or module.hidden_size, module.hidden_size)[: 2 if module.mode == "LSTM" else 1]
+    return tuple(x.new_zeros(x.shape[1], size) for size in sizes)
 
 
-def _cell(module: nn.RNNBase) -> Cell:
-    if isinstance(module, nn.LSTM):
-        return _lstm
-    if isinstance(module, nn.GRU):
-        return _gru
-    nonlinearity = torch.relu if module.mode == "RNN_RELU" else torch.tanh
-    return lambda x, state, weights: (
-        nonlinearity(_affine(x, weights[0], weights[2:3]) + _affine(state[0], weights[1], weights[3:4])),
-    )
+def _last_gradients(run: Run, place: int) -> list[Tensor | None]:
+    """Those of the last states of one layer and direction."""
+    batch = len(_in_time(run.inputs, run)[0])
+    found = [run.gradients.get(number) for number in range(1, len(run.outputs))]
+    return [None if one is None else one[place].reshape(batch, -1).to(torch.float32) for one in found]
 
 
-def _lstm(x: Tensor, state: State, weights: list[Tensor]) -> State:
-    biases = weights[2:4] if len(weights) >= 4 else []
-    gates = _affine(x, weights[0], biases[:1]) + _affine(state[0], weights[1], biases[1:])
-    enter, forget, new, leave = gates.chunk(4, -1)
-    c = forget.sigmoid() * state[1] + enter.sigmoid() * new.tanh()
-    h = leave.sigmoid() * c.tanh()
-    projected = len(weights) % 2 == 1
-    return (h @ weights[-1].T if projected else h), c
-
-
-def _gru(x: Tensor, state: State, weights: list[Tensor]) -> State:
-    reset_x, update_x, new_x = _affine(x, weights[0], weights[2:3]).chunk(3, -1)
-    reset_h, update_h, new_h = _affine(state[0], weights[1], weights[3:4]).chunk(3, -1)
-    update = (update_x + update_h).sigmoid()
-    new = (new_x + (reset_x + reset_h).sigmoid() * new_h).tanh()
-    return ((1 - update) * new + update * state[0],)
-
-
-def _affine(x: Tensor, weight: Tensor, bias: list[Tensor]) -> Tensor:
-    return nn.functional.linear(x, weight, bias[0] if bias else None)
-
-
-def _as_array(norms: list[Fetch], scale: float) -> np.ndarray[tuple[int], np.dtype[np.float32]]:
-    return np.array([float(norm()) / scale for norm in norms], np.float32)
+def _scaled(norms: Figures, scale: float) -> FloatArray:
+    return (norms / scale).astype(np.float32)

@@ -48,7 +48,6 @@ def nonzero(values: NDArray[Any]) -> BoolArray:
         >>> nonzero(np.array([[0.0, 2.0]]))
         array([[False,  True]])
     """
-    if values.size > KEPT:
-        return values != 0
-    found: BoolArray = np.not_equal(values, 0, out=_kept.flags[: values.size].reshape(values.shape))
+    flags = _kept.flags[: values.size] if values.size <= KEPT else np.empty(values.size, np.bool_)
+    found: BoolArray = np.not_equal(values, 0, out=flags.reshape(values.shape))
     return found

@@ -117,7 +117,7 @@ def _changes(now: list[Tensor], copies: Tensor, readback: Readback) -> Fetch:
     if now[0].is_cpu and now[0].numel() > ALONE:
         norm = np.array([distance(now[0], copies[0])])
         return lambda: norm
-    rows = stacked(now).to(_wide(now[0])).sub_(copies).reshape(len(now), -1)
+    rows = stacked(now, range(len(now))).to(_wide(now[0])).sub_(copies).reshape(len(now), -1)
     if rows.is_cpu:
         norms = row_norms(rows)
         return lambda: norms

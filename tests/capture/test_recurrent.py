@@ -118,14 +118,14 @@ def test_cells_called_in_a_loop_are_followed_without_running_them_again(watch: W
 def test_the_repeated_run_gives_what_the_layer_gave(options: dict[str, Any]) -> None:
     """If the gradients of the inputs through the repeated run agree, so do those of the hidden states."""
     layer = nn.LSTM(4, WIDTH, **options)
-    collected = Recurrent(Readback(), lambda tensor, take: tensor.register_hook(take), {})
+    collected = Recurrent(Readback(), lambda tensor, take: tensor.register_hook(take), {}, lambda: True)
     x = torch.randn(BATCH, LENGTH, 4) if options.get("batch_first") else torch.randn(LENGTH, BATCH, 4)
     output = layer(x)
     collected.passed("layer", layer, (x,), {}, output)
     (run,) = collected._runs.values()
     weights = torch.randn_like(output[0])
     (output[0] * weights).sum().backward()
-    profiles = collected._replayed(run)
+    profiles = collected._followed(run)
     # the hidden states of the top layer are the output, whose gradient at the last step read has no later one
     ends = weights.transpose(0, 1) if options.get("batch_first") else weights
     width = layer.proj_size or WIDTH
@@ -133,7 +133,7 @@ def test_the_repeated_run_gives_what_the_layer_gave(options: dict[str, Any]) -> 
     for profile in top:
         part = ends[..., width:] if profile.reverse else ends[..., :width]
         last = 0 if profile.reverse else -1
-        assert float(profile.norms[last]()) == pytest.approx(float(part[last].norm()), rel=1e-4)
+        assert profile.norms()[last] == pytest.approx(float(part[last].norm()), rel=1e-4)
     assert len(profiles) == layer.num_layers * (2 if layer.bidirectional else 1)
 
 
