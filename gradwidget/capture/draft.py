@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from functools import partial
+from functools import cached_property, partial
 from numbers import Real
 
 import numpy as np
@@ -68,8 +68,8 @@ class Draft:
         """What a second run of the forward showed, where the first was not looked at."""
         self.found_inf: Fetch | None = None
         self.reasons: dict[str, str] = {}
-        self.activations = Activations(self.readback, on_gradient, lasting, self.reasons)
-        self.recurrent = Recurrent(self.readback, on_gradient, self.reasons, partial(lasting.turns.take, step))
+        self._on_gradient = on_gradient
+        self._lasting = lasting
         self._table = table
         self._sizes: dict[int, int] = {}
         self._matrices: set[int] = set()
@@ -82,6 +82,19 @@ class Draft:
         self._owned: set[int] = set()
         self._divisor: Fetch | None = None
         self._fixed: tuple[tuple[Layer, ...], tuple[Numbers, Numbers]] = ((), table.pairs)
+
+    # Both are made when they are first asked for: most steps are not sampled and need neither.
+
+    @cached_property
+    def activations(self) -> Activations:
+        """The outputs of the layers."""
+        return Activations(self.readback, self._on_gradient, self._lasting, self.reasons)
+
+    @cached_property
+    def recurrent(self) -> Recurrent:
+        """The recurrent layers."""
+        take_turn = partial(self._lasting.turns.take, self.step)
+        return Recurrent(self.readback, self._on_gradient, self.reasons, take_turn)
 
     def log(self, name: str, value: object) -> None:
         """Adds a figure of the user's.
@@ -112,8 +125,9 @@ class Draft:
     def forget(self) -> None:
         """Drops what led to gradients that were cleared."""
         self.loss.forget()
-        self.activations.forget()
-        self.recurrent.forget()
+        if self.is_whole:
+            self.activations.forget()
+            self.recurrent.forget()
         self._raw = None
 
     def forget_taken(self) -> None:
@@ -189,7 +203,7 @@ class Draft:
             copies: what was copied of them already, which is read instead: it is still in the cache.
         """
         alive = {number: one for number in owned if (one := parameters[number]) is not None}
-        self._note_sizes(parameters, list(alive))
+        self._note_sizes(parameters, alive)
         for numbers, rows in copies:
             if not alive[numbers[0]].is_complex():
                 self._weights.append(Reading(numbers, measure_rows(rows, self.readback, sums=False)))
@@ -274,10 +288,10 @@ class Draft:
             self.recurrent.gather(scale),
         )
 
-    def _note_sizes(self, parameters: Parameters, numbers: list[int]) -> None:
+    def _note_sizes(self, parameters: Parameters, numbers: Iterable[int]) -> None:
         for number in numbers:
             one = parameters[number]
-            if one is not None:
+            if one is not None and number not in self._sizes:
                 self._sizes[number] = one.numel()
                 if one.dim() > 1:
                     self._matrices.add(number)
@@ -290,9 +304,12 @@ def _norm(norms: Figures) -> float:
 def _gradients(
     parameters: Parameters, numbers: Iterable[int], taken: Mapping[int, Tensor] | None
 ) -> tuple[list[int], list[Tensor]]:
-    def gradient(number: int) -> Tensor | None:
+    found: list[int] = []
+    gradients: list[Tensor] = []
+    for number in numbers:
         one = parameters[number]
-        return None if one is None else one.grad if taken is None else taken.get(number)
-
-    found = [(number, plain(one)) for number in numbers if (one := gradient(number)) is not None]
-    return [number for number, _ in found], [gradient for _, gradient in found]
+        gradient = None if one is None else one.grad if taken is None else taken.get(number)
+        if gradient is not None:
+            found.append(number)
+            gradients.append(plain(gradient))
+    return found, gradients

@@ -39,20 +39,22 @@ class Guard:
         """Seconds spent inside guarded entries so far, plus what was charged from elsewhere."""
         self.step = 0
         """The step under way, for the record."""
-        self._entered = 0.0
-        self._strikes: Counter[str] = Counter()
+        self.entered = 0.0
+        """When the entry under way began; 0 outside of one."""
+        self.strikes: Counter[str] = Counter()
+        """How often each place has failed."""
 
     def spent_until_now(self) -> float:
         """``spent`` with what the entry under way has taken so far."""
-        return self.spent + (perf_counter() - self._entered if self._entered else 0.0)
+        return self.spent + (perf_counter() - self.entered if self.entered else 0.0)
 
     def is_off(self, where: str) -> bool:
         """Whether ``where`` has failed so often that it is not tried any more."""
-        return self._strikes[where] >= STRIKES
+        return self.strikes[where] >= STRIKES
 
     def run(self, where: str, call: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R | None:
         """The result of ``call``; None where it failed or is switched off."""
-        if self._strikes and self.is_off(where):
+        if self.strikes and self.is_off(where):
             return None
         try:
             return call(*args, **kwargs)
@@ -60,23 +62,10 @@ class Guard:
             self.failed(where)
             return None
 
-    def enter(self, where: str, call: Callable[P, None], *args: P.args, **kwargs: P.kwargs) -> None:
-        """Runs ``call`` like ``run`` and adds the time that it takes to ``spent``."""
-        if self._strikes and self.is_off(where):
-            return
-        self._entered = started = perf_counter()
-        try:
-            call(*args, **kwargs)
-        except Exception:  # noqa: BLE001  # whatever failed here must not reach the user's loop; it is kept as a Problem
-            self.failed(where)
-        finally:
-            self.spent += perf_counter() - started
-            self._entered = 0.0
-
     def failed(self, where: str) -> None:
         """Keeps the exception being handled as a problem; the third in one place says that the place is off."""
-        self._strikes[where] += 1
-        if self._strikes[where] == 1:
+        self.strikes[where] += 1
+        if self.strikes[where] == 1:
             self.note(where, f"{where} failed; training goes on", traceback.format_exc())
         elif self.is_off(where):
             self.note(where, f"{where} failed {STRIKES} times and is switched off; training goes on")
@@ -107,8 +96,19 @@ def entry(where: str) -> Callable[[Callable[Concatenate[S, P], None]], Callable[
         @functools.wraps(method)
         def guarded(self: S, /, *args: P.args, **kwargs: P.kwargs) -> None:
             # A compiler that traces through a hook must find nothing there, else it breaks its graph.
-            if not torch.compiler.is_compiling():
-                self.guard.enter(where, method, self, *args, **kwargs)
+            if torch.compiler.is_compiling():
+                return
+            guard = self.guard
+            if guard.strikes and guard.is_off(where):
+                return
+            guard.entered = started = perf_counter()
+            try:
+                method(self, *args, **kwargs)
+            except Exception:  # noqa: BLE001  # see Guard.run
+                guard.failed(where)
+            finally:
+                guard.spent += perf_counter() - started
+                guard.entered = 0.0
 
         return guarded
 

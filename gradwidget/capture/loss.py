@@ -36,8 +36,10 @@ class LossFinder:
         """Takes the roots of a backward pass that reached the model for the loss, where they are single numbers."""
         if not roots or any(root.numel() != 1 or root.is_complex() for root in roots):
             return
-        behind = {id(after()): before for after, before in self._scaled if after() is not None}
-        self._found.append([self._readback.add_number(behind.get(id(root), root)) for root in roots])
+        self._found.append([self._readback.add_number(self._unscaled(root)) for root in roots])
+
+    def _unscaled(self, root: Tensor) -> Tensor:
+        return next((before for after, before in self._scaled if after() is root), root)
 
     def forget(self) -> None:
         """Drops what was found: the gradients that it led to were cleared."""
@@ -48,5 +50,5 @@ class LossFinder:
         """Mean of the losses found; None where there was none. Only once the readback is ready."""
         if not self._found:
             return None
-        losses = [sum(fetch() for fetch in fetches) for fetches in self._found]
+        losses = [sum([fetch() for fetch in fetches]) for fetches in self._found]
         return sum(losses) / len(losses)

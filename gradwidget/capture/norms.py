@@ -40,6 +40,8 @@ def plain(tensor: Tensor) -> Tensor:
     """
     if tensor.requires_grad:
         tensor = tensor.detach()
+    if type(tensor) is Tensor and tensor.layout is torch.strided and not tensor.is_complex():
+        return tensor
     if tensor.layout is not torch.strided:
         if tensor.layout is not torch.sparse_coo:
             message = f"cannot read a gradient of layout {tensor.layout}"

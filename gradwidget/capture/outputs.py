@@ -109,7 +109,7 @@ def _of_large(output: Tensor, units: int, follower: Nonlinearity | None) -> tupl
     are_alive = False
     for part in _parts(output, units, follower):
         flat = part.reshape(-1)
-        squares.append(torch.dot(flat, flat))
+        squares += [torch.dot(piece, piece) for piece in pieces(flat)]
         is_nonzero = nonzero(flat.numpy())
         found = int(np.count_nonzero(is_nonzero))
         count += found

@@ -117,8 +117,10 @@ class Passes:
 
     def look_up_followers(self, roots: Sequence[Tensor]) -> None:
         """Finds in the graph which nonlinearity follows which layer."""
-        for name, kind in self._draft().activations.backward_begins(roots).items():
-            self._table.followed_by(name, kind)
+        draft = self._draft()
+        if draft.is_whole:
+            for name, kind in draft.activations.backward_begins(roots).items():
+                self._table.followed_by(name, kind)
 
     def on_gradient(self, tensor: Tensor, take: Callable[[Tensor], None]) -> None:
         """Has ``take`` called with the gradient of a tensor when a pass brings it."""
@@ -132,7 +134,8 @@ class Passes:
 
     def _read(self, roots: Sequence[Tensor], *, weighted: bool, taken: dict[int, Tensor] | None) -> None:
         draft = self._draft()
-        draft.activations.backward_ended()
+        if draft.is_whole:
+            draft.activations.backward_ended()
         if not weighted:
             draft.loss.found(roots)
             self._lookout.loss_found(draft)

@@ -18,7 +18,6 @@ import gradwidget.capture
 OUTERMOST = frozenset(
     {
         # These contain the failures of all others; each is a few lines that call nothing of ours unguarded.
-        "guard.Guard.enter",
         "guard.Guard.run",
         "guard.Guard.failed",
         "guard.Guard.note",
