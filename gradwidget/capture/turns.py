@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 FIRST = 10
-"""Times that the layers of a run are followed whenever they are looked at."""
+"""Times that they are followed whenever they are looked at."""
 EVERY = 16
-"""Steps after which they are followed again: it takes about as long as the layers themselves."""
+"""Where every step is looked at, steps after which they are followed again: it takes as long as the layers themselves.
+A step that is looked at alone stands for many, and they are followed in it."""
 
 
 class Turns:
-    """Decides in which steps recurrent layers are followed along time; lives as long as the capture.
+    """Decides in which of the steps that are looked at; lives as long as the capture.
 
     Example:
         >>> turns = Turns()
-        >>> steps = [step for step in range(30) if turns.take(step)]
-        >>> steps[-3:]
-        [8, 9, 25]
+        >>> steps = [step for step in (*range(30), 90, 120) if turns.take(step)]
+        >>> steps[-4:]
+        [9, 25, 90, 120]
     """
 
     def __init__(self) -> None:
         self._taken = 0
+        self._last = -1
         self._next = 0
         self._until = 0
 
@@ -28,8 +30,10 @@ class Turns:
         self._until = until
 
     def take(self, step: int) -> bool:
-        """Whether they are followed in this step."""
-        if self._taken >= FIRST and self._next > step >= self._until:
+        """Whether they are followed in this step; to be asked once in each that is looked at."""
+        is_alone = step - self._last > 1
+        self._last = step
+        if not (is_alone or self._taken < FIRST or step >= self._next or step < self._until):
             return False
         self._taken += 1
         self._next = step + EVERY

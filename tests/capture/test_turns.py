@@ -16,9 +16,9 @@ def test_later_a_step_is_followed_only_after_a_while() -> None:
     assert steps[FIRST:] == [FIRST - 1 + EVERY, FIRST - 1 + 2 * EVERY, FIRST - 1 + 3 * EVERY]
 
 
-def test_steps_that_are_further_apart_are_all_followed() -> None:
+def test_steps_that_are_looked_at_alone_are_all_followed() -> None:
     turns = Turns()
-    assert all(turns.take(step) for step in range(0, 100 * EVERY, EVERY))
+    assert all(turns.take(step) for step in range(0, 100, 2))
 
 
 def test_while_something_looks_wrong_every_step_is_followed() -> None:
