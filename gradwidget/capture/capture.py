@@ -257,17 +257,19 @@ class Capture:
     @entry("reading before the optimizer's step")
     def step_begins(self, optimizer: Optimizer, *, with_closure: bool) -> None:
         """See ``hooks.Listener``."""
-        if not self._owners.of(optimizer) and not self._owners.lost(optimizer):
+        owned = self._owners.of(optimizer)
+        if not owned and not self._owners.lost(optimizer):
             return
         self._manual.optimizer_stepped()
         draft = self._draft
-        if not in_backward():
+        is_whole_step = not in_backward()
+        if is_whole_step:
             self._ended_before[id(optimizer)] = self._ended
         leave_out = self.actuator.before_step(optimizer)
         if leave_out:
             draft.skipped = draft.sampled = True
-        if not in_backward():
-            self._lookout.step_begins(draft, optimizer, self._owners.of(optimizer))
+        if is_whole_step:
+            self._lookout.step_begins(draft, optimizer, owned)
         if draft.sampled:
             self._refresh()
             self._read_before(optimizer, self._owners.of(optimizer), with_closure=with_closure)

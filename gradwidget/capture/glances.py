@@ -70,8 +70,6 @@ class Glances:
     def see_changed(self, optimizer: Optimizer, owned: list[int]) -> bool:
         """Looks at the parameters whose turn it is, before the step of their optimizer; whether one has changed."""
         self._steps += 1
-        self._noise.regain()
-        self._drift.regain()
         if self._generation != self._table.generation:
             self._generation = self._table.generation
             self._gradients, self._weights = {}, {}
@@ -126,7 +124,7 @@ class Glances:
         size = _size(one)
         before = self._weights.setdefault(number, size)
         # A bias grows from nothing to something in any run.
-        if one.dim() < 2 or not _differs(before, size, WEIGHT_CHANGE) or not self._drift.take():
+        if one.dim() < 2 or not _differs(before, size, WEIGHT_CHANGE) or not self._drift.take(self._steps):
             return False
         # The sample shows all of them, so what is next is what changes after it.
         self._weights = {}
@@ -134,7 +132,7 @@ class Glances:
 
     def _notice(self, what: object) -> bool:
         until, rest = self._rests.get(what, (0, REST))
-        if self._steps < until or not self._noise.take():
+        if self._steps < until or not self._noise.take(self._steps):
             return False
         self._rests[what] = self._steps + rest, 2 * rest
         return True
@@ -145,14 +143,12 @@ class _Tokens:
 
     def __init__(self, most: float, regained: float) -> None:
         self._most, self._regained = most, regained
-        self._left = most
+        self._left, self._step = most, 0
 
-    def regain(self) -> None:
-        """A step has passed."""
-        self._left = min(self._most, self._left + self._regained)
-
-    def take(self) -> bool:
+    def take(self, step: int) -> bool:
         """Uses one up; False where none is left."""
+        self._left = min(self._most, self._left + (step - self._step) * self._regained)
+        self._step = step
         if self._left < 1:
             return False
         self._left -= 1
