@@ -7,6 +7,7 @@ import { type Table, type TableRow, tableOf } from "./table.ts";
 import { element, setAttribute } from "./util/dom.ts";
 import { Domains } from "./util/domains.ts";
 import { formatCount, formatFigure, formatShare } from "./util/format.ts";
+import type { Sizes } from "./util/sizes.ts";
 import { lookOf } from "./util/states.ts";
 import { Axis } from "./views/axis.ts";
 import { Bounds } from "./views/bounds.ts";
@@ -24,6 +25,7 @@ export class Picture {
   readonly #store: Store;
   readonly #lens: Lens;
   readonly #bars: Bars;
+  readonly #sizes: Sizes;
   readonly #rows: Rows;
   readonly #menu: MetricMenu;
   readonly #axis = new Axis();
@@ -38,13 +40,14 @@ export class Picture {
   #later: number | null = null;
   #pointer: { x: number; y: number } | null = null;
 
-  constructor(store: Store, lens: Lens, bars: Bars) {
+  constructor(store: Store, lens: Lens, bars: Bars, sizes: Sizes) {
     this.#store = store;
     this.#lens = lens;
     this.#bars = bars;
-    this.timeline = new Timeline(store, lens);
+    this.#sizes = sizes;
+    this.timeline = new Timeline(store, lens, sizes);
     this.#menu = new MetricMenu(lens);
-    this.#rows = new Rows({
+    this.#rows = new Rows(sizes, {
       onOpen: (key) => lens.change({ opened: lens.look.opened === key ? null : key }),
       onToggle: (key, open) => lens.change({ groups: new Map(lens.look.groups).set(key, open) }),
     });
@@ -120,14 +123,16 @@ export class Picture {
       rows.map((row) => lookOf(row.state).colour),
       scale,
     );
-    this.#axis.update(scale, this.#drawing.clientWidth);
+    const size = this.#sizes.of(this.#drawing);
+    this.#axis.update(scale, size.width);
     this.#bounds.update(table.bounds, scale);
-    this.#ranges.update(rows, this.#store.samples, metric.name, scale);
+    this.#ranges.update(rows, this.#store, metric.name, scale, size);
     const wait = this.#heat.update(
       table,
       this.#store,
       this.timeline.span,
-      this.#domains.heat(metric, this.#store.samples),
+      this.#sizes.of(this.#heat.canvas).width,
+      this.#domains.heat(metric, this.#store),
       this.#store.findings,
     );
     // The last message of a run may have come while the heatmap rested.
@@ -148,11 +153,15 @@ export class Picture {
 
   #showReadout(): void {
     const table = this.#table;
+    if (this.#pointer === null || table === null) {
+      this.#readout.hide();
+      return;
+    }
     const offset = this.node.getBoundingClientRect().top - this.#rows.node.getBoundingClientRect().top;
-    const at = this.#pointer === null ? -1 : this.#rows.indexAt(this.#pointer.y + offset);
-    const row = table?.rows[at];
+    const at = this.#rows.indexAt(this.#pointer.y + offset);
+    const row = table.rows[at];
     const overFoot = this.timeline.node.getBoundingClientRect().top - this.node.getBoundingClientRect().top - 24;
-    if (this.#pointer === null || table === null || row === undefined || this.#pointer.y > overFoot) {
+    if (row === undefined || this.#pointer.y > overFoot) {
       this.#readout.hide();
       return;
     }
