@@ -51,6 +51,7 @@ export function mount(
     controls?.update();
     picture.timeline.changes = remote?.state.changes ?? [];
     picture.update();
+    setAttribute(main, "data-side", picture.isLow ? "below" : "beside");
     detail.update(source, lens, picture.timeline.span);
     findings.update(source.findings, source.status.step !== null);
     problems.update(source.problems);

@@ -18,6 +18,9 @@ import { Readout } from "./views/readout.ts";
 import { Rows } from "./views/rows.ts";
 import { Timeline } from "./views/timeline.ts";
 
+/** Rows up to which the picture is too low for anything to stand beside it. */
+const LOW = 18;
+
 /** Names, bars, heatmap and timeline: all that shares rows and columns, in one scrolling grid. */
 export class Picture {
   readonly node: HTMLElement;
@@ -88,6 +91,11 @@ export class Picture {
   async attach(): Promise<void> {
     await this.#bars.attach(this.#drawing);
     this.update();
+  }
+
+  /** Whether there is more room below the rows than beside them. */
+  get isLow(): boolean {
+    return (this.#table?.rows.length ?? 0) <= LOW;
   }
 
   /** Brings a layer's row into sight. */

@@ -75,7 +75,7 @@ class Card {
   readonly #layers = element("dd", { class: "gw-where" });
   readonly #since = element("button", { type: "button", class: "gw-link" });
   readonly #facts = element("dl");
-  readonly #remedies = element("div");
+  readonly #remedies = element("div", { class: "gw-remedies" });
   readonly #options: FindingsOptions;
   #finding: FindingInfo | null = null;
   #named = "";
