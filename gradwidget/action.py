@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Literal, cast, get_args
 
+from gradwidget.wording import figure
+
 Scheme = Literal["kaiming", "xavier_tanh", "xavier", "orthogonal"]
 """How fresh weights are drawn: Kaiming for ReLU and its kin, Xavier with or without the gain of tanh, orthogonal."""
 
@@ -20,7 +22,7 @@ class Clip:
     @property
     def text(self) -> str:
         """What changes, in a few words."""
-        return f"gradient clipped at a total norm of {self.max_norm:.3g}"
+        return f"gradient clipped at a total norm of {figure(self.max_norm)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +37,7 @@ class ScaleLr:
     def text(self) -> str:
         """What changes, in a few words."""
         where = "" if self.group is None else f" of parameter group {self.group}"
-        return f"learning rate{where} × {self.factor:g}"
+        return f"learning rate{where} × {figure(self.factor)}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from typing import Literal
 
 from gradwidget.diagnose.state import LayerState
 from gradwidget.diagnose.thresholds import Thresholds
+from gradwidget.wording import figure
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +39,8 @@ def bounds_of(metric: str, limits: Thresholds) -> tuple[Bound, ...]:
     if metric in ("act_grad_rms", "act_grad_norm"):
         low, high = limits.vanishing_ratio, limits.exploding_ratio
         return (
-            Bound(low, "last layer", LayerState.VANISHING, f"vanishing below {low:g} of the last layer's"),
-            Bound(high, "last layer", LayerState.EXPLODING, f"exploding above {high:g} times the last layer's"),
+            Bound(low, "last layer", LayerState.VANISHING, f"vanishing below {figure(low)} of the last layer's"),
+            Bound(high, "last layer", LayerState.EXPLODING, f"exploding above {figure(high)} times the last layer's"),
         )
     if metric == "update_ratio":
         low, high = limits.update_low, limits.update_high

@@ -11,8 +11,8 @@ import numpy as np
 from gradwidget.diagnose.finding import Finding
 from gradwidget.diagnose.state import LayerState, layer_states
 from gradwidget.diagnose.verdict import verdict
-from gradwidget.diagnose.wording import figure
 from gradwidget.record.history import History
+from gradwidget.wording import figure
 
 WIDTH = 100
 BAR = 24

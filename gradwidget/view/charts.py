@@ -16,9 +16,10 @@ def bar_figure() -> bqplot.Figure:
         x=[0],
         y=[1e-8],
         base=1e-8,
-        scales={"x": bqplot.OrdinalScale(reverse=True), "y": value},
+        scales={"x": bqplot.OrdinalScale(), "y": value},
         orientation="horizontal",
-        padding=0.3,
+        type="grouped",
+        padding=0.0,
         stroke_width=0.0,
     )
     figure = bqplot.Figure(

@@ -9,6 +9,7 @@ interface ChartModel {
 }
 
 interface ChartView {
+  el: HTMLElement;
   luminoWidget?: LuminoWidget;
   pWidget?: LuminoWidget;
   remove(): void;
@@ -56,7 +57,16 @@ export class BqplotBars implements Bars {
   }
 
   draw(values: ArrayLike<number>, colours: string[], scale: Scale): void {
-    this.#parts?.then(([bars, axis]) => drawInto(bars, axis, values, colours, scale));
+    this.#parts?.then(([bars, axis]) => {
+      drawInto(bars, axis, values, colours, scale);
+      this.#tidy();
+    });
+  }
+
+  /** With each drawing bqplot takes away the line at zero, but not the group around it: they would grow ever more. */
+  #tidy(): void {
+    const marks = this.#view?.el.querySelector(".zeroLine")?.parentElement?.parentElement;
+    for (const group of marks?.querySelectorAll(":scope > g:empty") ?? []) group.remove();
   }
 
   remove(): void {
@@ -74,14 +84,15 @@ function drawInto(
 ): void {
   // bqplot's scale stays a log scale; a share is drawn at the place it has between 1 and 10, which is the same place.
   const [low, high] = scale.kind === "log" ? [scale.low, scale.high] : [1, 10];
-  const ends = Float64Array.from(values, (value) => {
-    if (Number.isNaN(value)) return low;
-    return scale.kind === "log" ? Math.min(Math.max(value, low), high) : 10 ** place(scale, value);
+  const ends = Array.from(values, (value) => {
+    if (Number.isNaN(value)) return [low];
+    return [scale.kind === "log" ? Math.min(Math.max(value, low), high) : 10 ** place(scale, value)];
   });
   if (axis.get("min") !== low || axis.get("max") !== high) axis.set({ min: low, max: high });
+  // Bars of one group, side by side: were each a group of its own, each would be moved to its place by a transform of
+  // its own, which the page has to keep account of in every frame.
   const changes: Record<string, unknown> = { y: ends, base: low };
-  // Each of these has bqplot work out scales or styles of every bar again.
-  if ((bars.get("x") as ArrayLike<number>).length !== ends.length) changes.x = Float64Array.from(ends.keys());
+  // These have bqplot work out the styles of every bar again.
   if (String(bars.get("colors")) !== String(colours)) changes.colors = colours;
   bars.set(changes);
 }

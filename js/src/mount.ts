@@ -5,9 +5,10 @@ import { Picture } from "./picture.ts";
 import type { Remote } from "./remote.ts";
 import type { Store } from "./store.ts";
 import { element, setAttribute } from "./util/dom.ts";
-import { onFrame } from "./util/on-frame.ts";
 import { onTheme } from "./util/on-theme.ts";
 import { keepOwnKeys } from "./util/own-keys.ts";
+import { redraw } from "./util/redraw.ts";
+import { Sizes } from "./util/sizes.ts";
 import { Controls } from "./views/controls.ts";
 import { Detail } from "./views/detail.ts";
 import { Findings } from "./views/findings.ts";
@@ -27,7 +28,9 @@ export function mount(
 ): () => void {
   const lens = new Lens();
   const strip = new Strip(lens);
-  const picture = new Picture(source, lens, bars);
+  // The page tells of sizes once it has laid out a frame: what they change is drawn in the next.
+  const sizes = new Sizes(() => drawing.later());
+  const picture = new Picture(source, lens, bars, sizes);
   const detail = new Detail(lens, inspector);
   const findings = new Findings({
     onShow: (layers, first) => {
@@ -48,36 +51,29 @@ export function mount(
     controls?.update();
     picture.timeline.changes = remote?.state.changes ?? [];
     picture.update();
+    setAttribute(main, "data-side", picture.isLow ? "below" : "beside");
     detail.update(source, lens, picture.timeline.span);
     findings.update(source.findings, source.status.step !== null);
     problems.update(source.problems);
-    // Out of sight nothing is drawn. Observed anew, it is drawn once it has a size, even where that is the one it had:
-    // JupyterLab hides it for a moment while it changes its theme.
-    if (root.clientWidth === 0) {
-      resized.unobserve(root);
-      resized.observe(root);
-    }
   };
   if (controls !== null) {
     strip.node.after(controls.node);
     controls.listenToKeys(root);
   }
-  const frame = onFrame(draw);
-  const resized = new ResizeObserver(frame.request);
+  const drawing = redraw(draw);
   el.append(root);
   draw();
   picture.attach().catch((error: unknown) => {
     root.append(element("p", { class: "gw-failure", text: `The bars could not be drawn: ${String(error)}` }));
   });
-  resized.observe(root);
-  lens.subscribe(frame.request);
-  const unsubscribe = source.subscribe(frame.request);
-  const leaveRemote = remote?.subscribe(frame.request);
-  const leaveInspector = inspector?.subscribe(frame.request);
+  lens.subscribe(drawing.soon);
+  const unsubscribe = source.subscribe(drawing.soon);
+  const leaveRemote = remote?.subscribe(drawing.soon);
+  const leaveInspector = inspector?.subscribe(drawing.soon);
   const leaveKeys = keepOwnKeys(root);
   const leaveTheme = onTheme(() => {
     picture.recolour();
-    frame.request();
+    drawing.later();
   });
   return () => {
     unsubscribe();
@@ -85,8 +81,8 @@ export function mount(
     leaveInspector?.();
     leaveTheme();
     leaveKeys();
-    resized.disconnect();
-    frame.cancel();
+    sizes.end();
+    drawing.cancel();
     bars.remove();
     root.remove();
   };

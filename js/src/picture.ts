@@ -7,6 +7,7 @@ import { type Table, type TableRow, tableOf } from "./table.ts";
 import { element, setAttribute } from "./util/dom.ts";
 import { Domains } from "./util/domains.ts";
 import { formatCount, formatFigure, formatShare } from "./util/format.ts";
+import type { Sizes } from "./util/sizes.ts";
 import { lookOf } from "./util/states.ts";
 import { Axis } from "./views/axis.ts";
 import { Bounds } from "./views/bounds.ts";
@@ -17,6 +18,9 @@ import { Readout } from "./views/readout.ts";
 import { Rows } from "./views/rows.ts";
 import { Timeline } from "./views/timeline.ts";
 
+/** Rows up to which the picture is too low for anything to stand beside it. */
+const LOW = 18;
+
 /** Names, bars, heatmap and timeline: all that shares rows and columns, in one scrolling grid. */
 export class Picture {
   readonly node: HTMLElement;
@@ -24,6 +28,7 @@ export class Picture {
   readonly #store: Store;
   readonly #lens: Lens;
   readonly #bars: Bars;
+  readonly #sizes: Sizes;
   readonly #rows: Rows;
   readonly #menu: MetricMenu;
   readonly #axis = new Axis();
@@ -38,13 +43,14 @@ export class Picture {
   #later: number | null = null;
   #pointer: { x: number; y: number } | null = null;
 
-  constructor(store: Store, lens: Lens, bars: Bars) {
+  constructor(store: Store, lens: Lens, bars: Bars, sizes: Sizes) {
     this.#store = store;
     this.#lens = lens;
     this.#bars = bars;
-    this.timeline = new Timeline(store, lens);
+    this.#sizes = sizes;
+    this.timeline = new Timeline(store, lens, sizes);
     this.#menu = new MetricMenu(lens);
-    this.#rows = new Rows({
+    this.#rows = new Rows(sizes, {
       onOpen: (key) => lens.change({ opened: lens.look.opened === key ? null : key }),
       onToggle: (key, open) => lens.change({ groups: new Map(lens.look.groups).set(key, open) }),
     });
@@ -87,6 +93,11 @@ export class Picture {
     this.update();
   }
 
+  /** Whether there is more room below the rows than beside them. */
+  get isLow(): boolean {
+    return (this.#table?.rows.length ?? 0) <= LOW;
+  }
+
   /** Brings a layer's row into sight. */
   reveal(layer: string): void {
     this.#rows.reveal(layer);
@@ -120,14 +131,16 @@ export class Picture {
       rows.map((row) => lookOf(row.state).colour),
       scale,
     );
-    this.#axis.update(scale, this.#drawing.clientWidth);
+    const size = this.#sizes.of(this.#drawing);
+    this.#axis.update(scale, size.width);
     this.#bounds.update(table.bounds, scale);
-    this.#ranges.update(rows, this.#store.samples, metric.name, scale);
+    this.#ranges.update(rows, this.#store, metric.name, scale, size);
     const wait = this.#heat.update(
       table,
       this.#store,
       this.timeline.span,
-      this.#domains.heat(metric, this.#store.samples),
+      this.#sizes.of(this.#heat.canvas).width,
+      this.#domains.heat(metric, this.#store),
       this.#store.findings,
     );
     // The last message of a run may have come while the heatmap rested.
@@ -148,11 +161,15 @@ export class Picture {
 
   #showReadout(): void {
     const table = this.#table;
+    if (this.#pointer === null || table === null) {
+      this.#readout.hide();
+      return;
+    }
     const offset = this.node.getBoundingClientRect().top - this.#rows.node.getBoundingClientRect().top;
-    const at = this.#pointer === null ? -1 : this.#rows.indexAt(this.#pointer.y + offset);
-    const row = table?.rows[at];
+    const at = this.#rows.indexAt(this.#pointer.y + offset);
+    const row = table.rows[at];
     const overFoot = this.timeline.node.getBoundingClientRect().top - this.node.getBoundingClientRect().top - 24;
-    if (this.#pointer === null || table === null || row === undefined || this.#pointer.y > overFoot) {
+    if (row === undefined || this.#pointer.y > overFoot) {
       this.#readout.hide();
       return;
     }

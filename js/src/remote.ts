@@ -26,6 +26,8 @@ export class Remote {
   readonly #channel: Channel;
   readonly #listeners = new Set<() => void>();
   readonly #open = new Map<string, (answer: Answer) => void>();
+  /** What the reader has ticked and Python not yet answered. */
+  readonly #ticked = new Set<ResponseInfo>();
   #asked = 0;
 
   constructor(channel: Channel) {
@@ -42,8 +44,11 @@ export class Remote {
 
   /** Takes in what Python says. */
   take(message: ControlState | Answer): void {
-    if (message.kind === "control") this.state = message;
-    else {
+    if (message.kind === "control") {
+      this.state = message;
+      // It may have been on its way already when the reader ticked.
+      for (const response of this.#ticked) this.#expect(response);
+    } else {
       // Answers go to every page of the widget; this one may not have asked.
       this.#open.get(message.request)?.(message);
       this.#open.delete(message.request);
@@ -61,14 +66,15 @@ export class Remote {
   }
 
   pauseOn(severity: "warning" | "critical", pause: boolean): void {
-    const before = this.state.responses;
+    const before = this.state.responses.find((known) => known.severity === severity);
+    const after: ResponseInfo = { severity, response: pause ? "pause" : null };
     // At once, else the next drawing would take the reader's tick away before Python has confirmed it.
-    this.#expect(
-      before.map((known) => (known.severity === severity ? { severity, response: pause ? "pause" : null } : known)),
-    );
+    this.#ticked.add(after);
+    this.#expect(after);
     this.#ask({ kind: "pause_on", severity, pause }, (answer) => {
+      this.#ticked.delete(after);
       this.refusal = answer.ok ? "" : answer.text;
-      if (!answer.ok) this.#expect(before);
+      if (!answer.ok && before !== undefined) this.#expect(before);
     });
   }
 
@@ -96,7 +102,8 @@ export class Remote {
     return () => this.#listeners.delete(listener);
   }
 
-  #expect(responses: ResponseInfo[]): void {
+  #expect(response: ResponseInfo): void {
+    const responses = this.state.responses.map((known) => (known.severity === response.severity ? response : known));
     this.state = { ...this.state, responses };
   }
 

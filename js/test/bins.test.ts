@@ -46,7 +46,7 @@ test("a histogram is told in words with its extremes, zeros and what is not fini
 });
 
 test("an entry is written as in code", () => {
-  expect(entryWords({ parameter: "weight", index: [3, 17], value: -21000 })).toBe("weight[3, 17] = −2.1e4");
+  expect(entryWords({ parameter: "weight", index: [3, 17], value: -21000 })).toBe("weight[3, 17] = −21,000");
   expect(entryWords({ parameter: "bias", index: [], value: "NaN" })).toBe("bias = NaN");
   expect(entryWords({ parameter: "bias", index: [2], value: "-Infinity" })).toBe("bias[2] = −∞");
 });

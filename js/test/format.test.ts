@@ -3,9 +3,11 @@ import { elideMiddle } from "../src/util/elide.ts";
 import { formatCount, formatFigure, formatPower, formatShare } from "../src/util/format.ts";
 
 test("figures are short and never lose their size", () => {
-  expect([0.5231, 1234.5, 3.14e-8, 2e12, 0, -0.25].map(formatFigure)).toEqual([
+  expect([0.5231, 999.7, 1234.5, -57_312, 3.14e-8, 2e12, 0, -0.25].map(formatFigure)).toEqual([
     "0.523",
-    "1.23e3",
+    "1,000",
+    "1,230",
+    "−57,300",
     "3.1e−8",
     "2.0e12",
     "0",

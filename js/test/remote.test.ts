@@ -78,3 +78,14 @@ test("answers to another page are passed over", () => {
   remote.take({ kind: "answer", request: "of another page", ok: false, text: "no" });
   expect(remote.refusal).toBe("");
 });
+
+test("a tick stays while word from before it comes in, until Python has answered", () => {
+  const { remote, answer } = connected();
+  const ticks = (): (string | null)[] => remote.state.responses.map(({ response }) => response);
+  remote.pauseOn("warning", true);
+  remote.take(running);
+  expect(ticks()).toEqual([null, "pause"]);
+  answer(true, "");
+  remote.take(running);
+  expect(ticks()).toEqual([null, null]);
+});

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from playwright.sync_api import Locator
 
-NUMBER = r"-?[\d.]+(?:e-?\d+)?"
+NUMBER = r"-?[\d.,]+(?:e-?\d+)?"
 
 # One call, so that nothing is drawn between two of its parts.
 LOOK = """(region) => {
@@ -90,7 +90,7 @@ def _row(label: str, text: str) -> Row:
     """Takes ``hidden1: vanishing, gradient RMS 3.1e−8`` apart."""
     found = re.fullmatch(rf"(.+): ([^,:]+), gradient RMS ({NUMBER}|not measured)", label.replace("−", "-"))
     assert found, f"not the name of a row: {label}"
-    value = float("nan") if found[3] == "not measured" else float(found[3])
+    value = float("nan") if found[3] == "not measured" else float(found[3].replace(",", ""))
     return Row(layer=found[1], state=found[2], value=value, text=text)
 
 

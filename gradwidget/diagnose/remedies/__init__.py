@@ -23,6 +23,7 @@ from gradwidget.diagnose.remedies.wiring import freeze, look_for_the_cut, take_i
 from gradwidget.diagnose.sighting import Sighting
 from gradwidget.diagnose.window import Window
 from gradwidget.frame import Layer
+from gradwidget.wording import figure
 
 Fixes = Iterable[Remedy | None]
 
@@ -140,14 +141,14 @@ def _too_fast(sighting: Sighting, window: Window) -> Fixes:
     moves = sighting.evidence["value"]
     # Toward the usual 0.1 % a step, by a round factor.
     factor = 0.01 if moves > 0.1 else 0.1
-    yield learning_rate(window, factor, f"A step moves the weights by {moves:.0%} of their size; 0.1% is usual.")
+    yield learning_rate(window, factor, f"A step moves the weights by {moves:,.0%} of their size; 0.1% is usual.")
     yield clip(window, sighting.first_step)
 
 
 def _too_slow(sighting: Sighting, window: Window) -> Fixes:
     moves = max(sighting.evidence["value"], 1e-7)
     factor = 10.0 ** round(math.log10(1e-3 / moves))
-    yield learning_rate(window, factor, f"A step moves the weights by {moves:.1g} of their size; 0.001 is usual.")
+    yield learning_rate(window, factor, f"A step moves the weights by {figure(moves)} of their size; 0.001 is usual.")
 
 
 def _plateau(sighting: Sighting, window: Window) -> Fixes:

@@ -6,7 +6,7 @@ import numpy as np
 
 from gradwidget.diagnose.finding import Remedy
 from gradwidget.diagnose.window import Window
-from gradwidget.diagnose.wording import figure
+from gradwidget.wording import figure
 
 PERCENTILE = 90
 """Of the run's own norms (AutoClip clips at a percentile of them, arXiv 2007.14469)."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from gradwidget.diagnose.finding import Remedy
 from gradwidget.diagnose.window import Window
-from gradwidget.diagnose.wording import figure
+from gradwidget.wording import figure
 
 
 def learning_rate(window: Window, factor: float, why: str) -> Remedy:

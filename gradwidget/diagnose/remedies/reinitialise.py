@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from gradwidget.diagnose.finding import Remedy
 from gradwidget.diagnose.remedies.listing import listing
-from gradwidget.diagnose.wording import names
 from gradwidget.frame import Layer
+from gradwidget.wording import names
 
 RECTIFIERS = ("relu", "leaky_relu", "gelu", "silu", "elu", "selu", "softplus", "mish", "hardswish")
 """Activations that let one half of their inputs through: Kaiming initialisation (arXiv 1502.01852)."""

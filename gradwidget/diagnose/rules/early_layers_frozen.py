@@ -13,7 +13,7 @@ from gradwidget.diagnose.finding import Finding, Symptom
 from gradwidget.diagnose.rules.vanishing_gradients import BLOCKS
 from gradwidget.diagnose.sighting import Sighting
 from gradwidget.diagnose.window import Window, holding_since
-from gradwidget.diagnose.wording import names, times_less
+from gradwidget.wording import names, times_less
 
 
 def early_layers_frozen(window: Window, active: Finding | None) -> Sighting | None:

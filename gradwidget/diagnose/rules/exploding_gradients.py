@@ -16,7 +16,7 @@ from gradwidget.diagnose.profile import Profile, past_bound, ratios_over_time
 from gradwidget.diagnose.sighting import Sighting
 from gradwidget.diagnose.thresholds import Thresholds
 from gradwidget.diagnose.window import Window, holding_since
-from gradwidget.diagnose.wording import figure, names
+from gradwidget.wording import figure, names
 
 
 def exploding_gradients(window: Window, active: Finding | None) -> Sighting | None:

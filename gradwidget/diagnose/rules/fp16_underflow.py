@@ -12,7 +12,7 @@ import numpy as np
 from gradwidget.diagnose.finding import Finding
 from gradwidget.diagnose.sighting import Sighting
 from gradwidget.diagnose.window import Floats, Window, holding_since
-from gradwidget.diagnose.wording import figure, names
+from gradwidget.wording import figure, names
 
 
 def fp16_underflow(window: Window, active: Finding | None) -> Sighting | None:

@@ -11,7 +11,7 @@ from gradwidget.diagnose.finding import Finding
 from gradwidget.diagnose.rules.nonfinite import layers_with, origin_of
 from gradwidget.diagnose.sighting import Sighting
 from gradwidget.diagnose.window import Window
-from gradwidget.diagnose.wording import names
+from gradwidget.wording import names
 
 
 def gradients_nonfinite(window: Window, active: Finding | None) -> Sighting | None:

@@ -9,8 +9,8 @@ import numpy as np
 
 from gradwidget.diagnose.sighting import Sighting
 from gradwidget.diagnose.window import Floats, Window, holding_since
-from gradwidget.diagnose.wording import names
 from gradwidget.frame import BoolArray
+from gradwidget.wording import names
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from gradwidget.diagnose.finding import Finding
 from gradwidget.diagnose.rules.movement import turns
 from gradwidget.diagnose.sighting import Sighting
 from gradwidget.diagnose.window import Window
-from gradwidget.diagnose.wording import figure
+from gradwidget.wording import figure
 
 
 def loss_unstable(window: Window, active: Finding | None) -> Sighting | None:

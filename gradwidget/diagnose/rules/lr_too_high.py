@@ -12,7 +12,7 @@ from gradwidget.diagnose.finding import Finding
 from gradwidget.diagnose.rules.movement import turns
 from gradwidget.diagnose.sighting import Sighting
 from gradwidget.diagnose.window import PAST, Window, holding_since, middle
-from gradwidget.diagnose.wording import figure
+from gradwidget.wording import figure
 
 
 def lr_too_high(window: Window, active: Finding | None) -> Sighting | None:
@@ -33,7 +33,7 @@ def lr_too_high(window: Window, active: Finding | None) -> Sighting | None:
     steps = [int(step) for step in window.history.recent_steps(PAST)[known][::-1]]
     return Sighting(
         severity="warning",
-        message=f"Each step changes the weights by {moves:.0%} of their size (usual is 0.1%), and the loss stays at "
+        message=f"Each step changes the weights by {moves:,.0%} of their size (usual is 0.1%), and the loss stays at "
         f"{figure(window.loss)} (start {figure(window.start_loss)}): the learning rate is too high.",
         layers=(),
         first_step=holding_since(steps, values[known][::-1] > limits.update_high),

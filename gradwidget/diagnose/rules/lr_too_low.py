@@ -11,7 +11,7 @@ import numpy as np
 from gradwidget.diagnose.finding import Finding
 from gradwidget.diagnose.sighting import Sighting
 from gradwidget.diagnose.window import Window, holding_since
-from gradwidget.diagnose.wording import figure
+from gradwidget.wording import figure
 
 
 def lr_too_low(window: Window, active: Finding | None) -> Sighting | None:

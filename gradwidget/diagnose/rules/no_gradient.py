@@ -12,7 +12,7 @@ from gradwidget.diagnose.finding import Finding
 from gradwidget.diagnose.sighting import Sighting
 from gradwidget.diagnose.thresholds import Thresholds
 from gradwidget.diagnose.window import PAST, Window
-from gradwidget.diagnose.wording import names
+from gradwidget.wording import names
 
 
 def no_gradient(window: Window, active: Finding | None) -> Sighting | None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from gradwidget.diagnose.finding import Finding, Symptom
 from gradwidget.diagnose.sighting import Sighting
 from gradwidget.diagnose.window import Window
-from gradwidget.diagnose.wording import figure
+from gradwidget.wording import figure
 
 CAUSES = (
     Symptom.VANISHING_GRADIENTS,

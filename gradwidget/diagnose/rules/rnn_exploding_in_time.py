@@ -10,7 +10,7 @@ from gradwidget.diagnose.finding import Finding
 from gradwidget.diagnose.rules.in_time import layers_past
 from gradwidget.diagnose.sighting import Sighting
 from gradwidget.diagnose.window import Window, holding_since
-from gradwidget.diagnose.wording import figure, names
+from gradwidget.wording import figure, names
 
 
 def rnn_exploding_in_time(window: Window, active: Finding | None) -> Sighting | None:

@@ -9,7 +9,7 @@ from gradwidget.diagnose.finding import Finding
 from gradwidget.diagnose.rules.in_time import layers_past
 from gradwidget.diagnose.sighting import Sighting
 from gradwidget.diagnose.window import Window, holding_since
-from gradwidget.diagnose.wording import names, times_less
+from gradwidget.wording import names, times_less
 
 
 def rnn_vanishing_in_time(window: Window, active: Finding | None) -> Sighting | None:

@@ -14,7 +14,7 @@ from gradwidget.diagnose.finding import Finding, Symptom
 from gradwidget.diagnose.profile import Profile, past_bound, ratios_over_time
 from gradwidget.diagnose.sighting import Sighting
 from gradwidget.diagnose.window import Floats, Window, holding_since, middle
-from gradwidget.diagnose.wording import figure, names, times_less
+from gradwidget.wording import figure, names, times_less
 
 BLOCKS = (Symptom.DEAD_RELU, Symptom.WEIGHTS_ZERO)
 """Symptoms of a single layer that lets nothing through."""

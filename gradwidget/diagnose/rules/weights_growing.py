@@ -10,7 +10,7 @@ from gradwidget.diagnose.finding import Finding
 from gradwidget.diagnose.rules.level import Level, beyond
 from gradwidget.diagnose.sighting import Sighting
 from gradwidget.diagnose.window import Window
-from gradwidget.diagnose.wording import figure
+from gradwidget.wording import figure
 
 
 def weights_growing(window: Window, active: Finding | None) -> Sighting | None:

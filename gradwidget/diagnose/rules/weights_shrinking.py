@@ -11,7 +11,7 @@ from gradwidget.diagnose.finding import Finding
 from gradwidget.diagnose.rules.level import Level, beyond
 from gradwidget.diagnose.sighting import Sighting
 from gradwidget.diagnose.window import Floats, Window
-from gradwidget.diagnose.wording import figure
+from gradwidget.wording import figure
 
 
 def weights_shrinking(window: Window, active: Finding | None) -> Sighting | None:

@@ -12,7 +12,7 @@ from gradwidget.diagnose.rules.level import Level, beyond
 from gradwidget.diagnose.rules.weights_shrinking import first_norm
 from gradwidget.diagnose.sighting import Sighting
 from gradwidget.diagnose.window import Window
-from gradwidget.diagnose.wording import figure
+from gradwidget.wording import figure
 
 
 def weights_zero(window: Window, active: Finding | None) -> Sighting | None:

@@ -52,7 +52,7 @@ export function spreadWords(title: string, spread: SpreadInfo): string {
   return `${title}, ${whenWords(spread)}: ${formatCount(total)} entries ${range}, ${zeroWords(spread)}, ${odd}`;
 }
 
-/** An entry as it would be written in code: weight[3, 17] = −2.1e4. */
+/** An entry as it would be written in code: weight[3, 17] = −21,000. */
 export function entryWords({ parameter, index, value }: EntryInfo): string {
   return `${parameter}${index.length > 0 ? `[${index.join(", ")}]` : ""} = ${formatFigure(Number(value))}`;
 }

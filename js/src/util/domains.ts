@@ -1,15 +1,15 @@
-import type { Columns } from "../columns.ts";
 import type { MetricInfo } from "../messages.gen.ts";
+import type { Store } from "../store.ts";
 import { LogDomain } from "./domain.ts";
 import type { Scale } from "./scale.ts";
 
-/** Milliseconds for which the extremes of the whole history are kept. */
+/** Milliseconds for which the extremes of the whole history are kept at least. */
 const KEPT = 1000;
 
 /** The axes of bars and heatmap, one pair a metric, so that switching to and fro changes none. */
 export class Domains {
   readonly #bars = new Map<string, LogDomain>();
-  readonly #heat = new Map<string, { domain: LogDomain; scale: Scale; until: number }>();
+  readonly #heat = new Map<string, { domain: LogDomain; scale: Scale; version: number; until: number }>();
 
   /** The axis of the bars for the values now shown. */
   bars(metric: MetricInfo, values: number[]): Scale {
@@ -23,17 +23,17 @@ export class Domains {
   }
 
   /** The colour scale for everything in the history. */
-  heat(metric: MetricInfo, samples: Columns): Scale {
+  heat(metric: MetricInfo, { samples, version }: Store): Scale {
     const now = performance.now();
     let kept = this.#heat.get(metric.name);
-    if (kept !== undefined && now < kept.until) return kept.scale;
+    if (kept !== undefined && (now < kept.until || version === kept.version)) return kept.scale;
     const track = samples.track(metric.name);
     const size = samples.count * samples.width;
     const parts = track === undefined ? [] : [track.low.subarray(0, size), track.high.subarray(0, size)];
     const domain = kept?.domain ?? new LogDomain(0);
     const extremes = parts.flatMap((part) => [...extremesOf(part)]);
     const scale = metric.scale === "log" ? domain.update(extremes) : linear(metric, extremes);
-    kept = { domain, scale, until: now + KEPT };
+    kept = { domain, scale, version, until: now + KEPT };
     this.#heat.set(metric.name, kept);
     return scale;
   }

@@ -1,18 +1,24 @@
 const MINUS = "−";
+/** From here on powers of ten are easier to read, as in the words of a finding. */
+const MOST_WRITTEN_OUT = 1e6;
+/** Made once: to make one for each number takes longer than the number. */
+const COUNT = new Intl.NumberFormat("en-US", { maximumFractionDigits: 0 });
 const SUPERSCRIPTS = "⁰¹²³⁴⁵⁶⁷⁸⁹";
 
 /** A step or count with separators: 1,240. */
 export function formatCount(count: number): string {
-  return Math.round(count).toLocaleString("en-US");
+  return COUNT.format(Math.round(count));
 }
 
-/** A measured figure with three significant digits: 0.523, 3.1e−8, NaN, ∞. */
+/** A measured figure with three significant digits: 0.523, 57,300, 3.1e−8, NaN, ∞. */
 export function formatFigure(value: number): string {
   if (Number.isNaN(value)) return "NaN";
   if (!Number.isFinite(value)) return value > 0 ? "∞" : `${MINUS}∞`;
   if (value === 0) return "0";
   const size = Math.abs(value);
-  const text = size >= 0.01 && size < 10_000 ? value.toPrecision(3) : value.toExponential(1);
+  // Rounded to three digits, anything above is a thousand or more.
+  if (size >= 999.5 && size < MOST_WRITTEN_OUT) return formatCount(Number(value.toPrecision(3))).replace("-", MINUS);
+  const text = size >= 0.01 && size < 999.5 ? value.toPrecision(3) : value.toExponential(1);
   return text.replace("e+", "e").replaceAll("-", MINUS);
 }
 

@@ -1,6 +1,6 @@
 import type { ResponseInfo } from "../messages.gen.ts";
 import type { Remote } from "../remote.ts";
-import { element, setAttribute, setText } from "../util/dom.ts";
+import { element, setAttribute, setHidden, setText } from "../util/dom.ts";
 import { formatCount } from "../util/format.ts";
 import { isOwnKey } from "../util/own-keys.ts";
 
@@ -50,7 +50,7 @@ export class Controls {
     for (const part of [this.#toggle, this.#step, this.#count]) part.disabled = closed;
     setAttribute(this.node, "data-mode", state.mode);
     setText(this.#state, refusal || this.#words());
-    this.#waits.hidden = !waits || closed;
+    setHidden(this.#waits, !waits || closed);
     for (const response of state.responses) this.#switch(response, closed);
     this.#list();
   }

@@ -5,7 +5,7 @@ import { readingAt } from "../reading.ts";
 import { reasonsFor } from "../reasons.ts";
 import { statesAt } from "../states-at.ts";
 import type { Store } from "../store.ts";
-import { element, setText } from "../util/dom.ts";
+import { element, setHidden, setText } from "../util/dom.ts";
 import { formatCount, formatMeasured, formatShare } from "../util/format.ts";
 import { outline } from "../util/path.ts";
 import type { Span } from "../util/span.ts";
@@ -39,7 +39,7 @@ export class Detail {
     const { opened, cursor } = lens.look;
     const layer = store.layers.findIndex(({ name }) => name === opened);
     const info = store.layers[layer];
-    this.node.hidden = info === undefined;
+    setHidden(this.node, info === undefined);
     if (info === undefined) return;
     const look = lookOf(statesAt(store, cursor)[layer] ?? "");
     setText(this.#title, `${look.mark} ${info.name}`);
@@ -53,7 +53,7 @@ export class Detail {
     // A reason is that of the newest step; of a step of the past none is known.
     const [reason = ""] = cursor === null ? reasonsFor([info.name], store.reasons) : [];
     setText(this.#reason, reason);
-    this.#reason.hidden = reason === "";
+    setHidden(this.#reason, reason === "");
     const key = `${info.name} ${store.metrics.map(({ name }) => name).join()}`;
     if (key !== this.#shown) {
       this.#shown = key;

@@ -1,7 +1,7 @@
 import type { EvidenceInfo, FindingInfo } from "../messages.gen.ts";
 import type { Remote } from "../remote.ts";
 import { breakable } from "../util/breakable.ts";
-import { element, setAttribute, setText } from "../util/dom.ts";
+import { element, setAttribute, setHidden, setText } from "../util/dom.ts";
 import { formatCode, formatCount, formatFigure } from "../util/format.ts";
 import { lookOf } from "../util/states.ts";
 import { RemedyNode } from "./remedy.ts";
@@ -61,8 +61,8 @@ export class Findings {
     if (nodes.some((node, i) => this.#list.children[i] !== node) || nodes.length !== this.#list.childElementCount) {
       this.#list.replaceChildren(...nodes);
     }
-    this.#list.hidden = nodes.length === 0;
-    this.#none.hidden = nodes.length > 0 || !started;
+    setHidden(this.#list, nodes.length === 0);
+    setHidden(this.#none, nodes.length > 0 || !started);
   }
 }
 
@@ -75,7 +75,7 @@ class Card {
   readonly #layers = element("dd", { class: "gw-where" });
   readonly #since = element("button", { type: "button", class: "gw-link" });
   readonly #facts = element("dl");
-  readonly #remedies = element("div");
+  readonly #remedies = element("div", { class: "gw-remedies" });
   readonly #options: FindingsOptions;
   #finding: FindingInfo | null = null;
   #named = "";

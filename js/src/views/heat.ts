@@ -28,11 +28,10 @@ export class Heat {
   }
 
   /**
-   * Draws all rows over the span, where anything is new; put off while the last drawing is being paid off, unless the
+   * Draws all rows over the span, `width` pixels wide, where anything is new; put off while the last drawing is being paid off, unless the
    * shape changed. Returns the milliseconds until it can be drawn, 0 where nothing is left to do.
    */
-  update(table: Table, store: Store, span: Span, scale: Scale, marked: FindingInfo[]): number {
-    const width = this.canvas.clientWidth;
+  update(table: Table, store: Store, span: Span, width: number, scale: Scale, marked: FindingInfo[]): number {
     const height = table.rows.length;
     if (width === 0 || height === 0) return 0;
     const shape = `${width} ${table.metric.name} ${store.generation} ${table.rows.map(({ key }) => key).join()}`;

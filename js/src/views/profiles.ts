@@ -1,5 +1,5 @@
 import type { ProfileInfo } from "../messages.gen.ts";
-import { element, setAttribute, setText } from "../util/dom.ts";
+import { element, setAttribute, setHidden, setText } from "../util/dom.ts";
 import { formatCount, formatPower } from "../util/format.ts";
 import { powersOf, profilePath, profileWords } from "../util/profile.ts";
 import { drawing } from "../util/svg.ts";
@@ -18,7 +18,7 @@ export class Profiles {
   }
 
   update(profiles: readonly ProfileInfo[], step: number | null): void {
-    this.node.hidden = step === null || profiles.length === 0;
+    setHidden(this.node, step === null || profiles.length === 0);
     while (this.#charts.children.length > profiles.length) this.#charts.lastElementChild?.remove();
     if (step === null) return;
     setText(this.#title, `Gradient by time step · step ${formatCount(step)}`);

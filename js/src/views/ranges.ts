@@ -1,6 +1,9 @@
 import type { Columns } from "../columns.ts";
+import type { Store } from "../store.ts";
 import type { TableRow } from "../table.ts";
+import { setAttribute } from "../util/dom.ts";
 import { place, type Scale } from "../util/scale.ts";
+import type { Size } from "../util/sizes.ts";
 import { SVG } from "../util/svg.ts";
 
 /** A layer's usual range leaves out a tenth of its samples at either end. */
@@ -8,7 +11,7 @@ const LEFT_OUT = 0.1;
 /** Samples looked at, and fewest that make a range. */
 const LOOKED_AT = 200;
 const FEWEST = 8;
-/** Milliseconds after which the ranges are worked out again. */
+/** Milliseconds after which the ranges are worked out again, where there is anything new. */
 const KEPT = 1000;
 
 /** Each row's usual range over the run, a thin line on its bar. */
@@ -18,21 +21,22 @@ export class Ranges {
   #ranges: ([number, number] | null)[] = [];
   #until = 0;
   #of = "";
+  #version = 0;
 
   constructor() {
     this.node.setAttribute("class", "gw-ranges");
     this.node.append(this.#path);
   }
 
-  update(rows: TableRow[], columns: Columns, metric: string, scale: Scale): void {
-    const of = `${metric} ${rows.length} ${columns.width}`;
+  update(rows: TableRow[], { samples, version }: Store, metric: string, scale: Scale, { width, height }: Size): void {
+    const of = `${metric} ${rows.map(({ key }) => key).join()}`;
     const now = performance.now();
-    if (of !== this.#of || now > this.#until) {
+    if (of !== this.#of || (version !== this.#version && now > this.#until)) {
       this.#of = of;
+      this.#version = version;
       this.#until = now + KEPT;
-      this.#ranges = rows.map(({ layers }) => usualRange(columns, metric, layers));
+      this.#ranges = rows.map(({ layers }) => usualRange(samples, metric, layers));
     }
-    const { clientWidth: width, clientHeight: height } = this.node;
     if (width === 0) return;
     const row = height / Math.max(1, rows.length);
     const path = this.#ranges.map((range, i) => {
@@ -40,7 +44,7 @@ export class Ranges {
       const [from, to] = range.map((value) => (place(scale, value) * width).toFixed(1)) as [string, string];
       return `M${from} ${((i + 0.5) * row).toFixed(1)}H${to}`;
     });
-    this.#path.setAttribute("d", path.join(""));
+    setAttribute(this.#path, "d", path.join(""));
   }
 
   /** The usual range of a row; null where there are too few samples. */

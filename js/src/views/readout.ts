@@ -1,4 +1,4 @@
-import { element, setText } from "../util/dom.ts";
+import { element, setHidden, setText } from "../util/dom.ts";
 
 /** The words under the pointer. */
 export class Readout {
@@ -10,7 +10,7 @@ export class Readout {
     lines.forEach((line, i) => {
       setText(this.node.children[i] as Element, line);
     });
-    this.node.hidden = false;
+    setHidden(this.node, false);
     const { offsetWidth, offsetHeight } = this.node;
     const left = x + 14 + offsetWidth > frame.clientWidth ? x - 14 - offsetWidth : x + 14;
     const top = Math.min(y + 12, frame.clientHeight - offsetHeight - 4);
@@ -18,6 +18,6 @@ export class Readout {
   }
 
   hide(): void {
-    this.node.hidden = true;
+    setHidden(this.node, true);
   }
 }

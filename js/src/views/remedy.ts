@@ -1,7 +1,7 @@
 import type { FindingInfo, RemedyInfo } from "../messages.gen.ts";
 import type { Remote } from "../remote.ts";
 import { breakable } from "../util/breakable.ts";
-import { element, setText } from "../util/dom.ts";
+import { element, setHidden, setText } from "../util/dom.ts";
 import { codeDisclosure } from "./code.ts";
 
 let made = 0;
@@ -43,6 +43,6 @@ export class RemedyNode {
     this.#button.disabled = this.#remote.state.mode === "closed";
     const applied = done === undefined ? "" : `In force since step ${done.step + 1}.`;
     setText(this.#note, this.#remote.notes.get(this.#change) || applied);
-    this.#note.hidden = this.#note.textContent === "";
+    setHidden(this.#note, this.#note.textContent === "");
   }
 }

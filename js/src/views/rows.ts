@@ -1,6 +1,7 @@
 import type { TableRow } from "../table.ts";
 import { element, setAttribute, setText } from "../util/dom.ts";
 import { elideMiddle, type Measure, measureLike } from "../util/elide.ts";
+import type { Sizes } from "../util/sizes.ts";
 import { lookOf } from "../util/states.ts";
 
 /** What the reader does with a row. */
@@ -13,9 +14,13 @@ export interface RowsOptions {
 
 /** Pixels by which the members of a group stand further in than the group. */
 const INDENT = 12;
+/** Pixels that stay free on either side of a kind, and that its column has at most. */
+const ROOM = 10;
+const MOST_KIND = 136;
 
 interface Row {
   node: HTMLElement;
+  cell: HTMLElement;
   name: HTMLButtonElement;
   summary: HTMLElement;
   mark: HTMLElement;
@@ -29,13 +34,15 @@ interface Row {
 /** The table of layers: name, kind, and the state as a mark and a word. Arrow keys go from row to row. */
 export class Rows {
   readonly node = element("div", { class: "gw-rows", role: "table", "aria-label": "Layers, input first" });
+  readonly #sizes: Sizes;
   readonly #options: RowsOptions;
   #rows: Row[] = [];
   #measure: Measure = (text) => text.length;
   #wanted = "";
   #elidedFor = 0;
 
-  constructor(options: RowsOptions) {
+  constructor(sizes: Sizes, options: RowsOptions) {
+    this.#sizes = sizes;
     this.#options = options;
     this.node.addEventListener("click", (event) => this.#choose(event.target as Node));
     this.node.addEventListener("keydown", (event) => this.#move(event));
@@ -43,7 +50,7 @@ export class Rows {
 
   /** Shows rows; `figures` are their values in words, in the same order. */
   update(specs: TableRow[], figures: string[], opened: string | null, highlighted: ReadonlySet<string>): void {
-    if (specs.length !== this.#rows.length) this.#rebuild(specs.length);
+    if (specs.length !== this.#rows.length) this.#resize(specs.length);
     specs.forEach((spec, i) => {
       const row = this.#rows[i] as Row;
       row.spec = spec;
@@ -76,18 +83,18 @@ export class Rows {
   /** Shortens names to the width that there is now. */
   #fit(): void {
     const first = this.#rows[0];
-    if (first === undefined || first.name.clientWidth === 0) return;
-    const wanted = this.#rows.map(({ spec }) => `${spec?.depth}${spec?.open}${spec?.label}`).join();
+    if (first === undefined) return;
+    const { width } = this.#sizes.of(first.cell);
+    if (width === 0) return;
+    const wanted = this.#rows.map(({ spec }) => `${spec?.depth}${spec?.open}${spec?.label}${spec?.summary}`).join();
     if (wanted !== this.#wanted) {
       this.#wanted = wanted;
       this.#elidedFor = 0;
       const group = this.#rows.find(({ spec }) => spec?.open !== undefined);
       this.#measure = measureLike((group ?? first).name);
-      const widest = this.#rows.reduce((most, { spec }) => Math.max(most, this.#widthOf(spec)), 0);
-      // The names' column is as wide as they need, up to a share of the picture that the style sheet sets.
-      this.node.parentElement?.style.setProperty("--gw-names", `${Math.ceil(widest) + 2}px`);
+      this.#demand("--gw-names", (spec) => this.#measure(textOf(spec)) + INDENT * spec.depth);
+      this.#fitKinds(measureLike(first.summary));
     }
-    const width = first.name.clientWidth;
     if (width === this.#elidedFor) return;
     this.#elidedFor = width;
     for (const { name, spec } of this.#rows) {
@@ -97,8 +104,18 @@ export class Rows {
     }
   }
 
-  #widthOf(spec: TableRow | null): number {
-    return spec === null ? 0 : this.#measure(textOf(spec)) + INDENT * spec.depth;
+  #fitKinds(measure: Measure): void {
+    const widthOf = ({ summary }: TableRow): number => Math.min(MOST_KIND, measure(summary) + 2 * ROOM);
+    this.#demand("--gw-kinds", widthOf);
+    for (const { summary, spec } of this.#rows) {
+      summary.classList.toggle("gw-long", spec !== null && widthOf(spec) === MOST_KIND);
+    }
+  }
+
+  /** Has a column be as wide as its widest row needs; that of names up to a share of the picture. */
+  #demand(property: string, widthOf: (spec: TableRow) => number): void {
+    const widest = this.#rows.reduce((most, { spec }) => Math.max(most, spec === null ? 0 : widthOf(spec)), 0);
+    this.node.parentElement?.style.setProperty(property, `${Math.ceil(widest) + 2}px`);
   }
 
   #choose(target: Node): void {
@@ -120,20 +137,26 @@ export class Rows {
     event.stopPropagation();
   }
 
-  #rebuild(count: number): void {
-    this.#rows = Array.from({ length: count }, (_, i) => {
-      const name = element("button", { class: "gw-name", type: "button", tabindex: i === 0 ? "0" : "-1" });
-      const summary = element("span", { class: "gw-summary", role: "cell" });
-      const mark = element("i", { "aria-hidden": "true" });
-      const word = element("span");
-      const state = element("span", { class: "gw-state", role: "cell" }, mark, word);
-      const named = element("span", { class: "gw-name-cell", role: "cell" }, name);
-      const node = element("div", { class: "gw-row", role: "row" }, named, summary, state);
-      return { node, name, summary, mark, word, spec: null, label: "", shown: "" };
-    });
-    this.node.replaceChildren(...this.#rows.map((row) => row.node));
+  /** Keeps the rows that there are, so that the focus stays where it is when a group opens. */
+  #resize(count: number): void {
+    for (const { node } of this.#rows.splice(count)) node.remove();
+    while (this.#rows.length < count) this.#rows.push(newRow());
+    this.node.append(...this.#rows.slice(this.node.childElementCount).map(({ node }) => node));
+    const reachable = this.#rows.some(({ name }) => name.getAttribute("tabindex") === "0");
+    if (!reachable) this.#rows[0]?.name.setAttribute("tabindex", "0");
     this.#wanted = "";
   }
+}
+
+function newRow(): Row {
+  const name = element("button", { class: "gw-name", type: "button", tabindex: "-1" });
+  const summary = element("span", { class: "gw-summary", role: "cell" });
+  const mark = element("i", { "aria-hidden": "true" });
+  const word = element("span");
+  const state = element("span", { class: "gw-state", role: "cell" }, mark, word);
+  const cell = element("span", { class: "gw-name-cell", role: "cell" }, name);
+  const node = element("div", { class: "gw-row", role: "row" }, cell, summary, state);
+  return { node, cell, name, summary, mark, word, spec: null, label: "", shown: "" };
 }
 
 function show({ node, name, summary, mark, word }: Row, spec: TableRow, lit: boolean, opened: boolean): void {

@@ -1,6 +1,6 @@
 import type { Lens } from "../lens.ts";
 import type { Store } from "../store.ts";
-import { element, setAttribute, setText } from "../util/dom.ts";
+import { element, setAttribute, setHidden, setText } from "../util/dom.ts";
 import { formatCount, formatMeasured, formatShare } from "../util/format.ts";
 import { lookOf } from "../util/states.ts";
 
@@ -57,7 +57,7 @@ export class Strip {
     }
     setText(figure.title, title);
     setText(figure.value, value);
-    (figure.value.parentElement as HTMLElement).hidden = value === "";
+    setHidden(figure.value.parentElement as HTMLElement, value === "");
   }
 }
 

@@ -1,8 +1,9 @@
 import type { Lens } from "../lens.ts";
 import type { ChangeInfo } from "../messages.gen.ts";
 import type { Store } from "../store.ts";
-import { element, setAttribute, setText } from "../util/dom.ts";
+import { element, setAttribute, setHidden, setText } from "../util/dom.ts";
 import { formatCount, formatMeasured } from "../util/format.ts";
+import type { Sizes } from "../util/sizes.ts";
 import { placeStep, type Span, spanOf, stepAt } from "../util/span.ts";
 import { lookOf } from "../util/states.ts";
 import { SVG } from "../util/svg.ts";
@@ -24,13 +25,16 @@ export class Timeline {
   readonly #steps = element("div", { class: "gw-steps" });
   readonly #store: Store;
   readonly #lens: Lens;
+  readonly #sizes: Sizes;
   #span: Span = { first: 0, last: 1 };
   #listed = "";
+  #figures: Element[] = [];
   #drawn = "";
 
-  constructor(store: Store, lens: Lens) {
+  constructor(store: Store, lens: Lens, sizes: Sizes) {
     this.#store = store;
     this.#lens = lens;
+    this.#sizes = sizes;
     const inner = element("div", { class: "gw-lines-of-time", "aria-hidden": "true" });
     inner.append(this.#svg, this.#marks, this.#steps);
     this.node = element(
@@ -66,11 +70,13 @@ export class Timeline {
     const { scalars, findings } = this.#store;
     const { cursor } = this.#lens.look;
     this.#span = spanOf(scalars);
-    const width = this.node.clientWidth;
+    const { width } = this.#sizes.of(this.node);
     const bands = bandsOf(scalars);
     const at = cursor === null ? scalars.count - 1 : scalars.at(cursor);
     this.#label(bands, at);
     this.#announce(at, cursor);
+    setHidden(this.line, cursor === null);
+    if (cursor !== null) this.line.style.transform = `translateX(${placeStep(this.#span, cursor) * width}px)`;
     const drawn = `${this.#store.version} ${width} ${this.changes.map(({ undone_step }) => undone_step).join()}`;
     if (width === 0 || drawn === this.#drawn) return;
     this.#drawn = drawn;
@@ -105,8 +111,6 @@ export class Timeline {
     const loss = this.#store.scalars.track("loss")?.value[at];
     const words = loss === undefined || Number.isNaN(loss) ? "" : `, loss ${formatMeasured(loss)}`;
     setAttribute(this.node, "aria-valuetext", `step ${formatCount(now)}${cursor === null ? ", live" : ""}${words}`);
-    this.line.hidden = cursor === null;
-    this.line.style.left = percent(placeStep(this.#span, now));
   }
 
   #label(bands: Band[], at: number): void {
@@ -114,12 +118,12 @@ export class Timeline {
     if (listed !== this.#listed) {
       this.#listed = listed;
       this.labels.replaceChildren(...bands.map(labelOf));
+      this.#figures = [...this.labels.querySelectorAll("b")];
     }
-    const values = this.labels.querySelectorAll("b");
     bands
       .flatMap(({ names }) => names)
       .forEach((name, i) => {
-        setText(values[i] as Element, figureAt(this.#store.scalars, name, at));
+        setText(this.#figures[i] as Element, figureAt(this.#store.scalars, name, at));
       });
   }
 
