@@ -28,8 +28,8 @@ export class Heat {
   }
 
   /**
-   * Draws all rows over the span, `width` pixels wide, where anything is new; put off while the last drawing is being paid off, unless the
-   * shape changed. Returns the milliseconds until it can be drawn, 0 where nothing is left to do.
+   * Draws all rows over the span, `width` pixels wide, where anything is new; put off while the last drawing is being
+   * paid off, unless the shape changed. Returns the milliseconds until it can be drawn, 0 where nothing is left to do.
    */
   update(table: Table, store: Store, span: Span, width: number, scale: Scale, marked: FindingInfo[]): number {
     const height = table.rows.length;
