@@ -15,8 +15,11 @@ import torch
 from benchmarks.rivals import Method
 from benchmarks.workloads import Workload
 
-SETTLING = 40
-"""Steps before the clock starts."""
+SETTLING = 500
+"""Steps before the clock starts, in which what is found at the start of a run is looked at closely."""
+LONGEST = 25.0
+"""Seconds that they may take, once there were ``FEWEST`` of them."""
+FEWEST = 40
 BLOCKS = 12
 """Blocks of steps that the time is divided into; fewer would say nothing about the spread."""
 
@@ -40,8 +43,11 @@ def measure(make: Callable[[], Workload], method: Callable[[Workload], Method], 
     watched = make()
     watching = method(watched)
     watching.off(0.0)
-    for _ in range(SETTLING):
+    began = perf_counter()
+    for number in range(SETTLING):
         step(plain, watched, watching)
+        if number >= FEWEST and perf_counter() - began > LONGEST:
+            break
     began = perf_counter()
     for _ in range(5):
         step(plain, watched, watching)
