@@ -22,7 +22,7 @@ from tests.browser.server import serving, wait_until  # noqa: E402 - as above
 
 FOLDER = ROOT / "docs" / "images"
 WIDTH, MOST = 1010, 440
-"""Pixels of a picture; the side with the findings stands beside the bars from 1,000 on."""
+"""Pixels of a picture; from 1,000 on the findings stand beside the bars of many layers, below those of few."""
 
 # The run that shows a symptom best, and the metric that tells most of it.
 EXHIBITS = {
