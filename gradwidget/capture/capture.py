@@ -262,13 +262,12 @@ class Capture:
             return
         self._manual.optimizer_stepped()
         draft = self._draft
-        is_whole_step = not in_backward()
-        if is_whole_step:
+        if not in_backward():
             self._ended_before[id(optimizer)] = self._ended
         leave_out = self.actuator.before_step(optimizer)
         if leave_out:
             draft.skipped = draft.sampled = True
-        if is_whole_step:
+        if not in_backward():
             self._lookout.step_begins(draft, optimizer, owned)
         if draft.sampled:
             self._refresh()
