@@ -27,7 +27,7 @@ class Forward:
         guard: contains failures.
         begin: called when a forward begins in a step, at the latest when its first module has run.
         passed: called with the name of a layer, its module, its inputs and its output.
-        between: called with any other module that may be a nonlinearity, and its positional inputs, while it is of use.
+        between: called with any other module that may be a nonlinearity, and its positional inputs.
     """
 
     def __init__(

@@ -84,6 +84,14 @@ def measure_l2(tensors: Sequence[Tensor], readback: Readback) -> Fetch:
     return fetch
 
 
+def norms_of_rows(rows: Tensor, readback: Readback) -> Fetch:
+    """The same of rows [tensors, entries] that have been brought together."""
+    if not rows.is_cpu:
+        return readback.add(vector_norm(rows, dim=1, dtype=accumulator(rows)))
+    norms = row_norms(rows)
+    return lambda: norms
+
+
 def nonzero_in_rows(rows: NDArray[np.bool_]) -> NDArray[np.float64]:
     """How many are true in each row; numpy counts one row at a time far faster than along an axis."""
     return np.array([np.count_nonzero(row) for row in rows], np.float64)

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from gradwidget.capture.readback import as_numpy
-from gradwidget.capture.scratch import scratch
+from gradwidget.capture.scratch import KEPT, scratch
 
 LOST = 1e-17
 """A float32 L2 norm of n entries above ``LOST * sqrt(n)`` has lost nothing that matters to squares that are too small
@@ -27,7 +27,7 @@ LIFT = 2.0**60
 ALONE = 1 << 16
 """A tensor of more entries than this is read by itself, smaller ones that are alike together: on them a call costs more
 than the copy that brings them together."""
-PIECE = 1 << 17
+PIECE = KEPT
 """Entries that are worked on at a time: they stay in the cache from one figure to the next, and a sum over so many in
 float32 loses nothing that matters; pieces are added up in float64."""
 

@@ -124,16 +124,14 @@ def _of_large(output: Tensor, units: int, follower: Nonlinearity | None) -> tupl
     figures = np.full((5, 1), np.nan)
     figures[NORM] = norm = norm_of_squares(squares, output.numel(), _parts(output, units, follower))
     figures[NONZERO] = count
-    finite = 0 if math.isfinite(norm) else sum(_finite(part) for part in _parts(output, units, follower))
-    figures[NONFINITE] = 0 if math.isfinite(norm) else output.numel() - finite
+    figures[NONFINITE] = 0
+    if not math.isfinite(norm):
+        odd = [np.count_nonzero(~np.isfinite(part.numpy())) for part in _parts(output, units, follower)]
+        figures[NONFINITE] = sum(odd)
     figures[ALIVE] = alive.mean()
     if saturated:
         figures[SATURATED] = sum(found for found, _ in saturated) / sum(among for _, among in saturated)
     return figures, alive[None].astype(np.float64)
-
-
-def _finite(values: Tensor) -> int:
-    return int(np.count_nonzero(np.isfinite(values.numpy())))
 
 
 def _parts(output: Tensor, units: int, follower: Nonlinearity | None) -> Iterator[Tensor]:

@@ -7,6 +7,8 @@ from weakref import ReferenceType, ref
 
 from torch import nn
 
+from gradwidget.capture.internals import version
+
 PROBES = 4
 """Parameters looked at on every step; all are looked at only where a sampled step's probes saw nothing."""
 
@@ -76,4 +78,4 @@ class Reach:
 def mark(parameter: nn.Parameter | None) -> Mark:
     """Identity and version of a parameter's gradient: they change whenever it does."""
     gradient = None if parameter is None else parameter.grad
-    return UNTOUCHED if gradient is None else (id(gradient), gradient._version)  # noqa: SLF001  # see internals.version
+    return UNTOUCHED if gradient is None else (id(gradient), version(gradient))

@@ -19,7 +19,8 @@ from torch.nn.utils.rnn import PackedSequence
 
 from gradwidget.capture.activations import OnGradient
 from gradwidget.capture.bptt import Layer, backpropagate
-from gradwidget.capture.norms import accumulator, l2, row_norms, vector_norm
+from gradwidget.capture.meter import norms_of_rows
+from gradwidget.capture.norms import l2
 from gradwidget.capture.readback import Fetch, Figures, Readback
 from gradwidget.frame import FloatArray, RecurrentProfile
 
@@ -172,18 +173,13 @@ class Recurrent:
             below = torch.zeros_like(stack[depth * directions].x)
             for direction, part in enumerate(out.chunk(directions, -1)):
                 place = depth * directions + direction
-                flow = backpropagate(stack[place], part.flip(0) if direction else part, _last_gradients(run, place))
+                last = _last_gradients(run, place, len(part[0]))
+                flow = backpropagate(stack[place], part.flip(0) if direction else part, last)
                 below += flow.x.flip(0) if direction else flow.x
                 h = flow.h.flip(0) if direction else flow.h
-                profiles.append(Profile(run.layer, depth, direction == 1, self._norms(h.flatten(1))))
+                profiles.append(Profile(run.layer, depth, direction == 1, norms_of_rows(h.flatten(1), self._readback)))
             out = below
         return sorted(profiles, key=lambda one: (one.depth, one.reverse))
-
-    def _norms(self, rows: Tensor) -> Fetch:
-        if not rows.is_cpu:
-            return self._readback.add(vector_norm(rows, dim=1, dtype=accumulator(rows)))
-        norms = row_norms(rows)
-        return lambda: norms
 
 
 def _reached(run: Run, number: int, gradient: Tensor) -> None:
@@ -248,9 +244,8 @@ def _start(run: Run, place: int, x: Tensor) -> State:
     return tuple(x.new_zeros(x.shape[1], size) for size in sizes)
 
 
-def _last_gradients(run: Run, place: int) -> list[Tensor | None]:
+def _last_gradients(run: Run, place: int, batch: int) -> list[Tensor | None]:
     """Those of the last states of one layer and direction."""
-    batch = len(_in_time(run.inputs, run)[0])
     found = [run.gradients.get(number) for number in range(1, len(run.outputs))]
     return [None if one is None else one[place].reshape(batch, -1).to(torch.float32) for one in found]
 

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from gradwidget.capture.layers import LayerTable
-from gradwidget.capture.meter import alike, stacked
-from gradwidget.capture.norms import ALONE, accumulator, distance, row_norms, vector_norm
+from gradwidget.capture.meter import alike, norms_of_rows, stacked
+from gradwidget.capture.norms import ALONE, distance
 from gradwidget.capture.perlayer import Reading
 from gradwidget.capture.readback import Fetch, Readback
 
@@ -118,10 +118,7 @@ def _changes(now: list[Tensor], copies: Tensor, readback: Readback) -> Fetch:
         norm = np.array([distance(now[0], copies[0])])
         return lambda: norm
     rows = stacked(now, range(len(now))).to(_wide(now[0])).sub_(copies).reshape(len(now), -1)
-    if rows.is_cpu:
-        norms = row_norms(rows)
-        return lambda: norms
-    return readback.add(vector_norm(rows, dim=1, dtype=accumulator(rows)))
+    return norms_of_rows(rows, readback)
 
 
 def _wide(tensor: Tensor) -> torch.dtype:
