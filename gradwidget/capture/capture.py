@@ -60,8 +60,8 @@ class Capture:
         ValueError: the model has no parameters, no layer matches, or the optimizer holds none of the parameters.
 
     Example:
-        >>> frames = []
-        >>> model = nn.Linear(2, 1)
+        >>> frames, model = [], nn.Linear(2, 1)
+        >>> import torch
         >>> optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
         >>> capture = Capture(model, emit=frames.append)
         >>> model(torch.ones(4, 2)).mean().backward()

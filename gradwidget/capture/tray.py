@@ -55,6 +55,7 @@ class Tray:
         >>> tray = Tray(torch.ones(3), lambda rows, readback: (readback.add(rows.sum(1)[None]), nothing))
         >>> place = tray.put(torch.ones(3), readback)
         >>> tray.read(readback)
+        True
         >>> place.figures()
         array([3.])
     """

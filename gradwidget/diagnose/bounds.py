@@ -34,7 +34,7 @@ def bounds_of(metric: str, limits: Thresholds) -> tuple[Bound, ...]:
 
     Example:
         >>> [bound.means for bound in bounds_of("act_dead_fraction", Thresholds())]
-        ['dead above 75 %']
+        ['dead above 93 %']
     """
     if metric in ("act_grad_rms", "act_grad_norm"):
         low, high = limits.vanishing_ratio, limits.exploding_ratio
