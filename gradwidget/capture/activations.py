@@ -19,9 +19,9 @@ from gradwidget.capture.internals import in_backward, is_transformed, version
 from gradwidget.capture.nonlinearity import Nonlinearity, of_module
 from gradwidget.capture.norms import ALONE, l2, plain
 from gradwidget.capture.outputs import NONFINITE, NORM, gradient_figures, output_figures
-from gradwidget.capture.perlayer import Column, Numbers, PerLayer
+from gradwidget.capture.perlayer import Column, Numbers, PerLayer, flags
 from gradwidget.capture.readback import Fetch, Readback, as_numpy
-from gradwidget.capture.tray import Place, Sheet, Trays
+from gradwidget.capture.tray import Place, Sheet, Trays, gathered
 from gradwidget.capture.turns import Turns
 from gradwidget.frame import BoolArray, Layer
 
@@ -313,17 +313,17 @@ class Activations:
         # A forward that no backward followed was an evaluation; where no gradient can flow every forward counts.
         used = (flowed > 0) | (np.bincount(owners, flowed, len(layers))[owners] == 0)
         place = PerLayer(len(layers), np.arange(len(notes)), owners, np.array([float(note.size) for note in notes]))
-        figures = np.array([note.forward.figures() for note in notes]).T
+        figures = gathered([note.forward for note in notes])
         certain = used & ~self._doubted(notes, owners, used)
         columns = place.output_columns(figures, certain)
         columns["act_dead_fraction"] = _taken_together(columns["act_dead_fraction"], notes, owners, certain)
         # Two backward passes through one output: the sum of their gradients is known to nobody here.
         unclear = np.bincount(owners, flowed > 1, len(layers))[owners] > 0
-        reached = np.array([note.backward is not None for note in notes]) & used & ~unclear
+        came = {number: note.backward for number, note in enumerate(notes) if note.backward is not None}
+        reached = flags(list(came), len(notes)) & used & ~unclear
         gradients = np.zeros((2, len(notes)))
-        for number in np.flatnonzero(reached):
-            if (backward := notes[number].backward) is not None:
-                gradients[:, number] = backward.figures()
+        if came:
+            gradients[:, list(came)] = gathered(list(came.values()))
         columns |= place.output_gradient_columns(gradients, used, reached, scale)
         return {name: column for name, column in columns.items() if column.measured.any()}
 

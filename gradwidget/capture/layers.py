@@ -190,10 +190,17 @@ class LayerTable:
 def _glance(model: nn.Module) -> list[int]:
     """What would be different if modules or parameters had been replaced, frozen or unfrozen."""
     seen: list[int] = []
-    for module in model.modules():
+    known: set[int] = set()
+    waiting: list[nn.Module | None] = [model]
+    while waiting:
+        module = waiting.pop()
+        if module is None or id(module) in known:
+            continue
+        known.add(id(module))
         seen.append(id(module))
-        own = module._parameters.values()  # noqa: SLF001  # the public walk takes ten times as long
-        seen += [2 * id(one) + one.requires_grad for one in own if one is not None]
+        # The public walks take several times as long.
+        seen += [2 * id(one) + one.requires_grad for one in module._parameters.values() if one is not None]  # noqa: SLF001
+        waiting += module._modules.values()  # noqa: SLF001
     return seen
 
 

@@ -143,24 +143,23 @@ def _of_rows(tensors: Tensor, *, sums: bool) -> NDArray[np.float64]:
 
 
 def _of_large(tensor: Tensor, *, sums: bool) -> NDArray[np.float64]:
-    figures = np.zeros(5)
     squares: list[Tensor] = []
-    totals: list[Tensor] = []
-    peaks: list[Tensor] = []
+    peaks: list[float] = []
+    total = 0.0
+    count = odd = 0
     for piece in pieces(tensor):
         squares.append(torch.dot(piece, piece))
         moduli = sizes(piece)
-        peaks.append(moduli.amax())
+        peaks.append(float(moduli.amax().numpy()))
         if sums:
-            totals.append(moduli.sum())
-            figures[NONZERO] += np.count_nonzero(nonzero(piece.numpy()))
-    figures[L2] = norm_of_squares(squares, tensor.numel(), pieces(tensor))
-    figures[PEAK] = as_numpy(torch.stack(peaks)).max()
-    if sums:
-        figures[L1] = as_numpy(torch.stack(totals)).sum()
-    if not np.isfinite(figures[PEAK]):
-        figures[NONFINITE] = sum(np.count_nonzero(~np.isfinite(piece.numpy())) for piece in pieces(tensor))
-    return figures
+            total += float(moduli.sum().numpy())
+            count += int(np.count_nonzero(nonzero(piece.numpy())))
+    peak = max(peaks)
+    if not math.isfinite(sum(peaks)):
+        peak = float(np.max(peaks))  # which a NaN does not slip through
+        odd = sum([int(np.count_nonzero(~np.isfinite(piece.numpy()))) for piece in pieces(tensor)])
+    norm = norm_of_squares(squares, tensor.numel(), pieces(tensor))
+    return np.array([norm, total, peak, count, odd], np.float64)
 
 
 def _on_device(rows: Tensor) -> Tensor:

@@ -23,7 +23,7 @@ SIGMOID_FLAT = TANH_FLAT / 2  # around 0.5: sigmoid(2x) = (1 + tanh x) / 2
 Apply = Callable[[Tensor], Tensor]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Nonlinearity:
     """What follows a layer."""
 

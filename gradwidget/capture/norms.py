@@ -72,8 +72,10 @@ def row_norms(rows: Tensor) -> NDArray[np.float64]:
         return norms
     small, large = np.flatnonzero(norms <= low), np.flatnonzero(norms >= SAFE_HIGH)
     if small.size:
-        lifted = rows[torch.from_numpy(small)].float() * LIFT
-        norms[small] = as_numpy(vector_norm(lifted, dim=1, dtype=torch.float32)) / LIFT
+        # All rows, into memory that is kept: picking the small ones would cost more.
+        lifted = scratch("lifted", rows.numel(), torch.float32).view(rows.shape)
+        torch.mul(at_least_single(rows), LIFT, out=lifted)
+        norms[small] = as_numpy(vector_norm(lifted, dim=1, dtype=torch.float32))[small] / LIFT
     if large.size:
         norms[large] = as_numpy(vector_norm(rows[torch.from_numpy(large)], dim=1, dtype=torch.float64))
     return norms

@@ -101,11 +101,12 @@ def _on_host(rows: Tensor, units: int, follower: Nonlinearity | None) -> tuple[F
 
 def _of_large(output: Tensor, units: int, follower: Nonlinearity | None) -> tuple[Figures, Figures]:
     """The same of one output, part by part: a part stays in the cache from one figure to the next."""
+    output, units = _as_laid_out(output, units, follower)
     many = output.shape[units]
     squares: list[Tensor] = []
     saturated: list[tuple[float, int]] = []
     count = 0
-    alive = np.zeros(many, np.bool_)
+    alive: BoolArray = np.zeros(many, np.bool_)
     are_alive = False
     for part in _parts(output, units, follower):
         flat = part.reshape(-1)
@@ -115,30 +116,37 @@ def _of_large(output: Tensor, units: int, follower: Nonlinearity | None) -> tupl
         count += found
         if not are_alive:
             # As above: with fewer zeros than one unit has entries, none is dead.
-            doubtful = flat.numel() - found >= flat.numel() // many
-            alive |= _alive(is_nonzero[None], part.shape, units)[0] if doubtful else True
-            are_alive = bool(alive.all())
+            if flat.numel() - found >= flat.numel() // many:
+                alive |= _alive(is_nonzero[None], part.shape, units)[0]
+                are_alive = np.count_nonzero(alive) == many
+            else:
+                are_alive = True
         if follower is not None and follower.saturated is not None:
             flags = follower.saturated(part[None])
             saturated.append((float(flags.sum().numpy()), flags.numel()))
-    figures = np.full((5, 1), np.nan)
-    figures[NORM] = norm = norm_of_squares(squares, output.numel(), _parts(output, units, follower))
-    figures[NONZERO] = count
-    figures[NONFINITE] = 0
+    norm = norm_of_squares(squares, output.numel(), _parts(output, units, follower))
+    odd = 0
     if not math.isfinite(norm):
-        odd = [np.count_nonzero(~np.isfinite(part.numpy())) for part in _parts(output, units, follower)]
-        figures[NONFINITE] = sum(odd)
-    figures[ALIVE] = alive.mean()
-    if saturated:
-        figures[SATURATED] = sum(found for found, _ in saturated) / sum(among for _, among in saturated)
-    return figures, alive[None].astype(np.float64)
+        odd = sum([int(np.count_nonzero(~np.isfinite(part.numpy()))) for part in _parts(output, units, follower)])
+    share = 1.0 if are_alive else np.count_nonzero(alive) / many
+    stuck = sum(found for found, _ in saturated) / sum(among for _, among in saturated) if saturated else math.nan
+    figures = np.array([[norm], [count], [odd], [share], [stuck]], np.float64)
+    return figures, np.ones((1, many)) if are_alive else alive[None].astype(np.float64)
+
+
+def _as_laid_out(output: Tensor, units: int, follower: Nonlinearity | None) -> tuple[Tensor, int]:
+    """The output with its dimensions in the order of its memory, which is read without a copy, and its units then."""
+    if output.is_contiguous() or not (follower is None or follower.pointwise):
+        return output, units
+    outermost_first = sorted(range(output.dim()), key=output.stride, reverse=True)
+    return output.permute(outermost_first), outermost_first.index(output.dim() + units) - output.dim()
 
 
 def _parts(output: Tensor, units: int, follower: Nonlinearity | None) -> Iterator[Tensor]:
     """An output after its nonlinearity, in float32 or float64, in parts that hold all units."""
     splits = (follower is None or follower.pointwise) and output.dim() + units > 0
     rows = max(1, PIECE * len(output) // output.numel()) if splits else len(output)
-    for part in output.split(rows):
+    for part in output.split(rows) if rows < len(output) else (output,):
         values = at_least_single(part)
         yield values if follower is None else follower.apply(values[None])[0]
 

@@ -96,10 +96,11 @@ class PerLayer:
 
     def weight_columns(self, figures: Figures, read: BoolArray, matrices: BoolArray) -> dict[str, Column]:
         """Every weight metric; ``matrices`` tells the parameters of two or more dimensions."""
+        # Without biases, which may be of any size: what a layer passes on depends on its matrices.
+        of_matrices = self.norm(figures[L2], read & matrices)
         return {
             "weight_norm": self.norm(figures[L2], read),
-            # Without biases, which may be of any size: what a layer passes on depends on its matrices.
-            "matrix_norm": self.norm(figures[L2], read & matrices),
+            "matrix_norm": of_matrices,
             "weight_max_abs": self.largest(figures[PEAK], read),
             "weight_nonfinite": self.total(figures[NONFINITE], read),
         }

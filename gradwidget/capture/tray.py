@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -41,6 +42,22 @@ class Place(NamedTuple):
         """Float64 [units]. Only once the readback is ready."""
         row: Figures = self.sheet.units()[self.row]
         return row
+
+
+def gathered(places: Sequence[Place]) -> Figures:
+    """The figures of many places at once: float64 [kinds, places]. Only once the readback is ready.
+
+    All must have as many kinds; there is at least one.
+    """
+    sheets: dict[int, tuple[Sheet, list[int], list[int]]] = {}
+    for number, (sheet, row) in enumerate(places):
+        _, numbers, rows = sheets.setdefault(id(sheet), (sheet, [], []))
+        numbers.append(number)
+        rows.append(row)
+    figures = np.empty((len(places[0].sheet.figures()), len(places)))
+    for sheet, numbers, rows in sheets.values():
+        figures[:, numbers] = sheet.figures()[:, rows]
+    return figures
 
 
 class Tray:

@@ -65,6 +65,12 @@ class Profile:
 
 def profile(window: Window, metric: str) -> Profile | None:
     """The profile over depth of one statistic; None where too few layers were measured often enough."""
+    if metric not in window.profiles:
+        window.profiles[metric] = _profile(window, metric)
+    return window.profiles[metric]
+
+
+def _profile(window: Window, metric: str) -> Profile | None:
     level = window.median(metric)
     positive = np.flatnonzero(level > 0)
     if np.sum(~np.isnan(level)) < window.limits.minimum_chain or not positive.size:
@@ -98,17 +104,17 @@ def past_bound(window: Window, *, falling: bool) -> tuple[Profile, float, BoolAr
         The profile, the bound, and bool [layers] of the trainable layers past it; None where there are none.
     """
     limits = window.limits
-    found, whole = profile(window, DIRECT[0]), None
-    if found is not None:
+    found = profile(window, DIRECT[0])
+    is_direct = found is not None
+    if is_direct:
         bound = limits.vanishing_ratio if falling else limits.exploding_ratio
-        whole = profile(window, DIRECT[1])
     else:
         found = weight_profile(window)
         bound = limits.vanishing_weight_ratio if falling else limits.exploding_weight_ratio
-    if found is None:
+    if found is None or not (found.ratio < bound if falling else found.ratio > bound).any():
         return None
     past = window.trainable.copy()
-    for one in (found, whole):
+    for one in (found, profile(window, DIRECT[1]) if is_direct else None):
         if one is not None:
             past &= one.highest_before < bound if falling else one.lowest_before > bound
     return (found, bound, past) if past.any() else None

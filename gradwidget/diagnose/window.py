@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +15,9 @@ from gradwidget.diagnose.thresholds import DEFAULT, Thresholds
 from gradwidget.diagnose.traits import Traits
 from gradwidget.frame import BoolArray, Frame, Layer
 from gradwidget.record.history import History
+
+if TYPE_CHECKING:
+    from gradwidget.diagnose.profile import Profile
 
 Floats = NDArray[np.float64]
 
@@ -61,6 +65,8 @@ class Window:
         self.traits = traits or Traits(history.layers)
         self.frame: Frame = history.last
         self.step: int = history.last.step
+        self.profiles: dict[str, Profile | None] = {}
+        """Profiles over depth that were asked for already, by metric."""
         self._medians: dict[tuple[str, int], Floats] = {}
 
     @property
@@ -217,6 +223,9 @@ def median(values: Floats, least: int = 1) -> Floats:
     """
     if len(values) < least:
         return np.full(values.shape[1], np.nan)
+    if len(values) == 1:
+        only: Floats = values[0]
+        return only
     ordered = np.sort(values, axis=0)  # NaN sorts last
     if not np.isnan(ordered[-1]).any():
         chosen: Floats = ordered[(len(values) - 1) // 2]

@@ -39,9 +39,10 @@ def _having(window: Window, metric: str) -> list[str]:
     count = window.frame.metrics.get(metric)
     if count is None:
         return []
-    with np.errstate(invalid="ignore"):
-        having = window.frame.is_measured(metric) & (count > 0)
-    return [window.layers[i].name for i in np.flatnonzero(having)]
+    having = count > 0
+    if not having.any():
+        return []
+    return [window.layers[i].name for i in np.flatnonzero(window.frame.is_measured(metric) & having)]
 
 
 def origin_of(window: Window) -> tuple[Origin, str]:
