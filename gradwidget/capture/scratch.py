@@ -12,7 +12,7 @@ from torch import Tensor
 
 from gradwidget.frame import BoolArray
 
-KEPT = 1 << 17
+KEPT = 1 << 18
 """Entries that are kept for each type; what is larger gets memory of its own."""
 
 
