@@ -12,6 +12,7 @@ from gradwidget.diagnose.finding import Finding
 from gradwidget.diagnose.state import LayerState, layer_states
 from gradwidget.diagnose.verdict import verdict
 from gradwidget.record.history import History
+from gradwidget.wording import figure
 
 METRIC = "grad_rms"
 TITLE = "gradient RMS (log)"
@@ -81,10 +82,10 @@ def _row(history: History, states: Sequence[LayerState], values: Sequence[float]
     low, high = (math.floor(min(sizes)) - 1, max(sizes)) if sizes else (0, 1)
     size = math.log10(values[i]) if 0 < values[i] < math.inf else low
     bar = "█" * round(BAR * (size - low) / (high - low))
-    figure = "" if math.isnan(values[i]) else f"{values[i]:.1e}"
+    value = "" if math.isnan(values[i]) else figure(values[i])
     return (
         f"<tr><td>{escape(layer.name)}</td><td>{escape(layer.summary)}</td><td>{mark} {escape(states[i])}</td>"
-        f'<td>{figure}</td><td style="color:{colour};text-align:left">{bar}</td></tr>'
+        f'<td>{value}</td><td style="color:{colour};text-align:left">{bar}</td></tr>'
     )
 
 

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 from playwright.sync_api import Locator
 
-NUMBER = r"-?[\d.,]+(?:e-?\d+)?"
+NUMBER = r"-?[\d.,]+(?:×10[⁻⁰¹²³⁴⁵⁶⁷⁸⁹]+)?"
+PLAIN = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁻", "0123456789-")
 
 # One call, so that nothing is drawn between two of its parts.
 LOOK = """(region) => {
@@ -86,16 +87,21 @@ def read(region: Locator) -> Reading | None:
     )
 
 
+def number(text: str) -> float:
+    """A figure as the page writes it: 57,300 or −3.1×10⁻⁸."""
+    return float(text.replace(",", "").replace("×10", "e").replace("−", "-").translate(PLAIN))
+
+
 def _row(label: str, text: str) -> Row:
-    """Takes ``hidden1: vanishing, gradient RMS 3.1e−8`` apart."""
+    """Takes ``hidden1: vanishing, gradient RMS 3.1×10⁻⁸`` apart."""
     found = re.fullmatch(rf"(.+): ([^,:]+), gradient RMS ({NUMBER}|not measured)", label.replace("−", "-"))
     assert found, f"not the name of a row: {label}"
-    value = float("nan") if found[3] == "not measured" else float(found[3].replace(",", ""))
+    value = float("nan") if found[3] == "not measured" else number(found[3])
     return Row(layer=found[1], state=found[2], value=value, text=text)
 
 
 def _power(label: str) -> int:
     """The exponent of a tick's label such as 10⁻⁸."""
-    digits = label.translate(str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁻", "0123456789-"))
+    digits = label.translate(PLAIN)
     assert digits.startswith("10"), f"not a power of ten: {label}"
     return int(digits[2:])

@@ -14,6 +14,7 @@ from tests.browser.access import violations
 from tests.browser.console import SubshellConsole
 from tests.browser.labels import faults
 from tests.browser.notebook import BUSY, Notebook, turn_dark, write_notebook
+from tests.browser.reading import number
 from tests.browser.server import App, JupyterServer, serving, wait_until
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
@@ -148,7 +149,7 @@ def test_a_layer_is_looked_into_while_the_cell_runs_while_it_is_held_and_afterwa
     shown = re.fullmatch(r"weight\[(\d+), (\d+)\] = (.+)", entry.inner_text())
     assert shown, entry.inner_text()
     assert (int(shown[1]), int(shown[2])) == (row, column)
-    assert float(shown[3].replace("−", "-")) == pytest.approx(value, rel=0.05)
+    assert number(shown[3]) == pytest.approx(value, rel=0.05)
     controls.get_by_role("button", name="Step", exact=True).click()
     wait_until(lambda: step_of(spread(detail, "activation")) == held + 1, "the output in the next step")
     assert step_of(spread(detail, "gradient")) == held + 1

@@ -39,7 +39,7 @@ def test_a_row_has_the_layers_name_kind_state_figure_and_a_bar() -> None:
     history.append(frame(7, layers, decay=0.1))
     rows = Reader(fallback_html("Net", history, [])).rows[1:]
     assert [row[0] for row in rows] == ["body.0", "body.1", "body.2"]
-    assert rows[0][1:4] == ["Linear 64×64", "● ok", "1.0e-04"]
+    assert rows[0][1:4] == ["Linear 64×64", "● ok", "0.0001"]
     lengths = [len(row[4]) for row in rows]
     assert lengths == sorted(lengths)
     assert lengths[0] > 0
@@ -69,7 +69,7 @@ def test_the_last_measured_figure_is_shown_where_the_newest_step_was_not_sampled
     history = History()
     history.append(frame(0, layers))
     history.append(Frame(1, layers, {}, {}, {"loss": 1.0}))
-    assert [row[3] for row in Reader(fallback_html("Net", history, [])).rows[1:]] == ["1.0e-02", "1.0e-02"]
+    assert [row[3] for row in Reader(fallback_html("Net", history, [])).rows[1:]] == ["0.01", "0.01"]
 
 
 def test_of_very_many_layers_only_so_many_are_listed() -> None:
@@ -85,4 +85,4 @@ def test_a_figure_that_is_not_finite_does_no_harm() -> None:
     history = History()
     values = np.array([np.nan, np.inf, 0.0], np.float32)
     history.append(Frame(0, chain(3), {"grad_rms": values}))
-    assert [row[3] for row in Reader(fallback_html("Net", history, [])).rows[1:]] == ["", "inf", "0.0e+00"]
+    assert [row[3] for row in Reader(fallback_html("Net", history, [])).rows[1:]] == ["", "inf", "0"]

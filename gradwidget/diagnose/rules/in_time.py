@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from gradwidget.diagnose.window import Floats, Window, middle
+from gradwidget.frame import FloatArray, Frame, RecurrentProfile
 
 END = 8
 """The first and the last eighth of a sequence stand for its ends: the very first or last step may be padding."""
@@ -19,6 +20,8 @@ class TimeRatio:
     layer: str
     value: float
     """Median of the newest profiles."""
+    by_itself: float
+    """The same without what only mirrors the layer above."""
     half_way: float
     """The same of the middle time steps over the last."""
     values: Floats
@@ -32,41 +35,74 @@ class TimeRatio:
 
 def time_ratios(window: Window) -> list[TimeRatio]:
     """One for each recurrent layer with enough profiles."""
-    seen: dict[tuple[str, int, bool], list[tuple[int, float, float, int, str]]] = {}
+    seen: dict[tuple[str, int, bool], list[tuple[int, float, float, float, int, str]]] = {}
     for frame in reversed(window.history.recent_frames(64)):
         for profile in frame.recurrent:
-            # the direction that reads from the end has its first time step there
-            norms = profile.norms[::-1] if profile.reverse else profile.norms
-            first, half_way = _over_last(norms.astype(np.float64))
+            first, half_way = _over_last(_in_order_read(profile, profile.norms))
             if np.isfinite(first):
+                figures = first, _by_itself(first, profile, frame), half_way
                 seen.setdefault((profile.layer, profile.depth, profile.reverse), []).append(
-                    (frame.step, first, half_way, len(profile.norms), profile.quantity)
+                    (frame.step, *figures, len(profile.norms), profile.quantity)
                 )
     ratios = []
     for (layer, _, _), found in seen.items():
-        values, half_ways = (np.array([one[place] for one in found]) for place in (1, 2))
+        values, alone, half_ways = (np.array([one[place] for one in found]) for place in (1, 2, 3))
         newest = slice(window.limits.rnn_profiles)
         if len(values[newest]) > window.limits.rnn_profiles // 2:
             steps = [step for step, *_ in found]
-            value, half_way = middle(values[newest]), middle(half_ways[newest])
-            ratios.append(TimeRatio(layer, value, half_way, values, steps, *found[0][3:]))
+            value, by_itself, half_way = (middle(each[newest]) for each in (values, alone, half_ways))
+            ratios.append(TimeRatio(layer, value, by_itself, half_way, values, steps, *found[0][4:]))
     return ratios
 
 
 def layers_past(window: Window, bound: float, *, above: bool) -> list[TimeRatio]:
-    """The recurrent layers whose ratio lies beyond the bound, the worst first, each layer once."""
+    """The recurrent layers whose ratio lies beyond the bound by itself, the worst first, each layer once."""
     found: dict[str, TimeRatio] = {}
     for one in sorted(time_ratios(window), key=lambda one: one.value, reverse=above):
-        if one.value > bound if above else one.value < bound:
+        if min(one.value, one.by_itself) > bound if above else max(one.value, one.by_itself) < bound:
             found.setdefault(one.layer, one)
     return list(found.values())
 
 
+def _by_itself(ratio: float, profile: RecurrentProfile, frame: Frame) -> float:
+    """The ratio over that of what comes in from the layer above at the same time steps, where that reads both ways.
+
+    Where only the last output is read, the gradient of the forward direction of the top layer fades towards the first
+    time steps. That reaches both directions below. The backward one reads from the end, where it is strongest, so what
+    only fades above looks there as if it grew at every step back; and an explosion above looks as if it vanished. What
+    both directions above have, taken together, stands for what comes in.
+
+    Only layers stacked in one module are compared. What comes in from another module is not known here, so a
+    bidirectional layer below one that reads only its last output may still be taken to explode.
+    """
+    above = [one.norms for one in frame.recurrent if (one.layer, one.depth) == (profile.layer, profile.depth + 1)]
+    if len(above) < 2:
+        return ratio
+    given = np.hypot(*(_in_order_read(profile, norms) for norms in above))
+    end = _end(given)
+    last = float(given[-end:].max())
+    if not last > 0:
+        return ratio
+    if ratio < 1:
+        return ratio / (min(float(given[:end].max()) / last, 1) or 1)
+    # Compared with the most that comes in anywhere: what comes in half way is carried to the first step too.
+    return ratio / max(float(given.max()) / last, 1)
+
+
+def _in_order_read(profile: RecurrentProfile, norms: FloatArray) -> Floats:
+    """Figures by time step, the first that the direction reads in front: the backward one begins at the end."""
+    return (norms[::-1] if profile.reverse else norms).astype(np.float64)
+
+
 def _over_last(norms: Floats) -> tuple[float, float]:
     """The first and the middle time steps over the last; NaN where there are too few, or nothing at the last."""
-    end = max(1, len(norms) // END)
+    end = _end(norms)
     last = float(norms[-end:].max()) if len(norms) >= 4 else 0.0
     if not last > 0:
         return float("nan"), float("nan")
     start = (len(norms) - end) // 2
     return float(norms[:end].max()) / last, float(norms[start : start + end].max()) / last
+
+
+def _end(norms: Floats) -> int:
+    return max(1, len(norms) // END)

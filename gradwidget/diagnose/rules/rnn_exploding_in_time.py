@@ -1,7 +1,8 @@
 """Gradients that explode along the time axis: each step back multiplies them.
 
 Look-alikes that stay silent: a sum over many time steps with a loss each, padding at the end of sequences, a model that
-has learnt all but the first time steps, which nothing comes before: their own loss is then nearly all the gradient.
+has learnt all but the first time steps, which nothing comes before: their own loss is then nearly all the gradient, a
+direction that only mirrors how the gradient of the layer above fades the other way.
 """
 
 from __future__ import annotations

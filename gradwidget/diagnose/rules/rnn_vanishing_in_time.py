@@ -1,6 +1,7 @@
 """Gradients that vanish along the time axis: what happened early in a sequence can no longer teach anything.
 
-Look-alike that stays silent: a loss at every time step, which feeds each of them its own gradient.
+Look-alikes that stay silent: a loss at every time step, which feeds each of them its own gradient, a direction that
+only mirrors how the gradient of the layer above explodes the other way.
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@ export function formatCount(count: number): string {
   return COUNT.format(Math.round(count));
 }
 
-/** A measured figure with three significant digits: 0.523, 57,300, 3.1e−8, NaN, ∞. */
+/** A measured figure with three significant digits: 0.523, 57,300, 3.1×10⁻⁸, NaN, ∞. */
 export function formatFigure(value: number): string {
   if (Number.isNaN(value)) return "NaN";
   if (!Number.isFinite(value)) return value > 0 ? "∞" : `${MINUS}∞`;
@@ -18,8 +18,9 @@ export function formatFigure(value: number): string {
   const size = Math.abs(value);
   // Rounded to three digits, anything above is a thousand or more.
   if (size >= 999.5 && size < MOST_WRITTEN_OUT) return formatCount(Number(value.toPrecision(3))).replace("-", MINUS);
-  const text = size >= 0.01 && size < 999.5 ? value.toPrecision(3) : value.toExponential(1);
-  return text.replace("e+", "e").replaceAll("-", MINUS);
+  if (size >= 0.01 && size < 999.5) return value.toPrecision(3).replace("-", MINUS);
+  const [digits, exponent] = value.toExponential(1).split("e") as [string, string];
+  return `${digits.replace("-", MINUS)}×${formatPower(Number(exponent))}`;
 }
 
 /** The same for a figure of the run: where it was NaN or infinite, the page knows no more than that. */
@@ -27,9 +28,9 @@ export function formatMeasured(value: number): string {
   return Number.isFinite(value) ? formatFigure(value) : "not finite";
 }
 
-/** A figure with no digit more than it needs, for the round ends of an axis: 0.5, 1e−3. */
+/** A figure with no digit more than it needs, for the round ends of an axis: 0.5, 1×10⁻³. */
 export function formatShort(value: number): string {
-  return formatFigure(value).replace(/\.(\d*?)0+(?=e|$)/, (_, digits: string) => (digits === "" ? "" : `.${digits}`));
+  return formatFigure(value).replace(/\.(\d*?)0+(?=×|$)/, (_, digits: string) => (digits === "" ? "" : `.${digits}`));
 }
 
 /** A share as a percentage: 0.6 %. */
