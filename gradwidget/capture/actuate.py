@@ -64,8 +64,9 @@ class Actuator:
     def before_step(self, optimizer: Optimizer) -> bool:
         """An optimizer of the model is about to step; True when the step is to be left out."""
         # Asked before anything is clipped: one NaN in the total norm makes every gradient NaN.
-        if any(self._guard.run(one.doing, one.leaves_out, optimizer) for one in self._skipping):
-            return True
+        for one in self._skipping:
+            if self._guard.run(one.doing, one.leaves_out, optimizer):
+                return True
         for influence in self._influences:
             self._guard.run(influence.doing, influence.before_step, optimizer)
         return False

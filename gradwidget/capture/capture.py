@@ -262,12 +262,11 @@ class Capture:
             return
         self._manual.optimizer_stepped()
         draft = self._draft
-        if not in_backward():
-            self._ended_before[id(optimizer)] = self._ended
         leave_out = self.actuator.before_step(optimizer)
         if leave_out:
             draft.skipped = draft.sampled = True
         if not in_backward():
+            self._ended_before[id(optimizer)] = self._ended
             self._lookout.step_begins(draft, optimizer, owned)
         if draft.sampled:
             self._refresh()
@@ -366,10 +365,6 @@ class Capture:
     def _before_forward(self) -> None:
         self._end_manual_step(inside_forward=False)
 
-    @property
-    def _is_wanted(self) -> bool:
-        return self.boundary is not None and self.boundary.is_wanted
-
     def _was_held(self, seconds: float) -> None:
         self._last_end += seconds
         self._draft.look = self.inspector.let_go(sampled=self._draft.sampled)
@@ -388,12 +383,13 @@ class Capture:
             if self.prompt:
                 draft.readback.wait()
         self._deliver()
+        wanted = held = False
         if self.boundary is not None:
             self.boundary.step_ended(draft.step, inside_forward=inside_forward)
-            if self._is_wanted:
+            wanted, held = self.boundary.is_wanted, self.boundary.is_due
+            if wanted:
                 self._budget.force(1)  # whoever stops a loop wants to look at the step that it ran
-        held = self.boundary is not None and self.boundary.is_due
-        self.inspector.step_ended(draft.step, draft.look, draft.reasons, held=held, wanted=self._is_wanted)
+        self.inspector.step_ended(draft.step, draft.look, draft.reasons, held=held, wanted=wanted)
         spent = self.guard.spent_until_now()
         self._budget.stepped(now - self._last_end, spent - self._spent_before)
         self._last_end, self._spent_before = now, spent
@@ -410,7 +406,8 @@ class Capture:
         return unused is None or any(not unused.isdisjoint(self._owners.of(one)) for one in optimizers)
 
     def _begin(self, step: int, *, sampled: bool) -> None:
-        look = self.inspector.begin(step, sampled=sampled, wanted=self._is_wanted)
+        wanted = self.boundary is not None and self.boundary.is_wanted
+        look = self.inspector.begin(step, sampled=sampled, wanted=wanted)
         self._draft = Draft(step, self._table, self._passes.on_gradient, self._lasting, sampled=sampled, look=look)
         self._draft.is_whole = self._draft.sampled and self._wants_activations
         self.guard.step = step

@@ -90,9 +90,12 @@ class Glances:
         return self._see_setting((0, -1), scale)
 
     def _see_rates(self, optimizer: Optimizer) -> bool:
-        rates = [(place, group.get("lr")) for place, group in enumerate(optimizer.param_groups)]
-        seen = [self._see_setting((id(optimizer), place), rate) for place, rate in rates if isinstance(rate, float)]
-        return any(seen)
+        changed = False
+        for place, group in enumerate(optimizer.param_groups):
+            rate = group.get("lr")
+            if isinstance(rate, float):
+                changed |= self._see_setting((id(optimizer), place), rate)
+        return changed
 
     def _see_setting(self, key: tuple[int, int], value: float) -> bool:
         before = self._settings.setdefault(key, value)

@@ -34,12 +34,17 @@ class LossFinder:
 
     def found(self, roots: Sequence[Tensor]) -> None:
         """Takes the roots of a backward pass that reached the model for the loss, where they are single numbers."""
-        if not roots or any(root.numel() != 1 or root.is_complex() for root in roots):
-            return
-        self._found.append([self._readback.add_number(self._unscaled(root)) for root in roots])
+        for root in roots:
+            if root.numel() != 1 or root.is_complex():
+                return
+        if roots:
+            self._found.append([self._readback.add_number(self._unscaled(root)) for root in roots])
 
     def _unscaled(self, root: Tensor) -> Tensor:
-        return next((before for after, before in self._scaled if after() is root), root)
+        for after, before in self._scaled:
+            if after() is root:
+                return before
+        return root
 
     def forget(self) -> None:
         """Drops what was found: the gradients that it led to were cleared."""
@@ -50,5 +55,8 @@ class LossFinder:
         """Mean of the losses found; None where there was none. Only once the readback is ready."""
         if not self._found:
             return None
-        losses = [sum([fetch() for fetch in fetches]) for fetches in self._found]
-        return sum(losses) / len(losses)
+        total = 0.0
+        for fetches in self._found:
+            for fetch in fetches:
+                total += fetch()
+        return total / len(self._found)

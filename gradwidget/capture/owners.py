@@ -29,7 +29,9 @@ class Owners:
         """Numbers of the model's trainable parameters that it holds; empty where it is not listened to."""
         if self._only is not None and not _is_same(self._only(), optimizer):
             return []
-        size = sum(len(group["params"]) for group in optimizer.param_groups)
+        size = 0
+        for group in optimizer.param_groups:
+            size += len(group["params"])
         known = self._known.get(id(optimizer))
         if known is not None and known[0]() is optimizer and known[1:3] == (size, self._table.generation):
             return known[3]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from weakref import ReferenceType, ref
 
 from torch import nn
@@ -52,30 +52,33 @@ class Reach:
         Args:
             parameters: all parameters where the step is sampled; None looks at the probes only.
         """
-        self._before = [mark(probe()) for probe in self._probes]
+        self._before = _marks([probe() for probe in self._probes])
         self._all = list(parameters) if parameters is not None else []
-        self._all_before = [mark(one) for one in self._all]
+        self._all_before = _marks(self._all)
         return bool(self._after) and any(
             known not in (UNTOUCHED, now) for known, now in zip(self._after, self._before, strict=True)
         )
 
     def ended(self) -> bool:
         """Whether the pass changed a gradient of this model."""
-        self._after = [mark(probe()) for probe in self._probes]
+        self._after = _marks([probe() for probe in self._probes])
+        everything, self._all = self._all, []
+        everything_before, self._all_before = self._all_before, []
         if len(self._after) == len(self._before) and self._after != self._before:
             return True
-        for one, before in zip(self._all, self._all_before, strict=True):
-            if mark(one) != before:
+        for one, before, now in zip(everything, everything_before, _marks(everything), strict=True):
+            if now != before:
                 # This one shows what the probes do not: it becomes one of them.
                 self._probes = [ref(one), *self._probes[: PROBES - 1]]
-                self._after = [mark(probe()) for probe in self._probes]
-                self._all = []
+                self._after = _marks([probe() for probe in self._probes])
                 return True
-        self._all = []
         return False
 
 
-def mark(parameter: nn.Parameter | None) -> Mark:
-    """Identity and version of a parameter's gradient: they change whenever it does."""
-    gradient = None if parameter is None else parameter.grad
-    return UNTOUCHED if gradient is None else (id(gradient), version(gradient))
+def _marks(parameters: Iterable[nn.Parameter | None]) -> list[Mark]:
+    """Identity and version of each parameter's gradient: they change whenever it does."""
+    marks = []
+    for parameter in parameters:
+        gradient = None if parameter is None else parameter.grad
+        marks.append(UNTOUCHED if gradient is None else (id(gradient), version(gradient)))
+    return marks

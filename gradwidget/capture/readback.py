@@ -74,7 +74,8 @@ class Readback:
     @property
     def ready(self) -> bool:
         """Whether every value has arrived; never waits."""
-        self._sent = [parcel for parcel in self._sent if not self._arrived(parcel)]
+        if self._sent:
+            self._sent = [parcel for parcel in self._sent if not self._arrived(parcel)]
         return not (self._sent or self._queued)
 
     def wait(self) -> None:

@@ -3,8 +3,10 @@ import { elideMiddle } from "../src/util/elide.ts";
 import { formatCount, formatFigure, formatPower, formatShare } from "../src/util/format.ts";
 
 test("figures are short and never lose their size", () => {
-  expect([0.5231, 999.7, 1234.5, -57_312, 3.14e-8, 2e12, 0, -0.25].map(formatFigure)).toEqual([
+  expect([0.5231, 0.003142, -0.001, 999.7, 1234.5, -57_312, 3.14e-8, 2e12, 0, -0.25].map(formatFigure)).toEqual([
     "0.523",
+    "0.0031",
+    "−0.001",
     "1,000",
     "1,230",
     "−57,300",

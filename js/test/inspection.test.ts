@@ -122,7 +122,7 @@ test("what was seen is shown with its step, in words for those who do not see it
   expect(images).toEqual([
     "gradient, step 12: 9 entries from −0.500 to 0.900, no zeros, 2 NaN",
     "weight, step 12: 9 entries from −0.500 to 0.900, no zeros, none NaN or infinite",
-    "dL/dh, step 11: 1.0×10⁻³ at the first, 0.0100 at the last of 2 time steps",
+    "dL/dh, step 11: 0.001 at the first, 0.0100 at the last of 2 time steps",
   ]);
   const text = view.node.textContent ?? "";
   for (const words of ["7 of 9 entries", "log axis", "✕ 2 NaN", "weight[0, 1] = NaN", "It was not seen to run"]) {

@@ -1,5 +1,6 @@
 const MINUS = "−";
-/** From here on powers of ten are easier to read, as in the words of a finding. */
+/** Below the one and from the other on powers of ten are easier to read, as in the words of a finding. */
+const LEAST_WRITTEN_OUT = 1e-4;
 const MOST_WRITTEN_OUT = 1e6;
 /** Made once: to make one for each number takes longer than the number. */
 const COUNT = new Intl.NumberFormat("en-US", { maximumFractionDigits: 0 });
@@ -10,7 +11,7 @@ export function formatCount(count: number): string {
   return COUNT.format(Math.round(count));
 }
 
-/** A measured figure with three significant digits: 0.523, 57,300, 3.1×10⁻⁸, NaN, ∞. */
+/** A measured figure with three significant digits, a small one with two: 0.523, 57,300, 0.0031, 3.1×10⁻⁸, NaN, ∞. */
 export function formatFigure(value: number): string {
   if (Number.isNaN(value)) return "NaN";
   if (!Number.isFinite(value)) return value > 0 ? "∞" : `${MINUS}∞`;
@@ -19,6 +20,7 @@ export function formatFigure(value: number): string {
   // Rounded to three digits, anything above is a thousand or more.
   if (size >= 999.5 && size < MOST_WRITTEN_OUT) return formatCount(Number(value.toPrecision(3))).replace("-", MINUS);
   if (size >= 0.01 && size < 999.5) return value.toPrecision(3).replace("-", MINUS);
+  if (size >= LEAST_WRITTEN_OUT && size < 0.01) return String(Number(value.toPrecision(2))).replace("-", MINUS);
   const [digits, exponent] = value.toExponential(1).split("e") as [string, string];
   return `${digits.replace("-", MINUS)}×${formatPower(Number(exponent))}`;
 }
@@ -28,7 +30,7 @@ export function formatMeasured(value: number): string {
   return Number.isFinite(value) ? formatFigure(value) : "not finite";
 }
 
-/** A figure with no digit more than it needs, for the round ends of an axis: 0.5, 1×10⁻³. */
+/** A figure with no digit more than it needs, for the round ends of an axis: 0.5, 1×10⁻⁵. */
 export function formatShort(value: number): string {
   return formatFigure(value).replace(/\.(\d*?)0+(?=×|$)/, (_, digits: string) => (digits === "" ? "" : `.${digits}`));
 }
