@@ -1,4 +1,7 @@
-"""Looks at a few parameters of every step that is not sampled, in turn, and says when one is no longer what it was."""
+"""Looks at a few parameters of every step that is not sampled, in turn, and says when one is no longer what it was.
+
+And at the gradient of one of the first layers at every step: a NaN that arises on the way back ends up there.
+"""
 
 from __future__ import annotations
 
@@ -66,14 +69,16 @@ class Glances:
         self._weights: dict[int, float] = {}
         self._settings: dict[tuple[int, int], float] = {}
         self._rests: dict[object, tuple[int, int]] = {}
+        self._ends: dict[int, int] = {}
+        """The parameter where a backward pass ends, by the optimizer that holds it; -1 where none can be looked at."""
 
     def see_changed(self, optimizer: Optimizer, owned: list[int]) -> bool:
         """Looks at the parameters whose turn it is, before the step of their optimizer; whether one has changed."""
         self._steps += 1
         if self._generation != self._table.generation:
             self._generation = self._table.generation
-            self._gradients, self._weights = {}, {}
-        changed = self._see_rates(optimizer)
+            self._gradients, self._weights, self._ends = {}, {}, {}
+        changed = self._see_rates(optimizer) | self._see_end(optimizer, owned)
         self._credit = min(self._credit + self._budget.times(self._cost), MOST)
         looks = min(int(self._credit), len(owned))
         if looks >= min(TOGETHER, len(owned)):
@@ -104,11 +109,34 @@ class Glances:
         self._settings[key] = value
         return self._notice(key)
 
-    def _see(self, number: int) -> bool:
+    def _see_end(self, optimizer: Optimizer, owned: list[int]) -> bool:
+        """Whether the gradient at the end of the backward pass has just become NaN or infinite."""
+        number = self._ends.get(id(optimizer))
+        if number is None:
+            # A bias, or a gain, if there is one: it adds up what comes from all of the batch, and is small.
+            known = [(one.dim() != 1, number) for number in owned if (one := self._at_hand(number)) is not None]
+            _, number = min(known, default=(True, -1))
+            self._ends[id(optimizer)] = number
+        one = self._table.parameters[number]() if number >= 0 else None
+        gradient = None if one is None else one.grad
+        if gradient is None or not gradient.is_cpu or gradient.layout is not torch.strided:
+            return False
+        size = _size(gradient)
+        if math.isfinite(size):
+            return False
+        before, self._gradients[number] = self._gradients.get(number), size
+        return before is None or math.isfinite(before)
+
+    def _at_hand(self, number: int) -> nn.Parameter | None:
+        """The parameter; None where its values cannot be looked at."""
         one = self._table.parameters[number]()
         if one is None or not one.is_cpu or not one.requires_grad or is_sharded(one) or is_lazy(one):
-            return False
-        return self._see_gradient(number, one) | self._see_weights(number, one)
+            return None
+        return one
+
+    def _see(self, number: int) -> bool:
+        one = self._at_hand(number)
+        return one is not None and self._see_gradient(number, one) | self._see_weights(number, one)
 
     def _see_gradient(self, number: int, one: nn.Parameter) -> bool:
         gradient = one.grad

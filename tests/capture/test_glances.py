@@ -80,6 +80,25 @@ def test_a_change_is_noticed_once_each_parameter_has_had_its_turn(change: Change
     assert looked.noticed(PROMPT) == 1
 
 
+@pytest.mark.parametrize("spoiled", [math.nan, math.inf])
+def test_what_a_backward_pass_brings_to_its_end_is_noticed_in_the_very_step_and_once(spoiled: float) -> None:
+    looked = Looked(share=1e-9)  # no parameter has a turn
+    assert looked.noticed(5) == 0
+    gradient, looked.first.bias.grad = looked.first.bias.grad, torch.full((8,), spoiled)
+    assert looked.changed()
+    assert looked.noticed(5) == 0
+    looked.first.bias.grad = gradient
+    assert looked.noticed(5) == 0
+
+
+def test_the_end_of_a_model_of_matrices_alone_is_its_first_matrix() -> None:
+    looked = Looked(share=1e-9)
+    looked.owned = [0, 2]
+    assert looked.noticed(5) == 0
+    looked.first.weight.grad = torch.full((8, 8), math.nan)
+    assert looked.changed()
+
+
 def test_a_gradient_that_comes_is_noticed_as_one_that_goes() -> None:
     looked = Looked()
     gradient, looked.first.weight.grad = looked.first.weight.grad, None
@@ -152,7 +171,7 @@ def test_no_more_is_read_than_is_of_use_however_slow_a_step_is(monkeypatch: pyte
 
     monkeypatch.setattr(torch, "dot", counted)
     looked.changed()
-    assert len(reads) == 2 * MOST  # the gradient and the weights
+    assert len(reads) == 1 + 2 * MOST  # where the backward pass ends; gradient and weights of each that has its turn
 
 
 @pytest.mark.parametrize("make", [

@@ -59,6 +59,22 @@ def test_the_origin_is_named(watch: Watch, place: str | None, expected: Nonfinit
     assert capture.frames[0].origin == expected
 
 
+def test_a_backward_pass_that_fails_is_seen_in_its_own_step_though_none_was_to_be_sampled(watch: Watch) -> None:
+    model = Spoiled(None)
+    capture = watch(model, budget=1e-9)
+    optimizer = SGD(model.parameters(), lr=1e-3)
+    x = torch.randn(8, 4)
+    for step in range(40):
+        model.place = "backward" if step == 30 else None
+        optimizer.zero_grad()
+        model(x).square().mean().backward()
+        optimizer.step()
+    sampled = {frame.step: frame for frame in capture.frames}
+    assert 29 not in sampled
+    assert sampled[30].origin == NonfiniteOrigin("backward", "second")
+    assert not sampled[30].metrics["weight_nonfinite"].any()
+
+
 def test_counts_of_nonfinite_values_are_exact(watch: Watch) -> None:
     model: Any = nn.Sequential(nn.Linear(4, 4, bias=False), nn.Linear(4, 1, bias=False))
     capture = watch(model)

@@ -65,20 +65,17 @@ def layers_past(window: Window, bound: float, *, above: bool) -> list[TimeRatio]
 
 
 def _by_itself(ratio: float, profile: RecurrentProfile, frame: Frame) -> float:
-    """The ratio over that of what comes in from the layer above at the same time steps, where that reads both ways.
+    """The ratio over that of what comes in from the layer above at the same time steps, where that reads the other way.
 
     Where only the last output is read, the gradient of the forward direction of the top layer fades towards the first
     time steps. That reaches both directions below. The backward one reads from the end, where it is strongest, so what
     only fades above looks there as if it grew at every step back; and an explosion above looks as if it vanished. What
-    both directions above have, taken together, stands for what comes in.
-
-    Only layers stacked in one module are compared. What comes in from another module is not known here, so a
-    bidirectional layer below one that reads only its last output may still be taken to explode.
+    all directions above have, taken together, stands for what comes in.
     """
-    above = [one.norms for one in frame.recurrent if (one.layer, one.depth) == (profile.layer, profile.depth + 1)]
-    if len(above) < 2:
+    above = _above(profile, frame)
+    if all(one.reverse == profile.reverse for one in above):
         return ratio
-    given = np.hypot(*(_in_order_read(profile, norms) for norms in above))
+    given = np.sqrt(sum(_in_order_read(profile, one.norms) ** 2 for one in above))
     end = _end(given)
     last = float(given[-end:].max())
     if not last > 0:
@@ -87,6 +84,18 @@ def _by_itself(ratio: float, profile: RecurrentProfile, frame: Frame) -> float:
         return ratio / (min(float(given[:end].max()) / last, 1) or 1)
     # Compared with the most that comes in anywhere: what comes in half way is carried to the first step too.
     return ratio / max(float(given.max()) / last, 1)
+
+
+def _above(profile: RecurrentProfile, frame: Frame) -> list[RecurrentProfile]:
+    """The directions of the layer above: in the same module, else in the next recurrent one of as many time steps."""
+    same = [one for one in frame.recurrent if (one.layer, one.depth) == (profile.layer, profile.depth + 1)]
+    if same:
+        return same
+    alike = [one for one in frame.recurrent if one.depth == 0 and len(one.norms) == len(profile.norms)]
+    names = [layer.name for layer in frame.layers]
+    later = names[names.index(profile.layer) + 1 :] if profile.layer in names else []
+    following = next((name for name in later if any(one.layer == name for one in alike)), None)
+    return [one for one in alike if one.layer == following]
 
 
 def _in_order_read(profile: RecurrentProfile, norms: FloatArray) -> Floats:

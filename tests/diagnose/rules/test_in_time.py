@@ -17,7 +17,7 @@ from tests.diagnose.frames import found, only
 
 LAYERS = (
     Layer("rnn", "RNN", {"weight_ih_l0": (8, 4), "weight_hh_l0": (8, 8)}),
-    Layer("head", "Linear", {"weight": (2, 8)}),
+    Layer("later", "RNN", {"weight_ih_l0": (8, 8), "weight_hh_l0": (8, 8)}),
 )
 
 
@@ -120,6 +120,21 @@ def test_a_backward_direction_that_mirrors_an_explosion_above_does_not_vanish() 
     steady, growing = np.ones(40, np.float32), over_time(1e5)
     finding = only(stack({False: growing, True: growing}, {False: growing, True: steady}))
     assert finding.symptom is Symptom.RNN_EXPLODING_IN_TIME
+
+
+def test_what_mirrors_another_module_is_no_explosion_whether_that_reads_both_ways_or_one() -> None:
+    fading = over_time(1e-7)
+    below = RecurrentProfile("rnn", "dL/dh", fading), RecurrentProfile("rnn", "dL/dh", 0.1 * fading, reverse=True)
+    forward = RecurrentProfile("later", "dL/dh", fading)
+    backward = RecurrentProfile("later", "dL/dh", only_at_the_last(), reverse=True)
+    for above in ((forward,), (forward, backward)):
+        assert found(judged_together(*below, *above)) == {Symptom.RNN_VANISHING_IN_TIME}
+
+
+def test_a_direction_that_grows_is_found_beside_a_later_module_of_other_length() -> None:
+    growing = RecurrentProfile("rnn", "dL/dh", over_time(1e5)[::-1], reverse=True)
+    decoder = RecurrentProfile("later", "dL/dh", over_time(1e-2)[:20])
+    assert only(judged_together(growing, decoder)).symptom is Symptom.RNN_EXPLODING_IN_TIME
 
 
 def test_explosions_of_either_direction_of_the_top_layer_are_found() -> None:
