@@ -29,7 +29,7 @@ ALONE = 1 << 16
 than the copy that brings them together."""
 PIECE = KEPT
 """Entries that are worked on at a time: they stay in the cache from one figure to the next, and a sum over so many in
-float32 loses nothing that matters; pieces are added up in float64."""
+float32 loses nothing that matters (3e-5 of it where all are alike); pieces are added up in float64."""
 
 
 def plain(tensor: Tensor) -> Tensor:

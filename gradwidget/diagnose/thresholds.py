@@ -63,7 +63,7 @@ class Thresholds:
     spike_past: int = 200
     """Frames of the past that a spike is compared with."""
 
-    slow_rule_interval: int = 8
+    slow_rule_interval: int = 4
     """Frames between two looks of a rule whose evidence takes many steps anyway. All are looked at where frames are
     far apart."""
 
