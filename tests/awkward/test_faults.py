@@ -84,6 +84,7 @@ def watched(name: str, faults: Faults, *, steps: int, only: str | None, probabil
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)  # three minutes where nothing else runs
 def test_ten_thousand_faults_never_reach_the_loop_nor_a_weight() -> None:
     with Faults() as faults:
         for site, name in sites().items():
