@@ -22,6 +22,7 @@ from gradwidget.capture.norms import (
     pieces,
     row_norms,
     sizes,
+    sums_of_squares,
     vector_norm,
 )
 from gradwidget.capture.readback import Fetch, Readback, as_numpy
@@ -148,7 +149,7 @@ def _of_large(tensor: Tensor, *, sums: bool) -> NDArray[np.float64]:
     total = 0.0
     count = odd = 0
     for piece in pieces(tensor):
-        squares.append(torch.dot(piece, piece))
+        squares += sums_of_squares(piece)
         moduli = sizes(piece)
         peaks.append(float(moduli.amax().numpy()))
         if sums:

@@ -28,8 +28,10 @@ ALONE = 1 << 16
 """A tensor of more entries than this is read by itself, smaller ones that are alike together: on them a call costs more
 than the copy that brings them together."""
 PIECE = KEPT
-"""Entries that are worked on at a time: they stay in the cache from one figure to the next, and a sum over so many in
-float32 loses nothing that matters (3e-5 of it where all are alike); pieces are added up in float64."""
+"""Entries that are worked on at a time: they stay in the cache from one figure to the next."""
+SUMMED = 1 << 17
+"""Entries whose squares are added up in float32: over so many that loses nothing that matters, even where all are alike
+and rounded alike. Such sums are added up in float64."""
 
 
 def plain(tensor: Tensor) -> Tensor:
@@ -83,7 +85,8 @@ def row_norms(rows: Tensor) -> NDArray[np.float64]:
 
 def large_norm(tensor: Tensor) -> float:
     """L2 norm of a tensor of any size that lies in the memory of the CPU."""
-    return norm_of_squares([torch.dot(piece, piece) for piece in pieces(tensor)], tensor.numel(), pieces(tensor))
+    squares = [square for piece in pieces(tensor) for square in sums_of_squares(piece)]
+    return norm_of_squares(squares, tensor.numel(), pieces(tensor))
 
 
 def distance(one: Tensor, other: Tensor) -> float:
@@ -93,9 +96,14 @@ def distance(one: Tensor, other: Tensor) -> float:
     squares: list[Tensor] = []
     for left, right in zip(pieces(one), pieces(other), strict=True):
         difference = torch.sub(left, right, out=scratch("difference", len(left), left.dtype))
-        squares.append(torch.dot(difference, difference))
+        squares += sums_of_squares(difference)
     norm = _root(squares)
     return norm if _is_safe(norm, one.numel()) else large_norm(one - other)
+
+
+def sums_of_squares(piece: Tensor) -> list[Tensor]:
+    """Sums of the squares of a vector's entries, of ``SUMMED`` at a time."""
+    return [torch.dot(run, run) for run in (piece.split(SUMMED) if len(piece) > SUMMED else (piece,))]
 
 
 def norm_of_squares(squares: list[Tensor], entries: int, again: Iterable[Tensor]) -> float:

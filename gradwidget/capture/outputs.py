@@ -19,6 +19,7 @@ from gradwidget.capture.norms import (
     norm_of_squares,
     pieces,
     row_norms,
+    sums_of_squares,
     vector_norm,
 )
 from gradwidget.capture.readback import Fetch, Figures, Readback
@@ -64,7 +65,7 @@ def gradient_figures(rows: Tensor, readback: Readback) -> tuple[Fetch, Fetch]:
         squares: list[Tensor] = []
         count = 0
         for piece in pieces(rows[0]):
-            squares.append(torch.dot(piece, piece))
+            squares += sums_of_squares(piece)
             count += int(np.count_nonzero(nonzero(piece.numpy())))
         figures = np.array([[norm_of_squares(squares, rows[0].numel(), pieces(rows[0]))], [count]])
     else:
@@ -110,7 +111,7 @@ def _of_large(output: Tensor, units: int, follower: Nonlinearity | None) -> tupl
     are_alive = False
     for part in _parts(output, units, follower):
         flat = part.reshape(-1)
-        squares += [torch.dot(piece, piece) for piece in pieces(flat)]
+        squares += [square for piece in pieces(flat) for square in sums_of_squares(piece)]
         is_nonzero = nonzero(flat.numpy())
         found = int(np.count_nonzero(is_nonzero))
         count += found
