@@ -35,23 +35,29 @@ class TimeRatio:
 
 def time_ratios(window: Window) -> list[TimeRatio]:
     """One for each recurrent layer with enough profiles."""
-    seen: dict[tuple[str, int, bool], list[tuple[int, float, float, float, int, str]]] = {}
+    seen: dict[tuple[str, int, bool], list[tuple[Frame, RecurrentProfile, float, float]]] = {}
     for frame in reversed(window.history.recent_frames(64)):
         for profile in frame.recurrent:
             first, half_way = _over_last(_in_order_read(profile, profile.norms))
             if np.isfinite(first):
-                figures = first, _by_itself(first, profile, frame), half_way
-                seen.setdefault((profile.layer, profile.depth, profile.reverse), []).append(
-                    (frame.step, *figures, len(profile.norms), profile.quantity)
-                )
+                known = seen.setdefault((profile.layer, profile.depth, profile.reverse), [])
+                known.append((frame, profile, first, half_way))
     ratios = []
-    for (layer, _, _), found in seen.items():
-        values, alone, half_ways = (np.array([one[place] for one in found]) for place in (1, 2, 3))
-        newest = slice(window.limits.rnn_profiles)
-        if len(values[newest]) > window.limits.rnn_profiles // 2:
-            steps = [step for step, *_ in found]
-            value, by_itself, half_way = (middle(each[newest]) for each in (values, alone, half_ways))
-            ratios.append(TimeRatio(layer, value, by_itself, half_way, values, steps, *found[0][4:]))
+    for found in seen.values():
+        newest = found[: window.limits.rnn_profiles]
+        if len(newest) > window.limits.rnn_profiles // 2:
+            _, profile, *_ = found[0]
+            ratio = TimeRatio(
+                layer=profile.layer,
+                value=middle(np.array([first for _, _, first, _ in newest])),
+                by_itself=middle(np.array([_by_itself(first, one, frame) for frame, one, first, _ in newest])),
+                half_way=middle(np.array([half_way for *_, half_way in newest])),
+                values=np.array([first for _, _, first, _ in found]),
+                steps=[frame.step for frame, *_ in found],
+                length=len(profile.norms),
+                quantity=profile.quantity,
+            )
+            ratios.append(ratio)
     return ratios
 
 
