@@ -146,7 +146,7 @@ class Capture:
             replay=lambda: self._replay.origin(called_once=self._forward.called_once),
             updates=self._updates,
         )
-        self._begin(start_step, sampled=True)
+        self._begin(start_step, sampled=True, wanted=False)
         hooks.attach(self)
         self._finalizer = weakref.finalize(model, _close, weakref.ref(self))
 
@@ -347,7 +347,8 @@ class Capture:
     # ------------------------------------------------------------------ from step to step
 
     def _begin_pass(self) -> None:
-        self._forward.ended()
+        if self._draft.sampled:
+            self._forward.ended()
         self._end_manual_step()
         self._refresh()
 
@@ -394,7 +395,7 @@ class Capture:
         self._budget.stepped(now - self._last_end, spent - self._spent_before)
         self._last_end, self._spent_before = now, spent
         self._is_fresh = False
-        self._begin(draft.step + 1, sampled=self._budget.sampling or self._is_followed(draft))
+        self._begin(draft.step + 1, sampled=self._budget.sampling or self._is_followed(draft), wanted=wanted)
         self._draft.inherit(draft)
 
     def _is_followed(self, draft: Draft) -> bool:
@@ -405,8 +406,7 @@ class Capture:
         unused = draft.unused()
         return unused is None or any(not unused.isdisjoint(self._owners.of(one)) for one in optimizers)
 
-    def _begin(self, step: int, *, sampled: bool) -> None:
-        wanted = self.boundary is not None and self.boundary.is_wanted
+    def _begin(self, step: int, *, sampled: bool, wanted: bool) -> None:
         look = self.inspector.begin(step, sampled=sampled, wanted=wanted)
         self._draft = Draft(step, self._table, self._passes.on_gradient, self._lasting, sampled=sampled, look=look)
         self._draft.is_whole = self._draft.sampled and self._wants_activations

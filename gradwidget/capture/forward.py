@@ -59,6 +59,8 @@ class Forward:
 
     def listen(self, *, wanted: bool) -> None:
         """Puts the hooks on or takes them off; every module call is a little slower while they are on."""
+        if not wanted and not self._is_wanted:
+            return
         self._is_wanted = wanted
         self._put_on()
         self.compiling.watch(wanted=bool(self._handles))

@@ -5,6 +5,7 @@ And at the gradient of one of the first layers at every step: a NaN that arises 
 
 from __future__ import annotations
 
+import cmath
 import math
 from time import perf_counter
 
@@ -21,6 +22,8 @@ COST = 1e-5
 """Seconds that a look at the gradient and the weights of one parameter takes, before that was measured."""
 ENTRIES = 1 << 13
 """Entries that are looked at: reading more of them from memory would take longer than all the rest."""
+AT_THE_END = 128
+"""The same where the backward pass ends: a NaN spreads over all of what it passes through."""
 TOGETHER = 4
 """Looks that are saved up for and done at once: the first of them is the dear one, its code and data lie anywhere."""
 MOST = 8
@@ -121,11 +124,11 @@ class Glances:
         gradient = None if one is None else one.grad
         if gradient is None or not gradient.is_cpu or gradient.layout is not torch.strided:
             return False
-        size = _size(gradient)
-        if math.isfinite(size):
-            return False
-        before, self._gradients[number] = self._gradients.get(number), size
-        return before is None or math.isfinite(before)
+        if gradient.dim() != 1 or gradient.numel() > AT_THE_END:
+            gradient = _first(gradient.detach(), AT_THE_END)
+        # At every step, by the one function of torch that this takes: after a step, each is slow for the first time.
+        total = sum(gradient.tolist())
+        return not cmath.isfinite(total) and self._is_first_nonfinite(number)
 
     def _at_hand(self, number: int) -> nn.Parameter | None:
         """The parameter; None where its values cannot be looked at."""
@@ -143,13 +146,17 @@ class Glances:
         if gradient is not None and gradient.layout is not torch.strided:
             return False
         size = None if gradient is None else _size(gradient)
+        if size is not None and not math.isfinite(size):
+            return self._is_first_nonfinite(number)
         before = self._gradients.get(number, size)
         self._gradients[number] = size
-        if size is not None and not math.isfinite(size):
-            return before is None or math.isfinite(before)
         if before is None or size is None:
             return (before is None) != (size is None) and self._notice(number)
         return one.numel() >= FEWEST and _differs(before, size, GRADIENT_CHANGE) and self._notice(number)
+
+    def _is_first_nonfinite(self, number: int) -> bool:
+        before, self._gradients[number] = self._gradients.get(number), math.nan
+        return before is None or math.isfinite(before)
 
     def _see_weights(self, number: int, one: nn.Parameter) -> bool:
         size = _size(one)
@@ -194,12 +201,17 @@ def _size(tensor: Tensor) -> float:
     entries = tensor.detach()
     if entries.is_complex():
         entries = torch.view_as_real(entries)
-    if entries.numel() > ENTRIES and not entries.is_contiguous():
-        entries = entries[: 1 + ENTRIES // entries[0].numel()]
-    vector = entries.reshape(-1)[:ENTRIES]
+    vector = _first(entries, ENTRIES)
     if vector.dtype is not torch.float32:
         vector = vector.float()
     return math.sqrt(torch.dot(vector, vector).numpy())
+
+
+def _first(tensor: Tensor, count: int) -> Tensor:
+    """At most so many of its first entries, in one line."""
+    if tensor.numel() > count and not tensor.is_contiguous():
+        tensor = tensor[: 1 + count // tensor[0].numel()]
+    return tensor.reshape(-1)[:count]
 
 
 def _differs(before: float, now: float, factor: float) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 import torch
@@ -53,11 +52,13 @@ class Readback:
         return lambda: slot[0]
 
     def add_number(self, value: Tensor) -> Callable[[], float]:
-        """The same for a tensor of one element, at every step: numpy's own ways would take most of the time."""
+        """The same for a tensor of one element, at every step: by ``tolist``, which calls one function of torch."""
+        if value.dim():
+            value = value.reshape(())
         if not value.is_cpu:
-            fetch = self.add(value.reshape(()))
+            fetch = self.add(value)
             return lambda: float(fetch())
-        number = float(_in_place(value).item())
+        number = float(value.tolist())
         return lambda: number
 
     def send(self) -> None:
@@ -98,14 +99,10 @@ class Readback:
 def as_numpy(values: Tensor) -> Figures:
     """A float64 copy of a CPU tensor, read from its memory: no operation that waits is dispatched."""
     # numpy converts a handful of numbers ten times faster than torch does
-    return np.array(_in_place(values), np.float64)
-
-
-def _in_place(values: Tensor) -> NDArray[Any]:
     values = values.detach()
     if values.dtype is torch.bfloat16:
         values = values.float()  # numpy has no such type
-    return values.numpy()
+    return np.array(values.numpy(), np.float64)
 
 
 def _wide(device: torch.device) -> torch.dtype:
