@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import torch
@@ -58,8 +59,8 @@ class Readback:
         if not value.is_cpu:
             fetch = self.add(value)
             return lambda: float(fetch())
-        number = float(value.tolist())
-        return lambda: number
+        number: Any = value.tolist()  # a number, where there are no dimensions
+        return lambda: float(number)
 
     def send(self) -> None:
         """Starts the copies of what was added; nothing can be added after it."""

@@ -99,6 +99,25 @@ def test_the_end_of_a_model_of_matrices_alone_is_its_first_matrix() -> None:
     assert looked.changed()
 
 
+@pytest.mark.parametrize("make", [
+    lambda: torch.randn(4, dtype=torch.bfloat16),
+    lambda: torch.randn(4, dtype=torch.complex64),
+    lambda: torch.randn(100_000),
+    lambda: torch.randn(400, 400).t(),
+    lambda: torch.randn(64, 3, 3, 3).contiguous(memory_format=torch.channels_last),
+    lambda: torch.randn(()),
+])  # fmt: skip
+def test_a_backward_pass_may_end_at_a_parameter_of_any_kind(make: Callable[[], torch.Tensor]) -> None:
+    model, one = nn.Module(), nn.Parameter(make())
+    model.register_parameter("one", one)
+    glances = Glances(Budget(1e-9), LayerTable(model, None))
+    optimizer = SGD([one], lr=0.1)
+    one.grad = torch.ones_like(one)
+    assert not any(glances.see_changed(optimizer, [0]) for _ in range(3))
+    one.grad = (one * math.nan).detach().requires_grad_()
+    assert [glances.see_changed(optimizer, [0]) for _ in range(3)] == [True, False, False]
+
+
 def test_a_gradient_that_comes_is_noticed_as_one_that_goes() -> None:
     looked = Looked()
     gradient, looked.first.weight.grad = looked.first.weight.grad, None
@@ -171,7 +190,7 @@ def test_no_more_is_read_than_is_of_use_however_slow_a_step_is(monkeypatch: pyte
 
     monkeypatch.setattr(torch, "dot", counted)
     looked.changed()
-    assert len(reads) == 1 + 2 * MOST  # where the backward pass ends; gradient and weights of each that has its turn
+    assert len(reads) == 2 * MOST  # gradient and weights of each that has its turn
 
 
 @pytest.mark.parametrize("make", [
