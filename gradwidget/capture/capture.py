@@ -347,8 +347,7 @@ class Capture:
     # ------------------------------------------------------------------ from step to step
 
     def _begin_pass(self) -> None:
-        if self._draft.sampled:
-            self._forward.ended()
+        self._forward.ended()
         self._end_manual_step()
         self._refresh()
 

@@ -73,6 +73,8 @@ class Forward:
 
     def ended(self) -> None:
         """A backward pass begins: what is compiled from now on is not the model."""
+        if not self._is_wanted:
+            return
         self.compiling.forward_ended(saw_layers=self._saw_layers)
         if self.compiling.forbids_hooks:
             self._take_off()

@@ -124,10 +124,8 @@ class Glances:
         gradient = None if one is None else one.grad
         if gradient is None or not gradient.is_cpu or gradient.layout is not torch.strided:
             return False
-        if gradient.dim() != 1 or gradient.numel() > AT_THE_END:
-            gradient = _first(gradient.detach(), AT_THE_END)
         # At every step, by the one function of torch that this takes: after a step, each is slow for the first time.
-        total = sum(gradient.tolist())
+        total = sum(_first(gradient, AT_THE_END).tolist())
         return not cmath.isfinite(total) and self._is_first_nonfinite(number)
 
     def _at_hand(self, number: int) -> nn.Parameter | None:
@@ -155,6 +153,7 @@ class Glances:
         return one.numel() >= FEWEST and _differs(before, size, GRADIENT_CHANGE) and self._notice(number)
 
     def _is_first_nonfinite(self, number: int) -> bool:
+        """Whether a gradient that is not finite now was finite, or not there, at the look before; remembers it."""
         before, self._gradients[number] = self._gradients.get(number), math.nan
         return before is None or math.isfinite(before)
 
@@ -209,6 +208,8 @@ def _size(tensor: Tensor) -> float:
 
 def _first(tensor: Tensor, count: int) -> Tensor:
     """At most so many of its first entries, in one line."""
+    if tensor.dim() == 1 and tensor.numel() <= count:
+        return tensor
     if tensor.numel() > count and not tensor.is_contiguous():
         tensor = tensor[: 1 + count // tensor[0].numel()]
     return tensor.reshape(-1)[:count]

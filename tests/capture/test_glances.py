@@ -182,15 +182,20 @@ def test_no_more_is_read_than_is_of_use_however_slow_a_step_is(monkeypatch: pyte
     looked.budget.stepped(elapsed=100.0, ours=0.0)
     looked.owned = [0] * 100
     reads: list[torch.Tensor] = []
-    dot = torch.dot
+    dot, tolist = torch.dot, torch.Tensor.tolist
 
     def counted(one: torch.Tensor, other: torch.Tensor) -> torch.Tensor:
         reads.append(one)
         return dot(one, other)
 
+    def listed(one: torch.Tensor) -> object:
+        reads.append(one)
+        return tolist(one)
+
     monkeypatch.setattr(torch, "dot", counted)
+    monkeypatch.setattr(torch.Tensor, "tolist", listed)
     looked.changed()
-    assert len(reads) == 2 * MOST  # gradient and weights of each that has its turn
+    assert len(reads) == 1 + 2 * MOST  # where the backward pass ends; gradient and weights of each that has its turn
 
 
 @pytest.mark.parametrize("make", [
