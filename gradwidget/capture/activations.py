@@ -107,12 +107,12 @@ class Loose:
 class Lasting:
     """What lasts from step to step; lives as long as the capture."""
 
+    turns: Turns
+    """Decides in which steps recurrent layers are followed along time."""
     known: dict[Call, Nonlinearity | None] = field(default_factory=dict)
     """What follows each call of each layer."""
     trays: Trays = field(default_factory=Trays)
     """Memory for small outputs."""
-    turns: Turns = field(default_factory=Turns)
-    """Decides in which steps recurrent layers are followed along time."""
 
 
 class Activations:

@@ -39,7 +39,8 @@ class Budget:
         """Whether the step under way is sampled."""
         self._steps = 0
         self._since_sample = 0
-        self._is_forced = True
+        self.is_forced = True
+        """Whether the step under way is one of the first, or was asked for because something looks wrong."""
         self._forced = FIRST - 1
         self._every = AT_LEAST_EVERY
         self._purse = 0.0
@@ -102,6 +103,8 @@ class Budget:
         self._ours = MEMORY * self._ours + ours
         self._weight = MEMORY * self._weight + 1
         self._samples = MEMORY * self._samples + self.sampling
+        was_forced, self.is_forced = self.is_forced, self._forced > 0
+        self._forced -= self.is_forced
         if self.share is None:
             return
         if self.sampling:
@@ -109,13 +112,11 @@ class Budget:
             self._cost = ours if not self._cost else 0.8 * self._cost + 0.2 * ours
         else:
             self._since_sample += 1
-        if self._is_forced:
+        if was_forced:
             # What was forced is not paid back: it would leave a reader in the dark just after something happened.
             self._purse = 0.0
         else:
             self._purse = min(self._purse + AIM * self.share * elapsed - ours, 2 * self._cost)
-        self._is_forced = self._forced > 0
-        self._forced -= self._is_forced
         affordable = self._cost / (HURRY * self.share * self._usual) if self._usual else 0.0
         overdue = self._since_sample + 1 >= min(max(self._every, affordable), AT_LEAST_EVERY)
-        self.sampling = self._is_forced or self._purse >= self._cost or overdue
+        self.sampling = self.is_forced or self._purse >= self._cost or overdue

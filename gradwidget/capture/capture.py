@@ -30,6 +30,7 @@ from gradwidget.capture.owners import Owners
 from gradwidget.capture.passes import Passes
 from gradwidget.capture.reach import Reach
 from gradwidget.capture.replay import NOTING, Replay
+from gradwidget.capture.turns import Turns
 from gradwidget.capture.updates import LIMIT, Updates
 from gradwidget.frame import Frame, Layer
 from gradwidget.problem import Problem
@@ -134,7 +135,7 @@ class Capture:
         self._is_fresh = True
         self._began = self._last_end = perf_counter()
         self._spent_before = 0.0
-        self._lasting = Lasting()
+        self._lasting = Lasting(Turns(self._budget))
         self._passes = Passes(
             self._table,
             self.guard,
@@ -199,8 +200,6 @@ class Capture:
         """Samples the next ``steps``, and from then on one ``every`` so many (0: as rarely as ever)."""
         self._budget.force(steps)
         self._budget.hurry(every)
-        if steps:
-            self._lasting.turns.force(self._draft.step + steps)
 
     def close(self) -> None:
         """Takes every hook off and emits what is still on its way; closing twice does nothing."""

@@ -1,40 +1,42 @@
-"""When recurrent layers are followed along time."""
+"""When recurrent layers are followed along time, which takes as long as the layers themselves."""
 
 from __future__ import annotations
 
-FIRST = 10
-"""Times that they are followed whenever they are looked at."""
+from gradwidget.capture.budget import Budget
+
 EVERY = 16
-"""Where every step is looked at, steps after which they are followed again: it takes as long as the layers themselves.
-A step that is looked at alone stands for many, and they are followed in it."""
+"""Steps from one that they are followed in to the next at least, unless that is forced."""
 
 
 class Turns:
     """Decides in which of the steps that are looked at; lives as long as the capture.
 
+    In all that are forced; of the others, where they lie close together, in one of ``EVERY``, and where they lie far
+    apart in every second.
+
+    Args:
+        budget: tells which steps are forced.
+
     Example:
-        >>> turns = Turns()
-        >>> steps = [step for step in (*range(30), 90, 120) if turns.take(step)]
-        >>> steps[-4:]
-        [9, 25, 90, 120]
+        >>> budget = Budget(None)
+        >>> turns = Turns(budget)
+        >>> taken = []
+        >>> for step in range(50):
+        ...     taken += [step] if turns.take(step) else []
+        ...     budget.stepped(elapsed=0.1, ours=0.001)
+        >>> taken[-4:]
+        [8, 9, 25, 41]
     """
 
-    def __init__(self) -> None:
-        self._taken = 0
-        self._last = -1
+    def __init__(self, budget: Budget) -> None:
+        self._budget = budget
         self._next = 0
-        self._until = 0
-
-    def force(self, until: int) -> None:
-        """Follows them in every step before ``until``, because something looks wrong."""
-        self._until = until
+        self._has_rested = True
 
     def take(self, step: int) -> bool:
         """Whether they are followed in this step; to be asked once in each that is looked at."""
-        is_alone = step - self._last > 1
-        self._last = step
-        if not (is_alone or self._taken < FIRST or step >= self._next or step < self._until):
-            return False
-        self._taken += 1
-        self._next = step + EVERY
-        return True
+        is_due = self._budget.is_forced or (self._has_rested and step >= self._next)
+        self._has_rested = not is_due
+        if is_due:
+            self._next = step + EVERY
+        return is_due

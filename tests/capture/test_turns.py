@@ -2,28 +2,42 @@
 
 from __future__ import annotations
 
-from gradwidget.capture.turns import EVERY, FIRST, Turns
+from gradwidget.capture.budget import AT_LEAST_EVERY, FIRST, Budget
+from gradwidget.capture.turns import EVERY, Turns
+
+STEP = 0.1
 
 
-def test_the_first_steps_that_are_looked_at_are_all_followed() -> None:
-    turns = Turns()
-    assert all(turns.take(step) for step in range(FIRST))
+def run(budget: Budget, turns: Turns, steps: range) -> tuple[list[int], list[int]]:
+    """Those of the steps that are looked at, and those of them in which the layers are followed."""
+    seen, followed = [], []
+    for step in steps:
+        if budget.sampling:
+            seen.append(step)
+            followed += [step] if turns.take(step) else []
+        budget.stepped(STEP, 10 * STEP if budget.sampling else 0.0)
+    return seen, followed
 
 
-def test_later_a_step_is_followed_only_after_a_while() -> None:
-    turns = Turns()
-    steps = [step for step in range(FIRST + 3 * EVERY) if turns.take(step)]
-    assert steps[FIRST:] == [FIRST - 1 + EVERY, FIRST - 1 + 2 * EVERY, FIRST - 1 + 3 * EVERY]
+def test_the_first_steps_are_all_followed_and_later_one_after_a_while() -> None:
+    budget = Budget(None)
+    seen, followed = run(budget, Turns(budget), range(FIRST + 3 * EVERY))
+    assert seen == list(range(FIRST + 3 * EVERY))
+    assert followed == [*range(FIRST), *(FIRST - 1 + times * EVERY for times in (1, 2, 3))]
 
 
-def test_steps_that_are_looked_at_alone_are_all_followed() -> None:
-    turns = Turns()
-    assert all(turns.take(step) for step in range(0, 100, 2))
+def test_of_steps_that_are_looked_at_alone_every_second_is_followed() -> None:
+    budget = Budget(0.01)
+    seen, followed = run(budget, Turns(budget), range(FIRST + 6 * AT_LEAST_EVERY))
+    assert len(seen) == FIRST + 6
+    assert followed == [*range(FIRST), *seen[FIRST + 1 :: 2]]
 
 
 def test_while_something_looks_wrong_every_step_is_followed() -> None:
-    turns = Turns()
-    for step in range(2 * FIRST):
-        turns.take(step)
-    turns.force(2 * FIRST + 5)
-    assert [turns.take(2 * FIRST + step) for step in range(7)] == [True] * 5 + [False] * 2
+    for share in (None, 0.01):
+        budget = Budget(share)
+        turns = Turns(budget)
+        run(budget, turns, range(2 * FIRST))
+        budget.force(5)
+        _, followed = run(budget, turns, range(2 * FIRST, 2 * FIRST + EVERY))
+        assert followed == list(range(2 * FIRST + 1, 2 * FIRST + 6))
