@@ -22,7 +22,7 @@ COST = 1e-5
 """Seconds that a look at the gradient and the weights of one parameter takes, before that was measured."""
 ENTRIES = 1 << 13
 """Entries that are looked at: reading more of them from memory would take longer than all the rest."""
-AT_THE_END = 128
+AT_THE_END = 512
 """The same where the backward pass ends: a NaN spreads over all of what it passes through."""
 TOGETHER = 4
 """Looks that are saved up for and done at once: the first of them is the dear one, its code and data lie anywhere."""
