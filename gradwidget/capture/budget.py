@@ -40,7 +40,7 @@ class Budget:
         self._steps = 0
         self._since_sample = 0
         self.is_forced = True
-        """Whether the step under way is one of the first, or was asked for because something looks wrong."""
+        """Whether the step under way is one of the first, or was asked for by ``force``."""
         self._forced = FIRST - 1
         self._every = AT_LEAST_EVERY
         self._purse = 0.0

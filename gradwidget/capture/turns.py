@@ -22,7 +22,8 @@ class Turns:
         >>> turns = Turns(budget)
         >>> taken = []
         >>> for step in range(50):
-        ...     taken += [step] if turns.take(step) else []
+        ...     if turns.take(step):
+        ...         taken.append(step)
         ...     budget.stepped(elapsed=0.1, ours=0.001)
         >>> taken[-4:]
         [8, 9, 25, 41]

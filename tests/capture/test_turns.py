@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from gradwidget.capture.budget import AT_LEAST_EVERY, FIRST, Budget
 from gradwidget.capture.turns import EVERY, Turns
 
@@ -14,7 +16,8 @@ def run(budget: Budget, turns: Turns, steps: range) -> tuple[list[int], list[int
     for step in steps:
         if budget.sampling:
             seen.append(step)
-            followed += [step] if turns.take(step) else []
+            if turns.take(step):
+                followed.append(step)
         budget.stepped(STEP, 10 * STEP if budget.sampling else 0.0)
     return seen, followed
 
@@ -33,11 +36,11 @@ def test_of_steps_that_are_looked_at_alone_every_second_is_followed() -> None:
     assert followed == [*range(FIRST), *seen[FIRST + 1 :: 2]]
 
 
-def test_while_something_looks_wrong_every_step_is_followed() -> None:
-    for share in (None, 0.01):
-        budget = Budget(share)
-        turns = Turns(budget)
-        run(budget, turns, range(2 * FIRST))
-        budget.force(5)
-        _, followed = run(budget, turns, range(2 * FIRST, 2 * FIRST + EVERY))
-        assert followed == list(range(2 * FIRST + 1, 2 * FIRST + 6))
+@pytest.mark.parametrize("share", [None, 0.01])
+def test_while_something_looks_wrong_every_step_is_followed(share: float | None) -> None:
+    budget = Budget(share)
+    turns = Turns(budget)
+    run(budget, turns, range(2 * FIRST))
+    budget.force(5)
+    _, followed = run(budget, turns, range(2 * FIRST, 2 * FIRST + EVERY))
+    assert followed == list(range(2 * FIRST + 1, 2 * FIRST + 6))
