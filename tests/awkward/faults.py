@@ -1,4 +1,4 @@
-"""Makes functions of gradwidget.capture fail at random, wherever their callers keep them."""
+"""Makes functions of gradwidget fail at random, wherever their callers keep them."""
 
 from __future__ import annotations
 
@@ -13,29 +13,27 @@ from contextlib import contextmanager
 from types import CellType, FunctionType, ModuleType
 from typing import Any
 
-import gradwidget.capture
-
 OUTERMOST = frozenset(
     {
         # These contain the failures of all others; each is a few lines that call nothing of ours unguarded.
-        "guard.Guard.run",
-        "guard.Guard.failed",
-        "guard.Guard.note",
-        "guard.Guard.is_off",
-        "guard.Guard.spent_until_now",
-        "guard.entry",
+        "capture.guard.Guard.run",
+        "capture.guard.Guard.failed",
+        "capture.guard.Guard.note",
+        "capture.guard.Guard.is_off",
+        "capture.guard.Guard.spent_until_now",
+        "capture.guard.entry",
         # These are what torch itself calls: two or three lines each, which hand everything on to what contains it.
-        "hooks._argument",
-        "hooks._backward",
-        "hooks._compile",
-        "hooks._grad",
-        "hooks._scale",
-        "hooks._scaler_step",
-        "hooks._step_begins",
-        "hooks._step_ended",
-        "hooks._tell",
-        "forward.Forward._left",
-        "nonlinearity.is_nonlinear",
+        "capture.hooks._argument",
+        "capture.hooks._backward",
+        "capture.hooks._compile",
+        "capture.hooks._grad",
+        "capture.hooks._scale",
+        "capture.hooks._scaler_step",
+        "capture.hooks._step_begins",
+        "capture.hooks._step_ended",
+        "capture.hooks._tell",
+        "capture.forward.Forward._left",
+        "capture.nonlinearity.is_nonlinear",
     }
 )
 
@@ -45,15 +43,17 @@ class Injected(Exception):  # noqa: N818  # it is no error of anybody's
 
 
 class Faults:
-    """Every function and method of capture, each wrapped so that it can fail when it is called.
+    """Every function and method of a part of gradwidget, each wrapped so that it can fail when it is called.
 
     Use as a context manager.
 
     Args:
+        part: the package whose functions fail, sub-packages included.
         seed: for what fails when.
     """
 
-    def __init__(self, seed: int = 0) -> None:
+    def __init__(self, part: str = "gradwidget.capture", seed: int = 0) -> None:
+        self._part = part
         self.hits: Counter[str] = Counter()
         """Failures so far by site."""
         self.calls: Counter[str] = Counter()
@@ -79,7 +79,7 @@ class Faults:
             self.armed = False
 
     def __enter__(self) -> Faults:
-        for owner, name, function, site in list(functions()):
+        for owner, name, function, site in list(functions(self._part)):
             self._wrap(owner, name, function, site)
         return self
 
@@ -120,10 +120,10 @@ def guarded(function: Any) -> CellType | None:
     return function.__closure__[names.index("method")] if "method" in names else None
 
 
-def functions() -> Iterator[tuple[Any, str, Any, str]]:
-    """Owner, name, function and site of everything that capture defines."""
-    for module in modules():
-        short = module.__name__.removeprefix("gradwidget.capture.")
+def functions(part: str) -> Iterator[tuple[Any, str, Any, str]]:
+    """Owner, name, function and site of everything that a package and its sub-packages define."""
+    for module in modules(part):
+        short = module.__name__.removeprefix("gradwidget.")
         for name, value in list(vars(module).items()):
             if getattr(value, "__module__", None) != module.__name__:
                 continue
@@ -141,7 +141,8 @@ def chosen(owner: Any, name: str, function: Any, site: str) -> Iterator[tuple[An
         yield owner, name, function, site
 
 
-def modules() -> list[ModuleType]:
-    """Every module of gradwidget.capture."""
-    names = [found.name for found in pkgutil.iter_modules(gradwidget.capture.__path__)]
-    return [importlib.import_module(f"gradwidget.capture.{name}") for name in names]
+def modules(part: str) -> list[ModuleType]:
+    """Every module of a package, those in its sub-packages included."""
+    package = importlib.import_module(part)
+    names = [found.name for found in pkgutil.walk_packages(package.__path__, f"{part}.")]
+    return [importlib.import_module(name) for name in names]

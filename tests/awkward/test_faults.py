@@ -12,7 +12,7 @@ import pytest
 import tests.awkward.zoo  # noqa: F401  # registers every loop
 from gradwidget import Frame, GradMonitor
 from tests.awkward.agreement import agrees
-from tests.awkward.faults import Faults
+from tests.awkward.faults import Faults, functions
 from tests.awkward.loop import ZOO, Loop
 from tests.awkward.test_identity import bits
 
@@ -38,6 +38,15 @@ TOTAL = 10_000
 EACH = 20
 
 
+REACHED = 200
+"""Sites that the loops reach, at the least: fewer, and the tests below would be green for want of anything to fail."""
+
+
+@pytest.mark.parametrize(("part", "least"), [("gradwidget.capture", 443), ("gradwidget", 860)])
+def test_every_function_of_every_sub_package_can_be_made_to_fail(part: str, least: int) -> None:
+    assert len({site for _, _, _, site in functions(part)}) >= least
+
+
 def loop_of(name: str) -> Loop:
     """A fresh loop."""
     return ZOO[name.removesuffix(UNSEEN)].loop()
@@ -60,6 +69,7 @@ def sites() -> dict[str, str]:
                 with faults.failing(0.0):
                     loop.run(3)
                 found = dict.fromkeys(faults.calls, name) | found
+    assert len(found) >= REACHED
     return found
 
 

@@ -35,11 +35,14 @@ def test_looking_closely_changes_no_bit_and_agrees_with_the_figures_of_the_frame
     after = [bits(tensor) for tensor in loop.state()]
     assert after == trained(case, optimizer, watched=False)[: len(after)]
     frames = {frame.step: frame for frame in monitor.history.recent_frames(64)}
+    compared = 0
     for found in seen:
         if isinstance(found.gradient, str) or found.gradient.step is None:
             continue
+        compared += 1
         says_so = case.name == IN_PARTS and "no gradient at hand" in found.gradient.note
         assert says_so or agrees(found, frames[found.gradient.step])
+    assert compared, "no gradient was compared"
 
 
 def agrees(found: Inspection, frame: Frame) -> bool:

@@ -55,6 +55,7 @@ def test_a_finding_is_never_back_dated() -> None:
         for finding in engine.findings:
             assert finding.first_step <= finding.reported_step <= step
             assert finding.last_step == step
+    assert [finding.symptom for finding in engine.findings] == [Symptom.VANISHING_GRADIENTS]
 
 
 def test_bounds_can_be_overridden() -> None:
