@@ -11,7 +11,7 @@ from typing import Any, Protocol
 import torch
 
 from benchmarks.workloads import Workload
-from gradwidget.capture import hooks
+from gradwidget.capture.hooks import torch_events
 from gradwidget.monitor import GradMonitor
 from gradwidget.widget import GradWidget
 
@@ -73,12 +73,12 @@ class Monitored(Nothing):
 
     def on(self) -> None:
         """Listens again."""
-        hooks.attach(self.capture)
+        torch_events.attach(self.capture)
         self.capture._forward.listen(wanted=self.capture._draft.sampled)
 
     def off(self, seconds: float) -> None:
         """Hears nothing of the plain step, and does not take its time for training time."""
-        hooks.detach(self.capture)
+        torch_events.detach(self.capture)
         self.capture._forward.listen(wanted=False)
         self.capture._was_held(seconds)
 

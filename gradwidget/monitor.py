@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from torch.optim import Optimizer
 
     from gradwidget.action import Action
-    from gradwidget.capture.boundary import Batch
+    from gradwidget.capture.steps.pause_point import Batch
     from gradwidget.control.reaction import Response
     from gradwidget.diagnose.finding import Finding, Severity
     from gradwidget.frame import Frame, Inspection, Layer

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from torch import nn
     from torch.optim import Optimizer
 
-    from gradwidget.capture.boundary import Batch
+    from gradwidget.capture.steps.pause_point import Batch
     from gradwidget.control.control import Change
     from gradwidget.control.reaction import OnFinding
     from gradwidget.diagnose.finding import Finding, Remedy

@@ -12,26 +12,26 @@ from torch import Tensor, nn
 from torch.amp.grad_scaler import GradScaler
 from torch.optim import Optimizer
 
-from gradwidget.capture import hooks
-from gradwidget.capture.activations import UNSEEN, Lasting
-from gradwidget.capture.actuate import Actuator
-from gradwidget.capture.boundary import Boundary, Gatekeeper
-from gradwidget.capture.budget import Budget
-from gradwidget.capture.compiling import REASON as COMPILED
-from gradwidget.capture.draft import Draft
-from gradwidget.capture.forward import Args, Forward, Kwargs
+from gradwidget.capture.collect.activations import UNSEEN, Lasting
+from gradwidget.capture.collect.backward import Passes
+from gradwidget.capture.collect.frame_builder import Draft
+from gradwidget.capture.collect.nonfinite_replay import NOTING, Replay
+from gradwidget.capture.collect.weight_updates import LIMIT, Updates
 from gradwidget.capture.guard import Guard, entry
-from gradwidget.capture.inspector import Inspector
-from gradwidget.capture.internals import in_backward
-from gradwidget.capture.layers import LayerFilter, LayerTable
-from gradwidget.capture.lookout import Lookout
-from gradwidget.capture.manual import ManualLoop
-from gradwidget.capture.owners import Owners
-from gradwidget.capture.passes import Passes
-from gradwidget.capture.reach import Reach
-from gradwidget.capture.replay import NOTING, Replay
-from gradwidget.capture.turns import Turns
-from gradwidget.capture.updates import LIMIT, Updates
+from gradwidget.capture.hooks import torch_events
+from gradwidget.capture.hooks.compiling import REASON as COMPILED
+from gradwidget.capture.hooks.forward import Args, Forward, Kwargs
+from gradwidget.capture.inspect.inspector import Inspector
+from gradwidget.capture.intervene.actuator import Actuator
+from gradwidget.capture.model.layers import LayerFilter, LayerTable
+from gradwidget.capture.model.optimizers import Owners
+from gradwidget.capture.sampling.budget import Budget
+from gradwidget.capture.sampling.recurrent_schedule import Turns
+from gradwidget.capture.sampling.triggers import Lookout
+from gradwidget.capture.steps.backward_reach import Reach
+from gradwidget.capture.steps.manual import ManualLoop
+from gradwidget.capture.steps.pause_point import Boundary, Gatekeeper
+from gradwidget.capture.torch_private import in_backward
 from gradwidget.frame import Frame, Layer
 from gradwidget.problem import Problem
 
@@ -148,7 +148,7 @@ class Capture:
             updates=self._updates,
         )
         self._begin(start_step, sampled=True, wanted=False)
-        hooks.attach(self)
+        torch_events.attach(self)
         self._finalizer = weakref.finalize(model, _close, weakref.ref(self))
 
     # ------------------------------------------------------------------ what it says about itself
@@ -206,7 +206,7 @@ class Capture:
         if self._closed:
             return
         self._closed = True
-        hooks.detach(self)
+        torch_events.detach(self)
         self._listen()
         self.inspector.release()
         self._finalizer.detach()
@@ -218,17 +218,17 @@ class Capture:
 
     @entry("noting the start of a backward pass")
     def backward_begins(self, roots: Sequence[Tensor]) -> None:
-        """See ``hooks.Listener``."""
+        """See ``torch_events.Listener``."""
         self._passes.begin(roots)
 
     @entry("looking into a recomputed part")
     def recomputed(self, roots: Sequence[Tensor]) -> None:
-        """See ``hooks.Listener``."""
+        """See ``torch_events.Listener``."""
         self._passes.look_up_followers(roots)
 
     @entry("reading after a backward pass")
     def backward_ended(self, roots: Sequence[Tensor], *, weighted: bool) -> None:
-        """See ``hooks.Listener``."""
+        """See ``torch_events.Listener``."""
         self._passes.end(roots, weighted=weighted)
         if self._stepped_in_backward:
             self._stepped_in_backward = False
@@ -237,25 +237,25 @@ class Capture:
 
     @entry("noting a failed backward pass")
     def backward_failed(self) -> None:
-        """See ``hooks.Listener``."""
+        """See ``torch_events.Listener``."""
         self._stepped_in_backward = False
         self._passes.fail()
 
     @entry("noting that gradients are taken")
     def taking_begins(self, roots: Sequence[Tensor], inputs: Sequence[Tensor], *, differentiable: bool) -> None:
-        """See ``hooks.Listener``."""
+        """See ``torch_events.Listener``."""
         self._passes.begin_taking(roots, inputs, differentiable=differentiable)
 
     @entry("reading gradients that were taken")
     def taking_ended(
         self, roots: Sequence[Tensor], inputs: Sequence[Tensor], gradients: Sequence[Tensor | None], *, weighted: bool
     ) -> None:
-        """See ``hooks.Listener``."""
+        """See ``torch_events.Listener``."""
         self._passes.end_taking(roots, inputs, gradients, weighted=weighted)
 
     @entry("reading before the optimizer's step")
     def step_begins(self, optimizer: Optimizer, *, with_closure: bool) -> None:
-        """See ``hooks.Listener``."""
+        """See ``torch_events.Listener``."""
         owned = self._owners.of(optimizer)
         if not owned and not self._owners.lost(optimizer):
             return
@@ -287,7 +287,7 @@ class Capture:
 
     @entry("reading after the optimizer's step")
     def step_ended(self, optimizer: Optimizer, *, with_closure: bool) -> None:
-        """See ``hooks.Listener``."""
+        """See ``torch_events.Listener``."""
         owned = self._owners.of(optimizer)
         if not owned and not self._owners.lost(optimizer):
             return
@@ -306,22 +306,22 @@ class Capture:
 
     @entry("noting what is compiled")
     def compiled(self, module: nn.Module | None) -> None:
-        """See ``hooks.Listener``."""
+        """See ``torch_events.Listener``."""
         self._forward.compiled(module)
 
     @entry("noting a scaled loss")
     def loss_scaled(self, losses: Sequence[Tensor], scaled: Sequence[Tensor], scaler: GradScaler) -> None:
-        """See ``hooks.Listener``."""
+        """See ``torch_events.Listener``."""
         self._draft.loss.scaled(losses, scaled, scaler)
 
     @entry("noting the start of a scaler's step")
     def scaler_step_begins(self) -> None:
-        """See ``hooks.Listener``."""
+        """See ``torch_events.Listener``."""
         self._scaler_began = self._ended
 
     @entry("reading a skipped step")
     def scaler_step_ended(self, optimizer: Optimizer) -> None:
-        """See ``hooks.Listener``."""
+        """See ``torch_events.Listener``."""
         owned = self._owners.of(optimizer)
         if not owned or self._ended != self._scaler_began:
             return

@@ -23,17 +23,17 @@ OUTERMOST = frozenset(
         "capture.guard.Guard.spent_until_now",
         "capture.guard.entry",
         # These are what torch itself calls: two or three lines each, which hand everything on to what contains it.
-        "capture.hooks._argument",
-        "capture.hooks._backward",
-        "capture.hooks._compile",
-        "capture.hooks._grad",
-        "capture.hooks._scale",
-        "capture.hooks._scaler_step",
-        "capture.hooks._step_begins",
-        "capture.hooks._step_ended",
-        "capture.hooks._tell",
-        "capture.forward.Forward._left",
-        "capture.nonlinearity.is_nonlinear",
+        "capture.hooks.torch_events._argument",
+        "capture.hooks.torch_events._backward",
+        "capture.hooks.torch_events._compile",
+        "capture.hooks.torch_events._grad",
+        "capture.hooks.torch_events._scale",
+        "capture.hooks.torch_events._scaler_step",
+        "capture.hooks.torch_events._step_begins",
+        "capture.hooks.torch_events._step_ended",
+        "capture.hooks.torch_events._tell",
+        "capture.hooks.forward.Forward._left",
+        "capture.model.nonlinearity.is_nonlinear",
     }
 )
 

@@ -7,7 +7,7 @@ import pytest
 
 import tests.awkward.zoo  # noqa: F401  # registers every loop
 from gradwidget import GradMonitor
-from gradwidget.capture import inspector
+from gradwidget.capture.inspect import inspector
 from gradwidget.frame import Frame, Inspection
 from tests.awkward.loop import ZOO, Case
 from tests.awkward.test_identity import bits, trained

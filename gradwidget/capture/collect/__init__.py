@@ -1,0 +1,1 @@
+"""What is collected during a sampled step, until it is a frame."""

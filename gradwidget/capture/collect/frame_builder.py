@@ -1,0 +1,315 @@
+"""What has been gathered of a step so far, and the frame that is made of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cached_property, partial
+from numbers import Real
+
+import numpy as np
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from gradwidget.capture.collect.activations import Activations, Lasting, OnGradient, first_tensor
+from gradwidget.capture.collect.loss import LossFinder
+from gradwidget.capture.collect.nonfinite_origin import find_origin
+from gradwidget.capture.collect.recurrent import Recurrent
+from gradwidget.capture.collect.weight_updates import Copies
+from gradwidget.capture.inspect.collector import Look
+from gradwidget.capture.model.layers import LayerTable
+from gradwidget.capture.stats.norms import plain
+from gradwidget.capture.stats.per_layer import Column, Numbers, PerLayer, Reading, flags, joined
+from gradwidget.capture.stats.readback import Fetch, Figures, Readback
+from gradwidget.capture.stats.tensor_stats import L1, L2, PEAK, measure, measure_l2, measure_rows
+from gradwidget.frame import Frame, Layer, NonfiniteOrigin
+
+Parameters = Sequence[nn.Parameter | None]
+"""All parameters of the layers, by number; None where one is no more."""
+
+
+SHARDED = "Its parameters are sharded: each process holds only a part of them, so they are not measured."
+
+
+class Draft:
+    """One step under way. Everything in it is a small tensor or a number; the user's tensors are read, not kept.
+
+    Args:
+        step: its number.
+        table: the layers.
+        on_gradient: registers what is to be done with the gradient of a tensor.
+        lasting: what is known from earlier steps.
+        sampled: whether it is looked at in full.
+        look: collects what somebody wants to see of single layers; the step is then sampled.
+    """
+
+    def __init__(
+        self,
+        step: int,
+        table: LayerTable,
+        on_gradient: OnGradient,
+        lasting: Lasting,
+        *,
+        sampled: bool,
+        look: Look | None,
+    ) -> None:
+        self.step = step
+        self.sampled = sampled or look is not None
+        self.look = look
+        self.readback = Readback()
+        self.loss = LossFinder(self.readback)
+        self.scalars: dict[str, float] = {}
+        self.logged: dict[str, Fetch] = {}
+        self.skipped = False
+        self.taken = 0
+        """How often the loop took gradients by ``torch.autograd.grad``, where no backward pass has run."""
+        self.is_whole = False
+        """Whether outputs were looked at since the step began, so that one that was not seen has a reason."""
+        self.replayed: NonfiniteOrigin | None = None
+        """What a second run of the forward showed, where the first was not looked at."""
+        self.found_inf: Fetch | None = None
+        self.reasons: dict[str, str] = {}
+        self._on_gradient = on_gradient
+        self._lasting = lasting
+        self._table = table
+        self._sizes: dict[int, int] = {}
+        self._matrices: set[int] = set()
+        self._raw: Reading | None = None
+        self._raw_scale: Fetch | None = None
+        self._spent: set[int] = set()
+        self._gradients: list[Reading] = []
+        self._weights: list[Reading] = []
+        self._changes: list[Reading] = []
+        self._owned: set[int] = set()
+        self._divisor: Fetch | None = None
+        self._fixed: tuple[tuple[Layer, ...], tuple[Numbers, Numbers]] = ((), table.pairs)
+
+    # Both are made when they are first asked for: most steps are not sampled and need neither.
+
+    @cached_property
+    def activations(self) -> Activations:
+        """The outputs of the layers."""
+        return Activations(self.readback, self._on_gradient, self._lasting, self.reasons)
+
+    @cached_property
+    def recurrent(self) -> Recurrent:
+        """The recurrent layers."""
+        take_turn = partial(self._lasting.turns.take, self.step)
+        return Recurrent(self.readback, self._on_gradient, self.reasons, take_turn)
+
+    def log(self, name: str, value: object) -> None:
+        """Adds a figure of the user's.
+
+        Raises:
+            TypeError: it is neither a number nor a tensor of one element.
+        """
+        if isinstance(value, Tensor) and value.numel() == 1:
+            self.logged[name] = self.readback.add(value.detach().reshape(()))
+        elif isinstance(value, Real):
+            figure = np.array(float(value))
+            self.logged[name] = lambda: figure
+        else:
+            message = f"{name} must be a number or a tensor of one element, not {type(value).__name__}"
+            raise TypeError(message)
+
+    def passed(
+        self, layer: str, module: nn.Module, args: tuple[object, ...], kwargs: Mapping[str, object], output: object
+    ) -> None:
+        """Takes note of a layer that has run, where outputs are looked at."""
+        if not self.is_whole or not self.activations.passed(layer, module, args, output):
+            return
+        self.recurrent.passed(layer, module, args, kwargs, output)
+        tensor = None if self.look is None else first_tensor(output)
+        if self.look is not None and tensor is not None:
+            self.look.passed(layer, tensor, self.activations.follower(layer))
+
+    def forget(self) -> None:
+        """Drops what led to gradients that were cleared."""
+        self.loss.forget()
+        if self.is_whole:
+            self.activations.forget()
+            self.recurrent.forget()
+        self._raw = None
+
+    def forget_taken(self) -> None:
+        """Drops what ``torch.autograd.grad`` gave: a backward pass makes the step's gradient."""
+        self.taken = 0
+        self.loss.forget()
+        self.activations.forget_flows()
+
+    def read_raw(self, parameters: Parameters, taken: Mapping[int, Tensor] | None = None) -> None:
+        """Reads the norms that gradients have right after backward: not yet unscaled, not yet clipped.
+
+        Args:
+            parameters: all parameters of the layers.
+            taken: gradients by the number of the parameter, where they were not left at the parameters.
+        """
+        numbers, gradients = _gradients(parameters, range(len(parameters)), taken)
+        if not numbers:
+            return
+        self._raw = Reading(numbers, measure_l2(gradients, self.readback))
+        self._raw_scale, self._spent = self.loss.scale, set()
+
+    def unused(self) -> set[int] | None:
+        """Numbers of the parameters with a gradient that no step has used; None where no backward pass was read."""
+        return None if self._raw is None else set(self._raw.numbers) - self._spent - self._owned
+
+    def inherit(self, before: Draft) -> None:
+        """Takes over what the step before has left of a backward pass: several optimizers may use one."""
+        if before.unused():
+            self._raw, self._raw_scale, self._spent = before._raw, before._raw_scale, before._spent | before._owned
+
+    def read_gradients(
+        self,
+        parameters: Parameters,
+        owned: Sequence[int],
+        scale: Tensor | None = None,
+        taken: Mapping[int, Tensor] | None = None,
+    ) -> None:
+        """Reads the gradients that the optimizer is about to use.
+
+        Args:
+            parameters: all parameters of the layers.
+            owned: numbers of those that this optimizer holds.
+            scale: by what a fused optimizer will divide them; None where they are unscaled already.
+            taken: as for ``read_raw``.
+        """
+        numbers, gradients = _gradients(parameters, owned, taken)
+        self._owned.update(number for number in owned if parameters[number] is not None)
+        self._divisor = None if scale is None else self.readback.add(scale)
+        if self.look is not None:
+            self.look.read(parameters, owned, taken, scale)
+        self._note_sizes(parameters, numbers)
+        self._gradients.append(Reading(numbers, measure(gradients, self.readback)))
+
+    def read_step(self, optimizer: Optimizer, parameters: Parameters, owned: Sequence[int]) -> None:
+        """Reads the gradients, and what the optimizer knows about this step."""
+        scale = getattr(optimizer, "grad_scale", None)
+        overflow = getattr(optimizer, "found_inf", None)
+        if isinstance(overflow, Tensor):
+            self.found_inf = self.readback.add(overflow)
+        self.read_gradients(parameters, owned, scale if isinstance(scale, Tensor) else None)
+        rate = optimizer.param_groups[0].get("lr")
+        if isinstance(rate, Tensor):
+            self.logged.setdefault("lr", self.readback.add(rate.reshape(())))
+        elif rate is not None:
+            self.scalars["lr"] = float(rate)
+
+    def read_weights(self, parameters: Parameters, owned: Sequence[int], copies: Copies = ()) -> None:
+        """Reads the weights before the step changes them.
+
+        Args:
+            parameters: all parameters of the layers.
+            owned: numbers of those to read.
+            copies: what was copied of them already, which is read instead: it is still in the cache.
+        """
+        alive = {number: one for number in owned if (one := parameters[number]) is not None}
+        self._note_sizes(parameters, alive)
+        for numbers, rows in copies:
+            if not alive[numbers[0]].is_complex():
+                self._weights.append(Reading(numbers, measure_rows(rows, self.readback, sums=False)))
+                for number in numbers:
+                    del alive[number]
+        weights = [plain(one) for one in alive.values()]
+        self._weights.append(Reading(list(alive), measure(weights, self.readback, sums=False)))
+
+    def read_changes(self, changes: Reading | None) -> None:
+        """Takes note of how far the step moved the weights."""
+        if changes is not None:
+            self._changes.append(changes)
+
+    def forget_figures(self) -> None:
+        """Drops gradients and weights read earlier in this step: a later reading takes their place."""
+        self._gradients, self._weights, self._owned = [], [], set()
+
+    def finish(self, unseen: str) -> None:
+        """Nothing is added any more: fixes the layers of the frame and sends for the figures.
+
+        Args:
+            unseen: why the output of a layer was not seen, where it was not.
+        """
+        self._fixed = self._table.layers, self._table.pairs
+        self.activations.finish()
+        self.reasons |= dict.fromkeys(self._table.sharded, SHARDED)
+        if self.is_whole:
+            self.activations.explain_unseen((layer.name for layer in self._table.layers), unseen)
+        self.readback.send()
+
+    def frame(self) -> Frame:
+        """The frame. Only once the readback is ready."""
+        layers, (numbers, rows) = self._fixed
+        count = 1 + int(numbers.max(initial=-1))
+        sizes = np.zeros(count)
+        sizes[list(self._sizes)] = list(self._sizes.values())
+        place = PerLayer(len(layers), numbers, rows, sizes)
+        scale = float(self.loss.scale()) if self.loss.scale is not None else 1.0
+        columns: dict[str, Column] = {}
+        scalars = dict(self.scalars)
+        held = flags(list(self._owned), count)
+        with np.errstate(all="ignore"):
+            if self._gradients:
+                figures, read = joined(self._gradients, 5, count)
+                figures[[L2, L1, PEAK]] /= float(self._divisor()) if self._divisor is not None else 1.0
+                columns |= place.gradient_columns(figures, read)
+                columns["grad_is_none"] = place.lacking(held, read)
+                scalars["total_grad_norm"] = _norm(figures[L2])
+            if self._raw is not None:
+                norms, read = joined([self._raw], 1, count)
+                norms /= float(self._raw_scale()) if self._raw_scale is not None else 1.0
+                read &= ~flags(list(self._spent), count)
+                norms, read = norms[0], read & held if self._owned else read
+                columns["raw_grad_norm"] = place.norm(norms, read)
+                scalars["raw_total_grad_norm"] = _norm(norms[read])
+            if self._weights:
+                weights, read = joined(self._weights, 5, count)
+                matrices = flags(list(self._matrices), count)
+                columns |= place.weight_columns(weights, read, matrices)
+                changes, moved = joined(self._changes, 1, count)
+                columns["update_ratio"] = place.ratio(changes[0], weights[L2], moved & read)
+                columns["matrix_change"] = place.norm(changes[0], moved & read & matrices)
+        columns |= self.activations.columns(layers, scale)
+        if self.loss.scale is not None:
+            scalars["loss_scale"] = scale
+        if (loss := self.loss.value) is not None:
+            scalars["loss"] = loss
+        scalars |= {name: float(fetch()) for name, fetch in self.logged.items()}
+        outputs = [one for one in self.activations.outputs if one.gradients] or self.activations.outputs
+        if self._table.sharded:  # the sums over what can be read are not those of the model
+            scalars.pop("total_grad_norm", None)
+            scalars.pop("raw_total_grad_norm", None)
+        return Frame(
+            self.step,
+            layers,
+            {name: column.values.astype(np.float32) for name, column in columns.items()},
+            {name: column.measured for name, column in columns.items() if not column.measured.all()},
+            scalars,
+            self.skipped or (self.found_inf is not None and float(self.found_inf()) > 0),
+            dict(self.reasons),
+            find_origin(layers, columns, outputs, scalars.get("loss"), self.replayed),
+            self.recurrent.gather(scale),
+        )
+
+    def _note_sizes(self, parameters: Parameters, numbers: Iterable[int]) -> None:
+        for number in numbers:
+            one = parameters[number]
+            if one is not None and number not in self._sizes:
+                self._sizes[number] = one.numel()
+                if one.dim() > 1:
+                    self._matrices.add(number)
+
+
+def _norm(norms: Figures) -> float:
+    return float(np.sqrt(np.sum(norms**2)))
+
+
+def _gradients(
+    parameters: Parameters, numbers: Iterable[int], taken: Mapping[int, Tensor] | None
+) -> tuple[list[int], list[Tensor]]:
+    found: list[int] = []
+    gradients: list[Tensor] = []
+    for number in numbers:
+        one = parameters[number]
+        gradient = None if one is None else one.grad if taken is None else taken.get(number)
+        if gradient is not None:
+            found.append(number)
+            gradients.append(plain(gradient))
+    return found, gradients

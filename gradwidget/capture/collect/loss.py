@@ -1,0 +1,62 @@
+"""Finds the loss of a step: what backward was called on, unscaled."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from weakref import ReferenceType, ref
+
+from torch import Tensor
+from torch.amp.grad_scaler import GradScaler
+
+from gradwidget.capture.stats.readback import Fetch, Readback
+from gradwidget.capture.torch_private import loss_scale
+
+
+class LossFinder:
+    """Collects the losses of one step; those of micro-batches are averaged, as they were given to backward."""
+
+    def __init__(self, readback: Readback) -> None:
+        self._readback = readback
+        self._scaled: list[tuple[ReferenceType[Tensor], Tensor]] = []
+        self._found: list[list[Callable[[], float]]] = []
+        self.scale: Fetch | None = None
+        """The scale of the gradients of this step; None where no scaler was used."""
+
+    def scaled(self, losses: Sequence[Tensor], scaled: Sequence[Tensor], scaler: GradScaler) -> None:
+        """Remembers which loss stands behind a scaled one, and the scale."""
+        if not scaler.is_enabled():
+            return
+        self._scaled = [(after, before) for after, before in self._scaled if after() is not None]
+        self._scaled += [(ref(after), before.detach()) for before, after in zip(losses, scaled, strict=True)]
+        scale = loss_scale(scaler)
+        if scale is not None:
+            self.scale = self._readback.add(scale)
+
+    def found(self, roots: Sequence[Tensor]) -> None:
+        """Takes the roots of a backward pass that reached the model for the loss, where they are single numbers."""
+        for root in roots:
+            if root.numel() != 1 or root.is_complex():
+                return
+        if roots:
+            self._found.append([self._readback.add_number(self._unscaled(root)) for root in roots])
+
+    def _unscaled(self, root: Tensor) -> Tensor:
+        for after, before in self._scaled:
+            if after() is root:
+                return before
+        return root
+
+    def forget(self) -> None:
+        """Drops what was found: the gradients that it led to were cleared."""
+        self._found = []
+
+    @property
+    def value(self) -> float | None:
+        """Mean of the losses found; None where there was none. Only once the readback is ready."""
+        if not self._found:
+            return None
+        total = 0.0
+        for fetches in self._found:
+            for fetch in fetches:
+                total += fetch()
+        return total / len(self._found)

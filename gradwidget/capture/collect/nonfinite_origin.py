@@ -1,0 +1,85 @@
+"""Where the first NaN or infinity of a step arose."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from gradwidget.capture.collect.activations import Output
+from gradwidget.capture.stats.per_layer import Column
+from gradwidget.frame import Layer, NonfiniteOrigin
+
+
+def find_origin(
+    layers: Sequence[Layer],
+    columns: dict[str, Column],
+    outputs: Sequence[Output],
+    loss: float | None,
+    replayed: NonfiniteOrigin | None = None,
+) -> NonfiniteOrigin | None:
+    """Follows a step in the order in which its values came to be: weights, inputs, outputs, loss, gradients.
+
+    Args:
+        layers: rows of the columns.
+        columns: the metrics of the step.
+        outputs: what the layers gave, in the order in which they ran; empty where nobody looked.
+        loss: None where none was found.
+        replayed: what a second run of the forward showed, in the place of outputs that were not looked at.
+
+    Returns:
+        None where every value seen was finite.
+    """
+    return None if _is_clean(columns, outputs, loss) else _followed(layers, columns, outputs, loss, replayed)
+
+
+def _followed(
+    layers: Sequence[Layer],
+    columns: dict[str, Column],
+    outputs: Sequence[Output],
+    loss: float | None,
+    replayed: NonfiniteOrigin | None,
+) -> NonfiniteOrigin | None:
+    bad_weights = _first(layers, columns.get("weight_nonfinite"))
+    if bad_weights is not None:
+        return NonfiniteOrigin("weights", bad_weights)
+    if any(one.data_nonfinite is not None and one.data_nonfinite() > 0 for one in outputs):
+        return NonfiniteOrigin("input")
+    bad_output = next((one.layer for one in outputs if one.nonfinite() > 0), None)
+    if bad_output is not None:
+        return NonfiniteOrigin("forward", bad_output)
+    if loss is not None and not np.isfinite(loss):
+        # Without the outputs it may have been any of them.
+        return NonfiniteOrigin("loss") if outputs else replayed or NonfiniteOrigin("unknown")
+    bad_gradient = _first(layers, columns.get("grad_nonfinite"), backwards=True)
+    fed = {
+        layer.name for layer, bad in zip(layers, _flags(columns.get("grad_nonfinite"), len(layers)), strict=True) if bad
+    }
+    arrived = sorted((one for one in outputs if one.backward is not None), key=lambda one: one.arrival)
+    for one in arrived:
+        norm = one.gradient()
+        if one.layer in fed or (norm is not None and not np.isfinite(norm)):
+            return NonfiniteOrigin("backward", one.layer)
+    return None if bad_gradient is None else NonfiniteOrigin("backward", bad_gradient)
+
+
+def _is_clean(columns: dict[str, Column], outputs: Sequence[Output], loss: float | None) -> bool:
+    """The quick answer for almost every step."""
+    counts = (columns[name] for name in ("weight_nonfinite", "act_nonfinite", "grad_nonfinite") if name in columns)
+    flowed = columns.get("act_grad_norm")
+    return (
+        (loss is None or math.isfinite(loss))
+        and not any(np.nansum(column.values) > 0 for column in counts)
+        and (flowed is None or bool(np.isfinite(flowed.values[flowed.measured]).all()))
+        and not any(one.data_nonfinite is not None and one.data_nonfinite() > 0 for one in outputs)
+    )
+
+
+def _first(layers: Sequence[Layer], column: Column | None, *, backwards: bool = False) -> str | None:
+    flagged = [layer.name for layer, bad in zip(layers, _flags(column, len(layers)), strict=True) if bad]
+    return None if not flagged else flagged[-1 if backwards else 0]
+
+
+def _flags(column: Column | None, count: int) -> Sequence[bool]:
+    return [False] * count if column is None else [bool(value > 0) for value in column.values]

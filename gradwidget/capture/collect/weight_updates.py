@@ -1,0 +1,126 @@
+"""How far a step really moved the weights, whatever the optimizer did to get there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from gradwidget.capture.model.layers import LayerTable
+from gradwidget.capture.stats.norms import ALONE, distance
+from gradwidget.capture.stats.per_layer import Reading
+from gradwidget.capture.stats.readback import Fetch, Readback
+from gradwidget.capture.stats.tensor_stats import alike, norms_of_rows, stacked
+
+Copies = Iterable[tuple[list[int], Tensor]]
+"""Numbers of alike parameters, and the copies [parameters, ...] of their weights."""
+
+LIMIT = 64 * 2**20
+"""Bytes of snapshots at most; layers take turns."""
+
+
+class Updates:
+    """Copies weights before a step and compares after it.
+
+    Args:
+        table: the layers.
+        limit: bytes that the copies of one step may take; None copies all layers at once.
+    """
+
+    def __init__(self, table: LayerTable, limit: int | None = LIMIT) -> None:
+        self._table = table
+        self._limit = limit
+        self._taken: list[tuple[list[int], Tensor]] = []
+        self._memory: dict[int, Tensor] = {}
+        """The copies of large parameters, by number: memory that would be costly to get anew at every step."""
+        self._turn = 0
+
+    @torch.no_grad()
+    def before(self, parameters: Sequence[nn.Parameter | None], owned: Sequence[int]) -> Copies:
+        """Copies the weights of the layers whose turn it is, and gives each copy as it is made."""
+        chosen = [
+            (number, one) for number in self._in_turn(parameters, owned) if (one := parameters[number]) is not None
+        ]
+        numbers, weights = [number for number, _ in chosen], [_real(one) for _, one in chosen]
+        self._taken = []
+        kept: dict[int, Tensor] = {}
+        for group in alike(weights):
+            if weights[group[0]].numel() <= ALONE:
+                self._taken.append(
+                    ([numbers[place] for place in group], torch.stack([weights[place] for place in group]))
+                )
+                yield self._taken[-1]
+                continue
+            for place in group:
+                number, weight = numbers[place], weights[place]
+                copy = self._memory.get(number)
+                if copy is None or copy.shape != weight.shape or copy.dtype != weight.dtype:
+                    copy = torch.empty_like(weight)
+                kept[number] = copy.copy_(weight)
+                self._taken.append(([number], copy[None]))
+                yield self._taken[-1]
+        self._memory = kept
+
+    @torch.no_grad()
+    def after(self, parameters: Sequence[nn.Parameter | None], readback: Readback) -> Reading | None:
+        """Norms of the changes of what was copied; None where nothing was."""
+        taken, self._taken = self._taken, []
+        found: list[int] = []
+        norms: list[Fetch] = []
+        for numbers, copies in taken:
+            weights = [(row, one) for row, number in enumerate(numbers) if (one := parameters[number]) is not None]
+            now = [(row, weight) for row, one in weights if (weight := _real(one)).shape == copies.shape[1:]]
+            if now:
+                found += [numbers[row] for row, _ in now]
+                before = copies if len(now) == len(numbers) else copies[[row for row, _ in now]]
+                norms.append(_changes([weight for _, weight in now], before, readback))
+        return Reading(found, lambda: np.concatenate([fetch() for fetch in norms])) if found else None
+
+    def _in_turn(self, parameters: Sequence[nn.Parameter | None], owned: Sequence[int]) -> Iterable[int]:
+        if self._limit is None:
+            return owned
+        bytes_of = {
+            number: one.numel() * one.element_size() for number in owned if (one := parameters[number]) is not None
+        }
+        if sum(bytes_of.values()) <= self._limit:
+            return owned
+        by_row: dict[int, list[int]] = {}
+        for number, row in zip(*self._table.pairs, strict=True):
+            if int(number) in bytes_of:
+                by_row.setdefault(int(row), []).append(int(number))
+        rows = sorted(by_row)
+        chosen: dict[int, None] = {}
+        left = self._limit
+        first = self._turn
+        for step in range(len(rows)):
+            place = (first + step) % len(rows)
+            needed = [number for number in by_row[rows[place]] if number not in chosen]
+            cost = sum(bytes_of[number] for number in needed)
+            if cost > self._limit:
+                continue  # a layer that never fits is passed over in every round
+            if cost > left:
+                break
+            left -= cost
+            chosen.update(dict.fromkeys(needed))
+            self._turn = place + 1
+        return list(chosen)
+
+
+def _real(one: Tensor) -> Tensor:
+    return torch.view_as_real(one) if one.is_complex() else one
+
+
+def _changes(now: list[Tensor], copies: Tensor, readback: Readback) -> Fetch:
+    """L2 norms [tensors] of the differences of alike tensors from their copies [tensors, ...]."""
+    if now[0].is_cpu and now[0].numel() > ALONE:
+        norm = np.array([distance(now[0], copies[0])])
+        return lambda: norm
+    rows = stacked(now, range(len(now))).to(_wide(now[0])).sub_(copies).reshape(len(now), -1)
+    return norms_of_rows(rows, readback)
+
+
+def _wide(tensor: Tensor) -> torch.dtype:
+    # the difference of two numbers of a narrow format may lie between two of its own
+    return torch.float64 if tensor.dtype is torch.float64 else torch.float32

@@ -1,0 +1,1 @@
+"""Where torch tells us what happens: its functions, optimizers, modules and compiler."""

@@ -1,0 +1,80 @@
+"""Keeps what torch.compile makes from ever seeing a hook of ours.
+
+Compiled code is guarded on the number of torch's global module hooks: where it changes, the code is compiled anew, and
+after a few times not at all. So the hooks are off while anything is compiled, and stay off for good once it shows that
+the model, or a part of it, runs compiled: it is then watched through its parameters and their gradients alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from weakref import ref
+
+from torch import nn
+
+from gradwidget.capture.guard import Guard
+from gradwidget.capture.torch_private import has_compiled_wrapper, is_compiled, on_compiling
+
+REASON = (
+    "The model, or a part of it, runs in code that torch.compile has made: hooks would make it compile anew, so "
+    "outputs of layers are not measured."
+)
+
+
+class Compiling:
+    """Knows whether module hooks may be on.
+
+    Args:
+        model: the model, held weakly.
+        guard: contains failures.
+        pause: takes the hooks off.
+        resume: puts them on again where they are wanted.
+    """
+
+    def __init__(self, model: nn.Module, guard: Guard, pause: Callable[[], None], resume: Callable[[], None]) -> None:
+        self.forbids_hooks = any(is_compiled(module) for module in model.modules()) or has_compiled_wrapper(model)
+        """True for good once hooks on modules would do harm."""
+        self._model = ref(model)
+        self._guard = guard
+        self._pause = pause
+        self._resume = resume
+        self._stop: Callable[[], None] | None = None
+        self._is_forward = True
+        self._compiled = False
+        self._compiled_before = False
+
+    def watch(self, *, wanted: bool) -> None:
+        """A step begins. Listens to the compiler, which has to be done while hooks are on."""
+        self._is_forward = True
+        if self._stop is not None:
+            self._stop()
+            self._stop = None
+        if wanted:
+            self._stop = on_compiling(self._begins, self._ended)
+
+    def noted(self, module: nn.Module) -> None:
+        """Torch is going to run ``module`` compiled."""
+        model = self._model()
+        if model is None or self.forbids_hooks:
+            return
+        concerned = any(part is module for part in model.modules()) or any(part is model for part in module.modules())
+        self.forbids_hooks = concerned
+
+    def forward_ended(self, *, saw_layers: bool) -> None:
+        """A backward pass begins: what is compiled from now on in this step (an optimizer) is not the model.
+
+        Args:
+            saw_layers: whether any layer of the model was seen to run.
+        """
+        if self._compiled and (self._compiled_before or not saw_layers):
+            # It was the model that was compiled, or it is compiled anew for the sake of our hooks.
+            self.forbids_hooks = True
+        self._compiled_before |= self._compiled
+        self._compiled = self._is_forward = False
+
+    def _begins(self, *_: object) -> None:
+        self._compiled |= self._is_forward
+        self._guard.run("making way for the compiler", self._pause)
+
+    def _ended(self, *_: object) -> None:
+        self._guard.run("making way for the compiler", self._resume)

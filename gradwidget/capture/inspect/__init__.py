@@ -1,0 +1,1 @@
+"""A close look at one layer: histograms and largest entries."""

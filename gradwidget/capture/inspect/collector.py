@@ -1,0 +1,146 @@
+"""What is seen of a few layers in one step, besides the figures that every layer has."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from time import perf_counter
+from typing import ParamSpec, TypeVar
+
+from torch import Tensor, nn
+
+from gradwidget.capture.guard import Guard
+from gradwidget.capture.inspect.histogram import spread_of
+from gradwidget.capture.model.layers import LayerTable
+from gradwidget.capture.model.nonlinearity import Nonlinearity
+from gradwidget.capture.stats.norms import plain
+from gradwidget.frame import Entry, Inspection, Spread
+
+LOOKING = "looking into a layer"
+
+UNUSED = "The step used no gradient of it."
+UNSEEN = "It was not seen to run in this step."
+NOT_READ = "It could not be read: see the problems that gradwidget reports."
+
+Parameters = Sequence[nn.Parameter | None]
+Named = Mapping[str, Tensor | None]
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+class Look:
+    """Collects histograms of some layers while a step runs, on its thread. Nothing of a tensor is kept.
+
+    Args:
+        step: its number.
+        layers: names of the layers.
+        table: where their parameters are found.
+        guard: contains failures.
+    """
+
+    def __init__(self, step: int, layers: Collection[str], table: LayerTable, guard: Guard) -> None:
+        self.step = step
+        self.layers = layers
+        self.spent = 0.0
+        """Seconds that it took so far."""
+        self._table = table
+        self._guard = guard
+        self._spent_before = guard.spent_until_now()
+        self._gradients: dict[str, tuple[Spread, tuple[Entry, ...]] | str] = {}
+        self._activations: dict[str, Spread | str] = {}
+        self._calls: dict[str, int] = {}
+
+    def spent_in_all(self) -> float:
+        """Seconds that gradwidget has spent in this step so far, whatever for."""
+        return self._guard.spent_until_now() - self._spent_before
+
+    def passed(self, layer: str, output: Tensor, follower: Nonlinearity | None) -> None:
+        """Takes note of an output of a layer; the last one of the step counts.
+
+        Args:
+            layer: its name; layers that nobody asked for are passed over.
+            output: what it returned.
+            follower: the nonlinearity that follows it, where that is known.
+        """
+        if layer in self.layers:
+            self._calls[layer] = self._calls.get(layer, 0) + 1
+            self._activations[layer] = self._run(activation, output, follower, self.step) or NOT_READ
+
+    def read(
+        self, parameters: Parameters, owned: Collection[int], taken: Mapping[int, Tensor] | None, scale: Tensor | None
+    ) -> None:
+        """Reads the gradients that the optimizer is about to use.
+
+        Args:
+            parameters: all parameters of the layers.
+            owned: numbers of those that this optimizer holds.
+            taken: gradients by number, where they were not left at the parameters.
+            scale: by what a fused optimizer will divide them; None where they are unscaled already.
+        """
+        for layer in self.layers:
+            own = self._table.numbers_of(layer)
+            if any(number in owned for number in own.values()):
+                found = {name: gradient_of(parameters[number], number, taken) for name, number in own.items()}
+                self._gradients[layer] = self._run(gradient, found, self.step, scale) or NOT_READ
+
+    def finish(self, parameters: Parameters, reasons: Mapping[str, str]) -> list[Inspection]:
+        """What was seen, once the step is over.
+
+        Args:
+            parameters: all parameters of the layers, as the step left them.
+            reasons: why the output of a layer was not seen, by its name.
+        """
+        return [self._inspection(layer, parameters, reasons) for layer in self.layers]
+
+    def _inspection(self, layer: str, parameters: Parameters, reasons: Mapping[str, str]) -> Inspection:
+        of_gradient = self._gradients.get(layer, UNUSED)
+        slopes, worst = (of_gradient, ()) if isinstance(of_gradient, str) else of_gradient
+        own = {name: parameters[number] for name, number in self._table.numbers_of(layer).items()}
+        return Inspection(
+            layer,
+            slopes,
+            self._run(weight, own, self.step) or NOT_READ,
+            self._activations.get(layer) or reasons.get(layer, UNSEEN),
+            worst,
+            self._calls.get(layer),
+        )
+
+    def _run(self, look: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R | None:
+        began = perf_counter()
+        found = self._guard.run(LOOKING, look, *args, **kwargs)
+        self.spent += perf_counter() - began
+        return found
+
+
+def gradient(gradients: Named, step: int, scale: Tensor | None = None) -> tuple[Spread, tuple[Entry, ...]] | str:
+    """How the gradients of a layer are spread, and the greatest of their entries."""
+    present = {name: one for name, one in gradients.items() if one is not None}
+    if not present:
+        return UNUSED
+    absent = [name for name in gradients if name not in present]
+    note = f"without {', '.join(absent)}: no gradient at hand" if absent else ""
+    return spread_of(
+        present, step=step, axis="log", divisor=1.0 if scale is None else float(scale), note=note, names_worst=True
+    )
+
+
+def weight(parameters: Named, step: int | None) -> Spread | str:
+    """How the parameters of a layer are spread."""
+    found = spread_of({name: one for name, one in parameters.items() if one is not None}, step=step, axis="linear")
+    return found if isinstance(found, str) else found[0]
+
+
+def activation(output: Tensor, follower: Nonlinearity | None, step: int) -> Spread | str:
+    """How an output is spread once it has gone through what follows it."""
+    note = "" if follower is None else f"after {follower.kind}"
+    through = None if follower is None else follower.apply
+    if follower is not None and not follower.pointwise:
+        output, through = follower.apply(plain(output)[None])[0], None
+    found = spread_of({"output": output}, step=step, axis="linear", through=through, note=note)
+    return found if isinstance(found, str) else found[0]
+
+
+def gradient_of(parameter: nn.Parameter | None, number: int, taken: Mapping[int, Tensor] | None) -> Tensor | None:
+    """The gradient of a parameter, or what was taken in its place."""
+    if taken is not None:
+        return taken.get(number)
+    return None if parameter is None else parameter.grad

@@ -1,0 +1,240 @@
+"""Tensors into histograms and their greatest entries, whatever their size and format; nothing of a tensor is kept.
+
+No random number is drawn and nothing is written to a tensor. Large tensors are read in runs, so that little memory is
+needed besides; what counts exactly (zeros, entries that are not finite, extremes) is read of all entries, bins of a
+regular sample of them.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn.parameter import is_lazy
+
+from gradwidget.capture.torch_private import is_sharded, is_transformed
+from gradwidget.frame import Entry, Spread
+
+Axis = Literal["linear", "log"]
+"""How bins lie: of one width, or as parts of a power of ten on both sides of 0."""
+
+LIMIT = 1 << 16
+"""Entries that are sorted into bins at most."""
+RUN = 1 << 20
+"""Entries that are read at a time."""
+WORST = 5
+"""Greatest entries that are named."""
+BINS = 40
+"""Bins of one width; one more where they lie around 0, so that the middle one has it."""
+DECADES = 6
+"""Powers of ten under the greatest entry that are told apart on a log axis; what is smaller counts as near 0."""
+A_DECADE = 2
+"""Bins in a power of ten."""
+
+LARGEST = float(np.finfo(np.float64).max)
+
+
+def unreadable(tensor: Tensor) -> str | None:
+    """Why the entries of a tensor cannot be sorted into bins, in a sentence; None where they can."""
+    out_of_reach = {
+        "It is made in the first forward.": is_lazy,
+        "It is sharded: each process holds only a part of it.": is_sharded,
+        "It is inside a transform of torch.func, where no value can be read.": is_transformed,
+        "It is on the meta device and has no values.": lambda one: one.is_meta,
+        "The step is being recorded as a CUDA graph, where no value can be read.": _is_recorded,
+    }
+    for reason, is_so in out_of_reach.items():
+        if is_so(tensor):
+            return reason
+    return _unsuited(tensor)
+
+
+def _is_recorded(tensor: Tensor) -> bool:
+    return tensor.is_cuda and torch.cuda.is_current_stream_capturing()
+
+
+def _unsuited(tensor: Tensor) -> str | None:
+    if tensor.is_nested or tensor.layout is not torch.strided:
+        kind = "nested" if tensor.is_nested else str(tensor.layout).removeprefix("torch.")
+        return f"Its layout is {kind}: there is no histogram of that."
+    if tensor.is_quantized:
+        return f"It is quantised ({str(tensor.dtype).removeprefix('torch.')}): there is no histogram of that."
+    if tensor.is_complex():
+        return "It is complex: its entries have no order."
+    return None if tensor.numel() else "It is empty."
+
+
+def spread_of(
+    tensors: Mapping[str, Tensor],
+    *,
+    step: int | None,
+    axis: Axis,
+    divisor: float = 1.0,
+    through: Callable[[Tensor], Tensor] | None = None,
+    note: str = "",
+    names_worst: bool = False,
+) -> tuple[Spread, tuple[Entry, ...]] | str:
+    """The histogram over all entries of some tensors, and the greatest of them.
+
+    Args:
+        tensors: by name; those that cannot be read are passed over, and ``note`` of the result says so.
+        step: which step they belong to; None before the first.
+        axis: how the bins lie.
+        divisor: what the entries are divided by, as a loss scale.
+        through: an elementwise function that the entries go through first.
+        note: what a reader has to know besides.
+        names_worst: whether the greatest entries are wanted, which cost more than all else.
+
+    Returns:
+        Why there is nothing, in a sentence, where none of the tensors can be read.
+
+    Example:
+        >>> spread, worst = spread_of({"weight": torch.tensor([[0.0, -2.0]])}, step=3, axis="linear", names_worst=True)
+        >>> spread.zeros, spread.low, int(spread.counts.sum()), worst[0]
+        (1, -2.0, 2, Entry(parameter='weight', index=(0, 1), value=-2.0))
+    """
+    reasons = {name: reason for name, tensor in tensors.items() if (reason := unreadable(tensor)) is not None}
+    readable = {name: tensor.detach() for name, tensor in tensors.items() if name not in reasons}
+    if not readable:
+        return " ".join(dict.fromkeys(reasons.values())) or "There is none."
+    total = sum(tensor.numel() for tensor in readable.values())
+    found = _Found(_prime_from(math.ceil(total / LIMIT)), names_worst)
+    with torch.no_grad():
+        for name, tensor in readable.items():
+            for start, run in _runs(tensor):
+                found.take(name, tuple(tensor.shape), start, _real(run if through is None else through(run)))
+    sample = np.concatenate(found.sample) / divisor
+    low, high = (value / divisor if math.isfinite(value) else math.nan for value in (found.low, found.high))
+    finite = sample[np.isfinite(sample)]
+    edges = edges_for(low, high, axis)
+    counts, _ = np.histogram(finite, edges)
+    missing = [f"not of {name}: {reason}" for name, reason in reasons.items()]
+    spread = Spread(
+        step,
+        axis,
+        edges,
+        counts.astype(np.int64),
+        len(sample),
+        total,
+        found.zeros,
+        found.nans,
+        found.infinities,
+        low,
+        high,
+        " · ".join([*([note] if note else []), *missing]),
+    )
+    worst = tuple(Entry(entry.parameter, entry.index, entry.value / divisor) for entry in found.worst if entry.value)
+    return spread, worst
+
+
+def edges_for(low: float, high: float, axis: Axis) -> NDArray[np.float64]:
+    """Where bins end that hold everything from ``low`` to ``high``; alike for alike extremes, so that they rest."""
+    peak = np.nanmax([abs(low), abs(high), 0.0])
+    if peak == 0:
+        peak = 1.0
+    if axis == "log":
+        top = math.ceil(A_DECADE * math.log10(peak))
+        with np.errstate(over="ignore", under="ignore"):
+            sizes = 10.0 ** (np.arange(top - A_DECADE * DECADES, top + 1) / A_DECADE)
+        edges = np.concatenate([-sizes[::-1], sizes])
+    else:
+        power = 10.0 ** math.floor(math.log10(peak))
+        round_peak = min(next((step * power for step in (1, 2, 5) if step * power >= peak), 10 * power), LARGEST)
+        if low >= 0:
+            edges = round_peak * np.linspace(0, 1, BINS + 1)
+        elif high <= 0:
+            edges = round_peak * np.linspace(-1, 0, BINS + 1)
+        else:
+            edges = round_peak * np.linspace(-1, 1, BINS + 2)
+    edges = np.clip(edges, -LARGEST, LARGEST)
+    # What rounding has taken from the outermost ones is given back.
+    edges[0], edges[-1] = np.fmin(edges[0], low), np.fmax(edges[-1], high)
+    return np.asarray(edges, np.float64)
+
+
+@dataclass(slots=True)
+class _Found:
+    """What has been read so far."""
+
+    stride: int
+    names_worst: bool
+    zeros: int = 0
+    nans: int = 0
+    infinities: int = 0
+    low: float = math.inf
+    high: float = -math.inf
+    sample: list[NDArray[np.float64]] = field(default_factory=list)
+    worst: list[Entry] = field(default_factory=list)
+    _seen: int = 0
+
+    def take(self, name: str, shape: tuple[int, ...], start: int, run: Tensor) -> None:
+        """Reads a run of entries whose first is number ``start`` of the tensor ``name``."""
+        least, most = run.aminmax()
+        # A run is so short that a count is exact in its own type.
+        figures = torch.stack([torch.count_nonzero(run).to(run.dtype), least, most]).tolist()
+        self.zeros += len(run) - int(figures[0])
+        if math.isfinite(figures[1]) and math.isfinite(figures[2]):
+            self.low, self.high = min(self.low, figures[1]), max(self.high, figures[2])
+        else:
+            self._take_nonfinite(run)
+        if self.names_worst:
+            self._take_worst(name, shape, start, run)
+        sample = run[-self._seen % self.stride :: self.stride]
+        self._seen += len(run)
+        self.sample.append(sample.cpu().numpy().astype(np.float64))
+
+    def _take_nonfinite(self, run: Tensor) -> None:
+        finite = torch.isfinite(run)
+        nans = int(run.isnan().sum())
+        self.nans += nans
+        self.infinities += len(run) - nans - int(finite.sum())
+        self.low = min(self.low, float(torch.where(finite, run, torch.inf).min()))
+        self.high = max(self.high, float(torch.where(finite, run, -torch.inf).max()))
+
+    def _take_worst(self, name: str, shape: tuple[int, ...], start: int, run: Tensor) -> None:
+        size = run.abs().nan_to_num(nan=math.inf, posinf=math.inf)
+        places = size.topk(min(WORST, len(run))).indices
+        for place, value in zip(places.tolist(), run[places].tolist(), strict=True):
+            index = tuple(int(one) for one in np.unravel_index(start + place, shape)) if shape else ()
+            self.worst.append(Entry(name, index, value))
+        self.worst = sorted(self.worst, key=_size, reverse=True)[:WORST]
+
+
+def _size(entry: Entry) -> float:
+    return abs(entry.value) if math.isfinite(entry.value) else math.inf
+
+
+def _runs(tensor: Tensor, start: int = 0) -> Iterator[tuple[int, Tensor]]:
+    """The entries in their logical order, at most ``RUN`` at a time: the number of the first, and a vector."""
+    count = tensor.numel()
+    if count <= RUN:
+        yield start, tensor.reshape(-1)
+        return
+    inner = count // len(tensor)
+    if inner <= RUN:
+        for part in tensor.split(RUN // inner):
+            yield start, part.reshape(-1)
+            start += part.numel()
+        return
+    for part in tensor:
+        yield from _runs(part, start)
+        start += inner
+
+
+def _real(run: Tensor) -> Tensor:
+    if run.dtype in {torch.float32, torch.float64}:
+        return run
+    return run.double() if run.dtype in {torch.int32, torch.int64} and not run.is_mps else run.float()
+
+
+def _prime_from(number: int) -> int:
+    """The first prime from ``number`` on; 1 for 1. A sample of every so many entries then misses no row or column."""
+    while number > 1 and any(number % divisor == 0 for divisor in range(2, math.isqrt(number) + 1)):
+        number += 1
+    return number

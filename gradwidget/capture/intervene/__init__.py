@@ -1,0 +1,1 @@
+"""What is changed on request: between two steps, or at every step."""

@@ -1,0 +1,1 @@
+"""What is known of the model: its layers, its optimizers, its activation functions."""

@@ -1,0 +1,1 @@
+"""Statistics of tensors, exact and in few calls."""

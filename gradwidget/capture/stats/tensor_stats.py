@@ -1,0 +1,177 @@
+"""All figures of many tensors in few calls: on small ones the call costs more than the work."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from functools import lru_cache
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from gradwidget.capture.stats.norms import (
+    ALONE,
+    PIECE,
+    accumulator,
+    at_least_single,
+    l2,
+    large_norm,
+    norm_of_squares,
+    pieces,
+    row_norms,
+    sizes,
+    sums_of_squares,
+    vector_norm,
+)
+from gradwidget.capture.stats.readback import Fetch, Readback, as_numpy
+from gradwidget.capture.stats.scratch import nonzero, scratch
+
+Kind = tuple[torch.Size, torch.dtype, torch.device]
+
+L2, L1, PEAK, NONZERO, NONFINITE = range(5)
+"""Rows of what ``measure`` gives."""
+
+
+def measure(tensors: Sequence[Tensor], readback: Readback, *, sums: bool = True) -> Fetch:
+    """Figures of dense real tensors: a function that gives float64 [5, tensors].
+
+    The rows are ``L2``, ``L1`` (sum of |x|), ``PEAK`` (largest |x|), ``NONZERO`` and ``NONFINITE`` (counts).
+    Without ``sums``, ``L1`` and ``NONZERO`` are left at 0 where they would cost.
+    """
+    groups = alike(tensors)
+    fetches = [
+        measure_rows(tensors[group[0]][None] if len(group) == 1 else stacked(tensors, group), readback, sums=sums)
+        for group in groups
+    ]
+
+    def fetch() -> NDArray[np.float64]:
+        figures = np.zeros((5, len(tensors)))
+        for group, fetched in zip(groups, fetches, strict=True):
+            figures[:, group] = fetched()
+        return figures
+
+    return fetch
+
+
+def measure_rows(rows: Tensor, readback: Readback, *, sums: bool = True) -> Fetch:
+    """The same of alike tensors [tensors, ...] that have been brought together."""
+    if not rows.is_cpu:
+        return readback.add(_on_device(rows.reshape(len(rows), -1)))
+    is_large = len(rows) == 1 and rows.numel() > ALONE
+    figures = _of_large(rows[0], sums=sums)[:, None] if is_large else _of_rows(rows, sums=sums)
+    return lambda: figures
+
+
+def measure_l2(tensors: Sequence[Tensor], readback: Readback) -> Fetch:
+    """L2 norms alone: a function that gives float64 [tensors]."""
+    norms = np.zeros(len(tensors))
+    pending: list[tuple[int, Fetch]] = []
+    for group in alike(tensors):
+        first = tensors[group[0]]
+        if not first.is_cpu:
+            pending += [(number, readback.add(l2(tensors[number]))) for number in group]
+        elif first.numel() > ALONE:
+            norms[group] = [large_norm(tensors[number]) for number in group]
+        else:
+            norms[group] = row_norms(at_least_single(stacked(tensors, group)).reshape(len(group), -1))
+
+    def fetch() -> NDArray[np.float64]:
+        for number, fetched in pending:
+            norms[number] = fetched()
+        return norms
+
+    return fetch
+
+
+def norms_of_rows(rows: Tensor, readback: Readback) -> Fetch:
+    """The same of rows [tensors, entries] that have been brought together."""
+    if not rows.is_cpu:
+        return readback.add(vector_norm(rows, dim=1, dtype=accumulator(rows)))
+    norms = row_norms(rows)
+    return lambda: norms
+
+
+def nonzero_in_rows(rows: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """How many are true in each row; numpy counts one row at a time far faster than along an axis."""
+    return np.array([np.count_nonzero(row) for row in rows], np.float64)
+
+
+def alike(tensors: Sequence[Tensor]) -> Sequence[Sequence[int]]:
+    """Numbers of tensors of one shape, type and place, as many together as are read at once; empty ones left out."""
+    return _grouped(tuple([(tensor.shape, tensor.dtype, tensor.device) for tensor in tensors]))
+
+
+@lru_cache(maxsize=64)
+def _grouped(kinds: tuple[Kind, ...]) -> list[list[int]]:
+    groups: dict[Kind, list[int]] = {}
+    for number, kind in enumerate(kinds):
+        groups.setdefault(kind, []).append(number)
+    batches: list[list[int]] = []
+    for (shape, _, _), group in groups.items():
+        size = shape.numel()
+        if size:
+            many = max(1, PIECE // size)
+            batches += [group[start : start + many] for start in range(0, len(group), many)]
+    return batches
+
+
+def stacked(tensors: Sequence[Tensor], group: Sequence[int]) -> Tensor:
+    """A copy [tensors, ...] of those of a group, which are alike; on the CPU good until the next call."""
+    chosen = [tensors[number] for number in group]
+    first = chosen[0]
+    if not first.is_cpu:
+        return torch.stack(chosen)
+    memory = scratch("stacked", len(chosen) * first.numel(), first.dtype).view(len(chosen), *first.shape)
+    return torch.stack(chosen, out=memory)
+
+
+def _of_rows(tensors: Tensor, *, sums: bool) -> NDArray[np.float64]:
+    rows = at_least_single(tensors).reshape(len(tensors), -1)
+    figures = np.zeros((5, len(rows)))
+    figures[L2] = row_norms(rows)
+    if sums:
+        figures[NONZERO] = nonzero_in_rows(nonzero(rows.numpy()))
+    moduli = sizes(rows.view(-1)).view(rows.shape)
+    figures[PEAK] = as_numpy(moduli.amax(1))
+    if sums:
+        figures[L1] = as_numpy(moduli.sum(1))
+    if not math.isfinite(sum(figures[PEAK].tolist())):
+        for number in np.flatnonzero(~np.isfinite(figures[PEAK])):
+            figures[NONFINITE, number] = np.count_nonzero(~np.isfinite(rows[number].numpy()))
+    return figures
+
+
+def _of_large(tensor: Tensor, *, sums: bool) -> NDArray[np.float64]:
+    squares: list[Tensor] = []
+    peaks: list[float] = []
+    total = 0.0
+    count = odd = 0
+    for piece in pieces(tensor):
+        squares += sums_of_squares(piece)
+        moduli = sizes(piece)
+        peaks.append(float(moduli.amax().numpy()))
+        if sums:
+            total += float(moduli.sum().numpy())
+            count += int(np.count_nonzero(nonzero(piece.numpy())))
+    peak = max(peaks)
+    if not math.isfinite(sum(peaks)):
+        peak = float(np.max(peaks))  # which a NaN does not slip through
+        odd = sum([int(np.count_nonzero(~np.isfinite(piece.numpy()))) for piece in pieces(tensor)])
+    norm = norm_of_squares(squares, tensor.numel(), pieces(tensor))
+    return np.array([norm, total, peak, count, odd], np.float64)
+
+
+def _on_device(rows: Tensor) -> Tensor:
+    wide = accumulator(rows)
+    low, high = torch.aminmax(rows, dim=1)
+    return torch.stack(
+        [
+            vector_norm(rows, dim=1, dtype=wide),
+            vector_norm(rows, 1, dim=1, dtype=wide),
+            torch.maximum(low.abs(), high.abs()).to(wide),
+            torch.count_nonzero(rows, dim=1).to(wide),
+            (rows.shape[1] - torch.isfinite(rows).sum(1)).to(wide),
+        ]
+    )

@@ -1,0 +1,1 @@
+"""Where a training step begins and ends, and where it can be paused."""

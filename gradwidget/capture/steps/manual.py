@@ -1,0 +1,71 @@
+"""Finds the ends of steps in loops where no optimizer of torch's announces them."""
+
+from __future__ import annotations
+
+import gc
+
+from torch import nn
+from torch.optim import Optimizer
+
+from gradwidget.capture.model.optimizers import Owners
+from gradwidget.capture.stats.readback import as_numpy
+from gradwidget.capture.steps.backward_reach import Reach
+from gradwidget.capture.torch_private import is_sharded, version
+
+PATIENCE = 3
+"""Changes of the weights that are put up with before a loop counts as manual although an optimizer is at hand: some
+loops (sharpness-aware ones) move the weights themselves before the first step that an optimizer announces."""
+SAMPLED = 1024
+"""Entries of a parameter that are added up to see a change made through ``.data``, which leaves no other sign."""
+
+Mark = tuple[int, int, float]
+
+
+class ManualLoop:
+    """A step has ended once the weights are no longer those that a backward pass left.
+
+    Args:
+        reach: chooses the parameters looked at.
+        owners: knows whether an optimizer is at hand.
+    """
+
+    def __init__(self, reach: Reach, owners: Owners) -> None:
+        self.possible = True
+        """False for good once an optimizer has stepped."""
+        self._reach = reach
+        self._owners = owners
+        self._marks: list[Mark] | None = None
+        self._patience: int | None = None
+
+    def optimizer_stepped(self) -> None:
+        """The loop is none of those."""
+        self.possible, self._marks = False, None
+
+    def backward_ended(self) -> None:
+        """From here on a change of the weights ends the step."""
+        if self.possible:
+            self._marks = [_mark(one) for one in self._reach.probed()]
+
+    def has_stepped(self) -> bool:
+        """Whether the weights have changed since; True once a step."""
+        if self._marks is None or self._marks == [_mark(one) for one in self._reach.probed()]:
+            return False
+        self._marks = None
+        if self._patience is None:
+            self._patience = PATIENCE if self._has_optimizer() else 0
+        self._patience -= 1
+        return self._patience < 0
+
+    def _has_optimizer(self) -> bool:
+        # looked up once a capture; type(), since asking an object for its class may run somebody's code
+        return any(issubclass(type(one), Optimizer) and self._owners.of(one) for one in gc.get_objects())
+
+
+def _mark(parameter: nn.Parameter) -> Mark:
+    if is_sharded(parameter):
+        return id(parameter), version(parameter), 0.0
+    values = parameter.detach()
+    total = 0.0
+    if values.is_cpu and values.numel() and not values.is_complex():
+        total = float(as_numpy(values.reshape(-1)[:: 1 + values.numel() // SAMPLED].double().sum()))
+    return parameter.data_ptr(), version(parameter), total

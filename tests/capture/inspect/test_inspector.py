@@ -1,0 +1,437 @@
+"""What is seen of a single layer in a step, between two steps and while the loop is held, and what that costs."""
+
+from __future__ import annotations
+
+import threading
+import weakref
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.amp.grad_scaler import GradScaler
+
+from gradwidget.capture.capture import Capture
+from gradwidget.capture.inspect import inspector as subject
+from gradwidget.capture.inspect.collector import NOT_READ, UNUSED
+from gradwidget.capture.inspect.inspector import CLEARED, LATER, LEASE, NOT_WATCHED, Inspector
+from gradwidget.frame import Inspection, Spread
+
+Watch = Callable[..., Capture]
+
+
+class Loop:
+    """A small network that is trained step by step, and what was seen of its layers."""
+
+    def __init__(self, watch: Watch, model: nn.Module | None = None, **options: Any) -> None:
+        self.model = model or nn.Sequential(nn.Linear(4, 8), nn.Tanh(), nn.Linear(8, 1))
+        self.optimizer = torch.optim.SGD(self.model.parameters(), lr=0.1)
+        self.capture = watch(self.model, **options)
+        self.seen: list[Inspection] = []
+        self.inspector.emit = self.seen.append
+        self.gradients: dict[str, Tensor] = {}
+        self.outputs: list[Tensor] = []
+
+    @property
+    def inspector(self) -> Inspector:
+        return self.capture.inspector
+
+    def step(self, calls: int = 1) -> None:
+        self.optimizer.zero_grad()
+        self.outputs = [self.model(torch.randn(16, 4)) for _ in range(calls)]
+        torch.stack(self.outputs).square().mean().backward()
+        self.gradients = {name: one.grad.clone() for name, one in self.model.named_parameters() if one.grad is not None}
+        self.optimizer.step()
+
+
+def spread(found: Spread | str) -> Spread:
+    assert not isinstance(found, str), found
+    return found
+
+
+def same(found: Spread | str, *tensors: Tensor) -> bool:
+    """Whether a histogram is numpy's over all entries of the tensors."""
+    values = torch.cat([tensor.detach().flatten() for tensor in tensors]).double().numpy()
+    counts, _ = np.histogram(values, spread(found).edges)
+    return counts.tolist() == spread(found).counts.tolist() and spread(found).total == len(values)
+
+
+@pytest.fixture(autouse=True)
+def at_any_pace(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(subject, "AGAIN", 0.0)
+
+
+def test_the_step_after_the_request_shows_gradient_weights_and_output(watch: Watch) -> None:
+    loop = Loop(watch, budget=None)
+    loop.step()
+    assert not loop.inspector.ask("2")
+    loop.step()
+    assert loop.seen == [], "that step had begun before"
+    loop.step()
+    (found,) = loop.seen
+    assert (found.layer, found.calls) == ("2", 1)
+    assert same(found.gradient, loop.gradients["2.weight"], loop.gradients["2.bias"])
+    assert same(found.weight, *loop.model[2].parameters())  # type: ignore[index]
+    assert same(found.activation, *loop.outputs)
+    assert {spread(part).step for part in (found.gradient, found.weight, found.activation)} == {2}
+    worst = found.worst[0]
+    assert loop.gradients[f"2.{worst.parameter}"][worst.index].item() == worst.value
+    assert abs(worst.value) == max(one.abs().max() for name, one in loop.gradients.items() if name.startswith("2."))
+
+
+def test_an_output_is_shown_after_the_nonlinearity_that_follows_and_of_several_the_last(watch: Watch) -> None:
+    loop = Loop(watch, budget=None)
+    loop.step(calls=3)
+    loop.inspector.ask("0")
+    taken: list[Tensor] = []
+    handle = loop.model[1].register_forward_hook(lambda _module, _args, output: taken.append(output))  # type: ignore[index]
+    loop.step(calls=3)
+    loop.step(calls=3)
+    handle.remove()
+    (found,) = loop.seen
+    assert found.calls == 3
+    assert same(found.activation, taken[-1])
+    assert spread(found.activation).note == "after tanh"
+
+
+def test_an_output_after_softmax_sums_up_whole_rows(watch: Watch) -> None:
+    model = nn.Sequential(nn.Linear(4, 3), nn.Softmax(-1), nn.Linear(3, 1))
+    loop = Loop(watch, model, budget=None)
+    loop.step()
+    loop.inspector.ask("0")
+    loop.step()
+    loop.step()
+    found = spread(loop.seen[0].activation)
+    assert found.note == "after softmax"
+    assert 0 < found.low < found.high < 1
+
+
+def test_nobody_who_asks_means_no_look_and_a_request_runs_out(watch: Watch, monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = [0.0]
+    monkeypatch.setattr(subject, "monotonic", lambda: clock[0])
+    loop = Loop(watch, budget=None)
+    loop.inspector.ask("0")
+    clock[0] = 10 * LEASE
+    loop.step()
+    loop.step()
+    assert len(loop.seen) == 1, "a step that takes longer than that is waited for"
+    loop.step()
+    loop.step()
+    assert len(loop.seen) == 1
+
+
+def test_a_free_loop_is_looked_into_no_more_often_than_the_budget_allows(
+    watch: Watch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(subject, "AGAIN", 100.0)
+    loop = Loop(watch)
+    loop.inspector.ask("0")
+    for _ in range(30):
+        loop.step()
+    assert len(loop.seen) == 1
+    loop.inspector.ask("2")
+    loop.step()
+    loop.step()
+    assert [found.layer for found in loop.seen[1:]] == ["0", "2"], "what nobody has seen yet comes at once"
+
+
+def test_sampling_a_step_for_a_look_alone_is_dearer_than_looking_along(
+    watch: Watch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(subject, "monotonic", lambda: 0.0)
+    loop = Loop(watch, budget=0.01)
+    loop.inspector.ask("0")
+    loop.step()
+    loop.step()
+    rests = loop.inspector._next_along, loop.inspector._next_own
+    assert 0 < rests[0] < rests[1]
+    assert rests[1] < 1000 * loop.capture.guard.spent
+
+
+def test_what_is_looked_at_is_charged_to_the_budget(watch: Watch, monkeypatch: pytest.MonkeyPatch) -> None:
+    loop = Loop(watch)
+    loop.step()
+    monkeypatch.setattr("gradwidget.capture.inspect.collector.weight", lambda *_: threading.Event().wait(0.2))
+    spent = loop.capture.guard.spent
+    loop.inspector.ask("0")
+    loop.step()
+    loop.step()
+    assert loop.capture.guard.spent - spent > 0.2
+    assert loop.capture.overhead > 0.5
+
+
+def test_a_step_that_nobody_would_have_sampled_is_sampled_for_it(watch: Watch) -> None:
+    loop = Loop(watch, budget=1e-9)
+    for _ in range(15):
+        loop.step()
+    loop.inspector.ask("0")
+    loop.step()
+    frames = len(loop.capture.frames)  # type: ignore[attr-defined]
+    loop.step()
+    assert len(loop.capture.frames) == frames + 1  # type: ignore[attr-defined]
+    assert spread(loop.seen[-1].activation).step == 16
+
+
+def test_looking_changes_no_weight_and_draws_no_random_number(watch: Watch) -> None:
+    results = []
+    for looks in (False, True):
+        torch.manual_seed(1)
+        loop = Loop(watch)
+        for _ in range(12):
+            if looks:
+                loop.inspector.ask("0")
+            loop.step()
+        results.append([parameter.detach().clone() for parameter in loop.model.parameters()])
+        assert bool(loop.seen) == looks
+    assert all(torch.equal(one, other) for one, other in zip(*results, strict=True))
+
+
+@pytest.mark.parametrize("kind", ["foreach", "fused"])
+def test_a_scaled_loss_does_not_show_in_the_gradient(watch: Watch, kind: str) -> None:
+    model = nn.Linear(4, 1)
+    optimizer = torch.optim.Adam(model.parameters(), lr=1e-3, foreach=kind == "foreach", fused=kind == "fused")
+    scaler = GradScaler("cpu", init_scale=1024.0)
+    capture = watch(model, budget=None)
+    seen: list[Inspection] = []
+    capture.inspector.emit = seen.append
+    capture.inspector.ask("(root)")
+    data, expected = torch.randn(8, 4), torch.zeros(0)
+    for _ in range(2):
+        optimizer.zero_grad()
+        plain = torch.autograd.grad(model(data).square().mean(), list(model.parameters()), create_graph=True)
+        expected = torch.cat([one.detach().flatten() for one in plain])
+        scaler.scale(model(data).square().mean()).backward()
+        scaler.step(optimizer)
+        scaler.update()
+    assert spread(seen[0].gradient).high == pytest.approx(expected.max().item(), rel=1e-5)
+    assert abs(seen[0].worst[0].value) == pytest.approx(expected.abs().max().item(), rel=1e-5)
+
+
+def test_gradients_that_the_loop_takes_by_itself_are_seen(watch: Watch) -> None:
+    model = nn.Linear(4, 1)
+    capture = watch(model, budget=None)
+    seen: list[Inspection] = []
+    capture.inspector.emit = seen.append
+    gradients: tuple[Tensor, ...] = ()
+    for step in range(8):
+        if step == 4:
+            capture.inspector.ask("(root)")
+        gradients = torch.autograd.grad(model(torch.randn(8, 4)).square().mean(), list(model.parameters()))
+        with torch.no_grad():
+            for parameter, gradient in zip(model.parameters(), gradients, strict=True):
+                parameter.sub_(gradient, alpha=0.1)
+    capture.close()
+    assert same(seen[-1].gradient, *gradients)
+
+
+def test_what_cannot_be_had_is_said_in_words(watch: Watch) -> None:
+    class Odd(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.used, self.frozen, self.idle = nn.Linear(4, 4), nn.Linear(4, 1), nn.Linear(4, 1)
+            self.frozen.requires_grad_(requires_grad=False)
+            self.table = nn.Embedding(5, 4, sparse=True)
+
+        def forward(self, x: Tensor) -> Tensor:
+            looked_up: Tensor = self.table(torch.tensor([0, 1]))
+            out: Tensor = self.frozen(self.used(x)) + looked_up.sum()
+            return out
+
+    loop = Loop(watch, Odd(), budget=None)
+    for layer in ("used", "frozen", "idle", "table"):
+        loop.inspector.ask(layer)
+    loop.optimizer.zero_grad()
+    for _ in range(2):
+        loop.model(torch.randn(16, 4)).square().mean().backward()
+        loop.optimizer.step()
+    found = {one.layer: one for one in loop.seen}
+    assert found["frozen"].gradient == UNUSED
+    assert found["idle"].gradient == UNUSED
+    assert isinstance(found["idle"].activation, str)
+    assert "not seen to run" in found["idle"].activation
+    assert isinstance(found["table"].gradient, str)
+    assert "sparse" in found["table"].gradient
+    assert spread(found["used"].gradient).total == 20
+    assert not loop.capture.problems
+
+
+def test_without_activations_the_output_is_not_watched(watch: Watch) -> None:
+    loop = Loop(watch, budget=None, activations=False)
+    loop.inspector.ask("0")
+    loop.step()
+    loop.step()
+    assert loop.seen[0].activation == NOT_WATCHED
+    loop.inspector.ask("2")
+    loop.inspector.look_now("2")
+    assert loop.seen[-1].activation == NOT_WATCHED
+
+
+def test_a_failure_is_contained_recorded_and_shown(watch: Watch, monkeypatch: pytest.MonkeyPatch) -> None:
+    loop = Loop(watch, budget=None)
+    loop.inspector.ask("0")
+
+    def fail(*_: object) -> None:
+        message = "no"
+        raise RuntimeError(message)
+
+    monkeypatch.setattr("gradwidget.capture.inspect.collector.gradient", fail)
+    for _ in range(3):
+        loop.step()
+    assert loop.seen[0].gradient == NOT_READ
+    assert spread(loop.seen[0].weight).total == 40
+    assert [problem.where for problem in loop.capture.problems] == ["looking into a layer"]
+    assert len(loop.capture.frames) == 3  # type: ignore[attr-defined]
+
+
+def test_a_listener_that_fails_does_not_stop_the_steps(watch: Watch) -> None:
+    loop = Loop(watch, budget=None)
+
+    def fail(_: Inspection) -> None:
+        message = "no"
+        raise RuntimeError(message)
+
+    loop.inspector.emit = fail
+    loop.inspector.ask("0")
+    for _ in range(3):
+        loop.step()
+    assert loop.capture.step == 3
+    assert loop.capture.problems
+
+
+def test_between_two_cells_there_is_what_the_last_step_has_left(watch: Watch) -> None:
+    loop = Loop(watch, budget=None)
+    loop.inspector.ask("0")
+    loop.inspector.look_now("0")
+    assert (loop.seen[0].gradient, loop.seen[0].activation, spread(loop.seen[0].weight).step) == (LATER, LATER, None)
+    loop.step()
+    loop.inspector.ask("2")
+    loop.inspector.look_now("2")
+    found = loop.seen[-1]
+    assert spread(found.gradient).step == spread(found.weight).step == 0
+    assert same(found.gradient, loop.gradients["2.weight"], loop.gradients["2.bias"])
+    assert found.activation == LATER
+    # A backward pass without a step belongs to the step under way.
+    loop.step()
+    loop.optimizer.zero_grad()
+    loop.model(torch.randn(16, 4)).square().mean().backward()
+    loop.inspector._seen.clear()
+    loop.inspector.look_now("2")
+    assert spread(loop.seen[-1].gradient).step == 2
+    assert spread(loop.seen[-1].weight).step == 1
+
+
+def test_what_was_seen_stays_where_nothing_newer_is_left(watch: Watch, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(subject, "AGAIN", 1000.0)
+    loop = Loop(watch, budget=None)
+    loop.inspector.ask("0")
+    loop.step()
+    loop.step()
+    full = loop.seen[-1]
+    loop.step()
+    loop.step()
+    loop.optimizer.zero_grad()
+    loop.inspector.look_now("0")
+    found = loop.seen[-1]
+    assert found is not full
+    assert (found.gradient, found.activation, found.worst) == (full.gradient, full.activation, full.worst)
+    assert spread(found.weight).step == 3
+
+
+def test_who_asks_again_before_anything_has_happened_is_shown_the_same(watch: Watch) -> None:
+    loop = Loop(watch, budget=None)
+    loop.inspector.ask("0")
+    loop.step()
+    loop.step()
+    assert loop.inspector.ask("0")
+    assert loop.seen[0] is loop.seen[1]
+
+
+class Keeper:
+    """Holds the loop after its first step, and does something then."""
+
+    def __init__(self, act: Callable[[], None]) -> None:
+        self.attention = True
+        self.act = act
+
+    def step_done(self) -> bool:
+        return True
+
+    def cross(self, step: int) -> None:
+        del step
+        self.attention = False
+        self.act()
+
+
+def held(watch: Watch, act: Callable[[Loop], None], *, to_none: bool = True) -> Loop:
+    """A loop in which something is done while it is held after step 0, the gradients being cleared by then."""
+    loop: Loop
+
+    def do() -> None:
+        act(loop)
+
+    loop = Loop(watch, gate=Keeper(do), budget=1e-9)
+    for _ in range(2):
+        loop.optimizer.zero_grad(set_to_none=to_none)
+        loop.model(torch.randn(16, 4)).square().mean().backward()
+        loop.gradients = loop.gradients or {
+            name: one.grad.clone() for name, one in loop.model.named_parameters() if one.grad is not None
+        }
+        loop.optimizer.step()
+    return loop
+
+
+def test_a_held_loop_shows_the_gradients_of_the_step_that_was_done_and_lets_go_of_them_when_it_goes_on(
+    watch: Watch,
+) -> None:
+    kept: list[weakref.ref[Tensor]] = []
+
+    def act(loop: Loop) -> None:
+        assert loop.model[0].weight.grad is None  # type: ignore[index]
+        kept.extend(weakref.ref(one) for one, _ in loop.inspector._kept.values())
+        loop.inspector.ask("0")
+        loop.inspector.look_now("0")
+
+    loop = held(watch, act)
+    assert same(loop.seen[0].gradient, loop.gradients["0.weight"], loop.gradients["0.bias"])
+    assert spread(loop.seen[0].gradient).step == 0
+    assert loop.seen[0].activation == LATER
+    assert len(kept) == 4
+    assert [one() for one in kept] == [None] * 4
+    assert spread(loop.seen[1].activation).step == 1, "the very next step brings the output"
+
+
+def test_gradients_that_were_cleared_in_place_are_not_shown_as_those_of_the_step(watch: Watch) -> None:
+    def act(loop: Loop) -> None:
+        loop.inspector.ask("0")
+        loop.inspector.look_now("0")
+
+    loop = held(watch, act, to_none=False)
+    assert loop.seen[0].gradient == CLEARED
+
+
+def test_the_step_that_a_held_loop_goes_on_with_is_sampled_whatever_the_budget(watch: Watch) -> None:
+    loop: Loop
+    keeper = Keeper(lambda: loop.inspector.look_now("0"))
+    keeper.attention = False
+    loop = Loop(watch, gate=keeper, budget=1e-9)
+    for _ in range(15):
+        loop.step()
+    assert loop.capture.sampling_interval > 1
+    keeper.attention = True
+    loop.step()
+    loop.inspector.ask("0")
+    loop.step()
+    assert [isinstance(found.activation, Spread) for found in loop.seen] == [False, True]
+    assert spread(loop.seen[0].gradient).step == 15
+    assert spread(loop.seen[1].activation).step == 16
+
+
+def test_it_is_known_which_thread_trains(watch: Watch) -> None:
+    loop = Loop(watch, budget=None)
+    assert not loop.inspector.is_elsewhere()
+    thread = threading.Thread(target=loop.step)
+    thread.start()
+    thread.join()
+    assert loop.inspector.is_elsewhere()
