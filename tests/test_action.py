@@ -6,7 +6,7 @@ import pytest
 
 from gradwidget.action import Clip, Reinitialise, ScaleLr, SkipNonfinite, parse_action
 from gradwidget.diagnose.finding import Remedy
-from gradwidget.diagnose.remedies.reinitialise import reinitialise
+from gradwidget.diagnose.remedies.reinitialize import reinitialise
 from gradwidget.diagnose.remedies.skip_nonfinite import skip_nonfinite
 from gradwidget.frame import Layer
 

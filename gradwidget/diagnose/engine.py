@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
+from gradwidget.diagnose.evidence.layer_traits import Traits
+from gradwidget.diagnose.evidence.window import Window
 from gradwidget.diagnose.finding import Finding, Symptom
+from gradwidget.diagnose.follow_up import Suspicion, Wanted
 from gradwidget.diagnose.remedies import remedies_for
 from gradwidget.diagnose.rules import AT_EVERY_FRAME, RULES, Rule
 from gradwidget.diagnose.sighting import Sighting
-from gradwidget.diagnose.suspicion import Suspicion, Wanted
 from gradwidget.diagnose.thresholds import DEFAULT, Thresholds
-from gradwidget.diagnose.traits import Traits
-from gradwidget.diagnose.window import Window
 from gradwidget.record.history import History
 
 

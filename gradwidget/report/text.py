@@ -9,8 +9,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from gradwidget.diagnose.finding import Finding
-from gradwidget.diagnose.state import LayerState, layer_states
-from gradwidget.diagnose.verdict import verdict
+from gradwidget.diagnose.summary.layer_state import LayerState, layer_states
+from gradwidget.diagnose.summary.verdict import verdict
 from gradwidget.record.history import History
 from gradwidget.wording import figure
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol
 
-from gradwidget.diagnose.state import layer_states
-from gradwidget.diagnose.trend import loss_trend
-from gradwidget.diagnose.verdict import verdict
+from gradwidget.diagnose.summary.layer_state import layer_states
+from gradwidget.diagnose.summary.loss_trend import loss_trend
+from gradwidget.diagnose.summary.verdict import verdict
 from gradwidget.metrics import METRICS
 from gradwidget.record.history import WHOLE_FRAMES
 from gradwidget.view import wire

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal
 
 from gradwidget.action import parse_action
-from gradwidget.diagnose.bounds import bounds_of
-from gradwidget.diagnose.state import STATE_OF
+from gradwidget.diagnose.summary.layer_state import STATE_OF
+from gradwidget.diagnose.summary.metric_bounds import bounds_of
 from gradwidget.diagnose.thresholds import DEFAULT
 from gradwidget.view.messages import (
     BoundInfo,

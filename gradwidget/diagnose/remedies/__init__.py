@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable
 
+from gradwidget.diagnose.evidence.window import Window
 from gradwidget.diagnose.finding import Remedy, Symptom
 from gradwidget.diagnose.remedies.activation import replace_squashing
 from gradwidget.diagnose.remedies.clip import clip
@@ -12,16 +13,15 @@ from gradwidget.diagnose.remedies.fewer_layers import fewer_layers
 from gradwidget.diagnose.remedies.find_nonfinite import find_nonfinite
 from gradwidget.diagnose.remedies.inputs import scale_inputs
 from gradwidget.diagnose.remedies.learning_rate import learning_rate
-from gradwidget.diagnose.remedies.normalise import normalise
+from gradwidget.diagnose.remedies.normalize import normalise
 from gradwidget.diagnose.remedies.precision import bfloat16, loss_scaling
 from gradwidget.diagnose.remedies.recurrent import gated_cell, orthogonal, remember
-from gradwidget.diagnose.remedies.reinitialise import reinitialise
+from gradwidget.diagnose.remedies.reinitialize import reinitialise
 from gradwidget.diagnose.remedies.skip_nonfinite import skip_nonfinite
 from gradwidget.diagnose.remedies.wake_units import leaky, lift_bias
 from gradwidget.diagnose.remedies.weight_decay import weight_decay
 from gradwidget.diagnose.remedies.wiring import freeze, look_for_the_cut, take_in
 from gradwidget.diagnose.sighting import Sighting
-from gradwidget.diagnose.window import Window
 from gradwidget.frame import Layer
 from gradwidget.wording import figure
 

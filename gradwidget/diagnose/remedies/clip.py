@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from gradwidget.diagnose.evidence.window import Window
 from gradwidget.diagnose.finding import Remedy
-from gradwidget.diagnose.window import Window
 from gradwidget.wording import figure
 
 PERCENTILE = 90

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from gradwidget.diagnose.evidence.window import Window
 from gradwidget.diagnose.finding import Remedy
-from gradwidget.diagnose.window import Window
 from gradwidget.wording import figure
 
 

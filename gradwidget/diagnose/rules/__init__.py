@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from gradwidget.diagnose.evidence.window import Window
 from gradwidget.diagnose.finding import Finding, Symptom
 from gradwidget.diagnose.rules.dead_relu import dead_relu
 from gradwidget.diagnose.rules.early_layers_frozen import early_layers_frozen
@@ -25,7 +26,6 @@ from gradwidget.diagnose.rules.weights_nonfinite import weights_nonfinite
 from gradwidget.diagnose.rules.weights_shrinking import weights_shrinking
 from gradwidget.diagnose.rules.weights_zero import weights_zero
 from gradwidget.diagnose.sighting import Sighting
-from gradwidget.diagnose.window import Window
 
 Rule = Callable[[Window, Finding | None], Sighting | None]
 """Given the newest frames and the finding that is already open for its symptom: what it sees now, or None."""

@@ -6,10 +6,10 @@ half of a healthy layer's outputs are zero, but not of the same units), and the 
 
 from __future__ import annotations
 
+from gradwidget.diagnose.evidence.window import Window
 from gradwidget.diagnose.finding import Finding
 from gradwidget.diagnose.rules.level import Level, beyond
 from gradwidget.diagnose.sighting import Sighting
-from gradwidget.diagnose.window import Window
 
 
 def dead_relu(window: Window, active: Finding | None) -> Sighting | None:

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from gradwidget.diagnose.evidence.window import Window, holding_since
 from gradwidget.diagnose.finding import Finding, Symptom
 from gradwidget.diagnose.rules.vanishing_gradients import BLOCKS
 from gradwidget.diagnose.sighting import Sighting
-from gradwidget.diagnose.window import Window, holding_since
 from gradwidget.wording import names, times_less
 
 

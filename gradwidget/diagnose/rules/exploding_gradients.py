@@ -11,11 +11,11 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from gradwidget.diagnose.evidence.depth_profile import Profile, past_bound, ratios_over_time
+from gradwidget.diagnose.evidence.window import Window, holding_since
 from gradwidget.diagnose.finding import Finding
-from gradwidget.diagnose.profile import Profile, past_bound, ratios_over_time
 from gradwidget.diagnose.sighting import Sighting
 from gradwidget.diagnose.thresholds import Thresholds
-from gradwidget.diagnose.window import Window, holding_since
 from gradwidget.wording import figure, names
 
 

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from gradwidget.diagnose.evidence.window import Floats, Window, holding_since
 from gradwidget.diagnose.finding import Finding
 from gradwidget.diagnose.sighting import Sighting
-from gradwidget.diagnose.window import Floats, Window, holding_since
 from gradwidget.wording import figure, names
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gradwidget.diagnose.window import Floats, Window, middle
+from gradwidget.diagnose.evidence.window import Floats, Window, middle
 from gradwidget.frame import FloatArray, Frame, RecurrentProfile
 
 END = 8

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from gradwidget.diagnose.evidence.window import Floats, Window, holding_since
 from gradwidget.diagnose.sighting import Sighting
-from gradwidget.diagnose.window import Floats, Window, holding_since
 from gradwidget.frame import BoolArray
 from gradwidget.wording import names
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 
+from gradwidget.diagnose.evidence.window import Window
 from gradwidget.diagnose.finding import Finding
 from gradwidget.diagnose.rules.nonfinite import origin_of
 from gradwidget.diagnose.sighting import Sighting
-from gradwidget.diagnose.window import Window
 
 
 def loss_nonfinite(window: Window, active: Finding | None) -> Sighting | None:

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from gradwidget.diagnose.evidence.window import Window
 from gradwidget.diagnose.finding import Finding
 from gradwidget.diagnose.rules.movement import turns
 from gradwidget.diagnose.sighting import Sighting
-from gradwidget.diagnose.window import Window
 from gradwidget.wording import figure
 
 

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from gradwidget.diagnose.evidence.window import PAST, Window, holding_since, middle
 from gradwidget.diagnose.finding import Finding
 from gradwidget.diagnose.rules.movement import turns
 from gradwidget.diagnose.sighting import Sighting
-from gradwidget.diagnose.window import PAST, Window, holding_since, middle
 from gradwidget.wording import figure
 
 

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from gradwidget.diagnose.evidence.window import Window, holding_since
 from gradwidget.diagnose.finding import Finding
 from gradwidget.diagnose.sighting import Sighting
-from gradwidget.diagnose.window import Window, holding_since
 from gradwidget.wording import figure
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from gradwidget.diagnose.window import Floats, Window, median
+from gradwidget.diagnose.evidence.window import Floats, Window, median
 
 
 def turns(window: Window, frames: int, *, of_start: bool = False) -> Floats:

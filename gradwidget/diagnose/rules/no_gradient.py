@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from gradwidget.diagnose.evidence.window import PAST, Window
 from gradwidget.diagnose.finding import Finding
 from gradwidget.diagnose.sighting import Sighting
 from gradwidget.diagnose.thresholds import Thresholds
-from gradwidget.diagnose.window import PAST, Window
 from gradwidget.wording import names
 
 

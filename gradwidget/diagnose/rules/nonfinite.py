@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from gradwidget.diagnose.evidence.window import Window
 from gradwidget.diagnose.finding import Origin
-from gradwidget.diagnose.window import Window
 
 WHERE: dict[str, str] = {
     "input": "it came in with the input",

@@ -7,9 +7,9 @@ start.
 
 from __future__ import annotations
 
+from gradwidget.diagnose.evidence.window import Window
 from gradwidget.diagnose.finding import Finding, Symptom
 from gradwidget.diagnose.sighting import Sighting
-from gradwidget.diagnose.window import Window
 from gradwidget.wording import figure
 
 CAUSES = (

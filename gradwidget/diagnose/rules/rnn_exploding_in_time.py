@@ -7,10 +7,10 @@ direction that only mirrors how the gradient of the layer above fades the other 
 
 from __future__ import annotations
 
+from gradwidget.diagnose.evidence.window import Window, holding_since
 from gradwidget.diagnose.finding import Finding
 from gradwidget.diagnose.rules.in_time import layers_past
 from gradwidget.diagnose.sighting import Sighting
-from gradwidget.diagnose.window import Window, holding_since
 from gradwidget.wording import figure, names
 
 

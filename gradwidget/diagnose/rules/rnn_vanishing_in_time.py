@@ -6,10 +6,10 @@ only mirrors how the gradient of the layer above explodes the other way.
 
 from __future__ import annotations
 
+from gradwidget.diagnose.evidence.window import Window, holding_since
 from gradwidget.diagnose.finding import Finding
 from gradwidget.diagnose.rules.in_time import layers_past
 from gradwidget.diagnose.sighting import Sighting
-from gradwidget.diagnose.window import Window, holding_since
 from gradwidget.wording import names, times_less
 
 

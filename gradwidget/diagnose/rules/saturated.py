@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from gradwidget.diagnose.evidence.window import Window
 from gradwidget.diagnose.finding import Finding
 from gradwidget.diagnose.rules.level import Level, beyond
 from gradwidget.diagnose.sighting import Sighting
-from gradwidget.diagnose.window import Window
 
 
 def saturated(window: Window, active: Finding | None) -> Sighting | None:

@@ -10,10 +10,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from gradwidget.diagnose.evidence.depth_profile import Profile, past_bound, ratios_over_time
+from gradwidget.diagnose.evidence.window import Floats, Window, holding_since, middle
 from gradwidget.diagnose.finding import Finding, Symptom
-from gradwidget.diagnose.profile import Profile, past_bound, ratios_over_time
 from gradwidget.diagnose.sighting import Sighting
-from gradwidget.diagnose.window import Floats, Window, holding_since, middle
 from gradwidget.wording import figure, names, times_less
 
 BLOCKS = (Symptom.DEAD_RELU, Symptom.WEIGHTS_ZERO)

@@ -6,10 +6,10 @@ small may grow to a usual size in silence.
 
 from __future__ import annotations
 
+from gradwidget.diagnose.evidence.window import Window
 from gradwidget.diagnose.finding import Finding
 from gradwidget.diagnose.rules.level import Level, beyond
 from gradwidget.diagnose.sighting import Sighting
-from gradwidget.diagnose.window import Window
 from gradwidget.wording import figure
 
 

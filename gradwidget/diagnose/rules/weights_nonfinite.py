@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from gradwidget.diagnose.evidence.window import Window
 from gradwidget.diagnose.finding import Finding
 from gradwidget.diagnose.rules.nonfinite import layers_with, origin_of
 from gradwidget.diagnose.sighting import Sighting
-from gradwidget.diagnose.window import Window
 from gradwidget.wording import names
 
 

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from gradwidget.diagnose.evidence.window import Window
 from gradwidget.diagnose.finding import Finding
 from gradwidget.diagnose.rules.level import Level, beyond
 from gradwidget.diagnose.rules.weights_shrinking import first_norm
 from gradwidget.diagnose.sighting import Sighting
-from gradwidget.diagnose.window import Window
 from gradwidget.wording import figure
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from gradwidget.diagnose.state import LayerState
+from gradwidget.diagnose.summary.layer_state import LayerState
 from gradwidget.diagnose.thresholds import Thresholds
 from gradwidget.wording import figure
 

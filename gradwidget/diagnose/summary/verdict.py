@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from gradwidget.diagnose.finding import Finding, Symptom
-from gradwidget.diagnose.state import LayerState
+from gradwidget.diagnose.summary.layer_state import LayerState
 
 
 def verdict(findings: Sequence[Finding], states: Sequence[LayerState]) -> str:

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 
 from gradwidget.diagnose.engine import Engine
-from gradwidget.diagnose.suspicion import FOLLOW, GRANTS, WATCH, WATCHED, Wanted
+from gradwidget.diagnose.follow_up import FOLLOW, GRANTS, WATCH, WATCHED, Wanted
 from gradwidget.record.history import History
 from tests.diagnose.frames import chain, frame, healthy
 

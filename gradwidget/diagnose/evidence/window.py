@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from gradwidget.diagnose.evidence.layer_traits import Traits
 from gradwidget.diagnose.finding import Finding, Symptom
 from gradwidget.diagnose.thresholds import DEFAULT, Thresholds
-from gradwidget.diagnose.traits import Traits
 from gradwidget.frame import BoolArray, Frame, Layer
 from gradwidget.record.history import History
 
 if TYPE_CHECKING:
-    from gradwidget.diagnose.profile import Profile
+    from gradwidget.diagnose.evidence.depth_profile import Profile
 
 Floats = NDArray[np.float64]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gradwidget.diagnose.bounds import bounds_of
+from gradwidget.diagnose.summary.metric_bounds import bounds_of
 from gradwidget.diagnose.thresholds import DEFAULT, Thresholds
 from gradwidget.metrics import METRICS
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gradwidget.diagnose.window import REACH, Floats, Window
+from gradwidget.diagnose.evidence.window import REACH, Floats, Window
 from gradwidget.frame import BoolArray
 
 DIRECT = ("act_grad_rms", "act_grad_norm")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from gradwidget.diagnose.trend import loss_trend
+from gradwidget.diagnose.summary.loss_trend import loss_trend
 from gradwidget.frame import Frame, Layer
 from gradwidget.record.history import History
 

@@ -1,0 +1,1 @@
+"""What the rules judge by: recent frames, and what they say over depth."""
