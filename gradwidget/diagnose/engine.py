@@ -7,11 +7,10 @@ from dataclasses import dataclass, replace
 
 from gradwidget.diagnose.evidence.layer_traits import Traits
 from gradwidget.diagnose.evidence.window import Window
-from gradwidget.diagnose.finding import Finding, Symptom
+from gradwidget.diagnose.finding import Detection, Finding, Symptom
 from gradwidget.diagnose.follow_up import Suspicion, Wanted
 from gradwidget.diagnose.remedies import remedies_for
 from gradwidget.diagnose.rules import AT_EVERY_FRAME, RULES, Rule
-from gradwidget.diagnose.sighting import Sighting
 from gradwidget.diagnose.thresholds import DEFAULT, Thresholds
 from gradwidget.record.history import History
 
@@ -71,14 +70,14 @@ class Engine:
         opened = False
         for symptom, rule in self._due(history.version, apart=apart):
             entry = self._open.get(symptom)
-            sighting, suspected = _ask(rule, window, glance, entry.finding if entry else None, apart=apart)
+            detection, suspected = _ask(rule, window, glance, entry.finding if entry else None, apart=apart)
             suspects += [symptom] if suspected else []
-            if sighting is not None and entry is None:
-                self._open[symptom] = self._opened(symptom, sighting, window)
+            if detection is not None and entry is None:
+                self._open[symptom] = self._opened(symptom, detection, window)
                 active[symptom] = self._open[symptom].finding
                 opened = True
-            elif sighting is not None and entry is not None:
-                self._go_on(entry, sighting, window)
+            elif detection is not None and entry is not None:
+                self._go_on(entry, detection, window)
             elif entry is not None:
                 self._close(entry, window)
         self.wanted = self._suspicion.wanted(suspects, apart=apart, opened=opened)
@@ -102,54 +101,54 @@ class Engine:
             self._resolved.append(replace(entry.finding, active=False))
             del self._open[entry.finding.symptom]
 
-    def _opened(self, symptom: Symptom, sighting: Sighting, window: Window) -> _Open:
+    def _opened(self, symptom: Symptom, detection: Detection, window: Window) -> _Open:
         finding = Finding(
             symptom=symptom,
-            severity=sighting.severity,
-            message=sighting.message,
-            layers=sighting.layers,
-            first_step=sighting.first_step,
+            severity=detection.severity,
+            message=detection.message,
+            layers=detection.layers,
+            first_step=detection.first_step,
             reported_step=window.step,
             last_step=window.step,
-            caveat=sighting.caveat,
-            evidence={**sighting.evidence, "held": 1.0},
-            origin=sighting.origin,
-            remedies=remedies_for(symptom, sighting, window),
+            caveat=detection.caveat,
+            evidence={**detection.evidence, "held": 1.0},
+            origin=detection.origin,
+            remedies=remedies_for(symptom, detection, window),
         )
         return _Open(finding, seen=1, refreshed=window.history.version, last_seen=window.history.version)
 
-    def _go_on(self, entry: _Open, sighting: Sighting, window: Window) -> None:
+    def _go_on(self, entry: _Open, detection: Detection, window: Window) -> None:
         entry.seen += 1
         entry.last_seen = window.history.version
         before = entry.finding
-        worse = sighting.severity == "critical" and before.severity != "critical"
-        wider = not set(sighting.layers) <= set(before.layers)
+        worse = detection.severity == "critical" and before.severity != "critical"
+        wider = not set(detection.layers) <= set(before.layers)
         if not (worse or wider or entry.last_seen - entry.refreshed >= self._limits.quiet):
             # Words and numbers that change at every frame could not be read.
             entry.finding = replace(before, last_step=window.step)
             return
         entry.refreshed = entry.last_seen
-        changed = set(sighting.layers) != set(before.layers)
+        changed = set(detection.layers) != set(before.layers)
         entry.finding = replace(
             before,
-            severity="critical" if before.severity == "critical" else sighting.severity,
-            message=sighting.message if before.origin is None else before.message,
+            severity="critical" if before.severity == "critical" else detection.severity,
+            message=detection.message if before.origin is None else before.message,
             # Where a NaN arose stays what there is to say, however far it has spread since.
-            layers=sighting.layers if before.origin is None else before.layers,
+            layers=detection.layers if before.origin is None else before.layers,
             last_step=window.step,
-            evidence={**sighting.evidence, "held": float(entry.seen)},
-            remedies=remedies_for(before.symptom, sighting, window) if changed else before.remedies,
+            evidence={**detection.evidence, "held": float(entry.seen)},
+            remedies=remedies_for(before.symptom, detection, window) if changed else before.remedies,
         )
 
 
 def _ask(
     rule: Rule, window: Window, glance: Window, finding: Finding | None, *, apart: bool
-) -> tuple[Sighting | None, bool]:
+) -> tuple[Detection | None, bool]:
     """What a rule is sure of, and whether the newest frame says otherwise and so is worth a closer look."""
     if finding is None and apart and rule(glance, None) is None:
         # What a frame far from its neighbours does not show has not begun.
         return None, False
-    sighting = rule(window, finding)
-    if sighting is not None:
-        return sighting, False
+    detection = rule(window, finding)
+    if detection is not None:
+        return detection, False
     return None, finding is not None or apart or rule(glance, None) is not None

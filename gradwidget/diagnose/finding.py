@@ -110,3 +110,27 @@ class Finding:
     def title(self) -> str:
         """The symptom in words, such as ``"Vanishing gradients"``."""
         return _TITLES.get(self.symptom) or self.symptom.value.replace("_", " ").capitalize()
+
+
+@dataclass(frozen=True, slots=True)
+class Detection:
+    """A symptom as it stands at the newest frame."""
+
+    severity: Severity
+    message: str
+    """One sentence that a student understands."""
+
+    layers: tuple[str, ...]
+    """Most affected first; empty means the whole model."""
+
+    first_step: int
+    """The first measured step of the evidence."""
+
+    evidence: Mapping[str, float]
+    """At least ``value``, ``bound`` and ``window``."""
+
+    caveat: str
+    """What could make it a false alarm."""
+
+    origin: Origin | None = None
+    """For non-finite values: where they arose."""

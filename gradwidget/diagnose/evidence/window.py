@@ -5,21 +5,15 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from functools import cached_property
-from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
+from gradwidget.diagnose.evidence.depth_profile import Floats, Profile
 from gradwidget.diagnose.evidence.layer_traits import Traits
 from gradwidget.diagnose.finding import Finding, Symptom
 from gradwidget.diagnose.thresholds import DEFAULT, Thresholds
 from gradwidget.frame import BoolArray, Frame, Layer
 from gradwidget.record.history import History
-
-if TYPE_CHECKING:
-    from gradwidget.diagnose.evidence.depth_profile import Profile
-
-Floats = NDArray[np.float64]
 
 REACH = 64
 """Newest frames among which a layer's latest measured values are looked for; a sampled run measures layers in turn."""
@@ -235,7 +229,7 @@ def median(values: Floats, least: int = 1) -> Floats:
     return np.where(count >= least, present, np.nan)
 
 
-def holding_since(steps: list[int], holds: NDArray[np.bool_]) -> int:
+def holding_since(steps: list[int], holds: BoolArray) -> int:
     """The oldest step of the unbroken evidence, given newest first; a single dissenting value is passed over."""
     since = steps[0]
     misses = 0
@@ -248,7 +242,7 @@ def holding_since(steps: list[int], holds: NDArray[np.bool_]) -> int:
     return since
 
 
-def middle(values: NDArray[np.float64]) -> float:
+def middle(values: Floats) -> float:
     """The median of the finite values; NaN where there are none."""
     finite = values[np.isfinite(values)]
     # numpy's own median takes a tenth of a second to import what it needs.

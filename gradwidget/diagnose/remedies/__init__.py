@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Iterable
 
 from gradwidget.diagnose.evidence.window import Window
-from gradwidget.diagnose.finding import Remedy, Symptom
+from gradwidget.diagnose.finding import Detection, Remedy, Symptom
 from gradwidget.diagnose.remedies.activation import replace_squashing
 from gradwidget.diagnose.remedies.clip import clip
 from gradwidget.diagnose.remedies.fewer_layers import fewer_layers
@@ -21,155 +21,156 @@ from gradwidget.diagnose.remedies.skip_nonfinite import skip_nonfinite
 from gradwidget.diagnose.remedies.wake_units import leaky, lift_bias
 from gradwidget.diagnose.remedies.weight_decay import weight_decay
 from gradwidget.diagnose.remedies.wiring import freeze, look_for_the_cut, take_in
-from gradwidget.diagnose.sighting import Sighting
 from gradwidget.frame import Layer
 from gradwidget.wording import figure
 
 Fixes = Iterable[Remedy | None]
 
 
-def remedies_for(symptom: Symptom, sighting: Sighting, window: Window) -> tuple[Remedy, ...]:
+def remedies_for(symptom: Symptom, detection: Detection, window: Window) -> tuple[Remedy, ...]:
     """The fixes for a symptom as it was just seen, the best for this case first."""
-    return tuple(remedy for remedy in _REMEDIES[symptom](sighting, window) if remedy is not None)
+    return tuple(remedy for remedy in _REMEDIES[symptom](detection, window) if remedy is not None)
 
 
-def _vanishing(sighting: Sighting, window: Window) -> Fixes:
+def _vanishing(detection: Detection, window: Window) -> Fixes:
     layers = window.layers
     squashing = replace_squashing(layers)
     scale = "Weights scaled to the fan-in keep the gradient's size from layer to layer."
-    fresh = reinitialise(_to_draw_anew(sighting, window), scale)
+    fresh = reinitialise(_to_draw_anew(detection, window), scale)
     # Weights that are right for a sigmoid do not make it pass more than a quarter: the activation comes first.
     yield from (squashing, fresh) if squashing is not None else (fresh,)
     yield normalise(layers, "A norm layer brings each layer's output, and so its gradient, back to scale.")
     yield fewer_layers(layers)
 
 
-def _exploding(sighting: Sighting, window: Window) -> Fixes:
-    over_steps = "baseline" in sighting.evidence
-    cut = clip(window, sighting.first_step)
+def _exploding(detection: Detection, window: Window) -> Fixes:
+    over_steps = "baseline" in detection.evidence
+    cut = clip(window, detection.first_step)
     slower = learning_rate(window, 0.1, "Large steps throw the weights to where gradients are larger still.")
     fresh = reinitialise(
-        _to_draw_anew(sighting, window), "Weights scaled to the fan-in keep the gradient's size from layer to layer."
+        _to_draw_anew(detection, window), "Weights scaled to the fan-in keep the gradient's size from layer to layer."
     )
     norms = normalise(window.layers, "A norm layer takes the growth out of each layer.")
     yield from (cut, slower, norms) if over_steps else (fresh, norms, cut, slower)
 
 
-def _nonfinite_gradients(sighting: Sighting, window: Window) -> Fixes:
+def _nonfinite_gradients(detection: Detection, window: Window) -> Fixes:
     yield skip_nonfinite()
-    if sighting.origin not in ("input", "weights"):
-        yield clip(window, sighting.first_step)
+    if detection.origin not in ("input", "weights"):
+        yield clip(window, detection.first_step)
         yield learning_rate(window, 0.1, "Values that overflow were usually driven there by steps that were too large.")
     yield find_nonfinite("Anomaly mode names the line of the program; gradwidget names the layer.")
 
 
-def _nonfinite_loss(sighting: Sighting, window: Window) -> Fixes:
-    if sighting.origin == "input":
+def _nonfinite_loss(detection: Detection, window: Window) -> Fixes:
+    if detection.origin == "input":
         yield skip_nonfinite()
     else:
         yield learning_rate(window, 0.1, "A loss that overflows was usually driven there by steps that were too large.")
-        yield clip(window, sighting.first_step)
+        yield clip(window, detection.first_step)
         yield skip_nonfinite()
     yield find_nonfinite("Look for log(0), a division by 0, or exp of a large number in the loss.")
 
 
-def _nonfinite_weights(sighting: Sighting, window: Window) -> Fixes:
-    lost = [layer for layer in window.layers if layer.name in sighting.layers]
+def _nonfinite_weights(detection: Detection, window: Window) -> Fixes:
+    lost = [layer for layer in window.layers if layer.name in detection.layers]
     yield reinitialise(lost, "The old weights are gone; better still, load those of a checkpoint before this step.")
     yield skip_nonfinite()
     yield learning_rate(window, 0.1, "So that it does not happen again.")
 
 
-def _unstable(sighting: Sighting, window: Window) -> Fixes:
+def _unstable(detection: Detection, window: Window) -> Fixes:
     yield learning_rate(window, 0.1, "A jump after an update means that the update went too far.")
-    yield clip(window, sighting.first_step)
+    yield clip(window, detection.first_step)
 
 
-def _growing(sighting: Sighting, window: Window) -> Fixes:
+def _growing(detection: Detection, window: Window) -> Fixes:
     yield learning_rate(window, 0.1, "Weights run away where each step overshoots the last.")
     yield weight_decay(more=True)
-    yield reinitialise(_named(sighting, window), "Weights this large do not find back by themselves.")
+    yield reinitialise(_named(detection, window), "Weights this large do not find back by themselves.")
 
 
-def _shrinking(sighting: Sighting, window: Window) -> Fixes:
+def _shrinking(detection: Detection, window: Window) -> Fixes:
     yield weight_decay(more=False)
-    yield reinitialise(_named(sighting, window), "What is gone does not come back by itself: start the layer again.")
+    yield reinitialise(_named(detection, window), "What is gone does not come back by itself: start the layer again.")
 
 
-def _dead(sighting: Sighting, window: Window) -> Fixes:
-    yield reinitialise(_named(sighting, window), "A unit that is off for every input gets no gradient to come back by.")
-    yield lift_bias(sighting.layers)
+def _dead(detection: Detection, window: Window) -> Fixes:
+    yield reinitialise(
+        _named(detection, window), "A unit that is off for every input gets no gradient to come back by."
+    )
+    yield lift_bias(detection.layers)
     yield leaky(window.layers)
     yield learning_rate(window, 0.1, "One step that is too large can push a unit's bias below all its inputs.")
 
 
-def _saturated(sighting: Sighting, window: Window) -> Fixes:
-    yield reinitialise(_named(sighting, window), "Smaller weights bring the activation back to its slope.")
+def _saturated(detection: Detection, window: Window) -> Fixes:
+    yield reinitialise(_named(detection, window), "Smaller weights bring the activation back to its slope.")
     yield replace_squashing(window.layers)
     yield normalise(window.layers, "A norm layer before the activation keeps its inputs on the slope.")
     yield scale_inputs()
 
 
-def _disconnected(sighting: Sighting, window: Window) -> Fixes:
+def _disconnected(detection: Detection, window: Window) -> Fixes:
     del window
-    yield take_in(sighting.layers)
-    yield look_for_the_cut(sighting.layers)
-    yield freeze(sighting.layers)
+    yield take_in(detection.layers)
+    yield look_for_the_cut(detection.layers)
+    yield freeze(detection.layers)
 
 
-def _time_vanishing(sighting: Sighting, window: Window) -> Fixes:
-    named = _named(sighting, window)
+def _time_vanishing(detection: Detection, window: Window) -> Fixes:
+    named = _named(detection, window)
     yield gated_cell(named)
     yield remember(named)
     yield orthogonal(named)
 
 
-def _time_exploding(sighting: Sighting, window: Window) -> Fixes:
-    named = _named(sighting, window)
+def _time_exploding(detection: Detection, window: Window) -> Fixes:
+    named = _named(detection, window)
     yield orthogonal(named)
-    yield clip(window, sighting.first_step)
+    yield clip(window, detection.first_step)
     yield gated_cell(named)
 
 
-def _underflow(sighting: Sighting, window: Window) -> Fixes:
-    del sighting, window
+def _underflow(detection: Detection, window: Window) -> Fixes:
+    del detection, window
     yield loss_scaling()
     yield bfloat16()
 
 
-def _too_fast(sighting: Sighting, window: Window) -> Fixes:
-    moves = sighting.evidence["value"]
+def _too_fast(detection: Detection, window: Window) -> Fixes:
+    moves = detection.evidence["value"]
     # Toward the usual 0.1 % a step, by a round factor.
     factor = 0.01 if moves > 0.1 else 0.1
     yield learning_rate(window, factor, f"A step moves the weights by {moves:,.0%} of their size; 0.1% is usual.")
-    yield clip(window, sighting.first_step)
+    yield clip(window, detection.first_step)
 
 
-def _too_slow(sighting: Sighting, window: Window) -> Fixes:
-    moves = max(sighting.evidence["value"], 1e-7)
+def _too_slow(detection: Detection, window: Window) -> Fixes:
+    moves = max(detection.evidence["value"], 1e-7)
     factor = 10.0 ** round(math.log10(1e-3 / moves))
     yield learning_rate(window, factor, f"A step moves the weights by {figure(moves)} of their size; 0.001 is usual.")
 
 
-def _plateau(sighting: Sighting, window: Window) -> Fixes:
+def _plateau(detection: Detection, window: Window) -> Fixes:
     """What helps against the cause helps against the plateau."""
     cause = next((finding for symptom, finding in window.active.items() if symptom is not Symptom.PLATEAU), None)
-    del sighting
+    del detection
     yield from cause.remedies if cause is not None else ()
 
 
-def _to_draw_anew(sighting: Sighting, window: Window) -> list[Layer]:
+def _to_draw_anew(detection: Detection, window: Window) -> list[Layer]:
     """All layers where the run began that way: each adds its factor, not only those past the bound. Else the named."""
-    if sighting.first_step == window.history.first_step:
+    if detection.first_step == window.history.first_step:
         return list(window.layers)
-    return _named(sighting, window)
+    return _named(detection, window)
 
 
-def _named(sighting: Sighting, window: Window) -> list[Layer]:
-    return [layer for layer in window.layers if layer.name in sighting.layers]
+def _named(detection: Detection, window: Window) -> list[Layer]:
+    return [layer for layer in window.layers if layer.name in detection.layers]
 
 
-_REMEDIES: dict[Symptom, Callable[[Sighting, Window], Fixes]] = {
+_REMEDIES: dict[Symptom, Callable[[Detection, Window], Fixes]] = {
     Symptom.VANISHING_GRADIENTS: _vanishing,
     Symptom.EXPLODING_GRADIENTS: _exploding,
     Symptom.GRADIENTS_NONFINITE: _nonfinite_gradients,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from gradwidget.diagnose.evidence.window import Window
-from gradwidget.diagnose.finding import Finding, Symptom
+from gradwidget.diagnose.finding import Detection, Finding, Symptom
 from gradwidget.diagnose.rules.dead_relu import dead_relu
 from gradwidget.diagnose.rules.early_layers_frozen import early_layers_frozen
 from gradwidget.diagnose.rules.exploding_gradients import exploding_gradients
@@ -25,9 +25,8 @@ from gradwidget.diagnose.rules.weights_growing import weights_growing
 from gradwidget.diagnose.rules.weights_nonfinite import weights_nonfinite
 from gradwidget.diagnose.rules.weights_shrinking import weights_shrinking
 from gradwidget.diagnose.rules.weights_zero import weights_zero
-from gradwidget.diagnose.sighting import Sighting
 
-Rule = Callable[[Window, Finding | None], Sighting | None]
+Rule = Callable[[Window, Finding | None], Detection | None]
 """Given the newest frames and the finding that is already open for its symptom: what it sees now, or None."""
 
 RULES: dict[Symptom, Rule] = {

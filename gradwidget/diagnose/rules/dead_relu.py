@@ -7,12 +7,11 @@ half of a healthy layer's outputs are zero, but not of the same units), and the 
 from __future__ import annotations
 
 from gradwidget.diagnose.evidence.window import Window
-from gradwidget.diagnose.finding import Finding
+from gradwidget.diagnose.finding import Detection, Finding
 from gradwidget.diagnose.rules.level import Level, beyond
-from gradwidget.diagnose.sighting import Sighting
 
 
-def dead_relu(window: Window, active: Finding | None) -> Sighting | None:
+def dead_relu(window: Window, active: Finding | None) -> Detection | None:
     """Layers most of whose units are dead."""
     del active  # the median over twenty steps is steady enough by itself
     return beyond(

@@ -10,13 +10,12 @@ from __future__ import annotations
 import numpy as np
 
 from gradwidget.diagnose.evidence.window import Window, holding_since
-from gradwidget.diagnose.finding import Finding, Symptom
+from gradwidget.diagnose.finding import Detection, Finding, Symptom
 from gradwidget.diagnose.rules.vanishing_gradients import BLOCKS
-from gradwidget.diagnose.sighting import Sighting
 from gradwidget.wording import names, times_less
 
 
-def early_layers_frozen(window: Window, active: Finding | None) -> Sighting | None:
+def early_layers_frozen(window: Window, active: Finding | None) -> Detection | None:
     """Early layers whose weights move far less than those of late ones."""
     if active is None and window.history.version < window.limits.frozen_frames:
         return None
@@ -47,7 +46,7 @@ def early_layers_frozen(window: Window, active: Finding | None) -> Sighting | No
     blocked = any(symptom in window.active for symptom in (*BLOCKS, Symptom.LR_TOO_HIGH))
     if active is None and (blocked or window.step - since < 2 * (window.limits.lasting_steps - 1)):
         return None
-    return Sighting(
+    return Detection(
         severity="warning",
         message=f"{names(layers)} near the input hardly change: the weights move {moved} those of "
         f"{window.layers[most].name}.",

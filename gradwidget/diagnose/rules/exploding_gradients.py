@@ -11,20 +11,20 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from gradwidget.diagnose.evidence.depth_profile import Profile, past_bound, ratios_over_time
+from gradwidget.diagnose.evidence.depth_profile import Profile
 from gradwidget.diagnose.evidence.window import Window, holding_since
-from gradwidget.diagnose.finding import Finding
-from gradwidget.diagnose.sighting import Sighting
+from gradwidget.diagnose.finding import Detection, Finding
+from gradwidget.diagnose.rules.over_depth import past_bound, ratios_over_time
 from gradwidget.diagnose.thresholds import Thresholds
 from gradwidget.wording import figure, names
 
 
-def exploding_gradients(window: Window, active: Finding | None) -> Sighting | None:
+def exploding_gradients(window: Window, active: Finding | None) -> Detection | None:
     """Looks for it over steps first, where it is acute, then over depth."""
     return _over_steps(window, active) or _over_depth(window)
 
 
-def _over_depth(window: Window) -> Sighting | None:
+def _over_depth(window: Window) -> Detection | None:
     past = past_bound(window, falling=False)
     if past is None:
         return None
@@ -36,7 +36,7 @@ def _over_depth(window: Window) -> Sighting | None:
     if not ratios.size:
         return None
     value = float(found.ratio[affected[0]])
-    return Sighting(
+    return Detection(
         severity="critical" if value > 100 * bound else "warning",
         message=_message(window, found, layers, value),
         layers=layers,
@@ -55,7 +55,7 @@ def _message(window: Window, found: Profile, layers: tuple[str, ...], value: flo
     return f"{text}: updates of {names(layers)} are out of proportion."
 
 
-def _over_steps(window: Window, active: Finding | None) -> Sighting | None:
+def _over_steps(window: Window, active: Finding | None) -> Detection | None:
     limits, history = window.limits, window.history
     # Before clipping, where that is known: clipping hides the explosion that it was put there for.
     metric = "raw_grad_norm" if "raw_grad_norm" in window.frame.metrics else "grad_norm"
@@ -80,7 +80,7 @@ def _over_steps(window: Window, active: Finding | None) -> Sighting | None:
     affected = affected[np.argsort(-growth[affected], kind="stable")]
     layers = tuple(window.layers[i].name for i in affected)
     ratio = total / baseline
-    return Sighting(
+    return Detection(
         severity="critical" if ratio > 100 * limits.exploding_spike else "warning",
         message=f"At step {window.step:,} the gradient is {figure(ratio)}× the largest of the {len(past)} measured "
         f"steps before; it grew most in {names(layers)}.",
@@ -108,14 +108,14 @@ def _worth_a_look(rows: NDArray[np.float32], limits: Thresholds) -> bool:
     return bool(_norm(now[known]) > limits.exploding_spike * _norm(high[known])) or not known.all()
 
 
-def _goes_on(window: Window, active: Finding, now: NDArray[np.float32]) -> Sighting | None:
+def _goes_on(window: Window, active: Finding, now: NDArray[np.float32]) -> Detection | None:
     """An explosion over steps lasts until the gradient is back near the level before it."""
     baseline = active.evidence["baseline"]
     total = _norm(now[np.isfinite(now)])
     if total <= window.limits.exploding_spike / 3 * baseline:
         return None
     ratio = total / baseline
-    return Sighting(
+    return Detection(
         severity=active.severity,
         message=active.message,
         layers=active.layers,

@@ -9,19 +9,19 @@ from __future__ import annotations
 
 import numpy as np
 
-from gradwidget.diagnose.evidence.window import Floats, Window, holding_since
-from gradwidget.diagnose.finding import Finding
-from gradwidget.diagnose.sighting import Sighting
+from gradwidget.diagnose.evidence.depth_profile import Floats
+from gradwidget.diagnose.evidence.window import Window, holding_since
+from gradwidget.diagnose.finding import Detection, Finding
 from gradwidget.wording import figure, names
 
 
-def fp16_underflow(window: Window, active: Finding | None) -> Sighting | None:
+def fp16_underflow(window: Window, active: Finding | None) -> Detection | None:
     """Layers much of whose gradient has been rounded to zero."""
     del active  # the median of the window is steady enough by itself
     return _nothing_left(window) or _part_lost(window)
 
 
-def _nothing_left(window: Window) -> Sighting | None:
+def _nothing_left(window: Window) -> Detection | None:
     """Every gradient is exactly 0, that of the output too, at a loss that is not: none was large enough to be held."""
     zero, outputs = window.median("grad_zero_fraction"), window.median("act_grad_zero_fraction")
     reached = zero[~np.isnan(zero) & window.trainable]
@@ -36,7 +36,7 @@ def _nothing_left(window: Window) -> Sighting | None:
         return None
     layers = tuple(layer.name for layer in window.layers[::-1] if layer.trainable)
     values, steps = window.series("grad_zero_fraction", int(np.flatnonzero(~np.isnan(zero))[-1]))
-    return Sighting(
+    return Detection(
         severity="critical",
         message=f"Every gradient is exactly 0 although the loss is {figure(window.loss)}: they were smaller than half "
         "precision can hold (6e-08).",
@@ -47,7 +47,7 @@ def _nothing_left(window: Window) -> Sighting | None:
     )
 
 
-def _part_lost(window: Window) -> Sighting | None:
+def _part_lost(window: Window) -> Detection | None:
     limits = window.limits
     scale = window.frame.scalars.get("loss_scale", 1.0)
     zero = window.median("grad_zero_fraction")
@@ -62,7 +62,7 @@ def _part_lost(window: Window) -> Sighting | None:
     layers = tuple(window.layers[i].name for i in affected)
     worst = int(affected[0])
     values, steps = window.series("grad_zero_fraction", worst)
-    return Sighting(
+    return Detection(
         severity="warning",
         message=f"{zero[worst]:.0%} of the gradient entries of {names(layers)} are exactly 0 and the rest are about "
         f"{figure(float(size[worst]))}: half precision ends at 6e-08, smaller ones are lost.",

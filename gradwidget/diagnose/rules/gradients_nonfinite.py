@@ -8,13 +8,12 @@ from __future__ import annotations
 import math
 
 from gradwidget.diagnose.evidence.window import Window
-from gradwidget.diagnose.finding import Finding
+from gradwidget.diagnose.finding import Detection, Finding
 from gradwidget.diagnose.rules.nonfinite import layers_with, origin_of
-from gradwidget.diagnose.sighting import Sighting
 from gradwidget.wording import names
 
 
-def gradients_nonfinite(window: Window, active: Finding | None) -> Sighting | None:
+def gradients_nonfinite(window: Window, active: Finding | None) -> Detection | None:
     """Any in a step that the optimizer takes; or many skipped steps in a row."""
     del active  # exact: the newest frame alone decides
     layers = layers_with(window, "grad_nonfinite")
@@ -27,7 +26,7 @@ def gradients_nonfinite(window: Window, active: Finding | None) -> Sighting | No
     origin, where = origin_of(window)
     subject = f"the gradient of {names(layers)}" if layers else "the gradients"
     tail = f"; the scaler has skipped {skipped} steps in a row" if skipped else ""
-    return Sighting(
+    return Detection(
         severity="critical",
         message=f"NaN or Inf in {subject} at step {window.step:,}{where}{tail}.",
         layers=layers,

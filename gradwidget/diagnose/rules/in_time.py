@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gradwidget.diagnose.evidence.window import Floats, Window, middle
+from gradwidget.diagnose.evidence.depth_profile import Floats
+from gradwidget.diagnose.evidence.window import Window, middle
 from gradwidget.frame import FloatArray, Frame, RecurrentProfile
 
 END = 8

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gradwidget.diagnose.evidence.window import Floats, Window, holding_since
-from gradwidget.diagnose.sighting import Sighting
+from gradwidget.diagnose.evidence.depth_profile import Floats
+from gradwidget.diagnose.evidence.window import Window, holding_since
+from gradwidget.diagnose.finding import Detection
 from gradwidget.frame import BoolArray
 from gradwidget.wording import names
 
@@ -38,8 +39,8 @@ class Level:
 
 def beyond(
     window: Window, level: Level, among: BoolArray, message: Callable[[str, float], str], caveat: str
-) -> Sighting | None:
-    """A sighting of the layers whose figure has passed its bound, the worst first; None where there are none.
+) -> Detection | None:
+    """A detection of the layers whose figure has passed its bound, the worst first; None where there are none.
 
     Args:
         window: the newest frames.
@@ -58,7 +59,7 @@ def beyond(
     worst = int(affected[0])
     values, steps = window.series(level.metric, worst)
     layers = tuple(window.layers[i].name for i in affected)
-    return Sighting(
+    return Detection(
         severity="warning",
         message=message(names(layers), float(value[worst])),
         layers=layers,

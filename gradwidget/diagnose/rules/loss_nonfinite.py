@@ -5,12 +5,11 @@ from __future__ import annotations
 import math
 
 from gradwidget.diagnose.evidence.window import Window
-from gradwidget.diagnose.finding import Finding
+from gradwidget.diagnose.finding import Detection, Finding
 from gradwidget.diagnose.rules.nonfinite import origin_of
-from gradwidget.diagnose.sighting import Sighting
 
 
-def loss_nonfinite(window: Window, active: Finding | None) -> Sighting | None:
+def loss_nonfinite(window: Window, active: Finding | None) -> Detection | None:
     """The loss of the newest frame."""
     del active  # exact: the newest frame alone decides
     loss = window.frame.scalars.get("loss", 0.0)
@@ -18,7 +17,7 @@ def loss_nonfinite(window: Window, active: Finding | None) -> Sighting | None:
         return None
     origin, where = origin_of(window)
     layer = window.frame.origin.layer if window.frame.origin is not None else None
-    return Sighting(
+    return Detection(
         severity="critical",
         message=f"The loss is {'NaN' if math.isnan(loss) else 'infinite'} at step {window.step:,}{where}.",
         layers=(layer,) if layer is not None else (),

@@ -10,13 +10,12 @@ from __future__ import annotations
 import numpy as np
 
 from gradwidget.diagnose.evidence.window import Window
-from gradwidget.diagnose.finding import Finding
+from gradwidget.diagnose.finding import Detection, Finding
 from gradwidget.diagnose.rules.movement import turns
-from gradwidget.diagnose.sighting import Sighting
 from gradwidget.wording import figure
 
 
-def loss_unstable(window: Window, active: Finding | None) -> Sighting | None:
+def loss_unstable(window: Window, active: Finding | None) -> Detection | None:
     """Several jumps of the loss among the newest steps, each after a large update."""
     del active  # the count over the window is steady enough by itself
     limits, history = window.limits, window.history
@@ -36,7 +35,7 @@ def loss_unstable(window: Window, active: Finding | None) -> Sighting | None:
     if len(jumps) < limits.unstable_jumps:
         return None
     worst = float(np.max((loss[jumps + 1] - loss[jumps]) / abs(start)))
-    return Sighting(
+    return Detection(
         severity="warning",
         message=f"The loss swings: {len(jumps)} of the last {len(loss)} updates raised it by half or more, the worst "
         f"by {figure(worst)}× its start.",

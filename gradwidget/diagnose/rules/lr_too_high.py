@@ -9,13 +9,12 @@ from __future__ import annotations
 import numpy as np
 
 from gradwidget.diagnose.evidence.window import PAST, Window, holding_since, middle
-from gradwidget.diagnose.finding import Finding
+from gradwidget.diagnose.finding import Detection, Finding
 from gradwidget.diagnose.rules.movement import turns
-from gradwidget.diagnose.sighting import Sighting
 from gradwidget.wording import figure
 
 
-def lr_too_high(window: Window, active: Finding | None) -> Sighting | None:
+def lr_too_high(window: Window, active: Finding | None) -> Detection | None:
     """Updates far above the healthy band while the loss does not come down."""
     limits = window.limits
     if active is None and window.history.version < 2 * limits.window:
@@ -31,7 +30,7 @@ def lr_too_high(window: Window, active: Finding | None) -> Sighting | None:
     values = turns(window, PAST, of_start=True)
     known = np.isfinite(values)
     steps = [int(step) for step in window.history.recent_steps(PAST)[known][::-1]]
-    return Sighting(
+    return Detection(
         severity="warning",
         message=f"Each step changes the weights by {moves:,.0%} of their size (usual is 0.1%), and the loss stays at "
         f"{figure(window.loss)} (start {figure(window.start_loss)}): the learning rate is too high.",

@@ -9,12 +9,11 @@ from __future__ import annotations
 import numpy as np
 
 from gradwidget.diagnose.evidence.window import Window, holding_since
-from gradwidget.diagnose.finding import Finding
-from gradwidget.diagnose.sighting import Sighting
+from gradwidget.diagnose.finding import Detection, Finding
 from gradwidget.wording import figure
 
 
-def lr_too_low(window: Window, active: Finding | None) -> Sighting | None:
+def lr_too_low(window: Window, active: Finding | None) -> Detection | None:
     """Updates far below the healthy band while the loss is still where it began."""
     limits = window.limits
     if active is None and window.age < limits.plateau_steps:
@@ -29,7 +28,7 @@ def lr_too_low(window: Window, active: Finding | None) -> Sighting | None:
     if not moves[most] < limits.update_low or not _promising(window):
         return None
     changes, steps = window.series("matrix_change", most)
-    return Sighting(
+    return Detection(
         severity="warning",
         message=f"A step changes the weights by at most {figure(float(moves[most]))} of their size (usual is 0.001), "
         f"and the loss is still at {figure(window.loss)} (start {figure(window.start_loss)}): the learning rate is too "

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from gradwidget.diagnose.evidence.window import Floats, Window, median
+from gradwidget.diagnose.evidence.depth_profile import Floats
+from gradwidget.diagnose.evidence.window import Window, median
 
 
 def turns(window: Window, frames: int, *, of_start: bool = False) -> Floats:

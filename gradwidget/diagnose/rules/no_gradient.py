@@ -9,13 +9,12 @@ from __future__ import annotations
 import numpy as np
 
 from gradwidget.diagnose.evidence.window import PAST, Window
-from gradwidget.diagnose.finding import Finding
-from gradwidget.diagnose.sighting import Sighting
+from gradwidget.diagnose.finding import Detection, Finding
 from gradwidget.diagnose.thresholds import Thresholds
 from gradwidget.wording import names
 
 
-def no_gradient(window: Window, active: Finding | None) -> Sighting | None:
+def no_gradient(window: Window, active: Finding | None) -> Detection | None:
     """Layers without a gradient for many steps, and for far longer than ever before."""
     del active  # what is absent for so long is absent
     absent = window.median("grad_is_none") > 0
@@ -27,7 +26,7 @@ def no_gradient(window: Window, active: Finding | None) -> Sighting | None:
     first = min(since.values())
     reasons = {window.frame.reasons[name] for name in layers if name in window.frame.reasons}
     tail = f" ({reasons.pop()})" if len(reasons) == 1 else ""
-    return Sighting(
+    return Detection(
         severity="warning",
         message=f"{names(layers)} can be trained but get no gradient at all: nothing that reaches the loss depends on "
         f"them{tail}.",
@@ -42,7 +41,7 @@ def no_gradient(window: Window, active: Finding | None) -> Sighting | None:
     )
 
 
-def _in_no_optimizer(window: Window) -> Sighting | None:
+def _in_no_optimizer(window: Window) -> Detection | None:
     """Layers that a gradient flows through, and none of whose parameters any optimizer has read for a long time."""
     limits = window.limits
     if window.age + 1 < limits.no_gradient_steps:
@@ -59,7 +58,7 @@ def _in_no_optimizer(window: Window) -> Sighting | None:
     if not passed_over.any() or passed_over.all():
         return None
     layers = tuple(window.layers[i].name for i in np.flatnonzero(passed_over))
-    return Sighting(
+    return Detection(
         severity="warning",
         message=f"{names(layers)} can be trained, and the gradient reaches them, but no optimizer steps their "
         "parameters: they stay as they are.",

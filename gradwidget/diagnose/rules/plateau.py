@@ -8,8 +8,7 @@ start.
 from __future__ import annotations
 
 from gradwidget.diagnose.evidence.window import Window
-from gradwidget.diagnose.finding import Finding, Symptom
-from gradwidget.diagnose.sighting import Sighting
+from gradwidget.diagnose.finding import Detection, Finding, Symptom
 from gradwidget.wording import figure
 
 CAUSES = (
@@ -29,7 +28,7 @@ CAUSES = (
 """Symptoms that explain a plateau, the likeliest first."""
 
 
-def plateau(window: Window, active: Finding | None) -> Sighting | None:
+def plateau(window: Window, active: Finding | None) -> Detection | None:
     """A loss near its start beside a symptom that explains it."""
     del active  # the median of the window is steady enough by itself
     limits = window.limits
@@ -44,7 +43,7 @@ def plateau(window: Window, active: Finding | None) -> Sighting | None:
     if cause is None:
         return None
     because = window.active[cause]
-    return Sighting(
+    return Detection(
         severity="warning",
         message=f"After {window.age:,} steps the loss is still at {figure(window.loss)} (start "
         f"{figure(window.start_loss)}); the likely cause is: {because.title}.",

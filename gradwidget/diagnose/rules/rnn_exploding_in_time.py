@@ -8,13 +8,12 @@ direction that only mirrors how the gradient of the layer above fades the other 
 from __future__ import annotations
 
 from gradwidget.diagnose.evidence.window import Window, holding_since
-from gradwidget.diagnose.finding import Finding
+from gradwidget.diagnose.finding import Detection, Finding
 from gradwidget.diagnose.rules.in_time import layers_past
-from gradwidget.diagnose.sighting import Sighting
 from gradwidget.wording import figure, names
 
 
-def rnn_exploding_in_time(window: Window, active: Finding | None) -> Sighting | None:
+def rnn_exploding_in_time(window: Window, active: Finding | None) -> Detection | None:
     """Recurrent layers whose first time steps get a multiple of the gradient of the last."""
     del active  # the median of several profiles is steady enough by itself
     bound = window.limits.rnn_exploding
@@ -24,7 +23,7 @@ def rnn_exploding_in_time(window: Window, active: Finding | None) -> Sighting | 
         return None
     worst = found[0]
     layers = tuple(ratio.layer for ratio in found)
-    return Sighting(
+    return Detection(
         severity="warning",
         message=f"In {names(layers)} the gradient of the first of {worst.length} time steps is {figure(worst.value)}× "
         "that of the last: it grows at every step back.",

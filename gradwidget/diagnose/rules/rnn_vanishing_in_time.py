@@ -7,13 +7,12 @@ only mirrors how the gradient of the layer above explodes the other way.
 from __future__ import annotations
 
 from gradwidget.diagnose.evidence.window import Window, holding_since
-from gradwidget.diagnose.finding import Finding
+from gradwidget.diagnose.finding import Detection, Finding
 from gradwidget.diagnose.rules.in_time import layers_past
-from gradwidget.diagnose.sighting import Sighting
 from gradwidget.wording import names, times_less
 
 
-def rnn_vanishing_in_time(window: Window, active: Finding | None) -> Sighting | None:
+def rnn_vanishing_in_time(window: Window, active: Finding | None) -> Detection | None:
     """Recurrent layers whose first time steps get next to nothing of the gradient."""
     del active  # the median of several profiles is steady enough by itself
     bound = window.limits.rnn_vanishing
@@ -22,7 +21,7 @@ def rnn_vanishing_in_time(window: Window, active: Finding | None) -> Sighting | 
         return None
     worst = found[0]
     layers = tuple(ratio.layer for ratio in found)
-    return Sighting(
+    return Detection(
         severity="warning",
         message=f"In {names(layers)} the first of {worst.length} time steps gets {times_less(worst.value)} gradient "
         f"{'than' if worst.value > 0 else 'while there is some at'} the last: "

@@ -8,12 +8,11 @@ from __future__ import annotations
 import numpy as np
 
 from gradwidget.diagnose.evidence.window import Window
-from gradwidget.diagnose.finding import Finding
+from gradwidget.diagnose.finding import Detection, Finding
 from gradwidget.diagnose.rules.level import Level, beyond
-from gradwidget.diagnose.sighting import Sighting
 
 
-def saturated(window: Window, active: Finding | None) -> Sighting | None:
+def saturated(window: Window, active: Finding | None) -> Detection | None:
     """Hidden layers most of whose outputs lie in the flats."""
     del active  # the median over twenty steps is steady enough by itself
     flows = np.flatnonzero(~np.isnan(window.median("act_rms")))

@@ -10,22 +10,22 @@ from __future__ import annotations
 
 import numpy as np
 
-from gradwidget.diagnose.evidence.depth_profile import Profile, past_bound, ratios_over_time
-from gradwidget.diagnose.evidence.window import Floats, Window, holding_since, middle
-from gradwidget.diagnose.finding import Finding, Symptom
-from gradwidget.diagnose.sighting import Sighting
+from gradwidget.diagnose.evidence.depth_profile import Floats, Profile
+from gradwidget.diagnose.evidence.window import Window, holding_since, middle
+from gradwidget.diagnose.finding import Detection, Finding, Symptom
+from gradwidget.diagnose.rules.over_depth import past_bound, ratios_over_time
 from gradwidget.wording import figure, names, times_less
 
 BLOCKS = (Symptom.DEAD_RELU, Symptom.WEIGHTS_ZERO)
 """Symptoms of a single layer that lets nothing through."""
 
 
-def vanishing_gradients(window: Window, active: Finding | None) -> Sighting | None:
+def vanishing_gradients(window: Window, active: Finding | None) -> Detection | None:
     """Looks for it over depth first, then over time."""
     return _over_depth(window, active) or _over_time(window)
 
 
-def _over_depth(window: Window, active: Finding | None) -> Sighting | None:
+def _over_depth(window: Window, active: Finding | None) -> Detection | None:
     past = past_bound(window, falling=True)
     if past is None:
         return None
@@ -40,7 +40,7 @@ def _over_depth(window: Window, active: Finding | None) -> Sighting | None:
         # The layer that lets nothing through is named itself, not everything before it.
         return None
     layers = tuple(window.layers[i].name for i in affected)
-    return Sighting(
+    return Detection(
         severity="critical" if value < bound / 100 else "warning",
         message=_message(window, found, layers, value),
         layers=layers,
@@ -81,7 +81,7 @@ def _message(window: Window, found: Profile, layers: tuple[str, ...], value: flo
     return f"{text}: {names(layers)} can hardly learn."
 
 
-def _over_time(window: Window) -> Sighting | None:
+def _over_time(window: Window) -> Detection | None:
     limits = window.limits
     # Without a loss nothing tells a layer that has lost its gradient from one that has learnt its part.
     if not window.loss_left > limits.vanishing_loss_share or window.history.version < 2 * limits.window:
@@ -102,7 +102,7 @@ def _over_time(window: Window) -> Sighting | None:
     worst = affected[0]
     value = float(share[worst])
     values, steps = window.series("grad_norm", int(worst))
-    return Sighting(
+    return Detection(
         severity="warning",
         message=f"The gradient of {names(layers)} is {times_less(value)} than at the start, "
         f"while the loss is still at {figure(window.loss)} (start {figure(window.start_loss)}).",

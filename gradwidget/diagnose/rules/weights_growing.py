@@ -7,13 +7,12 @@ small may grow to a usual size in silence.
 from __future__ import annotations
 
 from gradwidget.diagnose.evidence.window import Window
-from gradwidget.diagnose.finding import Finding
+from gradwidget.diagnose.finding import Detection, Finding
 from gradwidget.diagnose.rules.level import Level, beyond
-from gradwidget.diagnose.sighting import Sighting
 from gradwidget.wording import figure
 
 
-def weights_growing(window: Window, active: Finding | None) -> Sighting | None:
+def weights_growing(window: Window, active: Finding | None) -> Detection | None:
     """Layers whose weights are far beyond their scale."""
     del active  # the norm of weights is steady by itself
     return beyond(

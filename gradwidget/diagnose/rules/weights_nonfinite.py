@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 from gradwidget.diagnose.evidence.window import Window
-from gradwidget.diagnose.finding import Finding
+from gradwidget.diagnose.finding import Detection, Finding
 from gradwidget.diagnose.rules.nonfinite import layers_with, origin_of
-from gradwidget.diagnose.sighting import Sighting
 from gradwidget.wording import names
 
 
-def weights_nonfinite(window: Window, active: Finding | None) -> Sighting | None:
+def weights_nonfinite(window: Window, active: Finding | None) -> Detection | None:
     """Any weight, at the newest frame."""
     del active  # exact: the newest frame alone decides
     layers = layers_with(window, "weight_nonfinite")
     if not layers:
         return None
     origin, _ = origin_of(window)
-    return Sighting(
+    return Detection(
         severity="critical",
         message=f"The weights of {names(layers)} are NaN or Inf since step {window.step:,}: the model is lost unless "
         "earlier weights are restored.",

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import numpy as np
 
-from gradwidget.diagnose.evidence.window import Floats, Window
-from gradwidget.diagnose.finding import Finding
+from gradwidget.diagnose.evidence.depth_profile import Floats
+from gradwidget.diagnose.evidence.window import Window
+from gradwidget.diagnose.finding import Detection, Finding
 from gradwidget.diagnose.rules.level import Level, beyond
-from gradwidget.diagnose.sighting import Sighting
 from gradwidget.wording import figure
 
 
-def weights_shrinking(window: Window, active: Finding | None) -> Sighting | None:
+def weights_shrinking(window: Window, active: Finding | None) -> Detection | None:
     """Layers of whose weights a small part of the start is left."""
     del active  # the norm of weights is steady by itself
     return beyond(

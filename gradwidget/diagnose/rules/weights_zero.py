@@ -8,17 +8,16 @@ from __future__ import annotations
 from dataclasses import replace
 
 from gradwidget.diagnose.evidence.window import Window
-from gradwidget.diagnose.finding import Finding
+from gradwidget.diagnose.finding import Detection, Finding
 from gradwidget.diagnose.rules.level import Level, beyond
 from gradwidget.diagnose.rules.weights_shrinking import first_norm
-from gradwidget.diagnose.sighting import Sighting
 from gradwidget.wording import figure
 
 
-def weights_zero(window: Window, active: Finding | None) -> Sighting | None:
+def weights_zero(window: Window, active: Finding | None) -> Detection | None:
     """Layers whose weights are gone."""
     del active  # the norm of weights is steady by itself
-    sighting = beyond(
+    detection = beyond(
         window,
         Level(window.weight, window.median(window.weight), first_norm(window), window.limits.zero, above=False),
         window.trainable & window.traits.weighty,
@@ -28,4 +27,4 @@ def weights_zero(window: Window, active: Finding | None) -> Sighting | None:
         ),
         "A layer that was pruned on purpose.",
     )
-    return None if sighting is None else replace(sighting, severity="critical")
+    return None if detection is None else replace(detection, severity="critical")
