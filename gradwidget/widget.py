@@ -17,17 +17,17 @@ from ipywidgets import widget_serialization
 from gradwidget.monitor import GradMonitor, LayerFilter
 from gradwidget.problem import Problem
 from gradwidget.record.history import WHOLE_FRAMES
-from gradwidget.view.bridge import Bridge
-from gradwidget.view.channel import Channel
-from gradwidget.view.charts import bar_figure
-from gradwidget.view.desk import Desk
-from gradwidget.view.idle import when_idle
-from gradwidget.view.messages import Answer, ToPage
-from gradwidget.view.restore import restorer
-from gradwidget.view.saved import Saved
-from gradwidget.view.static_fallback import fallback_html
+from gradwidget.view.bar_figure import bar_figure
+from gradwidget.view.kernel.comm import Channel
+from gradwidget.view.kernel.idle import when_idle
+from gradwidget.view.kernel.restore import restorer
+from gradwidget.view.notebook.display import Saved
+from gradwidget.view.notebook.static_html import fallback_html
+from gradwidget.view.protocol.messages import Answer, ToPage
+from gradwidget.view.protocol.to_messages import inspection_info
+from gradwidget.view.requests import Desk
 from gradwidget.view.ticker import Ticker
-from gradwidget.view.wire import inspection_info
+from gradwidget.view.updates import Bridge
 
 if TYPE_CHECKING:
     from types import TracebackType

@@ -1,4 +1,4 @@
-"""Makes js/src/messages.gen.ts from gradwidget/view/messages.py, the one place where the protocol is declared.
+"""Makes js/src/protocol/messages.gen.ts from gradwidget/view/protocol/messages.py, the one place where the protocol is declared.
 
 Run it after a change of the protocol; a test fails as long as the two differ.
 """
@@ -10,10 +10,10 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
-SOURCE = ROOT / "gradwidget/view/messages.py"
-TARGET = ROOT / "js/src/messages.gen.ts"
+SOURCE = ROOT / "gradwidget/view/protocol/messages.py"
+TARGET = ROOT / "js/src/protocol/messages.gen.ts"
 
-HEADER = "// Made by scripts/gen_messages.py from gradwidget/view/messages.py: change that, not this.\n"
+HEADER = "// Made by scripts/gen_messages.py from gradwidget/view/protocol/messages.py: change that, not this.\n"
 PRIMITIVES = {"str": "string", "int": "number", "float": "number", "bool": "boolean"}
 
 

@@ -10,7 +10,7 @@ from uuid import uuid4
 from jupyter_client.blocking.client import BlockingKernelClient
 from jupyter_client.manager import start_new_kernel
 
-from gradwidget.view.restore import CONTROL
+from gradwidget.view.kernel.restore import CONTROL
 
 PATIENCE = 60
 

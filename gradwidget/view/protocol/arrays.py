@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from gradwidget.frame import BoolArray, FloatArray
 from gradwidget.metrics import METRICS
 from gradwidget.record.history import History
-from gradwidget.view.codec import Array
+from gradwidget.view.protocol.codec import Array
 
 RECENT = 512
 """Frames that a history is sure to keep one by one; where more are new, the page gets everything afresh."""

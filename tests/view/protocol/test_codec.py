@@ -1,4 +1,4 @@
-"""Arrays as bytes, checked against the fixture that the page's own test decodes (js/test/codec.test.ts)."""
+"""Arrays as bytes, checked against the fixture that the page's own test decodes (js/test/protocol/codec.test.ts)."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from pathlib import Path
 
 import numpy as np
 
-from gradwidget.view.codec import Array, encode
+from gradwidget.view.protocol.codec import Array, encode
 
 
 def test_the_fixture_that_the_page_decodes_is_what_python_encodes(root: Path) -> None:
-    fixture = json.loads((root / "js/test/codec.fixture.json").read_text(encoding="utf-8"))
+    fixture = json.loads((root / "js/test/protocol/codec.fixture.json").read_text(encoding="utf-8"))
     arrays = [
         Array("steps", "", np.array([0, 1, 16_777_217], np.float64)),
         Array("scalar", "loss", np.array([2.5, np.nan, np.inf], np.float32)),

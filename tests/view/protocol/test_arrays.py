@@ -6,15 +6,15 @@ import numpy as np
 
 from gradwidget.frame import Frame
 from gradwidget.record.history import History
-from gradwidget.view import columns
-from gradwidget.view.codec import Array
+from gradwidget.view.protocol import arrays
+from gradwidget.view.protocol.codec import Array
 from tests.view.fakes import chain, frame
 
 LAYERS = chain(3)
 
 
-def part(arrays: list[Array], kind: str, name: str = "") -> np.ndarray[tuple[int, ...], np.dtype[np.floating]]:
-    return next(array.values for array in arrays if array.part == kind and array.name == name)
+def part(blocks: list[Array], kind: str, name: str = "") -> np.ndarray[tuple[int, ...], np.dtype[np.floating]]:
+    return next(array.values for array in blocks if array.part == kind and array.name == name)
 
 
 def history_of(steps: int) -> History:
@@ -25,32 +25,32 @@ def history_of(steps: int) -> History:
 
 
 def test_the_newest_columns_are_sent_as_they_were_measured() -> None:
-    arrays = columns.newest(history_of(10), 4)
-    assert part(arrays, "steps").tolist() == [6, 7, 8, 9]
-    assert part(arrays, "scalar", "loss").tolist() == [6, 7, 8, 9]
-    assert part(arrays, "value", "grad_rms").shape == (4, 3)
-    assert not any(array.part == "low" for array in arrays)
+    blocks = arrays.newest(history_of(10), 4)
+    assert part(blocks, "steps").tolist() == [6, 7, 8, 9]
+    assert part(blocks, "scalar", "loss").tolist() == [6, 7, 8, 9]
+    assert part(blocks, "value", "grad_rms").shape == (4, 3)
+    assert not any(array.part == "low" for array in blocks)
 
 
 def test_steps_at_which_no_layer_was_measured_carry_scalars_only() -> None:
     history = history_of(2)
     history.append(Frame(2, LAYERS, {}, {}, {"loss": 0.5}))
-    arrays = columns.newest(history, 2)
-    assert part(arrays, "steps").tolist() == [1, 2]
-    assert part(arrays, "sampled").tolist() == [1]
+    blocks = arrays.newest(history, 2)
+    assert part(blocks, "steps").tolist() == [1, 2]
+    assert part(blocks, "sampled").tolist() == [1]
 
 
 def test_a_loss_that_was_nan_is_told_apart_from_one_that_was_not_measured() -> None:
     history = history_of(1)
     history.append(frame(1, LAYERS, loss=float("nan")))
     history.append(Frame(2, LAYERS, {}))
-    for arrays in (columns.newest(history, 3), columns.whole(history)):
-        assert np.array_equal(part(arrays, "scalar", "loss"), [0, np.inf, np.nan], equal_nan=True)
-    assert np.array_equal(part(columns.newest(history, 2), "scalar", "loss"), [np.inf, np.nan], equal_nan=True)
+    for blocks in (arrays.newest(history, 3), arrays.whole(history)):
+        assert np.array_equal(part(blocks, "scalar", "loss"), [0, np.inf, np.nan], equal_nan=True)
+    assert np.array_equal(part(arrays.newest(history, 2), "scalar", "loss"), [np.inf, np.nan], equal_nan=True)
 
 
 def test_metrics_that_were_never_measured_are_not_sent() -> None:
-    named = {array.name for array in columns.newest(history_of(2), 2) if array.part == "value"}
+    named = {array.name for array in arrays.newest(history_of(2), 2) if array.part == "value"}
     assert named == {"grad_rms", "grad_norm", "act_grad_rms"}
 
 
@@ -59,10 +59,10 @@ def test_a_spike_survives_however_many_columns_come_at_once() -> None:
     history.append(Frame(150, LAYERS, {"grad_rms": np.array([7e9, 1, 1], np.float32)}, {}, {}))
     for step in range(151, 300):
         history.append(frame(step, LAYERS))
-    arrays = columns.newest(history, 300)
-    assert len(part(arrays, "sampled")) == columns.TICK_COLUMNS
-    assert part(arrays, "high", "grad_rms")[:, 0].max() == np.float32(7e9)
-    assert part(arrays, "low", "grad_rms")[:, 0].max() == np.float32(1e-2)
+    blocks = arrays.newest(history, 300)
+    assert len(part(blocks, "sampled")) == arrays.TICK_COLUMNS
+    assert part(blocks, "high", "grad_rms")[:, 0].max() == np.float32(7e9)
+    assert part(blocks, "low", "grad_rms")[:, 0].max() == np.float32(1e-2)
 
 
 def test_the_whole_history_comes_with_its_extremes() -> None:
@@ -71,9 +71,9 @@ def test_the_whole_history_comes_with_its_extremes() -> None:
     values = rng.lognormal(size=(2000, 3)).astype(np.float32)
     for step, row in enumerate(values):
         history.append(Frame(step, LAYERS, {"grad_rms": row}, {}, {"loss": 1.0}))
-    arrays = columns.whole(history)
-    assert np.array_equal(part(arrays, "high", "grad_rms").max(axis=0), values.max(axis=0))
-    assert np.array_equal(part(arrays, "low", "grad_rms").min(axis=0), values.min(axis=0))
+    blocks = arrays.whole(history)
+    assert np.array_equal(part(blocks, "high", "grad_rms").max(axis=0), values.max(axis=0))
+    assert np.array_equal(part(blocks, "low", "grad_rms").min(axis=0), values.min(axis=0))
 
 
 def test_a_snapshot_of_many_layers_stays_small() -> None:
@@ -81,9 +81,9 @@ def test_a_snapshot_of_many_layers_stays_small() -> None:
     history = History()
     for step in range(300):
         history.append(frame(step, layers))
-    numbers = sum(array.values.size for array in columns.whole(history))
-    assert numbers <= columns.WHOLE_FLOATS * 1.1
+    numbers = sum(array.values.size for array in arrays.whole(history))
+    assert numbers <= arrays.WHOLE_FLOATS * 1.1
 
 
 def test_an_empty_history_sends_nothing_but_an_empty_list_of_steps() -> None:
-    assert [array.part for array in columns.whole(History())] == ["steps"]
+    assert [array.part for array in arrays.whole(History())] == ["steps"]

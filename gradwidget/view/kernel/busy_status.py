@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
-from gradwidget.view.kernel import main_shell_is_busy, running_kernel
+from gradwidget.view.kernel.running import main_shell_is_busy, running_kernel
 
 SETTLED = 1.0
 """Seconds after which a cell that was about to end has ended."""

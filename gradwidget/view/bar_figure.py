@@ -1,4 +1,4 @@
-"""The bqplot figure that the bars of the picture are; the page fills it and places it (js/src/bqplot-bars.ts)."""
+"""The bqplot figure that the bars of the picture are; the page fills it and places it (js/src/bars/bqplot-bars.ts)."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ from typing import Any
 
 from ipywidgets import Widget
 
-from gradwidget.view.kernel import main_shell_is_busy, running_kernel
+from gradwidget.view.kernel.running import main_shell_is_busy, running_kernel
 
 CONTROL = "jupyter.widget.control"
 """Target of the comm over which a page asks for the state of all widgets."""

@@ -10,10 +10,10 @@ from gradwidget.diagnose.summary.loss_trend import loss_trend
 from gradwidget.diagnose.summary.verdict import verdict
 from gradwidget.metrics import METRICS
 from gradwidget.record.history import WHOLE_FRAMES
-from gradwidget.view import wire
-from gradwidget.view.codec import Array, encode
-from gradwidget.view.columns import RECENT, newest, whole
-from gradwidget.view.messages import Delta, FindingInfo, ProblemInfo, ReasonInfo, Shown, Snapshot, Status
+from gradwidget.view.protocol import to_messages
+from gradwidget.view.protocol.arrays import RECENT, newest, whole
+from gradwidget.view.protocol.codec import Array, encode
+from gradwidget.view.protocol.messages import Delta, FindingInfo, ProblemInfo, ReasonInfo, Shown, Snapshot, Status
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
@@ -89,14 +89,14 @@ class Bridge:
             self._sent_frames = self._source.history.version
         self._sent_layers, self._sent_states = layers, states
         self._sent_metrics = _metrics(arrays)
-        self._sent_findings = [wire.finding_info(finding) for finding in findings]
+        self._sent_findings = [to_messages.finding_info(finding) for finding in findings]
         self._sent_problems = self._problems
         blocks, data = encode(arrays)
         message = Snapshot(
             kind="snapshot",
             model=self._model,
-            metrics=[wire.metric_info(METRICS[name]) for name in self._sent_metrics],
-            layers=[wire.layer_info(layer) for layer in layers],
+            metrics=[to_messages.metric_info(METRICS[name]) for name in self._sent_metrics],
+            layers=[to_messages.layer_info(layer) for layer in layers],
             status=status,
             states=states,
             reasons=self._sent_reasons,
@@ -120,7 +120,7 @@ class Bridge:
         if not follows or not set(_metrics(arrays)) <= set(self._sent_metrics):
             return self.snapshot()
         blocks, data = encode(arrays)
-        infos = [wire.finding_info(finding) for finding in findings]
+        infos = [to_messages.finding_info(finding) for finding in findings]
         problems = self._problems
         message = Delta(
             kind="delta",
@@ -143,11 +143,11 @@ class Bridge:
 
     @property
     def _reasons(self) -> list[ReasonInfo]:
-        return wire.reason_infos(self._source.history.recent_frames(WHOLE_FRAMES))
+        return to_messages.reason_infos(self._source.history.recent_frames(WHOLE_FRAMES))
 
     @property
     def _problems(self) -> list[ProblemInfo]:
-        return [wire.problem_info(problem) for problem in (*self._source.problems, *self._view_problems)]
+        return [to_messages.problem_info(problem) for problem in (*self._source.problems, *self._view_problems)]
 
     def _status(self, findings: list[Finding]) -> tuple[Status, list[str]]:
         history = self._source.history
@@ -156,11 +156,11 @@ class Bridge:
         calm = "ok" if history.version else "not measured"
         status = Status(
             verdict=verdict(findings, states),
-            state=calm if worst is None else wire.finding_state(worst),
+            state=calm if worst is None else to_messages.finding_state(worst),
             step=None if history.last is None else history.last.step,
             trend=loss_trend(history),
-            overhead=wire.finite(self._source.overhead),
-            sampling=wire.finite(self._source.sampling_interval),
+            overhead=to_messages.finite(self._source.overhead),
+            sampling=to_messages.finite(self._source.sampling_interval),
             closed=self._source.closed,
         )
         return status, [str(state) for state in states] or ["not measured"] * len(self._layers)

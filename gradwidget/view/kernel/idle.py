@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from gradwidget.view.kernel import running_kernel
+from gradwidget.view.kernel.running import running_kernel
 
 
 def when_idle(call: Callable[[], None]) -> None:

@@ -10,14 +10,14 @@ import pytest
 from ipykernel.kernelbase import Kernel
 from ipywidgets import Widget
 
-from gradwidget.view.restore import TRIES, Restorer, restorer, widget_states
+from gradwidget.view.kernel.restore import TRIES, Restorer, restorer, widget_states
 from tests.browser.console import SubshellConsole
 from tests.browser.server import wait_until
 from tests.view.page import Page
 
 SETUP = """
 import ipywidgets
-from gradwidget.view import restore
+from gradwidget.view.kernel import restore
 
 box = ipywidgets.IntText(3)
 picture = ipywidgets.Image(value=b"pixels")

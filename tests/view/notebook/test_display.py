@@ -9,7 +9,7 @@ import pytest
 from IPython.core.interactiveshell import InteractiveShell
 from IPython.utils.capture import capture_output
 
-from gradwidget.view.saved import REFRESH, Saved
+from gradwidget.view.notebook.display import REFRESH, Saved
 
 WIDGET = {"text/plain": "widget", "application/vnd.jupyter.widget-view+json": {"model_id": "x"}}
 
@@ -79,8 +79,8 @@ def test_in_the_middle_of_a_cell_it_is_refreshed_now_and_then(
     page = Page()
     shown(page, "page.saved.show(WIDGET, {})", shell)
     now = page.saved._refreshed
-    monkeypatch.setattr("gradwidget.view.saved.time.monotonic", lambda: now + 1)
+    monkeypatch.setattr("gradwidget.view.notebook.display.time.monotonic", lambda: now + 1)
     assert shown(page, "page.saved._written, page.number = 0, 0; page.saved.refresh()", shell) == []
-    monkeypatch.setattr("gradwidget.view.saved.time.monotonic", lambda: now + REFRESH)
+    monkeypatch.setattr("gradwidget.view.notebook.display.time.monotonic", lambda: now + REFRESH)
     code = "page.number = 3; page.saved.refresh()"
     assert [output["text/plain"] for output in shown(page, code, shell)] == ["3"]

@@ -12,8 +12,8 @@ from torch import nn
 
 from gradwidget import Finding, GradMonitor, Remedy, Symptom
 from gradwidget.frame import Inspection
-from gradwidget.view.desk import Desk
-from gradwidget.view.messages import Answer
+from gradwidget.view.protocol.messages import Answer
+from gradwidget.view.requests import Desk
 
 CLIP = Remedy("Clip", "", "", {"kind": "clip", "max_norm": 1.0})
 EDIT = Remedy("Use fewer layers", "", "model = ...")

@@ -1,4 +1,4 @@
-"""Arrays as bytes: the one binary format between Python and the page (its twin is js/src/codec.ts).
+"""Arrays as bytes: the one binary format between Python and the page (its twin is js/src/protocol/codec.ts).
 
 Blocks follow each other in one buffer, little endian, each starting at a multiple of 8 bytes so that the page can
 look at them in place.
@@ -12,7 +12,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from gradwidget.view.messages import Block
+from gradwidget.view.protocol.messages import Block
 
 ALIGNMENT = 8
 

@@ -10,7 +10,7 @@ from gradwidget.action import parse_action
 from gradwidget.diagnose.summary.layer_state import STATE_OF
 from gradwidget.diagnose.summary.metric_bounds import bounds_of
 from gradwidget.diagnose.thresholds import DEFAULT
-from gradwidget.view.messages import (
+from gradwidget.view.protocol.messages import (
     BoundInfo,
     EntryInfo,
     EvidenceInfo,

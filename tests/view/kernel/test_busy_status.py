@@ -9,14 +9,14 @@ from typing import Any
 
 import pytest
 
-from gradwidget.view.channel import TARGET
-from gradwidget.view.status import keep_status
+from gradwidget.view.kernel.busy_status import keep_status
+from gradwidget.view.kernel.comm import TARGET
 from tests.browser.console import SubshellConsole
 from tests.browser.server import wait_until
 from tests.view.page import Page
 
 SETUP = """
-from gradwidget.view.channel import Channel
+from gradwidget.view.kernel.comm import Channel
 heard = []
 channel = Channel("number", lambda message: heard.append(message["kind"]))
 """
@@ -77,8 +77,8 @@ def test_a_cell_that_ends_meanwhile_leaves_the_kernel_idle(
     monkeypatch: pytest.MonkeyPatch, looks: int, said: list[str]
 ) -> None:
     kernel = Kernel(looks)
-    monkeypatch.setattr("gradwidget.view.kernel.get_ipython", lambda: SimpleNamespace(kernel=kernel))
-    monkeypatch.setattr("gradwidget.view.status.SETTLED", 0.0)
+    monkeypatch.setattr("gradwidget.view.kernel.running.get_ipython", lambda: SimpleNamespace(kernel=kernel))
+    monkeypatch.setattr("gradwidget.view.kernel.busy_status.SETTLED", 0.0)
 
     async def serve() -> None:
         keep_status()
@@ -92,5 +92,5 @@ def test_a_cell_that_ends_meanwhile_leaves_the_kernel_idle(
 
 
 def test_elsewhere_it_does_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("gradwidget.view.kernel.get_ipython", lambda: None)
+    monkeypatch.setattr("gradwidget.view.kernel.running.get_ipython", lambda: None)
     keep_status()

@@ -8,7 +8,7 @@ import math
 import numpy as np
 
 from gradwidget.frame import Entry, Frame, Inspection, RecurrentProfile, Spread
-from gradwidget.view.wire import inspection_info, reason_infos
+from gradwidget.view.protocol.to_messages import inspection_info, reason_infos
 
 SPREAD = Spread(3, "log", np.array([-1.0, 0.0, 1.0]), np.array([2, 5]), 8, 8, 1, 1, 0, -0.5, 0.25, "after tanh")
 UNREAD = Spread(3, "linear", np.array([-1.0, 1.0]), np.array([0]), 2, 2, 0, 1, 1, math.nan, math.nan)

@@ -8,9 +8,9 @@ from dataclasses import replace
 import numpy as np
 
 from gradwidget.problem import Problem
-from gradwidget.view.bridge import Bridge
-from gradwidget.view.columns import RECENT
-from gradwidget.view.messages import Block, Shown
+from gradwidget.view.protocol.arrays import RECENT
+from gradwidget.view.protocol.messages import Block, Shown
+from gradwidget.view.updates import Bridge
 from tests.view.fakes import FakeMonitor, chain, frame
 
 LAYERS = chain(4)

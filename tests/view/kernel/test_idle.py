@@ -7,14 +7,13 @@ from types import SimpleNamespace
 
 import pytest
 
-from gradwidget.view import idle
-from gradwidget.view import kernel as kernels
+from gradwidget.view.kernel import idle, running
 
 
 def test_it_is_handed_to_the_loop_of_the_thread_that_runs_cells(monkeypatch: pytest.MonkeyPatch) -> None:
     waiting: list[Callable[[], None]] = []
     kernel = SimpleNamespace(io_loop=SimpleNamespace(add_callback=waiting.append))
-    monkeypatch.setattr(kernels, "get_ipython", lambda: SimpleNamespace(kernel=kernel))
+    monkeypatch.setattr(running, "get_ipython", lambda: SimpleNamespace(kernel=kernel))
     idle.when_idle(print)
     assert waiting == [print]
 
@@ -22,6 +21,6 @@ def test_it_is_handed_to_the_loop_of_the_thread_that_runs_cells(monkeypatch: pyt
 def test_without_a_kernel_nothing_is_called(monkeypatch: pytest.MonkeyPatch) -> None:
     called: list[None] = []
     for shell in (None, SimpleNamespace()):
-        monkeypatch.setattr(kernels, "get_ipython", lambda shell=shell: shell)
+        monkeypatch.setattr(running, "get_ipython", lambda shell=shell: shell)
         idle.when_idle(lambda: called.append(None))
     assert called == []

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Literal
 
 from gradwidget.control.commands import Answer as Outcome
 from gradwidget.control.commands import Pause, Resume, Step, Undo
-from gradwidget.view.messages import Answer, ChangeInfo, ControlState, ResponseInfo
-from gradwidget.view.wire import change_of
+from gradwidget.view.protocol.messages import Answer, ChangeInfo, ControlState, ResponseInfo
+from gradwidget.view.protocol.to_messages import change_of
 
 if TYPE_CHECKING:
     from gradwidget.control.control import Change

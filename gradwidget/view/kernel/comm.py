@@ -13,10 +13,10 @@ from weakref import WeakValueDictionary
 from comm import get_comm_manager
 from comm.base_comm import BaseComm
 
-from gradwidget.view.status import keep_status
+from gradwidget.view.kernel.busy_status import keep_status
 
 TARGET = "gradwidget"
-"""Name under which a page opens the comm; its twin is in js/src/channel.ts."""
+"""Name under which a page opens the comm; its twin is in js/src/protocol/comm.ts."""
 
 
 class Channel:

@@ -1,0 +1,1 @@
+"""What the view needs of the running kernel."""
