@@ -15,7 +15,7 @@ import torch
 from gradwidget import GradWidget
 from gradwidget.frame import Frame
 from gradwidget.metrics import METRICS
-from gradwidget.view.bridge import Bridge
+from gradwidget.view.updates import Bridge
 from tests.view.fakes import FakeMonitor, chain
 
 

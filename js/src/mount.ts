@@ -1,19 +1,19 @@
-import type { Bars } from "./bars.ts";
-import type { Inspector } from "./inspector.ts";
-import { Lens } from "./lens.ts";
-import { Picture } from "./picture.ts";
-import type { Remote } from "./remote.ts";
-import type { Store } from "./store.ts";
+import type { Bars } from "./bars/bars.ts";
+import { Controls } from "./panels/controls.ts";
+import { Findings } from "./panels/findings.ts";
+import { Strip } from "./panels/headline.ts";
+import { Detail } from "./panels/layer-detail.ts";
+import { Problems } from "./panels/problems.ts";
+import { Picture } from "./picture/picture.ts";
+import type { Inspector } from "./state/inspector.ts";
+import type { Remote } from "./state/loop-control.ts";
+import type { Store } from "./state/store.ts";
+import { Lens } from "./state/view-options.ts";
 import { element, setAttribute } from "./util/dom.ts";
 import { onTheme } from "./util/on-theme.ts";
 import { keepOwnKeys } from "./util/own-keys.ts";
 import { redraw } from "./util/redraw.ts";
 import { Sizes } from "./util/sizes.ts";
-import { Controls } from "./views/controls.ts";
-import { Detail } from "./views/detail.ts";
-import { Findings } from "./views/findings.ts";
-import { Problems } from "./views/problems.ts";
-import { Strip } from "./views/strip.ts";
 
 /**
  * Draws a run into an element, wherever that is; the returned function takes it away again. Without a `remote` there

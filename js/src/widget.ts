@@ -1,11 +1,11 @@
 import type { AnyModel, InitializeProps, RenderProps } from "@anywidget/types";
-import { BqplotBars } from "./bqplot-bars.ts";
-import { channelOf } from "./channel.ts";
-import { Inspector } from "./inspector.ts";
-import type { ToPage } from "./messages.gen.ts";
+import { BqplotBars } from "./bars/bqplot-bars.ts";
 import { mount } from "./mount.ts";
-import { Remote } from "./remote.ts";
-import { Store } from "./store.ts";
+import { channelOf } from "./protocol/comm.ts";
+import type { ToPage } from "./protocol/messages.gen.ts";
+import { Inspector } from "./state/inspector.ts";
+import { Remote } from "./state/loop-control.ts";
+import { Store } from "./state/store.ts";
 
 /** The traits that Python syncs; everything else comes in messages. */
 interface Traits {

@@ -1,0 +1,62 @@
+import { expect, test } from "vitest";
+import { tableOf } from "../../src/derive/table.ts";
+import type { BoundInfo, Snapshot } from "../../src/protocol/messages.gen.ts";
+import { Store } from "../../src/state/store.ts";
+import { Lens } from "../../src/state/view-options.ts";
+
+const VANISHING: BoundInfo = { value: 0.003, of: "last layer", state: "vanishing", means: "vanishing below" };
+const DEAD: BoundInfo = { value: 0.75, of: "itself", state: "dead", means: "dead above 75 %" };
+
+/** A store with one column of gradients, and of how many of their entries are not finite. */
+function storeWith(gradients: number[], nonfinite: number[], bound: BoundInfo): Store {
+  const layers = gradients.map((_, i) => ({
+    name: `hidden${i}`,
+    kind: "Linear",
+    summary: "Linear 2×2",
+    parameters: 4,
+    shapes: [],
+    activation: null,
+  }));
+  const message: Snapshot = {
+    kind: "snapshot",
+    model: "Net",
+    metrics: [{ name: "grad_rms", title: "gradient RMS", scale: "log", bounds: [bound] }],
+    layers,
+    status: {
+      verdict: "",
+      state: "ok",
+      step: 0,
+      trend: null,
+      overhead: null,
+      sampling: null,
+      closed: false,
+    },
+    states: gradients.map(() => "ok"),
+    reasons: [],
+    findings: [],
+    problems: [],
+    blocks: [
+      { part: "sampled", name: "", dtype: "float64", shape: [1] },
+      { part: "value", name: "grad_rms", dtype: "float64", shape: [1, gradients.length] },
+      { part: "value", name: "grad_nonfinite", dtype: "float64", shape: [1, gradients.length] },
+    ],
+  };
+  const store = new Store("Net");
+  store.apply(message, new DataView(Float64Array.from([0, ...gradients, ...nonfinite]).buffer));
+  return store;
+}
+
+test("a bound on the ratio to the last layer lies at that share of its figure", () => {
+  const { bounds } = tableOf(storeWith([1e-5, 1e-2, 0.5, Number.NaN], [0, 0, 0, 0], VANISHING), new Lens());
+  expect(bounds.map(({ value }) => value)).toEqual([expect.closeTo(0.0015, 9)]);
+});
+
+test("a bound that stands for itself stays, and one on a layer without a figure is left out", () => {
+  expect(tableOf(storeWith([0.1], [0], DEAD), new Lens()).bounds).toEqual([DEAD]);
+  expect(tableOf(storeWith([Number.NaN], [0], VANISHING), new Lens()).bounds).toEqual([]);
+});
+
+test("a figure that is missing because the gradient was NaN is shown as not finite, one not measured as such", () => {
+  const { rows } = tableOf(storeWith([Number.NaN, Number.NaN, 1], [3, 0, 0], DEAD), new Lens());
+  expect(rows.map((row) => row.value)).toEqual([Number.POSITIVE_INFINITY, Number.NaN, 1]);
+});

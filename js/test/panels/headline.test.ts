@@ -1,0 +1,41 @@
+// @vitest-environment jsdom
+import { expect, test } from "vitest";
+import { Strip } from "../../src/panels/headline.ts";
+import { Store } from "../../src/state/store.ts";
+import { Lens } from "../../src/state/view-options.ts";
+
+/** The figures of a headline by their titles, after steps with these losses. */
+function headlineOf(losses: number[], cursor: number | null = null): Map<string, string> {
+  const store = new Store("Net");
+  store.status = { ...store.status, step: losses.length - 1, trend: "falling" };
+  losses.forEach((loss, step) => {
+    store.scalars.append({ step, values: new Map([["loss", { value: [loss] }]]) });
+  });
+  const lens = new Lens();
+  lens.change({ cursor });
+  const strip = new Strip(lens);
+  strip.update(store);
+  const shown = [...strip.node.querySelectorAll<HTMLElement>("dl > div:not([hidden])")];
+  return new Map(
+    shown.map((figure) => [
+      figure.querySelector("dt")?.textContent ?? "",
+      figure.querySelector("dd")?.textContent ?? "",
+    ]),
+  );
+}
+
+test("the loss comes with where it is going", () => {
+  expect(headlineOf([2, 1]).get("loss")).toBe("1.00 falling");
+});
+
+test("a loss that is not finite any more is not shown as the last one that was, nor as falling", () => {
+  expect(headlineOf([2, Number.POSITIVE_INFINITY]).get("loss")).toBe("not finite");
+});
+
+test("a step without a loss shows that of the step before it", () => {
+  expect(headlineOf([2, Number.NaN]).get("loss")).toBe("2.00 falling");
+});
+
+test("a step of the past has its own loss and no trend", () => {
+  expect(headlineOf([2, 1], 0).get("loss")).toBe("2.00");
+});

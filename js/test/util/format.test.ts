@@ -1,0 +1,42 @@
+import { expect, test } from "vitest";
+import { elideMiddle } from "../../src/util/elide.ts";
+import { formatCount, formatFigure, formatPower, formatShare } from "../../src/util/format.ts";
+
+test("figures are short and never lose their size", () => {
+  expect([0.5231, 0.003142, -0.001, 999.7, 1234.5, -57_312, 3.14e-8, 2e12, 0, -0.25].map(formatFigure)).toEqual([
+    "0.523",
+    "0.0031",
+    "−0.001",
+    "1,000",
+    "1,230",
+    "−57,300",
+    "3.1×10⁻⁸",
+    "2.0×10¹²",
+    "0",
+    "−0.250",
+  ]);
+});
+
+test("what is not finite says so", () => {
+  expect([Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY].map(formatFigure)).toEqual([
+    "NaN",
+    "∞",
+    "−∞",
+  ]);
+});
+
+test("counts, shares and powers", () => {
+  expect(formatCount(1240)).toBe("1,240");
+  expect(formatShare(0.0061)).toBe("0.6 %");
+  expect(formatShare(0.5)).toBe("50 %");
+  expect(formatPower(-12)).toBe("10⁻¹²");
+});
+
+test("a name keeps both its ends when it does not fit", () => {
+  const measure = (text: string): number => text.length;
+  const short = elideMiddle("encoder.layers.11.self_attn.out_proj", 16, measure);
+  expect(short.length).toBeLessThanOrEqual(16);
+  expect(short.startsWith("enc")).toBe(true);
+  expect(short.endsWith("out_proj")).toBe(true);
+  expect(elideMiddle("head", 16, measure)).toBe("head");
+});

@@ -1,0 +1,66 @@
+import { beforeEach, expect, test, vi } from "vitest";
+import { type Redraw, redraw } from "../../src/util/redraw.ts";
+
+let frames: (() => void)[] = [];
+let drawn = 0;
+let drawing: Redraw;
+
+beforeEach(() => {
+  frames = [];
+  drawn = 0;
+  vi.stubGlobal("requestAnimationFrame", (next: () => void) => frames.push(next));
+  vi.stubGlobal("cancelAnimationFrame", (number: number) => {
+    frames[number - 1] = () => {};
+  });
+  drawing = redraw(() => drawn++);
+});
+
+function frame(): void {
+  for (const next of frames.splice(0)) next();
+}
+
+async function ask(times: number): Promise<void> {
+  for (let i = 0; i < times; i++) drawing.soon();
+  await Promise.resolve();
+}
+
+test("what is asked for many times at once is drawn once, before the next frame", async () => {
+  await ask(5);
+  expect(drawn).toBe(1);
+  frame();
+  frame();
+  expect(drawn).toBe(1);
+});
+
+test("what is asked for after that waits for the frame", async () => {
+  await ask(1);
+  await ask(3);
+  expect(drawn).toBe(1);
+  frame();
+  expect(drawn).toBe(2);
+});
+
+test("after a frame it is drawn at once again", async () => {
+  await ask(1);
+  frame();
+  await ask(1);
+  expect(drawn).toBe(2);
+});
+
+test("what is asked for later is drawn in the next frame only", async () => {
+  drawing.later();
+  await ask(2);
+  expect(drawn).toBe(0);
+  frame();
+  expect(drawn).toBe(1);
+});
+
+test("nothing is drawn once it was called off", async () => {
+  drawing.soon();
+  drawing.cancel();
+  await Promise.resolve();
+  drawing.later();
+  drawing.cancel();
+  frame();
+  expect(drawn).toBe(0);
+});
