@@ -67,10 +67,10 @@ bench: install chromium ## the figures that the documents give, measured on this
 	$(BIN)/python -m benchmarks.memory
 	$(BIN)/python -m benchmarks.page
 
-zoo: install ## trains the sick and healthy runs of tests/zoo and proves their labels, and scores the diagnosis on them: an hour
+zoo: install ## trains the sick and healthy runs of evaluation/ and proves their labels, and scores the diagnosis on them: an hour
 	$(BIN)/python -m pytest -q -m zoo
-	$(BIN)/python -m tests.zoo --seeds 5
-	$(BIN)/python -m tests.zoo --seeds 2 --varied
+	$(BIN)/python -m evaluation --seeds 5
+	$(BIN)/python -m evaluation --seeds 2 --varied
 
 format: install $(NODE_MODULES) ## rewrites what the linters can mend by themselves
 	$(BIN)/ruff check --fix .

@@ -1,8 +1,9 @@
-"""Builds the front end (js/ → gradwidget/static) whenever a wheel, an sdist or an editable install is made.
+"""Builds the front end (js/ → gradwidget/static) whenever a wheel, an sdist or an editable install
+is made.
 
-A bundle that was made from the present sources is left alone, so installing from an sdist needs no Node. Where the
-system has no Node, one that ships as a Python package is asked for as a build requirement. For headless use
-``GRADWIDGET_SKIP_JS=1`` leaves the front end out.
+A bundle that was made from the present sources is left alone, so installing from an sdist needs no
+Node. Where the system has no Node, one that ships as a Python package is asked for as a build
+requirement. For headless use ``GRADWIDGET_SKIP_JS=1`` leaves the front end out.
 """
 
 from __future__ import annotations
@@ -27,8 +28,12 @@ class FrontEndError(RuntimeError):
 
 
 def source_hash(js: Path) -> str:
-    """Fingerprint of all that the bundle is made from; ``sourceHash`` in js/build.mjs computes the same."""
-    sources = [path.relative_to(js).as_posix() for path in (js / "src").rglob("*") if path.is_file()]
+    """Fingerprint of all that the bundle is made from; ``sourceHash`` in js/build.mjs computes the
+    same.
+    """
+    sources = [
+        path.relative_to(js).as_posix() for path in (js / "src").rglob("*") if path.is_file()
+    ]
     digest = hashlib.sha256()
     for name in sorted([*CONFIGURATION, *sources]):
         digest.update(name.encode() + b"\0" + (js / name).read_bytes() + b"\0")
@@ -55,7 +60,9 @@ def system_has_node() -> bool:
 
 
 def npm_command() -> tuple[list[str], dict[str, str]]:
-    """How npm is called, and in which environment: the system's, or else the one from the build requirements."""
+    """How npm is called, and in which environment: the system's, or else the one from the build
+    requirements.
+    """
     if system_has_node():
         return [shutil.which("npm") or "npm"], dict(os.environ)
     # Present only where `dependencies` below asked for it.
@@ -64,7 +71,8 @@ def npm_command() -> tuple[list[str], dict[str, str]]:
     root = Path(ROOT_DIR)
     binaries, libraries = (root, root) if os.name == "nt" else (root / "bin", root / "lib")
     node = shutil.which("node", path=str(binaries)) or "node"
-    # Its bin/npm is a copy of what should be a link, and does not run. npm's scripts look for `node` on the PATH.
+    # Its bin/npm is a copy of what should be a link, and does not run. npm's scripts look for
+    # `node` on the PATH.
     env = {**os.environ, "PATH": str(binaries) + os.pathsep + os.environ.get("PATH", "")}
     return [node, str(libraries / "node_modules" / "npm" / "bin" / "npm-cli.js")], env
 

@@ -1,7 +1,9 @@
-"""Plain and instrumented steps alternating in one process, so that whatever else the machine does hits both alike.
+"""Plain and instrumented steps alternating in one process, so that whatever else the machine does
+hits both alike.
 
-Two copies of the network take turns, step by step. One copy with the instrument put on and off would train on
-through both halves, and what the instrument leaves in the caches would slow down the plain half as well.
+Two copies of the network take turns, step by step. One copy with the instrument put on and off
+would train on through both halves, and what the instrument leaves in the caches would slow down the
+plain half as well.
 """
 
 from __future__ import annotations
@@ -16,7 +18,8 @@ from benchmarks.rivals import Method
 from benchmarks.workloads import Workload
 
 SETTLING = 500
-"""Steps before the clock starts, in which what is found at the start of a run is looked at closely."""
+"""Steps before the clock starts, in which what is found at the start of a run is looked at closely.
+"""
 LONGEST = 25.0
 """Seconds that they may take, once there were ``FEWEST`` of them."""
 FEWEST = 40
@@ -35,7 +38,9 @@ class Measured(NamedTuple):
     """How many figures a parameter or layer it delivers; 0 where none."""
 
 
-def measure(make: Callable[[], Workload], method: Callable[[Workload], Method], seconds: float) -> Measured:
+def measure(
+    make: Callable[[], Workload], method: Callable[[Workload], Method], seconds: float
+) -> Measured:
     """Runs both copies for about ``seconds``."""
     torch.manual_seed(0)
     plain = make()

@@ -1,4 +1,5 @@
-"""What a long run costs in memory: the history of a million steps of 200 layers, and what the process takes with it.
+"""What a long run costs in memory: the history of a million steps of 200 layers, and what the
+process takes with it.
 
 ``python -m benchmarks.memory [steps]``
 """
@@ -22,8 +23,12 @@ SCALARS = ("loss", "total_grad_norm", "raw_total_grad_norm", "lr", "time", "over
 
 
 def readings(steps: int) -> Iterator[tuple[int, int, int]]:
-    """Appends frames as capture makes them; a tenth of the way at a time gives steps, history bytes, process bytes."""
-    layers = tuple(Layer(f"layers.{number}", "Linear", {"weight": (64, 64)}) for number in range(LAYERS))
+    """Appends frames as capture makes them; a tenth of the way at a time gives steps, history
+    bytes, process bytes.
+    """
+    layers = tuple(
+        Layer(f"layers.{number}", "Linear", {"weight": (64, 64)}) for number in range(LAYERS)
+    )
     random = np.random.default_rng(0)
     history = History()
     for step in range(steps):
@@ -34,7 +39,9 @@ def readings(steps: int) -> Iterator[tuple[int, int, int]]:
 
 
 def resident() -> int:
-    """Bytes of this process that are in memory now; where the system does not say, the most that ever were."""
+    """Bytes of this process that are in memory now; where the system does not say, the most that
+    ever were.
+    """
     statm = Path("/proc/self/statm")
     if statm.exists():
         return int(statm.read_text().split()[1]) * resource.getpagesize()

@@ -1,8 +1,10 @@
-"""What watching costs, beside what others cost: ``python -m benchmarks.overhead [workload …] [--seconds 20]``.
+"""What watching costs, beside what others cost: ``python -m benchmarks.overhead [workload …]
+[--seconds 20]``.
 
-Every figure is the median over blocks of the ratio of instrumented to plain steps, in processor time of the training
-thread, with the quartiles behind it; the first row, two plain copies, is the noise floor. Steps until the sampling has
-settled are left out. Where a row delivers figures at every step, the last column of a cell is its cost for one of them.
+Every figure is the median over blocks of the ratio of instrumented to plain steps, in processor
+time of the training thread, with the quartiles behind it; the first row, two plain copies, is the
+noise floor. Steps until the sampling has settled are left out. Where a row delivers figures at
+every step, the last column of a cell is its cost for one of them.
 """
 
 from __future__ import annotations
@@ -28,7 +30,9 @@ def main() -> None:
     for workload in options.workloads or WORKLOADS:
         make = WORKLOADS[workload]
         print(f"{workload}: {make.__doc__}", flush=True)
-        print(f"  {'overhead in %':34}{'median':>9}{'quartiles':>18}{'a statistic':>13}", flush=True)
+        print(
+            f"  {'overhead in %':34}{'median':>9}{'quartiles':>18}{'a statistic':>13}", flush=True
+        )
         for name, method in methods().items():
             if options.rows in name:
                 print(f"  {name:34}{line(measure(make, method, options.seconds))}", flush=True)

@@ -1,6 +1,7 @@
 """What the picture costs the browser: ``python -m benchmarks.page [--minutes 10]``.
 
-In real JupyterLab and Chromium: frames a second while updates come in, the page's work for one step of travelling in
+In real JupyterLab and Chromium: frames a second while updates come in, the page's work for one step
+    of travelling in
 time, what a long run leaves in the page's memory, and the size of what the page loads.
 """
 
@@ -14,9 +15,9 @@ from pathlib import Path
 
 from playwright.sync_api import CDPSession, Page, ViewportSize, sync_playwright
 
-from tests.browser.conftest import QUIET
-from tests.browser.notebook import Notebook, write_notebook
-from tests.browser.server import JupyterServer, serving, wait_until
+from tests.support.chromium import QUIET
+from tests.support.notebook import Notebook, write_notebook
+from tests.support.server import JupyterServer, serving, wait_until
 
 ROOT = Path(__file__).parent.parent
 STATIC = ROOT / "gradwidget" / "static"
@@ -73,13 +74,19 @@ def main() -> None:
                 notebook = opened(browser.new_page(viewport=VIEWPORT), server, layers, 200)
                 rate = frames(notebook)
                 print(
-                    f"  {layers} layers at 10 updates a second: {rate:.0f} frames a second (bound {bound})", flush=True
+                    f"  {layers} layers at 10 updates a second: {rate:.0f} frames a second (bound {bound})",
+                    flush=True,
                 )
                 notebook.page.close()
             notebook = opened(browser.new_page(viewport=VIEWPORT), server, 200, 1500, FEW)
-            print(f"  a step of travel, 1,500 columns of 200 layers: {travel(notebook.page):.1f} ms (bound 16 ms)")
+            print(
+                f"  a step of travel, 1,500 columns of 200 layers: {travel(notebook.page):.1f} ms (bound 16 ms)"
+            )
             before, after = memory(notebook, minutes)
-            print(f"  memory of the page: {before:.0f} MB, {after:.0f} MB after {minutes:g} minutes more", flush=True)
+            print(
+                f"  memory of the page: {before:.0f} MB, {after:.0f} MB after {minutes:g} minutes more",
+                flush=True,
+            )
         browser.close()
 
 
@@ -87,10 +94,15 @@ def print_sizes() -> None:
     """What the page loads besides bqplot."""
     parts = [(STATIC / name).read_bytes() for name in ("widget.js", "widget.css")]
     plain, packed = sum(map(len, parts)), sum(len(gzip.compress(part)) for part in parts)
-    print(f"  front end: {plain / 1000:.0f} KB, {packed / 1000:.0f} KB compressed (bound 150 KB)", flush=True)
+    print(
+        f"  front end: {plain / 1000:.0f} KB, {packed / 1000:.0f} KB compressed (bound 150 KB)",
+        flush=True,
+    )
 
 
-def opened(page: Page, server: JupyterServer, layers: int, steps: int, metrics: int = 99) -> Notebook:
+def opened(
+    page: Page, server: JupyterServer, layers: int, steps: int, metrics: int = 99
+) -> Notebook:
     """A notebook that shows a picture of so many layers, steps and metrics at most."""
     codes = [
         f"from benchmarks.page_source import Feed\nfeed = Feed({layers}, {steps}, {metrics})\nfeed.widget",
@@ -120,7 +132,9 @@ def moving(page: Page) -> None:
 
 
 def travel(page: Page) -> float:
-    """Milliseconds of the page's own work for each step, all that follows from a key included; one step a frame."""
+    """Milliseconds of the page's own work for each step, all that follows from a key included; one
+    step a frame.
+    """
     slider = page.get_by_role("slider", name="Step looked at")
     slider.focus()
     session = page.context.new_cdp_session(page)

@@ -1,7 +1,8 @@
-"""What the page is fed with in ``benchmarks.page``: run in the notebook's kernel, which then only sends.
+"""What the page is fed with in ``benchmarks.page``: run in the notebook's kernel, which then only
+sends.
 
-Frames are made beforehand, with every statistic of every layer, so that the kernel takes little of the processor from
-the browser that is measured.
+Frames are made beforehand, with every statistic of every layer, so that the kernel takes little of
+the processor from the browser that is measured.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import torch
 from gradwidget import GradWidget
 from gradwidget.frame import Frame
 from gradwidget.metrics import METRICS
-from gradwidget.view.updates import Bridge
+from gradwidget.view.updates import Updates
 from tests.view.fakes import FakeMonitor, chain
 
 
@@ -38,7 +39,7 @@ class Feed:
         self._monitor = FakeMonitor(self._layers)
         for step in range(steps):
             self._monitor.history.append(self._frame(step))
-        self.widget._bridge = Bridge(self._monitor, "Net", [])  # noqa: SLF001 - in place of a trained model's
+        self.widget._bridge = Updates(self._monitor, "Net", [])  # noqa: SLF001 - in place of a trained model's
         self.widget._tick()  # noqa: SLF001 - nothing wakes the ticker, which is closed
         self._next = steps
 
@@ -59,7 +60,9 @@ class Feed:
         count = len(self._layers)
         sizes = 1e-3 * np.logspace(-1, 1, count) * self._random.lognormal(0, 0.3, count)
         metrics = {
-            metric.name: (sizes if metric.scale == "log" else np.clip(30 * sizes, 0, 1)).astype(np.float32)
+            metric.name: (sizes if metric.scale == "log" else np.clip(30 * sizes, 0, 1)).astype(
+                np.float32
+            )
             for metric in self._metrics
         }
         scalars = {"loss": 2.0 / (1 + step / 100), "total_grad_norm": float(sizes.sum()), "lr": 0.1}

@@ -174,7 +174,9 @@ class WandbWatch(Nothing):
         import wandb  # noqa: PLC0415  # optional
 
         settings = wandb.Settings(silent=True, console="off", x_disable_stats=True)
-        self.run: Any = wandb.init(mode="offline", dir=tempfile.mkdtemp(), settings=settings, reinit="finish_previous")
+        self.run: Any = wandb.init(
+            mode="offline", dir=tempfile.mkdtemp(), settings=settings, reinit="finish_previous"
+        )
         self.run.watch(workload.model, log="all", log_freq=1)
 
     def after_step(self) -> None:
@@ -193,7 +195,9 @@ def methods() -> dict[str, Callable[[Workload], Method]]:
         "default budget": Monitored,
         "default budget, with the widget": Displayed,
         "all, every step": lambda workload: Monitored(workload, budget=None),
-        "all but activations, every step": lambda workload: Monitored(workload, budget=None, activations=False),
+        "all but activations, every step": lambda workload: Monitored(
+            workload, budget=None, activations=False
+        ),
         "limit: read gradients once": ReadOnce,
         "plot_grad_flow, not drawn": PlotGradFlow,
     }

@@ -1,4 +1,6 @@
-"""What recording a frame and judging it costs: 200 layers, every statistic, 10,000 frames of history."""
+"""What recording a frame and judging it costs: 200 layers, every statistic, 10,000 frames of
+history.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +24,10 @@ def costs() -> tuple[float, float]:
     layers = tuple(Layer(f"layer{i}", "Linear", shapes, activation="relu") for i in range(LAYERS))
     random = np.random.default_rng(0)
     steps = [
-        {name: (SIZES[m.scale] * random.lognormal(0, 0.3, LAYERS)).astype(np.float32) for name, m in METRICS.items()}
+        {
+            name: (SIZES[m.scale] * random.lognormal(0, 0.3, LAYERS)).astype(np.float32)
+            for name, m in METRICS.items()
+        }
         for _ in range(50)
     ]
     for step in steps:

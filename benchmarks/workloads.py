@@ -45,7 +45,9 @@ class Block(nn.Module):
         self.second_norm = nn.BatchNorm2d(outside)
         self.shortcut = nn.Sequential()
         if stride != 1 or inside != outside:
-            self.shortcut = nn.Sequential(nn.Conv2d(inside, outside, 1, stride, bias=False), nn.BatchNorm2d(outside))
+            self.shortcut = nn.Sequential(
+                nn.Conv2d(inside, outside, 1, stride, bias=False), nn.BatchNorm2d(outside)
+            )
 
     def forward(self, x: Tensor) -> Tensor:
         """The sum of both branches."""
@@ -57,10 +59,17 @@ def resnet() -> Workload:
     """ResNet-18 at 64 × 64, batch 16."""
     widths = [64, 64, 64, 128, 128, 256, 256, 512, 512]
     blocks = [Block(a, b, 1 if a == b else 2) for a, b in pairwise(widths)]
-    stem = [nn.Conv2d(3, 64, 7, 2, 3, bias=False), nn.BatchNorm2d(64), nn.ReLU(inplace=True), nn.MaxPool2d(3, 2, 1)]
+    stem = [
+        nn.Conv2d(3, 64, 7, 2, 3, bias=False),
+        nn.BatchNorm2d(64),
+        nn.ReLU(inplace=True),
+        nn.MaxPool2d(3, 2, 1),
+    ]
     model = nn.Sequential(*stem, *blocks, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(512, 10))
     x, y = torch.randn(16, 3, 64, 64), torch.randint(0, 10, (16,))
-    return Workload(model, SGD(model.parameters(), lr=1e-3), lambda model: functional.cross_entropy(model(x), y))
+    return Workload(
+        model, SGD(model.parameters(), lr=1e-3), lambda model: functional.cross_entropy(model(x), y)
+    )
 
 
 def transformer() -> Workload:
@@ -94,12 +103,16 @@ def lstm() -> Workload:
     """Two-layer LSTM, 100 time steps, batch 32."""
     model = Sequence()
     x, y = torch.randn(100, 32, 32), torch.randint(0, 10, (32,))
-    return Workload(model, SGD(model.parameters(), lr=1e-2), lambda model: functional.cross_entropy(model(x), y))
+    return Workload(
+        model, SGD(model.parameters(), lr=1e-2), lambda model: functional.cross_entropy(model(x), y)
+    )
 
 
 def thousand() -> Workload:
     """1,000 small parameter tensors: 500 × Linear(8), batch 32."""
-    model = nn.Sequential(*[layer for _ in range(500) for layer in (nn.Linear(8, 8), nn.Identity())])
+    model = nn.Sequential(
+        *[layer for _ in range(500) for layer in (nn.Linear(8, 8), nn.Identity())]
+    )
     x = torch.randn(32, 8)
     return Workload(model, SGD(model.parameters(), lr=1e-3), lambda model: model(x).square().mean())
 

@@ -1,4 +1,6 @@
-"""See how gradients flow through a PyTorch model while it trains, and what is wrong when it does not learn."""
+"""See how gradients flow through a PyTorch model while it trains, and what is wrong when it does
+not learn.
+"""
 
 from __future__ import annotations
 
@@ -6,21 +8,31 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from gradwidget.control.reaction import GradientFault
+    from gradwidget.control.reaction import GradientError
     from gradwidget.diagnose.finding import Finding, Remedy, Symptom
     from gradwidget.frame import Frame, Layer
     from gradwidget.monitor import GradMonitor
     from gradwidget.record.history import History
     from gradwidget.widget import GradWidget
 
-__all__ = ["Finding", "Frame", "GradMonitor", "GradWidget", "GradientFault", "History", "Layer", "Remedy", "Symptom"]
+__all__ = [
+    "Finding",
+    "Frame",
+    "GradMonitor",
+    "GradWidget",
+    "GradientError",
+    "History",
+    "Layer",
+    "Remedy",
+    "Symptom",
+]
 
 _home = {
     "Finding": "gradwidget.diagnose.finding",
     "Frame": "gradwidget.frame",
     "GradMonitor": "gradwidget.monitor",
     "GradWidget": "gradwidget.widget",
-    "GradientFault": "gradwidget.control.reaction",
+    "GradientError": "gradwidget.control.reaction",
     "History": "gradwidget.record.history",
     "Layer": "gradwidget.frame",
     "Remedy": "gradwidget.diagnose.finding",
@@ -29,8 +41,8 @@ _home = {
 
 
 def __getattr__(name: str) -> object:
-    # Each name loads on first use: a headless script never imports a widget library, and a fresh checkout
-    # without the built front end can still be imported.
+    # Each name loads on first use: a headless script never imports a widget library, and a fresh
+    # checkout without the built front end can still be imported.
     if name in _home:
         return getattr(import_module(_home[name]), name)
     message = f"module {__name__!r} has no attribute {name!r}"

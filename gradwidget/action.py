@@ -1,4 +1,6 @@
-"""What a remedy can do to a live training loop, as plain data: diagnosis writes it, capture carries it out."""
+"""What a remedy can do to a live training loop, as plain data: diagnosis writes it, capture carries
+it out.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +12,8 @@ from typing import Literal, cast, get_args
 from gradwidget.wording import figure
 
 Scheme = Literal["kaiming", "xavier_tanh", "xavier", "orthogonal"]
-"""How fresh weights are drawn: Kaiming for ReLU and its kin, Xavier with or without the gain of tanh, orthogonal."""
+"""How fresh weights are drawn: Kaiming for ReLU and its kin, Xavier with or without the gain of
+tanh, orthogonal."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +44,10 @@ class ScaleLr:
 
 
 @dataclass(frozen=True, slots=True)
-class Reinitialise:
-    """Draws fresh weights for the named layers and forgets what the optimizer remembers of the old ones."""
+class Reinitialize:
+    """Draws fresh weights for the named layers and forgets what the optimizer remembers of the old
+    ones.
+    """
 
     layers: Mapping[str, Scheme]
 
@@ -64,7 +69,7 @@ class SkipNonfinite:
         return "steps with NaN or Inf gradients are left out"
 
 
-Action = Clip | ScaleLr | Reinitialise | SkipNonfinite
+Action = Clip | ScaleLr | Reinitialize | SkipNonfinite
 
 
 def parse_action(data: Mapping[str, object]) -> Action:
@@ -96,7 +101,7 @@ def _scale_lr(data: Mapping[str, object]) -> ScaleLr:
     return ScaleLr(_positive(data, "factor"), group)
 
 
-def _reinitialise(data: Mapping[str, object]) -> Reinitialise:
+def _reinitialize(data: Mapping[str, object]) -> Reinitialize:
     layers = data.get("layers")
     if not isinstance(layers, Mapping) or not layers:
         message = "layers must name at least one layer with its scheme"
@@ -105,12 +110,17 @@ def _reinitialise(data: Mapping[str, object]) -> Reinitialise:
         if scheme not in get_args(Scheme):
             message = f"unknown scheme {scheme!r} for layer {name!r}; known are {', '.join(get_args(Scheme))}"
             raise ValueError(message)
-    return Reinitialise({str(name): cast("Scheme", scheme) for name, scheme in layers.items()})
+    return Reinitialize({str(name): cast("Scheme", scheme) for name, scheme in layers.items()})
 
 
 def _positive(data: Mapping[str, object], name: str) -> float:
     value = data.get(name)
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value) or value <= 0:
+    if (
+        isinstance(value, bool)
+        or not isinstance(value, int | float)
+        or not math.isfinite(value)
+        or value <= 0
+    ):
         message = f"{name} must be a number above 0, not {value!r}"
         raise ValueError(message)
     return float(value)
@@ -119,6 +129,6 @@ def _positive(data: Mapping[str, object], name: str) -> float:
 _READERS: dict[str, Callable[[Mapping[str, object]], Action]] = {
     "clip": _clip,
     "scale_lr": _scale_lr,
-    "reinitialise": _reinitialise,
+    "reinitialize": _reinitialize,
     "skip_nonfinite": lambda _: SkipNonfinite(),
 }

@@ -38,7 +38,8 @@ class Layer:
     """Whether at least one own parameter requires a gradient."""
 
     activation: str | None = None
-    """Elementwise nonlinearity seen to follow the layer, such as ``"relu"``; None when none was seen."""
+    """Elementwise nonlinearity seen to follow the layer, such as ``"relu"``; None when none was
+    seen."""
 
     @property
     def parameter_count(self) -> int:
@@ -47,7 +48,9 @@ class Layer:
 
     @property
     def summary(self) -> str:
-        """Kind and size in a few characters, such as ``"Linear 64×64"`` (the largest parameter's shape)."""
+        """Kind and size in a few characters, such as ``"Linear 64×64"`` (the largest parameter's
+        shape).
+        """
         largest = max(self.shapes.values(), key=lambda shape: int(np.prod(shape)), default=())
         return f"{self.kind} {'×'.join(str(size) for size in largest)}".rstrip()
 
@@ -60,7 +63,8 @@ class NonfiniteOrigin:
     """``"input"``, ``"weights"``, ``"forward"``, ``"loss"``, ``"backward"`` or ``"unknown"``."""
 
     layer: str | None = None
-    """Name of the first layer that had it, in the order of that phase; None when no layer can be named."""
+    """Name of the first layer that had it, in the order of that phase; None when no layer can be
+    named."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +75,8 @@ class RecurrentProfile:
     """Name of the layer."""
 
     quantity: str
-    """``"dL/dh"``, the total gradient of each hidden state, or, where that cannot be had, ``"dL/dx"`` of each input."""
+    """``"dL/dh"``, the total gradient of each hidden state, or, where that cannot be had,
+    ``"dL/dx"`` of each input."""
 
     norms: FloatArray
     """float32 [time]: L2 norm over batch and features, first time step first."""
@@ -87,8 +92,8 @@ class RecurrentProfile:
 class Frame:
     """Everything measured at one step: one array entry a layer, in the order of ``layers``.
 
-    A metric that is absent from ``metrics`` was measured for no layer. Where ``measured`` is False the
-    value is NaN and means nothing; where it is True a NaN is a NaN that the run really had.
+    A metric that is absent from ``metrics`` was measured for no layer. Where ``measured`` is False
+    the value is NaN and means nothing; where it is True a NaN is a NaN that the run really had.
 
     Example:
         >>> layer = Layer("head", "Linear", {"weight": (2, 2)})
@@ -101,7 +106,8 @@ class Frame:
     """Optimizer step, counted from 0 (or from ``start_step``)."""
 
     layers: tuple[Layer, ...]
-    """Layers in order of first execution, input first. The same tuple object as long as nothing about it changes."""
+    """Layers in order of first execution, input first. The same tuple object as long as nothing
+    about it changes."""
 
     metrics: Mapping[str, FloatArray]
     """float32 array [layers] by metric name (``gradwidget.metrics.METRICS`` lists the names)."""
@@ -110,16 +116,19 @@ class Frame:
     """Bool array [layers] by metric name; a metric missing here was measured for every layer."""
 
     scalars: Mapping[str, float] = field(default_factory=dict)
-    """Figures of the whole step: ``loss``, ``total_grad_norm``, ``lr``, ``time`` …; absent when not measured."""
+    """Figures of the whole step: ``loss``, ``total_grad_norm``, ``lr``, ``time`` …; absent when not
+    measured."""
 
     skipped: bool = False
     """True when a gradient scaler skipped this step because it found an overflow."""
 
     reasons: Mapping[str, str] = field(default_factory=dict)
-    """Why a layer, or one of its statistics, could not be seen: one plain sentence by layer name."""
+    """Why a layer, or one of its statistics, could not be seen: one plain sentence by layer name.
+    """
 
     origin: NonfiniteOrigin | None = None
-    """Where the first non-finite value of this step arose; None when every value seen was finite."""
+    """Where the first non-finite value of this step arose; None when every value seen was finite.
+    """
 
     recurrent: tuple[RecurrentProfile, ...] = ()
     """Gradient by time step of each recurrent layer measured at this step."""
@@ -133,7 +142,7 @@ class Frame:
 
 
 @dataclass(frozen=True, slots=True)
-class Spread:
+class Histogram:
     """How the entries of one or several tensors are spread over their values."""
 
     step: int | None
@@ -143,13 +152,15 @@ class Spread:
     """How the bins lie: of one width, or as parts of a power of ten on both sides of 0."""
 
     edges: NDArray[np.float64]
-    """float64 [bins + 1]: where the bins end, rising; every finite entry lies between the first and the last."""
+    """float64 [bins + 1]: where the bins end, rising; every finite entry lies between the first and
+    the last."""
 
     counts: NDArray[np.int64]
     """int64 [bins]: finite entries in each bin, of those that were counted."""
 
     counted: int
-    """Entries that were sorted into bins, not finite ones included; fewer than ``total`` where those are many."""
+    """Entries that were sorted into bins, not finite ones included; fewer than ``total`` where
+    those are many."""
 
     total: int
     """All entries; the figures below are of all of them."""
@@ -180,18 +191,20 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Inspection:
-    """One layer looked at closely. Where something could not be had, a sentence stands in its place."""
+    """One layer looked at closely. Where something could not be had, a sentence stands in its
+    place.
+    """
 
     layer: str
     """Name of the layer."""
 
-    gradient: Spread | str
+    gradient: Histogram | str
     """What the optimizer used in that step, over all parameters of the layer."""
 
-    weight: Spread | str
+    weight: Histogram | str
     """The parameters as the step left them."""
 
-    activation: Spread | str
+    activation: Histogram | str
     """The layer's output in that step, after the elementwise nonlinearity that follows it."""
 
     worst: tuple[Entry, ...] = ()

@@ -32,34 +32,40 @@ if TYPE_CHECKING:
 LayerFilter = str | Sequence[str] | Callable[[str, "nn.Module"], bool] | None
 
 _attached: WeakKeyDictionary[nn.Module, Callable[[], GradMonitor | None]] = WeakKeyDictionary()
-"""The monitor of each model; held only where it is to act, so that somebody has to be there when a finding opens."""
+"""The monitor of each model; held only where it is to act, so that somebody has to be there when a
+finding opens."""
 
 
 class GradMonitor:
     """Watches how gradients flow through a model while it trains, and says what is wrong.
 
-    Nothing in the training loop changes: optimizer, loss and layer order are found by themselves. The
-    monitor holds the model weakly. A second monitor on the same model replaces the first. A monitor that is dropped
-    without ``close()`` stops listening by itself; one that is to act on findings lives as long as its model.
+    Nothing in the training loop changes: optimizer, loss and layer order are found by themselves.
+        The
+    monitor holds the model weakly. A second monitor on the same model replaces the first. A monitor
+    that is dropped without ``close()`` stops listening by itself; one that is to act on findings
+    lives as long as its model.
 
     Args:
         model: any ``nn.Module`` with at least one parameter.
-        optimizer: only where one optimizer of several is meant; otherwise every optimizer that steps this
-            model's parameters is seen.
+        optimizer: only where one optimizer of several is meant; otherwise every optimizer that
+            steps this model's parameters is seen.
         layers: which layers to watch: None for all, one or several globs on their names
             (``"encoder.*"``), or a callable ``(name, module) -> bool``.
-        budget: share of a step's time that gradwidget may cost; None captures everything at every step.
+        budget: share of a step's time that gradwidget may cost; None captures everything at every
+            step.
         activations: also measure activations and activation gradients.
-        on_finding: what to do when a finding opens: None, ``"breakpoint"`` (a debugger in your frame, on the line
-            after the step), ``"raise"`` (a ``GradientFault`` in the loop), a function that gets the finding, or a
-            mapping from ``"warning"`` and ``"critical"`` to one of these. A word alone is for critical findings. On
-            an accelerator each sampled step then waits for its figures.
+        on_finding: what to do when a finding opens: None, ``"breakpoint"`` (a debugger in your
+            frame, on the line after the step), ``"raise"`` (a ``GradientError`` in the loop), a
+            function that gets the finding, or a mapping from ``"warning"`` and ``"critical"`` to
+            one of these. A word alone is for critical findings. On an accelerator each sampled step
+            then waits for its figures.
         start_step: number of the first step seen, for a resumed run.
 
     Raises:
         TypeError: ``model`` is not an ``nn.Module``, or ``optimizer`` not an ``Optimizer``.
-        ValueError: the model has no parameters, no layer matches ``layers``, the optimizer holds none of the
-            model's parameters, or ``on_finding`` is ``"pause"``, which only a ``GradWidget`` could end.
+        ValueError: the model has no parameters, no layer matches ``layers``, the optimizer holds
+            none of the model's parameters, or ``on_finding`` is ``"pause"``, which only a
+            ``GradWidget`` could end.
 
     Example:
         >>> import torch
@@ -85,7 +91,8 @@ class GradMonitor:
     ) -> None:
         self.history = History()
         self.lock = threading.RLock()
-        """Held while a frame is recorded and judged; hold it to read several things that belong together."""
+        """Held while a frame is recorded and judged; hold it to read several things that belong
+        together."""
         self.on_frame: list[Callable[[], None]] = []
         """Called on the training thread after each recorded frame; keep them quick."""
         self.model_class = type(model).__name__
@@ -100,7 +107,8 @@ class GradMonitor:
         def look(layer: str) -> None:
             capture.inspector.look_now(layer)
 
-        # Torch's hooks keep the capture, which keeps the gate: neither may keep a monitor that nobody holds any more.
+        # Torch's hooks keep the capture, which keeps the gate: neither may keep a monitor that
+        # nobody holds any more.
         self.control = Control(actuate, weakly(self._control_changed), look)
         """Holds the loop between two steps, and changes it there."""
         self.on_control: list[Callable[[], None]] = []
@@ -141,7 +149,9 @@ class GradMonitor:
 
     @property
     def findings(self) -> list[Finding]:
-        """What is wrong: active findings first, the most severe and earliest leading; resolved ones after."""
+        """What is wrong: active findings first, the most severe and earliest leading; resolved ones
+        after.
+        """
         with self.lock:
             return self._engine.findings
 
@@ -152,12 +162,16 @@ class GradMonitor:
 
     @property
     def problems(self) -> list[Problem]:
-        """Failures inside gradwidget that were contained, in the order in which they first happened."""
+        """Failures inside gradwidget that were contained, in the order in which they first
+        happened.
+        """
         return list(self._capture.problems)
 
     @property
     def overhead(self) -> float:
-        """Share of the step time that gradwidget has lately cost, everything included; NaN before it is known."""
+        """Share of the step time that gradwidget has lately cost, everything included; NaN before
+        it is known.
+        """
         return self._capture.overhead
 
     @property
@@ -195,14 +209,18 @@ class GradMonitor:
 
     @property
     def batch(self) -> Batch | None:
-        """While the loop is held: what the model was called with in the last step; None where that was not seen."""
+        """While the loop is held: what the model was called with in the last step; None where that
+        was not seen.
+        """
         boundary = self._capture.boundary
         return None if boundary is None else boundary.batch
 
     def inspect(self, layer: str) -> str:
-        """Looks into a layer for some seconds: histograms of its gradient, weights and output, for ``on_inspection``.
+        """Looks into a layer for some seconds: histograms of its gradient, weights and output, for
+        ``on_inspection``.
 
-        They are made on the training thread: at the end of the next step, at once where the loop is held.
+        They are made on the training thread: at the end of the next step, at once where the loop is
+            held.
 
         Args:
             layer: its name.
@@ -227,7 +245,8 @@ class GradMonitor:
         return "Looked at in the next step."
 
     def inspect_idle(self, layer: str) -> None:
-        """Looks into a layer at once. Only where it is certain that nothing trains: on a thread that is idle.
+        """Looks into a layer at once. Only where it is certain that nothing trains: on a thread
+        that is idle.
 
         Does nothing on another thread than the one that trained last, and after ``close``.
         """
@@ -237,7 +256,8 @@ class GradMonitor:
     def log(self, **scalars: object) -> None:
         """Adds figures of your own to the current step, such as ``log(val_loss=0.3)``.
 
-        A name that gradwidget finds by itself (``loss``) is overridden. Tensors are not synchronised.
+        A name that gradwidget finds by itself (``loss``) is overridden. Tensors are not
+        synchronised.
 
         Args:
             scalars: numbers or one-element tensors by name.
@@ -257,13 +277,18 @@ class GradMonitor:
             return report(self.history, self._engine.findings)
 
     def close(self) -> None:
-        """Removes every hook, lets a held loop go, and ends what was applied. What was recorded stays.
+        """Removes every hook, lets a held loop go, and ends what was applied. What was recorded
+        stays.
 
         Closing twice does nothing.
         """
         self._finalizer()
         model = self._model()
-        if model is not None and (current := _attached.get(model)) is not None and current() is self:
+        if (
+            model is not None
+            and (current := _attached.get(model)) is not None
+            and current() is self
+        ):
             del _attached[model]
 
     def _call(self, function: Callable[[Finding], object], finding: Finding) -> None:

@@ -18,16 +18,16 @@ from gradwidget.monitor import GradMonitor, LayerFilter
 from gradwidget.problem import Problem
 from gradwidget.record.history import WHOLE_FRAMES
 from gradwidget.view.bar_figure import bar_figure
-from gradwidget.view.kernel.comm import Channel
+from gradwidget.view.kernel.comm import PageComm
 from gradwidget.view.kernel.idle import when_idle
 from gradwidget.view.kernel.restore import restorer
-from gradwidget.view.notebook.display import Saved
+from gradwidget.view.notebook.display import NotebookDisplay
 from gradwidget.view.notebook.static_html import fallback_html
 from gradwidget.view.protocol.messages import Answer, ToPage
 from gradwidget.view.protocol.to_messages import inspection_info
-from gradwidget.view.requests import Desk
+from gradwidget.view.requests import Requests
 from gradwidget.view.ticker import Ticker
-from gradwidget.view.updates import Bridge
+from gradwidget.view.updates import Updates
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -51,17 +51,20 @@ VIEW_SHARE = 0.4
 class GradWidget(anywidget.AnyWidget):
     """Shows, live in a notebook, how gradients flow through every layer of a model while it trains.
 
-    Display it, then run the training loop as it is: optimizer, loss and layer order are found by themselves.
+    Display it, then run the training loop as it is: optimizer, loss and layer order are found by
+        themselves.
     The model is held weakly; a second widget on the same model replaces the first.
 
     Args:
         source: any ``nn.Module`` with parameters, or a ``GradMonitor`` that already watches one.
-        optimizer: as for ``GradMonitor``; like all further arguments only where ``source`` is a module.
+        optimizer: as for ``GradMonitor``; like all further arguments only where ``source`` is a
+            module.
         layers: which layers to watch.
         budget: share of a step's time that gradwidget may cost, the picture included.
         activations: also measure activations and activation gradients.
-        on_finding: what to do when a finding opens, as for ``GradMonitor``; also ``"pause"``, which holds the loop
-            at the end of that step until somebody resumes. Applies to a monitor too, unless None.
+        on_finding: what to do when a finding opens, as for ``GradMonitor``; also ``"pause"``, which
+            holds the loop at the end of that step until somebody resumes. Applies to a monitor too,
+            unless None.
         start_step: number of the first step seen, for a resumed run.
 
     Raises:
@@ -114,11 +117,13 @@ class GradWidget(anywidget.AnyWidget):
         super().__init__(_figure=bar_figure(), _model_class=name, _channel=uuid4().hex)
         self.monitor = monitor
         self._view_problems: list[Problem] = []
-        self._bridge = Bridge(monitor, name, self._view_problems)
+        self._bridge = Updates(monitor, name, self._view_problems)
         self._sending = threading.Lock()
-        self._saved = Saved(self._saved_content, version=lambda: monitor.history.version, contain=self._contain)
-        self._desk = Desk(monitor, self._answer, when_idle)
-        self._urgent = Channel(self._channel, self._receive)
+        self._saved = NotebookDisplay(
+            self._saved_content, version=lambda: monitor.history.version, contain=self._contain
+        )
+        self._desk = Requests(monitor, self._answer, when_idle)
+        self._urgent = PageComm(self._channel, self._receive)
         self.on_msg(lambda _widget, content, _buffers: self._receive(content))
         self._ticker = Ticker(
             self._tick,
@@ -140,18 +145,23 @@ class GradWidget(anywidget.AnyWidget):
 
     @property
     def findings(self) -> list[Finding]:
-        """What is wrong: active findings first, the most severe and earliest leading; resolved ones after."""
+        """What is wrong: active findings first, the most severe and earliest leading; resolved ones
+        after.
+        """
         return self.monitor.findings
 
     def log(self, **scalars: object) -> None:
-        """Adds figures of your own to the current step, such as ``log(val_loss=0.3)``; see ``GradMonitor.log``."""
+        """Adds figures of your own to the current step, such as ``log(val_loss=0.3)``; see
+        ``GradMonitor.log``.
+        """
         self.monitor.log(**scalars)
 
     def pause(self) -> None:
         """Holds the training loop at the end of the step that is running, before the next forward.
 
-        Held, it uses no processor; the picture stays live, and an interrupt ends the cell as usual. From a console
-        on a subshell of the kernel (in JupyterLab: New Subshell Console for Notebook) everything can be looked at.
+        Held, it uses no processor; the picture stays live, and an interrupt ends the cell as usual.
+        From a console on a subshell of the kernel (in JupyterLab: New Subshell Console for
+        Notebook) everything can be looked at.
         """
         self.monitor.control.pause()
 
@@ -168,7 +178,8 @@ class GradWidget(anywidget.AnyWidget):
         self.monitor.control.step(n)
 
     def apply(self, remedy: Remedy) -> str:
-        """Applies a finding's remedy: at once while paused, else at the next boundary between two steps.
+        """Applies a finding's remedy: at once while paused, else at the next boundary between two
+        steps.
 
         It lasts until it is undone or the widget closes.
 
@@ -195,9 +206,11 @@ class GradWidget(anywidget.AnyWidget):
 
     @property
     def batch(self) -> Batch | None:
-        """While paused: what the model was last called with in the step shown (``batch.args``, ``batch.kwargs``).
+        """While paused: what the model was last called with in the step shown (``batch.args``,
+        ``batch.kwargs``).
 
-        None where it was not seen: a pause comes in the middle of a step whose forward is over. ``step()`` runs one
+        None where it was not seen: a pause comes in the middle of a step whose forward is over.
+            ``step()`` runs one
         that is seen, and with ``on_finding="pause"`` every one is.
         """
         return self.monitor.batch
@@ -207,7 +220,9 @@ class GradWidget(anywidget.AnyWidget):
         return self.monitor.report()
 
     def close(self) -> None:
-        """Stops watching and removes every hook. The picture stays as it is, and so does what was recorded."""
+        """Stops watching and removes every hook. The picture stays as it is, and so does what was
+        recorded.
+        """
         if self._ticker is None:
             return  # the constructor raised, and ipywidgets closes whatever is collected
         self.monitor.close()

@@ -28,7 +28,8 @@ def figure(value: float) -> str:
 
 
 def times_less(share: float) -> str:
-    """A share of less than one the other way round: ``"35 billion times less"``; ``"no"`` for a share of 0.
+    """A share of less than one the other way round: ``"35 billion times less"``; ``"no"`` for a
+    share of 0.
 
     Example:
         >>> times_less(1 / 3.5e10), times_less(0.0)

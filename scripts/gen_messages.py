@@ -1,4 +1,5 @@
-"""Makes js/src/protocol/messages.gen.ts from gradwidget/view/protocol/messages.py, the one place where the protocol is declared.
+"""Makes js/src/protocol/messages.gen.ts from gradwidget/view/protocol/messages.py, the one place
+where the protocol is declared.
 
 Run it after a change of the protocol; a test fails as long as the two differ.
 """
@@ -79,7 +80,11 @@ def generate(source: str) -> str:
             case ast.ClassDef():
                 lines += interface(statement)
             case ast.Assign(targets=[ast.Name(id=name)], value=value):
-                lines += [*comment(docstring(follower), ""), f"export type {name} = {typescript(value)};", ""]
+                lines += [
+                    *comment(docstring(follower), ""),
+                    f"export type {name} = {typescript(value)};",
+                    "",
+                ]
     return "\n".join(lines)
 
 

@@ -1,4 +1,5 @@
-"""Makes docs/images/layer.png: a recurrent layer opened in real JupyterLab, looked at closely while it trains.
+"""Makes docs/images/layer.png: a recurrent layer opened in real JupyterLab, looked at closely while
+it trains.
 
 ``.venv/bin/python scripts/make_layer_picture.py``
 """
@@ -17,9 +18,9 @@ ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))
 
 from scripts.small_png import small_png  # noqa: E402 - found only with the root on the path
-from tests.browser.conftest import QUIET  # noqa: E402 - as above
-from tests.browser.notebook import Notebook, write_notebook  # noqa: E402 - as above
-from tests.browser.server import serving  # noqa: E402 - as above
+from tests.support.chromium import QUIET  # noqa: E402 - as above
+from tests.support.notebook import Notebook, write_notebook  # noqa: E402 - as above
+from tests.support.server import serving  # noqa: E402 - as above
 
 TARGET = ROOT / "docs" / "images" / "layer.png"
 WIDTH = 820
@@ -73,12 +74,16 @@ def main() -> None:
             notebook = Notebook(page, server.url("layer.ipynb"), len(codes))
             notebook.run(0)
             region = notebook.widget(0)
-            region.evaluate("(node, width) => { node.parentElement.style.width = `${width}px`; }", WIDTH)
+            region.evaluate(
+                "(node, width) => { node.parentElement.style.width = `${width}px`; }", WIDTH
+            )
             region.get_by_role("button", name="body", exact=True).click()
             notebook.run(1)
             detail = region.get_by_label("Layer detail")
             for title in ("gradient", "weight", "activation", "dL.dh"):
-                expect(detail.get_by_role("img", name=re.compile(f"^{title}, step "))).to_be_visible()
+                expect(
+                    detail.get_by_role("img", name=re.compile(f"^{title}, step "))
+                ).to_be_visible()
             TARGET.write_bytes(small_png(page, detail.screenshot()))
         browser.close()
     print(f"{TARGET.relative_to(ROOT)}: {TARGET.stat().st_size / 1000:.0f} KB")

@@ -1,4 +1,5 @@
-"""Makes docs/images: a real run of each symptom in real JupyterLab, from the zoo of tests, as the widget shows it.
+"""Makes docs/images: a real run of each symptom in real JupyterLab, from the zoo of tests, as the
+widget shows it.
 
 ``.venv/bin/python scripts/make_pictures.py [symptom …]``; without names, all of them.
 """
@@ -16,13 +17,14 @@ ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))
 
 from scripts.small_png import small_png  # noqa: E402 - found only with the root on the path
-from tests.browser.conftest import QUIET  # noqa: E402 - as above
-from tests.browser.notebook import Notebook, write_notebook  # noqa: E402 - as above
-from tests.browser.server import serving, wait_until  # noqa: E402 - as above
+from tests.support.chromium import QUIET  # noqa: E402 - as above
+from tests.support.notebook import Notebook, write_notebook  # noqa: E402 - as above
+from tests.support.server import serving, wait_until  # noqa: E402 - as above
 
 FOLDER = ROOT / "docs" / "images"
 WIDTH, MOST = 1010, 440
-"""Pixels of a picture; from 1,000 on the findings stand beside the bars of many layers, below those of few."""
+"""Pixels of a picture; from 1,000 on the findings stand beside the bars of many layers, below those
+of few."""
 
 # The run that shows a symptom best, and the metric that tells most of it.
 EXHIBITS = {
@@ -47,13 +49,14 @@ EXHIBITS = {
     "plateau": ("mlp_shuffled_against_targets", "grad_rms"),
 }
 
-# The widget that a cell leaves on the page; it is closed, so that one run does not disturb the next.
+# The widget that a cell leaves on the page; it is closed, so that one run does not disturb the
+# next.
 CODE = """
 import warnings
 import torch
 from gradwidget import GradWidget
-from tests.zoo.exhibits import exhibits
-from tests.zoo.run import Conditions
+from evaluation.runs.catalog import exhibits
+from evaluation.runs.run import Conditions
 
 warnings.simplefilter("ignore")  # what is wrong with the run makes torch warn
 torch.set_num_threads(1)
@@ -109,7 +112,9 @@ def shoot(region: Locator, symptom: str) -> None:
     )
     target = FOLDER / f"{symptom}.png"
     height = min(box["height"], MOST)
-    png = page.screenshot(clip={"x": box["x"], "y": box["y"], "width": box["width"], "height": height})
+    png = page.screenshot(
+        clip={"x": box["x"], "y": box["y"], "width": box["width"], "height": height}
+    )
     target.write_bytes(small_png(page, png))
     print(f"{target.relative_to(ROOT)}: {target.stat().st_size / 1000:.0f} KB")
 

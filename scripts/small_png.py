@@ -26,14 +26,19 @@ def small_png(page: Page, png: bytes) -> bytes:
     """The same picture in its 256 most frequent colours; the others go to the nearest of them."""
     width, height, text = page.evaluate(PIXELS, base64.b64encode(png).decode())
     pixels = np.frombuffer(base64.b64decode(text), np.uint8).reshape(-1, 4)[:, :3]
-    # Colours a few shades apart are one, or the ramps of anti-aliased text would take the whole palette.
+    # Colours a few shades apart are one, or the ramps of anti-aliased text would take the whole
+    # palette.
     colours, where, counts = np.unique(pixels // 6, axis=0, return_inverse=True, return_counts=True)
     palette = colours[np.argsort(-counts)[:256]]
     nearest = np.array([_nearest(palette, colour) for colour in colours], np.uint8)
     sums = np.zeros((len(palette), 3))
     chosen = nearest[where.reshape(-1)]
     np.add.at(sums, chosen, pixels)
-    shades = (sums / np.maximum(1, np.bincount(chosen, minlength=len(palette)))[:, None]).round().astype(np.uint8)
+    shades = (
+        (sums / np.maximum(1, np.bincount(chosen, minlength=len(palette)))[:, None])
+        .round()
+        .astype(np.uint8)
+    )
     rows = np.hstack([np.zeros((height, 1), np.uint8), chosen.reshape(height, width)])
     header = struct.pack(">IIBBBBB", width, height, 8, 3, 0, 0, 0)
     parts = (

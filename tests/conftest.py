@@ -11,7 +11,8 @@ import torch
 
 @pytest.fixture(scope="session", autouse=True)
 def one_thread() -> Iterator[None]:
-    """Small tensors gain nothing from more threads, and tests that run side by side would fight over the cores."""
+    """Small tensors gain nothing from more threads, and tests that run side by side would fight
+    over the cores."""
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     yield

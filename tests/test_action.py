@@ -1,12 +1,13 @@
-"""Actions as plain data: what is read, what is refused, and that diagnosis writes what capture can read."""
+"""Actions as plain data: what is read, what is refused, and that diagnosis writes what capture can
+read."""
 
 from __future__ import annotations
 
 import pytest
 
-from gradwidget.action import Clip, Reinitialise, ScaleLr, SkipNonfinite, parse_action
+from gradwidget.action import Clip, Reinitialize, ScaleLr, SkipNonfinite, parse_action
 from gradwidget.diagnose.finding import Remedy
-from gradwidget.diagnose.remedies.reinitialize import reinitialise
+from gradwidget.diagnose.remedies.reinitialize import reinitialize
 from gradwidget.diagnose.remedies.skip_nonfinite import skip_nonfinite
 from gradwidget.frame import Layer
 
@@ -17,11 +18,13 @@ from gradwidget.frame import Layer
         ({"kind": "clip", "max_norm": 1.5}, Clip(1.5)),
         ({"kind": "scale_lr", "factor": 0.1}, ScaleLr(0.1)),
         ({"kind": "scale_lr", "factor": 2, "group": 1}, ScaleLr(2.0, 1)),
-        ({"kind": "reinitialise", "layers": {"head": "xavier"}}, Reinitialise({"head": "xavier"})),
+        ({"kind": "reinitialize", "layers": {"head": "xavier"}}, Reinitialize({"head": "xavier"})),
         ({"kind": "skip_nonfinite"}, SkipNonfinite()),
     ],
 )
-def test_plain_data_is_read_as_the_action_it_stands_for(data: dict[str, object], action: object) -> None:
+def test_plain_data_is_read_as_the_action_it_stands_for(
+    data: dict[str, object], action: object
+) -> None:
     assert parse_action(data) == action
 
 
@@ -37,19 +40,24 @@ def test_plain_data_is_read_as_the_action_it_stands_for(data: dict[str, object],
         ({"kind": "scale_lr", "factor": 0}, "factor"),
         ({"kind": "scale_lr", "factor": 0.1, "group": -1}, "group"),
         ({"kind": "scale_lr", "factor": 0.1, "group": "all"}, "group"),
-        ({"kind": "reinitialise", "layers": {}}, "at least one layer"),
-        ({"kind": "reinitialise", "layers": ["head"]}, "at least one layer"),
-        ({"kind": "reinitialise", "layers": {"head": "zeros"}}, "unknown scheme 'zeros' for layer 'head'"),
+        ({"kind": "reinitialize", "layers": {}}, "at least one layer"),
+        ({"kind": "reinitialize", "layers": ["head"]}, "at least one layer"),
+        (
+            {"kind": "reinitialize", "layers": {"head": "zeros"}},
+            "unknown scheme 'zeros' for layer 'head'",
+        ),
     ],
 )
-def test_data_that_makes_no_sense_is_refused_with_the_reason(data: dict[str, object], reason: str) -> None:
+def test_data_that_makes_no_sense_is_refused_with_the_reason(
+    data: dict[str, object], reason: str
+) -> None:
     with pytest.raises(ValueError, match=reason):
         parse_action(data)
 
 
 def test_many_layers_are_counted_rather_than_listed() -> None:
     layers = dict.fromkeys(["a", "b", "c", "d", "e"], "kaiming")
-    text = parse_action({"kind": "reinitialise", "layers": layers}).text
+    text = parse_action({"kind": "reinitialize", "layers": layers}).text
     assert text.startswith("fresh weights for a, b, c and 2 more")
 
 
@@ -59,7 +67,7 @@ def test_what_diagnosis_proposes_can_be_read() -> None:
         Layer("squash", "Linear", {"weight": (4, 4)}, activation="tanh"),
         Layer("memory", "LSTM", {"weight_hh_l0": (16, 4)}),
     ]
-    fresh = reinitialise(layers, "because")
+    fresh = reinitialize(layers, "because")
     for remedy in (fresh, skip_nonfinite()):
         assert isinstance(remedy, Remedy)
         assert remedy.action is not None

@@ -1,6 +1,7 @@
 """The examples in docstrings say what they give.
 
-Run from here and not by pytest's ``--doctest-modules``, which imports every test module a second time.
+Run from here and not by pytest's ``--doctest-modules``, which imports every test module a second
+time.
 """
 
 from __future__ import annotations

@@ -54,7 +54,8 @@ def put_on_path(folder: Path, monkeypatch: pytest.MonkeyPatch, **commands: str) 
 def test_the_real_bundle_carries_the_fingerprint_that_the_build_hook_computes(root: Path) -> None:
     with (root / "gradwidget" / "static" / "widget.js").open(encoding="utf-8") as bundle:
         banner = bundle.readline().rstrip()
-    # A bundle older than the sources would be a stale build, not a wrong fingerprint; `make install` mends it.
+    # A bundle older than the sources would be a stale build, not a wrong fingerprint; `make
+    # install` mends it.
     assert banner == hatch_build.BANNER + hatch_build.source_hash(root / "js")
 
 
@@ -89,20 +90,28 @@ def test_node_is_asked_for_only_where_the_system_has_none(
     assert hook(checkout).dependencies() == [BUNDLED_NODE]
 
 
-def test_the_front_end_can_be_left_out(checkout: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_front_end_can_be_left_out(
+    checkout: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     put_on_path(tmp_path / "none", monkeypatch)
     monkeypatch.setenv("GRADWIDGET_SKIP_JS", "1")
     assert hook(checkout).dependencies() == []
     hook(checkout).initialize("standard", {})
 
 
-def test_a_build_that_fails_says_what_to_do(checkout: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_build_that_fails_says_what_to_do(
+    checkout: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     put_on_path(tmp_path / "broken", monkeypatch, node="echo v22.0.0", npm="exit 7")
-    with pytest.raises(FrontEndError, match=r"npm failed in js/ .*exit status 7.*GRADWIDGET_SKIP_JS=1"):
+    with pytest.raises(
+        FrontEndError, match=r"npm failed in js/ .*exit status 7.*GRADWIDGET_SKIP_JS=1"
+    ):
         hook(checkout).initialize("standard", {})
 
 
-def test_a_stale_bundle_is_built_anew(checkout: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_stale_bundle_is_built_anew(
+    checkout: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     touch = shutil.which("touch")
     put_on_path(tmp_path / "working", monkeypatch, node="echo v22.0.0", npm=f'{touch} "$1"')
     hook(checkout).initialize("editable", {})

@@ -1,4 +1,5 @@
-"""The networks of the quickstart in a plain script: the same findings, and nothing of a notebook loaded."""
+"""The networks of the quickstart in a plain script: the same findings, and nothing of a notebook
+loaded."""
 
 from __future__ import annotations
 
@@ -54,7 +55,9 @@ def run(request: pytest.FixtureRequest, root: Path) -> tuple[str, dict[str, Any]
 def test_a_script_gets_the_findings_of_the_notebook(run: tuple[str, dict[str, Any]]) -> None:
     network, seen = run
     assert seen["problems"] == []
-    active = {finding["symptom"]: finding["layers"] for finding in seen["findings"] if finding["active"]}
+    active = {
+        finding["symptom"]: finding["layers"] for finding in seen["findings"] if finding["active"]
+    }
     if network == "repaired":
         assert seen["findings"] == []
         assert seen["verdict"] == "Healthy"

@@ -43,9 +43,20 @@ def train(model: nn.Module, steps: int, optimizer: torch.optim.Optimizer | None 
         ((network().parameters(),), TypeError, "not generator"),
         ((nn.ReLU(),), ValueError, "has no parameters"),
         ((network(), 0.1), TypeError, "optimizer must be a torch.optim.Optimizer, not float"),
-        ((network(), torch.optim.SGD(network().parameters(), lr=0.1)), ValueError, "holds none of the parameters"),
+        (
+            (network(), torch.optim.SGD(network().parameters(), lr=0.1)),
+            ValueError,
+            "holds none of the parameters",
+        ),
     ],
-    ids=["number", "path", "parameters", "no parameters", "no optimizer", "other model's optimizer"],
+    ids=[
+        "number",
+        "path",
+        "parameters",
+        "no parameters",
+        "no optimizer",
+        "other model's optimizer",
+    ],
 )
 def test_what_cannot_be_watched_is_refused_in_words(
     kind: Kind, arguments: tuple[Any, ...], error: type[Exception], words: str

@@ -11,7 +11,9 @@ NOTEBOOKS = sorted((Path(__file__).parent.parent / "examples").glob("*.ipynb"))
 
 @pytest.fixture(params=NOTEBOOKS, ids=lambda path: path.stem)
 def notebook(request: pytest.FixtureRequest) -> nbformat.NotebookNode:
-    read: nbformat.NotebookNode = nbformat.reads(request.param.read_text(encoding="utf-8"), as_version=4)
+    read: nbformat.NotebookNode = nbformat.reads(
+        request.param.read_text(encoding="utf-8"), as_version=4
+    )
     return read
 
 
@@ -29,7 +31,11 @@ def test_it_is_stored_without_outputs(notebook: nbformat.NotebookNode) -> None:
 
 
 def test_its_training_loops_do_not_know_of_the_widget(notebook: nbformat.NotebookNode) -> None:
-    loops = [cell.source for cell in notebook.cells if cell.cell_type == "code" and ".backward()" in cell.source]
+    loops = [
+        cell.source
+        for cell in notebook.cells
+        if cell.cell_type == "code" and ".backward()" in cell.source
+    ]
     assert loops
     for loop in loops:
         names = {node.id for node in ast.walk(ast.parse(loop)) if isinstance(node, ast.Name)}

@@ -13,7 +13,9 @@ WIDGET_LIBRARIES = ("anywidget", "bqplot", "ipywidgets", "traitlets")
 def loaded_after(statement: str) -> set[str]:
     """Top-level modules that a fresh interpreter has loaded after a statement."""
     script = f"{statement}\nimport sys; print(*{{name.split('.')[0] for name in sys.modules}})"
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    )
     return set(done.stdout.split())
 
 
@@ -46,4 +48,6 @@ def test_a_headless_monitor_loads_no_widget_library() -> None:
 
 
 def test_findings_and_histories_load_no_torch() -> None:
-    assert "torch" not in loaded_after("from gradwidget import Finding, Frame, History, Layer, Remedy, Symptom")
+    assert "torch" not in loaded_after(
+        "from gradwidget import Finding, Frame, History, Layer, Remedy, Symptom"
+    )

@@ -17,7 +17,11 @@ PIP = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--quiet"]
 @pytest.fixture(scope="module")
 def sdist(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("sdist")
-    subprocess.run([sys.executable, "-m", "hatchling", "build", "-t", "sdist", "-d", folder], cwd=root, check=True)
+    subprocess.run(
+        [sys.executable, "-m", "hatchling", "build", "-t", "sdist", "-d", folder],
+        cwd=root,
+        check=True,
+    )
     (built,) = folder.glob("gradwidget-*.tar.gz")
     return built
 
@@ -36,7 +40,13 @@ def wheel(sdist: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_an_sdist_holds_the_bundle_and_what_it_was_made_from(sdist: Path) -> None:
     with tarfile.open(sdist) as archive:
         names = {name.partition("/")[2] for name in archive.getnames()}
-    expected = {"js/src/widget.ts", "js/package-lock.json", "hatch_build.py", "gradwidget/static/widget.js", "LICENSE"}
+    expected = {
+        "js/src/widget.ts",
+        "js/package-lock.json",
+        "hatch_build.py",
+        "gradwidget/static/widget.js",
+        "LICENSE",
+    }
     assert expected <= names
     assert not any("node_modules" in name for name in names)
 
@@ -44,7 +54,11 @@ def test_an_sdist_holds_the_bundle_and_what_it_was_made_from(sdist: Path) -> Non
 def test_a_wheel_holds_the_front_end_and_says_that_it_is_typed(wheel: Path) -> None:
     with ZipFile(wheel) as archive:
         names = set(archive.namelist())
-        assert {"gradwidget/static/widget.js", "gradwidget/static/widget.css", "gradwidget/py.typed"} <= names
+        assert {
+            "gradwidget/static/widget.js",
+            "gradwidget/static/widget.css",
+            "gradwidget/py.typed",
+        } <= names
         assert archive.read("gradwidget/static/widget.js").startswith(b"// gradwidget-sources ")
         assert any(name.endswith("licenses/LICENSE") for name in names)
     assert not [name for name in names if name.startswith(("tests/", "js/", "hatch_build"))]
@@ -67,6 +81,8 @@ print(gradwidget.__file__)
 """
     env = {**os.environ, "PYTHONPATH": str(target)}
     command = [sys.executable, "-c", script]
-    done = subprocess.run(command, capture_output=True, text=True, env=env, cwd=tmp_path, check=False)
+    done = subprocess.run(
+        command, capture_output=True, text=True, env=env, cwd=tmp_path, check=False
+    )
     assert done.returncode == 0, done.stderr
     assert Path(done.stdout.strip()).is_relative_to(target)

@@ -26,7 +26,9 @@ class Sent:
 
     def __call__(self, content: dict[str, Any]) -> None:
         with self.arrived:
-            (self.messages if content["kind"] in ("snapshot", "delta") else self.of_control).append(content)
+            (self.messages if content["kind"] in ("snapshot", "delta") else self.of_control).append(
+                content
+            )
             self.arrived.notify_all()
 
     def wait_for_step(self, step: int) -> bool:
@@ -121,7 +123,9 @@ def test_a_layer_that_a_page_has_open_is_looked_into_and_shown(sent: Sent) -> No
     assert widget.monitor.on_inspection == []
 
 
-def test_a_failure_in_drawing_is_contained_and_shown(sent: Sent, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failure_in_drawing_is_contained_and_shown(
+    sent: Sent, monkeypatch: pytest.MonkeyPatch
+) -> None:
     model = model_of()
     with GradWidget(model, budget=None) as widget:
         works = widget._bridge.update

@@ -1,4 +1,4 @@
-"""Turns a training loop into frames, without a change to the loop."""
+"""RecurrentSchedule a training loop into frames, without a change to the loop."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from torch.amp.grad_scaler import GradScaler
 from torch.optim import Optimizer
 
 from gradwidget.capture.collect.activations import UNSEEN, Lasting
-from gradwidget.capture.collect.backward import Passes
-from gradwidget.capture.collect.frame_builder import Draft
-from gradwidget.capture.collect.nonfinite_replay import NOTING, Replay
-from gradwidget.capture.collect.weight_updates import LIMIT, Updates
+from gradwidget.capture.collect.backward import BackwardReader
+from gradwidget.capture.collect.frame_builder import FrameBuilder
+from gradwidget.capture.collect.nonfinite_replay import NOTING, NonfiniteReplay
+from gradwidget.capture.collect.weight_updates import LIMIT, WeightUpdates
 from gradwidget.capture.guard import Guard, entry
 from gradwidget.capture.hooks import torch_events
 from gradwidget.capture.hooks.compiling import REASON as COMPILED
@@ -24,13 +24,13 @@ from gradwidget.capture.hooks.forward import Args, Forward, Kwargs
 from gradwidget.capture.inspect.inspector import Inspector
 from gradwidget.capture.intervene.actuator import Actuator
 from gradwidget.capture.model.layers import LayerFilter, LayerTable
-from gradwidget.capture.model.optimizers import Owners
+from gradwidget.capture.model.optimizers import OptimizerParameters
 from gradwidget.capture.sampling.budget import Budget
-from gradwidget.capture.sampling.recurrent_schedule import Turns
-from gradwidget.capture.sampling.triggers import Lookout
-from gradwidget.capture.steps.backward_reach import Reach
+from gradwidget.capture.sampling.recurrent_schedule import RecurrentSchedule
+from gradwidget.capture.sampling.triggers import SamplingTriggers
+from gradwidget.capture.steps.backward_reach import BackwardReach
 from gradwidget.capture.steps.manual import ManualLoop
-from gradwidget.capture.steps.pause_point import Boundary, Gatekeeper
+from gradwidget.capture.steps.pause_point import Gatekeeper, PausePoint
 from gradwidget.capture.torch_private import in_backward
 from gradwidget.frame import Frame, Layer
 from gradwidget.problem import Problem
@@ -50,7 +50,8 @@ class Capture:
         model: the module being trained.
         optimizer: only where one optimizer of several is meant.
         emit: called with each frame on the training thread, a step or more late on an accelerator.
-        layers: None for all, one or several globs on their names, or a callable ``(name, module) -> bool``.
+        layers: None for all, one or several globs on their names, or a callable ``(name, module) ->
+            bool``.
         budget: share of the step time that may be spent; None samples every step.
         activations: also look at the layers' outputs and the gradients that flow into them.
         start_step: number of the first step.
@@ -58,7 +59,8 @@ class Capture:
 
     Raises:
         TypeError: ``model`` is no ``nn.Module``, or ``optimizer`` no ``Optimizer``.
-        ValueError: the model has no parameters, no layer matches, or the optimizer holds none of the parameters.
+        ValueError: the model has no parameters, no layer matches, or the optimizer holds none of
+            the parameters.
 
     Example:
         >>> frames, model = [], nn.Linear(2, 1)
@@ -95,7 +97,7 @@ class Capture:
         original = getattr(model, "_orig_mod", model)
         self.guard = Guard()
         self._table = LayerTable(original, layers)
-        self._owners = Owners(self._table, optimizer)
+        self._owners = OptimizerParameters(self._table, optimizer)
         if optimizer is not None and not self._owners.of(optimizer):
             message = (
                 f"the optimizer holds none of the parameters of this {type(original).__name__}; "
@@ -104,27 +106,39 @@ class Capture:
             raise ValueError(message)
         self.actuator = Actuator(original, self._owners.optimizers, self.guard)
         """Carries out what a person asks for, between two steps."""
-        self.boundary = None if gate is None else Boundary(original, gate, self._before_forward, self._was_held)
+        self.boundary = (
+            None
+            if gate is None
+            else PausePoint(original, gate, self._before_forward, self._was_held)
+        )
         """Where that is, when there is a gate."""
         self.prompt = False
-        """Whether each frame is to be emitted before its step is left, which waits for an accelerator."""
+        """Whether each frame is to be emitted before its step is left, which waits for an
+        accelerator."""
         self._emit = emit
         self._model = weakref.ref(original)
         self._wants_activations = activations
         self._budget = Budget(budget)
-        self._updates = Updates(self._table, LIMIT if budget is not None else None)
-        self._reach = Reach()
+        self._updates = WeightUpdates(self._table, LIMIT if budget is not None else None)
+        self._reach = BackwardReach()
         self._reach.watch(self._table.alive())
         self._forward = Forward(
-            original, self._table, self.guard, begin=self._refresh, passed=self._passed, between=self._between
+            original,
+            self._table,
+            self.guard,
+            begin=self._refresh,
+            passed=self._passed,
+            between=self._between,
         )
         if model is not original:
             self._forward.compiled(model)
-        self.inspector = Inspector(self._table, self.guard, self._reach, budget, activations=activations)
+        self.inspector = Inspector(
+            self._table, self.guard, self._reach, budget, activations=activations
+        )
         """Looks into single layers for whoever asks."""
-        self._replay = Replay(original, self._table, self.guard)
-        self._lookout = Lookout(self._budget, self._table)
-        self._waiting: deque[Draft] = deque()
+        self._replay = NonfiniteReplay(original, self._table, self.guard)
+        self._lookout = SamplingTriggers(self._budget, self._table)
+        self._waiting: deque[FrameBuilder] = deque()
         self._closed = False
         self._ended = 0
         self._ended_before: dict[int, int] = {}
@@ -135,8 +149,8 @@ class Capture:
         self._is_fresh = True
         self._began = self._last_end = perf_counter()
         self._spent_before = 0.0
-        self._lasting = Lasting(Turns(self._budget))
-        self._passes = Passes(
+        self._lasting = Lasting(RecurrentSchedule(self._budget))
+        self._passes = BackwardReader(
             self._table,
             self.guard,
             draft=lambda: self._draft,
@@ -170,7 +184,9 @@ class Capture:
 
     @property
     def overhead(self) -> float:
-        """Share of the step time that capture, and what was charged, has lately cost; NaN before it is known."""
+        """Share of the step time that capture, and what was charged, has lately cost; NaN before it
+        is known.
+        """
         return self._budget.overhead
 
     @property
@@ -197,7 +213,9 @@ class Capture:
         self._budget.charge(seconds)
 
     def look_closer(self, steps: int, every: int) -> None:
-        """Samples the next ``steps``, and from then on one ``every`` so many (0: as rarely as ever)."""
+        """Samples the next ``steps``, and from then on one ``every`` so many (0: as rarely as
+        ever).
+        """
         self._budget.force(steps)
         self._budget.hurry(every)
 
@@ -242,13 +260,20 @@ class Capture:
         self._passes.fail()
 
     @entry("noting that gradients are taken")
-    def taking_begins(self, roots: Sequence[Tensor], inputs: Sequence[Tensor], *, differentiable: bool) -> None:
+    def taking_begins(
+        self, roots: Sequence[Tensor], inputs: Sequence[Tensor], *, differentiable: bool
+    ) -> None:
         """See ``torch_events.Listener``."""
         self._passes.begin_taking(roots, inputs, differentiable=differentiable)
 
     @entry("reading gradients that were taken")
     def taking_ended(
-        self, roots: Sequence[Tensor], inputs: Sequence[Tensor], gradients: Sequence[Tensor | None], *, weighted: bool
+        self,
+        roots: Sequence[Tensor],
+        inputs: Sequence[Tensor],
+        gradients: Sequence[Tensor | None],
+        *,
+        weighted: bool,
     ) -> None:
         """See ``torch_events.Listener``."""
         self._passes.end_taking(roots, inputs, gradients, weighted=weighted)
@@ -310,7 +335,9 @@ class Capture:
         self._forward.compiled(module)
 
     @entry("noting a scaled loss")
-    def loss_scaled(self, losses: Sequence[Tensor], scaled: Sequence[Tensor], scaler: GradScaler) -> None:
+    def loss_scaled(
+        self, losses: Sequence[Tensor], scaled: Sequence[Tensor], scaler: GradScaler
+    ) -> None:
         """See ``torch_events.Listener``."""
         self._draft.loss.scaled(losses, scaled, scaler)
 
@@ -325,7 +352,8 @@ class Capture:
         owned = self._owners.of(optimizer)
         if not owned or self._ended != self._scaler_began:
             return
-        # No optimizer stepped: the scaler has found an overflow. The gradients that have it are still there.
+        # No optimizer stepped: the scaler has found an overflow. The gradients that have it are
+        # still there.
         self._manual.optimizer_stepped()
         draft = self._draft
         parameters = self._table.tensors()
@@ -335,7 +363,9 @@ class Capture:
         draft.read_step(optimizer, parameters, owned)
         self._finish()
 
-    def _passed(self, name: str, module: nn.Module, args: Args, kwargs: Kwargs, output: object) -> None:
+    def _passed(
+        self, name: str, module: nn.Module, args: Args, kwargs: Kwargs, output: object
+    ) -> None:
         self._end_manual_step()
         self._draft.passed(name, module, args, kwargs, output)
 
@@ -352,10 +382,14 @@ class Capture:
 
     def _read_changes(self) -> None:
         if self._draft.sampled:
-            self._draft.read_changes(self._updates.after(self._table.tensors(), self._draft.readback))
+            self._draft.read_changes(
+                self._updates.after(self._table.tensors(), self._draft.readback)
+            )
 
     def _end_manual_step(self, *, inside_forward: bool = True) -> None:
-        """Where no optimizer steps, a step has ended once the weights are no longer those that backward left."""
+        """Where no optimizer steps, a step has ended once the weights are no longer those that
+        backward left.
+        """
         if self._manual.has_stepped():
             self._read_changes()
             self._finish(inside_forward=inside_forward)
@@ -393,20 +427,28 @@ class Capture:
         self._budget.stepped(now - self._last_end, spent - self._spent_before)
         self._last_end, self._spent_before = now, spent
         self._is_fresh = False
-        self._begin(draft.step + 1, sampled=self._budget.sampling or self._is_followed(draft), wanted=wanted)
+        self._begin(
+            draft.step + 1, sampled=self._budget.sampling or self._is_followed(draft), wanted=wanted
+        )
         self._draft.inherit(draft)
 
-    def _is_followed(self, draft: Draft) -> bool:
-        """Whether the next step is sampled too: of several optimizers that take turns, none is to be left out."""
+    def _is_followed(self, draft: FrameBuilder) -> bool:
+        """Whether the next step is sampled too: of several optimizers that take turns, none is to
+        be left out.
+        """
         optimizers = self._owners.optimizers() if draft.sampled else []
         if len(optimizers) < 2:
             return False
         unused = draft.unused()
-        return unused is None or any(not unused.isdisjoint(self._owners.of(one)) for one in optimizers)
+        return unused is None or any(
+            not unused.isdisjoint(self._owners.of(one)) for one in optimizers
+        )
 
     def _begin(self, step: int, *, sampled: bool, wanted: bool) -> None:
         look = self.inspector.begin(step, sampled=sampled, wanted=wanted)
-        self._draft = Draft(step, self._table, self._passes.on_gradient, self._lasting, sampled=sampled, look=look)
+        self._draft = FrameBuilder(
+            step, self._table, self._passes.on_gradient, self._lasting, sampled=sampled, look=look
+        )
         self._draft.is_whole = self._draft.sampled and self._wants_activations
         self.guard.step = step
         self._reach.step_begins()
@@ -418,9 +460,15 @@ class Capture:
         self._replay.listen(wanted=unseen and self._budget.affords(NOTING))
 
     def _refresh(self) -> None:
-        """Looks at the model again, once a sampled step: what was changed between two steps shows then."""
+        """Looks at the model again, once a sampled step: what was changed between two steps shows
+        then.
+        """
         model = self._model()
-        if self._draft.sampled and (not self._is_fresh or self._table.has_lazy) and model is not None:
+        if (
+            self._draft.sampled
+            and (not self._is_fresh or self._table.has_lazy)
+            and model is not None
+        ):
             self._is_fresh = True
             if self._table.refresh(model):
                 self._reach.watch(self._table.alive())

@@ -1,4 +1,6 @@
-"""Contains every failure of ours, and times every entry of ours, so that the user's loop sees neither."""
+"""Contains every failure of ours, and times every entry of ours, so that the user's loop sees
+neither.
+"""
 
 from __future__ import annotations
 
@@ -21,10 +23,11 @@ STRIKES = 3
 
 
 class Guard:
-    """Keeps a failure from reaching the training loop, and adds up the time spent on our side of every call.
+    """Keeps a failure from reaching the training loop, and adds up the time spent on our side of
+    every call.
 
-    An ``Exception`` becomes a ``Problem``, once a place; after three in the same place the place is switched
-    off. ``KeyboardInterrupt`` passes: it is the user's.
+    An ``Exception`` becomes a ``Problem``, once a place; after three in the same place the place is
+    switched off. ``KeyboardInterrupt`` passes: it is the user's.
 
     Example:
         >>> guard = Guard()
@@ -63,12 +66,16 @@ class Guard:
             return None
 
     def failed(self, where: str) -> None:
-        """Keeps the exception being handled as a problem; the third in one place says that the place is off."""
+        """Keeps the exception being handled as a problem; the third in one place says that the
+        place is off.
+        """
         self.strikes[where] += 1
         if self.strikes[where] == 1:
             self.note(where, f"{where} failed; training goes on", traceback.format_exc())
         elif self.is_off(where):
-            self.note(where, f"{where} failed {STRIKES} times and is switched off; training goes on")
+            self.note(
+                where, f"{where} failed {STRIKES} times and is switched off; training goes on"
+            )
 
     def note(self, where: str, message: str, trace: str = "") -> None:
         """Keeps a problem, unless the same was kept before."""
@@ -85,8 +92,11 @@ class Guarded(Protocol):
 S = TypeVar("S", bound=Guarded)
 
 
-def entry(where: str) -> Callable[[Callable[Concatenate[S, P], None]], Callable[Concatenate[S, P], None]]:
-    """Makes a method safe to be called from the user's loop: timed, contained, and absent from compiled code.
+def entry(
+    where: str,
+) -> Callable[[Callable[Concatenate[S, P], None]], Callable[Concatenate[S, P], None]]:
+    """Makes a method safe to be called from the user's loop: timed, contained, and absent from
+    compiled code.
 
     Args:
         where: what the method does, such as ``"reading the gradients"``.
@@ -95,7 +105,8 @@ def entry(where: str) -> Callable[[Callable[Concatenate[S, P], None]], Callable[
     def wrap(method: Callable[Concatenate[S, P], None]) -> Callable[Concatenate[S, P], None]:
         @functools.wraps(method)
         def guarded(self: S, /, *args: P.args, **kwargs: P.kwargs) -> None:
-            # A compiler that traces through a hook must find nothing there, else it breaks its graph.
+            # A compiler that traces through a hook must find nothing there, else it breaks its
+            # graph.
             if torch.compiler.is_compiling():
                 return
             guard = self.guard

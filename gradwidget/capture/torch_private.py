@@ -14,17 +14,23 @@ from torch.utils.hooks import RemovableHandle
 
 
 def in_backward() -> bool:
-    """Whether this thread is inside a backward pass: a forward that runs now is a recomputation (checkpointing)."""
+    """Whether this thread is inside a backward pass: a forward that runs now is a recomputation
+    (checkpointing).
+    """
     return torch._C._current_graph_task_id() != -1  # noqa: SLF001  # nothing public tells a recomputation apart
 
 
 def is_transformed(tensor: Tensor) -> bool:
-    """Whether the tensor stands for others inside a transform of ``torch.func``, so that it has no values to read."""
+    """Whether the tensor stands for others inside a transform of ``torch.func``, so that it has no
+    values to read.
+    """
     return torch._C._functorch.is_functorch_wrapped_tensor(tensor)  # noqa: SLF001  # nothing public tells
 
 
 def is_sharded(tensor: Tensor) -> bool:
-    """Whether each process holds only a part of the tensor (by its name: importing the class takes long)."""
+    """Whether each process holds only a part of the tensor (by its name: importing the class takes
+    long).
+    """
     return type(tensor).__name__ == "DTensor" or type(tensor.data).__name__ == "DTensor"
 
 
@@ -39,23 +45,33 @@ def loss_scale(scaler: GradScaler) -> Tensor | None:
 
 
 def take_off(handle: RemovableHandle) -> None:
-    """Removes a global module hook altogether: torch's own ``remove`` forgets the note that it wanted keywords."""
+    """Removes a global module hook altogether: torch's own ``remove`` forgets the note that it
+    wanted keywords.
+    """
     handle.remove()
     torch_module._global_forward_hooks_with_kwargs.pop(handle.id, None)  # noqa: SLF001  # it would grow for ever
 
 
 def is_compiled(module: nn.Module) -> bool:
-    """Whether calls of a module run compiled: by ``module.compile()``, or because ``torch.compile`` has made it."""
-    return getattr(module, "_compiled_call_impl", None) is not None or "_orig_mod" in module._modules  # noqa: SLF001  # nothing public tells
+    """Whether calls of a module run compiled: by ``module.compile()``, or because ``torch.compile``
+    has made it.
+    """
+    return (
+        getattr(module, "_compiled_call_impl", None) is not None or "_orig_mod" in module._modules
+    )  # nothing public tells
 
 
 def has_compiled_wrapper(module: nn.Module) -> bool:
-    """Whether ``torch.compile`` has made another module of this one; looks through everything that refers to it."""
+    """Whether ``torch.compile`` has made another module of this one; looks through everything that
+    refers to it.
+    """
     holders = gc.get_referrers(module) if "torch._dynamo" in sys.modules else []
     return any(type(holder) is dict and holder.get("_orig_mod") is module for holder in holders)
 
 
-def on_compiling(begins: Callable[..., None], ended: Callable[..., None]) -> Callable[[], None] | None:
+def on_compiling(
+    begins: Callable[..., None], ended: Callable[..., None]
+) -> Callable[[], None] | None:
     """Has functions called around everything that torch compiles.
 
     Returns:

@@ -1,4 +1,6 @@
-"""A breakpoint in the user's own frame, set from deep inside a call: on the line after the one that is running."""
+"""A breakpoint in the user's own frame, set from deep inside a call: on the line after the one that
+is running.
+"""
 
 from __future__ import annotations
 
@@ -9,14 +11,17 @@ from pathlib import Path
 from types import FrameType
 
 OURS = ("gradwidget", "torch")
-INSTALLED = tuple({str(Path(sysconfig.get_path(name)).resolve()) for name in ("stdlib", "purelib", "platlib")})
+INSTALLED = tuple(
+    {str(Path(sysconfig.get_path(name)).resolve()) for name in ("stdlib", "purelib", "platlib")}
+)
 
 
 def break_after_this_line() -> bool:
     """Opens the debugger when the user's frame that is calling goes on to its next line.
 
-    The user's frame is the innermost one that is neither gradwidget's nor torch's nor of an installed library. A
-    frame that returns without another line hands the breakpoint on to its caller.
+    The user's frame is the innermost one that is neither gradwidget's nor torch's nor of an
+    installed library. A frame that returns without another line hands the breakpoint on to its
+    caller.
 
     Returns:
         False where there is no such frame.
@@ -38,14 +43,15 @@ def _stop_at_next_line(frame: FrameType) -> None:
         if event != "line":
             return local
         debugger = _debugger()
-        # From within the line's own event: asked for any earlier, the debugger stops at the next line anywhere,
-        # which is one of torch's.
+        # From within the line's own event: asked for any earlier, the debugger stops at the next
+        # line anywhere, which is one of torch's.
         debugger.set_trace(frame)
         return debugger.trace_dispatch(frame, event, arg)
 
     frame.f_trace = local
     if sys.gettrace() is None:
-        # A frame's own tracer is called only while the thread has one; this one passes every new frame over.
+        # A frame's own tracer is called only while the thread has one; this one passes every new
+        # frame over.
         sys.settrace(lambda _frame, _event, _arg: None)
 
 

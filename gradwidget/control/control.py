@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from gradwidget.diagnose.finding import Remedy
 
 PATIENCE = 60.0
-"""Seconds that a call waits for a held loop to carry out a change; fresh weights of the largest layers take a few."""
+"""Seconds that a call waits for a held loop to carry out a change; fresh weights of the largest
+layers take a few."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +42,8 @@ class Control:
     Args:
         actuate: carries an action out between two steps and gives a function that takes it back; a
             ``ValueError`` from it says why it cannot be done.
-        changed: called on any thread when ``gate.state`` or ``changes`` is no longer what it was; keep it quick.
+        changed: called on any thread when ``gate.state`` or ``changes`` is no longer what it was;
+            keep it quick.
         inspect: looks into a layer between two steps.
 
     Example:
@@ -115,7 +117,8 @@ class Control:
         return self.gate.submit(Inspect(layer))
 
     def _await(self, answer: Future[Answer]) -> str:
-        # Only a held loop is sure to answer: a running one may be in its last step, and this may be its own thread.
+        # Only a held loop is sure to answer: a running one may be in its last step, and this may be
+        # its own thread.
         if self.gate.state.mode != "paused" and not answer.done():
             return "Pending: it is done at the next boundary between two steps."
         outcome = answer.result(PATIENCE)
@@ -139,10 +142,15 @@ class Control:
         if number is None:
             number = max(self._undo, default=None)
         if number not in self._undo:
-            message = "there is no change in force" if number is None else f"change {number} is not in force"
+            message = (
+                "there is no change in force"
+                if number is None
+                else f"change {number} is not in force"
+            )
             raise ValueError(message)
         self._undo.pop(number)()
         self.changes = tuple(
-            replace(change, undone_step=step) if change.number == number else change for change in self.changes
+            replace(change, undone_step=step) if change.number == number else change
+            for change in self.changes
         )
         return f"After step {step:,}, taken back: {self.changes[number - 1].text}."

@@ -1,4 +1,6 @@
-"""The gate between two optimizer steps: where a loop is held, let through step by step, and changed."""
+"""The gate between two optimizer steps: where a loop is held, let through step by step, and
+changed.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +11,17 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Literal
 
-from gradwidget.control.commands import Answer, Apply, Command, Errand, Inspect, Pause, Resume, Step, Undo
+from gradwidget.control.commands import (
+    Answer,
+    Apply,
+    Command,
+    Errand,
+    Inspect,
+    Pause,
+    Resume,
+    Step,
+    Undo,
+)
 
 Mode = Literal["running", "stepping", "paused"]
 
@@ -19,7 +31,8 @@ class GateState:
     """How things stand at the gate."""
 
     mode: Mode = "running"
-    """``"stepping"`` runs ``left`` more steps, then holds; a pause that was asked for is stepping with one left."""
+    """``"stepping"`` runs ``left`` more steps, then holds; a pause that was asked for is stepping
+    with one left."""
 
     left: int = 0
     """Steps to go before it holds; 0 unless stepping."""
@@ -32,16 +45,19 @@ class GateState:
 
 
 class Gate:
-    """Two sides meet here: the training thread passes after each step, any other thread submits commands.
+    """Two sides meet here: the training thread passes after each step, any other thread submits
+    commands.
 
-    The training thread calls ``step_done`` after each optimizer step and, where that says so, ``cross`` at the next
-    safe place before the following step. There it carries out what is in the inbox and waits, without using the
-    processor, while it is to hold. An interrupt ends the wait and the hold.
+    The training thread calls ``step_done`` after each optimizer step and, where that says so,
+    ``cross`` at the next safe place before the following step. There it carries out what is in the
+    inbox and waits, without using the processor, while it is to hold. An interrupt ends the wait
+    and the hold.
 
     Args:
         perform: carries out an errand on the training thread after the given step and says what was
             done; a ``ValueError`` from it says why it could not be.
-        changed: called on any thread, outside the lock, whenever ``state`` has changed; keep it quick.
+        changed: called on any thread, outside the lock, whenever ``state`` has changed; keep it
+            quick.
 
     Example:
         >>> gate = Gate(lambda command, step: "done")
@@ -57,7 +73,8 @@ class Gate:
         changed: Callable[[], None] = lambda: None,
     ) -> None:
         self.attention = False
-        """False while nothing is asked for; read without the lock, so that a free step costs next to nothing."""
+        """False while nothing is asked for; read without the lock, so that a free step costs next
+        to nothing."""
         self.state = GateState()
         self._perform = perform
         self._changed = changed
@@ -72,7 +89,8 @@ class Gate:
     def submit(self, command: Command) -> Future[Answer]:
         """Hands in a command from any thread; never waits for the loop.
 
-        Pausing, resuming and stepping are answered at once; a change is answered when it has been carried out.
+        Pausing, resuming and stepping are answered at once; a change is answered when it has been
+        carried out.
         """
         answer: Future[Answer] = Future()
         with self._condition:
@@ -89,7 +107,9 @@ class Gate:
         return answer
 
     def step_done(self) -> bool:
-        """Counts a step, on the training thread; True when the boundary that follows must be crossed."""
+        """Counts a step, on the training thread; True when the boundary that follows must be
+        crossed.
+        """
         if not self.attention:
             return False
         with self._condition:
@@ -132,7 +152,8 @@ class Gate:
             while self._next_change(step):
                 self._changed()
         except BaseException:
-            # Interrupted: the cell ends as it would anywhere else, and the next run is not held by an old request.
+            # Interrupted: the cell ends as it would anywhere else, and the next run is not held by
+            # an old request.
             with self._condition:
                 self._left = None
             raise
@@ -166,7 +187,8 @@ class Gate:
         self._reason = command.reason or self._reason
         if self._left == 0:
             return "Holds."
-        # Never fewer than one: a step that was promised and is not yet begun is not lost to the pause behind it.
+        # Never fewer than one: a step that was promised and is not yet begun is not lost to the
+        # pause behind it.
         self._left = 1
         return "Holds at the end of this step."
 
@@ -179,7 +201,8 @@ class Gate:
                 self._condition.wait()
             command, answer = self._inbox.popleft()
             self._settle()
-        # Outside the lock: fresh weights for a large layer take a while, and commands may come in meanwhile.
+        # Outside the lock: fresh weights for a large layer take a while, and commands may come in
+        # meanwhile.
         try:
             outcome = Answer(ok=True, text=self._perform(command, step))
         except ValueError as error:

@@ -1,4 +1,6 @@
-"""What happens when a finding opens: the loop is held, a debugger opens, it raises, or a function is called."""
+"""What happens when a finding opens: the loop is held, a debugger opens, it raises, or a function
+is called.
+"""
 
 from __future__ import annotations
 
@@ -15,11 +17,14 @@ if TYPE_CHECKING:
 Word = Literal["pause", "breakpoint", "raise"]
 Response = Word | Callable[["Finding"], object] | None
 OnFinding = Response | Mapping[Severity, Response]
-"""A word alone is for critical findings, a function alone for all; a mapping says it for each severity."""
+"""A word alone is for critical findings, a function alone for all; a mapping says it for each
+severity."""
 
 
-class GradientFault(RuntimeError):  # noqa: N818 - the public name that the design gives it
-    """Raised in the training loop, between two steps, when a finding opens and ``on_finding`` is ``"raise"``."""
+class GradientError(RuntimeError):
+    """Raised in the training loop, between two steps, when a finding opens and ``on_finding`` is
+    ``"raise"``.
+    """
 
     def __init__(self, finding: Finding) -> None:
         super().__init__(finding.message)
@@ -35,7 +40,9 @@ class Reaction:
         call: calls a user's function so that its failure does not reach the loop.
     """
 
-    def __init__(self, control: Control, call: Callable[[Callable[[Finding], object], Finding], object]) -> None:
+    def __init__(
+        self, control: Control, call: Callable[[Callable[[Finding], object], Finding], object]
+    ) -> None:
         self._control = control
         self._call = call
         self._responses: dict[Severity, Response] = {}
@@ -67,7 +74,9 @@ class Reaction:
         self._responses = responses
 
     def opened(self, findings: Sequence[Finding]) -> None:
-        """Reacts to those of the present findings that are new; on the training thread, before the step is left."""
+        """Reacts to those of the present findings that are new; on the training thread, before the
+        step is left.
+        """
         for finding in findings:
             key = finding.symptom, finding.reported_step, finding.severity
             if not finding.active or key in self._seen:
@@ -79,7 +88,7 @@ class Reaction:
         if response == "pause":
             self._control.pause(f"{finding.title}: {finding.message}")
         elif response == "raise":
-            self._control.gate.fail(GradientFault(finding))
+            self._control.gate.fail(GradientError(finding))
         elif response == "breakpoint":
             self._call(_break, finding)
         elif response is not None:
@@ -98,10 +107,14 @@ def _by_severity(on_finding: OnFinding) -> dict[Severity, Response]:
     if isinstance(on_finding, Mapping):
         for severity, response in on_finding.items():
             if severity not in get_args(Severity):
-                message = f"unknown severity {severity!r}; known are {', '.join(get_args(Severity))}"
+                message = (
+                    f"unknown severity {severity!r}; known are {', '.join(get_args(Severity))}"
+                )
                 raise ValueError(message)
             _check(response)
-        return {severity: response for severity, response in on_finding.items() if response is not None}
+        return {
+            severity: response for severity, response in on_finding.items() if response is not None
+        }
     _check(on_finding)
     if isinstance(on_finding, str):
         return {"critical": on_finding}

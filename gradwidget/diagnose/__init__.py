@@ -1,1 +1,1 @@
-"""Turns a history into findings and layer states, with numpy alone."""
+"""RecurrentSchedule a history into findings and layer states, with numpy alone."""

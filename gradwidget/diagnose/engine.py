@@ -1,4 +1,4 @@
-"""Turns what the rules see at each frame into findings that open, change and are resolved."""
+"""RecurrentSchedule what the rules see at each frame into findings that open, change and are resolved."""
 
 from __future__ import annotations
 
@@ -53,7 +53,9 @@ class Engine:
 
     @property
     def findings(self) -> list[Finding]:
-        """Active ones first, critical before warning, then the earliest; resolved ones after, the earliest first."""
+        """Active ones first, critical before warning, then the earliest; resolved ones after, the
+        earliest first.
+        """
         active = [entry.finding for entry in self._open.values()]
         active.sort(key=lambda finding: (finding.severity != "critical", finding.first_step))
         return active + self._resolved
@@ -70,7 +72,9 @@ class Engine:
         opened = False
         for symptom, rule in self._due(history.version, apart=apart):
             entry = self._open.get(symptom)
-            detection, suspected = _ask(rule, window, glance, entry.finding if entry else None, apart=apart)
+            detection, suspected = _ask(
+                rule, window, glance, entry.finding if entry else None, apart=apart
+            )
             suspects += [symptom] if suspected else []
             if detection is not None and entry is None:
                 self._open[symptom] = self._opened(symptom, detection, window)
@@ -84,20 +88,30 @@ class Engine:
         self._was_apart = apart
 
     def _due(self, turn: int, *, apart: bool) -> Iterator[tuple[Symptom, Rule]]:
-        """The rules to ask at this frame: all of them where frames are far apart, or where something is suspected.
+        """The rules to ask at this frame: all of them where frames are far apart, or where
+        something is suspected.
 
-        And after a frame that is: it may lack what is measured on the way through the layers, which the next one has.
+        And after a frame that is: it may lack what is measured on the way through the layers, which
+            the next one has.
         """
         apart |= self._was_apart
         interval = self._limits.slow_rule_interval
         for number, (symptom, rule) in enumerate(RULES.items()):
-            if apart or symptom in AT_EVERY_FRAME or symptom in self._suspicion or number % interval == turn % interval:
+            if (
+                apart
+                or symptom in AT_EVERY_FRAME
+                or symptom in self._suspicion
+                or number % interval == turn % interval
+            ):
                 yield symptom, rule
 
     def _close(self, entry: _Open, window: Window) -> None:
         """Resolves a finding that was not seen for long enough, in steps and in frames."""
         unseen = window.history.version - entry.last_seen
-        if unseen >= self._limits.window and window.step - entry.finding.last_step >= self._limits.quiet:
+        if (
+            unseen >= self._limits.window
+            and window.step - entry.finding.last_step >= self._limits.quiet
+        ):
             self._resolved.append(replace(entry.finding, active=False))
             del self._open[entry.finding.symptom]
 
@@ -115,7 +129,9 @@ class Engine:
             origin=detection.origin,
             remedies=remedies_for(symptom, detection, window),
         )
-        return _Open(finding, seen=1, refreshed=window.history.version, last_seen=window.history.version)
+        return _Open(
+            finding, seen=1, refreshed=window.history.version, last_seen=window.history.version
+        )
 
     def _go_on(self, entry: _Open, detection: Detection, window: Window) -> None:
         entry.seen += 1
@@ -137,14 +153,18 @@ class Engine:
             layers=detection.layers if before.origin is None else before.layers,
             last_step=window.step,
             evidence={**detection.evidence, "held": float(entry.seen)},
-            remedies=remedies_for(before.symptom, detection, window) if changed else before.remedies,
+            remedies=remedies_for(before.symptom, detection, window)
+            if changed
+            else before.remedies,
         )
 
 
 def _ask(
     rule: Rule, window: Window, glance: Window, finding: Finding | None, *, apart: bool
 ) -> tuple[Detection | None, bool]:
-    """What a rule is sure of, and whether the newest frame says otherwise and so is worth a closer look."""
+    """What a rule is sure of, and whether the newest frame says otherwise and so is worth a closer
+    look.
+    """
     if finding is None and apart and rule(glance, None) is None:
         # What a frame far from its neighbours does not show has not begun.
         return None, False

@@ -64,7 +64,8 @@ class Remedy:
     """Why it helps here, with figures from the run."""
 
     code: str
-    """Text that runs with ``model``, ``optimizer`` and ``torch`` in scope, with the model's own layer names."""
+    """Text that runs with ``model``, ``optimizer`` and ``torch`` in scope, with the model's own
+    layer names."""
 
     action: Mapping[str, object] | None = None
     """Plain data for applying it to the live loop; None where only an edit of the program helps."""

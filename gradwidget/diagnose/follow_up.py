@@ -1,7 +1,8 @@
-"""What a single frame shows and no rule is sure of yet: the next steps are then worth measuring in full.
+"""What a single frame shows and no rule is sure of yet: the next steps are then worth measuring in
+full.
 
-A sampled run of quick steps has a frame in a hundred, and no rule makes a finding of one. The same rules, asked about
-the newest frame alone, say what to look closer at.
+A sampled run of quick steps has a frame in a hundred, and no rule makes a finding of one. The same
+rules, asked about the newest frame alone, say what to look closer at.
 """
 
 from __future__ import annotations
@@ -12,14 +13,16 @@ from typing import NamedTuple
 from gradwidget.diagnose.finding import Symptom
 
 FOLLOW = 11
-"""Steps to measure in full after the one that raised a suspicion: more than half of the frames that a rule judges by,
-and some to spare."""
+"""Steps to measure in full after the one that raised a suspicion: more than half of the frames that
+a rule judges by, and some to spare."""
 GRANTS = 2.0
 """Times that the same suspicion is followed, one after the other, before it is only watched."""
 WATCH = 10
-"""Steps between two samples while something is watched: what takes its time is not to be measured at every step."""
+"""Steps between two samples while something is watched: what takes its time is not to be measured
+at every step."""
 WATCHED = 12
-"""Samples for which the same suspicion, or what was found last, is watched before it is left to the ordinary ones."""
+"""Samples for which the same suspicion, or what was found last, is watched before it is left to the
+ordinary ones."""
 REGAINED = 0.125
 """Part of a grant that a suspicion gets back at an ordinary sample that does not show it."""
 
@@ -61,9 +64,11 @@ class Suspicion:
         """What should be measured more closely.
 
         Args:
-            suspects: the symptoms that the newest frame shows and no finding says, or the other way round.
+            suspects: the symptoms that the newest frame shows and no finding says, or the other way
+                round.
             apart: whether steps went unmeasured before the newest frame.
-            opened: whether the newest frame opened a finding. What comes of it is watched for a while.
+            opened: whether the newest frame opened a finding. What comes of it is watched for a
+                while.
         """
         self._to_watch = WATCHED if opened else max(self._to_watch - apart, 0)
         self._left = max(self._left - 1, 0)

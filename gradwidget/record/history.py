@@ -1,4 +1,6 @@
-"""The frames of a run in step order, bounded in memory: fine for the recent past, coarser further back."""
+"""The frames of a run in step order, bounded in memory: fine for the recent past, coarser further
+back.
+"""
 
 from __future__ import annotations
 
@@ -17,14 +19,17 @@ if TYPE_CHECKING:
     import pandas as pd  # type: ignore[import-untyped]  # ships no type information
 
 WHOLE_FRAMES = 64
-"""Newest frames kept as they came, for what is not a metric: origins, reasons, recurrent profiles."""
+"""Newest frames kept as they came, for what is not a metric: origins, reasons, recurrent profiles.
+"""
 
 
 class History:
-    """What was measured, a column a step; older steps share a column that keeps their lowest, mean and highest value.
+    """What was measured, a column a step; older steps share a column that keeps their lowest, mean
+    and highest value.
 
-    The newest 512 to 640 frames have a column each. Older ones are merged, ever more to a column as the run grows, so
-    that about 1,500 columns hold any number of steps and a spike is never averaged away.
+    The newest 512 to 640 frames have a column each. Older ones are merged, ever more to a column as
+    the run grows, so that about 1,500 columns hold any number of steps and a spike is never
+    averaged away.
 
     Example:
         >>> history = History()
@@ -62,9 +67,13 @@ class History:
 
     @property
     def nbytes(self) -> int:
-        """Bytes that the figures take: the columns once all are in use, and the newest frames kept whole."""
+        """Bytes that the figures take: the columns once all are in use, and the newest frames kept
+        whole.
+        """
         whole = sum(
-            values.nbytes for frame in self._newest for values in (*frame.metrics.values(), *frame.measured.values())
+            values.nbytes
+            for frame in self._newest
+            for values in (*frame.metrics.values(), *frame.measured.values())
         )
         return sum(track.nbytes for track in self._all_tracks()) + whole
 
@@ -94,9 +103,11 @@ class History:
         return self._whole(self._skipped, "high")[:, 0] > 0
 
     def __getitem__(self, metric: str) -> FloatArray:
-        """float32 [columns, layers] of a metric: the value of a single step, the mean of a column of several.
+        """float32 [columns, layers] of a metric: the value of a single step, the mean of a column
+        of several.
 
-        NaN where nothing was measured, and where the run itself had a NaN (``measured`` tells which).
+        NaN where nothing was measured, and where the run itself had a NaN (``measured`` tells
+        which).
 
         Raises:
             KeyError: there is no metric of that name.
@@ -108,11 +119,15 @@ class History:
         return metric in self._tracks
 
     def low(self, metric: str) -> FloatArray:
-        """float32 [columns, layers]: the lowest value of each column; NaN is passed over where there are others."""
+        """float32 [columns, layers]: the lowest value of each column; NaN is passed over where
+        there are others.
+        """
         return self._whole(self._track(metric), "low")
 
     def high(self, metric: str) -> FloatArray:
-        """float32 [columns, layers]: the highest value of each column; NaN is passed over where there are others."""
+        """float32 [columns, layers]: the highest value of each column; NaN is passed over where
+        there are others.
+        """
         return self._whole(self._track(metric), "high")
 
     def measured(self, metric: str) -> BoolArray:
@@ -124,16 +139,21 @@ class History:
 
     @property
     def scalars(self) -> Mapping[str, NDArray[np.float64]]:
-        """float64 [columns] by name: ``loss``, ``total_grad_norm``, ``lr`` …; NaN where not measured."""
+        """float64 [columns] by name: ``loss``, ``total_grad_norm``, ``lr`` …; NaN where not
+        measured.
+        """
         return {name: self._whole(track, "mean")[:, 0] for name, track in self._scalars.items()}
 
     @property
     def scalars_measured(self) -> Mapping[str, BoolArray]:
-        """Bool [columns] by name: whether a scalar was measured at any step of the column, be it as NaN."""
+        """Bool [columns] by name: whether a scalar was measured at any step of the column, be it as
+        NaN.
+        """
         return {name: self._was_measured(track)[:, 0] for name, track in self._scalars.items()}
 
     def recent(self, metric: str, n: int) -> FloatArray:
-        """float32 [<=n, layers]: the newest frames one by one, oldest first; a view, valid until the next append.
+        """float32 [<=n, layers]: the newest frames one by one, oldest first; a view, valid until
+        the next append.
 
         At least the last 512 frames can be had. NaN where not measured.
         """
@@ -144,7 +164,9 @@ class History:
         return track.fine[self._fine - rows : self._fine]
 
     def recent_scalar(self, name: str, n: int) -> NDArray[np.float64]:
-        """float64 [<=n]: the newest values of a scalar one by one, oldest first; a view, NaN where not measured."""
+        """float64 [<=n]: the newest values of a scalar one by one, oldest first; a view, NaN where
+        not measured.
+        """
         rows = min(n, self._fine)
         if name not in self._scalars:
             return np.full(rows, np.nan)
@@ -176,17 +198,22 @@ class History:
     def to_pandas(self) -> pd.DataFrame:
         """A table with a row a column of this history, indexed by step.
 
-        Its columns are pairs: (metric, layer) for the metrics seen, ("scalar", name) for the figures of a whole step.
+        Its columns are pairs: (metric, layer) for the metrics seen, ("scalar", name) for the
+            figures of a whole step.
 
         Raises:
             ImportError: pandas is not installed.
         """
         import pandas as pd  # noqa: PLC0415 - nothing else needs it, so it stays optional
 
-        table: dict[tuple[str, str], NDArray[Any]] = {("scalar", name): row for name, row in self.scalars.items()}
+        table: dict[tuple[str, str], NDArray[Any]] = {
+            ("scalar", name): row for name, row in self.scalars.items()
+        }
         for metric in self._tracks:
             values = self[metric]
-            table.update({(metric, layer.name): values[:, i] for i, layer in enumerate(self._layers)})
+            table.update(
+                {(metric, layer.name): values[:, i] for i, layer in enumerate(self._layers)}
+            )
         return pd.DataFrame(table, index=pd.Index(self.steps, name="step"))
 
     # ---------------------------------------------------------------- writing
@@ -194,7 +221,8 @@ class History:
     def append(self, frame: Frame) -> None:
         """Adds the next frame.
 
-        Its layers may be in another order than before, or be more or fewer: what is known is matched by name, and
+        Its layers may be in another order than before, or be more or fewer: what is known is
+            matched by name, and
         what is known of layers that are gone is dropped.
 
         Raises:
@@ -247,14 +275,18 @@ class History:
         self._layers = layers
 
     def _fold(self) -> None:
-        """Summarises the oldest single columns; where there is no room, merges the summaries in pairs first."""
+        """Summarises the oldest single columns; where there is no room, merges the summaries in
+        pairs first.
+        """
         columns = max(1, FOLD // self._stride)
         if self._coarse + columns > COARSE:
             self._halve()
             columns = max(1, FOLD // self._stride)
         for track in self._all_tracks():
             track.fold(self._coarse, columns, self._fine)
-        self._coarse_steps[self._coarse : self._coarse + columns] = self._fine_steps[: FOLD : FOLD // columns]
+        self._coarse_steps[self._coarse : self._coarse + columns] = self._fine_steps[
+            : FOLD : FOLD // columns
+        ]
         self._fine_steps[: self._fine - FOLD] = self._fine_steps[FOLD : self._fine]
         self._fine -= FOLD
         self._coarse += columns
@@ -294,7 +326,9 @@ class History:
         return self._tracks.get(metric)
 
     def _was_measured(self, track: Track) -> BoolArray:
-        return np.concatenate([track.coarse_measured[: self._coarse], track.fine_measured[: self._fine]])
+        return np.concatenate(
+            [track.coarse_measured[: self._coarse], track.fine_measured[: self._fine]]
+        )
 
     def _whole(self, track: Track | None, part: str) -> NDArray[Any]:
         if track is None:

@@ -1,4 +1,6 @@
-"""A run as text: the headline, a table of layers, the findings with their fixes. For a terminal or a log."""
+"""A run as text: the headline, a table of layers, the findings with their fixes. For a terminal or
+a log.
+"""
 
 from __future__ import annotations
 
@@ -54,7 +56,11 @@ def _summary(history: History) -> str:
     frame = history.last
     assert frame is not None  # noqa: S101 - the caller has looked; for the type checker
     words = [f"step {frame.step:,}"]
-    for name, title in (("loss", "loss"), ("total_grad_norm", "gradient norm"), ("lr", "learning rate")):
+    for name, title in (
+        ("loss", "loss"),
+        ("total_grad_norm", "gradient norm"),
+        ("lr", "learning rate"),
+    ):
         value = history.recent_scalar(name, 64)
         known = value[~np.isnan(value)]
         if name in frame.scalars:
@@ -83,7 +89,9 @@ def _table(history: History, states: Sequence[LayerState]) -> str:
         short = label if len(label) <= label_width else label[: label_width - 1] + "…"
         text = figure(float(value)) if not np.isnan(value) else "–"
         bar = _bar(float(value), floor, top)
-        rows.append(f"{MARKS[state]} {state.value:{state_width}}  {short:{label_width}}  {text:>9}  {bar}".rstrip())
+        rows.append(
+            f"{MARKS[state]} {state.value:{state_width}}  {short:{label_width}}  {text:>9}  {bar}".rstrip()
+        )
     return "\n".join(rows)
 
 
@@ -114,15 +122,21 @@ def _finding(finding: Finding) -> str:
     if finding.layers:
         lines += _wrapped(", ".join(finding.layers), "  layers: ", "    ")
     if finding.evidence:
-        evidence = ", ".join(f"{name.replace('_', ' ')} {figure(value)}" for name, value in finding.evidence.items())
+        evidence = ", ".join(
+            f"{name.replace('_', ' ')} {figure(value)}" for name, value in finding.evidence.items()
+        )
         lines += _wrapped(evidence, "  evidence: ", "    ")
     if finding.caveat:
         lines += _wrapped(finding.caveat, "  but: ", "    ")
     for number, remedy in enumerate(finding.remedies, start=1):
         lines += _wrapped(f"{remedy.title}. {remedy.why}", f"  {number}. ", "     ")
-        lines += ["       " + plain(line) for line in remedy.code.splitlines()] if finding.active else []
+        lines += (
+            ["       " + plain(line) for line in remedy.code.splitlines()] if finding.active else []
+        )
     return "\n".join(lines)
 
 
 def _wrapped(text: str, first: str, rest: str) -> list[str]:
-    return textwrap.wrap(plain(text), WIDTH, initial_indent=first, subsequent_indent=rest) or [first.rstrip()]
+    return textwrap.wrap(plain(text), WIDTH, initial_indent=first, subsequent_indent=rest) or [
+        first.rstrip()
+    ]

@@ -1,4 +1,6 @@
-"""The bqplot figure that the bars of the picture are; the page fills it and places it (js/src/bars/bqplot-bars.ts)."""
+"""The bqplot figure that the bars of the picture are; the page fills it and places it
+(js/src/bars/bqplot-bars.ts).
+"""
 
 from __future__ import annotations
 
@@ -6,9 +8,11 @@ import bqplot
 
 
 def bar_figure() -> bqplot.Figure:
-    """A bare figure with one horizontal bar a layer on a log scale, without axes or margins of its own.
+    """A bare figure with one horizontal bar a layer on a log scale, without axes or margins of its
+    own.
 
-    The page sets data, colours and the scale's ends at each tick, so that nothing of it goes through the kernel.
+    The page sets data, colours and the scale's ends at each tick, so that nothing of it goes
+    through the kernel.
     """
     # The default base of 0 has no place on a log scale: every bar would be NaN wide.
     value = bqplot.LogScale(min=1e-8, max=1.0)
@@ -35,6 +39,7 @@ def bar_figure() -> bqplot.Figure:
     figure.layout.width = "100%"
     figure.layout.height = "100%"
     figure.layout.min_width = "0"
-    # ipywidgets gives every widget a margin of 2 pixels, which would shift the bars against their axis.
+    # ipywidgets gives every widget a margin of 2 pixels, which would shift the bars against their
+    # axis.
     figure.layout.margin = "0"
     return figure

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 SEVERITIES: tuple[Severity, ...] = ("critical", "warning")
 
 
-class Desk:
+class Requests:
     """Where requests arrive, on any thread.
 
     Args:
@@ -62,7 +62,10 @@ class Desk:
             reason=gate.reason,
             changes=[_change_info(change) for change in control.changes],
             responses=[
-                ResponseInfo(severity=severity, response=_response_word(self._monitor.responses.get(severity)))
+                ResponseInfo(
+                    severity=severity,
+                    response=_response_word(self._monitor.responses.get(severity)),
+                )
                 for severity in SEVERITIES
             ],
         )
@@ -81,7 +84,9 @@ class Desk:
         if isinstance(outcome, str):
             self._answer(request, ok=True, text=outcome)
         else:
-            outcome.add_done_callback(lambda done: self._answer(request, ok=done.result().ok, text=done.result().text))
+            outcome.add_done_callback(
+                lambda done: self._answer(request, ok=done.result().ok, text=done.result().text)
+            )
 
     @property
     def _gate(self) -> Gate:
@@ -127,10 +132,14 @@ class Desk:
 
 
 def _change_info(change: Change) -> ChangeInfo:
-    return ChangeInfo(number=change.number, step=change.step, text=change.text, undone_step=change.undone_step)
+    return ChangeInfo(
+        number=change.number, step=change.step, text=change.text, undone_step=change.undone_step
+    )
 
 
-def _response_word(response: Response) -> Literal["pause", "breakpoint", "raise", "function"] | None:
+def _response_word(
+    response: Response,
+) -> Literal["pause", "breakpoint", "raise", "function"] | None:
     return "function" if callable(response) else response
 
 

@@ -1,4 +1,6 @@
-"""Refreshes the picture at its own pace: training says that something is new, a thread of its own shows it."""
+"""Refreshes the picture at its own pace: training says that something is new, a thread of its own
+shows it.
+"""
 
 from __future__ import annotations
 
@@ -17,13 +19,15 @@ IDLE = 1.0
 
 
 class Ticker:
-    """Calls ``tick`` from a daemon thread soon after ``wake``, never more often than the budget allows.
+    """Calls ``tick`` from a daemon thread soon after ``wake``, never more often than the budget
+    allows.
 
     However often ``wake`` is called, a last tick always follows the last call.
 
     Args:
         tick: draws what is new; it must not raise.
-        alive: False once no tick will be needed any more; the thread then ticks a last time and ends.
+        alive: False once no tick will be needed any more; the thread then ticks a last time and
+            ends.
         charge: told the processor seconds of each tick.
         share: share of the time that ticks may take; None for as many as ``FASTEST`` allows.
     """
@@ -63,7 +67,8 @@ class Ticker:
             self._news.clear()
             if self._closing.is_set():
                 break
-            # Processor time, not elapsed time: waiting for the interpreter costs the training loop nothing.
+            # Processor time, not elapsed time: waiting for the interpreter costs the training loop
+            # nothing.
             began = time.thread_time()
             self._tick()
             took = time.thread_time() - began

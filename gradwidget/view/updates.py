@@ -1,4 +1,6 @@
-"""Turns the state of a monitor into messages: all of it for a page that opens, then only what is new."""
+"""RecurrentSchedule the state of a monitor into messages: all of it for a page that opens, then only what is
+new.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +15,15 @@ from gradwidget.record.history import WHOLE_FRAMES
 from gradwidget.view.protocol import to_messages
 from gradwidget.view.protocol.arrays import RECENT, newest, whole
 from gradwidget.view.protocol.codec import Array, encode
-from gradwidget.view.protocol.messages import Delta, FindingInfo, ProblemInfo, ReasonInfo, Shown, Snapshot, Status
+from gradwidget.view.protocol.messages import (
+    Delta,
+    FindingInfo,
+    ProblemInfo,
+    ReasonInfo,
+    Shown,
+    Snapshot,
+    Status,
+)
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
@@ -58,7 +68,7 @@ class Source(Protocol):
         """True once nothing is watched any more."""
 
 
-class Bridge:
+class Updates:
     """Remembers what the page has been told.
 
     Args:
@@ -137,8 +147,8 @@ class Bridge:
 
     @property
     def _layers(self) -> tuple[Layer, ...]:
-        # The history's columns are in its own order, which is what the arrays have; before the first frame there
-        # is only what the monitor means to watch.
+        # The history's columns are in its own order, which is what the arrays have; before the
+        # first frame there is only what the monitor means to watch.
         return self._source.history.layers or self._source.layers
 
     @property
@@ -147,7 +157,10 @@ class Bridge:
 
     @property
     def _problems(self) -> list[ProblemInfo]:
-        return [to_messages.problem_info(problem) for problem in (*self._source.problems, *self._view_problems)]
+        return [
+            to_messages.problem_info(problem)
+            for problem in (*self._source.problems, *self._view_problems)
+        ]
 
     def _status(self, findings: list[Finding]) -> tuple[Status, list[str]]:
         history = self._source.history

@@ -1,4 +1,5 @@
-"""Runs a loop twice, once watched by gradwidget and once by the reference, and says where the two disagree."""
+"""Runs a loop twice, once watched by gradwidget and once by the reference, and says where the two
+disagree."""
 
 from __future__ import annotations
 
@@ -42,7 +43,11 @@ def disagreements(case: Case, optimizer: str) -> list[Disagreement]:
         plain.run(STEPS, reference)
     truths = reference.truths
     assert len(frames) == len(truths), f"{len(frames)} frames of {len(truths)} steps"
-    found = [wrong for frame, truth in zip(frames, truths, strict=True) for wrong in compare(case, frame, truth)]
+    found = [
+        wrong
+        for frame, truth in zip(frames, truths, strict=True)
+        for wrong in compare(case, frame, truth)
+    ]
     return [*found, *history]
 
 
@@ -51,7 +56,9 @@ def watched(case: Case, optimizer: str) -> tuple[list[Frame], list[Disagreement]
     loop = case.loop(optimizer)
     frames: list[Frame] = []
     with GradMonitor(loop.model, loop.named, budget=None) as monitor:
-        monitor.on_frame.append(lambda: frames.extend([frame] if (frame := monitor.history.last) else []))
+        monitor.on_frame.append(
+            lambda: frames.extend([frame] if (frame := monitor.history.last) else [])
+        )
         loop.run(STEPS)
     assert not monitor.problems or true_elsewhere(case, "problems"), monitor.problems
     rows = {layer.name: row for row, layer in enumerate(monitor.history.layers)}
@@ -61,7 +68,9 @@ def watched(case: Case, optimizer: str) -> tuple[list[Frame], list[Disagreement]
         for metric, values in frame.metrics.items()
         for number, layer in enumerate(frame.layers)
         if layer.name in rows and frame.is_measured(metric)[number]
-        if not agrees(float(kept := monitor.history[metric][column, rows[layer.name]]), float(values[number]))
+        if not agrees(
+            float(kept := monitor.history[metric][column, rows[layer.name]]), float(values[number])
+        )
     ]
     return frames, lost
 

@@ -15,14 +15,16 @@ from typing import Any
 
 OUTERMOST = frozenset(
     {
-        # These contain the failures of all others; each is a few lines that call nothing of ours unguarded.
+        # These contain the failures of all others; each is a few lines that call nothing of ours
+        # unguarded.
         "capture.guard.Guard.run",
         "capture.guard.Guard.failed",
         "capture.guard.Guard.note",
         "capture.guard.Guard.is_off",
         "capture.guard.Guard.spent_until_now",
         "capture.guard.entry",
-        # These are what torch itself calls: two or three lines each, which hand everything on to what contains it.
+        # These are what torch itself calls: two or three lines each, which hand everything on to
+        # what contains it.
         "capture.hooks.torch_events._argument",
         "capture.hooks.torch_events._backward",
         "capture.hooks.torch_events._compile",
@@ -43,7 +45,8 @@ class Injected(Exception):  # noqa: N818  # it is no error of anybody's
 
 
 class Faults:
-    """Every function and method of a part of gradwidget, each wrapped so that it can fail when it is called.
+    """Every function and method of a part of gradwidget, each wrapped so that it can fail when it
+    is called.
 
     Use as a context manager.
 
@@ -70,7 +73,9 @@ class Faults:
         self._undo: list[Callable[[], None]] = []
 
     @contextmanager
-    def failing(self, probability: float, *, only: str | None = None, at_most: int = 10**9) -> Iterator[None]:
+    def failing(
+        self, probability: float, *, only: str | None = None, at_most: int = 10**9
+    ) -> Iterator[None]:
         """Lets calls fail in this context."""
         self.armed, self.probability, self.only, self.left = True, probability, only, at_most
         try:
@@ -89,7 +94,8 @@ class Faults:
 
     def _wrap(self, owner: Any, name: str, function: Any, site: str) -> None:
         if cell := guarded(function):
-            # What is called from the user's loop has its guard around it: the failure belongs inside.
+            # What is called from the user's loop has its guard around it: the failure belongs
+            # inside.
             inside = cell.cell_contents
             cell.cell_contents = self._failing(inside, site)
             self._undo.append(lambda: setattr(cell, "cell_contents", inside))
@@ -113,7 +119,8 @@ class Faults:
 
 
 def guarded(function: Any) -> CellType | None:
-    """Where a function made by ``guard.entry`` keeps the method that it guards; None for any other function."""
+    """Where a function made by ``guard.entry`` keeps the method that it guards; None for any other
+    function."""
     if not hasattr(function, "__wrapped__"):
         return None
     names = function.__code__.co_freevars

@@ -32,9 +32,11 @@ STEPS = 4
 
 
 class Loop:
-    """A model and the loop that trains it, in the calls and the order in which a user would write them.
+    """A model and the loop that trains it, in the calls and the order in which a user would write
+    them.
 
-    Everything that training makes hangs on attributes: modules, optimizers, tensors. ``state`` finds it there.
+    Everything that training makes hangs on attributes: modules, optimizers, tensors. ``state``
+        finds it there.
     """
 
     model: nn.Module
@@ -56,7 +58,8 @@ class Loop:
             self.step(probe or Silence())
 
     def state(self) -> Iterator[Tensor]:
-        """Every tensor that training has made: parameters, gradients, buffers, optimizer state, losses."""
+        """Every tensor that training has made: parameters, gradients, buffers, optimizer state,
+        losses."""
         for value in vars(self).values():
             if isinstance(value, nn.Module):
                 for parameter in value.parameters():
@@ -97,7 +100,8 @@ class Case:
     unseen: frozenset[str]
     """Beginnings of the metrics that have no single true value here."""
     hidden: frozenset[str]
-    """Beginnings of the metrics that cannot be seen for every layer here: where one is missing a reason is given."""
+    """Beginnings of the metrics that cannot be seen for every layer here: where one is missing a
+    reason is given."""
 
     def loop(self, optimizer: str | None = None, seed: int = 0) -> Loop:
         """A fresh loop; the same seed makes the same one."""
@@ -107,7 +111,9 @@ class Case:
         """A fresh loop for the reference to look into."""
         return self._seeded(self.same_as or self.build, optimizer, seed)
 
-    def _seeded(self, build: Callable[[Optimizing], Loop], optimizer: str | None, seed: int) -> Loop:
+    def _seeded(
+        self, build: Callable[[Optimizing], Loop], optimizer: str | None, seed: int
+    ) -> Loop:
         torch.manual_seed(seed)
         random.seed(seed)
         np.random.seed(seed)  # noqa: NPY002 - the global state is what a user's loop draws from
@@ -130,7 +136,9 @@ def awkward(
         name = build.__name__
         assert build.__doc__, name
         assert name not in ZOO, name
-        ZOO[name] = Case(name, build.__doc__, build, optimizers, same_as, frozenset(unseen), frozenset(hidden))
+        ZOO[name] = Case(
+            name, build.__doc__, build, optimizers, same_as, frozenset(unseen), frozenset(hidden)
+        )
         return build
 
     return register

@@ -13,15 +13,18 @@ from torch.distributed.device_mesh import init_device_mesh
 from torch.distributed.fsdp import fully_shard
 
 from gradwidget import GradMonitor
-from tests.awkward.zoo.structure import mlp
+from tests.awkward.loops.structure import mlp
 
 WORLD = 2
 
 
 def train(rank: int, kind: str, watched: bool, folder: str) -> None:  # noqa: FBT001  # torch passes by position
-    """Trains four steps as one of the processes, writes down what came of it, and ends that process."""
+    """Trains four steps as one of the processes, writes down what came of it, and ends that
+    process."""
     torch.set_num_threads(1)
-    dist.init_process_group("gloo", init_method=f"file://{folder}/{kind}{watched}", rank=rank, world_size=WORLD)
+    dist.init_process_group(
+        "gloo", init_method=f"file://{folder}/{kind}{watched}", rank=rank, world_size=WORLD
+    )
     torch.manual_seed(0)
     model: nn.Module = mlp()
     if kind == "replicated":
@@ -50,6 +53,7 @@ def train(rank: int, kind: str, watched: bool, folder: str) -> None:  # noqa: FB
     Path(folder, f"{kind}{watched}{rank}.json").write_text(json.dumps(found))
     dist.barrier()
     dist.destroy_process_group()
-    # A device mesh keeps its group, and with it the threads of gloo, for good. One that lets go of a tensor while
-    # the interpreter is torn down aborts the process, rarely: https://github.com/pytorch/pytorch/pull/179291
+    # A device mesh keeps its group, and with it the threads of gloo, for good. One that lets go of
+    # a tensor while the interpreter is torn down aborts the process, rarely:
+    # https://github.com/pytorch/pytorch/pull/179291
     os._exit(0)

@@ -1,7 +1,8 @@
-"""The truth: every statistic computed slowly, in float64, from inside the loop, by nothing that capture uses.
+"""The truth: every statistic computed slowly, in float64, from inside the loop, by nothing that
+capture uses.
 
-Outputs are taken where ``nn.Module.__call__`` returns them and keep their own gradients; gradients and weights are
-read a parameter at a time at the moments that the loop itself announces.
+Outputs are taken where ``nn.Module.__call__`` returns them and keep their own gradients; gradients
+and weights are read a parameter at a time at the moments that the loop itself announces.
 """
 
 from __future__ import annotations
@@ -17,7 +18,13 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from tests.awkward.loop import Loop
-from tests.awkward.statistics import of_activations, of_gradients, of_output_gradients, of_weights, rows
+from tests.awkward.statistics import (
+    of_activations,
+    of_gradients,
+    of_output_gradients,
+    of_weights,
+    rows,
+)
 
 Entries = NDArray[Any]
 PARAMETRIZATIONS = ".parametrizations"
@@ -30,7 +37,8 @@ class Truth:
     layers: dict[str, dict[str, float]]
     """Statistics by layer and metric: every layer that the step trained."""
     others: dict[str, dict[str, float]]
-    """The same of layers that it did not train: right where they are measured, but nobody has to."""
+    """The same of layers that it did not train: right where they are measured, but nobody has to.
+    """
     scalars: dict[str, float]
     skipped: bool
 
@@ -56,7 +64,8 @@ class Change:
 
 @dataclass
 class Reference:
-    """Listens to a loop and collects the truth of each step; use it as a context manager around the run."""
+    """Listens to a loop and collects the truth of each step; use it as a context manager around the
+    run."""
 
     loop: Loop
     truths: list[Truth] = field(default_factory=list)
@@ -75,8 +84,16 @@ class Reference:
 
         def watched(module: nn.Module, *args: Any, **kwargs: Any) -> Any:
             result = call(module, *args, **kwargs)
-            name = next((name for name, known in reference.loop.model.named_modules() if known is module), None)
-            if name is None or reference.in_backward or not torch.is_grad_enabled() or name not in reference.owners():
+            name = next(
+                (name for name, known in reference.loop.model.named_modules() if known is module),
+                None,
+            )
+            if (
+                name is None
+                or reference.in_backward
+                or not torch.is_grad_enabled()
+                or name not in reference.owners()
+            ):
                 return result
             return apart(result, lambda tensor: reference.keep(name, module, tensor))[0]
 
@@ -96,7 +113,8 @@ class Reference:
         return owned
 
     def keep(self, name: str, module: nn.Module, tensor: Tensor) -> Tensor:
-        """Keeps what a layer returned; the model goes on with a copy, so nothing in place can reach it."""
+        """Keeps what a layer returned; the model goes on with a copy, so nothing in place can reach
+        it."""
         if torch._C._functorch.is_functorch_wrapped_tensor(tensor):
             return tensor
         if self.stepped:
@@ -104,7 +122,9 @@ class Reference:
         if tensor.requires_grad:
             tensor.retain_grad()
         kind = self.loop.follows.get(name)
-        self.outputs.setdefault(name, []).append(Output(tensor, rows(module, tensor, kind), self.evaluation))
+        self.outputs.setdefault(name, []).append(
+            Output(tensor, rows(module, tensor, kind), self.evaluation)
+        )
         return tensor.clone()
 
     def loss(self, loss: Tensor, scale: float = 1.0) -> None:
@@ -126,7 +146,9 @@ class Reference:
     def before(self, stepping: Optimizer | Iterable[nn.Parameter], scale: float = 1.0) -> None:
         """Notes gradients and weights of what is about to change."""
         if isinstance(stepping, Optimizer):
-            stepping = [parameter for group in stepping.param_groups for parameter in group["params"]]
+            stepping = [
+                parameter for group in stepping.param_groups for parameter in group["params"]
+            ]
         everything = {parameter for own in self.owners().values() for parameter in own}
         for parameter in stepping:
             if parameter in everything:
@@ -144,13 +166,19 @@ class Reference:
             return
         layers, others = {}, {}
         for name, own in self.owners().items():
-            trained = [parameter for parameter in own if parameter in self.changes and parameter.requires_grad]
+            trained = [
+                parameter
+                for parameter in own
+                if parameter in self.changes and parameter.requires_grad
+            ]
             # Where one forward serves the steps of two optimizers, it belongs to the first.
             figures = {} if self.stepped else self._acts(name, last_only=closure)
             if trained:
                 layers[name or "(root)"] = figures | self._parameters(trained)
             else:
-                others[name or "(root)"] = figures | of_weights([entries(parameter) for parameter in own])
+                others[name or "(root)"] = figures | of_weights(
+                    [entries(parameter) for parameter in own]
+                )
         self.truths.append(Truth(layers, others, self._scalars(), skipped))
         self.changes = {}
         self.losses = []
@@ -160,16 +188,24 @@ class Reference:
         outputs = self.outputs.get(name, [])
         if last_only:
             outputs = [output for output in outputs if output.evaluation == self.evaluation - 1]
-        gradients = [entries(output.tensor.grad) / self.scale for output in outputs if output.tensor.grad is not None]
+        gradients = [
+            entries(output.tensor.grad) / self.scale
+            for output in outputs
+            if output.tensor.grad is not None
+        ]
         followed = [output.followed for output in outputs]
-        return of_activations(followed, self.loop.follows.get(name)) | of_output_gradients(gradients)
+        return of_activations(followed, self.loop.follows.get(name)) | of_output_gradients(
+            gradients
+        )
 
     def _parameters(self, trained: list[nn.Parameter]) -> dict[str, float]:
         before = [self.changes[one].weight for one in trained]
         moved = [entries(one) - weight for one, weight in zip(trained, before, strict=True)]
         matrices = [place for place, one in enumerate(trained) if one.dim() > 1 and one.numel()]
         gradients = [self.changes[one].gradient for one in trained]
-        figures = of_weights(before) | of_gradients([gradient for gradient in gradients if gradient is not None])
+        figures = of_weights(before) | of_gradients(
+            [gradient for gradient in gradients if gradient is not None]
+        )
         raw = [self.raws[parameter] for parameter in trained if parameter in self.raws]
         if raw:
             figures["raw_grad_norm"] = norm(raw)
@@ -181,7 +217,9 @@ class Reference:
         return figures
 
     def _scalars(self) -> dict[str, float]:
-        gradients = [change.gradient for change in self.changes.values() if change.gradient is not None]
+        gradients = [
+            change.gradient for change in self.changes.values() if change.gradient is not None
+        ]
         scalars = {"total_grad_norm": norm(gradients)} if gradients else {}
         if raw := [self.raws[parameter] for parameter in self.changes if parameter in self.raws]:
             scalars["raw_total_grad_norm"] = norm(raw)
@@ -203,9 +241,14 @@ def norm(parts: list[Entries]) -> float:
 
 
 def apart(value: Any, keep: Callable[[Tensor], Tensor]) -> tuple[Any, bool]:
-    """The value with its first floating tensor replaced by what ``keep`` makes of it, and whether there was one."""
+    """The value with its first floating tensor replaced by what ``keep`` makes of it, and whether
+    there was one."""
     if isinstance(value, Tensor):
-        return (keep(value), True) if value.is_floating_point() or value.is_complex() else (value, False)
+        return (
+            (keep(value), True)
+            if value.is_floating_point() or value.is_complex()
+            else (value, False)
+        )
     for key, item in list(members(value)):
         changed, found = apart(item, keep)
         if found:

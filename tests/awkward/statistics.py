@@ -85,7 +85,9 @@ def of_activations(calls: list[Entries], follows: str | None) -> dict[str, float
         figures["act_dead_fraction"] = float((np.concatenate(calls) == 0).all(axis=0).mean())
     if follows in SLOPE:
         slope, steepest = SLOPE[follows]
-        figures["act_saturated_fraction"] = float((slope(np.concatenate(calls)) < FLAT * steepest).mean())
+        figures["act_saturated_fraction"] = float(
+            (slope(np.concatenate(calls)) < FLAT * steepest).mean()
+        )
     return figures
 
 

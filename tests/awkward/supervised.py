@@ -52,7 +52,9 @@ class Supervised(Loop):
         self.micro_batches = micro_batches
         self.meddle = meddle
         self.losses: list[Tensor] = []
-        self.optimizer = optimizing(parameter for parameter in model.parameters() if parameter.requires_grad)
+        self.optimizer = optimizing(
+            parameter for parameter in model.parameters() if parameter.requires_grad
+        )
 
     def predict(self, inputs: Any) -> Any:
         """What the model makes of the inputs."""

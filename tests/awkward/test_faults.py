@@ -9,7 +9,7 @@ from functools import lru_cache
 import numpy as np
 import pytest
 
-import tests.awkward.zoo  # noqa: F401  # registers every loop
+import tests.awkward.loops  # noqa: F401  # registers every loop
 from gradwidget import Frame, GradMonitor
 from tests.awkward.agreement import agrees
 from tests.awkward.faults import Faults, functions
@@ -33,13 +33,15 @@ LOOPS = (
 )
 """Loops that between them reach nearly everything in capture."""
 UNREPEATABLE = ("a_scaler_alone", "a_step_that_overflows", "no_optimizer_at_all")
-"""Loops that an interrupt in the middle of a step leaves half-way, with or without us: a scaler refuses to go on."""
+"""Loops that an interrupt in the middle of a step leaves half-way, with or without us: a scaler
+refuses to go on."""
 TOTAL = 10_000
 EACH = 20
 
 
 REACHED = 200
-"""Sites that the loops reach, at the least: fewer, and the tests below would be green for want of anything to fail."""
+"""Sites that the loops reach, at the least: fewer, and the tests below would be green for want of
+anything to fail."""
 
 
 @pytest.mark.parametrize(("part", "least"), [("gradwidget.capture", 443), ("gradwidget", 860)])
@@ -81,7 +83,9 @@ def unwatched(name: str, steps: int) -> list[bytes]:
     return [bits(tensor) for tensor in loop.state()]
 
 
-def watched(name: str, faults: Faults, *, steps: int, only: str | None, probability: float) -> list[bytes]:
+def watched(
+    name: str, faults: Faults, *, steps: int, only: str | None, probability: float
+) -> list[bytes]:
     """What it leaves behind when watched by something that fails."""
     loop = loop_of(name)
     monitor = watch(loop, name)
@@ -99,10 +103,14 @@ def test_ten_thousand_faults_never_reach_the_loop_nor_a_weight() -> None:
     with Faults() as faults:
         for site, name in sites().items():
             while faults.hits[site] < EACH:
-                assert watched(name, faults, steps=3, only=site, probability=0.9) == unwatched(name, 3), site
+                assert watched(name, faults, steps=3, only=site, probability=0.9) == unwatched(
+                    name, 3
+                ), site
         while faults.hits.total() < TOTAL:
             for name in LOOPS:
-                assert watched(name, faults, steps=3, only=None, probability=0.2) == unwatched(name, 3)
+                assert watched(name, faults, steps=3, only=None, probability=0.2) == unwatched(
+                    name, 3
+                )
     print(*(f"{count:6d} {site}" for site, count in sorted(faults.hits.items())), sep="\n")  # noqa: T201  # the record
     assert {site: faults.hits[site] for site in sites() if faults.hits[site] < EACH} == {}
 
@@ -110,7 +118,9 @@ def test_ten_thousand_faults_never_reach_the_loop_nor_a_weight() -> None:
 def frames(loop: Loop, monitor: GradMonitor, steps: int) -> list[Frame]:
     """The frames of some steps."""
     found: list[Frame] = []
-    monitor.on_frame.append(lambda: found.extend([frame] if (frame := monitor.history.last) else []))
+    monitor.on_frame.append(
+        lambda: found.extend([frame] if (frame := monitor.history.last) else [])
+    )
     loop.run(steps)
     return found
 
@@ -119,7 +129,8 @@ def differing(said: Frame, true: Frame) -> Iterator[str]:
     """Metrics that are missing or wrong."""
     for metric, values in true.metrics.items():
         if metric not in said.metrics or not all(
-            agrees(float(a), float(b)) or np.isnan(b) for a, b in zip(said.metrics[metric], values, strict=True)
+            agrees(float(a), float(b)) or np.isnan(b)
+            for a, b in zip(said.metrics[metric], values, strict=True)
         ):
             yield metric
 
@@ -141,7 +152,10 @@ def test_after_one_failure_anywhere_capture_recovers_or_says_that_it_stopped() -
                 assert faults.left or monitor.problems, site
                 last = after[-1] if after else None
                 wrong = "no frame" if last is None else [*differing(last, truths[name])]
-                assert not wrong or any("off" in problem.message for problem in monitor.problems), (site, wrong)
+                assert not wrong or any("off" in problem.message for problem in monitor.problems), (
+                    site,
+                    wrong,
+                )
 
 
 @pytest.mark.slow

@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import Tensor
 
-import tests.awkward.zoo  # noqa: F401  # registers every loop
+import tests.awkward.loops  # noqa: F401  # registers every loop
 from gradwidget import GradMonitor
 from tests.awkward.loop import STEPS, ZOO, Case
 
@@ -24,7 +24,9 @@ def test_watching_changes_no_bit(case: Case, optimizer: str) -> None:
 
 def test_watching_within_a_budget_changes_no_bit() -> None:
     case = ZOO["dropout_and_the_random_state"]
-    assert trained(case, "Adam", watched=True, budget=0.01, steps=60) == trained(case, "Adam", watched=False, steps=60)
+    assert trained(case, "Adam", watched=True, budget=0.01, steps=60) == trained(
+        case, "Adam", watched=False, steps=60
+    )
 
 
 def trained(
@@ -52,6 +54,7 @@ def bits(tensor: Tensor) -> bytes:
     if tensor.is_sparse:
         parts = iter([tensor._indices(), tensor._values()])
     raw = b"".join(
-        part.contiguous().view(torch.uint8).numpy().tobytes() if part.dim() else repr(part).encode() for part in parts
+        part.contiguous().view(torch.uint8).numpy().tobytes() if part.dim() else repr(part).encode()
+        for part in parts
     )
     return f"{tensor.dtype} {tuple(tensor.shape)} ".encode() + raw

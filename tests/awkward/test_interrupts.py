@@ -1,4 +1,5 @@
-"""An interrupt in the middle of the user's own forward, backward or step: the loop goes on as it would without us."""
+"""An interrupt in the middle of the user's own forward, backward or step: the loop goes on as it
+would without us."""
 
 from __future__ import annotations
 
@@ -113,8 +114,15 @@ def test_the_next_steps_are_measured_as_ever(place: str) -> None:
     assert len(monitor.history.steps) == 6
     assert [layer.name for layer in frame.layers] == ["first", "norm", "last"]
     for row, layer in enumerate(frame.layers):
-        truth = np.sqrt(sum(float(gradients[f"{layer.name}.{name}"].double().square().sum()) for name in layer.shapes))
+        truth = np.sqrt(
+            sum(
+                float(gradients[f"{layer.name}.{name}"].double().square().sum())
+                for name in layer.shapes
+            )
+        )
         assert frame.metrics["grad_norm"][row] == pytest.approx(truth, rel=1e-3)
     for metric in ("act_rms", "act_grad_rms", "update_ratio", "raw_grad_norm"):
         assert frame.is_measured(metric).all(), metric
-    assert frame.metrics["act_zero_fraction"][1] == pytest.approx(0.5, abs=0.2)  # after the ReLU, of one batch alone
+    assert frame.metrics["act_zero_fraction"][1] == pytest.approx(
+        0.5, abs=0.2
+    )  # after the ReLU, of one batch alone

@@ -1,4 +1,5 @@
-"""Nothing of gradwidget is on model, optimizer or torch, and nothing of the user's stays with gradwidget."""
+"""Nothing of gradwidget is on model, optimizer or torch, and nothing of the user's stays with
+gradwidget."""
 
 from __future__ import annotations
 
@@ -14,12 +15,12 @@ import torch
 from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
-import tests.awkward.zoo  # noqa: F401  # registers every loop
+import tests.awkward.loops  # noqa: F401  # registers every loop
 from gradwidget import GradMonitor
 from tests.awkward.loop import ZOO, Case
+from tests.awkward.loops.structure import Convolutions, mlp
 from tests.awkward.probe import Silence
 from tests.awkward.traces import on_modules, on_optimizers, on_torch, traces
-from tests.awkward.zoo.structure import Convolutions, mlp
 
 CASES = list(ZOO.values())
 
@@ -107,7 +108,9 @@ def saved(model: nn.Module) -> bytes:
     return file.getvalue()
 
 
-@pytest.mark.parametrize("save", [saved, pickle.dumps, lambda model: pickle.dumps(copy.deepcopy(model))])
+@pytest.mark.parametrize(
+    "save", [saved, pickle.dumps, lambda model: pickle.dumps(copy.deepcopy(model))]
+)
 def test_a_watched_model_is_saved_byte_for_byte_as_an_unwatched_one(save: Any) -> None:
     torch.manual_seed(0)
     model = Convolutions()
@@ -116,7 +119,10 @@ def test_a_watched_model_is_saved_byte_for_byte_as_an_unwatched_one(save: Any) -
     with GradMonitor(model, budget=None):
         model(torch.randn(2, 2, 6, 6)).sum().backward()
         model.zero_grad()
-        model.load_state_dict(pickle.loads(expected).state_dict() if save is not saved else model.state_dict())  # noqa: S301  # bytes of this very test
+        if save is not saved:
+            model.load_state_dict(pickle.loads(expected).state_dict())  # noqa: S301  # bytes of this very test
+        else:
+            model.load_state_dict(model.state_dict())
         assert optimizer is not None
         assert save(model)[:200] == expected[:200]
         assert len(save(model)) == len(expected)
@@ -147,13 +153,21 @@ class Operations(TorchDispatchMode):
 
 HOST_READS = {
     f"aten.{name}.default"
-    for name in ("_local_scalar_dense", "is_nonzero", "equal", "nonzero", "_unique2", "masked_select")
+    for name in (
+        "_local_scalar_dense",
+        "is_nonzero",
+        "equal",
+        "nonzero",
+        "_unique2",
+        "masked_select",
+    )
 }
 """Operations that wait for the device, because what they give depends on values."""
 
 
 @pytest.mark.parametrize(
-    "name", ["plain", "functional_activations", "a_stacked_lstm", "a_scaler_alone", "clipping_by_norm"]
+    "name",
+    ["plain", "functional_activations", "a_stacked_lstm", "a_scaler_alone", "clipping_by_norm"],
 )
 def test_nothing_reads_from_the_device_on_the_hot_path(name: str) -> None:
     reads = {}

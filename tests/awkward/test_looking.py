@@ -1,11 +1,12 @@
-"""A close look at every layer in every step, in loops of every kind: no bit of the training changes, and it is true."""
+"""A close look at every layer in every step, in loops of every kind: no bit of the training
+changes, and it is true."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 
-import tests.awkward.zoo  # noqa: F401  # registers every loop
+import tests.awkward.loops  # noqa: F401  # registers every loop
 from gradwidget import GradMonitor
 from gradwidget.capture.inspect import inspector
 from gradwidget.frame import Frame, Inspection
@@ -13,7 +14,8 @@ from tests.awkward.loop import ZOO, Case
 from tests.awkward.test_identity import bits, trained
 
 IN_PARTS = "an_optimizer_in_the_backward"
-"""Gradients of one layer are gone one by one there, so that a look finds the last of them alone, and says so."""
+"""Gradients of one layer are gone one by one there, so that a look finds the last of them alone,
+and says so."""
 
 
 @pytest.mark.parametrize("case", ZOO.values(), ids=lambda case: case.name)
@@ -50,8 +52,12 @@ def agrees(found: Inspection, frame: Frame) -> bool:
     assert not isinstance(found.gradient, str)
     row = [layer.name for layer in frame.layers].index(found.layer)
     greatest = float(frame.metrics["grad_max_abs"][row])
-    if np.isfinite(greatest) and max(-found.gradient.low, found.gradient.high) != pytest.approx(greatest, rel=1e-4):
+    if np.isfinite(greatest) and max(-found.gradient.low, found.gradient.high) != pytest.approx(
+        greatest, rel=1e-4
+    ):
         return False
     share = found.gradient.zeros / found.gradient.total
     measured = frame.is_measured("grad_zero_fraction")[row]
-    return not measured or share == pytest.approx(float(frame.metrics["grad_zero_fraction"][row]), abs=1e-6)
+    return not measured or share == pytest.approx(
+        float(frame.metrics["grad_zero_fraction"][row]), abs=1e-6
+    )

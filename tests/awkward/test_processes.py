@@ -17,7 +17,9 @@ pytestmark = pytest.mark.slow
 def outcomes(kind: str, folder: Path, *, watched: bool) -> list[Any]:
     """What each process wrote down."""
     spawn(train, args=(kind, watched, str(folder)), nprocs=WORLD)
-    return [json.loads((folder / f"{kind}{watched}{rank}.json").read_text()) for rank in range(WORLD)]
+    return [
+        json.loads((folder / f"{kind}{watched}{rank}.json").read_text()) for rank in range(WORLD)
+    ]
 
 
 def test_a_replicated_model_is_measured_in_each_process(tmp_path: Path) -> None:
@@ -27,7 +29,9 @@ def test_a_replicated_model_is_measured_in_each_process(tmp_path: Path) -> None:
         assert other["problems"] == []
         assert other["steps"] == 4
         assert {"grad_norm", "act_rms", "update_ratio"} <= set(other["measured"])
-    assert seen[0]["total"] == pytest.approx(seen[1]["total"])  # averaged over the processes before the step
+    assert seen[0]["total"] == pytest.approx(
+        seen[1]["total"]
+    )  # averaged over the processes before the step
 
 
 def test_of_a_sharded_model_it_is_said_why_its_parameters_are_not_measured(tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-import tests.awkward.zoo  # noqa: F401  # registers every loop
+import tests.awkward.loops  # noqa: F401  # registers every loop
 from tests.awkward.agreement import disagreements
 from tests.awkward.loop import ZOO, Case
 

@@ -15,7 +15,8 @@ from tests.awkward.loop import Loop
 
 
 def traces(loop: Loop) -> dict[str, object]:
-    """What hangs where, by a name for the place; equal before and after means that nothing was left."""
+    """What hangs where, by a name for the place; equal before and after means that nothing was
+    left."""
     return {**dict(on_torch()), **dict(on_modules(loop)), **dict(on_optimizers(loop))}
 
 
@@ -31,13 +32,21 @@ def on_torch() -> Iterator[tuple[str, object]]:
     yield "compile", torch.compile
     callbacks = torch._dynamo.callback.callback_handler
     yield "compiler", (len(callbacks.start_callbacks), len(callbacks.end_callbacks))
-    yield "GradScaler", tuple(getattr(GradScaler, name) for name in ("scale", "step", "unscale_", "update"))
-    yield "Module", (torch.nn.Module.__call__, torch.nn.Module.__setattr__, torch.nn.Module.__getattr__)
+    yield (
+        "GradScaler",
+        tuple(getattr(GradScaler, name) for name in ("scale", "step", "unscale_", "update")),
+    )
+    yield (
+        "Module",
+        (torch.nn.Module.__call__, torch.nn.Module.__setattr__, torch.nn.Module.__getattr__),
+    )
     yield "Optimizer", (Optimizer.__init__, Optimizer.__setattr__, Optimizer.zero_grad)
     yield "saved tensors", torch._C._autograd._top_saved_tensors_default_hooks(True)  # noqa: FBT003  # its only argument
     yield (
         "modes",
-        torch.overrides._len_torch_function_stack() if hasattr(torch.overrides, "_len_torch_function_stack") else 0,
+        torch.overrides._len_torch_function_stack()
+        if hasattr(torch.overrides, "_len_torch_function_stack")
+        else 0,
     )
 
 
@@ -45,18 +54,25 @@ def on_modules(loop: Loop) -> Iterator[tuple[str, object]]:
     """Hooks and attributes of modules and parameters."""
     for name, module in loop.model.named_modules():
         for attribute, value in vars(module).items():
-            yield f"{name}.{attribute}", len(value) if "hooks" in attribute and isinstance(value, dict) else "there"
+            yield (
+                f"{name}.{attribute}",
+                len(value) if "hooks" in attribute and isinstance(value, dict) else "there",
+            )
         yield f"{name} class", type(module).__qualname__
     for name, parameter in loop.model.named_parameters():
         yield f"{name} hooks", len(parameter._backward_hooks or ())
-        yield f"{name} accumulated hooks", len(getattr(parameter, "_post_accumulate_grad_hooks", None) or ())
+        yield (
+            f"{name} accumulated hooks",
+            len(getattr(parameter, "_post_accumulate_grad_hooks", None) or ()),
+        )
         yield (
             f"{name} attributes",
             sorted(
                 # the compiler's own marks depend on how often it has compiled
                 attribute
                 for attribute in vars(parameter)
-                if attribute != "_post_accumulate_grad_hooks" and not attribute.startswith("_dynamo")
+                if attribute != "_post_accumulate_grad_hooks"
+                and not attribute.startswith("_dynamo")
             ),
         )
 

@@ -9,15 +9,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
-QUIET = [
-    "--no-sandbox",  # there is none for root in a container
-    "--disable-gpu",
-    # Nothing is fetched that a test did not ask for.
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--no-first-run",
-]
+from tests.support.chromium import QUIET
 
 
 @pytest.fixture(scope="session")

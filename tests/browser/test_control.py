@@ -1,4 +1,5 @@
-"""Pause, step, apply and undo in real JupyterLab, with a training cell that runs for the whole test."""
+"""Pause, step, apply and undo in real JupyterLab, with a training cell that runs for the whole
+test."""
 
 from __future__ import annotations
 
@@ -10,9 +11,9 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from tests.browser.console import SubshellConsole
-from tests.browser.notebook import BUSY, START, Notebook, write_notebook
-from tests.browser.server import JupyterServer, serving, wait_until
+from tests.support.console import SubshellConsole
+from tests.support.notebook import BUSY, START, Notebook, write_notebook
+from tests.support.server import JupyterServer, serving, wait_until
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
 
@@ -43,7 +44,9 @@ while len(done) < last:
     done.append(time.monotonic() - began)
 """
 
-CLIPS = "r.action for f in w.findings for r in f.remedies if r.action and r.action['kind'] == 'clip'"
+CLIPS = (
+    "r.action for f in w.findings for r in f.remedies if r.action and r.action['kind'] == 'clip'"
+)
 
 AFTER = "print('kernel is free after', len(done), 'steps')"
 
@@ -80,7 +83,9 @@ def region(notebook: Notebook) -> Locator:
 
 
 def button(region: Locator, name: str) -> Locator:
-    return region.get_by_role("group", name="Control of the running loop").get_by_role("button", name=name, exact=True)
+    return region.get_by_role("group", name="Control of the running loop").get_by_role(
+        "button", name=name, exact=True
+    )
 
 
 def is_busy(notebook: Notebook) -> None:
@@ -171,7 +176,10 @@ def test_findings_hold_the_loop_and_their_remedies_are_applied_and_undone(
     notebook: Notebook, region: Locator, console: SubshellConsole, screenshots: Path
 ) -> None:
     def norms() -> list[float]:
-        return [float(norm) for norm in console.evaluate("w.history.scalars['total_grad_norm'].tolist()")]
+        return [
+            float(norm)
+            for norm in console.evaluate("w.history.scalars['total_grad_norm'].tolist()")
+        ]
 
     def step() -> float:
         """The total norm of one step more."""
@@ -186,12 +194,16 @@ def test_findings_hold_the_loop_and_their_remedies_are_applied_and_undone(
     wait_until(lambda: len(console.evaluate("list(w.monitor.responses)")) == 2, "both switches")
     console.execute("boost = 1e4")
     expect(region).to_contain_text("Paused after step")
-    expect(region.get_by_role("group", name="Control of the running loop")).to_contain_text("gradient")
+    expect(region.get_by_role("group", name="Control of the running loop")).to_contain_text(
+        "gradient"
+    )
     is_busy(notebook)
     assert console.evaluate("w.batch.step == w.monitor.control.gate.state.step")
 
     clip = region.locator(".gw-remedy", has_text=re.compile("Clip the gradient at"))
-    expect(clip.first).to_contain_text("Apply changes the running loop: gradient clipped at a total norm of")
+    expect(clip.first).to_contain_text(
+        "Apply changes the running loop: gradient clipped at a total norm of"
+    )
     bound = float(console.evaluate(f"next({CLIPS})['max_norm']"))
     clip.first.get_by_role("button", name="Apply").click()
     expect(clip.first.get_by_role("button", name="Undo")).to_be_visible()
@@ -207,7 +219,9 @@ def test_findings_hold_the_loop_and_their_remedies_are_applied_and_undone(
     assert console.evaluate("[c.undone_step is not None for c in w.changes]") == [True]
 
 
-def test_a_remedy_that_cannot_be_applied_says_why(region: Locator, console: SubshellConsole) -> None:
+def test_a_remedy_that_cannot_be_applied_says_why(
+    region: Locator, console: SubshellConsole
+) -> None:
     wait_until(lambda: console.evaluate("len(done) > 30"), "a past to compare with")
     region.get_by_label("critical findings").check()
     region.get_by_label("warning findings").check()
@@ -215,7 +229,9 @@ def test_a_remedy_that_cannot_be_applied_says_why(region: Locator, console: Subs
     console.execute("boost = 1e4")
     expect(region).to_contain_text("Paused after step")
     # The optimizer is replaced by one that computes its gradients inside step().
-    console.execute("w.monitor._capture.actuator._optimizers = lambda: [torch.optim.LBFGS(model.parameters())]")
+    console.execute(
+        "w.monitor._capture.actuator._optimizers = lambda: [torch.optim.LBFGS(model.parameters())]"
+    )
     clip = region.locator(".gw-remedy", has_text=re.compile("Clip the gradient at")).first
     clip.get_by_role("button", name="Apply").click()
     expect(clip).to_contain_text("Not done: LBFGS computes its gradients inside step()")
@@ -230,10 +246,14 @@ def test_a_tab_closed_while_paused_is_opened_again_and_resumed(
 
     button(region, "Pause").click()
     expect(region).to_contain_text("Paused after step")
-    # The focus is on a button of the picture now; whatever is no key of its own is still the notebook's.
+    # The focus is on a button of the picture now; whatever is no key of its own is still the
+    # notebook's.
     page.keyboard.press("Control+s")
     saved = server.folder / "control.ipynb"
-    wait_until(lambda: "application/vnd.jupyter.widget-view" in saved.read_text(encoding="utf-8"), "the save")
+    wait_until(
+        lambda: "application/vnd.jupyter.widget-view" in saved.read_text(encoding="utf-8"),
+        "the save",
+    )
     context = page.context
     page.close()
     wait_until(lambda: server.kernel_state() == "busy", "a server that knows that the cell runs")

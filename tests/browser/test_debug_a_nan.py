@@ -1,4 +1,5 @@
-"""The hunt of examples/debug_a_nan.ipynb, from a NaN loss to its cause to the fix, as its reader would do it."""
+"""The hunt of examples/debug_a_nan.ipynb, from a NaN loss to its cause to the fix, as its reader
+would do it."""
 
 from __future__ import annotations
 
@@ -10,9 +11,9 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.console import SubshellConsole
-from tests.browser.notebook import BUSY, START, Notebook
-from tests.browser.server import JupyterServer, serving
+from tests.support.console import SubshellConsole
+from tests.support.notebook import BUSY, START, Notebook
+from tests.support.server import JupyterServer, serving
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
 
@@ -28,7 +29,9 @@ def server(root: Path, tmp_path: Path) -> Iterator[JupyterServer]:
         yield running
 
 
-def test_the_culprit_is_caught_in_the_act(server: JupyterServer, page: Page, root: Path, screenshots: Path) -> None:
+def test_the_culprit_is_caught_in_the_act(
+    server: JupyterServer, page: Page, root: Path, screenshots: Path
+) -> None:
     cells = json.loads((root / "examples" / NAME).read_text(encoding="utf-8"))["cells"]
     index = {cell["id"]: number for number, cell in enumerate(cells)}
     prompts = [cell["id"] for cell in cells if cell["cell_type"] == "code"]
@@ -39,8 +42,14 @@ def test_the_culprit_is_caught_in_the_act(server: JupyterServer, page: Page, roo
 
     region = notebook.widget(0)
     expect(region).to_contain_text("Paused after step 31", timeout=START)
-    expect(page.locator(".jp-CodeCell .jp-InputPrompt").nth(prompts.index("loop"))).to_have_text(BUSY)
-    card = region.get_by_role("list", name="Findings").get_by_role("listitem").filter(has_text="NaN or Inf in the loss")
+    expect(page.locator(".jp-CodeCell .jp-InputPrompt").nth(prompts.index("loop"))).to_have_text(
+        BUSY
+    )
+    card = (
+        region.get_by_role("list", name="Findings")
+        .get_by_role("listitem")
+        .filter(has_text="NaN or Inf in the loss")
+    )
     expect(card).to_contain_text("input")
     region.screenshot(path=screenshots / "debug-a-nan.png")
     with SubshellConsole(server.connection_file()) as console:

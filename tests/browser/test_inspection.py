@@ -1,4 +1,5 @@
-"""A layer looked at closely in real JupyterLab: while the cell runs, while it is held, and after it has ended."""
+"""A layer looked at closely in real JupyterLab: while the cell runs, while it is held, and after it
+has ended."""
 
 from __future__ import annotations
 
@@ -10,12 +11,12 @@ from typing import get_args
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from tests.browser.access import violations
-from tests.browser.console import SubshellConsole
-from tests.browser.labels import faults
-from tests.browser.notebook import BUSY, Notebook, turn_dark, write_notebook
-from tests.browser.reading import number
-from tests.browser.server import App, JupyterServer, serving, wait_until
+from tests.support.access import violations
+from tests.support.console import SubshellConsole
+from tests.support.labels import faults
+from tests.support.notebook import BUSY, Notebook, turn_dark, write_notebook
+from tests.support.reading import number
+from tests.support.server import App, JupyterServer, serving, wait_until
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
 
@@ -124,7 +125,9 @@ def test_a_layer_is_looked_into_while_the_cell_runs_while_it_is_held_and_afterwa
 
     # While the cell runs, and ever again.
     detail = open_layer(region, "embed")
-    wait_until(lambda: step_of(spread(detail, "activation")) > 0, "the first histogram of the output")
+    wait_until(
+        lambda: step_of(spread(detail, "activation")) > 0, "the first histogram of the output"
+    )
     first = step_of(spread(detail, "gradient"))
     assert first > 0
     assert "128 entries" in spread(detail, "weight")
@@ -133,34 +136,51 @@ def test_a_layer_is_looked_into_while_the_cell_runs_while_it_is_held_and_afterwa
     expect(detail).to_contain_text("runs once a step")
     expect(notebook.prompt(1)).to_have_text(BUSY)
 
-    # Held: the step that was done last, and its greatest entry, of a layer that nobody had open before.
+    # Held: the step that was done last, and its greatest entry, of a layer that nobody had open
+    # before.
     detail.get_by_role("button", name="Close").click()
-    wait_until(lambda: console.evaluate("not w.monitor._capture.inspector._until"), "nobody to look into it any more")
+    wait_until(
+        lambda: console.evaluate("not w.monitor._capture.inspector._until"),
+        "nobody to look into it any more",
+    )
     controls = region.get_by_role("group", name="Control of the running loop")
     controls.get_by_role("button", name="Pause", exact=True).click()
     expect(region).to_contain_text("Paused after step")
     held = int(console.evaluate("w.monitor.control.gate.state.step"))
-    assert console.evaluate("model.embed.weight.grad is None"), "the loop has cleared it, and yet it is shown"
+    assert console.evaluate("model.embed.weight.grad is None"), (
+        "the loop has cleared it, and yet it is shown"
+    )
     detail = open_layer(region, "embed")
-    wait_until(lambda: step_of(spread(detail, "gradient")) == held, "the gradient of the step that was done last")
+    wait_until(
+        lambda: step_of(spread(detail, "gradient")) == held,
+        "the gradient of the step that was done last",
+    )
     assert step_of(spread(detail, "weight")) == held
     row, column, value = console.evaluate(f"greatest[{held}]")
-    entry = detail.get_by_role("list", name="Greatest gradient entries").get_by_role("listitem").first
+    entry = (
+        detail.get_by_role("list", name="Greatest gradient entries").get_by_role("listitem").first
+    )
     shown = re.fullmatch(r"weight\[(\d+), (\d+)\] = (.+)", entry.inner_text())
     assert shown, entry.inner_text()
     assert (int(shown[1]), int(shown[2])) == (row, column)
     assert number(shown[3]) == pytest.approx(value, rel=0.05)
     controls.get_by_role("button", name="Step", exact=True).click()
-    wait_until(lambda: step_of(spread(detail, "activation")) == held + 1, "the output in the next step")
+    wait_until(
+        lambda: step_of(spread(detail, "activation")) == held + 1, "the output in the next step"
+    )
     assert step_of(spread(detail, "gradient")) == held + 1
 
     # The gradient of a recurrent layer by time step.
     detail = open_layer(region, "body")
-    expect(detail.get_by_role("img", name=re.compile("^dL.dh, step .+ of 12 time steps$"))).to_be_visible()
+    expect(
+        detail.get_by_role("img", name=re.compile("^dL.dh, step .+ of 12 time steps$"))
+    ).to_be_visible()
     assert violations(page, root) == []
     detail.screenshot(path=screenshots / "inspection-wide.png")
     detail = open_layer(region, "embed")
-    wait_until(lambda: step_of(spread(detail, "activation")) == held + 1, "what was seen of it before")
+    wait_until(
+        lambda: step_of(spread(detail, "activation")) == held + 1, "what was seen of it before"
+    )
     region.page.set_viewport_size({"width": 1900, "height": 1400})
     region.screenshot(path=screenshots / "inspection-side.png")
     region.page.set_viewport_size({"width": 1360, "height": 1000})
@@ -173,8 +193,12 @@ def test_a_layer_is_looked_into_while_the_cell_runs_while_it_is_held_and_afterwa
     light = heatmap(region)
     turn_dark(page)
     wait_until(lambda: heatmap(region) != light, "a heatmap in the colours of the dark")
-    wait_until(lambda: widths(region) == pytest.approx([1, 1], abs=0.01), "lines as wide as the timeline")
-    expect(region.locator(".gw-ranges path")).to_have_attribute("d", re.compile(r"^(M[\d.]+ [\d.]+H[1-9][\d.]*)+$"))
+    wait_until(
+        lambda: widths(region) == pytest.approx([1, 1], abs=0.01), "lines as wide as the timeline"
+    )
+    expect(region.locator(".gw-ranges path")).to_have_attribute(
+        "d", re.compile(r"^(M[\d.]+ [\d.]+H[1-9][\d.]*)+$")
+    )
     assert violations(page, root) == []
     detail.screenshot(path=screenshots / "inspection-dark.png")
     region.screenshot(path=screenshots / "inspection-region-dark.png")
@@ -182,7 +206,9 @@ def test_a_layer_is_looked_into_while_the_cell_runs_while_it_is_held_and_afterwa
 
     # Why something of a layer is not measured: in its detail, and under the pointer on its row.
     detail = open_layer(region, "loose")
-    expect(detail.locator(".gw-reason")).to_contain_text("its parameters are used without calling it")
+    expect(detail.locator(".gw-reason")).to_contain_text(
+        "its parameters are used without calling it"
+    )
     region.get_by_role("row", name=re.compile("^loose: ")).hover()
     expect(region.locator(".gw-readout")).to_contain_text("so its output is not measured")
     region.screenshot(path=screenshots / "inspection-reason.png")
@@ -192,4 +218,7 @@ def test_a_layer_is_looked_into_while_the_cell_runs_while_it_is_held_and_afterwa
     notebook.finish(1)
     last = int(console.evaluate("len(greatest)")) - 1
     detail = open_layer(region, "head")
-    wait_until(lambda: step_of(spread(detail, "gradient")) == last, "the gradient that the last step has left")
+    wait_until(
+        lambda: step_of(spread(detail, "gradient")) == last,
+        "the gradient that the last step has left",
+    )

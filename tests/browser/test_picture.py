@@ -1,4 +1,5 @@
-"""The picture in real JupyterLab, used with mouse and keyboard while a training cell keeps the kernel busy."""
+"""The picture in real JupyterLab, used with mouse and keyboard while a training cell keeps the
+kernel busy."""
 
 from __future__ import annotations
 
@@ -14,9 +15,9 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from gradwidget.diagnose.thresholds import DEFAULT
-from tests.browser.access import violations
-from tests.browser.notebook import BUSY, Notebook, write_notebook
-from tests.browser.server import App, JupyterServer, serving, wait_until
+from tests.support.access import violations
+from tests.support.notebook import BUSY, Notebook, write_notebook
+from tests.support.server import App, JupyterServer, serving, wait_until
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
 
@@ -60,7 +61,9 @@ Train = Callable[[str], Locator]
 
 
 @pytest.fixture(scope="module")
-def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[JupyterServer]:
+def server(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[JupyterServer]:
     """JupyterLab, unless a test asks for both."""
     state = tmp_path_factory.mktemp("server")
     folder = state / "served"
@@ -123,7 +126,9 @@ def busy(page: Page) -> bool:
 
 
 @in_both
-def test_everything_works_while_the_kernel_is_busy(page: Page, train: Train, screenshots: Path) -> None:
+def test_everything_works_while_the_kernel_is_busy(
+    page: Page, train: Train, screenshots: Path
+) -> None:
     region = train(SICK)
     slider = region.get_by_role("slider", name="Step looked at")
     live = region.get_by_role("button", name="Live")
@@ -138,7 +143,9 @@ def test_everything_works_while_the_kernel_is_busy(page: Page, train: Train, scr
     assert past < newest / 2
     expect(region.get_by_text("step looked at")).to_be_visible()
     then = rows_of(region)
-    wait_until(lambda: int(slider.get_attribute("aria-valuemax") or 0) > newest, "training to go on")
+    wait_until(
+        lambda: int(slider.get_attribute("aria-valuemax") or 0) > newest, "training to go on"
+    )
     assert rows_of(region) == then
     region.screenshot(path=screenshots / "picture-travel.png")
 
@@ -154,17 +161,25 @@ def test_everything_works_while_the_kernel_is_busy(page: Page, train: Train, scr
 
     # Another metric.
     region.get_by_label("Metric").select_option("weight_norm")
-    expect(region.get_by_role("row").first).to_have_accessible_name(re.compile(", weight norm [0-9.]+$"))
+    expect(region.get_by_role("row").first).to_have_accessible_name(
+        re.compile(", weight norm [0-9.]+$")
+    )
     region.get_by_label("Metric").select_option("act_saturated_fraction")
     expect(region.locator(".gw-axis")).to_contain_text("100 %")
     # The rule's bound is drawn where the axis has it, and its meaning is under the pointer.
     share = 100 * DEFAULT.saturated_share
-    assert region.locator(".gw-bounds i").evaluate("line => parseFloat(line.style.left)") == pytest.approx(share)
+    assert region.locator(".gw-bounds i").evaluate(
+        "line => parseFloat(line.style.left)"
+    ) == pytest.approx(share)
     region.get_by_role("row").first.hover()
-    expect(region.locator(".gw-readout")).to_contain_text(f"limit {share:.0f} %: saturated above {share:.0f} %")
+    expect(region.locator(".gw-readout")).to_contain_text(
+        f"limit {share:.0f} %: saturated above {share:.0f} %"
+    )
     region.get_by_label("Metric").select_option("act_grad_rms")
     expect(region.locator(".gw-bounds i")).to_have_count(1)
-    expect(region.locator(".gw-readout")).to_contain_text(f"vanishing below {DEFAULT.vanishing_ratio:g} of the last")
+    expect(region.locator(".gw-readout")).to_contain_text(
+        f"vanishing below {DEFAULT.vanishing_ratio:g} of the last"
+    )
     region.get_by_label("Metric").select_option("grad_rms")
 
     # A layer's detail, opened by keyboard.
@@ -196,7 +211,10 @@ def test_a_second_view_shows_the_same_run(page: Page, train: Train) -> None:
     region.get_by_role("status").click(button="right")
     page.get_by_role("menuitem", name="Create New View for Cell Output").click()
     second = page.get_by_role("region", name="gradwidget: Sequential").nth(1)
-    wait_until(lambda: second.locator("rect.bar").count() == second.get_by_role("row").count() > 0, "bars in both")
+    wait_until(
+        lambda: second.locator("rect.bar").count() == second.get_by_role("row").count() > 0,
+        "bars in both",
+    )
     wait_until(lambda: step_of(second) == step_of(region), "the same step in both")
 
 
@@ -235,7 +253,10 @@ def test_a_page_that_is_reloaded_in_the_middle_of_a_cell_has_the_whole_run_at_on
     region.get_by_role("button", name="Pause", exact=True).focus()
     page.keyboard.press("Control+s")
     saved = server.folder / f"{request.node.name}.ipynb"
-    wait_until(lambda: "application/vnd.jupyter.widget-view" in saved.read_text(encoding="utf-8"), "the save")
+    wait_until(
+        lambda: "application/vnd.jupyter.widget-view" in saved.read_text(encoding="utf-8"),
+        "the save",
+    )
     before = wait_until(lambda: step_of(region), "a step")
 
     # The loop has no end: whatever is shown from now on is shown while the cell runs.
@@ -245,7 +266,9 @@ def test_a_page_that_is_reloaded_in_the_middle_of_a_cell_has_the_whole_run_at_on
     shown = wait_until(lambda: (step_of(region) or 0) > before and step_of(region), "a newer step")
     wait_until(lambda: (step_of(region) or 0) > shown, "the picture to move")
     expect(region.get_by_role("slider")).to_have_attribute("aria-valuemin", "0")
-    wait_until(lambda: region.locator("rect.bar").count() == region.get_by_role("row").count(), "the bars")
+    wait_until(
+        lambda: region.locator("rect.bar").count() == region.get_by_role("row").count(), "the bars"
+    )
 
     region.get_by_role("button", name="Pause", exact=True).click()
     held = region.get_by_text(re.compile("Paused after step"))
@@ -297,4 +320,6 @@ def aligned(region: Locator) -> bool:
         )
     )
     rows, bars = middles
-    return len(rows) == len(bars) and all(abs(row - bar) <= 1 for row, bar in zip(rows, bars, strict=True))
+    return len(rows) == len(bars) and all(
+        abs(row - bar) <= 1 for row, bar in zip(rows, bars, strict=True)
+    )

@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from tests.browser.notebook import BUSY, Notebook
-from tests.browser.reading import Reading, read
-from tests.browser.server import App, JupyterServer, serving, wait_until
+from tests.support.notebook import BUSY, Notebook
+from tests.support.reading import Reading, read
+from tests.support.server import App, JupyterServer, serving, wait_until
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(900)]
 
@@ -34,14 +34,16 @@ def server(request: pytest.FixtureRequest, root: Path, tmp_path: Path) -> Iterat
 
 
 def watch(region: Locator, notebook: Notebook, cell: int) -> list[Reading]:
-    """Readings at rising steps, no two with the same bars, while the prompt of the training cell shows that it runs."""
+    """Readings at rising steps, no two with the same bars, while the prompt of the training cell
+    shows that it runs."""
     readings: list[Reading] = []
     code_cells = [i for i in range(notebook.count) if notebook.prompt(i).count()]
     prompt = code_cells.index(cell)
 
     def next_one() -> bool:
-        # The words of a tick are in the page a moment before its bars: a reading counts once both agree, and the bars
-        # are not those of the tick before, with which the words may agree as well.
+        # The words of a tick are in the page a moment before its bars: a reading counts once both
+        # agree, and the bars are not those of the tick before, with which the words may agree as
+        # well.
         seen = read(region)
         if seen is None or not seen.agrees():
             return False
@@ -84,15 +86,27 @@ def names_in_state(reading: Reading, state: str, mark: str) -> list[str]:
 
 def one_colour(reading: Reading, state: str) -> str:
     """The colour of all bars in a state, which no other bar has."""
-    here = {colour for colour, row in zip(reading.colours, reading.rows, strict=True) if row.state == state}
-    others = {colour for colour, row in zip(reading.colours, reading.rows, strict=True) if row.state != state}
+    here = {
+        colour
+        for colour, row in zip(reading.colours, reading.rows, strict=True)
+        if row.state == state
+    }
+    others = {
+        colour
+        for colour, row in zip(reading.colours, reading.rows, strict=True)
+        if row.state != state
+    }
     assert len(here) == 1
     assert not here & others
     return here.pop()
 
 
-def test_the_quickstart_is_live_and_right(server: JupyterServer, page: Page, root: Path, screenshots: Path) -> None:
-    cells = json.loads((root / "examples" / "quickstart.ipynb").read_text(encoding="utf-8"))["cells"]
+def test_the_quickstart_is_live_and_right(
+    server: JupyterServer, page: Page, root: Path, screenshots: Path
+) -> None:
+    cells = json.loads((root / "examples" / "quickstart.ipynb").read_text(encoding="utf-8"))[
+        "cells"
+    ]
     index = {cell["id"]: i for i, cell in enumerate(cells)}
     notebook = Notebook(page, server.url("quickstart.ipynb"), len(cells))
     notebook.run(index["data"])
@@ -138,7 +152,10 @@ def test_the_quickstart_is_live_and_right(server: JupyterServer, page: Page, roo
     expect(statuses[0]).to_contain_text("Vanishing")
     expect(statuses[1]).to_contain_text("Exploding")
     expect(statuses[2]).to_contain_text("Healthy")
-    findings = [notebook.widget(number).get_by_role("list", name="Findings") for number in range(len(NETWORKS))]
+    findings = [
+        notebook.widget(number).get_by_role("list", name="Findings")
+        for number in range(len(NETWORKS))
+    ]
     expect(findings[0].get_by_role("listitem").first).to_contain_text("Vanishing gradients")
     expect(findings[1].get_by_role("listitem").first).to_contain_text("Exploding gradients")
     expect(findings[2]).to_be_hidden()

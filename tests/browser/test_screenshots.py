@@ -1,4 +1,5 @@
-"""Pictures of models of every size and condition, for a person to look at; no text in them is cut or covered."""
+"""Pictures of models of every size and condition, for a person to look at; no text in them is cut
+or covered."""
 
 from __future__ import annotations
 
@@ -9,9 +10,9 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
-from tests.browser.labels import faults
-from tests.browser.notebook import Notebook, turn_dark, write_notebook
-from tests.browser.server import JupyterServer, serving, wait_until
+from tests.support.labels import faults
+from tests.support.notebook import Notebook, turn_dark, write_notebook
+from tests.support.server import JupyterServer, serving, wait_until
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
 
@@ -50,8 +51,13 @@ def tall_page(chromium: Browser) -> Iterator[Page]:
     context.close()
 
 
-def test_every_size_and_condition_can_be_read(server: JupyterServer, tall_page: Page, screenshots: Path) -> None:
-    codes = [GALLERY.read_text(encoding="utf-8"), *(f"w = trained({size}, {name!r})\nw" for size, name in CASES)]
+def test_every_size_and_condition_can_be_read(
+    server: JupyterServer, tall_page: Page, screenshots: Path
+) -> None:
+    codes = [
+        GALLERY.read_text(encoding="utf-8"),
+        *(f"w = trained({size}, {name!r})\nw" for size, name in CASES),
+    ]
     write_notebook(server.folder / "gallery.ipynb", codes)
     notebook = Notebook(tall_page, server.url("gallery.ipynb"), len(codes))
     notebook.run(0)
@@ -86,8 +92,13 @@ def shoot(region: Locator, case: Case, theme: str, folder: Path) -> list[str]:
     wrong: list[str] = []
     longest = longest_bar(region)
     for width in WIDTHS[theme]:
-        region.evaluate("(node, width) => { node.parentElement.style.width = `${width}px`; }", width)
-        wait_until(lambda: longest_bar(region) == pytest.approx(longest, abs=0.02), "the bars to follow the width")
+        region.evaluate(
+            "(node, width) => { node.parentElement.style.width = `${width}px`; }", width
+        )
+        wait_until(
+            lambda: longest_bar(region) == pytest.approx(longest, abs=0.02),
+            "the bars to follow the width",
+        )
         name = f"{size:04}-{condition}-{theme}-{width}"
         region.screenshot(path=folder / f"{name}.png")
         wrong += [f"{name}: {fault}" for fault in faults(region)]
@@ -108,7 +119,8 @@ def longest_bar(region: Locator) -> float:
 
 
 def assert_what_is_wrong_has_a_row(region: Locator, case: Case) -> None:
-    """Every layer that a finding names is a row with the finding's mark, or lies in a closed group that carries it."""
+    """Every layer that a finding names is a row with the finding's mark, or lies in a closed group
+    that carries it."""
     _, condition = case
     rows = {}
     for row in region.get_by_role("row").all():
@@ -120,8 +132,14 @@ def assert_what_is_wrong_has_a_row(region: Locator, case: Case) -> None:
     sick = [text for state, text in rows.values() if state == condition]
     assert sick
     assert all(MARKS[condition] in text for text in sick)
-    named = region.locator(".gw-card[data-active=true]").first.locator(".gw-where button").all_inner_texts()
+    named = (
+        region.locator(".gw-card[data-active=true]")
+        .first.locator(".gw-where button")
+        .all_inner_texts()
+    )
     for layer in named:
         shown = [name for name in rows if layer == name or layer.startswith(f"{name}.")]
         assert shown, f"{layer} has no row"
-        assert all(rows[name][0] == condition for name in shown), f"a row above {layer} hides its state"
+        assert all(rows[name][0] == condition for name in shown), (
+            f"a row above {layer} hides its state"
+        )

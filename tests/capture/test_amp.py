@@ -1,4 +1,5 @@
-"""What a gradient scaler does to a step must not show in the figures, except where it skips the step."""
+"""What a gradient scaler does to a step must not show in the figures, except where it skips the
+step."""
 
 from __future__ import annotations
 
@@ -32,7 +33,9 @@ def optimizers(model: nn.Module) -> dict[str, Optimizer]:
 
 @pytest.mark.parametrize("kind", ["sgd", "fused-sgd", "adam", "fused-adam"])
 @pytest.mark.parametrize("unscale", [False, True])
-def test_gradients_and_loss_are_those_without_the_scale(watch: Watch, kind: str, *, unscale: bool) -> None:
+def test_gradients_and_loss_are_those_without_the_scale(
+    watch: Watch, kind: str, *, unscale: bool
+) -> None:
     model = nn.Linear(6, 3)
     capture = watch(model)
     optimizer = optimizers(model)[kind]
@@ -71,7 +74,9 @@ def test_activation_gradients_are_those_without_the_scale(watch: Watch) -> None:
 
 @pytest.mark.parametrize("kind", ["sgd", "fused-sgd", "adam", "fused-adam"])
 @pytest.mark.parametrize("budget", [None, 1e-9])
-def test_a_skipped_step_has_a_frame_of_its_own_that_says_so(watch: Watch, kind: str, budget: float | None) -> None:
+def test_a_skipped_step_has_a_frame_of_its_own_that_says_so(
+    watch: Watch, kind: str, budget: float | None
+) -> None:
     model = nn.Linear(6, 3)
     capture = watch(model, budget=budget)
     optimizer = optimizers(model)[kind]
@@ -83,7 +88,9 @@ def test_a_skipped_step_has_a_frame_of_its_own_that_says_so(watch: Watch, kind: 
         scaler.scale(loss * float("inf") if step == 13 else loss).backward()
         scaler.step(optimizer)
         scaler.update()
-        skipped = all(torch.equal(old, new) for old, new in zip(before, model.parameters(), strict=True))
+        skipped = all(
+            torch.equal(old, new) for old, new in zip(before, model.parameters(), strict=True)
+        )
         assert skipped == (step == 13)
     assert capture.problems == []
     assert capture.step == 16
@@ -91,7 +98,10 @@ def test_a_skipped_step_has_a_frame_of_its_own_that_says_so(watch: Watch, kind: 
     assert overflown.skipped
     assert overflown.metrics["grad_nonfinite"][0] > 0
     assert [frame.step for frame in capture.frames if frame.skipped] == [13]
-    assert next(frame for frame in reversed(capture.frames) if frame.step > 13).scalars["loss_scale"] == SCALE / 2
+    assert (
+        next(frame for frame in reversed(capture.frames) if frame.step > 13).scalars["loss_scale"]
+        == SCALE / 2
+    )
 
 
 def test_clipping_after_unscaling_shows_both_norms(watch: Watch) -> None:
@@ -118,7 +128,9 @@ def test_accumulated_scaled_losses_are_averaged(watch: Watch) -> None:
     for loss in losses:
         scaler.scale(loss).backward()
     scaler.step(optimizer)
-    assert capture.frames[0].scalars["loss"] == pytest.approx(float(torch.stack(losses).mean().detach()))
+    assert capture.frames[0].scalars["loss"] == pytest.approx(
+        float(torch.stack(losses).mean().detach())
+    )
 
 
 def test_a_disabled_scaler_is_as_none(watch: Watch) -> None:
@@ -139,7 +151,9 @@ def test_bf16_autocast_needs_no_scaler(watch: Watch) -> None:
     with torch.autocast("cpu", dtype=torch.bfloat16):
         loss = model(torch.randn(8, 6)).square().mean()
     loss.backward()
-    norm = float(torch.cat([one.grad.flatten() for one in model.parameters() if one.grad is not None]).norm())
+    norm = float(
+        torch.cat([one.grad.flatten() for one in model.parameters() if one.grad is not None]).norm()
+    )
     SGD(model.parameters(), lr=0.1).step()
     assert capture.problems == []
     assert capture.frames[0].scalars["total_grad_norm"] == pytest.approx(norm, rel=1e-4)

@@ -25,7 +25,12 @@ Watch = Callable[..., Any]
 
 def network() -> nn.Sequential:
     return nn.Sequential(
-        nn.Linear(6, 8), nn.ReLU(inplace=True), nn.Linear(8, 8), nn.BatchNorm1d(8), nn.Tanh(), nn.Linear(8, 3)
+        nn.Linear(6, 8),
+        nn.ReLU(inplace=True),
+        nn.Linear(8, 8),
+        nn.BatchNorm1d(8),
+        nn.Tanh(),
+        nn.Linear(8, 3),
     )
 
 
@@ -51,7 +56,9 @@ def evaluate(model: nn.Module, optimizer: Optimizer, x: Tensor, y: Tensor) -> Te
 
 
 def gradients_of(module: nn.Module) -> Tensor:
-    return torch.cat([one.grad.double().flatten() for one in module.parameters() if one.grad is not None])
+    return torch.cat(
+        [one.grad.double().flatten() for one in module.parameters() if one.grad is not None]
+    )
 
 
 def test_a_step_gives_one_frame_with_a_row_a_layer(watch: Watch) -> None:
@@ -72,22 +79,35 @@ def test_gradient_statistics_are_those_of_plain_autograd(watch: Watch) -> None:
     loss = nn.functional.cross_entropy(model(x), y)
     loss.backward()
     expected = {name: gradients_of(model[int(name)]) for name in "0235"}
-    weights = {name: torch.cat([one.double().flatten() for one in model[int(name)].parameters()]) for name in "0235"}
+    weights = {
+        name: torch.cat([one.double().flatten() for one in model[int(name)].parameters()])
+        for name in "0235"
+    }
     optimizer.step()
     for name, g in expected.items():
         assert capture.of("grad_norm", name) == pytest.approx(float(g.norm()), rel=1e-5)
-        assert capture.of("grad_rms", name) == pytest.approx(float(g.square().mean().sqrt()), rel=1e-5)
+        assert capture.of("grad_rms", name) == pytest.approx(
+            float(g.square().mean().sqrt()), rel=1e-5
+        )
         assert capture.of("grad_mean_abs", name) == pytest.approx(float(g.abs().mean()), rel=1e-5)
         assert capture.of("grad_max_abs", name) == pytest.approx(float(g.abs().max()), rel=1e-5)
-        assert capture.of("grad_zero_fraction", name) == pytest.approx(float((g == 0).double().mean()), abs=1e-7)
+        assert capture.of("grad_zero_fraction", name) == pytest.approx(
+            float((g == 0).double().mean()), abs=1e-7
+        )
         assert capture.of("grad_nonfinite", name) == 0
         assert capture.of("grad_is_none", name) == 0
-        assert capture.of("weight_norm", name) == pytest.approx(float(weights[name].detach().norm()), rel=1e-5)
-        assert capture.of("weight_max_abs", name) == pytest.approx(float(weights[name].detach().abs().max()), rel=1e-5)
+        assert capture.of("weight_norm", name) == pytest.approx(
+            float(weights[name].detach().norm()), rel=1e-5
+        )
+        assert capture.of("weight_max_abs", name) == pytest.approx(
+            float(weights[name].detach().abs().max()), rel=1e-5
+        )
     scalars = capture.frames[0].scalars
     assert scalars["loss"] == pytest.approx(float(loss.detach()))
     assert scalars["lr"] == 0.1
-    assert scalars["total_grad_norm"] == pytest.approx(float(torch.cat(list(expected.values())).norm()), rel=1e-5)
+    assert scalars["total_grad_norm"] == pytest.approx(
+        float(torch.cat(list(expected.values())).norm()), rel=1e-5
+    )
 
 
 def test_activation_gradients_are_those_that_retain_grad_keeps(watch: Watch) -> None:
@@ -99,14 +119,18 @@ def test_activation_gradients_are_those_that_retain_grad_keeps(watch: Watch) -> 
     nn.functional.cross_entropy(model[2](model[1](hidden)), y).backward()
     SGD(model.parameters(), lr=0.1).step()
     assert capture.of("act_grad_norm", "0") == pytest.approx(float(hidden.grad.norm()), rel=1e-5)
-    assert capture.of("act_grad_rms", "0") == pytest.approx(float(hidden.grad.square().mean().sqrt()), rel=1e-5)
+    assert capture.of("act_grad_rms", "0") == pytest.approx(
+        float(hidden.grad.square().mean().sqrt()), rel=1e-5
+    )
     zeros = float((hidden.grad == 0).float().mean())
     assert capture.of("act_grad_zero_fraction", "0") == pytest.approx(zeros)
 
 
 @pytest.mark.parametrize("size", [1e-30, 1e-24, 1e-12, 1.0, 1e15, 1e25])
 @pytest.mark.parametrize("width", [4, 2000])
-def test_norms_are_right_from_1e_minus_30_to_1e_plus_25(watch: Watch, size: float, width: int) -> None:
+def test_norms_are_right_from_1e_minus_30_to_1e_plus_25(
+    watch: Watch, size: float, width: int
+) -> None:
     model = nn.Linear(width, 1, bias=False)
     capture = watch(model)
     model(torch.ones(1, width)).sum().backward()
@@ -181,7 +205,12 @@ def test_weights_after_50_steps_are_bit_identical_with_and_without(
 
 
 def test_nothing_is_left_on_model_optimizer_or_torch_after_close(watch: Watch) -> None:
-    before = (torch.Tensor.backward, torch.autograd.backward, torch.amp.GradScaler.scale, torch.amp.GradScaler.step)
+    before = (
+        torch.Tensor.backward,
+        torch.autograd.backward,
+        torch.amp.GradScaler.scale,
+        torch.amp.GradScaler.step,
+    )
     model = network()
     optimizer = SGD(model.parameters(), lr=0.1)
     keys = {name: set(vars(module)) for name, module in model.named_modules()}
@@ -191,7 +220,12 @@ def test_nothing_is_left_on_model_optimizer_or_torch_after_close(watch: Watch) -
     assert torch.autograd.backward is not before[1]
     second.close()
     second.close()
-    after = (torch.Tensor.backward, torch.autograd.backward, torch.amp.GradScaler.scale, torch.amp.GradScaler.step)
+    after = (
+        torch.Tensor.backward,
+        torch.autograd.backward,
+        torch.amp.GradScaler.scale,
+        torch.amp.GradScaler.step,
+    )
     assert after == before
     assert not module_hooks._global_forward_hooks
     assert not module_hooks._global_forward_pre_hooks
@@ -280,7 +314,10 @@ def test_layers_can_be_chosen_by_glob_or_by_callable(watch: Watch) -> None:
         "encoder.3",
         "encoder.5",
     ]
-    assert [layer.name for layer in watch(model, layers=["head", "encoder.0"]).layers] == ["encoder.0", "head"]
+    assert [layer.name for layer in watch(model, layers=["head", "encoder.0"]).layers] == [
+        "encoder.0",
+        "head",
+    ]
     only_norms = watch(model, layers=lambda _, module: isinstance(module, nn.BatchNorm1d))
     assert [layer.name for layer in only_norms.layers] == ["encoder.3"]
 
@@ -294,7 +331,9 @@ def test_logged_figures_and_overriding_the_loss(watch: Watch) -> None:
     assert capture.frames[0].scalars["loss"] == 7.0
     assert capture.frames[0].scalars["epoch"] == 3
     assert "val_loss" not in capture.frames[1].scalars
-    with pytest.raises(TypeError, match="val_loss must be a number or a tensor of one element, not str"):
+    with pytest.raises(
+        TypeError, match="val_loss must be a number or a tensor of one element, not str"
+    ):
         capture.log(val_loss="0.25")
 
 
@@ -307,11 +346,17 @@ def test_bad_input_gets_an_error_that_says_what_to_do() -> None:
         attach(3)
     with pytest.raises(TypeError, match=r"optimizer must be a torch\.optim\.Optimizer, not float"):
         attach(model, 0.1)
-    with pytest.raises(ValueError, match=r"ReLU has no parameters.*Pass the module that is being trained"):
+    with pytest.raises(
+        ValueError, match=r"ReLU has no parameters.*Pass the module that is being trained"
+    ):
         attach(nn.ReLU())
-    with pytest.raises(ValueError, match=r"no layer matches layers='decoder\.\*'.*begin with: 0, 2, 3, 5"):
+    with pytest.raises(
+        ValueError, match=r"no layer matches layers='decoder\.\*'.*begin with: 0, 2, 3, 5"
+    ):
         attach(model, layers="decoder.*")
-    with pytest.raises(ValueError, match=r"holds none of the parameters of this Sequential; pass the one"):
+    with pytest.raises(
+        ValueError, match=r"holds none of the parameters of this Sequential; pass the one"
+    ):
         attach(model, SGD(network().parameters(), lr=0.1))
     assert not optimizer_hooks._global_optimizer_pre_hooks
 
@@ -324,7 +369,10 @@ def test_a_failing_recorder_is_reported_once_and_training_goes_on() -> None:
     capture = Capture(model, emit=fail, budget=None)
     train(model, SGD(model.parameters(), lr=0.1), 5)
     capture.close()
-    assert [problem.where for problem in capture.problems] == ["recording a frame", "recording a frame"]
+    assert [problem.where for problem in capture.problems] == [
+        "recording a frame",
+        "recording a frame",
+    ]
     assert "disk full" in capture.problems[0].traceback
     assert "switched off" in capture.problems[1].message
     assert capture.step == 5
@@ -372,6 +420,12 @@ def test_outputs_of_every_format_and_size_and_their_gradients_are_right(
     loss.backward()
     SGD(model.parameters(), lr=0.0).step()
     assert capture.problems == []
-    assert capture.of("act_rms", "0") == pytest.approx(float(hidden.detach().double().square().mean().sqrt()), rel=1e-3)
-    assert capture.of("act_grad_norm", "0") == pytest.approx(float(hidden.grad.double().norm()), rel=1e-3)
-    assert capture.of("act_grad_zero_fraction", "0") == pytest.approx(float((hidden.grad == 0).double().mean()))
+    assert capture.of("act_rms", "0") == pytest.approx(
+        float(hidden.detach().double().square().mean().sqrt()), rel=1e-3
+    )
+    assert capture.of("act_grad_norm", "0") == pytest.approx(
+        float(hidden.grad.double().norm()), rel=1e-3
+    )
+    assert capture.of("act_grad_zero_fraction", "0") == pytest.approx(
+        float((hidden.grad == 0).double().mean())
+    )

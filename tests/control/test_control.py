@@ -1,4 +1,5 @@
-"""Control on real training: where the loop stops, what a step is, and what applying and undoing do to the weights."""
+"""Control on real training: where the loop stops, what a step is, and what applying and undoing do
+to the weights."""
 
 from __future__ import annotations
 
@@ -20,12 +21,13 @@ from gradwidget.frame import Frame, Inspection
 
 PATIENCE = 20.0
 
-# torch says so whenever a compiled module is called while a global hook is there, as during every sampled step.
+# torch says so whenever a compiled module is called while a global hook is there, as during every
+# sampled step.
 pytestmark = pytest.mark.filterwarnings("ignore:Using `torch.compile:UserWarning")
 
 CLIP = Remedy("Clip", "", "", {"kind": "clip", "max_norm": 0.01})
 SLOWER = Remedy("Slow down", "", "", {"kind": "scale_lr", "factor": 0.1})
-FRESH = Remedy("Start anew", "", "", {"kind": "reinitialise", "layers": {"0": "xavier"}})
+FRESH = Remedy("Start anew", "", "", {"kind": "reinitialize", "layers": {"0": "xavier"}})
 EDIT = Remedy("Use fewer layers", "", "model = ...")
 
 
@@ -40,7 +42,9 @@ class Training:
         self.optimizer = torch.optim.SGD(self.model.parameters(), lr=0.01, momentum=0.9)
         self.frames: list[Frame] = []
         self.control = Control(self._actuate, inspect=self._inspect)
-        self.capture = Capture(self.model, emit=self.frames.append, budget=None, gate=self.control.gate)
+        self.capture = Capture(
+            self.model, emit=self.frames.append, budget=None, gate=self.control.gate
+        )
         self.steps, self.done = steps, 0
         self.error: BaseException | None = None
         self.thread = threading.Thread(target=self._run, daemon=True)
@@ -143,7 +147,15 @@ class Validating(Training):
         self.model.train()
 
 
-LOOPS: list[type[Training]] = [Training, Accumulating, Scaled, Manual, InParts, Compiled, Validating]
+LOOPS: list[type[Training]] = [
+    Training,
+    Accumulating,
+    Scaled,
+    Manual,
+    InParts,
+    Compiled,
+    Validating,
+]
 
 
 def until(condition: Callable[[], bool]) -> None:
@@ -214,7 +226,10 @@ def test_the_loop_is_held_before_the_next_forward_where_gradients_may_be_gone_al
 def test_a_clip_applied_while_held_bounds_the_norm_from_the_next_step_until_it_is_undone() -> None:
     training = Training()
     with held(training):
-        assert training.control.apply(CLIP) == "After step 0: gradient clipped at a total norm of 0.01."
+        assert (
+            training.control.apply(CLIP)
+            == "After step 0: gradient clipped at a total norm of 0.01."
+        )
         training.control.step(2)
         until(lambda: training.control.gate.state.step == 2)
         assert "taken back" in training.control.undo()
@@ -230,14 +245,18 @@ def test_a_clip_applied_while_held_bounds_the_norm_from_the_next_step_until_it_i
 
 
 @pytest.mark.parametrize("loop", LOOPS)
-def test_a_layer_is_looked_into_while_the_loop_is_held_on_the_thread_that_trains(loop: type[Training]) -> None:
+def test_a_layer_is_looked_into_while_the_loop_is_held_on_the_thread_that_trains(
+    loop: type[Training],
+) -> None:
     training = loop()
     seen: list[tuple[int, Inspection]] = []
     training.capture.inspector.emit = lambda found: seen.append((threading.get_ident(), found))
     with held(training):
         number = number_of(training)
         training.capture.inspector.ask("0")
-        assert training.control.inspect("0").result(PATIENCE).text == f"Looked at after step {number}."
+        assert (
+            training.control.inspect("0").result(PATIENCE).text == f"Looked at after step {number}."
+        )
         thread, found = seen[0]
         assert thread == training.thread.ident
         assert not isinstance(found.weight, str)
@@ -263,11 +282,15 @@ def test_fresh_weights_are_undone_to_the_values_and_momentum_of_that_moment() ->
     training = Training()
     with held(training):
         before = training.weights()
-        momentum = {key: state["momentum_buffer"].clone() for key, state in training.optimizer.state.items()}
+        momentum = {
+            key: state["momentum_buffer"].clone() for key, state in training.optimizer.state.items()
+        }
         training.control.apply(FRESH)
         assert not torch.equal(training.weights()[0], before[0])
         training.control.undo()
-        assert all(torch.equal(one, other) for one, other in zip(training.weights(), before, strict=True))
+        assert all(
+            torch.equal(one, other) for one, other in zip(training.weights(), before, strict=True)
+        )
         for key, state in training.optimizer.state.items():
             assert torch.equal(state["momentum_buffer"], momentum[key])
 
@@ -321,4 +344,7 @@ def test_no_hook_stays_when_nobody_wants_anything_any_more() -> None:
     with held(training):
         training.control.resume()
         until(lambda: not training.thread.is_alive())
-    assert (len(torch_module._global_forward_pre_hooks), len(torch_module._global_forward_hooks)) == before
+    assert (
+        len(torch_module._global_forward_pre_hooks),
+        len(torch_module._global_forward_hooks),
+    ) == before

@@ -83,7 +83,9 @@ def test_stepping_runs_exactly_that_many_steps(count: int) -> None:
     loop.finish()
 
 
-def test_steps_asked_for_in_quick_succession_add_up_and_a_pause_behind_them_loses_none_that_began() -> None:
+def test_steps_asked_for_in_quick_succession_add_up_and_a_pause_behind_them_loses_none_that_began() -> (
+    None
+):
     gate = Gate(refuse)
     gate.submit(Pause())
     assert gate.step_done()
@@ -173,7 +175,9 @@ def test_changes_of_state_are_told_outside_the_lock() -> None:
     def changed() -> None:
         told.append(gate.state.mode)
         # Another thread gets the lock while this one is being told.
-        other = threading.Thread(target=lambda: free.append(bool(gate.submit(Resume()).result(PATIENCE).text)))
+        other = threading.Thread(
+            target=lambda: free.append(bool(gate.submit(Resume()).result(PATIENCE).text))
+        )
         if len(told) == 1:
             other.start()
             other.join(PATIENCE)
@@ -211,5 +215,7 @@ INTERRUPTED = dedent("""
 
 
 def test_an_interrupt_ends_the_wait_on_the_main_thread_which_used_no_processor() -> None:
-    done = subprocess.run([sys.executable, "-c", INTERRUPTED], capture_output=True, text=True, timeout=60, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", INTERRUPTED], capture_output=True, text=True, timeout=60, check=True
+    )
     assert done.stdout.splitlines() == ["idle True", "interrupted running False"]

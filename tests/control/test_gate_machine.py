@@ -1,4 +1,5 @@
-"""Random commands from two threads against a loop in a third: no deadlock, no lost step, the same weights."""
+"""Random commands from two threads against a loop in a third: no deadlock, no lost step, the same
+weights."""
 
 from __future__ import annotations
 
@@ -29,7 +30,8 @@ commands: st.SearchStrategy[Command] = st.one_of(
 
 
 class Training:
-    """Gradient descent on w² with a learning rate that changes may scale; the plain run is the same arithmetic."""
+    """Gradient descent on w² with a learning rate that changes may scale; the plain run is the same
+    arithmetic."""
 
     def __init__(self) -> None:
         self.weight, self.factors, self.done = 1.0, [], 0  # type: float, list[float], int
@@ -105,8 +107,8 @@ class Session(RuleBasedStateMachine):
         self.answers.append(self.gate.submit(mine))
         self.answers.append(handed_in.result(PATIENCE))
 
-    # What these rules need they bring about themselves: a precondition on the other thread's state would make
-    # the sequences depend on timing.
+    # What these rules need they bring about themselves: a precondition on the other thread's state
+    # would make the sequences depend on timing.
     @rule(count=st.integers(1, 5))
     def step_from_a_pause_exactly(self, count: int) -> None:
         before = self._pause()

@@ -1,4 +1,5 @@
-"""What is done when a finding opens, in real loops: raise, call, hold, and a debugger in the user's own frame."""
+"""What is done when a finding opens, in real loops: raise, call, hold, and a debugger in the user's
+own frame."""
 
 from __future__ import annotations
 
@@ -13,7 +14,7 @@ import pytest
 import torch
 from torch import nn
 
-from gradwidget import Finding, GradientFault, GradMonitor
+from gradwidget import Finding, GradientError, GradMonitor
 from gradwidget.control.control import Control
 from gradwidget.control.reaction import OnFinding, Reaction
 from gradwidget.diagnose.finding import Severity, Symptom
@@ -21,7 +22,9 @@ from gradwidget.diagnose.finding import Severity, Symptom
 BAD_STEP = 5
 
 
-def loop(model: nn.Module, steps: int, *, bad: int = BAD_STEP, done: list[int] | None = None) -> None:
+def loop(
+    model: nn.Module, steps: int, *, bad: int = BAD_STEP, done: list[int] | None = None
+) -> None:
     optimizer = torch.optim.SGD(model.parameters(), lr=1e-3)
     for step in range(steps):
         inputs = torch.randn(8, 4)
@@ -46,7 +49,7 @@ def finding(severity: Severity = "critical", step: int = 3) -> Finding:
 def test_raise_ends_the_loop_after_the_step_in_which_the_finding_opened() -> None:
     done: list[int] = []
     model = network()
-    with pytest.raises(GradientFault) as caught, GradMonitor(model, on_finding="raise") as monitor:
+    with pytest.raises(GradientError) as caught, GradMonitor(model, on_finding="raise") as monitor:
         loop(model, 20, done=done)
     assert done[-1] == BAD_STEP
     assert caught.value.finding in monitor.findings
@@ -57,7 +60,7 @@ def test_raise_ends_the_loop_after_the_step_in_which_the_finding_opened() -> Non
 
 def test_a_finding_in_the_very_last_step_is_raised_at_the_end() -> None:
     model = network()
-    with pytest.raises(GradientFault), GradMonitor(model, on_finding="raise"):
+    with pytest.raises(GradientError), GradMonitor(model, on_finding="raise"):
         loop(model, BAD_STEP + 1)
 
 
@@ -79,7 +82,9 @@ def test_a_run_without_findings_raises_nothing() -> None:
         loop(model, 20, bad=-1)
 
 
-def test_a_function_gets_each_finding_once_on_the_training_thread_and_its_failure_stays_there() -> None:
+def test_a_function_gets_each_finding_once_on_the_training_thread_and_its_failure_stays_there() -> (
+    None
+):
     got: list[Finding] = []
     threads: set[int] = set()
 
@@ -142,7 +147,9 @@ def test_a_pause_on_a_finding_holds_the_loop_with_the_inputs_of_that_step() -> N
     monitor = GradMonitor(model)
     monitor.respond("pause", resumable=True)
     held = threading.Event()
-    monitor.on_control.append(lambda: held.set() if monitor.control.gate.state.mode == "paused" else None)
+    monitor.on_control.append(
+        lambda: held.set() if monitor.control.gate.state.mode == "paused" else None
+    )
     training = threading.Thread(target=loop, args=(model, 20), kwargs={"done": done}, daemon=True)
     training.start()
     assert held.wait(20)

@@ -17,7 +17,10 @@ def chain(depth: int, activation: str | None = "relu", width: int = 16) -> tuple
     """Layers of a plain chain named fc0, fc1 …"""
     shapes = {"weight": (width, width), "bias": (width,)}
     last = depth - 1
-    return tuple(Layer(f"fc{i}", "Linear", shapes, activation=activation if i < last else None) for i in range(depth))
+    return tuple(
+        Layer(f"fc{i}", "Linear", shapes, activation=activation if i < last else None)
+        for i in range(depth)
+    )
 
 
 def healthy(depth: int, **changes: Any) -> dict[str, Any]:
@@ -43,7 +46,9 @@ def healthy(depth: int, **changes: Any) -> dict[str, Any]:
 
 
 def frame(step: int, layers: Sequence[Layer], figures: Mapping[str, Any]) -> Frame:
-    metrics = {name: np.asarray(value, np.float32) for name, value in figures.items() if name not in _WHOLE}
+    metrics = {
+        name: np.asarray(value, np.float32) for name, value in figures.items() if name not in _WHOLE
+    }
     if "update_ratio" in metrics and "matrix_norm" in metrics:
         metrics.setdefault("matrix_change", metrics["update_ratio"] * metrics["matrix_norm"])
     return Frame(
@@ -66,12 +71,14 @@ Figures = Mapping[str, Any]
 def judge(
     steps: int | Iterable[int], layers: Sequence[Layer], figures: Callable[[int], Figures] | Figures
 ) -> tuple[Engine, History]:
-    """Runs the engine over hand-made steps, so many or those given; figures that do not change need no function."""
+    """Runs the engine over hand-made steps, so many or those given; figures that do not change need
+    no function."""
     history, engine = History(), Engine()
     layers = tuple(layers)
     for step in range(steps) if isinstance(steps, int) else steps:
         now = figures(step) if callable(figures) else figures
-        # A run that learns, unless the figures say otherwise: then a plateau is no part of what is tested.
+        # A run that learns, unless the figures say otherwise: then a plateau is no part of what is
+        # tested.
         scalars = {"loss": 2.0 * 0.98**step, **now["scalars"]}
         history.append(frame(step, layers, {**now, "scalars": scalars}))
         engine.update(history)

@@ -24,7 +24,9 @@ def noisy(seed: int, step: int, scale: float = 1.0) -> dict[str, Any]:
     values = {name: usual[name] * random.lognormal(0, 0.5, DEPTH) * scale for name in GRADIENTS}
     loss = 2.0 * np.exp(-step / 50) + 0.1 * random.random()
     return healthy(
-        DEPTH, **values, scalars={"loss": loss, "total_grad_norm": float(np.linalg.norm(values["grad_norm"]))}
+        DEPTH,
+        **values,
+        scalars={"loss": loss, "total_grad_norm": float(np.linalg.norm(values["grad_norm"]))},
     )
 
 
@@ -50,7 +52,9 @@ def test_a_finding_is_never_back_dated() -> None:
     history, engine = History(), Engine()
     share = np.geomspace(1e-7, 1, DEPTH)
     for step in range(40):
-        history.append(frame(step, chain(DEPTH), healthy(DEPTH, act_grad_rms=share, act_grad_norm=share)))
+        history.append(
+            frame(step, chain(DEPTH), healthy(DEPTH, act_grad_rms=share, act_grad_norm=share))
+        )
         engine.update(history)
         for finding in engine.findings:
             assert finding.first_step <= finding.reported_step <= step
@@ -62,7 +66,9 @@ def test_bounds_can_be_overridden() -> None:
     share = np.geomspace(1e-4, 1, DEPTH)
     history, engine = History(), Engine(Thresholds(vanishing_ratio=1e-6))
     for step in range(40):
-        history.append(frame(step, chain(DEPTH), healthy(DEPTH, act_grad_rms=share, act_grad_norm=share)))
+        history.append(
+            frame(step, chain(DEPTH), healthy(DEPTH, act_grad_rms=share, act_grad_norm=share))
+        )
         engine.update(history)
     assert engine.findings == []
 
@@ -76,8 +82,11 @@ def test_scaling_all_gradients_of_a_healthy_run_raises_no_finding(seed: int, exp
 
 @settings(max_examples=15, deadline=None)
 @given(order=st.permutations(range(1, DEPTH - 1)), seed=st.integers(0, 100))
-def test_permuting_layers_that_look_alike_permutes_the_layers_named(order: list[int], seed: int) -> None:
-    """The middle layers lose their gradient over time; which ones does not depend on where they stand."""
+def test_permuting_layers_that_look_alike_permutes_the_layers_named(
+    order: list[int], seed: int
+) -> None:
+    """The middle layers lose their gradient over time; which ones does not depend on where they
+    stand."""
     lost = np.random.default_rng(seed).random(DEPTH - 2) < 0.5
 
     def named(permutation: list[int]) -> set[str]:
@@ -92,18 +101,30 @@ def test_permuting_layers_that_look_alike_permutes_the_layers_named(order: list[
         engine, _ = judge(60, layers, figures)
         return {name for finding in engine.findings for name in finding.layers}
 
-    assert named(order) == named(list(range(1, DEPTH - 1))) == {f"fc{i + 1}" for i in np.flatnonzero(lost)}
+    assert (
+        named(order)
+        == named(list(range(1, DEPTH - 1)))
+        == {f"fc{i + 1}" for i in np.flatnonzero(lost)}
+    )
 
 
 @settings(max_examples=25, deadline=None)
 @given(seed=st.integers(0, 1000), share=st.floats(0, 1))
-def test_frames_with_entries_that_were_not_measured_neither_crash_nor_alarm(seed: int, share: float) -> None:
+def test_frames_with_entries_that_were_not_measured_neither_crash_nor_alarm(
+    seed: int, share: float
+) -> None:
     def figures(step: int) -> dict[str, Any]:
         random = np.random.default_rng((seed, step, 1))
         whole = noisy(seed, step)
         masks = {name: random.random(DEPTH) < share for name in whole if name != "scalars"}
-        values = {name: np.where(mask, whole[name], np.nan) for name, mask in masks.items() if random.random() < 0.9}
-        scalars = {name: value for name, value in whole["scalars"].items() if random.random() < share}
+        values = {
+            name: np.where(mask, whole[name], np.nan)
+            for name, mask in masks.items()
+            if random.random() < 0.9
+        }
+        scalars = {
+            name: value for name, value in whole["scalars"].items() if random.random() < share
+        }
         return {**values, "measured": {name: masks[name] for name in values}, "scalars": scalars}
 
     engine, _ = judge(60, chain(DEPTH), figures)

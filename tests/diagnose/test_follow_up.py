@@ -17,7 +17,9 @@ def wanted(steps: list[tuple[int, bool]]) -> list[Wanted]:
     history, engine = History(), Engine()
     asked = []
     for step, sick in steps:
-        figures = healthy(DEPTH, **({"act_grad_rms": SHARE, "act_grad_norm": SHARE} if sick else {}))
+        figures = healthy(
+            DEPTH, **({"act_grad_rms": SHARE, "act_grad_norm": SHARE} if sick else {})
+        )
         history.append(frame(step, LAYERS, figures))
         engine.update(history)
         asked.append(engine.wanted)

@@ -31,7 +31,12 @@ def filled(values: np.ndarray[tuple[int, int], np.dtype[np.float32]]) -> History
 
 def test_a_new_history_is_empty() -> None:
     history = History()
-    assert (history.layers, history.version, history.last, history.first_step) == ((), 0, None, None)
+    assert (history.layers, history.version, history.last, history.first_step) == (
+        (),
+        0,
+        None,
+        None,
+    )
     assert history["grad_rms"].shape == (0, 0)
     assert history.steps.tolist() == []
 
@@ -119,7 +124,9 @@ def test_columns_are_in_order_and_bound_all_values(frames: int, seed: int) -> No
         part = values[edges[column] : edges[column + 1], 0]
         assert history.low("grad_rms")[column, 0] == part.min()
         assert history.high("grad_rms")[column, 0] == part.max()
-        assert history["grad_rms"][column, 0] == pytest.approx(part.mean(dtype=np.float64), rel=1e-5)
+        assert history["grad_rms"][column, 0] == pytest.approx(
+            part.mean(dtype=np.float64), rel=1e-5
+        )
 
 
 def test_layers_that_move_keep_their_past() -> None:

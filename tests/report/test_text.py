@@ -9,7 +9,9 @@ from tests.diagnose.frames import chain, frame, healthy, judge
 
 
 def sick(names: tuple[str, ...]) -> str:
-    layers = tuple(Layer(name, "Linear", {"weight": (16, 16)}, activation="sigmoid") for name in names)
+    layers = tuple(
+        Layer(name, "Linear", {"weight": (16, 16)}, activation="sigmoid") for name in names
+    )
     share = np.geomspace(1e-7, 1, len(names))
     figures = healthy(len(names), act_grad_rms=share, act_grad_norm=share, grad_rms=share)
     engine, history = judge(30, layers, figures)
@@ -54,6 +56,8 @@ def test_a_layer_that_was_not_measured_has_no_bar_and_says_so() -> None:
     history = History()
     mask = np.array([True, False])
     figures = {"grad_rms": np.array([0.1, np.nan]), "grad_norm": np.array([0.1, np.nan])}
-    history.append(frame(0, chain(2), {**figures, "measured": {"grad_rms": mask, "grad_norm": mask}}))
+    history.append(
+        frame(0, chain(2), {**figures, "measured": {"grad_rms": mask, "grad_norm": mask}})
+    )
     assert "? not measured  fc1" in report(history, [])
     assert "✓ ok            fc0" in report(history, [])

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.browser.console import SubshellConsole
+from tests.support.console import SubshellConsole
 from tests.view.page import Page, kernel_with_a_page
 
 

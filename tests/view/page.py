@@ -42,7 +42,11 @@ class Page:
 
     def heard(self, kind: str, **content: object) -> dict[str, Any]:
         """A message to all pages, waited for, with this in its content."""
-        return self.hear(lambda message: message["msg_type"] == kind and content.items() <= message["content"].items())
+        return self.hear(
+            lambda message: (
+                message["msg_type"] == kind and content.items() <= message["content"].items()
+            )
+        )
 
     def hear(self, is_it: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
         """The first message to all pages of which this is true, waited for."""
@@ -53,7 +57,10 @@ class Page:
     def statuses(self) -> list[tuple[str, str | None]]:
         """What the kernel has said of itself so far, and after which message."""
         said = [message for message in self._iopub if message["msg_type"] == "status"]
-        return [(each["content"]["execution_state"], each["parent_header"].get("msg_id")) for each in said]
+        return [
+            (each["content"]["execution_state"], each["parent_header"].get("msg_id"))
+            for each in said
+        ]
 
     def order(self) -> list[str]:
         """Kinds of the replies so far, as they came."""
@@ -68,7 +75,9 @@ class Page:
     def request_states(self) -> str:
         """Asks for the state of all widgets; gives the comm over which it comes."""
         comm = uuid4().hex
-        opening = self.client.session.msg("comm_open", {"comm_id": comm, "target_name": CONTROL, "data": {}})
+        opening = self.client.session.msg(
+            "comm_open", {"comm_id": comm, "target_name": CONTROL, "data": {}}
+        )
         opening["metadata"] = {"version": "1.0.0"}
         self.client.shell_channel.send(opening)
         self.ask("comm_msg", {"comm_id": comm, "data": {"method": "request_states"}})

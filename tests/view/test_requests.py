@@ -13,11 +13,13 @@ from torch import nn
 from gradwidget import Finding, GradMonitor, Remedy, Symptom
 from gradwidget.frame import Inspection
 from gradwidget.view.protocol.messages import Answer
-from gradwidget.view.requests import Desk
+from gradwidget.view.requests import Requests
 
 CLIP = Remedy("Clip", "", "", {"kind": "clip", "max_norm": 1.0})
 EDIT = Remedy("Use fewer layers", "", "model = ...")
-FINDING = Finding(Symptom.EXPLODING_GRADIENTS, "critical", "It explodes.", (), 3, 4, 5, remedies=(EDIT, CLIP))
+FINDING = Finding(
+    Symptom.EXPLODING_GRADIENTS, "critical", "It explodes.", (), 3, 4, 5, remedies=(EDIT, CLIP)
+)
 
 
 class Office:
@@ -26,7 +28,7 @@ class Office:
     def __init__(self, monitor: GradMonitor) -> None:
         self.monitor = monitor
         self.answers: list[Answer] = []
-        self.desk = Desk(monitor, self.answers.append)
+        self.desk = Requests(monitor, self.answers.append)
 
     def ask(self, **message: Any) -> Answer | None:
         before = len(self.answers)
@@ -69,7 +71,10 @@ def test_pause_step_and_resume_are_answered_at_once(office: Office) -> None:
         ({"kind": "step", "count": True}, "count must be a whole number"),
         ({"kind": "step"}, "count must be a whole number, not None"),
         ({"kind": "undo", "number": 1.5}, "number must be a whole number"),
-        ({"kind": "apply", "symptom": "exploding_gradients", "reported_step": 9, "change": "x"}, "no longer proposed"),
+        (
+            {"kind": "apply", "symptom": "exploding_gradients", "reported_step": 9, "change": "x"},
+            "no longer proposed",
+        ),
         ({"kind": "apply", "symptom": ["?"], "reported_step": None}, "no longer proposed"),
         ({"kind": "pause_on", "severity": "fatal", "pause": True}, "not understood"),
         ({"kind": "pause_on", "severity": "warning", "pause": "yes"}, "not understood"),
@@ -87,7 +92,13 @@ def test_what_makes_no_sense_is_refused_with_the_reason(
 
 @pytest.mark.parametrize(
     "message",
-    [{}, {"kind": "hello"}, {"kind": "eval", "request": "r"}, {"kind": ["pause"], "request": "r"}, {"kind": "pause"}],
+    [
+        {},
+        {"kind": "hello"},
+        {"kind": "eval", "request": "r"},
+        {"kind": ["pause"], "request": "r"},
+        {"kind": "pause"},
+    ],
 )
 def test_what_is_no_request_is_passed_over(office: Office, message: dict[str, object]) -> None:
     office.desk.receive(message)
@@ -96,11 +107,18 @@ def test_what_is_no_request_is_passed_over(office: Office, message: dict[str, ob
 
 def test_a_remedy_is_found_by_its_finding_and_applied_between_two_steps(office: Office) -> None:
     change = "gradient clipped at a total norm of 1"
-    asked = {"kind": "apply", "symptom": "exploding_gradients", "reported_step": 4, "change": change}
+    asked = {
+        "kind": "apply",
+        "symptom": "exploding_gradients",
+        "reported_step": 4,
+        "change": change,
+    }
     assert office.ask(**asked) is None, "the answer comes when it is done"
     office.train(2)
     assert office.answers[-1]["ok"]
-    assert [(made["text"], made["undone_step"]) for made in office.desk.state["changes"]] == [(change, None)]
+    assert [(made["text"], made["undone_step"]) for made in office.desk.state["changes"]] == [
+        (change, None)
+    ]
 
 
 def test_the_switches_show_and_set_what_happens_on_a_finding(office: Office) -> None:
@@ -115,7 +133,7 @@ def test_a_layer_is_looked_into_in_the_next_step_or_as_soon_as_nothing_runs(offi
     seen: list[Inspection] = []
     office.monitor.on_inspection.append(seen.append)
     waiting: list[Callable[[], None]] = []
-    office.desk = Desk(office.monitor, office.answers.append, waiting.append)
+    office.desk = Requests(office.monitor, office.answers.append, waiting.append)
     answer = office.ask(kind="inspect", layer="(root)")
     assert answer is not None
     assert (answer["ok"], answer["text"]) == (True, "Looked at in the next step.")
@@ -132,7 +150,8 @@ def test_a_layer_is_looked_into_in_the_next_step_or_as_soon_as_nothing_runs(offi
 
 
 @pytest.mark.parametrize(
-    ("layer", "reason"), [("nowhere", "no layer 'nowhere' is watched"), (3, "layer must be a name"), (None, "a name")]
+    ("layer", "reason"),
+    [("nowhere", "no layer 'nowhere' is watched"), (3, "layer must be a name"), (None, "a name")],
 )
 def test_a_layer_that_is_not_there_is_refused(office: Office, layer: object, reason: str) -> None:
     answer = office.ask(kind="inspect", layer=layer)

@@ -28,8 +28,15 @@ class Ticks:
             return self.seen.wait_for(lambda: enough(self.count), LONG)
 
 
-def ticker_of(tick: Callable[[], None], *, charged: list[float] | None = None, share: float | None = None) -> Ticker:
-    return Ticker(tick, alive=lambda: True, charge=(charged if charged is not None else []).append, share=share)
+def ticker_of(
+    tick: Callable[[], None], *, charged: list[float] | None = None, share: float | None = None
+) -> Ticker:
+    return Ticker(
+        tick,
+        alive=lambda: True,
+        charge=(charged if charged is not None else []).append,
+        share=share,
+    )
 
 
 def test_a_wake_is_followed_by_a_tick() -> None:

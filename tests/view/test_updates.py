@@ -10,7 +10,7 @@ import numpy as np
 from gradwidget.problem import Problem
 from gradwidget.view.protocol.arrays import RECENT
 from gradwidget.view.protocol.messages import Block, Shown
-from gradwidget.view.updates import Bridge
+from gradwidget.view.updates import Updates
 from tests.view.fakes import FakeMonitor, chain, frame
 
 LAYERS = chain(4)
@@ -22,14 +22,19 @@ def steps_of(message: Shown, data: bytes) -> list[float]:
     return steps
 
 
-def bridge_of(monitor: FakeMonitor) -> Bridge:
-    return Bridge(monitor, "Net", [])
+def bridge_of(monitor: FakeMonitor) -> Updates:
+    return Updates(monitor, "Net", [])
 
 
 def test_before_the_first_step_the_layers_are_already_shown() -> None:
     message, _ = bridge_of(FakeMonitor(LAYERS)).snapshot()
     assert message["kind"] == "snapshot"
-    assert [layer["name"] for layer in message["layers"]] == ["body.0", "body.1", "body.2", "body.3"]
+    assert [layer["name"] for layer in message["layers"]] == [
+        "body.0",
+        "body.1",
+        "body.2",
+        "body.3",
+    ]
     assert message["states"] == ["not measured"] * 4
     assert message["status"]["verdict"] == "Waiting for the first step"
     assert message["status"]["step"] is None
@@ -62,7 +67,9 @@ def test_why_a_layer_is_not_measured_is_sent_when_it_changes_and_only_then() -> 
     monitor = FakeMonitor(LAYERS)
     bridge = bridge_of(monitor)
     monitor.take(replace(frame(0, LAYERS), reasons={"body.1": "It runs in compiled code."}))
-    assert bridge.snapshot()[0]["reasons"] == [{"layer": "body.1", "text": "It runs in compiled code."}]
+    assert bridge.snapshot()[0]["reasons"] == [
+        {"layer": "body.1", "text": "It runs in compiled code."}
+    ]
     monitor.take(replace(frame(1, LAYERS), reasons={"body.1": "It runs in compiled code."}))
     assert bridge.update()[0]["reasons"] is None
     monitor.take(replace(frame(2, LAYERS), reasons={"body.1": "It was not seen."}))
@@ -86,7 +93,9 @@ def test_a_metric_that_appears_brings_a_snapshot() -> None:
     monitor.take(frame(0, LAYERS))
     bridge.snapshot()
     first = frame(1, LAYERS)
-    monitor.take(replace(first, metrics={**first.metrics, "update_ratio": np.full(4, 1e-3, np.float32)}))
+    monitor.take(
+        replace(first, metrics={**first.metrics, "update_ratio": np.full(4, 1e-3, np.float32)})
+    )
     message, _ = bridge.update()
     assert message["kind"] == "snapshot"
     assert "update_ratio" in [metric["name"] for metric in message["metrics"]]
@@ -129,6 +138,9 @@ def test_nan_and_infinity_never_reach_json() -> None:
 def test_contained_failures_of_monitor_and_view_are_both_shown() -> None:
     monitor = FakeMonitor(LAYERS)
     monitor.problems.append(Problem("reading", "cannot read", "", 3))
-    bridge = Bridge(monitor, "Net", [Problem("drawing", "cannot draw", "", 4)])
+    bridge = Updates(monitor, "Net", [Problem("drawing", "cannot draw", "", 4)])
     message, _ = bridge.snapshot()
-    assert [problem["message"] for problem in message["problems"] or []] == ["cannot read", "cannot draw"]
+    assert [problem["message"] for problem in message["problems"] or []] == [
+        "cannot read",
+        "cannot draw",
+    ]

@@ -16,7 +16,7 @@ from torch.nn.modules.conv import _ConvNd
 
 from gradwidget.capture.model.followers import Node, followers, node_of
 from gradwidget.capture.model.nonlinearity import Nonlinearity, of_module
-from gradwidget.capture.sampling.recurrent_schedule import Turns
+from gradwidget.capture.sampling.recurrent_schedule import RecurrentSchedule
 from gradwidget.capture.stats.batching import Place, Sheet, Trays, gathered
 from gradwidget.capture.stats.norms import ALONE, l2, plain
 from gradwidget.capture.stats.output_stats import NONFINITE, NORM, gradient_figures, output_figures
@@ -26,10 +26,12 @@ from gradwidget.capture.torch_private import in_backward, is_transformed, versio
 from gradwidget.frame import BoolArray, Layer
 
 OnGradient = Callable[[Tensor, Callable[[Tensor], None]], None]
-"""Given a tensor and what to do with its gradient; the doing may be contained, timed or left out."""
+"""Given a tensor and what to do with its gradient; the doing may be contained, timed or left out.
+"""
 
 Call = tuple[str, int]
-"""Name of a layer and the number of its call within a round: the forwards that lead to one backward pass."""
+"""Name of a layer and the number of its call within a round: the forwards that lead to one backward
+pass."""
 
 FROZEN = (
     "Neither this layer nor anything before it is trained, so torch keeps no graph that would tell which "
@@ -44,7 +46,9 @@ LEAF = (
     "activation gradient is not measured."
 )
 SILENT = "It ran only without gradients (as under torch.no_grad), so its output is not measured."
-TRANSFORMED = "It runs inside a transform of torch.func (as vmap or grad), where no value can be read."
+TRANSFORMED = (
+    "It runs inside a transform of torch.func (as vmap or grad), where no value can be read."
+)
 UNSEEN = (
     "It was not seen to run in this step (it runs in compiled or scripted code, or its parameters are used without "
     "calling it), so its output is not measured."
@@ -65,11 +69,13 @@ class Output:
     arrival: int = 0
     """In which order the gradients arrived."""
     data_nonfinite: Fetch | None = None
-    """How many entries of the data that the layer was given are not finite; None where it was given no raw data."""
+    """How many entries of the data that the layer was given are not finite; None where it was given
+    no raw data."""
     round: int = 0
     """Number of the round in which the layer ran."""
     doubt: str | None = None
-    """Why it is not known what follows, where it is not; None where the figures are those of what follows."""
+    """Why it is not known what follows, where it is not; None where the figures are those of what
+    follows."""
 
     def nonfinite(self) -> float:
         """How many entries are not finite."""
@@ -107,7 +113,7 @@ class Loose:
 class Lasting:
     """What lasts from step to step; lives as long as the capture."""
 
-    turns: Turns
+    turns: RecurrentSchedule
     """Decides in which steps recurrent layers are followed along time."""
     known: dict[Call, Nonlinearity | None] = field(default_factory=dict)
     """What follows each call of each layer."""
@@ -118,10 +124,10 @@ class Lasting:
 class Activations:
     """Collects the outputs of the layers of one step.
 
-    Figures describe an output after the elementwise nonlinearity that follows it. Which one does is found in the graph
-    once a layer and call: until then the output itself is held from forward to backward; later nothing is. Only the
-    first floating-point tensor of a structured output is looked at. Several calls of a layer, and several
-    micro-batches, are taken together.
+    Figures describe an output after the elementwise nonlinearity that follows it. Which one does is
+    found in the graph once a layer and call: until then the output itself is held from forward to
+    backward; later nothing is. Only the first floating-point tensor of a structured output is
+    looked at. Several calls of a layer, and several micro-batches, are taken together.
 
     Args:
         readback: brings the figures.
@@ -130,7 +136,9 @@ class Activations:
         reasons: why a layer could not be measured, by its name; added to.
     """
 
-    def __init__(self, readback: Readback, on_gradient: OnGradient, lasting: Lasting, reasons: dict[str, str]) -> None:
+    def __init__(
+        self, readback: Readback, on_gradient: OnGradient, lasting: Lasting, reasons: dict[str, str]
+    ) -> None:
         self._readback = readback
         self._on_gradient = on_gradient
         self._known = lasting.known
@@ -147,7 +155,9 @@ class Activations:
         self._unknown: list[Unknown] = []
         self._loose: list[Loose] = []
 
-    def passed(self, layer: str, module: nn.Module, args: tuple[object, ...], output: object) -> bool:
+    def passed(
+        self, layer: str, module: nn.Module, args: tuple[object, ...], output: object
+    ) -> bool:
         """Takes note of an output.
 
         Args:
@@ -157,9 +167,14 @@ class Activations:
             output: what its forward returned.
 
         Returns:
-            Whether it counts: not what runs without gradients, and not what a backward pass computes anew.
+            Whether it counts: not what runs without gradients, and not what a backward pass
+                computes anew.
         """
-        tensor = output if type(output) is Tensor and output.is_floating_point() else first_tensor(output)
+        tensor = (
+            output
+            if type(output) is Tensor and output.is_floating_point()
+            else first_tensor(output)
+        )
         if tensor is None or tensor.is_meta or tensor.numel() == 0:
             return False
         if not torch.is_grad_enabled():
@@ -187,7 +202,9 @@ class Activations:
         return True
 
     def follower(self, layer: str) -> Nonlinearity | None:
-        """What follows the call of a layer that was noted last; None where nothing does or it is not known yet."""
+        """What follows the call of a layer that was noted last; None where nothing does or it is
+        not known yet.
+        """
         return self._known.get((layer, self._calls[layer] - 1))
 
     def _is_first_run(self, layer: str) -> bool:
@@ -204,19 +221,26 @@ class Activations:
     def _keep_unknown(self, call: Call, note: Output, tensor: Tensor, units: int) -> None:
         if tensor.requires_grad:
             note.doubt = UNUSED
-            self._unknown.append(Unknown(call, note, tensor, node_of(tensor), version(tensor), units))
+            self._unknown.append(
+                Unknown(call, note, tensor, node_of(tensor), version(tensor), units)
+            )
         else:
             note.doubt = FROZEN
             self._loose.append(Loose(call, note, ref(tensor), version(tensor), units))
 
     def taken(self, module: nn.Module, args: tuple[object, ...]) -> dict[str, str]:
-        """A module that is no layer has run: where it is a nonlinearity it may be what follows an output without graph.
+        """A module that is no layer has run: where it is a nonlinearity it may be what follows an
+        output without graph.
 
         Returns:
             The kinds newly found, by layer.
         """
         tensor = args[0] if self._loose and args and isinstance(args[0], Tensor) else None
-        one = next((one for one in self._loose if one.tensor() is tensor), None) if tensor is not None else None
+        one = (
+            next((one for one in self._loose if one.tensor() is tensor), None)
+            if tensor is not None
+            else None
+        )
         follower = of_module(module, tensor) if one is not None and tensor is not None else None
         if one is None or tensor is None or follower is None:
             return {}
@@ -225,7 +249,9 @@ class Activations:
         return {one.call[0]: follower.kind}
 
     def backward_begins(self, roots: Sequence[Tensor]) -> dict[str, str]:
-        """Looks up what follows outputs that are not known yet; gives the kinds newly found, by layer."""
+        """Looks up what follows outputs that are not known yet; gives the kinds newly found, by
+        layer.
+        """
         if not self._unknown:
             return {}
         unknown, self._unknown = self._unknown, []
@@ -233,7 +259,9 @@ class Activations:
         kinds: dict[str, str] = {}
         for number, one in enumerate(unknown):
             if number not in found:
-                self._unknown.append(one)  # this pass does not go through it; another of the same step may
+                self._unknown.append(
+                    one
+                )  # this pass does not go through it; another of the same step may
                 continue
             follower = found[number]
             if follower is not None:
@@ -269,11 +297,16 @@ class Activations:
         if entries.numel() > ALONE:
             note.backward = Place(Sheet(*gradient_figures(entries[None], self._readback)), 0)
         else:
-            note.backward = self._trays.fitting("gradient", entries, gradient_figures).put(entries, self._readback)
+            note.backward = self._trays.fitting("gradient", entries, gradient_figures).put(
+                entries, self._readback
+            )
 
     def forget(self) -> None:
-        """Drops outputs of earlier rounds, and those that a gradient has reached: what it led to was cleared."""
-        # Those of the forward that has just run stay: an optimizer with a closure evaluates the loss several times.
+        """Drops outputs of earlier rounds, and those that a gradient has reached: what it led to
+        was cleared.
+        """
+        # Those of the forward that has just run stay: an optimizer with a closure evaluates the
+        # loss several times.
         self.outputs = [note for note in self.outputs if self._is_fresh(note)]
         self._unknown = [one for one in self._unknown if self._is_fresh(one.output)]
 
@@ -310,16 +343,27 @@ class Activations:
             return {}
         owners = np.array([rows[note.layer] for note in notes])
         flowed = np.array([note.gradients for note in notes])
-        # A forward that no backward followed was an evaluation; where no gradient can flow every forward counts.
+        # A forward that no backward followed was an evaluation; where no gradient can flow every
+        # forward counts.
         used = (flowed > 0) | (np.bincount(owners, flowed, len(layers))[owners] == 0)
-        place = PerLayer(len(layers), np.arange(len(notes)), owners, np.array([float(note.size) for note in notes]))
+        place = PerLayer(
+            len(layers),
+            np.arange(len(notes)),
+            owners,
+            np.array([float(note.size) for note in notes]),
+        )
         figures = gathered([note.forward for note in notes])
         certain = used & ~self._doubted(notes, owners, used)
         columns = place.output_columns(figures, certain)
-        columns["act_dead_fraction"] = _taken_together(columns["act_dead_fraction"], notes, owners, certain)
-        # Two backward passes through one output: the sum of their gradients is known to nobody here.
+        columns["act_dead_fraction"] = _taken_together(
+            columns["act_dead_fraction"], notes, owners, certain
+        )
+        # Two backward passes through one output: the sum of their gradients is known to nobody
+        # here.
         unclear = np.bincount(owners, flowed > 1, len(layers))[owners] > 0
-        came = {number: note.backward for number, note in enumerate(notes) if note.backward is not None}
+        came = {
+            number: note.backward for number, note in enumerate(notes) if note.backward is not None
+        }
         reached = flags(list(came), len(notes)) & used & ~unclear
         gradients = np.zeros((2, len(notes)))
         if came:
@@ -359,18 +403,27 @@ class Activations:
         return self._trays.fitting((units, follower), entries, take).put(entries, self._readback)
 
 
-def _taken_together(dead: Column, notes: Sequence[Output], owners: Numbers, used: BoolArray) -> Column:
-    """A unit of a layer that ran several times is dead if it was in every call; unknown where their units differ."""
+def _taken_together(
+    dead: Column, notes: Sequence[Output], owners: Numbers, used: BoolArray
+) -> Column:
+    """A unit of a layer that ran several times is dead if it was in every call; unknown where their
+    units differ.
+    """
     values, measured = dead.values.copy(), dead.measured.copy()
     for owner in np.flatnonzero(np.bincount(owners, used, len(values)) > 1):
-        alive = [notes[number].forward.units() for number in np.flatnonzero(used & (owners == owner)).tolist()]
+        alive = [
+            notes[number].forward.units()
+            for number in np.flatnonzero(used & (owners == owner)).tolist()
+        ]
         measured[owner] = len({len(call) for call in alive}) == 1
         values[owner] = 1 - np.max(alive, axis=0).mean() if measured[owner] else np.nan
     return Column(values, measured)
 
 
 def _unit_dimension(module: nn.Module, tensor: Tensor) -> int:
-    """The dimension of units, from the end: channels of a convolution or of what normalises them, else the last."""
+    """The dimension of units, from the end: channels of a convolution or of what normalises them,
+    else the last.
+    """
     if isinstance(module, _ConvNd):
         return -1 - len(module.kernel_size)
     if isinstance(module, (_NormBase, nn.GroupNorm)) and tensor.dim() > 2:
@@ -379,7 +432,9 @@ def _unit_dimension(module: nn.Module, tensor: Tensor) -> int:
 
 
 def first_tensor(output: object) -> Tensor | None:
-    """The first floating-point or complex tensor in a module's output, also inside tuples, dicts and dataclasses."""
+    """The first floating-point or complex tensor in a module's output, also inside tuples, dicts
+    and dataclasses.
+    """
     if isinstance(output, Tensor):
         return output if output.is_floating_point() or output.is_complex() else None
     if isinstance(output, Mapping):

@@ -1,4 +1,6 @@
-"""What is taken from a step's backward passes, and from calls of ``torch.autograd.grad`` in their place."""
+"""What is taken from a step's backward passes, and from calls of ``torch.autograd.grad`` in their
+place.
+"""
 
 from __future__ import annotations
 
@@ -7,12 +9,12 @@ from functools import partial
 
 from torch import Tensor, nn
 
-from gradwidget.capture.collect.frame_builder import Draft
-from gradwidget.capture.collect.weight_updates import Updates
+from gradwidget.capture.collect.frame_builder import FrameBuilder
+from gradwidget.capture.collect.weight_updates import WeightUpdates
 from gradwidget.capture.guard import Guard, entry
 from gradwidget.capture.model.layers import LayerTable
-from gradwidget.capture.sampling.triggers import Lookout
-from gradwidget.capture.steps.backward_reach import Reach
+from gradwidget.capture.sampling.triggers import SamplingTriggers
+from gradwidget.capture.steps.backward_reach import BackwardReach
 from gradwidget.capture.steps.manual import ManualLoop
 from gradwidget.capture.torch_private import in_backward, is_transformed
 from gradwidget.frame import NonfiniteOrigin
@@ -23,14 +25,16 @@ SEVERAL = (
 )
 
 
-class Passes:
-    """Reads what a pass leaves: the loss, the gradients as they came, what flowed through the layers' outputs.
+class BackwardReader:
+    """Reads what a pass leaves: the loss, the gradients as they came, what flowed through the
+    layers' outputs.
 
     Args:
         table: the layers.
         guard: contains failures.
         draft: gives the step under way.
-        before: called when a pass begins: ends a step that nothing else has shown to be over, looks at the model anew.
+        before: called when a pass begins: ends a step that nothing else has shown to be over, looks
+            at the model anew.
         reach: tells which passes reached the model.
         manual: finds the ends of steps in loops without an optimizer.
         lookout: looks at the loss of every step.
@@ -43,13 +47,13 @@ class Passes:
         table: LayerTable,
         guard: Guard,
         *,
-        draft: Callable[[], Draft],
+        draft: Callable[[], FrameBuilder],
         before: Callable[[], None],
-        reach: Reach,
+        reach: BackwardReach,
         manual: ManualLoop,
-        lookout: Lookout,
+        lookout: SamplingTriggers,
         replay: Callable[[], NonfiniteOrigin | None],
-        updates: Updates,
+        updates: WeightUpdates,
     ) -> None:
         self.guard = guard
         self._table = table
@@ -68,13 +72,17 @@ class Passes:
         draft = self._draft()
         if self._reach.begins(self._table.alive() if draft.sampled else None):
             draft.forget()
-        if draft.taken:  # gradients that were taken before it led to something else than the step's gradient
+        if (
+            draft.taken
+        ):  # gradients that were taken before it led to something else than the step's gradient
             draft.forget_taken()
         self._running = True
         self.look_up_followers(roots)
 
     def end(self, roots: Sequence[Tensor], *, weighted: bool) -> None:
-        """It has run; ``weighted`` where gradients were given for the roots, which then are no losses."""
+        """It has run; ``weighted`` where gradients were given for the roots, which then are no
+        losses.
+        """
         self._running = False
         if not self._reach.ended():
             return
@@ -85,11 +93,13 @@ class Passes:
         self._running = False
         self._draft().forget()
 
-    def begin_taking(self, roots: Sequence[Tensor], inputs: Sequence[Tensor], *, differentiable: bool) -> None:
+    def begin_taking(
+        self, roots: Sequence[Tensor], inputs: Sequence[Tensor], *, differentiable: bool
+    ) -> None:
         """``torch.autograd.grad`` is about to run.
 
-        Without a graph of its own and with respect to parameters of the model it stands for a backward pass, until
-        one follows.
+        Without a graph of its own and with respect to parameters of the model it stands for a
+        backward pass, until one follows.
         """
         if in_backward() or any(is_transformed(root) for root in roots):
             return
@@ -99,7 +109,12 @@ class Passes:
         self.look_up_followers(roots)
 
     def end_taking(
-        self, roots: Sequence[Tensor], inputs: Sequence[Tensor], gradients: Sequence[Tensor | None], *, weighted: bool
+        self,
+        roots: Sequence[Tensor],
+        inputs: Sequence[Tensor],
+        gradients: Sequence[Tensor | None],
+        *,
+        weighted: bool,
     ) -> None:
         """It has given ``gradients`` of the inputs."""
         was_running, self._running = self._running, False
@@ -109,8 +124,13 @@ class Passes:
         draft.taken += 1
         taken: dict[int, Tensor] = {}
         if draft.taken == 1:
-            numbered = [(self._table.number_of(one), gradient) for one, gradient in zip(inputs, gradients, strict=True)]
-            taken = {number: one for number, one in numbered if number is not None and one is not None}
+            numbered = [
+                (self._table.number_of(one), gradient)
+                for one, gradient in zip(inputs, gradients, strict=True)
+            ]
+            taken = {
+                number: one for number, one in numbered if number is not None and one is not None
+            }
         else:
             draft.reasons |= dict.fromkeys((layer.name for layer in self._table.layers), SEVERAL)
         self._read(roots, weighted=weighted, taken=taken)
@@ -132,7 +152,9 @@ class Passes:
         if self._running and gradient is not None:
             take(gradient.detach())
 
-    def _read(self, roots: Sequence[Tensor], *, weighted: bool, taken: dict[int, Tensor] | None) -> None:
+    def _read(
+        self, roots: Sequence[Tensor], *, weighted: bool, taken: dict[int, Tensor] | None
+    ) -> None:
         draft = self._draft()
         if draft.is_whole:
             draft.activations.backward_ended()
@@ -146,13 +168,18 @@ class Passes:
             draft.recurrent.backward_ended()
             draft.read_raw(parameters, taken)
             if self._manual.possible:
-                # Nobody may announce the step: what it will use is read now, and again if an optimizer shows up.
+                # Nobody may announce the step: what it will use is read now, and again if an
+                # optimizer shows up.
                 trainable = _trainable(parameters)
                 draft.forget_figures()
                 draft.read_gradients(parameters, trainable, taken=taken)
-                draft.read_weights(parameters, trainable, self._updates.before(parameters, trainable))
+                draft.read_weights(
+                    parameters, trainable, self._updates.before(parameters, trainable)
+                )
         self._manual.backward_ended()
 
 
 def _trainable(parameters: Sequence[nn.Parameter | None]) -> list[int]:
-    return [number for number, one in enumerate(parameters) if one is not None and one.requires_grad]
+    return [
+        number for number, one in enumerate(parameters) if one is not None and one.requires_grad
+    ]

@@ -1,7 +1,8 @@
 """Backpropagation through time by hand, for the gradients of the hidden states alone.
 
-Autograd would make a graph of every operation of every time step. Here all that does not wait for a later time step is
-worked out for all of them at once; what is left is a product and a few small operations a step.
+Autograd would make a graph of every operation of every time step. Here all that does not wait for a
+later time step is worked out for all of them at once; what is left is a product and a few small
+operations a step.
 """
 
 from __future__ import annotations
@@ -18,14 +19,15 @@ from torch.nn.functional import linear
 class Layer:
     """One layer of a recurrent stack in one direction, as it has run; time runs as it reads.
 
-    ``T`` time steps, batch ``B``, ``I`` inputs, ``H`` units of the hidden state and ``C`` of an LSTM's cell, which are
-    as many unless it projects.
+    ``T`` time steps, batch ``B``, ``I`` inputs, ``H`` units of the hidden state and ``C`` of an
+    LSTM's cell, which are as many unless it projects.
     """
 
     mode: str
     """As ``nn.RNNBase.mode``."""
     weights: list[Tensor]
-    """Of input and of hidden state, then their biases if it has any, then that of the projection if it has one."""
+    """Of input and of hidden state, then their biases if it has any, then that of the projection if
+    it has one."""
     has_bias: bool
     x: Tensor
     """What it read [T, B, I]."""
@@ -50,7 +52,8 @@ def backpropagate(layer: Layer, out: Tensor, last: list[Tensor | None]) -> Flow:
     Args:
         layer: the layer; all its tensors in float32 and without a graph.
         out: the gradient that its hidden states got directly [T, B, H].
-        last: the gradients of its last states, [B, H] and for an LSTM [B, C]; None where nothing used them.
+        last: the gradients of its last states, [B, H] and for an LSTM [B, C]; None where nothing
+            used them.
 
     Example:
         >>> weights = [torch.zeros(1, 1), torch.full((1, 1), 0.5)]
@@ -82,7 +85,8 @@ def _recur(slopes: Tensor, carried: Tensor | None, w_h: Tensor, out: Tensor) -> 
 
     Args:
         slopes: derivatives of the hidden state by its gates' sums [T, B, gates, H].
-        carried: part of a hidden state that goes into the next as it is [T, B, H]; None for nothing.
+        carried: part of a hidden state that goes into the next as it is [T, B, H]; None for
+            nothing.
         w_h: the weight of the hidden state in the gates [gates * H, H].
         out: the gradient that the hidden states got directly [T, B, H].
     """
@@ -98,7 +102,9 @@ def _recur(slopes: Tensor, carried: Tensor | None, w_h: Tensor, out: Tensor) -> 
     return torch.stack(found)
 
 
-def _gru(from_x: Tensor, from_h: Tensor, before: Tensor, w_h: Tensor, out: Tensor) -> tuple[Tensor, Tensor]:
+def _gru(
+    from_x: Tensor, from_h: Tensor, before: Tensor, w_h: Tensor, out: Tensor
+) -> tuple[Tensor, Tensor]:
     reset_x, update_x, new_x = from_x.chunk(3, -1)
     reset_h, update_h, new_h = from_h.chunk(3, -1)
     reset, update = (reset_x + reset_h).sigmoid(), (update_x + update_h).sigmoid()
@@ -126,7 +132,11 @@ def _lstm(layer: Layer, sums: Tensor, out: Tensor, last: Tensor | None) -> tuple
     to_leave = (bent * leave * (1 - leave)).unbind()
     keeps = forget.unbind()
     gates = torch.empty(*sums.shape[:2], 4, c.shape[-1], dtype=sums.dtype, device=sums.device)
-    by_step, of_state, of_leave = gates.flatten(2).unbind(), gates[:, :, :3].unbind(), gates[:, :, 3].unbind()
+    by_step, of_state, of_leave = (
+        gates.flatten(2).unbind(),
+        gates[:, :, :3].unbind(),
+        gates[:, :, 3].unbind(),
+    )
     found = list(out.unbind())
     d_c = torch.zeros_like(start) if last is None else last
     for t in reversed(range(len(found))):

@@ -15,7 +15,7 @@ from gradwidget.capture.collect.loss import LossFinder
 from gradwidget.capture.collect.nonfinite_origin import find_origin
 from gradwidget.capture.collect.recurrent import Recurrent
 from gradwidget.capture.collect.weight_updates import Copies
-from gradwidget.capture.inspect.collector import Look
+from gradwidget.capture.inspect.collector import LayerCollector
 from gradwidget.capture.model.layers import LayerTable
 from gradwidget.capture.stats.norms import plain
 from gradwidget.capture.stats.per_layer import Column, Numbers, PerLayer, Reading, flags, joined
@@ -27,11 +27,14 @@ Parameters = Sequence[nn.Parameter | None]
 """All parameters of the layers, by number; None where one is no more."""
 
 
-SHARDED = "Its parameters are sharded: each process holds only a part of them, so they are not measured."
+SHARDED = (
+    "Its parameters are sharded: each process holds only a part of them, so they are not measured."
+)
 
 
-class Draft:
-    """One step under way. Everything in it is a small tensor or a number; the user's tensors are read, not kept.
+class FrameBuilder:
+    """One step under way. Everything in it is a small tensor or a number; the user's tensors are
+    read, not kept.
 
     Args:
         step: its number.
@@ -50,7 +53,7 @@ class Draft:
         lasting: Lasting,
         *,
         sampled: bool,
-        look: Look | None,
+        look: LayerCollector | None,
     ) -> None:
         self.step = step
         self.sampled = sampled or look is not None
@@ -61,9 +64,11 @@ class Draft:
         self.logged: dict[str, Fetch] = {}
         self.skipped = False
         self.taken = 0
-        """How often the loop took gradients by ``torch.autograd.grad``, where no backward pass has run."""
+        """How often the loop took gradients by ``torch.autograd.grad``, where no backward pass has
+        run."""
         self.is_whole = False
-        """Whether outputs were looked at since the step began, so that one that was not seen has a reason."""
+        """Whether outputs were looked at since the step began, so that one that was not seen has a
+        reason."""
         self.replayed: NonfiniteOrigin | None = None
         """What a second run of the forward showed, where the first was not looked at."""
         self.found_inf: Fetch | None = None
@@ -108,11 +113,18 @@ class Draft:
             figure = np.array(float(value))
             self.logged[name] = lambda: figure
         else:
-            message = f"{name} must be a number or a tensor of one element, not {type(value).__name__}"
+            message = (
+                f"{name} must be a number or a tensor of one element, not {type(value).__name__}"
+            )
             raise TypeError(message)
 
     def passed(
-        self, layer: str, module: nn.Module, args: tuple[object, ...], kwargs: Mapping[str, object], output: object
+        self,
+        layer: str,
+        module: nn.Module,
+        args: tuple[object, ...],
+        kwargs: Mapping[str, object],
+        output: object,
     ) -> None:
         """Takes note of a layer that has run, where outputs are looked at."""
         if not self.is_whole or not self.activations.passed(layer, module, args, output):
@@ -137,11 +149,13 @@ class Draft:
         self.activations.forget_flows()
 
     def read_raw(self, parameters: Parameters, taken: Mapping[int, Tensor] | None = None) -> None:
-        """Reads the norms that gradients have right after backward: not yet unscaled, not yet clipped.
+        """Reads the norms that gradients have right after backward: not yet unscaled, not yet
+        clipped.
 
         Args:
             parameters: all parameters of the layers.
-            taken: gradients by the number of the parameter, where they were not left at the parameters.
+            taken: gradients by the number of the parameter, where they were not left at the
+                parameters.
         """
         numbers, gradients = _gradients(parameters, range(len(parameters)), taken)
         if not numbers:
@@ -150,13 +164,21 @@ class Draft:
         self._raw_scale, self._spent = self.loss.scale, set()
 
     def unused(self) -> set[int] | None:
-        """Numbers of the parameters with a gradient that no step has used; None where no backward pass was read."""
+        """Numbers of the parameters with a gradient that no step has used; None where no backward
+        pass was read.
+        """
         return None if self._raw is None else set(self._raw.numbers) - self._spent - self._owned
 
-    def inherit(self, before: Draft) -> None:
-        """Takes over what the step before has left of a backward pass: several optimizers may use one."""
+    def inherit(self, before: FrameBuilder) -> None:
+        """Takes over what the step before has left of a backward pass: several optimizers may use
+        one.
+        """
         if before.unused():
-            self._raw, self._raw_scale, self._spent = before._raw, before._raw_scale, before._spent | before._owned
+            self._raw, self._raw_scale, self._spent = (
+                before._raw,
+                before._raw_scale,
+                before._spent | before._owned,
+            )
 
     def read_gradients(
         self,
@@ -194,19 +216,24 @@ class Draft:
         elif rate is not None:
             self.scalars["lr"] = float(rate)
 
-    def read_weights(self, parameters: Parameters, owned: Sequence[int], copies: Copies = ()) -> None:
+    def read_weights(
+        self, parameters: Parameters, owned: Sequence[int], copies: Copies = ()
+    ) -> None:
         """Reads the weights before the step changes them.
 
         Args:
             parameters: all parameters of the layers.
             owned: numbers of those to read.
-            copies: what was copied of them already, which is read instead: it is still in the cache.
+            copies: what was copied of them already, which is read instead: it is still in the
+                cache.
         """
         alive = {number: one for number in owned if (one := parameters[number]) is not None}
         self._note_sizes(parameters, alive)
         for numbers, rows in copies:
             if not alive[numbers[0]].is_complex():
-                self._weights.append(Reading(numbers, measure_rows(rows, self.readback, sums=False)))
+                self._weights.append(
+                    Reading(numbers, measure_rows(rows, self.readback, sums=False))
+                )
                 for number in numbers:
                     del alive[number]
         weights = [plain(one) for one in alive.values()]
@@ -248,7 +275,9 @@ class Draft:
         with np.errstate(all="ignore"):
             if self._gradients:
                 figures, read = joined(self._gradients, 5, count)
-                figures[[L2, L1, PEAK]] /= float(self._divisor()) if self._divisor is not None else 1.0
+                figures[[L2, L1, PEAK]] /= (
+                    float(self._divisor()) if self._divisor is not None else 1.0
+                )
                 columns |= place.gradient_columns(figures, read)
                 columns["grad_is_none"] = place.lacking(held, read)
                 scalars["total_grad_norm"] = _norm(figures[L2])
@@ -272,7 +301,9 @@ class Draft:
         if (loss := self.loss.value) is not None:
             scalars["loss"] = loss
         scalars |= {name: float(fetch()) for name, fetch in self.logged.items()}
-        outputs = [one for one in self.activations.outputs if one.gradients] or self.activations.outputs
+        outputs = [
+            one for one in self.activations.outputs if one.gradients
+        ] or self.activations.outputs
         if self._table.sharded:  # the sums over what can be read are not those of the model
             scalars.pop("total_grad_norm", None)
             scalars.pop("raw_total_grad_norm", None)
@@ -280,7 +311,11 @@ class Draft:
             self.step,
             layers,
             {name: column.values.astype(np.float32) for name, column in columns.items()},
-            {name: column.measured for name, column in columns.items() if not column.measured.all()},
+            {
+                name: column.measured
+                for name, column in columns.items()
+                if not column.measured.all()
+            },
             scalars,
             self.skipped or (self.found_inf is not None and float(self.found_inf()) > 0),
             dict(self.reasons),

@@ -13,7 +13,9 @@ from gradwidget.capture.torch_private import loss_scale
 
 
 class LossFinder:
-    """Collects the losses of one step; those of micro-batches are averaged, as they were given to backward."""
+    """Collects the losses of one step; those of micro-batches are averaged, as they were given to
+    backward.
+    """
 
     def __init__(self, readback: Readback) -> None:
         self._readback = readback
@@ -22,18 +24,24 @@ class LossFinder:
         self.scale: Fetch | None = None
         """The scale of the gradients of this step; None where no scaler was used."""
 
-    def scaled(self, losses: Sequence[Tensor], scaled: Sequence[Tensor], scaler: GradScaler) -> None:
+    def scaled(
+        self, losses: Sequence[Tensor], scaled: Sequence[Tensor], scaler: GradScaler
+    ) -> None:
         """Remembers which loss stands behind a scaled one, and the scale."""
         if not scaler.is_enabled():
             return
         self._scaled = [(after, before) for after, before in self._scaled if after() is not None]
-        self._scaled += [(ref(after), before.detach()) for before, after in zip(losses, scaled, strict=True)]
+        self._scaled += [
+            (ref(after), before.detach()) for before, after in zip(losses, scaled, strict=True)
+        ]
         scale = loss_scale(scaler)
         if scale is not None:
             self.scale = self._readback.add(scale)
 
     def found(self, roots: Sequence[Tensor]) -> None:
-        """Takes the roots of a backward pass that reached the model for the loss, where they are single numbers."""
+        """Takes the roots of a backward pass that reached the model for the loss, where they are
+        single numbers.
+        """
         for root in roots:
             if root.numel() != 1 or root.is_complex():
                 return

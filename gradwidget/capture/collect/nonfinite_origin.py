@@ -19,19 +19,25 @@ def find_origin(
     loss: float | None,
     replayed: NonfiniteOrigin | None = None,
 ) -> NonfiniteOrigin | None:
-    """Follows a step in the order in which its values came to be: weights, inputs, outputs, loss, gradients.
+    """Follows a step in the order in which its values came to be: weights, inputs, outputs, loss,
+    gradients.
 
     Args:
         layers: rows of the columns.
         columns: the metrics of the step.
         outputs: what the layers gave, in the order in which they ran; empty where nobody looked.
         loss: None where none was found.
-        replayed: what a second run of the forward showed, in the place of outputs that were not looked at.
+        replayed: what a second run of the forward showed, in the place of outputs that were not
+            looked at.
 
     Returns:
         None where every value seen was finite.
     """
-    return None if _is_clean(columns, outputs, loss) else _followed(layers, columns, outputs, loss, replayed)
+    return (
+        None
+        if _is_clean(columns, outputs, loss)
+        else _followed(layers, columns, outputs, loss, replayed)
+    )
 
 
 def _followed(
@@ -54,9 +60,15 @@ def _followed(
         return NonfiniteOrigin("loss") if outputs else replayed or NonfiniteOrigin("unknown")
     bad_gradient = _first(layers, columns.get("grad_nonfinite"), backwards=True)
     fed = {
-        layer.name for layer, bad in zip(layers, _flags(columns.get("grad_nonfinite"), len(layers)), strict=True) if bad
+        layer.name
+        for layer, bad in zip(
+            layers, _flags(columns.get("grad_nonfinite"), len(layers)), strict=True
+        )
+        if bad
     }
-    arrived = sorted((one for one in outputs if one.backward is not None), key=lambda one: one.arrival)
+    arrived = sorted(
+        (one for one in outputs if one.backward is not None), key=lambda one: one.arrival
+    )
     for one in arrived:
         norm = one.gradient()
         if one.layer in fed or (norm is not None and not np.isfinite(norm)):
@@ -66,7 +78,11 @@ def _followed(
 
 def _is_clean(columns: dict[str, Column], outputs: Sequence[Output], loss: float | None) -> bool:
     """The quick answer for almost every step."""
-    counts = (columns[name] for name in ("weight_nonfinite", "act_nonfinite", "grad_nonfinite") if name in columns)
+    counts = (
+        columns[name]
+        for name in ("weight_nonfinite", "act_nonfinite", "grad_nonfinite")
+        if name in columns
+    )
     flowed = columns.get("act_grad_norm")
     return (
         (loss is None or math.isfinite(loss))
@@ -76,8 +92,12 @@ def _is_clean(columns: dict[str, Column], outputs: Sequence[Output], loss: float
     )
 
 
-def _first(layers: Sequence[Layer], column: Column | None, *, backwards: bool = False) -> str | None:
-    flagged = [layer.name for layer, bad in zip(layers, _flags(column, len(layers)), strict=True) if bad]
+def _first(
+    layers: Sequence[Layer], column: Column | None, *, backwards: bool = False
+) -> str | None:
+    flagged = [
+        layer.name for layer, bad in zip(layers, _flags(column, len(layers)), strict=True) if bad
+    ]
     return None if not flagged else flagged[-1 if backwards else 0]
 
 

@@ -1,8 +1,10 @@
-"""Runs the forward of a step once more, to find where a value that is not finite arose in a step nobody looked into.
+"""Runs the forward of a step once more, to find where a value that is not finite arose in a step
+nobody looked into.
 
-What the model was called with is noted on every such step that is long enough to pay for it: a global hook, which
-takes itself off as soon as the model is called, costs one call a step. It is held weakly, so that nothing of the user's
-lives longer for it.
+What the model was called with is noted on every such step that is long enough to pay for it: a
+    global hook, which
+takes itself off as soon as the model is called, costs one call a step. It is held weakly, so that
+nothing of the user's lives longer for it.
 """
 
 from __future__ import annotations
@@ -33,13 +35,15 @@ from gradwidget.frame import NonfiniteOrigin
 AT_MOST = 3
 """Replays in a run: each costs a forward."""
 NOTING = 4e-5
-"""Seconds that it takes to note a call, in the middle of a loop that has filled the caches with other things."""
+"""Seconds that it takes to note a call, in the middle of a loop that has filled the caches with
+other things."""
 MISSES = 10_000
-"""Calls of other modules after which a model that is never called itself is waited for no longer."""
+"""Calls of other modules after which a model that is never called itself is waited for no longer.
+"""
 CONTAINERS = (list, dict, set, deque, OrderedDict)
 
 
-class Replay:
+class NonfiniteReplay:
     """Notes what the model is called with, and calls it so once more when asked.
 
     Args:
@@ -73,7 +77,8 @@ class Replay:
             self._handle = None
 
     def origin(self, *, called_once: bool) -> NonfiniteOrigin | None:
-        """Where the first value that is not finite arises when the model is called once more; None where unknown.
+        """Where the first value that is not finite arises when the model is called once more; None
+        where unknown.
 
         Args:
             called_once: whether a step is known to call the model only once.
@@ -81,7 +86,9 @@ class Replay:
         model, call, self._call = self._model(), self._call, None
         if model is None or call is None or self._left == 0:
             return None
-        if _is_distributed() or any(isinstance(part, torch.jit.ScriptModule) for part in model.modules()):
+        if _is_distributed() or any(
+            isinstance(part, torch.jit.ScriptModule) for part in model.modules()
+        ):
             return None  # another process would wait for this one; a script's buffers cannot be stood in for
         self._left -= 1
         held, autocasts, dtype = call
@@ -123,7 +130,11 @@ class Replay:
         self._misses = 0
         kwargs = _keywords()
         if kwargs is not None:
-            self._call = _weakly((args, kwargs)), torch.is_autocast_enabled("cpu"), torch.get_autocast_dtype("cpu")
+            self._call = (
+                _weakly((args, kwargs)),
+                torch.is_autocast_enabled("cpu"),
+                torch.get_autocast_dtype("cpu"),
+            )
 
 
 def _keywords() -> dict[str, Any] | None:
@@ -151,9 +162,13 @@ def _weakly(value: Any) -> Any:  # noqa: ANN401  # whatever a model may be given
         return {name: _weakly(part) for name, part in value.items()}
     if kind in (tuple, list):
         return kind(map(_weakly, value))
-    if value is None or isinstance(value, (bool, int, float, complex, str, bytes, torch.dtype, torch.device)):
+    if value is None or isinstance(
+        value, (bool, int, float, complex, str, bytes, torch.dtype, torch.device)
+    ):
         return value
-    return _Weak(ref(value) if kind.__weakrefoffset__ else None, 0)  # what has no place for it would have to be kept
+    return _Weak(
+        ref(value) if kind.__weakrefoffset__ else None, 0
+    )  # what has no place for it would have to be kept
 
 
 def _strongly(held: Any) -> Any:  # noqa: ANN401  # see _weakly
@@ -190,10 +205,14 @@ def _is_distributed() -> bool:
 
 @contextmanager
 def _undone(model: nn.Module) -> Iterator[None]:
-    """Puts back afterwards what a call may change: random states, buffers, attributes of the modules."""
+    """Puts back afterwards what a call may change: random states, buffers, attributes of the
+    modules.
+    """
     states = torch.get_rng_state(), random.getstate(), np.random.get_state()  # noqa: NPY002  # what users draw from
     kept = [(vars(module), dict(vars(module))) for module in model.modules()]
-    contents = [(one, one.copy()) for _, own in kept for one in own.values() if type(one) in CONTAINERS]
+    contents = [
+        (one, one.copy()) for _, own in kept for one in own.values() if type(one) in CONTAINERS
+    ]
     try:
         for module in model.modules():
             # Copies stand in for the buffers: writing to these would show in their versions.

@@ -1,9 +1,10 @@
 """How the gradient of a recurrent layer runs along the time axis.
 
-The fused kernels of ``nn.RNN``, ``nn.LSTM`` and ``nn.GRU`` show the gradient of their output, which is only what each
-hidden state gives to the loss directly: with a loss on the last step it is exactly 0 before it. What matters is the
-total, with what comes back through later steps. So it is worked out after the backward pass, from what the layer read
-and gave and the gradients that reached that; nothing of the user's is touched by it.
+The fused kernels of ``nn.RNN``, ``nn.LSTM`` and ``nn.GRU`` show the gradient of their output, which
+is only what each hidden state gives to the loss directly: with a loss on the last step it is
+exactly 0 before it. What matters is the total, with what comes back through later steps. So it is
+worked out after the backward pass, from what the layer read and gave and the gradients that reached
+that; nothing of the user's is touched by it.
 """
 
 from __future__ import annotations
@@ -70,7 +71,11 @@ class Recurrent:
     """
 
     def __init__(
-        self, readback: Readback, on_gradient: OnGradient, reasons: dict[str, str], turn: Callable[[], bool]
+        self,
+        readback: Readback,
+        on_gradient: OnGradient,
+        reasons: dict[str, str],
+        turn: Callable[[], bool],
     ) -> None:
         self._readback = readback
         self._on_gradient = on_gradient
@@ -82,7 +87,12 @@ class Recurrent:
         self._profiles: list[Profile] = []
 
     def passed(
-        self, layer: str, module: nn.Module, args: tuple[object, ...], kwargs: Mapping[str, object], output: object
+        self,
+        layer: str,
+        module: nn.Module,
+        args: tuple[object, ...],
+        kwargs: Mapping[str, object],
+        output: object,
     ) -> None:
         """Takes note of a call of a recurrent layer; others are none of its business."""
         if not torch.is_grad_enabled():
@@ -115,7 +125,9 @@ class Recurrent:
             scale: what the loss was multiplied by.
         """
         profiles = [
-            RecurrentProfile(one.layer, "dL/dh", _scaled(one.norms(), scale), one.depth, one.reverse)
+            RecurrentProfile(
+                one.layer, "dL/dh", _scaled(one.norms(), scale), one.depth, one.reverse
+            )
             for one in self._profiles
         ]
         for layer, norms in self._cells.items():
@@ -130,12 +142,19 @@ class Recurrent:
             norms[place] = self._readback.add(l2(gradient.detach()))
 
     def _run(
-        self, layer: str, module: nn.RNNBase, args: tuple[object, ...], kwargs: Mapping[str, object], output: object
+        self,
+        layer: str,
+        module: nn.RNNBase,
+        args: tuple[object, ...],
+        kwargs: Mapping[str, object],
+        output: object,
     ) -> None:
         inputs = args[0] if args else kwargs.get("input")
         given = args[1] if len(args) > 1 else kwargs.get("hx")
         if isinstance(inputs, PackedSequence):
-            self._reasons[layer] = "Its gradient over time is not followed: the sequences are packed."
+            self._reasons[layer] = (
+                "Its gradient over time is not followed: the sequences are packed."
+            )
             return
         if module.dropout and module.training and module.num_layers > 1:
             self._reasons[layer] = (
@@ -168,7 +187,11 @@ class Recurrent:
         stack = _stack(run)
         directions = 2 if run.module.bidirectional else 1
         profiles: list[Profile] = []
-        out = _in_time(run.gradients[0], run) if 0 in run.gradients else torch.zeros_like(_outputs(run))
+        out = (
+            _in_time(run.gradients[0], run)
+            if 0 in run.gradients
+            else torch.zeros_like(_outputs(run))
+        )
         for depth in reversed(range(run.module.num_layers)):
             below = torch.zeros_like(stack[depth * directions].x)
             for direction, part in enumerate(out.chunk(directions, -1)):
@@ -177,7 +200,14 @@ class Recurrent:
                 flow = backpropagate(stack[place], part.flip(0) if direction else part, last)
                 below += flow.x.flip(0) if direction else flow.x
                 h = flow.h.flip(0) if direction else flow.h
-                profiles.append(Profile(run.layer, depth, direction == 1, norms_of_rows(h.flatten(1), self._readback)))
+                profiles.append(
+                    Profile(
+                        run.layer,
+                        depth,
+                        direction == 1,
+                        norms_of_rows(h.flatten(1), self._readback),
+                    )
+                )
             out = below
         return sorted(profiles, key=lambda one: (one.depth, one.reverse))
 
@@ -187,24 +217,37 @@ def _reached(run: Run, number: int, gradient: Tensor) -> None:
 
 
 def _stack(run: Run) -> list[Layer]:
-    """Every layer of the stack and every direction, as it has run: the hidden states below the top are made anew."""
+    """Every layer of the stack and every direction, as it has run: the hidden states below the top
+    are made anew.
+    """
     module = run.module
     directions = 2 if module.bidirectional else 1
     x = _in_time(run.inputs, run)
     stack: list[Layer] = []
     for depth in range(module.num_layers):
         places = range(depth * directions, (depth + 1) * directions)
-        weights = [[one.detach().to(torch.float32) for one in module.all_weights[place]] for place in places]
+        weights = [
+            [one.detach().to(torch.float32) for one in module.all_weights[place]]
+            for place in places
+        ]
         starts = [_start(run, place, x) for place in places]
-        h = _outputs(run) if depth == module.num_layers - 1 else _forward(module, x, starts, weights)
+        h = (
+            _outputs(run)
+            if depth == module.num_layers - 1
+            else _forward(module, x, starts, weights)
+        )
         for direction, part in enumerate(h.chunk(directions, -1)):
             read, states = (x.flip(0), part.flip(0)) if direction else (x, part)
-            stack.append(Layer(module.mode, weights[direction], module.bias, read, states, starts[direction]))
+            stack.append(
+                Layer(module.mode, weights[direction], module.bias, read, states, starts[direction])
+            )
         x = h
     return stack
 
 
-def _forward(module: nn.RNNBase, x: Tensor, starts: list[State], weights: list[list[Tensor]]) -> Tensor:
+def _forward(
+    module: nn.RNNBase, x: Tensor, starts: list[State], weights: list[list[Tensor]]
+) -> Tensor:
     """The hidden states of one layer of the stack [T, B, directions * H], by torch's own kernel."""
     states = [torch.stack(states) for states in zip(*starts, strict=True)]
     everything = [one for each in weights for one in each]
@@ -240,14 +283,18 @@ def _start(run: Run, place: int, x: Tensor) -> State:
     if run.states:
         return tuple(state[place].reshape(x.shape[1], -1).to(torch.float32) for state in run.states)
     module = run.module
-    sizes = (module.proj_size or module.hidden_size, module.hidden_size)[: 2 if module.mode == "LSTM" else 1]
+    sizes = (module.proj_size or module.hidden_size, module.hidden_size)[
+        : 2 if module.mode == "LSTM" else 1
+    ]
     return tuple(x.new_zeros(x.shape[1], size) for size in sizes)
 
 
 def _last_gradients(run: Run, place: int, batch: int) -> list[Tensor | None]:
     """Those of the last states of one layer and direction."""
     found = [run.gradients.get(number) for number in range(1, len(run.outputs))]
-    return [None if one is None else one[place].reshape(batch, -1).to(torch.float32) for one in found]
+    return [
+        None if one is None else one[place].reshape(batch, -1).to(torch.float32) for one in found
+    ]
 
 
 def _scaled(norms: Figures, scale: float) -> FloatArray:

@@ -21,7 +21,7 @@ LIMIT = 64 * 2**20
 """Bytes of snapshots at most; layers take turns."""
 
 
-class Updates:
+class WeightUpdates:
     """Copies weights before a step and compares after it.
 
     Args:
@@ -34,14 +34,17 @@ class Updates:
         self._limit = limit
         self._taken: list[tuple[list[int], Tensor]] = []
         self._memory: dict[int, Tensor] = {}
-        """The copies of large parameters, by number: memory that would be costly to get anew at every step."""
+        """The copies of large parameters, by number: memory that would be costly to get anew at
+        every step."""
         self._turn = 0
 
     @torch.no_grad()
     def before(self, parameters: Sequence[nn.Parameter | None], owned: Sequence[int]) -> Copies:
         """Copies the weights of the layers whose turn it is, and gives each copy as it is made."""
         chosen = [
-            (number, one) for number in self._in_turn(parameters, owned) if (one := parameters[number]) is not None
+            (number, one)
+            for number in self._in_turn(parameters, owned)
+            if (one := parameters[number]) is not None
         ]
         numbers, weights = [number for number, _ in chosen], [_real(one) for _, one in chosen]
         self._taken = []
@@ -49,7 +52,10 @@ class Updates:
         for group in alike(weights):
             if weights[group[0]].numel() <= ALONE:
                 self._taken.append(
-                    ([numbers[place] for place in group], torch.stack([weights[place] for place in group]))
+                    (
+                        [numbers[place] for place in group],
+                        torch.stack([weights[place] for place in group]),
+                    )
                 )
                 yield self._taken[-1]
                 continue
@@ -64,25 +70,41 @@ class Updates:
         self._memory = kept
 
     @torch.no_grad()
-    def after(self, parameters: Sequence[nn.Parameter | None], readback: Readback) -> Reading | None:
+    def after(
+        self, parameters: Sequence[nn.Parameter | None], readback: Readback
+    ) -> Reading | None:
         """Norms of the changes of what was copied; None where nothing was."""
         taken, self._taken = self._taken, []
         found: list[int] = []
         norms: list[Fetch] = []
         for numbers, copies in taken:
-            weights = [(row, one) for row, number in enumerate(numbers) if (one := parameters[number]) is not None]
-            now = [(row, weight) for row, one in weights if (weight := _real(one)).shape == copies.shape[1:]]
+            weights = [
+                (row, one)
+                for row, number in enumerate(numbers)
+                if (one := parameters[number]) is not None
+            ]
+            now = [
+                (row, weight)
+                for row, one in weights
+                if (weight := _real(one)).shape == copies.shape[1:]
+            ]
             if now:
                 found += [numbers[row] for row, _ in now]
                 before = copies if len(now) == len(numbers) else copies[[row for row, _ in now]]
                 norms.append(_changes([weight for _, weight in now], before, readback))
-        return Reading(found, lambda: np.concatenate([fetch() for fetch in norms])) if found else None
+        return (
+            Reading(found, lambda: np.concatenate([fetch() for fetch in norms])) if found else None
+        )
 
-    def _in_turn(self, parameters: Sequence[nn.Parameter | None], owned: Sequence[int]) -> Iterable[int]:
+    def _in_turn(
+        self, parameters: Sequence[nn.Parameter | None], owned: Sequence[int]
+    ) -> Iterable[int]:
         if self._limit is None:
             return owned
         bytes_of = {
-            number: one.numel() * one.element_size() for number in owned if (one := parameters[number]) is not None
+            number: one.numel() * one.element_size()
+            for number in owned
+            if (one := parameters[number]) is not None
         }
         if sum(bytes_of.values()) <= self._limit:
             return owned

@@ -1,8 +1,9 @@
 """Keeps what torch.compile makes from ever seeing a hook of ours.
 
-Compiled code is guarded on the number of torch's global module hooks: where it changes, the code is compiled anew, and
-after a few times not at all. So the hooks are off while anything is compiled, and stay off for good once it shows that
-the model, or a part of it, runs compiled: it is then watched through its parameters and their gradients alone.
+Compiled code is guarded on the number of torch's global module hooks: where it changes, the code is
+compiled anew, and after a few times not at all. So the hooks are off while anything is compiled,
+and stay off for good once it shows that the model, or a part of it, runs compiled: it is then
+watched through its parameters and their gradients alone.
 """
 
 from __future__ import annotations
@@ -31,8 +32,12 @@ class Compiling:
         resume: puts them on again where they are wanted.
     """
 
-    def __init__(self, model: nn.Module, guard: Guard, pause: Callable[[], None], resume: Callable[[], None]) -> None:
-        self.forbids_hooks = any(is_compiled(module) for module in model.modules()) or has_compiled_wrapper(model)
+    def __init__(
+        self, model: nn.Module, guard: Guard, pause: Callable[[], None], resume: Callable[[], None]
+    ) -> None:
+        self.forbids_hooks = any(
+            is_compiled(module) for module in model.modules()
+        ) or has_compiled_wrapper(model)
         """True for good once hooks on modules would do harm."""
         self._model = ref(model)
         self._guard = guard
@@ -57,11 +62,14 @@ class Compiling:
         model = self._model()
         if model is None or self.forbids_hooks:
             return
-        concerned = any(part is module for part in model.modules()) or any(part is model for part in module.modules())
+        concerned = any(part is module for part in model.modules()) or any(
+            part is model for part in module.modules()
+        )
         self.forbids_hooks = concerned
 
     def forward_ended(self, *, saw_layers: bool) -> None:
-        """A backward pass begins: what is compiled from now on in this step (an optimizer) is not the model.
+        """A backward pass begins: what is compiled from now on in this step (an optimizer) is not
+        the model.
 
         Args:
             saw_layers: whether any layer of the model was seen to run.

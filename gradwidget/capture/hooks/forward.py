@@ -58,7 +58,9 @@ class Forward:
         self._ran: list[int] = []
 
     def listen(self, *, wanted: bool) -> None:
-        """Puts the hooks on or takes them off; every module call is a little slower while they are on."""
+        """Puts the hooks on or takes them off; every module call is a little slower while they are
+        on.
+        """
         if not wanted and not self._is_wanted:
             return
         self._is_wanted = wanted
@@ -84,7 +86,11 @@ class Forward:
             take_off(self._handles.pop())
 
     def _put_on(self) -> None:
-        hooks = 1 + self._table.order_is_stale if self._is_wanted and not self.compiling.forbids_hooks else 0
+        hooks = (
+            1 + self._table.order_is_stale
+            if self._is_wanted and not self.compiling.forbids_hooks
+            else 0
+        )
         if len(self._handles) == hooks:
             return
         self._take_off()
@@ -129,7 +135,9 @@ class Forward:
             self._other(module, args)
 
     @entry("reading an activation")
-    def _seen(self, name: str, module: nn.Module, args: Args, kwargs: Kwargs, output: object) -> None:
+    def _seen(
+        self, name: str, module: nn.Module, args: Args, kwargs: Kwargs, output: object
+    ) -> None:
         self._saw_layers = True
         if not self._table.has_run(name):
             self._table.order_is_stale = True

@@ -1,8 +1,9 @@
 """The places in torch where gradwidget listens: one shared set for all captures of the process.
 
 Nothing is put on a user's model, optimizer or tensor. While at least one capture is attached,
-``torch.autograd.backward`` and ``grad``, ``torch.compile``, ``GradScaler.scale`` and ``step`` are wrapped and torch's
-global optimizer hooks are registered; when the last one leaves, all of it is gone.
+``torch.autograd.backward`` and ``grad``, ``torch.compile``, ``GradScaler.scale`` and ``step`` are
+wrapped and torch's global optimizer hooks are registered; when the last one leaves, all of it is
+gone.
 """
 
 # ruff: noqa: ANN401  # wrappers pass on whatever torch's own functions are given
@@ -16,7 +17,11 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor, nn
 from torch.amp.grad_scaler import GradScaler
-from torch.optim.optimizer import Optimizer, register_optimizer_step_post_hook, register_optimizer_step_pre_hook
+from torch.optim.optimizer import (
+    Optimizer,
+    register_optimizer_step_post_hook,
+    register_optimizer_step_pre_hook,
+)
 from torch.utils.hooks import RemovableHandle
 
 from gradwidget.capture.guard import Guard
@@ -32,19 +37,32 @@ class Listener(Protocol):
         """An outermost backward pass is about to run."""
 
     def recomputed(self, roots: Sequence[Tensor]) -> None:
-        """Inside of it a backward pass through a recomputed part (reentrant checkpointing) is about to run."""
+        """Inside of it a backward pass through a recomputed part (reentrant checkpointing) is about
+        to run.
+        """
 
     def backward_ended(self, roots: Sequence[Tensor], *, weighted: bool) -> None:
-        """It has run; ``weighted`` where gradients were given for the roots, which then are no losses."""
+        """It has run; ``weighted`` where gradients were given for the roots, which then are no
+        losses.
+        """
 
     def backward_failed(self) -> None:
         """It raised, or was interrupted."""
 
-    def taking_begins(self, roots: Sequence[Tensor], inputs: Sequence[Tensor], *, differentiable: bool) -> None:
-        """``torch.autograd.grad`` is about to run, to make a graph of its own where ``differentiable``."""
+    def taking_begins(
+        self, roots: Sequence[Tensor], inputs: Sequence[Tensor], *, differentiable: bool
+    ) -> None:
+        """``torch.autograd.grad`` is about to run, to make a graph of its own where
+        ``differentiable``.
+        """
 
     def taking_ended(
-        self, roots: Sequence[Tensor], inputs: Sequence[Tensor], gradients: Sequence[Tensor | None], *, weighted: bool
+        self,
+        roots: Sequence[Tensor],
+        inputs: Sequence[Tensor],
+        gradients: Sequence[Tensor | None],
+        *,
+        weighted: bool,
     ) -> None:
         """It has given these gradients of the inputs."""
 
@@ -57,7 +75,9 @@ class Listener(Protocol):
     def compiled(self, module: nn.Module | None) -> None:
         """``torch.compile`` was called, for a module or for something else."""
 
-    def loss_scaled(self, losses: Sequence[Tensor], scaled: Sequence[Tensor], scaler: GradScaler) -> None:
+    def loss_scaled(
+        self, losses: Sequence[Tensor], scaled: Sequence[Tensor], scaler: GradScaler
+    ) -> None:
         """A gradient scaler has made ``scaled`` of ``losses``."""
 
     def scaler_step_begins(self) -> None:
@@ -73,7 +93,9 @@ class _Shared:
     def __init__(self) -> None:
         self.listeners: tuple[Listener, ...] = ()
         self.handles: list[RemovableHandle] = []
-        self.lock = threading.RLock()  # the end of a forgotten capture may come in the middle of an attach
+        self.lock = (
+            threading.RLock()
+        )  # the end of a forgotten capture may come in the middle of an attach
 
 
 _shared = _Shared()
@@ -124,21 +146,25 @@ class _Wrapped:
 
         @functools.wraps(current)
         def ours(*args: Any, **kwargs: Any) -> Any:
-            return wrapper(current, *args, **kwargs) if _shared.listeners else current(*args, **kwargs)
+            return (
+                wrapper(current, *args, **kwargs) if _shared.listeners else current(*args, **kwargs)
+            )
 
         self._original, self._ours = current, ours
         setattr(self._owner, self._name, ours)
 
     def take_off(self) -> None:
-        # Somebody may have wrapped ours in the meantime: pulling it out from under them would undo their work, so
-        # it stays, and passes everything through.
+        # Somebody may have wrapped ours in the meantime: pulling it out from under them would undo
+        # their work, so it stays, and passes everything through.
         if self._ours is not None and getattr(self._owner, self._name) is self._ours:
             setattr(self._owner, self._name, self._original)
             self._original = self._ours = None
 
 
 def _tell(tell: Callable[[Listener], None]) -> None:
-    """Tells every listener; what fails on the way must not reach the user's loop, and is kept as a problem."""
+    """Tells every listener; what fails on the way must not reach the user's loop, and is kept as a
+    problem.
+    """
     for listener in _shared.listeners:
         try:
             tell(listener)
@@ -147,7 +173,10 @@ def _tell(tell: Callable[[Listener], None]) -> None:
 
 
 def _backward(original: Callable[..., None], *args: Any, **kwargs: Any) -> None:
-    given, weights = _argument(args, kwargs, 0, "tensors"), _argument(args, kwargs, 1, "grad_tensors")
+    given, weights = (
+        _argument(args, kwargs, 0, "tensors"),
+        _argument(args, kwargs, 1, "grad_tensors"),
+    )
     if _inside.backward:  # reentrant checkpointing, or our own wrapper met twice
         _tell(lambda listener: listener.recomputed(_tensors(given)))
         return original(*args, **kwargs)
@@ -172,14 +201,22 @@ def _grad(original: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
     graph = bool(_argument(args, kwargs, 4, "create_graph"))
     _inside.backward = True
     try:
-        _tell(lambda listener: listener.taking_begins(_tensors(outputs), _tensors(inputs), differentiable=graph))
+        _tell(
+            lambda listener: listener.taking_begins(
+                _tensors(outputs), _tensors(inputs), differentiable=graph
+            )
+        )
         found = original(*args, **kwargs)
     except BaseException:
         _tell(lambda listener: listener.backward_failed())
         raise
     finally:
         _inside.backward = False
-    _tell(lambda listener: listener.taking_ended(_tensors(outputs), _tensors(inputs), found, weighted=weighted))
+    _tell(
+        lambda listener: listener.taking_ended(
+            _tensors(outputs), _tensors(inputs), found, weighted=weighted
+        )
+    )
     return found
 
 
@@ -198,7 +235,11 @@ def _scale(original: Callable[..., Any], scaler: GradScaler, outputs: Any) -> An
 
 
 def _scaler_step(
-    original: Callable[..., Any], scaler: GradScaler, optimizer: Optimizer, *args: Any, **kwargs: Any
+    original: Callable[..., Any],
+    scaler: GradScaler,
+    optimizer: Optimizer,
+    *args: Any,
+    **kwargs: Any,
 ) -> Any:
     _tell(lambda listener: listener.scaler_step_begins())
     result = original(scaler, optimizer, *args, **kwargs)
@@ -227,7 +268,11 @@ def _tensors(given: object) -> tuple[Tensor, ...]:
     if isinstance(given, Tensor):
         return (given,)
     # other things than tensors (gradient edges) can be roots too; they are no losses
-    return tuple(one for one in given if isinstance(one, Tensor)) if isinstance(given, (list, tuple)) else ()
+    return (
+        tuple(one for one in given if isinstance(one, Tensor))
+        if isinstance(given, (list, tuple))
+        else ()
+    )
 
 
 _wrapped = (

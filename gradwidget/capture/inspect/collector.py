@@ -9,11 +9,11 @@ from typing import ParamSpec, TypeVar
 from torch import Tensor, nn
 
 from gradwidget.capture.guard import Guard
-from gradwidget.capture.inspect.histogram import spread_of
+from gradwidget.capture.inspect.histogram import histogram_of
 from gradwidget.capture.model.layers import LayerTable
 from gradwidget.capture.model.nonlinearity import Nonlinearity
 from gradwidget.capture.stats.norms import plain
-from gradwidget.frame import Entry, Inspection, Spread
+from gradwidget.frame import Entry, Histogram, Inspection
 
 LOOKING = "looking into a layer"
 
@@ -27,8 +27,9 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 
-class Look:
-    """Collects histograms of some layers while a step runs, on its thread. Nothing of a tensor is kept.
+class LayerCollector:
+    """Collects histograms of some layers while a step runs, on its thread. Nothing of a tensor is
+    kept.
 
     Args:
         step: its number.
@@ -45,8 +46,8 @@ class Look:
         self._table = table
         self._guard = guard
         self._spent_before = guard.spent_until_now()
-        self._gradients: dict[str, tuple[Spread, tuple[Entry, ...]] | str] = {}
-        self._activations: dict[str, Spread | str] = {}
+        self._gradients: dict[str, tuple[Histogram, tuple[Entry, ...]] | str] = {}
+        self._activations: dict[str, Histogram | str] = {}
         self._calls: dict[str, int] = {}
 
     def spent_in_all(self) -> float:
@@ -63,10 +64,16 @@ class Look:
         """
         if layer in self.layers:
             self._calls[layer] = self._calls.get(layer, 0) + 1
-            self._activations[layer] = self._run(activation, output, follower, self.step) or NOT_READ
+            self._activations[layer] = (
+                self._run(activation, output, follower, self.step) or NOT_READ
+            )
 
     def read(
-        self, parameters: Parameters, owned: Collection[int], taken: Mapping[int, Tensor] | None, scale: Tensor | None
+        self,
+        parameters: Parameters,
+        owned: Collection[int],
+        taken: Mapping[int, Tensor] | None,
+        scale: Tensor | None,
     ) -> None:
         """Reads the gradients that the optimizer is about to use.
 
@@ -79,7 +86,10 @@ class Look:
         for layer in self.layers:
             own = self._table.numbers_of(layer)
             if any(number in owned for number in own.values()):
-                found = {name: gradient_of(parameters[number], number, taken) for name, number in own.items()}
+                found = {
+                    name: gradient_of(parameters[number], number, taken)
+                    for name, number in own.items()
+                }
                 self._gradients[layer] = self._run(gradient, found, self.step, scale) or NOT_READ
 
     def finish(self, parameters: Parameters, reasons: Mapping[str, str]) -> list[Inspection]:
@@ -91,7 +101,9 @@ class Look:
         """
         return [self._inspection(layer, parameters, reasons) for layer in self.layers]
 
-    def _inspection(self, layer: str, parameters: Parameters, reasons: Mapping[str, str]) -> Inspection:
+    def _inspection(
+        self, layer: str, parameters: Parameters, reasons: Mapping[str, str]
+    ) -> Inspection:
         of_gradient = self._gradients.get(layer, UNUSED)
         slopes, worst = (of_gradient, ()) if isinstance(of_gradient, str) else of_gradient
         own = {name: parameters[number] for name, number in self._table.numbers_of(layer).items()}
@@ -111,35 +123,46 @@ class Look:
         return found
 
 
-def gradient(gradients: Named, step: int, scale: Tensor | None = None) -> tuple[Spread, tuple[Entry, ...]] | str:
+def gradient(
+    gradients: Named, step: int, scale: Tensor | None = None
+) -> tuple[Histogram, tuple[Entry, ...]] | str:
     """How the gradients of a layer are spread, and the greatest of their entries."""
     present = {name: one for name, one in gradients.items() if one is not None}
     if not present:
         return UNUSED
     absent = [name for name in gradients if name not in present]
     note = f"without {', '.join(absent)}: no gradient at hand" if absent else ""
-    return spread_of(
-        present, step=step, axis="log", divisor=1.0 if scale is None else float(scale), note=note, names_worst=True
+    return histogram_of(
+        present,
+        step=step,
+        axis="log",
+        divisor=1.0 if scale is None else float(scale),
+        note=note,
+        names_worst=True,
     )
 
 
-def weight(parameters: Named, step: int | None) -> Spread | str:
+def weight(parameters: Named, step: int | None) -> Histogram | str:
     """How the parameters of a layer are spread."""
-    found = spread_of({name: one for name, one in parameters.items() if one is not None}, step=step, axis="linear")
+    found = histogram_of(
+        {name: one for name, one in parameters.items() if one is not None}, step=step, axis="linear"
+    )
     return found if isinstance(found, str) else found[0]
 
 
-def activation(output: Tensor, follower: Nonlinearity | None, step: int) -> Spread | str:
+def activation(output: Tensor, follower: Nonlinearity | None, step: int) -> Histogram | str:
     """How an output is spread once it has gone through what follows it."""
     note = "" if follower is None else f"after {follower.kind}"
     through = None if follower is None else follower.apply
     if follower is not None and not follower.pointwise:
         output, through = follower.apply(plain(output)[None])[0], None
-    found = spread_of({"output": output}, step=step, axis="linear", through=through, note=note)
+    found = histogram_of({"output": output}, step=step, axis="linear", through=through, note=note)
     return found if isinstance(found, str) else found[0]
 
 
-def gradient_of(parameter: nn.Parameter | None, number: int, taken: Mapping[int, Tensor] | None) -> Tensor | None:
+def gradient_of(
+    parameter: nn.Parameter | None, number: int, taken: Mapping[int, Tensor] | None
+) -> Tensor | None:
     """The gradient of a parameter, or what was taken in its place."""
     if taken is not None:
         return taken.get(number)

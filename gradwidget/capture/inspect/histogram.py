@@ -1,8 +1,9 @@
-"""Tensors into histograms and their greatest entries, whatever their size and format; nothing of a tensor is kept.
+"""Tensors into histograms and their greatest entries, whatever their size and format; nothing of a
+tensor is kept.
 
-No random number is drawn and nothing is written to a tensor. Large tensors are read in runs, so that little memory is
-needed besides; what counts exactly (zeros, entries that are not finite, extremes) is read of all entries, bins of a
-regular sample of them.
+No random number is drawn and nothing is written to a tensor. Large tensors are read in runs, so
+that little memory is needed besides; what counts exactly (zeros, entries that are not finite,
+extremes) is read of all entries, bins of a regular sample of them.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from torch import Tensor
 from torch.nn.parameter import is_lazy
 
 from gradwidget.capture.torch_private import is_sharded, is_transformed
-from gradwidget.frame import Entry, Spread
+from gradwidget.frame import Entry, Histogram
 
 Axis = Literal["linear", "log"]
 """How bins lie: of one width, or as parts of a power of ten on both sides of 0."""
@@ -33,7 +34,8 @@ WORST = 5
 BINS = 40
 """Bins of one width; one more where they lie around 0, so that the middle one has it."""
 DECADES = 6
-"""Powers of ten under the greatest entry that are told apart on a log axis; what is smaller counts as near 0."""
+"""Powers of ten under the greatest entry that are told apart on a log axis; what is smaller counts
+as near 0."""
 A_DECADE = 2
 """Bins in a power of ten."""
 
@@ -70,7 +72,7 @@ def _unsuited(tensor: Tensor) -> str | None:
     return None if tensor.numel() else "It is empty."
 
 
-def spread_of(
+def histogram_of(
     tensors: Mapping[str, Tensor],
     *,
     step: int | None,
@@ -79,11 +81,12 @@ def spread_of(
     through: Callable[[Tensor], Tensor] | None = None,
     note: str = "",
     names_worst: bool = False,
-) -> tuple[Spread, tuple[Entry, ...]] | str:
+) -> tuple[Histogram, tuple[Entry, ...]] | str:
     """The histogram over all entries of some tensors, and the greatest of them.
 
     Args:
-        tensors: by name; those that cannot be read are passed over, and ``note`` of the result says so.
+        tensors: by name; those that cannot be read are passed over, and ``note`` of the result says
+            so.
         step: which step they belong to; None before the first.
         axis: how the bins lie.
         divisor: what the entries are divided by, as a loss scale.
@@ -95,11 +98,15 @@ def spread_of(
         Why there is nothing, in a sentence, where none of the tensors can be read.
 
     Example:
-        >>> spread, worst = spread_of({"weight": torch.tensor([[0.0, -2.0]])}, step=3, axis="linear", names_worst=True)
+        >>> spread, worst = histogram_of({"weight": torch.tensor([[0.0, -2.0]])}, step=3, axis="linear", names_worst=True)
         >>> spread.zeros, spread.low, int(spread.counts.sum()), worst[0]
         (1, -2.0, 2, Entry(parameter='weight', index=(0, 1), value=-2.0))
     """
-    reasons = {name: reason for name, tensor in tensors.items() if (reason := unreadable(tensor)) is not None}
+    reasons = {
+        name: reason
+        for name, tensor in tensors.items()
+        if (reason := unreadable(tensor)) is not None
+    }
     readable = {name: tensor.detach() for name, tensor in tensors.items() if name not in reasons}
     if not readable:
         return " ".join(dict.fromkeys(reasons.values())) or "There is none."
@@ -108,14 +115,21 @@ def spread_of(
     with torch.no_grad():
         for name, tensor in readable.items():
             for start, run in _runs(tensor):
-                found.take(name, tuple(tensor.shape), start, _real(run if through is None else through(run)))
+                found.take(
+                    name,
+                    tuple(tensor.shape),
+                    start,
+                    _real(run if through is None else through(run)),
+                )
     sample = np.concatenate(found.sample) / divisor
-    low, high = (value / divisor if math.isfinite(value) else math.nan for value in (found.low, found.high))
+    low, high = (
+        value / divisor if math.isfinite(value) else math.nan for value in (found.low, found.high)
+    )
     finite = sample[np.isfinite(sample)]
     edges = edges_for(low, high, axis)
     counts, _ = np.histogram(finite, edges)
     missing = [f"not of {name}: {reason}" for name, reason in reasons.items()]
-    spread = Spread(
+    spread = Histogram(
         step,
         axis,
         edges,
@@ -129,12 +143,18 @@ def spread_of(
         high,
         " · ".join([*([note] if note else []), *missing]),
     )
-    worst = tuple(Entry(entry.parameter, entry.index, entry.value / divisor) for entry in found.worst if entry.value)
+    worst = tuple(
+        Entry(entry.parameter, entry.index, entry.value / divisor)
+        for entry in found.worst
+        if entry.value
+    )
     return spread, worst
 
 
 def edges_for(low: float, high: float, axis: Axis) -> NDArray[np.float64]:
-    """Where bins end that hold everything from ``low`` to ``high``; alike for alike extremes, so that they rest."""
+    """Where bins end that hold everything from ``low`` to ``high``; alike for alike extremes, so
+    that they rest.
+    """
     peak = np.nanmax([abs(low), abs(high), 0.0])
     if peak == 0:
         peak = 1.0
@@ -145,7 +165,9 @@ def edges_for(low: float, high: float, axis: Axis) -> NDArray[np.float64]:
         edges = np.concatenate([-sizes[::-1], sizes])
     else:
         power = 10.0 ** math.floor(math.log10(peak))
-        round_peak = min(next((step * power for step in (1, 2, 5) if step * power >= peak), 10 * power), LARGEST)
+        round_peak = min(
+            next((step * power for step in (1, 2, 5) if step * power >= peak), 10 * power), LARGEST
+        )
         if low >= 0:
             edges = round_peak * np.linspace(0, 1, BINS + 1)
         elif high <= 0:
@@ -201,7 +223,9 @@ class _Found:
         size = run.abs().nan_to_num(nan=math.inf, posinf=math.inf)
         places = size.topk(min(WORST, len(run))).indices
         for place, value in zip(places.tolist(), run[places].tolist(), strict=True):
-            index = tuple(int(one) for one in np.unravel_index(start + place, shape)) if shape else ()
+            index = (
+                tuple(int(one) for one in np.unravel_index(start + place, shape)) if shape else ()
+            )
             self.worst.append(Entry(name, index, value))
         self.worst = sorted(self.worst, key=_size, reverse=True)[:WORST]
 
@@ -211,7 +235,9 @@ def _size(entry: Entry) -> float:
 
 
 def _runs(tensor: Tensor, start: int = 0) -> Iterator[tuple[int, Tensor]]:
-    """The entries in their logical order, at most ``RUN`` at a time: the number of the first, and a vector."""
+    """The entries in their logical order, at most ``RUN`` at a time: the number of the first, and a
+    vector.
+    """
     count = tensor.numel()
     if count <= RUN:
         yield start, tensor.reshape(-1)
@@ -230,11 +256,15 @@ def _runs(tensor: Tensor, start: int = 0) -> Iterator[tuple[int, Tensor]]:
 def _real(run: Tensor) -> Tensor:
     if run.dtype in {torch.float32, torch.float64}:
         return run
-    return run.double() if run.dtype in {torch.int32, torch.int64} and not run.is_mps else run.float()
+    return (
+        run.double() if run.dtype in {torch.int32, torch.int64} and not run.is_mps else run.float()
+    )
 
 
 def _prime_from(number: int) -> int:
-    """The first prime from ``number`` on; 1 for 1. A sample of every so many entries then misses no row or column."""
+    """The first prime from ``number`` on; 1 for 1. A sample of every so many entries then misses no
+    row or column.
+    """
     while number > 1 and any(number % divisor == 0 for divisor in range(2, math.isqrt(number) + 1)):
         number += 1
     return number

@@ -9,19 +9,27 @@ from time import monotonic
 from torch import Tensor
 
 from gradwidget.capture.guard import Guard, entry
-from gradwidget.capture.inspect.collector import LOOKING, Look, Parameters, gradient, gradient_of, weight
+from gradwidget.capture.inspect.collector import (
+    LOOKING,
+    LayerCollector,
+    Parameters,
+    gradient,
+    gradient_of,
+    weight,
+)
 from gradwidget.capture.model.layers import LayerTable
-from gradwidget.capture.steps.backward_reach import Reach
+from gradwidget.capture.steps.backward_reach import BackwardReach
 from gradwidget.capture.torch_private import version
-from gradwidget.frame import Entry, Inspection, Spread
+from gradwidget.frame import Entry, Histogram, Inspection
 
 LEASE = 6.0
-"""Seconds for which a layer is looked at after it was last asked for: nobody has to say that he has gone."""
+"""Seconds for which a layer is looked at after it was last asked for: nobody has to say that he has
+gone."""
 AGAIN = 0.5
 """Seconds between two looks at least, in a loop that runs freely."""
 SHARE = 0.5
-"""Part of the budget that looks may use while the loop runs freely; the first look and those of a person who steps
-come at once."""
+"""Part of the budget that looks may use while the loop runs freely; the first look and those of a
+person who steps come at once."""
 
 LATER = "Comes with the next step that is looked at."
 CLEARED = "It was cleared in place after the step: it comes with the next one."
@@ -29,21 +37,29 @@ NOT_WATCHED = "Activations are not watched (activations=False)."
 
 
 class Inspector:
-    """Looks into single layers on the training thread, and keeps of each what was last seen: figures, never tensors.
+    """Looks into single layers on the training thread, and keeps of each what was last seen:
+    figures, never tensors.
 
-    Only while the loop is held does it keep references to the gradients of the step that was done, since a loop
-    clears them before it can be held.
+    Only while the loop is held does it keep references to the gradients of the step that was done,
+    since a loop clears them before it can be held.
 
     Args:
         table: the layers.
         guard: contains failures.
         reach: knows whether a backward pass has run in the step under way.
-        budget: share of the step time that gradwidget may cost; None looks as often as ``AGAIN`` allows.
+        budget: share of the step time that gradwidget may cost; None looks as often as ``AGAIN``
+            allows.
         activations: whether outputs are looked at.
     """
 
     def __init__(
-        self, table: LayerTable, guard: Guard, reach: Reach, budget: float | None, *, activations: bool
+        self,
+        table: LayerTable,
+        guard: Guard,
+        reach: BackwardReach,
+        budget: float | None,
+        *,
+        activations: bool,
     ) -> None:
         self.emit: Callable[[Inspection], None] = lambda _: None
         """Told of each inspection that is to be shown; on any thread."""
@@ -84,7 +100,7 @@ class Inspector:
         self.emit(inspection)
         return True
 
-    def begin(self, step: int, *, sampled: bool, wanted: bool) -> Look | None:
+    def begin(self, step: int, *, sampled: bool, wanted: bool) -> LayerCollector | None:
         """What is to collect what the step that begins shows; None where nobody wants to see it.
 
         Args:
@@ -97,15 +113,29 @@ class Inspector:
             return None
         now = monotonic()
         with self._lock:
-            self._until = {layer: until for layer, until in self._until.items() if until > now or layer in self._open}
+            self._until = {
+                layer: until
+                for layer, until in self._until.items()
+                if until > now or layer in self._open
+            }
             self._seen = {layer: seen for layer, seen in self._seen.items() if layer in self._until}
             layers = tuple(self._until)
             is_new = len(self._seen) < len(layers)
-        if layers and (wanted or is_new or now >= (self._next_along if sampled else self._next_own)):
-            return Look(step, layers, self._table, self.guard)
+        if layers and (
+            wanted or is_new or now >= (self._next_along if sampled else self._next_own)
+        ):
+            return LayerCollector(step, layers, self._table, self.guard)
         return None
 
-    def step_ended(self, step: int, look: Look | None, reasons: dict[str, str], *, held: bool, wanted: bool) -> None:
+    def step_ended(
+        self,
+        step: int,
+        look: LayerCollector | None,
+        reasons: dict[str, str],
+        *,
+        held: bool,
+        wanted: bool,
+    ) -> None:
         """A step is over: tells what was seen in it.
 
         Args:
@@ -129,7 +159,7 @@ class Inspector:
         if look is not None:
             self.guard.run(LOOKING, self._finish, look, reasons, is_shown=held or not wanted)
 
-    def _finish(self, look: Look, reasons: dict[str, str], *, is_shown: bool) -> None:
+    def _finish(self, look: LayerCollector, reasons: dict[str, str], *, is_shown: bool) -> None:
         if not self._activations:
             reasons = dict.fromkeys(look.layers, NOT_WATCHED)
         inspections = look.finish(self._table.tensors(), reasons)
@@ -142,8 +172,9 @@ class Inspector:
             for inspection in inspections:
                 self.emit(inspection)
 
-    def let_go(self, *, sampled: bool) -> Look | None:
-        """The loop goes on: what is to collect what the step that begins now shows, with what was asked for meanwhile.
+    def let_go(self, *, sampled: bool) -> LayerCollector | None:
+        """The loop goes on: what is to collect what the step that begins now shows, with what was
+        asked for meanwhile.
 
         Args:
             sampled: whether that step is looked at.
@@ -158,7 +189,9 @@ class Inspector:
 
     @entry(LOOKING)
     def look_now(self, layer: str) -> None:
-        """Looks at what there is between two steps; only on the training thread, or when that is idle."""
+        """Looks at what there is between two steps; only on the training thread, or when that is
+        idle.
+        """
         with self._lock:
             ended, before = self._seen.get(layer, (-1, None))
         if ended != self._ended or before is None:
@@ -195,7 +228,7 @@ class Inspector:
 
     def _gradient(
         self, layer: str, parameters: Parameters, before: Inspection | None
-    ) -> tuple[Spread | str, tuple[Entry, ...]]:
+    ) -> tuple[Histogram | str, tuple[Entry, ...]]:
         in_between = not self._reach.has_passed
         step = self._last_step if in_between else self._step
         known = (LATER, ()) if before is None else (before.gradient, before.worst)
@@ -203,12 +236,16 @@ class Inspector:
             return known
         own = self._table.numbers_of(layer)
         if self._is_held and in_between:
-            kept = {name: self._kept[number] for name, number in own.items() if number in self._kept}
+            kept = {
+                name: self._kept[number] for name, number in own.items() if number in self._kept
+            }
             if any(version(one) != mark for one, mark in kept.values()):
                 return known if before is not None else (CLEARED, ())
             present = {name: kept[name][0] if name in kept else None for name in own}
         else:
-            present = {name: gradient_of(parameters[number], number, None) for name, number in own.items()}
+            present = {
+                name: gradient_of(parameters[number], number, None) for name, number in own.items()
+            }
         if all(one is None for one in present.values()):
             return known
         found = gradient(present, step)

@@ -8,16 +8,17 @@ from weakref import ref
 from torch import nn
 from torch.optim import LBFGS, Optimizer
 
-from gradwidget.action import Action, Clip, Reinitialise, ScaleLr, SkipNonfinite
+from gradwidget.action import Action, Clip, Reinitialize, ScaleLr, SkipNonfinite
 from gradwidget.capture.guard import Guard
-from gradwidget.capture.intervene.per_step import Clipping, Influence, ScaledRate, Skipping
-from gradwidget.capture.intervene.reinitialize import reinitialise
+from gradwidget.capture.intervene.per_step import Clipping, ScaledRate, Skipping, StepIntervention
+from gradwidget.capture.intervene.reinitialize import reinitialize
 
 
 class Actuator:
     """The hand on the loop: changes what steps do, or the weights themselves.
 
-    All of it happens on the training thread: ``apply`` and what it returns between two steps, the others around
+    All of it happens on the training thread: ``apply`` and what it returns between two steps, the
+        others around
     each step of an optimizer of the model.
 
     Args:
@@ -26,11 +27,13 @@ class Actuator:
         guard: contains what fails in the middle of the loop.
     """
 
-    def __init__(self, model: nn.Module, optimizers: Callable[[], Sequence[Optimizer]], guard: Guard) -> None:
+    def __init__(
+        self, model: nn.Module, optimizers: Callable[[], Sequence[Optimizer]], guard: Guard
+    ) -> None:
         self._model = ref(model)
         self._optimizers = optimizers
         self._guard = guard
-        self._influences: list[Influence] = []
+        self._influences: list[StepIntervention] = []
         self._skipping: list[Skipping] = []
 
     def apply(self, action: Action) -> Callable[[], None]:
@@ -46,12 +49,12 @@ class Actuator:
         if not optimizers:
             message = "no optimizer has stepped this model yet"
             raise ValueError(message)
-        if isinstance(action, Reinitialise):
+        if isinstance(action, Reinitialize):
             model = self._model()
             if model is None:
                 message = "the model is gone"
                 raise ValueError(message)
-            return reinitialise(model, action.layers, optimizers)
+            return reinitialize(model, action.layers, optimizers)
         if isinstance(action, SkipNonfinite):
             _check_gradients_are_at_hand(optimizers)
             skipping = Skipping()
@@ -83,7 +86,7 @@ class Actuator:
             self._guard.run(influence.doing, influence.after_step, optimizer)
 
 
-def _influence(action: Clip | ScaleLr, optimizers: Sequence[Optimizer]) -> Influence:
+def _influence(action: Clip | ScaleLr, optimizers: Sequence[Optimizer]) -> StepIntervention:
     if isinstance(action, ScaleLr):
         _check_rates(action, optimizers)
         return ScaledRate(action.factor, action.group)

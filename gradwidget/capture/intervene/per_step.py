@@ -1,4 +1,6 @@
-"""What can be in force at every step of an optimizer: each acts before the step and puts things back after it."""
+"""What can be in force at every step of an optimizer: each acts before the step and puts things
+back after it.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +13,7 @@ from torch.optim import Optimizer
 from gradwidget.capture.stats.norms import plain
 
 
-class Influence(Protocol):
+class StepIntervention(Protocol):
     """A change of what a step does that lasts until it is taken back."""
 
     doing: str
@@ -25,7 +27,9 @@ class Influence(Protocol):
 
 
 class Clipping:
-    """Scales the gradients of an optimizer to a total norm of at most ``max_norm`` (arXiv 1211.5063)."""
+    """Scales the gradients of an optimizer to a total norm of at most ``max_norm`` (arXiv
+    1211.5063).
+    """
 
     doing = "clipping the gradient"
 
@@ -34,7 +38,8 @@ class Clipping:
 
     def before_step(self, optimizer: Optimizer) -> None:
         """Clips in place, as ``clip_grad_norm_`` in the loop would."""
-        # A fused optimizer under a gradient scaler gets scaled gradients and divides them itself: so does the bound.
+        # A fused optimizer under a gradient scaler gets scaled gradients and divides them itself:
+        # so does the bound.
         scale = getattr(optimizer, "grad_scale", None)
         bound = self._max_norm if scale is None else self._max_norm * float(scale)
         torch.nn.utils.clip_grad_norm_(_trained(optimizer), bound)
@@ -44,7 +49,9 @@ class Clipping:
 
 
 class ScaledRate:
-    """Multiplies the learning rate for the length of the step, so that whatever sets it otherwise goes on as it was."""
+    """Multiplies the learning rate for the length of the step, so that whatever sets it otherwise
+    goes on as it was.
+    """
 
     doing = "scaling the learning rate"
 
@@ -72,7 +79,8 @@ class ScaledRate:
 
 
 class Skipping:
-    """Leaves out a step when any entry of its gradients is NaN or infinite: hides them, so that nothing changes.
+    """Leaves out a step when any entry of its gradients is NaN or infinite: hides them, so that
+    nothing changes.
 
     Reads one figure a step from the device, which waits for it.
     """
@@ -84,7 +92,9 @@ class Skipping:
 
     def leaves_out(self, optimizer: Optimizer) -> bool:
         """Whether the step that is about to begin would do harm."""
-        return not _all_finite([parameter.grad for parameter in _trained(optimizer) if parameter.grad is not None])
+        return not _all_finite(
+            [parameter.grad for parameter in _trained(optimizer) if parameter.grad is not None]
+        )
 
     def withhold(self, optimizer: Optimizer) -> None:
         """Takes the gradients away."""
@@ -103,7 +113,10 @@ class Skipping:
 
 def _trained(optimizer: Optimizer) -> list[Tensor]:
     return [
-        parameter for group in optimizer.param_groups for parameter in group["params"] if parameter.grad is not None
+        parameter
+        for group in optimizer.param_groups
+        for parameter in group["params"]
+        if parameter.grad is not None
     ]
 
 

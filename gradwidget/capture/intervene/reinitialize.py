@@ -14,18 +14,23 @@ from gradwidget.action import Scheme
 
 SETTERS: Mapping[Scheme, Callable[[Tensor], object]] = {
     "kaiming": lambda weight: nn.init.kaiming_normal_(weight, nonlinearity="relu"),
-    "xavier_tanh": lambda weight: nn.init.xavier_uniform_(weight, gain=nn.init.calculate_gain("tanh")),
+    "xavier_tanh": lambda weight: nn.init.xavier_uniform_(
+        weight, gain=nn.init.calculate_gain("tanh")
+    ),
     "xavier": nn.init.xavier_uniform_,
     "orthogonal": nn.init.orthogonal_,
 }
 """How each scheme draws a weight (arXiv 1502.01852; Glorot and Bengio 2010; arXiv 1312.6120)."""
 
 
-def reinitialise(model: nn.Module, layers: Mapping[str, Scheme], optimizers: Sequence[Optimizer]) -> Callable[[], None]:
-    """Draws weights anew, zeroes biases, sets scales to one, and clears what optimizers remember of them.
+def reinitialize(
+    model: nn.Module, layers: Mapping[str, Scheme], optimizers: Sequence[Optimizer]
+) -> Callable[[], None]:
+    """Draws weights anew, zeroes biases, sets scales to one, and clears what optimizers remember of
+    them.
 
-    Values change in place, so that tied weights, views and optimizers stay what they were. Random numbers are
-    drawn from torch's own generator, as ``nn.init`` does.
+    Values change in place, so that tied weights, views and optimizers stay what they were. Random
+    numbers are drawn from torch's own generator, as ``nn.init`` does.
 
     Args:
         model: the model.
@@ -38,7 +43,11 @@ def reinitialise(model: nn.Module, layers: Mapping[str, Scheme], optimizers: Seq
     Raises:
         ValueError: a layer is not there, or has no weight to draw. Nothing has been changed then.
     """
-    drawn = [(parameter, layers[name], local) for name in layers for local, parameter in _own(model, name)]
+    drawn = [
+        (parameter, layers[name], local)
+        for name in layers
+        for local, parameter in _own(model, name)
+    ]
     values = [(parameter, parameter.detach().clone()) for parameter, _, _ in drawn]
     states: list[tuple[Optimizer, Tensor, Any]] = []
     with torch.no_grad():

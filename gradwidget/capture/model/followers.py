@@ -1,4 +1,6 @@
-"""Which nonlinearity follows an output, read from the autograd graph: module, function or method, in place or not."""
+"""Which nonlinearity follows an output, read from the autograd graph: module, function or method,
+in place or not.
+"""
 
 from __future__ import annotations
 
@@ -34,7 +36,9 @@ def node_of(tensor: Tensor) -> Node:
     return get_gradient_edge(tensor).node
 
 
-def followers(roots: Sequence[Tensor], outputs: Mapping[Node, int]) -> dict[int, Nonlinearity | None]:
+def followers(
+    roots: Sequence[Tensor], outputs: Mapping[Node, int]
+) -> dict[int, Nonlinearity | None]:
     """Walks the graph from the roots of a backward pass.
 
     Args:
@@ -42,7 +46,8 @@ def followers(roots: Sequence[Tensor], outputs: Mapping[Node, int]) -> dict[int,
         outputs: the node that made each output of interest, and a number for it.
 
     Returns:
-        The nonlinearity that takes the output, by its number; None where none does. Outputs out of reach are missing.
+        The nonlinearity that takes the output, by its number; None where none does. Outputs out of
+        reach are missing.
     """
     found: dict[int, Nonlinearity | None] = {}
     stack = [node_of(root) for root in roots if root.requires_grad]
@@ -67,6 +72,10 @@ def followers(roots: Sequence[Tensor], outputs: Mapping[Node, int]) -> dict[int,
 def _without_views(nodes: Iterable[Node], outputs: Mapping[Node, int]) -> Iterable[Node]:
     for node in nodes:
         below = node
-        while below not in outputs and below.name().startswith(SEE_THROUGH) and below.next_functions[0][0] is not None:
+        while (
+            below not in outputs
+            and below.name().startswith(SEE_THROUGH)
+            and below.next_functions[0][0] is not None
+        ):
             below = below.next_functions[0][0]
         yield below

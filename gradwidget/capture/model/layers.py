@@ -46,7 +46,8 @@ class LayerTable:
         self.generation = 0
         """Rises when parameters or layers are no longer the same."""
         self.order_is_stale = True
-        """True until a forward has shown in which order the layers run, and again when new layers appear."""
+        """True until a forward has shown in which order the layers run, and again when new layers
+        appear."""
         self.has_lazy = False
         """Whether a parameter has no shape yet."""
         self._select = select
@@ -58,8 +59,12 @@ class LayerTable:
         self._owners: list[tuple[str, ...]] = []
         self._own: dict[str, dict[str, int]] = {}
         self._numbers: dict[int, int] = {}
-        self.pairs: tuple[NDArray[np.intp], NDArray[np.intp]] = (np.empty(0, np.intp), np.empty(0, np.intp))
-        """(parameter numbers, rows): who owns what; a tied parameter appears once for each of its layers."""
+        self.pairs: tuple[NDArray[np.intp], NDArray[np.intp]] = (
+            np.empty(0, np.intp),
+            np.empty(0, np.intp),
+        )
+        """(parameter numbers, rows): who owns what; a tied parameter appears once for each of its
+        layers."""
         if not (self.refresh(model) and self.layers):
             if not any(True for _ in model.parameters()):
                 message = (
@@ -91,7 +96,9 @@ class LayerTable:
             for name, own in found.items()
             for local, parameter in own.items()
         ]
-        if seen == self._seen or any(type(one) is Tensor for own in found.values() for one in own.values()):
+        if seen == self._seen or any(
+            type(one) is Tensor for own in found.values() for one in own.values()
+        ):
             return False  # plain tensors in the place of parameters: torch.func.functional_call is at work
         self._seen = seen
         self.has_lazy = any(lazy for *_, lazy in seen)
@@ -110,7 +117,9 @@ class LayerTable:
         if set(names) - set(self._names):
             self.order_is_stale = True
         self._names = names
-        self.sharded = frozenset(name for name in names if any(is_sharded(one) for one in found[name].values()))
+        self.sharded = frozenset(
+            name for name in names if any(is_sharded(one) for one in found[name].values())
+        )
         self._hold({name: found[name] for name in names})
         self.generation += 1
         self._arrange()
@@ -126,9 +135,15 @@ class LayerTable:
             self._arrange()
 
     def tensors(self) -> list[nn.Parameter | None]:
-        """All parameters by number; None where one is no more, or cannot be read because it is sharded."""
+        """All parameters by number; None where one is no more, or cannot be read because it is
+        sharded.
+        """
         found = [one() for one in self.parameters]
-        return [None if one is not None and is_sharded(one) else one for one in found] if self.sharded else found
+        return (
+            [None if one is not None and is_sharded(one) else one for one in found]
+            if self.sharded
+            else found
+        )
 
     def alive(self) -> list[nn.Parameter]:
         """The parameters that are still there."""
@@ -140,7 +155,9 @@ class LayerTable:
         return number if number is not None and self.parameters[number]() is tensor else None
 
     def numbers_of(self, layer: str) -> dict[str, int]:
-        """The numbers of a layer's parameters by their local names; empty for a layer that is not watched."""
+        """The numbers of a layer's parameters by their local names; empty for a layer that is not
+        watched.
+        """
         return self._own.get(layer, {})
 
     def has_run(self, name: str) -> bool:
@@ -171,18 +188,23 @@ class LayerTable:
         }
 
     def _arrange(self) -> None:
-        # A layer that has not run (used without being called, or not yet) stays behind the one registered before it.
+        # A layer that has not run (used without being called, or not yet) stays behind the one
+        # registered before it.
         keys: dict[str, tuple[int, int]] = {}
         last = -1
         for number, name in enumerate(self._names):
             last = self._executed.get(name, last)
             keys[name] = (last, number)
         ordered = sorted(self._names, key=keys.__getitem__)
-        layers = tuple(replace(self._found[name], activation=self._activations.get(name)) for name in ordered)
+        layers = tuple(
+            replace(self._found[name], activation=self._activations.get(name)) for name in ordered
+        )
         if layers != self.layers:
             self.layers = layers
         rows = {name: row for row, name in enumerate(ordered)}
-        pairs = [(number, rows[name]) for number, names in enumerate(self._owners) for name in names]
+        pairs = [
+            (number, rows[name]) for number, names in enumerate(self._owners) for name in names
+        ]
         numbers, owned = zip(*pairs, strict=True) if pairs else ((), ())
         self.pairs = np.array(numbers, np.intp), np.array(owned, np.intp)
 
@@ -199,7 +221,11 @@ def _glance(model: nn.Module) -> list[int]:
         known.add(id(module))
         seen.append(id(module))
         # The public walks take several times as long.
-        seen += [2 * id(one) + one.requires_grad for one in module._parameters.values() if one is not None]  # noqa: SLF001
+        seen += [
+            2 * id(one) + one.requires_grad
+            for one in module._parameters.values()
+            if one is not None
+        ]
         waiting += module._modules.values()  # noqa: SLF001
     return seen
 
@@ -211,7 +237,9 @@ def _owned(model: nn.Module) -> Iterable[tuple[str, nn.Module]]:
 
 
 def _outer(name: str) -> str:
-    """Name of the layer that a module's parameters count for: for a parametrisation the module that it is on."""
+    """Name of the layer that a module's parameters count for: for a parametrisation the module that
+    it is on.
+    """
     parts = name.split(".")
     if PARAMETRIZATIONS not in parts:
         return name

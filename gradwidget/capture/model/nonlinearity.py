@@ -12,8 +12,8 @@ from torch.nn import functional
 from torch.nn.modules import activation
 
 FLAT = 0.05
-"""An output is saturated where the slope is under this share of the steepest (Glorot & Bengio 2010 look at the same
-tails): |tanh| > 0.975, a sigmoid outside of 0.013 … 0.987."""
+"""An output is saturated where the slope is under this share of the steepest (Glorot & Bengio 2010
+look at the same tails): |tanh| > 0.975, a sigmoid outside of 0.013 … 0.987."""
 CERTAIN = 0.99
 """A softmax is saturated where one entry has more than this."""
 
@@ -31,10 +31,12 @@ class Nonlinearity:
     """Such as ``"relu"``."""
 
     apply: Apply
-    """The function itself, with the parameters that it was seen with, for many tensors at once [tensors, ...]."""
+    """The function itself, with the parameters that it was seen with, for many tensors at once
+    [tensors, ...]."""
 
     saturated: Apply | None = None
-    """Bool tensor of which outputs are in the flats; None for a function that has none to get stuck in."""
+    """Bool tensor of which outputs are in the flats; None for a function that has none to get stuck
+    in."""
 
     pointwise: bool = True
     """Whether each entry of the output depends on its own entry of the input alone."""
@@ -47,7 +49,8 @@ class Nonlinearity:
 def recognised(node: Any) -> Nonlinearity | None:  # noqa: ANN401  # nodes of the graph have no common type
     """The nonlinearity of a node of the autograd graph; None where it is something else.
 
-    Only numbers are read from the node, never a saved tensor: unpacking one may recompute a whole checkpoint.
+    Only numbers are read from the node, never a saved tensor: unpacking one may recompute a whole
+        checkpoint.
     """
     make = _MADE_FROM.get(node.name())
     return None if make is None else make(node)
@@ -59,7 +62,8 @@ def is_nonlinear(module: nn.Module) -> bool:
 
 
 def of_module(module: nn.Module, taken: Tensor) -> Nonlinearity | None:
-    """The nonlinearity that an activation module is, with its parameters; None where it is not an elementwise one.
+    """The nonlinearity that an activation module is, with its parameters; None where it is not an
+    elementwise one.
 
     Args:
         module: a module that has run.
@@ -68,7 +72,9 @@ def of_module(module: nn.Module, taken: Tensor) -> Nonlinearity | None:
     if any(True for _ in module.parameters()) or isinstance(module, nn.RReLU):
         return None  # RReLU draws random numbers
     with torch.enable_grad():
-        one = torch.ones([1] * taken.dim(), requires_grad=True).clone()  # a copy: an in-place module refuses a leaf
+        one = torch.ones(
+            [1] * taken.dim(), requires_grad=True
+        ).clone()  # a copy: an in-place module refuses a leaf
         return recognised(module.forward(one).grad_fn)
 
 
@@ -80,12 +86,16 @@ def _softmax_dim(node: Any) -> int:  # noqa: ANN401  # see recognised
 def _softmax(node: Any) -> Nonlinearity:  # noqa: ANN401  # see recognised
     dim = _softmax_dim(node)
     dim += dim >= 0  # of many tensors at once, behind the first dimension
-    return Nonlinearity("softmax", lambda x: x.softmax(dim), lambda y: y.amax(dim) > CERTAIN, pointwise=False)
+    return Nonlinearity(
+        "softmax", lambda x: x.softmax(dim), lambda y: y.amax(dim) > CERTAIN, pointwise=False
+    )
 
 
 def _hardtanh(node: Any) -> Nonlinearity:  # noqa: ANN401  # see recognised
     low, high = node._saved_min_val, node._saved_max_val  # noqa: SLF001  # numbers
-    return Nonlinearity("hardtanh", lambda x: x.clamp(low, high), lambda y: (y <= low) | (y >= high))
+    return Nonlinearity(
+        "hardtanh", lambda x: x.clamp(low, high), lambda y: (y <= low) | (y >= high)
+    )
 
 
 def _clamp(node: Any) -> Nonlinearity | None:  # noqa: ANN401  # see recognised
@@ -101,7 +111,9 @@ def _leaky_relu(node: Any) -> Nonlinearity:  # noqa: ANN401  # see recognised
 
 def _elu(node: Any) -> Nonlinearity:  # noqa: ANN401  # see recognised
     alpha, scale, inner = node._saved_alpha, node._saved_scale, node._saved_input_scale  # noqa: SLF001  # numbers
-    return Nonlinearity("elu", lambda x: torch.where(x > 0, scale * x, scale * alpha * torch.expm1(inner * x)))
+    return Nonlinearity(
+        "elu", lambda x: torch.where(x > 0, scale * x, scale * alpha * torch.expm1(inner * x))
+    )
 
 
 def _gelu(node: Any) -> Nonlinearity:  # noqa: ANN401  # see recognised
@@ -119,7 +131,9 @@ def _threshold(node: Any) -> Nonlinearity:  # noqa: ANN401  # see recognised
     return Nonlinearity("threshold", lambda x: torch.where(x > threshold, x, torch.zeros_like(x)))
 
 
-def _plain(kind: str, apply: Apply, saturated: Apply | None = None) -> Callable[[Any], Nonlinearity]:
+def _plain(
+    kind: str, apply: Apply, saturated: Apply | None = None
+) -> Callable[[Any], Nonlinearity]:
     found = Nonlinearity(kind, apply, saturated)
     return lambda _: found
 
@@ -138,7 +152,9 @@ _MADE_FROM: dict[str, Callable[[Any], Nonlinearity | None]] = {
     "MishBackward0": _plain("mish", functional.mish),
     "SoftplusBackward0": _softplus,
     "HardswishBackward0": _plain("hardswish", functional.hardswish),
-    "HardsigmoidBackward0": _plain("hardsigmoid", functional.hardsigmoid, lambda y: (y <= 0) | (y >= 1)),
+    "HardsigmoidBackward0": _plain(
+        "hardsigmoid", functional.hardsigmoid, lambda y: (y <= 0) | (y >= 1)
+    ),
     "SigmoidBackward0": _plain("sigmoid", torch.sigmoid, lambda y: (y - 0.5).abs() > SIGMOID_FLAT),
     "TanhBackward0": _plain("tanh", torch.tanh, lambda y: y.abs() > TANH_FLAT),
     "SoftmaxBackward0": _softmax,

@@ -11,8 +11,9 @@ from gradwidget.capture.model.layers import LayerTable
 Known = tuple[ReferenceType[Optimizer], int, int, list[int]]
 
 
-class Owners:
-    """Looks it up once an optimizer, and again when its groups or the model's parameters have changed.
+class OptimizerParameters:
+    """Looks it up once an optimizer, and again when its groups or the model's parameters have
+    changed.
 
     Args:
         table: the layers.
@@ -26,20 +27,28 @@ class Owners:
         self._once: WeakSet[Optimizer] = WeakSet()
 
     def of(self, optimizer: Optimizer) -> list[int]:
-        """Numbers of the model's trainable parameters that it holds; empty where it is not listened to."""
+        """Numbers of the model's trainable parameters that it holds; empty where it is not listened
+        to.
+        """
         if self._only is not None and not _is_same(self._only(), optimizer):
             return []
         size = 0
         for group in optimizer.param_groups:
             size += len(group["params"])
         known = self._known.get(id(optimizer))
-        if known is not None and known[0]() is optimizer and known[1:3] == (size, self._table.generation):
+        if (
+            known is not None
+            and known[0]() is optimizer
+            and known[1:3] == (size, self._table.generation)
+        ):
             return known[3]
         held = {id(one) for group in optimizer.param_groups for one in group["params"]}
         numbers = [
             number
             for number, one in enumerate(self._table.parameters)
-            if (parameter := one()) is not None and id(parameter) in held and parameter.requires_grad
+            if (parameter := one()) is not None
+            and id(parameter) in held
+            and parameter.requires_grad
         ]
         if numbers:
             self._once.add(optimizer)
@@ -47,7 +56,9 @@ class Owners:
         return numbers
 
     def lost(self, optimizer: Optimizer) -> bool:
-        """Whether it held some of the model's parameters once and holds none any more: they were replaced."""
+        """Whether it held some of the model's parameters once and holds none any more: they were
+        replaced.
+        """
         return optimizer in self._once and not self.of(optimizer)
 
     def optimizers(self) -> list[Optimizer]:
@@ -58,4 +69,6 @@ class Owners:
 
 def _is_same(wanted: Optimizer | None, optimizer: Optimizer) -> bool:
     # A wrapper of another library shares the groups of the optimizer that it drives.
-    return wanted is not None and (wanted is optimizer or wanted.param_groups is optimizer.param_groups)
+    return wanted is not None and (
+        wanted is optimizer or wanted.param_groups is optimizer.param_groups
+    )

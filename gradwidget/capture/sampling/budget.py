@@ -11,12 +11,14 @@ AT_LEAST_EVERY = 100
 HURRY = 5.0
 """Times the budget that may be spent while something is watched."""
 AIM = 0.5
-"""Part of the budget that is spent knowingly: the rest is for costs that a clock inside our calls does not see, such as
-emptied caches and the slower module call while a forward hook is registered."""
+"""Part of the budget that is spent knowingly: the rest is for costs that a clock inside our calls
+does not see, such as emptied caches and the slower module call while a forward hook is
+registered."""
 MEMORY = 0.98
 """Weight that the past keeps, a step, in the running figures."""
 PAUSE = 20.0
-"""A step that took this many times the usual was no step but a pause: a cell boundary, an evaluation."""
+"""A step that took this many times the usual was no step but a pause: a cell boundary, an
+evaluation."""
 
 
 class Budget:
@@ -62,13 +64,16 @@ class Budget:
         return self._weight / self._samples if self._samples else 1.0
 
     def force(self, steps: int) -> None:
-        """Samples so many steps after the one under way, whatever they cost, because something looks wrong."""
+        """Samples so many steps after the one under way, whatever they cost, because something
+        looks wrong.
+        """
         self._forced = max(self._forced, steps)
 
     def hurry(self, every: int) -> None:
         """Takes a sample about every so many steps from now on; 0 for as rarely as ever.
 
-        More rarely where that would cost ``HURRY`` times the budget, but never more rarely than ever.
+        More rarely where that would cost ``HURRY`` times the budget, but never more rarely than
+        ever.
         """
         self._every = every or AT_LEAST_EVERY
 
@@ -113,7 +118,8 @@ class Budget:
         else:
             self._since_sample += 1
         if was_forced:
-            # What was forced is not paid back: it would leave a reader in the dark just after something happened.
+            # What was forced is not paid back: it would leave a reader in the dark just after
+            # something happened.
             self._purse = 0.0
         else:
             self._purse = min(self._purse + AIM * self.share * elapsed - ours, 2 * self._cost)

@@ -8,18 +8,18 @@ EVERY = 16
 """Steps from one that they are followed in to the next at least, unless that is forced."""
 
 
-class Turns:
+class RecurrentSchedule:
     """Decides in which of the steps that are looked at; lives as long as the capture.
 
-    In all that are forced; of the others, where they lie close together, in one of ``EVERY``, and where they lie far
-    apart in every second.
+    In all that are forced; of the others, where they lie close together, in one of ``EVERY``, and
+    where they lie far apart in every second.
 
     Args:
         budget: tells which steps are forced.
 
     Example:
         >>> budget = Budget(None)
-        >>> turns = Turns(budget)
+        >>> turns = RecurrentSchedule(budget)
         >>> taken = []
         >>> for step in range(50):
         ...     if turns.take(step):

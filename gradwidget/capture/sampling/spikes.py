@@ -9,14 +9,16 @@ JUMP = 10.0
 MEMORY = 0.9
 """Weight of the past, a step, in the usual size."""
 FAINT = 0.1
-"""Share of its first size below which no figure is suspicious: what is left of a loss that has gone is all noise."""
+"""Share of its first size below which no figure is suspicious: what is left of a loss that has gone
+is all noise."""
 
 
-class Tripwire:
-    """Remembers what was usual and speaks up at the onset of something else, not again while it lasts.
+class JumpDetector:
+    """Remembers what was usual and speaks up at the onset of something else, not again while it
+    lasts.
 
     Example:
-        >>> tripwire = Tripwire()
+        >>> tripwire = JumpDetector()
         >>> [tripwire.trips(value) for value in (1.0, 1.1, 50.0, float("nan"), float("nan"))]
         [False, False, True, True, False]
     """
@@ -36,8 +38,11 @@ class Tripwire:
         tripped = size > JUMP * self._usual and size > self._faint
         if math.isnan(self._faint):
             self._faint = FAINT * size
-        # A new level is the usual one soon, so that a loss which has risen for good does not trip for ever.
-        self._usual = size if math.isnan(self._usual) else MEMORY * self._usual + (1 - MEMORY) * size
+        # A new level is the usual one soon, so that a loss which has risen for good does not trip
+        # for ever.
+        self._usual = (
+            size if math.isnan(self._usual) else MEMORY * self._usual + (1 - MEMORY) * size
+        )
         return tripped
 
 
@@ -49,11 +54,12 @@ LEARNING = 10
 """Values before which nothing is surprising."""
 
 
-class Surprise:
-    """Speaks up when a figure rises far out of its own noise: a finer sense than ``Tripwire``'s, for the loss.
+class RiseDetector:
+    """Speaks up when a figure rises far out of its own noise: a finer sense than ``JumpDetector``'s,
+    for the loss.
 
     Example:
-        >>> surprise = Surprise()
+        >>> surprise = RiseDetector()
         >>> [surprise.trips(value) for value in [1.0, 1.1] * 10 + [2.0]][-2:]
         [False, True]
     """
@@ -75,7 +81,9 @@ class Surprise:
         tripped = self._seen >= LEARNING and far and abs(value) > self._faint
         # The first values count by themselves: a mean that began at 0 would take long to forget it.
         memory = min(MEMORY, self._seen / (self._seen + 1))
-        self._deviation = memory * self._deviation + (1 - memory) * (abs(rise) if self._seen else 0.0)
+        self._deviation = memory * self._deviation + (1 - memory) * (
+            abs(rise) if self._seen else 0.0
+        )
         self._usual = memory * self._usual + (1 - memory) * value
         self._seen += 1
         return tripped

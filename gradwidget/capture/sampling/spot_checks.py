@@ -1,6 +1,8 @@
-"""Looks at a few parameters of every step that is not sampled, in turn, and says when one is no longer what it was.
+"""Looks at a few parameters of every step that is not sampled, in turn, and says when one is no
+longer what it was.
 
-And at the gradient of one of the first layers at every step: a NaN that arises on the way back ends up there.
+And at the gradient of one of the first layers at every step: a NaN that arises on the way back ends
+    up there.
 """
 
 from __future__ import annotations
@@ -19,36 +21,43 @@ from gradwidget.capture.sampling.budget import Budget
 from gradwidget.capture.torch_private import is_sharded
 
 COST = 1e-5
-"""Seconds that a look at the gradient and the weights of one parameter takes, before that was measured."""
+"""Seconds that a look at the gradient and the weights of one parameter takes, before that was
+measured."""
 ENTRIES = 1 << 13
-"""Entries that are looked at: reading more of them from memory would take longer than all the rest."""
+"""Entries that are looked at: reading more of them from memory would take longer than all the rest.
+"""
 AT_THE_END = 512
 """The same where the backward pass ends: a NaN spreads over all of what it passes through."""
 TOGETHER = 4
-"""Looks that are saved up for and done at once: the first of them is the dear one, its code and data lie anywhere."""
+"""Looks that are saved up for and done at once: the first of them is the dear one, its code and
+data lie anywhere."""
 MOST = 8
 """Looks a step at most, however much time there is."""
 GRADIENT_CHANGE = 10.0
-"""Factor by which a gradient is another than at the look before; the noise of batches is smaller."""
+"""Factor by which a gradient is another than at the look before; the noise of batches is smaller.
+"""
 FEWEST = 16
 """Entries of a gradient whose size means something: a few may happen to be near zero together."""
 WEIGHT_CHANGE = 1.5
 """The same of weights, which have no noise."""
 RATE_CHANGE = 8.0
-"""The same of learning rates and loss scales: schedules and scalers change them by less at a time."""
+"""The same of learning rates and loss scales: schedules and scalers change them by less at a time.
+"""
 REST = 50
 """Steps for which a parameter that was noticed is not noticed again; twice as many each time."""
 TOKENS = 3.0
-"""Times in a row that something may be noticed, so that noise does not make a sampled run one that is not."""
+"""Times in a row that something may be noticed, so that noise does not make a sampled run one that
+is not."""
 REGAINED = 0.005
 """Part of a token that comes back, a step."""
 WEIGHT_TOKENS = 6.0
 """The same of weights: six times 1.5 is a factor of 11, past what a rule is looking for."""
 WEIGHT_REGAINED = 0.05
-"""Part of one of these that comes back, a step: weights that go on and on are sampled every 20 steps."""
+"""Part of one of these that comes back, a step: weights that go on and on are sampled every 20
+steps."""
 
 
-class Glances:
+class SpotChecks:
     """Remembers how each parameter looked.
 
     Never waits for an accelerator: only what lies in the memory of the CPU is looked at.
@@ -73,10 +82,13 @@ class Glances:
         self._settings: dict[tuple[int, int], float] = {}
         self._rests: dict[object, tuple[int, int]] = {}
         self._ends: dict[int, int] = {}
-        """The parameter where a backward pass ends, by the optimizer that holds it; -1 where none can be looked at."""
+        """The parameter where a backward pass ends, by the optimizer that holds it; -1 where none
+        can be looked at."""
 
     def see_changed(self, optimizer: Optimizer, owned: list[int]) -> bool:
-        """Looks at the parameters whose turn it is, before the step of their optimizer; whether one has changed."""
+        """Looks at the parameters whose turn it is, before the step of their optimizer; whether one
+        has changed.
+        """
         self._steps += 1
         if self._generation != self._table.generation:
             self._generation = self._table.generation
@@ -116,22 +128,34 @@ class Glances:
         """Whether the gradient at the end of the backward pass has just become NaN or infinite."""
         number = self._ends.get(id(optimizer))
         if number is None:
-            # A bias, or a gain, if there is one: it adds up what comes from all of the batch, and is small.
-            known = [(one.dim() != 1, number) for number in owned if (one := self._at_hand(number)) is not None]
+            # A bias, or a gain, if there is one: it adds up what comes from all of the batch, and
+            # is small.
+            known = [
+                (one.dim() != 1, number)
+                for number in owned
+                if (one := self._at_hand(number)) is not None
+            ]
             _, number = min(known, default=(True, -1))
             self._ends[id(optimizer)] = number
         one = self._table.parameters[number]() if number >= 0 else None
         gradient = None if one is None else one.grad
         if gradient is None or not gradient.is_cpu or gradient.layout is not torch.strided:
             return False
-        # At every step, by the one function of torch that this takes: after a step, each is slow for the first time.
+        # At every step, by the one function of torch that this takes: after a step, each is slow
+        # for the first time.
         total = sum(_first(gradient, AT_THE_END).tolist())
         return not cmath.isfinite(total) and self._is_first_nonfinite(number)
 
     def _at_hand(self, number: int) -> nn.Parameter | None:
         """The parameter; None where its values cannot be looked at."""
         one = self._table.parameters[number]()
-        if one is None or not one.is_cpu or not one.requires_grad or is_sharded(one) or is_lazy(one):
+        if (
+            one is None
+            or not one.is_cpu
+            or not one.requires_grad
+            or is_sharded(one)
+            or is_lazy(one)
+        ):
             return None
         return one
 
@@ -150,10 +174,16 @@ class Glances:
         self._gradients[number] = size
         if before is None or size is None:
             return (before is None) != (size is None) and self._notice(number)
-        return one.numel() >= FEWEST and _differs(before, size, GRADIENT_CHANGE) and self._notice(number)
+        return (
+            one.numel() >= FEWEST
+            and _differs(before, size, GRADIENT_CHANGE)
+            and self._notice(number)
+        )
 
     def _is_first_nonfinite(self, number: int) -> bool:
-        """Whether a gradient that is not finite now was finite, or not there, at the look before; remembers it."""
+        """Whether a gradient that is not finite now was finite, or not there, at the look before;
+        remembers it.
+        """
         before, self._gradients[number] = self._gradients.get(number), math.nan
         return before is None or math.isfinite(before)
 
@@ -161,7 +191,11 @@ class Glances:
         size = _size(one)
         before = self._weights.setdefault(number, size)
         # A bias grows from nothing to something in any run.
-        if one.dim() < 2 or not _differs(before, size, WEIGHT_CHANGE) or not self._drift.take(self._steps):
+        if (
+            one.dim() < 2
+            or not _differs(before, size, WEIGHT_CHANGE)
+            or not self._drift.take(self._steps)
+        ):
             return False
         # The sample shows all of them, so what is next is what changes after it.
         self._weights = {}
@@ -176,7 +210,9 @@ class Glances:
 
 
 class _Tokens:
-    """How often something may still be noticed: at most ``most`` times in a row, and a part of one more each step."""
+    """How often something may still be noticed: at most ``most`` times in a row, and a part of one
+    more each step.
+    """
 
     def __init__(self, most: float, regained: float) -> None:
         self._most, self._regained = most, regained
@@ -193,9 +229,11 @@ class _Tokens:
 
 
 def _size(tensor: Tensor) -> float:
-    """Root of the sum of squares of the first entries, which cost as little for a large tensor as for a small one.
+    """Root of the sum of squares of the first entries, which cost as little for a large tensor as
+    for a small one.
 
-    What is too small or too large to be squared comes out as 0 or infinite: both are worth a sample.
+    What is too small or too large to be squared comes out as 0 or infinite: both are worth a
+        sample.
     """
     entries = tensor.detach()
     if entries.is_complex():

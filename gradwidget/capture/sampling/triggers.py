@@ -7,11 +7,11 @@ import math
 from torch import Tensor
 from torch.optim import Optimizer
 
-from gradwidget.capture.collect.frame_builder import Draft
+from gradwidget.capture.collect.frame_builder import FrameBuilder
 from gradwidget.capture.model.layers import LayerTable
 from gradwidget.capture.sampling.budget import Budget
-from gradwidget.capture.sampling.spikes import Surprise, Tripwire
-from gradwidget.capture.sampling.spot_checks import Glances
+from gradwidget.capture.sampling.spikes import JumpDetector, RiseDetector
+from gradwidget.capture.sampling.spot_checks import SpotChecks
 from gradwidget.capture.stats.readback import as_numpy
 from gradwidget.frame import Frame
 
@@ -19,7 +19,7 @@ FOLLOWED = 5
 """Steps that are sampled in full after a suspicious one."""
 
 
-class Lookout:
+class SamplingTriggers:
     """Never waits for an accelerator: there, only what has been read back is looked at.
 
     Args:
@@ -29,12 +29,12 @@ class Lookout:
 
     def __init__(self, budget: Budget, table: LayerTable) -> None:
         self._budget = budget
-        self._glances = Glances(budget, table)
-        self._loss = Tripwire()
-        self._surprise = Surprise()
-        self._norm = Tripwire()
+        self._glances = SpotChecks(budget, table)
+        self._loss = JumpDetector()
+        self._surprise = RiseDetector()
+        self._norm = JumpDetector()
 
-    def loss_found(self, draft: Draft) -> None:
+    def loss_found(self, draft: FrameBuilder) -> None:
         """Looks at the loss after a backward pass."""
         if not draft.readback.ready or (loss := draft.loss.value) is None:
             return
@@ -49,13 +49,15 @@ class Lookout:
         if draft.loss.scale is not None and self._glances.see_scale(float(draft.loss.scale())):
             self._budget.force(1)
 
-    def is_nonfinite(self, draft: Draft) -> bool:
+    def is_nonfinite(self, draft: FrameBuilder) -> bool:
         """Whether the loss is known to be NaN or infinite."""
         loss = draft.loss.value if draft.readback.ready else None
         return loss is not None and not math.isfinite(loss)
 
-    def step_begins(self, draft: Draft, optimizer: Optimizer, owned: list[int]) -> None:
-        """Looks at a step that is not sampled: will a fused optimizer skip it, is a parameter no longer what it was."""
+    def step_begins(self, draft: FrameBuilder, optimizer: Optimizer, owned: list[int]) -> None:
+        """Looks at a step that is not sampled: will a fused optimizer skip it, is a parameter no
+        longer what it was.
+        """
         if draft.sampled:
             return
         overflow = getattr(optimizer, "found_inf", None)

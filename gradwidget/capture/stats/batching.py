@@ -14,7 +14,8 @@ from gradwidget.capture.stats.norms import PIECE
 from gradwidget.capture.stats.readback import Fetch, Figures, Readback, nothing
 
 Take = Callable[[Tensor, Readback], tuple[Fetch, Fetch]]
-"""Takes the figures of rows [rows, ...]: float64 [kinds, rows], and what else there is a row, [rows, units]."""
+"""Takes the figures of rows [rows, ...]: float64 [kinds, rows], and what else there is a row,
+[rows, units]."""
 
 
 @dataclass(slots=True)
@@ -105,7 +106,9 @@ class Tray:
 
 
 class Trays:
-    """All trays of a capture. They are kept from step to step, as long as the steps have a use for them."""
+    """All trays of a capture. They are kept from step to step, as long as the steps have a use for
+    them.
+    """
 
     def __init__(self) -> None:
         self._trays: dict[Hashable, Tray] = {}
@@ -125,6 +128,8 @@ class Trays:
         return tray
 
     def read(self, readback: Readback) -> None:
-        """Reads every tray, and lets go of those that were empty: shapes that vary would fill the memory."""
+        """Reads every tray, and lets go of those that were empty: shapes that vary would fill the
+        memory.
+        """
         for key in [key for key, tray in self._trays.items() if not tray.read(readback)]:
             del self._trays[key]

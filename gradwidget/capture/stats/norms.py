@@ -1,7 +1,8 @@
-"""Norms that neither under- nor overflow, whatever the format, and how tensors are read piece by piece.
+"""Norms that neither under- nor overflow, whatever the format, and how tensors are read piece by
+piece.
 
-In float32 a sum of squares is exactly 0 for entries of 1e-23 and infinite from 1e19 on. Where a norm leaves the range
-in which its squares are safe it is taken again in float64.
+In float32 a sum of squares is exactly 0 for entries of 1e-23 and infinite from 1e19 on. Where a
+norm leaves the range in which its squares are safe it is taken again in float64.
 """
 
 from __future__ import annotations
@@ -18,24 +19,26 @@ from gradwidget.capture.stats.readback import as_numpy
 from gradwidget.capture.stats.scratch import KEPT, scratch
 
 LOST = 1e-17
-"""A float32 L2 norm of n entries above ``LOST * sqrt(n)`` has lost nothing that matters to squares that are too small
-for float32: each loses at most 1.2e-38, all together less than a 10,000th of the sum."""
+"""A float32 L2 norm of n entries above ``LOST * sqrt(n)`` has lost nothing that matters to squares
+that are too small for float32: each loses at most 1.2e-38, all together less than a 10,000th of the
+sum."""
 SAFE_HIGH = 1e18
 """A float32 L2 norm below this has lost nothing to squares that are too large."""
 LIFT = 2.0**60
 """Lifts what is too small to be squared, exactly."""
 ALONE = 1 << 16
-"""A tensor of more entries than this is read by itself, smaller ones that are alike together: on them a call costs more
-than the copy that brings them together."""
+"""A tensor of more entries than this is read by itself, smaller ones that are alike together: on
+them a call costs more than the copy that brings them together."""
 PIECE = KEPT
 """Entries that are worked on at a time: they stay in the cache from one figure to the next."""
 SUMMED = 1 << 17
-"""Entries whose squares are added up in float32: over so many that loses nothing that matters, even where all are alike
-and rounded alike. Such sums are added up in float64."""
+"""Entries whose squares are added up in float32: over so many that loses nothing that matters, even
+where all are alike and rounded alike. Such sums are added up in float64."""
 
 
 def plain(tensor: Tensor) -> Tensor:
-    """The entries of a gradient as a dense real tensor: stored ones of a sparse one, moduli of a complex one.
+    """The entries of a gradient as a dense real tensor: stored ones of a sparse one, moduli of a
+    complex one.
 
     Raises:
         TypeError: a layout whose entries are not at hand (a sharded or a nested tensor).
@@ -65,7 +68,9 @@ def l2(tensor: Tensor) -> Tensor:
 
 
 def row_norms(rows: Tensor) -> NDArray[np.float64]:
-    """L2 norms [rows] of a matrix [rows, entries] in the memory of the CPU, whose rows are not long."""
+    """L2 norms [rows] of a matrix [rows, entries] in the memory of the CPU, whose rows are not
+    long.
+    """
     norms = as_numpy(vector_norm(rows, dim=1, dtype=accumulator(rows)))
     found = norms.tolist()
     low = LOST * math.sqrt(rows.shape[1])
@@ -79,7 +84,9 @@ def row_norms(rows: Tensor) -> NDArray[np.float64]:
         torch.mul(at_least_single(rows), LIFT, out=lifted)
         norms[small] = as_numpy(vector_norm(lifted, dim=1, dtype=torch.float32))[small] / LIFT
     if large.size:
-        norms[large] = as_numpy(vector_norm(rows[torch.from_numpy(large)], dim=1, dtype=torch.float64))
+        norms[large] = as_numpy(
+            vector_norm(rows[torch.from_numpy(large)], dim=1, dtype=torch.float64)
+        )
     return norms
 
 
@@ -90,7 +97,9 @@ def large_norm(tensor: Tensor) -> float:
 
 
 def distance(one: Tensor, other: Tensor) -> float:
-    """L2 norm of the difference of two tensors of one shape, of any size, that lie in the memory of the CPU."""
+    """L2 norm of the difference of two tensors of one shape, of any size, that lie in the memory of
+    the CPU.
+    """
     if one.stride() != other.stride():
         return large_norm(one - other)
     squares: list[Tensor] = []
@@ -103,7 +112,9 @@ def distance(one: Tensor, other: Tensor) -> float:
 
 def sums_of_squares(piece: Tensor) -> list[Tensor]:
     """Sums of the squares of a vector's entries, of ``SUMMED`` at a time."""
-    return [torch.dot(run, run) for run in (piece.split(SUMMED) if len(piece) > SUMMED else (piece,))]
+    return [
+        torch.dot(run, run) for run in (piece.split(SUMMED) if len(piece) > SUMMED else (piece,))
+    ]
 
 
 def norm_of_squares(squares: list[Tensor], entries: int, again: Iterable[Tensor]) -> float:
@@ -114,7 +125,9 @@ def norm_of_squares(squares: list[Tensor], entries: int, again: Iterable[Tensor]
     norm = _root(squares)
     if squares[0].dtype is torch.float64 or _is_safe(norm, entries):
         return norm
-    return math.sqrt(sum(float(as_numpy(vector_norm(part, dtype=torch.float64))) ** 2 for part in again))
+    return math.sqrt(
+        sum(float(as_numpy(vector_norm(part, dtype=torch.float64))) ** 2 for part in again)
+    )
 
 
 def _root(squares: list[Tensor]) -> float:
@@ -126,14 +139,18 @@ def _is_safe(norm: float, entries: int) -> bool:
 
 
 def pieces(tensor: Tensor) -> Iterator[Tensor]:
-    """The entries of a tensor in runs of at most ``PIECE``, in float32 or float64; in which order does not matter."""
+    """The entries of a tensor in runs of at most ``PIECE``, in float32 or float64; in which order
+    does not matter.
+    """
     entries = _as_laid_out(tensor)
     for piece in entries.split(PIECE) if len(entries) > PIECE else (entries,):
         yield at_least_single(piece)
 
 
 def at_least_single(tensor: Tensor) -> Tensor:
-    """The entries in float32 or float64: numpy knows no bfloat16, and sums in half precision overflow."""
+    """The entries in float32 or float64: numpy knows no bfloat16, and sums in half precision
+    overflow.
+    """
     return tensor if tensor.dtype in {torch.float32, torch.float64} else tensor.float()
 
 
@@ -142,21 +159,27 @@ def sizes(entries: Tensor) -> Tensor:
     return torch.abs(entries, out=scratch("sizes", len(entries), entries.dtype))
 
 
-def vector_norm(tensor: Tensor, order: int = 2, dim: int | None = None, dtype: torch.dtype | None = None) -> Tensor:
+def vector_norm(
+    tensor: Tensor, order: int = 2, dim: int | None = None, dtype: torch.dtype | None = None
+) -> Tensor:
     """``torch.linalg.vector_norm``, which torch leaves without a type."""
     norm: Tensor = torch.linalg.vector_norm(tensor, order, dim=dim, dtype=dtype)
     return norm
 
 
 def accumulator(tensor: Tensor) -> torch.dtype:
-    """Type in which sums are kept: float64 on accelerators, where reading memory is what costs (MPS has none)."""
+    """Type in which sums are kept: float64 on accelerators, where reading memory is what costs (MPS
+    has none).
+    """
     if tensor.dtype is torch.float64:
         return torch.float64
     return torch.float32 if tensor.is_cpu or tensor.is_mps else torch.float64
 
 
 def _as_laid_out(tensor: Tensor) -> Tensor:
-    """All entries as one vector, without a copy where they fill their memory without gaps, in whatever order."""
+    """All entries as one vector, without a copy where they fill their memory without gaps, in
+    whatever order.
+    """
     if tensor.is_contiguous():
         return tensor.view(-1)
     outermost_first = sorted(range(tensor.dim()), key=tensor.stride, reverse=True)

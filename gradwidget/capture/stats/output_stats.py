@@ -27,8 +27,8 @@ from gradwidget.capture.stats.tensor_stats import nonzero_in_rows
 from gradwidget.frame import BoolArray
 
 NORM, NONZERO, NONFINITE, ALIVE, SATURATED = range(5)
-"""Figures of an output; of a gradient the first two. ``ALIVE`` is the share of units that were ever other than 0,
-``SATURATED`` that of saturated entries, NaN where nothing saturates."""
+"""Figures of an output; of a gradient the first two. ``ALIVE`` is the share of units that were ever
+other than 0, ``SATURATED`` that of saturated entries, NaN where nothing saturates."""
 
 
 def output_figures(
@@ -90,7 +90,8 @@ def _on_host(rows: Tensor, units: int, follower: Nonlinearity | None) -> tuple[F
         for number in np.flatnonzero(~np.isfinite(figures[NORM])):
             figures[NONFINITE, number] = np.count_nonzero(~np.isfinite(values[number]))
     alive = np.ones((count, many))
-    # A unit that never activates brings a zero an entry: fewer zeros than that, and every unit is alive.
+    # A unit that never activates brings a zero an entry: fewer zeros than that, and every unit is
+    # alive.
     doubtful = size - figures[NONZERO] >= size // many
     if doubtful.any():
         alive[doubtful] = _alive(is_nonzero[doubtful], rows.shape[1:], units)
@@ -128,19 +129,32 @@ def _of_large(output: Tensor, units: int, follower: Nonlinearity | None) -> tupl
     norm = norm_of_squares(squares, output.numel(), _parts(output, units, follower))
     odd = 0
     if not math.isfinite(norm):
-        odd = sum([int(np.count_nonzero(~np.isfinite(part.numpy()))) for part in _parts(output, units, follower)])
+        odd = sum(
+            [
+                int(np.count_nonzero(~np.isfinite(part.numpy())))
+                for part in _parts(output, units, follower)
+            ]
+        )
     share = 1.0 if are_alive else np.count_nonzero(alive) / many
-    stuck = sum(found for found, _ in saturated) / sum(among for _, among in saturated) if saturated else math.nan
+    stuck = (
+        sum(found for found, _ in saturated) / sum(among for _, among in saturated)
+        if saturated
+        else math.nan
+    )
     figures = np.array([[norm], [count], [odd], [share], [stuck]], np.float64)
     return figures, np.ones((1, many)) if are_alive else alive[None].astype(np.float64)
 
 
 def _as_laid_out(output: Tensor, units: int, follower: Nonlinearity | None) -> tuple[Tensor, int]:
-    """The output with its dimensions in the order of its memory, which is read without a copy, and its units then."""
+    """The output with its dimensions in the order of its memory, which is read without a copy, and
+    its units then.
+    """
     if output.is_contiguous() or not (follower is None or follower.pointwise):
         return output, units
     outermost_first = sorted(range(output.dim()), key=output.stride, reverse=True)
-    return output.permute(outermost_first), outermost_first.index(output.dim() + units) - output.dim()
+    return output.permute(outermost_first), outermost_first.index(
+        output.dim() + units
+    ) - output.dim()
 
 
 def _parts(output: Tensor, units: int, follower: Nonlinearity | None) -> Iterator[Tensor]:
@@ -153,14 +167,18 @@ def _parts(output: Tensor, units: int, follower: Nonlinearity | None) -> Iterato
 
 
 def _alive(is_nonzero: BoolArray, shape: torch.Size, units: int) -> BoolArray:
-    """Which units [rows, units] of outputs of this shape are other than 0 anywhere, of flags [rows, entries]."""
+    """Which units [rows, units] of outputs of this shape are other than 0 anywhere, of flags [rows,
+    entries].
+    """
     many = shape[units]
     inner = math.prod(shape[len(shape) + units + 1 :])
     found: BoolArray = np.any(is_nonzero.reshape(len(is_nonzero), -1, many, inner), axis=(1, 3))
     return found
 
 
-def _on_device(rows: Tensor, units: int, follower: Nonlinearity | None, readback: Readback) -> tuple[Fetch, Fetch]:
+def _on_device(
+    rows: Tensor, units: int, follower: Nonlinearity | None, readback: Readback
+) -> tuple[Fetch, Fetch]:
     if follower is not None:
         rows = follower.apply(rows)
     flat = rows.flatten(1)

@@ -55,7 +55,10 @@ class PerLayer:
     def total(self, values: Figures, read: BoolArray) -> Column:
         """Sum over a layer's parameters that were read."""
         chosen = self._chosen(read)
-        return self._column(np.bincount(chosen.owners, values[chosen.numbers], self._rows).astype(np.float64), chosen)
+        return self._column(
+            np.bincount(chosen.owners, values[chosen.numbers], self._rows).astype(np.float64),
+            chosen,
+        )
 
     def norm(self, norms: Figures, read: BoolArray) -> Column:
         """Norm over all of a layer's parameters that were read, of their norms."""
@@ -77,7 +80,9 @@ class PerLayer:
         return self._column(result, chosen)
 
     def lacking(self, held: BoolArray, read: BoolArray) -> Column:
-        """1 for layers of which parameters are held and none was read, 0 for the others that are held."""
+        """1 for layers of which parameters are held and none was read, 0 for the others that are
+        held.
+        """
         fed = self._chosen(read).measured
         return self._column(np.where(fed, 0.0, 1.0), self._chosen(held))
 
@@ -94,7 +99,9 @@ class PerLayer:
             "grad_nonfinite": self.total(figures[NONFINITE], read),
         }
 
-    def weight_columns(self, figures: Figures, read: BoolArray, matrices: BoolArray) -> dict[str, Column]:
+    def weight_columns(
+        self, figures: Figures, read: BoolArray, matrices: BoolArray
+    ) -> dict[str, Column]:
         """Every weight metric; ``matrices`` tells the parameters of two or more dimensions."""
         # Without biases, which may be of any size: what a layer passes on depends on its matrices.
         of_matrices = self.norm(figures[L2], read & matrices)
@@ -106,13 +113,17 @@ class PerLayer:
         }
 
     def output_columns(self, figures: Figures, used: BoolArray) -> dict[str, Column]:
-        """Metrics of outputs, each owned by one layer, of figures [4, outputs] as ``output_figures`` gives them."""
+        """Metrics of outputs, each owned by one layer, of figures [4, outputs] as
+        ``output_figures`` gives them.
+        """
         sizes = self.total(self._sizes, used).values
         saturates = used & ~np.isnan(figures[output_stats.SATURATED])
         saturated = self.total(figures[output_stats.SATURATED] * self._sizes, saturates)
         return {
             "act_rms": self.norm(figures[output_stats.NORM], used).over(np.sqrt(sizes)),
-            "act_zero_fraction": self.total(self._sizes - figures[output_stats.NONZERO], used).over(sizes),
+            "act_zero_fraction": self.total(self._sizes - figures[output_stats.NONZERO], used).over(
+                sizes
+            ),
             "act_nonfinite": self.total(figures[output_stats.NONFINITE], used),
             "act_dead_fraction": self.total(1 - figures[output_stats.ALIVE], used),
             "act_saturated_fraction": saturated.over(self.total(self._sizes, saturates).values),
@@ -121,7 +132,8 @@ class PerLayer:
     def output_gradient_columns(
         self, figures: Figures, used: BoolArray, reached: BoolArray, scale: float
     ) -> dict[str, Column]:
-        """Metrics of the gradients of outputs, of figures [2, outputs] as ``gradient_figures`` gives them.
+        """Metrics of the gradients of outputs, of figures [2, outputs] as ``gradient_figures``
+        gives them.
 
         Args:
             figures: zero for outputs that no gradient reached.

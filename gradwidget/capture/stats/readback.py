@@ -27,8 +27,8 @@ def nothing() -> Figures:
 class Readback:
     """Collects small tensors of one step; their values can be fetched once ``ready``.
 
-    On the CPU they are there at once. On an accelerator everything is packed into one tensor a device and copied to
-    pinned memory behind the work already queued, to be read at a later step.
+    On the CPU they are there at once. On an accelerator everything is packed into one tensor a
+    device and copied to pinned memory behind the work already queued, to be read at a later step.
 
     Example:
         >>> readback = Readback()
@@ -43,7 +43,9 @@ class Readback:
         self._sent: list[tuple[torch.Event, Tensor, list[tuple[Tensor, list[Figures]]]]] = []
 
     def add(self, values: Tensor) -> Fetch:
-        """A function that gives the values as float64, in the shape of ``values``, once they are there."""
+        """A function that gives the values as float64, in the shape of ``values``, once they are
+        there.
+        """
         values = values.detach()
         if values.is_cpu:
             figures = as_numpy(values)
@@ -53,7 +55,9 @@ class Readback:
         return lambda: slot[0]
 
     def add_number(self, value: Tensor) -> Callable[[], float]:
-        """The same for a tensor of one element, at every step: by ``tolist``, which calls one function of torch."""
+        """The same for a tensor of one element, at every step: by ``tolist``, which calls one
+        function of torch.
+        """
         if value.dim():
             value = value.reshape(())
         if not value.is_cpu:
@@ -85,7 +89,9 @@ class Readback:
         for event, _, _ in self._sent:
             event.synchronize()
 
-    def _arrived(self, parcel: tuple[torch.Event, Tensor, list[tuple[Tensor, list[Figures]]]]) -> bool:
+    def _arrived(
+        self, parcel: tuple[torch.Event, Tensor, list[tuple[Tensor, list[Figures]]]]
+    ) -> bool:
         event, host, entries = parcel
         if not event.query():
             return False

@@ -1,4 +1,6 @@
-"""Memory for what is worked out on the way to a figure: kept, as new memory is cold and costs more than the work."""
+"""Memory for what is worked out on the way to a figure: kept, as new memory is cold and costs more
+than the work.
+"""
 
 from __future__ import annotations
 

@@ -37,12 +37,16 @@ L2, L1, PEAK, NONZERO, NONFINITE = range(5)
 def measure(tensors: Sequence[Tensor], readback: Readback, *, sums: bool = True) -> Fetch:
     """Figures of dense real tensors: a function that gives float64 [5, tensors].
 
-    The rows are ``L2``, ``L1`` (sum of |x|), ``PEAK`` (largest |x|), ``NONZERO`` and ``NONFINITE`` (counts).
-    Without ``sums``, ``L1`` and ``NONZERO`` are left at 0 where they would cost.
+    The rows are ``L2``, ``L1`` (sum of |x|), ``PEAK`` (largest |x|), ``NONZERO`` and ``NONFINITE``
+    (counts). Without ``sums``, ``L1`` and ``NONZERO`` are left at 0 where they would cost.
     """
     groups = alike(tensors)
     fetches = [
-        measure_rows(tensors[group[0]][None] if len(group) == 1 else stacked(tensors, group), readback, sums=sums)
+        measure_rows(
+            tensors[group[0]][None] if len(group) == 1 else stacked(tensors, group),
+            readback,
+            sums=sums,
+        )
         for group in groups
     ]
 
@@ -75,7 +79,9 @@ def measure_l2(tensors: Sequence[Tensor], readback: Readback) -> Fetch:
         elif first.numel() > ALONE:
             norms[group] = [large_norm(tensors[number]) for number in group]
         else:
-            norms[group] = row_norms(at_least_single(stacked(tensors, group)).reshape(len(group), -1))
+            norms[group] = row_norms(
+                at_least_single(stacked(tensors, group)).reshape(len(group), -1)
+            )
 
     def fetch() -> NDArray[np.float64]:
         for number, fetched in pending:
@@ -99,7 +105,9 @@ def nonzero_in_rows(rows: NDArray[np.bool_]) -> NDArray[np.float64]:
 
 
 def alike(tensors: Sequence[Tensor]) -> Sequence[Sequence[int]]:
-    """Numbers of tensors of one shape, type and place, as many together as are read at once; empty ones left out."""
+    """Numbers of tensors of one shape, type and place, as many together as are read at once; empty
+    ones left out.
+    """
     return _grouped(tuple([(tensor.shape, tensor.dtype, tensor.device) for tensor in tensors]))
 
 
@@ -118,12 +126,16 @@ def _grouped(kinds: tuple[Kind, ...]) -> list[list[int]]:
 
 
 def stacked(tensors: Sequence[Tensor], group: Sequence[int]) -> Tensor:
-    """A copy [tensors, ...] of those of a group, which are alike; on the CPU good until the next call."""
+    """A copy [tensors, ...] of those of a group, which are alike; on the CPU good until the next
+    call.
+    """
     chosen = [tensors[number] for number in group]
     first = chosen[0]
     if not first.is_cpu:
         return torch.stack(chosen)
-    memory = scratch("stacked", len(chosen) * first.numel(), first.dtype).view(len(chosen), *first.shape)
+    memory = scratch("stacked", len(chosen) * first.numel(), first.dtype).view(
+        len(chosen), *first.shape
+    )
     return torch.stack(chosen, out=memory)
 
 

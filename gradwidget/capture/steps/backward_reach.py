@@ -10,13 +10,14 @@ from torch import nn
 from gradwidget.capture.torch_private import version
 
 PROBES = 4
-"""Parameters looked at on every step; all are looked at only where a sampled step's probes saw nothing."""
+"""Parameters looked at on every step; all are looked at only where a sampled step's probes saw
+nothing."""
 
 Mark = tuple[int, int]
 UNTOUCHED: Mark = (0, -1)
 
 
-class Reach:
+class BackwardReach:
     """Tells from identity and version of gradients what happened to them, without reading a value."""
 
     def __init__(self) -> None:
@@ -47,7 +48,8 @@ class Reach:
         return bool(self._after)
 
     def begins(self, parameters: Sequence[nn.Parameter] | None) -> bool:
-        """Notes the state before a backward pass; True where gradients were cleared since the pass before.
+        """Notes the state before a backward pass; True where gradients were cleared since the pass
+        before.
 
         Args:
             parameters: all parameters where the step is sampled; None looks at the probes only.
@@ -56,7 +58,8 @@ class Reach:
         self._all = list(parameters) if parameters is not None else []
         self._all_before = _marks(self._all)
         return bool(self._after) and any(
-            known not in (UNTOUCHED, now) for known, now in zip(self._after, self._before, strict=True)
+            known not in (UNTOUCHED, now)
+            for known, now in zip(self._after, self._before, strict=True)
         )
 
     def ended(self) -> bool:

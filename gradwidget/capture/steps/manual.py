@@ -7,16 +7,18 @@ import gc
 from torch import nn
 from torch.optim import Optimizer
 
-from gradwidget.capture.model.optimizers import Owners
+from gradwidget.capture.model.optimizers import OptimizerParameters
 from gradwidget.capture.stats.readback import as_numpy
-from gradwidget.capture.steps.backward_reach import Reach
+from gradwidget.capture.steps.backward_reach import BackwardReach
 from gradwidget.capture.torch_private import is_sharded, version
 
 PATIENCE = 3
-"""Changes of the weights that are put up with before a loop counts as manual although an optimizer is at hand: some
-loops (sharpness-aware ones) move the weights themselves before the first step that an optimizer announces."""
+"""Changes of the weights that are put up with before a loop counts as manual although an optimizer
+is at hand: some loops (sharpness-aware ones) move the weights themselves before the first step that
+an optimizer announces."""
 SAMPLED = 1024
-"""Entries of a parameter that are added up to see a change made through ``.data``, which leaves no other sign."""
+"""Entries of a parameter that are added up to see a change made through ``.data``, which leaves no
+other sign."""
 
 Mark = tuple[int, int, float]
 
@@ -29,7 +31,7 @@ class ManualLoop:
         owners: knows whether an optimizer is at hand.
     """
 
-    def __init__(self, reach: Reach, owners: Owners) -> None:
+    def __init__(self, reach: BackwardReach, owners: OptimizerParameters) -> None:
         self.possible = True
         """False for good once an optimizer has stepped."""
         self._reach = reach
@@ -57,8 +59,11 @@ class ManualLoop:
         return self._patience < 0
 
     def _has_optimizer(self) -> bool:
-        # looked up once a capture; type(), since asking an object for its class may run somebody's code
-        return any(issubclass(type(one), Optimizer) and self._owners.of(one) for one in gc.get_objects())
+        # looked up once a capture; type(), since asking an object for its class may run somebody's
+        # code
+        return any(
+            issubclass(type(one), Optimizer) and self._owners.of(one) for one in gc.get_objects()
+        )
 
 
 def _mark(parameter: nn.Parameter) -> Mark:

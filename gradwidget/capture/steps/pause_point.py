@@ -1,8 +1,10 @@
-"""The safe place between two steps: the first training forward of the model after an optimizer has stepped.
+"""The safe place between two steps: the first training forward of the model after an optimizer has
+stepped.
 
-Not the end of the step itself: an interrupt inside an optimizer's hook leaves a gradient scaler half-way, and the
-loop cannot be run again. Nothing sits on the user's modules: torch's global hooks are there only while somebody wants
-the loop to stop.
+Not the end of the step itself: an interrupt inside an optimizer's hook leaves a gradient scaler
+    half-way, and the
+loop cannot be run again. Nothing sits on the user's modules: torch's global hooks are there only
+while somebody wants the loop to stop.
 """
 
 from __future__ import annotations
@@ -32,7 +34,9 @@ class Gatekeeper(Protocol):
         """A step has ended; True when the next boundary is to be crossed."""
 
     def cross(self, step: int) -> None:
-        """The loop is at the boundary after ``step``; returns when it may go on. What this raises reaches the loop."""
+        """The loop is at the boundary after ``step``; returns when it may go on. What this raises
+        reaches the loop.
+        """
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,14 +51,14 @@ class Batch:
     """Keyword arguments."""
 
 
-class Boundary:
+class PausePoint:
     """Brings the training thread to the gatekeeper between two steps.
 
     Args:
         model: the model, held weakly.
         keeper: decides.
-        end_step: called before a forward of the model; ends a step that nothing else has shown to be over, which is
-            so in loops without an optimizer.
+        end_step: called before a forward of the model; ends a step that nothing else has shown to
+            be over, which is so in loops without an optimizer.
         held: told the seconds that the loop was held, which are no training time.
     """
 
@@ -98,7 +102,8 @@ class Boundary:
 
         Args:
             step: its number.
-            inside_forward: the next step's forward has begun already, so only the one after it is a boundary.
+            inside_forward: the next step's forward has begun already, so only the one after it is a
+                boundary.
         """
         inputs, self._inputs = self._inputs, None
         self._thread = threading.get_ident()
@@ -141,12 +146,15 @@ class Boundary:
         elif is_compiled(module):
             self._take_off()  # compiled code that meets a hook is compiled anew; the next step puts them on again
 
-    def _has_run(self, module: nn.Module, args: tuple[Any, ...], kwargs: Mapping[str, Any], _output: object) -> None:
+    def _has_run(
+        self, module: nn.Module, args: tuple[Any, ...], kwargs: Mapping[str, Any], _output: object
+    ) -> None:
         if self._is_training() and module is self._model():
             self._inputs = args, kwargs
 
     def _is_training(self) -> bool:
-        # Compiled code has no place to stop at; the call of the compiled module itself is seen before it.
+        # Compiled code has no place to stop at; the call of the compiled module itself is seen
+        # before it.
         return (
             not torch.compiler.is_compiling()
             and threading.get_ident() == self._thread
@@ -160,5 +168,10 @@ class Boundary:
             return False
         if module is model or any(part is model for part in module.modules()):
             return True
-        # Right after an optimizer's step any part of the model will do: it may never be called as a whole.
-        return self._due is not None and self._any_part and any(part is module for part in model.modules())
+        # Right after an optimizer's step any part of the model will do: it may never be called as a
+        # whole.
+        return (
+            self._due is not None
+            and self._any_part
+            and any(part is module for part in model.modules())
+        )

@@ -1,4 +1,6 @@
-"""The gradient's profile over depth: how much of what reaches the last layer still reaches the first ones."""
+"""The gradient's profile over depth: how much of what reaches the last layer still reaches the
+first ones.
+"""
 
 from __future__ import annotations
 
@@ -32,7 +34,8 @@ class Profile:
     def highest_before(self) -> Floats:
         """float64 [layers]: the highest ratio from the first layer up to each.
 
-        Low only where nothing nearer the input gets more: a branch that a shortcut bypasses may get little without
+        Low only where nothing nearer the input gets more: a branch that a shortcut bypasses may get
+            little without
         anything being lost.
         """
         return np.where(np.isnan(self.ratio), np.nan, np.fmax.accumulate(self.ratio))
@@ -47,8 +50,8 @@ class Profile:
         """The neighbours between which most is lost, or won, on the way from output to input.
 
         Returns:
-            Index of the layer nearer the input, of its neighbour nearer the output, and the factor between them;
-            1 where there are no two layers to compare.
+            Index of the layer nearer the input, of its neighbour nearer the output, and the factor
+            between them; 1 where there are no two layers to compare.
         """
         known = np.flatnonzero(self.ratio > 0)
         if known.size < 2:

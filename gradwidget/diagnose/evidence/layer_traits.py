@@ -24,11 +24,17 @@ class Traits:
         shapes = [tuple(layer.shapes.values()) for layer in layers]
         self.trainable: BoolArray = np.array([layer.trainable for layer in layers], np.bool_)
         """Bool [layers]: whether the layer has a parameter that requires a gradient."""
-        self.weighty: BoolArray = np.array([any(len(shape) > 1 for shape in of) for of in shapes], np.bool_)
+        self.weighty: BoolArray = np.array(
+            [any(len(shape) > 1 for shape in of) for of in shapes], np.bool_
+        )
         """Bool [layers]: whether the layer has a weight of two or more dimensions."""
-        self.matrices: BoolArray = self.weighty & ~np.array(["Embedding" in layer.kind for layer in layers], np.bool_)
-        """Bool [layers]: whether it has one every row of which is in use: the rows of an embedding come and go."""
+        self.matrices: BoolArray = self.weighty & ~np.array(
+            ["Embedding" in layer.kind for layer in layers], np.bool_
+        )
+        """Bool [layers]: whether it has one every row of which is in use: the rows of an embedding
+        come and go."""
         self.natural_norm: NDArray[np.float64] = np.sqrt(
             np.array([sum(shape[0] for shape in of if len(shape) > 1) for of in shapes], np.float64)
         )
-        """float64 [layers]: norm of matrices that preserve variance, entries of 1/fan-in (arXiv 1502.01852)."""
+        """float64 [layers]: norm of matrices that preserve variance, entries of 1/fan-in (arXiv
+        1502.01852)."""

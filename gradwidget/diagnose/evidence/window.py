@@ -1,4 +1,6 @@
-"""What the rules look at: the newest frames of a history, each figure computed once a frame for all rules."""
+"""What the rules look at: the newest frames of a history, each figure computed once a frame for all
+rules.
+"""
 
 from __future__ import annotations
 
@@ -16,10 +18,12 @@ from gradwidget.frame import BoolArray, Frame, Layer
 from gradwidget.record.history import History
 
 REACH = 64
-"""Newest frames among which a layer's latest measured values are looked for; a sampled run measures layers in turn."""
+"""Newest frames among which a layer's latest measured values are looked for; a sampled run measures
+layers in turn."""
 
 BEGINNING = 10
-"""First frames of a run that tell how it began; a sampled run measures its first ten steps in a row."""
+"""First frames of a run that tell how it began; a sampled run measures its first ten steps in a
+row."""
 
 A_FEW = 2
 """Frames with a low loss that may be chance."""
@@ -36,7 +40,8 @@ class Window:
     Args:
         history: the run; at least one frame.
         limits: the bounds in force.
-        active: the findings that are open, by symptom; those that open while it is looked at show as well.
+        active: the findings that are open, by symptom; those that open while it is looked at show
+            as well.
         traits: those of the history's layers, where they are known already.
 
     Raises:
@@ -86,9 +91,11 @@ class Window:
     # ---------------------------------------------------------------- layers
 
     def latest(self, metric: str, n: int) -> Floats:
-        """float64 [<=n, layers]: the newest ``n`` finite values of each layer, newest first, NaN where there are fewer.
+        """float64 [<=n, layers]: the newest ``n`` finite values of each layer, newest first, NaN
+        where there are fewer.
 
-        Each layer by itself, so the rows of layers that are measured in turn come from different steps.
+        Each layer by itself, so the rows of layers that are measured in turn come from different
+        steps.
         """
         rows = self.history.recent(metric, n)[::-1].astype(np.float64)
         gaps = np.flatnonzero(~np.isfinite(rows).all(axis=0))
@@ -101,11 +108,14 @@ class Window:
         return rows
 
     def median(self, metric: str) -> Floats:
-        """float64 [layers]: the median of each layer's latest values; NaN before there are enough to judge by."""
+        """float64 [layers]: the median of each layer's latest values; NaN before there are enough
+        to judge by.
+        """
         return self._median(metric, self.limits.window)
 
     def lasting(self, metric: str) -> Floats:
-        """float64 [layers]: the median over as many steps as a state of the units must last; NaN before.
+        """float64 [layers]: the median over as many steps as a state of the units must last; NaN
+        before.
 
         A sampled run has fewer frames in as many steps; five are enough.
         """
@@ -125,7 +135,9 @@ class Window:
         return self._medians[key]
 
     def start(self, metric: str) -> Floats:
-        """float64 [layers]: the median of each layer over the first steps of the run; NaN before there are enough."""
+        """float64 [layers]: the median of each layer over the first steps of the run; NaN before
+        there are enough.
+        """
         return median(self.history.start(metric)[:BEGINNING].astype(np.float64), least=self.enough)
 
     def series(self, metric: str, layer: int) -> tuple[Floats, list[int]]:
@@ -137,7 +149,9 @@ class Window:
 
     @cached_property
     def weight(self) -> str:
-        """The statistic that tells how large a layer's weights are: of its matrices, where that was measured."""
+        """The statistic that tells how large a layer's weights are: of its matrices, where that was
+        measured.
+        """
         return "matrix_norm" if "matrix_norm" in self.history else "weight_norm"
 
     @cached_property
@@ -149,7 +163,8 @@ class Window:
 
     @cached_property
     def weight_scale(self) -> Floats:
-        """float64 [layers]: the larger of the weights' norm at the start and the norm that preserves variance.
+        """float64 [layers]: the larger of the weights' norm at the start and the norm that
+        preserves variance.
 
         So that a layer that starts at zero has a scale too.
         """
@@ -158,7 +173,8 @@ class Window:
 
     @cached_property
     def move_scale(self) -> Floats:
-        """float64 [layers]: what a change of the weight matrices is compared with: their size, or scale if larger.
+        """float64 [layers]: what a change of the weight matrices is compared with: their size, or
+        scale if larger.
 
         NaN for weights that are 0 and have no scale.
         """
@@ -167,7 +183,9 @@ class Window:
 
     @cached_property
     def moves(self) -> Floats:
-        """float64 [layers]: the median change of a layer's weight matrices at a step, over their size or scale."""
+        """float64 [layers]: the median change of a layer's weight matrices at a step, over their
+        size or scale.
+        """
         return self.median("matrix_change") / self.move_scale
 
     # ---------------------------------------------------------------- loss
@@ -184,7 +202,9 @@ class Window:
 
     @property
     def loss_left(self) -> float:
-        """How much of the loss at the start is left: 1 at the start, less as it falls (also below zero); may be NaN."""
+        """How much of the loss at the start is left: 1 at the start, less as it falls (also below
+        zero); may be NaN.
+        """
         return self._left(self.loss)
 
     @cached_property
@@ -196,13 +216,16 @@ class Window:
     def has_learnt(self) -> bool:
         """Whether the loss was well below its start for a part of the run, wherever it is now.
 
-        For a tenth of its steps, or in three frames. A frame speaks for the steps since the one before it, which tells
-        more than how many frames there are: those of a fault are close together.
+        For a tenth of its steps, or in three frames. A frame speaks for the steps since the one
+        before it, which tells more than how many frames there are: those of a fault are close
+        together.
         """
         if "loss" not in self.history.scalars:
             return False
         start = self.start_loss
-        fallen = self.history.scalars["loss"] < start - (1 - self.limits.plateau_fallen) * abs(start)
+        fallen = self.history.scalars["loss"] < start - (1 - self.limits.plateau_fallen) * abs(
+            start
+        )
         spoken_for = np.diff(self.history.steps, prepend=self.history.steps[0])
         return bool(fallen.sum() > A_FEW or spoken_for[fallen].sum() > A_PART * self.age)
 
@@ -230,7 +253,9 @@ def median(values: Floats, least: int = 1) -> Floats:
 
 
 def holding_since(steps: list[int], holds: BoolArray) -> int:
-    """The oldest step of the unbroken evidence, given newest first; a single dissenting value is passed over."""
+    """The oldest step of the unbroken evidence, given newest first; a single dissenting value is
+    passed over.
+    """
     since = steps[0]
     misses = 0
     for step, held in zip(steps, holds, strict=True):
@@ -246,4 +271,8 @@ def middle(values: Floats) -> float:
     """The median of the finite values; NaN where there are none."""
     finite = values[np.isfinite(values)]
     # numpy's own median takes a tenth of a second to import what it needs.
-    return float(np.mean(np.sort(finite)[(finite.size - 1) // 2 : finite.size // 2 + 1])) if finite.size else math.nan
+    return (
+        float(np.mean(np.sort(finite)[(finite.size - 1) // 2 : finite.size // 2 + 1]))
+        if finite.size
+        else math.nan
+    )

@@ -13,10 +13,10 @@ from gradwidget.diagnose.remedies.fewer_layers import fewer_layers
 from gradwidget.diagnose.remedies.find_nonfinite import find_nonfinite
 from gradwidget.diagnose.remedies.inputs import scale_inputs
 from gradwidget.diagnose.remedies.learning_rate import learning_rate
-from gradwidget.diagnose.remedies.normalize import normalise
+from gradwidget.diagnose.remedies.normalize import normalize
 from gradwidget.diagnose.remedies.precision import bfloat16, loss_scaling
 from gradwidget.diagnose.remedies.recurrent import gated_cell, orthogonal, remember
-from gradwidget.diagnose.remedies.reinitialize import reinitialise
+from gradwidget.diagnose.remedies.reinitialize import reinitialize
 from gradwidget.diagnose.remedies.skip_nonfinite import skip_nonfinite
 from gradwidget.diagnose.remedies.wake_units import leaky, lift_bias
 from gradwidget.diagnose.remedies.weight_decay import weight_decay
@@ -36,21 +36,27 @@ def _vanishing(detection: Detection, window: Window) -> Fixes:
     layers = window.layers
     squashing = replace_squashing(layers)
     scale = "Weights scaled to the fan-in keep the gradient's size from layer to layer."
-    fresh = reinitialise(_to_draw_anew(detection, window), scale)
-    # Weights that are right for a sigmoid do not make it pass more than a quarter: the activation comes first.
+    fresh = reinitialize(_to_draw_anew(detection, window), scale)
+    # Weights that are right for a sigmoid do not make it pass more than a quarter: the activation
+    # comes first.
     yield from (squashing, fresh) if squashing is not None else (fresh,)
-    yield normalise(layers, "A norm layer brings each layer's output, and so its gradient, back to scale.")
+    yield normalize(
+        layers, "A norm layer brings each layer's output, and so its gradient, back to scale."
+    )
     yield fewer_layers(layers)
 
 
 def _exploding(detection: Detection, window: Window) -> Fixes:
     over_steps = "baseline" in detection.evidence
     cut = clip(window, detection.first_step)
-    slower = learning_rate(window, 0.1, "Large steps throw the weights to where gradients are larger still.")
-    fresh = reinitialise(
-        _to_draw_anew(detection, window), "Weights scaled to the fan-in keep the gradient's size from layer to layer."
+    slower = learning_rate(
+        window, 0.1, "Large steps throw the weights to where gradients are larger still."
     )
-    norms = normalise(window.layers, "A norm layer takes the growth out of each layer.")
+    fresh = reinitialize(
+        _to_draw_anew(detection, window),
+        "Weights scaled to the fan-in keep the gradient's size from layer to layer.",
+    )
+    norms = normalize(window.layers, "A norm layer takes the growth out of each layer.")
     yield from (cut, slower, norms) if over_steps else (fresh, norms, cut, slower)
 
 
@@ -58,7 +64,11 @@ def _nonfinite_gradients(detection: Detection, window: Window) -> Fixes:
     yield skip_nonfinite()
     if detection.origin not in ("input", "weights"):
         yield clip(window, detection.first_step)
-        yield learning_rate(window, 0.1, "Values that overflow were usually driven there by steps that were too large.")
+        yield learning_rate(
+            window,
+            0.1,
+            "Values that overflow were usually driven there by steps that were too large.",
+        )
     yield find_nonfinite("Anomaly mode names the line of the program; gradwidget names the layer.")
 
 
@@ -66,7 +76,11 @@ def _nonfinite_loss(detection: Detection, window: Window) -> Fixes:
     if detection.origin == "input":
         yield skip_nonfinite()
     else:
-        yield learning_rate(window, 0.1, "A loss that overflows was usually driven there by steps that were too large.")
+        yield learning_rate(
+            window,
+            0.1,
+            "A loss that overflows was usually driven there by steps that were too large.",
+        )
         yield clip(window, detection.first_step)
         yield skip_nonfinite()
     yield find_nonfinite("Look for log(0), a division by 0, or exp of a large number in the loss.")
@@ -74,7 +88,9 @@ def _nonfinite_loss(detection: Detection, window: Window) -> Fixes:
 
 def _nonfinite_weights(detection: Detection, window: Window) -> Fixes:
     lost = [layer for layer in window.layers if layer.name in detection.layers]
-    yield reinitialise(lost, "The old weights are gone; better still, load those of a checkpoint before this step.")
+    yield reinitialize(
+        lost, "The old weights are gone; better still, load those of a checkpoint before this step."
+    )
     yield skip_nonfinite()
     yield learning_rate(window, 0.1, "So that it does not happen again.")
 
@@ -87,27 +103,39 @@ def _unstable(detection: Detection, window: Window) -> Fixes:
 def _growing(detection: Detection, window: Window) -> Fixes:
     yield learning_rate(window, 0.1, "Weights run away where each step overshoots the last.")
     yield weight_decay(more=True)
-    yield reinitialise(_named(detection, window), "Weights this large do not find back by themselves.")
+    yield reinitialize(
+        _named(detection, window), "Weights this large do not find back by themselves."
+    )
 
 
 def _shrinking(detection: Detection, window: Window) -> Fixes:
     yield weight_decay(more=False)
-    yield reinitialise(_named(detection, window), "What is gone does not come back by itself: start the layer again.")
+    yield reinitialize(
+        _named(detection, window),
+        "What is gone does not come back by itself: start the layer again.",
+    )
 
 
 def _dead(detection: Detection, window: Window) -> Fixes:
-    yield reinitialise(
-        _named(detection, window), "A unit that is off for every input gets no gradient to come back by."
+    yield reinitialize(
+        _named(detection, window),
+        "A unit that is off for every input gets no gradient to come back by.",
     )
     yield lift_bias(detection.layers)
     yield leaky(window.layers)
-    yield learning_rate(window, 0.1, "One step that is too large can push a unit's bias below all its inputs.")
+    yield learning_rate(
+        window, 0.1, "One step that is too large can push a unit's bias below all its inputs."
+    )
 
 
 def _saturated(detection: Detection, window: Window) -> Fixes:
-    yield reinitialise(_named(detection, window), "Smaller weights bring the activation back to its slope.")
+    yield reinitialize(
+        _named(detection, window), "Smaller weights bring the activation back to its slope."
+    )
     yield replace_squashing(window.layers)
-    yield normalise(window.layers, "A norm layer before the activation keeps its inputs on the slope.")
+    yield normalize(
+        window.layers, "A norm layer before the activation keeps its inputs on the slope."
+    )
     yield scale_inputs()
 
 
@@ -142,25 +170,36 @@ def _too_fast(detection: Detection, window: Window) -> Fixes:
     moves = detection.evidence["value"]
     # Toward the usual 0.1 % a step, by a round factor.
     factor = 0.01 if moves > 0.1 else 0.1
-    yield learning_rate(window, factor, f"A step moves the weights by {moves:,.0%} of their size; 0.1% is usual.")
+    yield learning_rate(
+        window, factor, f"A step moves the weights by {moves:,.0%} of their size; 0.1% is usual."
+    )
     yield clip(window, detection.first_step)
 
 
 def _too_slow(detection: Detection, window: Window) -> Fixes:
     moves = max(detection.evidence["value"], 1e-7)
     factor = 10.0 ** round(math.log10(1e-3 / moves))
-    yield learning_rate(window, factor, f"A step moves the weights by {figure(moves)} of their size; 0.001 is usual.")
+    yield learning_rate(
+        window,
+        factor,
+        f"A step moves the weights by {figure(moves)} of their size; 0.001 is usual.",
+    )
 
 
 def _plateau(detection: Detection, window: Window) -> Fixes:
     """What helps against the cause helps against the plateau."""
-    cause = next((finding for symptom, finding in window.active.items() if symptom is not Symptom.PLATEAU), None)
+    cause = next(
+        (finding for symptom, finding in window.active.items() if symptom is not Symptom.PLATEAU),
+        None,
+    )
     del detection
     yield from cause.remedies if cause is not None else ()
 
 
 def _to_draw_anew(detection: Detection, window: Window) -> list[Layer]:
-    """All layers where the run began that way: each adds its factor, not only those past the bound. Else the named."""
+    """All layers where the run began that way: each adds its factor, not only those past the bound.
+    Else the named.
+    """
     if detection.first_step == window.history.first_step:
         return list(window.layers)
     return _named(detection, window)

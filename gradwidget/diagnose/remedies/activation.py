@@ -20,7 +20,9 @@ def replace_squashing(layers: Sequence[Layer]) -> Remedy | None:
     kind = str(squashed[0].activation)
     module = {"sigmoid": "Sigmoid", "tanh": "Tanh"}[kind]
     slope = f"The slope of a {kind} is at most {SLOPES[kind]:g}" + (
-        ", a quarter at each layer." if kind == "sigmoid" else ", and next to nothing once its input is large."
+        ", a quarter at each layer."
+        if kind == "sigmoid"
+        else ", and next to nothing once its input is large."
     )
     return Remedy(
         title=f"Use ReLU in place of {kind}",

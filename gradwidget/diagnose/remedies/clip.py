@@ -13,14 +13,18 @@ PERCENTILE = 90
 
 
 def clip(window: Window, before_step: int) -> Remedy | None:
-    """Clips the total norm at the 90th percentile of what it was before ``before_step``; None where nothing is known.
+    """Clips the total norm at the 90th percentile of what it was before ``before_step``; None where
+    nothing is known.
 
-    Where the run has no time before, the percentile of all its steps: clipping then only cuts the peaks.
+    Where the run has no time before, the percentile of all its steps: clipping then only cuts the
+        peaks.
     """
     history = window.history
     steps = history.steps
     scalars = history.scalars
-    norms = scalars.get("raw_total_grad_norm", scalars.get("total_grad_norm", np.full(len(steps), np.nan)))
+    norms = scalars.get(
+        "raw_total_grad_norm", scalars.get("total_grad_norm", np.full(len(steps), np.nan))
+    )
     usable = np.isfinite(norms) & (norms > 0)
     if usable.any():
         # What an explosion has already blown up is no measure of a usual step.

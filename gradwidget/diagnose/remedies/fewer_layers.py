@@ -11,7 +11,11 @@ from gradwidget.frame import Layer
 
 def fewer_layers(layers: Sequence[Layer]) -> Remedy | None:
     """Takes three of four of the square hidden layers out; None where there are fewer than four."""
-    square = [layer for layer in layers if layer.kind == "Linear" and _is_square(layer) and layer.name != "(root)"]
+    square = [
+        layer
+        for layer in layers
+        if layer.kind == "Linear" and _is_square(layer) and layer.name != "(root)"
+    ]
     if len(square) < 4:
         return None
     gone = [layer for i, layer in enumerate(square) if i % 4]

@@ -6,7 +6,9 @@ from gradwidget.diagnose.finding import Remedy
 
 
 def find_nonfinite(why: str) -> Remedy:
-    """Prints what parameters are not finite, and turns on the check that raises where a NaN is made."""
+    """Prints what parameters are not finite, and turns on the check that raises where a NaN is
+    made.
+    """
     return Remedy(
         title="See which operation makes it",
         why=why,

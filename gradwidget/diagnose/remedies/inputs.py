@@ -11,7 +11,8 @@ def scale_inputs() -> Remedy:
         title="Scale the inputs",
         why="Inputs in the hundreds drive sigmoid and tanh into their flats at once (LeCun, Efficient BackProp).",
         code="""\
-# Over the training data, once, is better; this scales each batch as it comes in (handle.remove() undoes it):
+# Over the training data, once, is better; this scales each batch as it comes in (handle.remove()
+# undoes it):
 def scale(module, inputs):
     x, *rest = inputs
     return ((x - x.mean()) / (x.std() + 1e-6), *rest) if x.is_floating_point() else inputs

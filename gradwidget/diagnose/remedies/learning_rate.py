@@ -12,7 +12,11 @@ def learning_rate(window: Window, factor: float, why: str) -> Remedy:
     lr = window.frame.scalars.get("lr")
     verb = "Lower" if factor < 1 else "Raise"
     by = f"{figure(1 / factor)}× lower" if factor < 1 else f"{figure(factor)}× higher"
-    title = f"{verb} the learning rate to {figure(lr * factor)}" if lr else f"{verb} the learning rate, {by}"
+    title = (
+        f"{verb} the learning rate to {figure(lr * factor)}"
+        if lr
+        else f"{verb} the learning rate, {by}"
+    )
     return Remedy(
         title=title,
         why=why,

@@ -8,21 +8,30 @@ from gradwidget.diagnose.finding import Remedy
 from gradwidget.diagnose.remedies.listing import listing
 from gradwidget.frame import Layer
 
-WIDTHS = {"Linear": "LayerNorm", "Conv1d": "BatchNorm1d", "Conv2d": "BatchNorm2d", "Conv3d": "BatchNorm3d"}
+WIDTHS = {
+    "Linear": "LayerNorm",
+    "Conv1d": "BatchNorm1d",
+    "Conv2d": "BatchNorm2d",
+    "Conv3d": "BatchNorm3d",
+}
 """Kinds of layers that a norm can simply be put behind, and which."""
 
 
-def normalise(layers: Sequence[Layer], why: str) -> Remedy | None:
+def normalize(layers: Sequence[Layer], why: str) -> Remedy | None:
     """Puts a LayerNorm (BatchNorm for convolutions) between each hidden layer and its activation.
 
-    None where there is no plain layer to put one behind, or where the model has norm layers already.
+    None where there is no plain layer to put one behind, or where the model has norm layers
+    already.
     """
     if any("Norm" in layer.kind for layer in layers):
         return None
     hidden = [layer for layer in layers[:-1] if layer.kind in WIDTHS and layer.name != "(root)"]
     if not hidden:
         return None
-    kinds = ", ".join(f'"{kind}": torch.nn.{WIDTHS[kind]}' for kind in dict.fromkeys(layer.kind for layer in hidden))
+    kinds = ", ".join(
+        f'"{kind}": torch.nn.{WIDTHS[kind]}'
+        for kind in dict.fromkeys(layer.kind for layer in hidden)
+    )
     return Remedy(
         title="Normalise between the layers",
         why=why,

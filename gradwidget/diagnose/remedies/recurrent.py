@@ -10,8 +10,14 @@ from gradwidget.frame import Layer
 
 
 def gated_cell(layers: Sequence[Layer]) -> Remedy | None:
-    """A GRU in place of a plain RNN, a GRUCell in place of an RNNCell; None where there is neither among the layers."""
-    plain = [layer.name for layer in layers if layer.kind in ("RNN", "RNNCell") and layer.name != "(root)"]
+    """A GRU in place of a plain RNN, a GRUCell in place of an RNNCell; None where there is neither
+    among the layers.
+    """
+    plain = [
+        layer.name
+        for layer in layers
+        if layer.kind in ("RNN", "RNNCell") and layer.name != "(root)"
+    ]
     if not plain:
         return None
     return Remedy(
@@ -43,8 +49,12 @@ optimizer.add_param_group({{"params": added}})
 
 
 def remember(layers: Sequence[Layer]) -> Remedy | None:
-    """Biases of an LSTM or GRU that start by keeping the state; None where there is none among the layers."""
-    gated = [layer.name for layer in layers if layer.kind in ("LSTM", "GRU") and layer.name != "(root)"]
+    """Biases of an LSTM or GRU that start by keeping the state; None where there is none among the
+    layers.
+    """
+    gated = [
+        layer.name for layer in layers if layer.kind in ("LSTM", "GRU") and layer.name != "(root)"
+    ]
     if not gated:
         return None
     return Remedy(
@@ -65,7 +75,9 @@ for name in {listing(gated)}:
 
 def orthogonal(layers: Sequence[Layer]) -> Remedy | None:
     """Orthogonal weights from state to state; None where there is no recurrent layer."""
-    recurrent = [layer.name for layer in layers if {"weight_hh_l0", "weight_hh"} & layer.shapes.keys()]
+    recurrent = [
+        layer.name for layer in layers if {"weight_hh_l0", "weight_hh"} & layer.shapes.keys()
+    ]
     if not recurrent:
         return None
     return Remedy(

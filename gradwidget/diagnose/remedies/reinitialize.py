@@ -10,13 +10,15 @@ from gradwidget.frame import Layer
 from gradwidget.wording import names
 
 RECTIFIERS = ("relu", "leaky_relu", "gelu", "silu", "elu", "selu", "softplus", "mish", "hardswish")
-"""Activations that let one half of their inputs through: Kaiming initialisation (arXiv 1502.01852)."""
+"""Activations that let one half of their inputs through: Kaiming initialisation (arXiv 1502.01852).
+"""
 
 RECURRENT = ("RNN", "LSTM", "GRU", "RNNCell", "LSTMCell", "GRUCell")
 
 
-def reinitialise(layers: Sequence[Layer], why: str) -> Remedy | None:
-    """Kaiming for ReLU and its kin, Xavier for tanh, sigmoid and none, orthogonal for recurrent weights.
+def reinitialize(layers: Sequence[Layer], why: str) -> Remedy | None:
+    """Kaiming for ReLU and its kin, Xavier for tanh, sigmoid and none, orthogonal for recurrent
+    weights.
 
     None where none of the layers has a weight matrix.
     """
@@ -31,7 +33,10 @@ def reinitialise(layers: Sequence[Layer], why: str) -> Remedy | None:
         title=f"Re-initialise {names(chosen)}",
         why=why,
         code=_code(schemes),
-        action={"kind": "reinitialise", "layers": {name: kind for kind, group in schemes.items() for name in group}},
+        action={
+            "kind": "reinitialize",
+            "layers": {name: kind for kind, group in schemes.items() for name in group},
+        },
     )
 
 

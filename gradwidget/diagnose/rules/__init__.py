@@ -27,7 +27,8 @@ from gradwidget.diagnose.rules.weights_shrinking import weights_shrinking
 from gradwidget.diagnose.rules.weights_zero import weights_zero
 
 Rule = Callable[[Window, Finding | None], Detection | None]
-"""Given the newest frames and the finding that is already open for its symptom: what it sees now, or None."""
+"""Given the newest frames and the finding that is already open for its symptom: what it sees now,
+or None."""
 
 RULES: dict[Symptom, Rule] = {
     Symptom.GRADIENTS_NONFINITE: gradients_nonfinite,
@@ -50,7 +51,8 @@ RULES: dict[Symptom, Rule] = {
     Symptom.LR_TOO_LOW: lr_too_low,
     Symptom.PLATEAU: plateau,
 }
-"""In the order in which they look; the plateau comes last, since it asks what the others have found."""
+"""In the order in which they look; the plateau comes last, since it asks what the others have
+found."""
 
 AT_EVERY_FRAME = frozenset(
     {
@@ -61,4 +63,5 @@ AT_EVERY_FRAME = frozenset(
         Symptom.VANISHING_GRADIENTS,
     }
 )
-"""Those that are reported at once. The others take turns: their evidence spans many steps, and looking costs time."""
+"""Those that are reported at once. The others take turns: their evidence spans many steps, and
+looking costs time."""

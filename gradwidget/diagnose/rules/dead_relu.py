@@ -1,7 +1,8 @@
 """Dead ReLU: units that are zero for every input, and so never get a gradient again.
 
-A unit counts as dead at a step if it is zero over that whole batch. Look-alikes that stay silent: sparse layers (about
-half of a healthy layer's outputs are zero, but not of the same units), and the few dead units of any wide layer.
+A unit counts as dead at a step if it is zero over that whole batch. Look-alikes that stay silent:
+sparse layers (about half of a healthy layer's outputs are zero, but not of the same units), and the
+few dead units of any wide layer.
 """
 
 from __future__ import annotations
@@ -16,7 +17,13 @@ def dead_relu(window: Window, active: Finding | None) -> Detection | None:
     del active  # the median over twenty steps is steady enough by itself
     return beyond(
         window,
-        Level("act_dead_fraction", window.lasting("act_dead_fraction"), 1.0, window.limits.dead_share, above=True),
+        Level(
+            "act_dead_fraction",
+            window.lasting("act_dead_fraction"),
+            1.0,
+            window.limits.dead_share,
+            above=True,
+        ),
         window.trainable,
         lambda layers, share: (
             f"Up to {share:.0%} of the units of {layers} never activate: they get no gradient, "

@@ -1,8 +1,10 @@
 """Layers near the output change, layers near the input hardly do.
 
-What counts is the true change of the weights, whatever the optimizer: Adam moves a layer whose gradient has vanished,
-SGD does not. Look-alikes that stay silent: layers that are frozen on purpose (not trainable), embeddings few of whose
-rows occur in a batch, norm layers and biases, a head that starts at zero and so moves by many times its norm.
+What counts is the true change of the weights, whatever the optimizer: Adam moves a layer whose
+    gradient has vanished,
+SGD does not. Look-alikes that stay silent: layers that are frozen on purpose (not trainable),
+embeddings few of whose rows occur in a batch, norm layers and biases, a head that starts at zero
+and so moves by many times its norm.
 """
 
 from __future__ import annotations
@@ -42,7 +44,8 @@ def early_layers_frozen(window: Window, active: Finding | None) -> Detection | N
     changes, steps = window.series("matrix_change", int(affected[0]))
     bound = window.limits.frozen_ratio * moves[most] * window.move_scale[affected[0]]
     since = holding_since(steps, changes < bound)
-    # Beside weights that are replaced at every step, those that are merely changed do not stand still.
+    # Beside weights that are replaced at every step, those that are merely changed do not stand
+    # still.
     blocked = any(symptom in window.active for symptom in (*BLOCKS, Symptom.LR_TOO_HIGH))
     if active is None and (blocked or window.step - since < 2 * (window.limits.lasting_steps - 1)):
         return None

@@ -1,9 +1,12 @@
-"""Exploding gradients: the gradient grows by orders of magnitude over the layers, or over the steps.
+"""Exploding gradients: the gradient grows by orders of magnitude over the layers, or over the
+steps.
 
-Over depth the rule reads the activation gradient: a weight's gradient is blind to an explosion in a ReLU chain, where
-growing deltas and shrinking activations cancel. Over steps it compares with the highest of the run's own past.
-Look-alikes that stay silent: summed losses and loss scales, noisy small batches of a converged model, a plateau that
-is being left (the gradient grows while the loss falls), an embedding with small entries before a norm layer.
+Over depth the rule reads the activation gradient: a weight's gradient is blind to an explosion in a
+    ReLU chain, where
+growing deltas and shrinking activations cancel. Over steps it compares with the highest of the
+run's own past. Look-alikes that stay silent: summed losses and loss scales, noisy small batches of
+a converged model, a plateau that is being left (the gradient grows while the loss falls), an
+embedding with small entries before a norm layer.
 """
 
 from __future__ import annotations
@@ -98,7 +101,9 @@ def _over_steps(window: Window, active: Finding | None) -> Detection | None:
 
 
 def _worth_a_look(rows: NDArray[np.float32], limits: Thresholds) -> bool:
-    """Whether there may be a spike: compares with a few of the past frames, which costs much less than with all."""
+    """Whether there may be a spike: compares with a few of the past frames, which costs much less
+    than with all.
+    """
     near = rows[-3 * limits.spike_rise : -limits.spike_rise]
     if len(near) < 2 * limits.spike_rise:
         return True
@@ -136,13 +141,17 @@ def _loss_agrees(window: Window, past: int) -> bool:
     if past < window.limits.window:
         # In the first steps of a run any change looks large; then the loss must have risen too.
         return bool(now[-1] > 2 * before.max())
-    # Falling below all of its past, and faster than before, while the gradient grows: a plateau is being left.
+    # Falling below all of its past, and faster than before, while the gradient grows: a plateau is
+    # being left.
     usual = (before[0] - before[-1]) * len(now) / len(before)
     return not (now.max() < before.min() and before[-1] - now[-1] > 2 * usual)
 
 
 def _rise(
-    window: Window, rows: NDArray[np.float32], known: np.ndarray[tuple[int], np.dtype[np.bool_]], baseline: float
+    window: Window,
+    rows: NDArray[np.float32],
+    known: np.ndarray[tuple[int], np.dtype[np.bool_]],
+    baseline: float,
 ) -> int:
     """The first of the newest steps at which the gradient was beyond all of its past."""
     newest = rows[-window.limits.spike_rise :]

@@ -1,8 +1,9 @@
 """Gradients lost below the smallest numbers of half precision.
 
-fp16 ends at 2**-24 (arXiv 1710.03740). The rule asks for its finger-prints: every largest entry is a number that fp16
-can hold, many entries are exactly 0, and the others lie within a few bits of the end. Look-alikes that stay silent:
-zeros from ReLU or unused rows at a usual scale, tiny gradients in fp32 or bfloat16, which hold them exactly.
+fp16 ends at 2**-24 (arXiv 1710.03740). The rule asks for its finger-prints: every largest entry is
+a number that fp16 can hold, many entries are exactly 0, and the others lie within a few bits of the
+end. Look-alikes that stay silent: zeros from ReLU or unused rows at a usual scale, tiny gradients
+in fp32 or bfloat16, which hold them exactly.
 """
 
 from __future__ import annotations
@@ -22,7 +23,9 @@ def fp16_underflow(window: Window, active: Finding | None) -> Detection | None:
 
 
 def _nothing_left(window: Window) -> Detection | None:
-    """Every gradient is exactly 0, that of the output too, at a loss that is not: none was large enough to be held."""
+    """Every gradient is exactly 0, that of the output too, at a loss that is not: none was large
+    enough to be held.
+    """
     zero, outputs = window.median("grad_zero_fraction"), window.median("act_grad_zero_fraction")
     reached = zero[~np.isnan(zero) & window.trainable]
     outputs = outputs[~np.isnan(outputs)]
@@ -30,7 +33,10 @@ def _nothing_left(window: Window) -> Detection | None:
         return None
     # The same is seen where the last units are dead, or where a hinge has nothing left to ask for.
     dead = window.median("act_dead_fraction")
-    if "loss_scale" not in window.frame.scalars and not window.loss_left > window.limits.vanishing_loss_share:
+    if (
+        "loss_scale" not in window.frame.scalars
+        and not window.loss_left > window.limits.vanishing_loss_share
+    ):
         return None
     if np.any(dead > window.limits.dead_share):
         return None
@@ -42,7 +48,11 @@ def _nothing_left(window: Window) -> Detection | None:
         "precision can hold (6e-08).",
         layers=layers,
         first_step=holding_since(steps, values == 1),
-        evidence={"value": 1.0, "bound": window.limits.underflow_share, "window": float(window.limits.window)},
+        evidence={
+            "value": 1.0,
+            "bound": window.limits.underflow_share,
+            "window": float(window.limits.window),
+        },
         caveat="A loss that no longer depends on the output, such as a hinge that is satisfied, looks the same.",
     )
 
@@ -83,5 +93,7 @@ def _held_in_half(largest: Floats) -> np.ndarray[tuple[int], np.dtype[np.bool_]]
     with np.errstate(over="ignore"):
         half = largest.astype(np.float16).astype(np.float64)
     known = ~np.isnan(largest)
-    exact: np.ndarray[tuple[int], np.dtype[np.bool_]] = np.all((half == largest) | ~known, axis=0) & known.any(axis=0)
+    exact: np.ndarray[tuple[int], np.dtype[np.bool_]] = np.all(
+        (half == largest) | ~known, axis=0
+    ) & known.any(axis=0)
     return exact

@@ -1,4 +1,5 @@
-"""NaN or Inf in a gradient. Said at once; an overflow that a gradient scaler caught is its job, not a fault.
+"""NaN or Inf in a gradient. Said at once; an overflow that a gradient scaler caught is its job, not
+a fault.
 
 Look-alike that stays silent: the steps that a gradient scaler skips while it looks for its scale.
 """

@@ -1,4 +1,6 @@
-"""What the two rules on recurrent layers share: the gradient of the first over that of the last time step."""
+"""What the two rules on recurrent layers share: the gradient of the first over that of the last
+time step.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +13,8 @@ from gradwidget.diagnose.evidence.window import Window, middle
 from gradwidget.frame import FloatArray, Frame, RecurrentProfile
 
 END = 8
-"""The first and the last eighth of a sequence stand for its ends: the very first or last step may be padding."""
+"""The first and the last eighth of a sequence stand for its ends: the very first or last step may
+be padding."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +54,9 @@ def time_ratios(window: Window) -> list[TimeRatio]:
             ratio = TimeRatio(
                 layer=profile.layer,
                 value=middle(np.array([first for _, _, first, _ in newest])),
-                by_itself=middle(np.array([_by_itself(first, one, frame) for frame, one, first, _ in newest])),
+                by_itself=middle(
+                    np.array([_by_itself(first, one, frame) for frame, one, first, _ in newest])
+                ),
                 half_way=middle(np.array([half_way for *_, half_way in newest])),
                 values=np.array([first for _, _, first, _ in found]),
                 steps=[frame.step for frame, *_ in found],
@@ -63,21 +68,29 @@ def time_ratios(window: Window) -> list[TimeRatio]:
 
 
 def layers_past(window: Window, bound: float, *, above: bool) -> list[TimeRatio]:
-    """The recurrent layers whose ratio lies beyond the bound by itself, the worst first, each layer once."""
+    """The recurrent layers whose ratio lies beyond the bound by itself, the worst first, each layer
+    once.
+    """
     found: dict[str, TimeRatio] = {}
     for one in sorted(time_ratios(window), key=lambda one: one.value, reverse=above):
-        if min(one.value, one.by_itself) > bound if above else max(one.value, one.by_itself) < bound:
+        if (
+            min(one.value, one.by_itself) > bound
+            if above
+            else max(one.value, one.by_itself) < bound
+        ):
             found.setdefault(one.layer, one)
     return list(found.values())
 
 
 def _by_itself(ratio: float, profile: RecurrentProfile, frame: Frame) -> float:
-    """The ratio over that of what comes in from the layer above at the same time steps, where that reads the other way.
+    """The ratio over that of what comes in from the layer above at the same time steps, where that
+    reads the other way.
 
-    Where only the last output is read, the gradient of the forward direction of the top layer fades towards the first
-    time steps. That reaches both directions below. The backward one reads from the end, where it is strongest, so what
-    only fades above looks there as if it grew at every step back; and an explosion above looks as if it vanished. What
-    all directions above have, taken together, stands for what comes in.
+    Where only the last output is read, the gradient of the forward direction of the top layer fades
+    towards the first time steps. That reaches both directions below. The backward one reads from
+    the end, where it is strongest, so what only fades above looks there as if it grew at every step
+    back; and an explosion above looks as if it vanished. What all directions above have, taken
+    together, stands for what comes in.
     """
     above = _above(profile, frame)
     if all(one.reverse == profile.reverse for one in above):
@@ -89,16 +102,25 @@ def _by_itself(ratio: float, profile: RecurrentProfile, frame: Frame) -> float:
         return ratio
     if ratio < 1:
         return ratio / (min(float(given[:end].max()) / last, 1) or 1)
-    # Compared with the most that comes in anywhere: what comes in half way is carried to the first step too.
+    # Compared with the most that comes in anywhere: what comes in half way is carried to the first
+    # step too.
     return ratio / max(float(given.max()) / last, 1)
 
 
 def _above(profile: RecurrentProfile, frame: Frame) -> list[RecurrentProfile]:
-    """The directions of the layer above: in the same module, else in the next recurrent one of as many time steps."""
-    same = [one for one in frame.recurrent if (one.layer, one.depth) == (profile.layer, profile.depth + 1)]
+    """The directions of the layer above: in the same module, else in the next recurrent one of as
+    many time steps.
+    """
+    same = [
+        one
+        for one in frame.recurrent
+        if (one.layer, one.depth) == (profile.layer, profile.depth + 1)
+    ]
     if same:
         return same
-    alike = [one for one in frame.recurrent if one.depth == 0 and len(one.norms) == len(profile.norms)]
+    alike = [
+        one for one in frame.recurrent if one.depth == 0 and len(one.norms) == len(profile.norms)
+    ]
     names = [layer.name for layer in frame.layers]
     later = names[names.index(profile.layer) + 1 :] if profile.layer in names else []
     following = next((name for name in later if any(one.layer == name for one in alike)), None)
@@ -106,12 +128,16 @@ def _above(profile: RecurrentProfile, frame: Frame) -> list[RecurrentProfile]:
 
 
 def _in_order_read(profile: RecurrentProfile, norms: FloatArray) -> Floats:
-    """Figures by time step, the first that the direction reads in front: the backward one begins at the end."""
+    """Figures by time step, the first that the direction reads in front: the backward one begins at
+    the end.
+    """
     return (norms[::-1] if profile.reverse else norms).astype(np.float64)
 
 
 def _over_last(norms: Floats) -> tuple[float, float]:
-    """The first and the middle time steps over the last; NaN where there are too few, or nothing at the last."""
+    """The first and the middle time steps over the last; NaN where there are too few, or nothing at
+    the last.
+    """
     end = _end(norms)
     last = float(norms[-end:].max()) if len(norms) >= 4 else 0.0
     if not last > 0:

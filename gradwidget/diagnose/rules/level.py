@@ -25,7 +25,8 @@ class Level:
     """float64 [layers]: the statistic as it stands."""
 
     unit: Floats | float
-    """float64 [layers]: what it is measured in, such as its own start; 1 where it stands for itself."""
+    """float64 [layers]: what it is measured in, such as its own start; 1 where it stands for
+    itself."""
 
     bound: float
     above: bool
@@ -38,9 +39,14 @@ class Level:
 
 
 def beyond(
-    window: Window, level: Level, among: BoolArray, message: Callable[[str, float], str], caveat: str
+    window: Window,
+    level: Level,
+    among: BoolArray,
+    message: Callable[[str, float], str],
+    caveat: str,
 ) -> Detection | None:
-    """A detection of the layers whose figure has passed its bound, the worst first; None where there are none.
+    """A detection of the layers whose figure has passed its bound, the worst first; None where
+    there are none.
 
     Args:
         window: the newest frames.
@@ -63,7 +69,13 @@ def beyond(
         severity="warning",
         message=message(names(layers), float(value[worst])),
         layers=layers,
-        first_step=holding_since(steps, level.passed(values / np.broadcast_to(level.unit, value.shape)[worst])),
-        evidence={"value": float(value[worst]), "bound": level.bound, "window": float(window.limits.window)},
+        first_step=holding_since(
+            steps, level.passed(values / np.broadcast_to(level.unit, value.shape)[worst])
+        ),
+        evidence={
+            "value": float(value[worst]),
+            "bound": level.bound,
+            "window": float(window.limits.window),
+        },
         caveat=caveat,
     )

@@ -1,8 +1,8 @@
 """Single updates that throw the loss up.
 
-The noise of small batches moves the loss as well. What tells them apart is the update in between: a jump counts only
-after a step that changed the weights a lot. Look-alikes that stay silent: noisy batches, rare hard ones, a rise over
-many steps.
+The noise of small batches moves the loss as well. What tells them apart is the update in between: a
+jump counts only after a step that changed the weights a lot. Look-alikes that stay silent: noisy
+batches, rare hard ones, a rise over many steps.
 """
 
 from __future__ import annotations
@@ -25,12 +25,16 @@ def loss_unstable(window: Window, active: Finding | None) -> Detection | None:
         return None
     # A share of the start at least: what goes on near the bottom is not an instability.
     with np.errstate(invalid="ignore"):
-        rise = (loss[1:] > 1.5 * loss[:-1]) & (loss[1:] - loss[:-1] > limits.unstable_rise * abs(start))
+        rise = (loss[1:] > 1.5 * loss[:-1]) & (
+            loss[1:] - loss[:-1] > limits.unstable_rise * abs(start)
+        )
     if rise.sum() < limits.unstable_jumps:
         return None
     steps = history.recent_steps(limits.unstable_window)
     jumps = np.flatnonzero(
-        rise & (np.diff(steps) == 1) & (turns(window, limits.unstable_window)[:-1] > limits.unstable_update)
+        rise
+        & (np.diff(steps) == 1)
+        & (turns(window, limits.unstable_window)[:-1] > limits.unstable_update)
     )
     if len(jumps) < limits.unstable_jumps:
         return None

@@ -1,7 +1,9 @@
-"""A learning rate so high that updates replace the weights instead of improving them, and the loss stays up.
+"""A learning rate so high that updates replace the weights instead of improving them, and the loss
+stays up.
 
-Look-alikes that stay silent: a head that starts at zero, the first steps of an adaptive optimizer, a high rate that
-works (the loss falls), weight decay, which changes the weights' size and not their direction.
+Look-alikes that stay silent: a head that starts at zero, the first steps of an adaptive optimizer,
+a high rate that works (the loss falls), weight decay, which changes the weights' size and not their
+direction.
 """
 
 from __future__ import annotations
@@ -36,7 +38,12 @@ def lr_too_high(window: Window, active: Finding | None) -> Detection | None:
         f"{figure(window.loss)} (start {figure(window.start_loss)}): the learning rate is too high.",
         layers=(),
         first_step=holding_since(steps, values[known][::-1] > limits.update_high),
-        evidence={"value": moves, "bound": limits.update_high, "window": float(limits.window), "loss": window.loss},
+        evidence={
+            "value": moves,
+            "bound": limits.update_high,
+            "window": float(limits.window),
+            "loss": window.loss,
+        },
         caveat="A loss that cannot fall, such as that of two networks playing against each other.",
     )
 

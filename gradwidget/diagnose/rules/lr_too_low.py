@@ -1,7 +1,7 @@
 """A learning rate so low that nothing happens, although the gradient says that much could.
 
-Look-alikes that stay silent: a schedule that ends at zero, a warm-up that has just begun, a model that has converged or
-began converged (its gradient promises no improvement).
+Look-alikes that stay silent: a schedule that ends at zero, a warm-up that has just begun, a model
+that has converged or began converged (its gradient promises no improvement).
 """
 
 from __future__ import annotations
@@ -49,13 +49,20 @@ def _steady(window: Window) -> bool:
     """Whether the learning rate is neither on its way up nor past its height."""
     rates = window.history.recent_scalar("lr", 512)
     rates = rates[np.isfinite(rates)]
-    return not rates.size or bool(rates[-1] > 0 and rates[-1] >= 0.5 * rates.max() and rates[-1] <= 1.05 * rates[0])
+    return not rates.size or bool(
+        rates[-1] > 0 and rates[-1] >= 0.5 * rates.max() and rates[-1] <= 1.05 * rates[0]
+    )
 
 
 def _promising(window: Window) -> bool:
-    """Whether a change of the weights by a tenth along the gradient promises, to first order, a tenth of the loss."""
+    """Whether a change of the weights by a tenth along the gradient promises, to first order, a
+    tenth of the loss.
+    """
     norms = window.median("grad_norm")
     known = ~np.isnan(norms) & window.trainable
     with np.errstate(invalid="ignore"):
-        gain = float(np.sqrt(np.nansum(norms[known] ** 2)) * np.sqrt(np.nansum(window.weight_scale[known] ** 2)))
+        gain = float(
+            np.sqrt(np.nansum(norms[known] ** 2))
+            * np.sqrt(np.nansum(window.weight_scale[known] ** 2))
+        )
     return gain > abs(window.loss)

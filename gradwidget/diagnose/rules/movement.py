@@ -9,17 +9,19 @@ from gradwidget.diagnose.evidence.window import Window, median
 
 
 def turns(window: Window, frames: int, *, of_start: bool = False) -> Floats:
-    """float64 [<=frames]: how far each of the newest steps turned the weights, over their scale, oldest first.
+    """float64 [<=frames]: how far each of the newest steps turned the weights, over their scale,
+    oldest first.
 
-    The median over the layers with weight matrices, so that neither a head that starts at zero nor a few layers that
-    hardly move speak for all; NaN where no change was measured. What a step did to the weights' size alone is taken
-    out where the next step was measured too: that is the work of weight decay, not of the learning rate.
+    The median over the layers with weight matrices, so that neither a head that starts at zero nor
+    a few layers that hardly move speak for all; NaN where no change was measured. What a step did
+    to the weights' size alone is taken out where the next step was measured too: that is the work
+    of weight decay, not of the learning rate.
 
     Args:
         window: the newest frames.
         frames: how many.
-        of_start: measured in the scale of the start alone, also where the weights have outgrown it since: weights that
-            a high rate has blown up hardly turn any more.
+        of_start: measured in the scale of the start alone, also where the weights have outgrown it
+            since: weights that a high rate has blown up hardly turn any more.
     """
     among = window.traits.matrices & window.trainable
     norm = window.history.recent(window.weight, frames)[:, among].astype(np.float64)

@@ -1,7 +1,8 @@
-"""Trainable parameters that get no gradient at all: detached, unused, wrongly frozen, or in no optimizer.
+"""Trainable parameters that get no gradient at all: detached, unused, wrongly frozen, or in no
+optimizer.
 
-Look-alikes that stay silent: layers that are frozen (they are not trainable), heads and branches used now and then, the
-zero gradient of a factor whose partner starts at zero (LoRA).
+Look-alikes that stay silent: layers that are frozen (they are not trainable), heads and branches
+used now and then, the zero gradient of a factor whose partner starts at zero (LoRA).
 """
 
 from __future__ import annotations
@@ -42,16 +43,22 @@ def no_gradient(window: Window, active: Finding | None) -> Detection | None:
 
 
 def _in_no_optimizer(window: Window) -> Detection | None:
-    """Layers that a gradient flows through, and none of whose parameters any optimizer has read for a long time."""
+    """Layers that a gradient flows through, and none of whose parameters any optimizer has read for
+    a long time.
+    """
     limits = window.limits
     if window.age + 1 < limits.no_gradient_steps:
         return None
     rows = window.history.recent("grad_norm", limits.no_gradient_steps)
     steps = window.history.recent_steps(limits.no_gradient_steps)
-    if len(rows) < limits.no_gradient_frames or window.step - steps[0] + 1 < limits.no_gradient_steps:
+    if (
+        len(rows) < limits.no_gradient_frames
+        or window.step - steps[0] + 1 < limits.no_gradient_steps
+    ):
         return None
     passed_over = np.isnan(rows).all(axis=0) & window.trainable
-    # Often enough a gradient came through just when parameters were read before a step, and theirs were not among them.
+    # Often enough a gradient came through just when parameters were read before a step, and theirs
+    # were not among them.
     came = window.history.recent("act_grad_rms", limits.no_gradient_steps) > 0
     read = ~np.isnan(rows).all(axis=1, keepdims=True)
     passed_over &= (came & read).sum(axis=0) >= limits.no_gradient_frames
@@ -74,7 +81,9 @@ def _in_no_optimizer(window: Window) -> Detection | None:
 
 
 def _since(window: Window, layer: int) -> int | None:
-    """The step since which the layer has had no gradient; None where that is not long enough to tell."""
+    """The step since which the layer has had no gradient; None where that is not long enough to
+    tell.
+    """
     rows = window.history.recent("grad_is_none", PAST)[::-1, layer]
     steps = window.history.recent_steps(PAST)[::-1]
     known = ~np.isnan(rows)
@@ -82,7 +91,9 @@ def _since(window: Window, layer: int) -> int | None:
     present = np.flatnonzero(~absent)
     length = int(present[0]) if present.size else len(absent)
     limits = window.limits
-    if length < limits.no_gradient_frames or not _unlikely(len(present), len(absent) - length, length, limits):
+    if length < limits.no_gradient_frames or not _unlikely(
+        len(present), len(absent) - length, length, limits
+    ):
         return None
     since = int(seen_at[length - 1])
     # The longest time that it was seen to go without one before, and yet had one again.
@@ -94,9 +105,11 @@ def _since(window: Window, layer: int) -> int | None:
 
 
 def _unlikely(present: int, before: int, absent: int, limits: Thresholds) -> bool:
-    """Whether a layer that had a gradient in some of the frames before would hardly be without in so many after.
+    """Whether a layer that had a gradient in some of the frames before would hardly be without in
+    so many after.
 
-    For one that never had any, twice as many frames are asked for: nothing tells how often it would be used.
+    For one that never had any, twice as many frames are asked for: nothing tells how often it would
+        be used.
     """
     if not present:
         return absent >= 2 * limits.no_gradient_frames

@@ -17,9 +17,11 @@ WHERE: dict[str, str] = {
 
 
 def layers_with(window: Window, metric: str) -> tuple[str, ...]:
-    """Layers that count NaN or Inf in this frame, the one where it arose first, then on in the order of that pass.
+    """Layers that count NaN or Inf in this frame, the one where it arose first, then on in the
+    order of that pass.
 
-    Where the weights had it before, the layers whose weights they are: from there it is everywhere else.
+    Where the weights had it before, the layers whose weights they are: from there it is everywhere
+        else.
     """
     names = _having(window, metric)
     origin = window.frame.origin
@@ -42,7 +44,9 @@ def _having(window: Window, metric: str) -> list[str]:
     having = count > 0
     if not having.any():
         return []
-    return [window.layers[i].name for i in np.flatnonzero(window.frame.is_measured(metric) & having)]
+    return [
+        window.layers[i].name for i in np.flatnonzero(window.frame.is_measured(metric) & having)
+    ]
 
 
 def origin_of(window: Window) -> tuple[Origin, str]:

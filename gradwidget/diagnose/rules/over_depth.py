@@ -9,12 +9,15 @@ from gradwidget.diagnose.evidence.window import REACH, Window
 from gradwidget.frame import BoolArray
 
 DIRECT = ("act_grad_rms", "act_grad_norm")
-"""Activation gradients, by element and as a whole. A decay must show in both: a mean over positions makes each
-element of an early feature map small but not the whole, a narrow layer the other way round."""
+"""Activation gradients, by element and as a whole. A decay must show in both: a mean over positions
+makes each element of an early feature map small but not the whole, a narrow layer the other way
+round."""
 
 
 def profile(window: Window, metric: str) -> Profile | None:
-    """The profile over depth of one statistic; None where too few layers were measured often enough."""
+    """The profile over depth of one statistic; None where too few layers were measured often
+    enough.
+    """
     if metric not in window.profiles:
         window.profiles[metric] = _profile(window, metric)
     return window.profiles[metric]
@@ -45,13 +48,15 @@ def weight_profile(window: Window) -> Profile | None:
 
 
 def past_bound(window: Window, *, falling: bool) -> tuple[Profile, float, BoolArray] | None:
-    """The layers to which the gradient has fallen, or grown, past its bound on its way from the last layer.
+    """The layers to which the gradient has fallen, or grown, past its bound on its way from the
+    last layer.
 
-    Of activation gradients where they are known, by element and as a whole; else of the weights' own, by a bound that
-    allows for layers of different size.
+    Of activation gradients where they are known, by element and as a whole; else of the weights'
+    own, by a bound that allows for layers of different size.
 
     Returns:
-        The profile, the bound, and bool [layers] of the trainable layers past it; None where there are none.
+        The profile, the bound, and bool [layers] of the trainable layers past it; None where there
+        are none.
     """
     limits = window.limits
     found = profile(window, DIRECT[0])
@@ -71,7 +76,8 @@ def past_bound(window: Window, *, falling: bool) -> tuple[Profile, float, BoolAr
 
 
 def ratios_over_time(window: Window, found: Profile, layer: int) -> tuple[Floats, list[int]]:
-    """The layer's ratio to the last layer at each of the newest frames that measured both, newest first.
+    """The layer's ratio to the last layer at each of the newest frames that measured both, newest
+    first.
 
     Returns:
         float64 [frames] of ratios, and the steps they were measured at.

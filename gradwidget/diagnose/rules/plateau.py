@@ -1,8 +1,9 @@
 """The loss hardly improves, while there is a reason why it could.
 
-A flat loss alone says little: two networks may play against each other, a task may not be learnable, a model may be at
-its best. So the rule speaks only beside a cause that it can name, and stays silent once the loss is well below its
-start.
+A flat loss alone says little: two networks may play against each other, a task may not be
+    learnable, a model may be at
+its best. So the rule speaks only beside a cause that it can name, and stays silent once the loss is
+well below its start.
 """
 
 from __future__ import annotations
@@ -36,7 +37,8 @@ def plateau(window: Window, active: Finding | None) -> Detection | None:
         return None
     if not limits.plateau_share < window.loss_left < limits.plateau_above:
         return None
-    # What once was below and has come back up, or is being thrown up just now, is an accident, not a plateau.
+    # What once was below and has come back up, or is being thrown up just now, is an accident, not
+    # a plateau.
     if window.has_learnt or not window.newest_loss_left < limits.plateau_above:
         return None
     cause = next((symptom for symptom in CAUSES if _explains(window, symptom)), None)
@@ -61,4 +63,6 @@ def plateau(window: Window, active: Finding | None) -> Detection | None:
 def _explains(window: Window, symptom: Symptom) -> bool:
     """Whether the symptom has been there for long enough to be why nothing was learnt."""
     finding = window.active.get(symptom)
-    return finding is not None and window.step - finding.first_step >= window.limits.plateau_steps // 2
+    return (
+        finding is not None and window.step - finding.first_step >= window.limits.plateau_steps // 2
+    )

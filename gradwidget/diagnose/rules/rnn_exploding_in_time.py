@@ -1,8 +1,9 @@
 """Gradients that explode along the time axis: each step back multiplies them.
 
-Look-alikes that stay silent: a sum over many time steps with a loss each, padding at the end of sequences, a model that
-has learnt all but the first time steps, which nothing comes before: their own loss is then nearly all the gradient, a
-direction that only mirrors how the gradient of the layer above fades the other way.
+Look-alikes that stay silent: a sum over many time steps with a loss each, padding at the end of
+sequences, a model that has learnt all but the first time steps, which nothing comes before: their
+own loss is then nearly all the gradient, a direction that only mirrors how the gradient of the
+layer above fades the other way.
 """
 
 from __future__ import annotations
@@ -17,8 +18,11 @@ def rnn_exploding_in_time(window: Window, active: Finding | None) -> Detection |
     """Recurrent layers whose first time steps get a multiple of the gradient of the last."""
     del active  # the median of several profiles is steady enough by itself
     bound = window.limits.rnn_exploding
-    # What grows at every step back has made half of its way, on a log scale, by the middle; some of it may be noise.
-    found = [one for one in layers_past(window, bound, above=True) if one.half_way > one.value ** (1 / 3)]
+    # What grows at every step back has made half of its way, on a log scale, by the middle; some of
+    # it may be noise.
+    found = [
+        one for one in layers_past(window, bound, above=True) if one.half_way > one.value ** (1 / 3)
+    ]
     if not found:
         return None
     worst = found[0]
@@ -29,6 +33,10 @@ def rnn_exploding_in_time(window: Window, active: Finding | None) -> Detection |
         "that of the last: it grows at every step back.",
         layers=layers,
         first_step=holding_since(worst.steps, worst.values > bound),
-        evidence={"value": worst.value, "bound": bound, "window": float(window.limits.rnn_profiles)},
+        evidence={
+            "value": worst.value,
+            "bound": bound,
+            "window": float(window.limits.rnn_profiles),
+        },
         caveat=f"Measured as {worst.quantity}. Clipping may already keep it in check.",
     )

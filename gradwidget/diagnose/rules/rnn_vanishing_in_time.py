@@ -1,7 +1,8 @@
-"""Gradients that vanish along the time axis: what happened early in a sequence can no longer teach anything.
+"""Gradients that vanish along the time axis: what happened early in a sequence can no longer teach
+anything.
 
-Look-alikes that stay silent: a loss at every time step, which feeds each of them its own gradient, a direction that
-only mirrors how the gradient of the layer above explodes the other way.
+Look-alikes that stay silent: a loss at every time step, which feeds each of them its own gradient,
+a direction that only mirrors how the gradient of the layer above explodes the other way.
 """
 
 from __future__ import annotations
@@ -28,6 +29,10 @@ def rnn_vanishing_in_time(window: Window, active: Finding | None) -> Detection |
         "it cannot learn from what came long before.",
         layers=layers,
         first_step=holding_since(worst.steps, worst.values < bound),
-        evidence={"value": worst.value, "bound": bound, "window": float(window.limits.rnn_profiles)},
+        evidence={
+            "value": worst.value,
+            "bound": bound,
+            "window": float(window.limits.rnn_profiles),
+        },
         caveat=f"Measured as {worst.quantity}. Fine if the task needs no long memory.",
     )

@@ -1,4 +1,5 @@
-"""Saturated units: outputs of sigmoid or tanh stuck at their ends, where the slope and so the gradient is nearly 0.
+"""Saturated units: outputs of sigmoid or tanh stuck at their ends, where the slope and so the
+gradient is nearly 0.
 
 Look-alikes that stay silent: the output layer of a classifier, which saturates because it is sure.
 """

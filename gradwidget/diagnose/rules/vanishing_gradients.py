@@ -1,9 +1,11 @@
-"""Vanishing gradients: next to nothing of the gradient reaches the first layers, or reaches them any more.
+"""Vanishing gradients: next to nothing of the gradient reaches the first layers, or reaches them
+any more.
 
-Over depth the rule reads the activation gradient (dL/d output), whose profile is log-linear in a plain chain
-(arXiv 1611.01232) and does not depend on the loss's scale, the batch or how far training has come. Look-alikes that
-stay silent: branches bypassed by a shortcut, zero-initialised heads on their way up, feature maps averaged over
-positions, layers of very different size, converged models, whose profile is as flat as before.
+Over depth the rule reads the activation gradient (dL/d output), whose profile is log-linear in a
+plain chain (arXiv 1611.01232) and does not depend on the loss's scale, the batch or how far
+training has come. Look-alikes that stay silent: branches bypassed by a shortcut, zero-initialised
+heads on their way up, feature maps averaged over positions, layers of very different size,
+converged models, whose profile is as flat as before.
 """
 
 from __future__ import annotations
@@ -54,11 +56,13 @@ def _stays(ratios: Floats, steps: list[int], bound: float, window: Window) -> bo
     """Whether the decay is there to stay, not on its way out; ratios and their steps newest first."""
     limits = window.limits
     if not middle(ratios[: limits.window]) > 0:
-        # Exactly nothing: a head that starts at zero lets nothing through before its own first update or two, and a
-        # layer whose units are dead is to be recognised first.
+        # Exactly nothing: a head that starts at zero lets nothing through before its own first
+        # update or two, and a layer whose units are dead is to be recognised first.
         present = np.flatnonzero(ratios > 0)
         length = int(present[0]) if present.size else len(ratios)
-        return length >= limits.window and steps[0] - steps[length - 1] >= 2 * (limits.lasting_steps - 1)
+        return length >= limits.window and steps[0] - steps[length - 1] >= 2 * (
+            limits.lasting_steps - 1
+        )
     half = min(limits.window, len(ratios)) // 2
     if not half:
         return True
@@ -83,8 +87,12 @@ def _message(window: Window, found: Profile, layers: tuple[str, ...], value: flo
 
 def _over_time(window: Window) -> Detection | None:
     limits = window.limits
-    # Without a loss nothing tells a layer that has lost its gradient from one that has learnt its part.
-    if not window.loss_left > limits.vanishing_loss_share or window.history.version < 2 * limits.window:
+    # Without a loss nothing tells a layer that has lost its gradient from one that has learnt its
+    # part.
+    if (
+        not window.loss_left > limits.vanishing_loss_share
+        or window.history.version < 2 * limits.window
+    ):
         return None
     start = window.start("grad_norm")
     level = window.median("grad_norm")
@@ -93,7 +101,9 @@ def _over_time(window: Window) -> Detection | None:
     # Exactly zero is another story: a layer not used lately, a dead one, an underflow.
     fallen = (share < limits.vanishing_over_start) & (share > 0) & window.trainable
     known = share[np.isfinite(share)]
-    if not fallen.any() or not (known.max() > 10 * limits.vanishing_over_start or window.loss_left > 1):
+    if not fallen.any() or not (
+        known.max() > 10 * limits.vanishing_over_start or window.loss_left > 1
+    ):
         # All layers together, at a loss below its start: converged as far as it goes.
         return None
     affected = np.flatnonzero(fallen)
@@ -108,6 +118,10 @@ def _over_time(window: Window) -> Detection | None:
         f"while the loss is still at {figure(window.loss)} (start {figure(window.start_loss)}).",
         layers=layers,
         first_step=holding_since(steps, values < limits.vanishing_over_start * start[worst]),
-        evidence={"value": value, "bound": limits.vanishing_over_start, "window": float(limits.window)},
+        evidence={
+            "value": value,
+            "bound": limits.vanishing_over_start,
+            "window": float(limits.window),
+        },
         caveat="Fine if the loss cannot fall any further, or if the run began with unusually large gradients.",
     )

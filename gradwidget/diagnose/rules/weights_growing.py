@@ -1,7 +1,7 @@
 """Weights that grow without bound, or have become very large.
 
-Measured against the larger of their start and a variance-preserving scale, so that a head which starts at zero or very
-small may grow to a usual size in silence.
+Measured against the larger of their start and a variance-preserving scale, so that a head which
+starts at zero or very small may grow to a usual size in silence.
 """
 
 from __future__ import annotations
@@ -17,7 +17,13 @@ def weights_growing(window: Window, active: Finding | None) -> Detection | None:
     del active  # the norm of weights is steady by itself
     return beyond(
         window,
-        Level(window.weight, window.median(window.weight), window.weight_scale, window.limits.growth, above=True),
+        Level(
+            window.weight,
+            window.median(window.weight),
+            window.weight_scale,
+            window.limits.growth,
+            above=True,
+        ),
         window.trainable & window.traits.weighty,
         lambda layers, ratio: (
             f"The weights of {layers} have grown to {figure(ratio)}× their scale: activations and "

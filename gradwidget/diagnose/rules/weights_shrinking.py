@@ -19,13 +19,23 @@ def weights_shrinking(window: Window, active: Finding | None) -> Detection | Non
     del active  # the norm of weights is steady by itself
     return beyond(
         window,
-        Level(window.weight, window.median(window.weight), first_norm(window), window.limits.shrinkage, above=False),
+        Level(
+            window.weight,
+            window.median(window.weight),
+            first_norm(window),
+            window.limits.shrinkage,
+            above=False,
+        ),
         window.trainable & window.traits.weighty,
-        lambda layers, ratio: f"The weights of {layers} have shrunk to {figure(ratio)} of their start.",
+        lambda layers, ratio: (
+            f"The weights of {layers} have shrunk to {figure(ratio)} of their start."
+        ),
         "A layer that is being switched off on purpose, or weights that started far too large.",
     )
 
 
 def first_norm(window: Window) -> Floats:
-    """float64 [layers]: the norm of the weights when first measured; NaN for those that began at zero."""
+    """float64 [layers]: the norm of the weights when first measured; NaN for those that began at
+    zero.
+    """
     return np.where(window.first_weight_norm > 0, window.first_weight_norm, np.nan)

@@ -19,7 +19,13 @@ def weights_zero(window: Window, active: Finding | None) -> Detection | None:
     del active  # the norm of weights is steady by itself
     detection = beyond(
         window,
-        Level(window.weight, window.median(window.weight), first_norm(window), window.limits.zero, above=False),
+        Level(
+            window.weight,
+            window.median(window.weight),
+            first_norm(window),
+            window.limits.zero,
+            above=False,
+        ),
         window.trainable & window.traits.weighty,
         lambda layers, ratio: (
             f"Nothing is left of the weights of {layers} ({figure(ratio)} of their start): they "

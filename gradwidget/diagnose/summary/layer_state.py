@@ -41,16 +41,19 @@ STATE_OF: dict[Symptom, LayerState] = {
     Symptom.RNN_VANISHING_IN_TIME: LayerState.VANISHING,
     Symptom.FP16_UNDERFLOW: LayerState.VANISHING,
 }
-"""State of the layers that an active finding names; where several name one layer, the first listed here counts.
+"""State of the layers that an active finding names; where several name one layer, the first listed
+here counts.
 
-Not every symptom is a state: saturated units say nothing of how much gradient comes through, which may even explode.
+Not every symptom is a state: saturated units say nothing of how much gradient comes through, which
+    may even explode.
 """
 
 
 def layer_states(history: History, findings: Sequence[Finding]) -> tuple[LayerState, ...]:
     """The state of each layer of ``history.layers`` at its newest frame.
 
-    What an active finding says of a layer counts first; then whether it can and does get a gradient.
+    What an active finding says of a layer counts first; then whether it can and does get a
+    gradient.
 
     Example:
         >>> layer_states(History(), [])
@@ -59,7 +62,10 @@ def layer_states(history: History, findings: Sequence[Finding]) -> tuple[LayerSt
     said = _said(findings)
     seen = history.version > 0 and np.any(~np.isnan(history.recent("grad_norm", 64)), axis=0)
     measured = np.broadcast_to(np.asarray(seen), (len(history.layers),))
-    missing, broken = _flagged(history, "grad_is_none"), _flagged(history, "grad_nonfinite", "weight_nonfinite")
+    missing, broken = (
+        _flagged(history, "grad_is_none"),
+        _flagged(history, "grad_nonfinite", "weight_nonfinite"),
+    )
     states = []
     for i, layer in enumerate(history.layers):
         if broken[i]:

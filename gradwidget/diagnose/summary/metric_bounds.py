@@ -1,4 +1,6 @@
-"""The bounds of the rules that can be drawn beside a layer's figure, so that a reader sees how far it is from one."""
+"""The bounds of the rules that can be drawn beside a layer's figure, so that a reader sees how far
+it is from one.
+"""
 
 from __future__ import annotations
 
@@ -14,8 +16,8 @@ from gradwidget.wording import figure
 class Bound:
     """Where a rule draws the line for one metric.
 
-    A rule asks more than this one figure (that it lasts, that no norm layer mends it), so a layer beyond a bound is
-    not yet a finding.
+    A rule asks more than this one figure (that it lasts, that no norm layer mends it), so a layer
+    beyond a bound is not yet a finding.
     """
 
     value: float
@@ -39,19 +41,43 @@ def bounds_of(metric: str, limits: Thresholds) -> tuple[Bound, ...]:
     if metric in ("act_grad_rms", "act_grad_norm"):
         low, high = limits.vanishing_ratio, limits.exploding_ratio
         return (
-            Bound(low, "last layer", LayerState.VANISHING, f"vanishing below {figure(low)} of the last layer's"),
-            Bound(high, "last layer", LayerState.EXPLODING, f"exploding above {figure(high)} times the last layer's"),
+            Bound(
+                low,
+                "last layer",
+                LayerState.VANISHING,
+                f"vanishing below {figure(low)} of the last layer's",
+            ),
+            Bound(
+                high,
+                "last layer",
+                LayerState.EXPLODING,
+                f"exploding above {figure(high)} times the last layer's",
+            ),
         )
     if metric == "update_ratio":
         low, high = limits.update_low, limits.update_high
         return (
-            Bound(low, "itself", "general", f"hardly learning below {low:.2%} a step".replace("%", " %")),
-            Bound(high, "itself", "general", f"weights replaced above {high:.0%} a step".replace("%", " %")),
+            Bound(
+                low,
+                "itself",
+                "general",
+                f"hardly learning below {low:.2%} a step".replace("%", " %"),
+            ),
+            Bound(
+                high,
+                "itself",
+                "general",
+                f"weights replaced above {high:.0%} a step".replace("%", " %"),
+            ),
         )
     if metric == "act_dead_fraction":
         share = limits.dead_share
-        return (Bound(share, "itself", LayerState.DEAD, f"dead above {share:.0%}".replace("%", " %")),)
+        return (
+            Bound(share, "itself", LayerState.DEAD, f"dead above {share:.0%}".replace("%", " %")),
+        )
     if metric == "act_saturated_fraction":
         share = limits.saturated_share
-        return (Bound(share, "itself", "general", f"saturated above {share:.0%}".replace("%", " %")),)
+        return (
+            Bound(share, "itself", "general", f"saturated above {share:.0%}".replace("%", " %")),
+        )
     return ()

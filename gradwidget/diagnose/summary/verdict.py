@@ -37,7 +37,11 @@ def verdict(findings: Sequence[Finding], states: Sequence[LayerState]) -> str:
 
 def _headline(finding: Finding, layers: int) -> str:
     if finding.symptom is Symptom.LOSS_NONFINITE:
-        value = "NaN" if finding.evidence.get("value", 0.0) != finding.evidence.get("value", 0.0) else "infinite"
+        value = (
+            "NaN"
+            if finding.evidence.get("value", 0.0) != finding.evidence.get("value", 0.0)
+            else "infinite"
+        )
         return f"Loss is {value} since step {finding.first_step:,}"
     if finding.symptom is Symptom.GRADIENTS_NONFINITE:
         return f"Gradients are NaN or Inf since step {finding.first_step:,}"

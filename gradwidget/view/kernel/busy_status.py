@@ -1,7 +1,8 @@
 """Keeps what pages and servers know of the kernel true: whether a cell runs.
 
-When a subshell has served a message, ipykernel says that the kernel is idle, whatever its main shell does. Pages then
-show an idle kernel while it trains, and a server that ends idle kernels would end one whose loop is held.
+When a subshell has served a message, ipykernel says that the kernel is idle, whatever its main
+shell does. Pages then show an idle kernel while it trains, and a server that ends idle kernels
+would end one whose loop is held.
 """
 
 from __future__ import annotations
@@ -19,7 +20,8 @@ SETTLED = 1.0
 def keep_status() -> None:
     """Says once more that the main shell is busy, if it is; to be called while a message is served.
 
-    It takes effect after what ipykernel itself says of that message. Where the kernel has no subshells nothing is said.
+    It takes effect after what ipykernel itself says of that message. Where the kernel has no
+    subshells nothing is said.
     """
     kernel = running_kernel()
     try:

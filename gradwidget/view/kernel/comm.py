@@ -1,7 +1,8 @@
 """Messages from the page that arrive even while a cell runs.
 
-An ordinary widget message waits until the running cell ends. A comm that the page opens is served on a subshell of
-the kernel, hence at once; where the kernel has no subshells the page falls back to ordinary messages.
+An ordinary widget message waits until the running cell ends. A comm that the page opens is served
+on a subshell of the kernel, hence at once; where the kernel has no subshells the page falls back to
+ordinary messages.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ TARGET = "gradwidget"
 """Name under which a page opens the comm; its twin is in js/src/protocol/comm.ts."""
 
 
-class Channel:
+class PageComm:
     """Receives what the page sends for one widget, on the kernel's subshell thread.
 
     Args:
@@ -33,7 +34,7 @@ class Channel:
         get_comm_manager().register_target(TARGET, _open)
 
 
-_channels: WeakValueDictionary[str, Channel] = WeakValueDictionary()
+_channels: WeakValueDictionary[str, PageComm] = WeakValueDictionary()
 
 
 def _open(comm: BaseComm, message: Mapping[str, Any]) -> None:

@@ -8,7 +8,8 @@ from gradwidget.view.kernel.running import running_kernel
 
 
 def when_idle(call: Callable[[], None]) -> None:
-    """Calls on the kernel's main thread, at once where no cell runs there, else when the cell has ended.
+    """Calls on the kernel's main thread, at once where no cell runs there, else when the cell has
+    ended.
 
     For any thread. Where there is no kernel, nothing is called.
     """

@@ -1,10 +1,11 @@
 """Lets a page that opens while a cell runs find its widgets at once.
 
-A page that opens asks the kernel what it is, and then for the state of all widgets. It asks the main shell, which does
-not answer before the running cell has ended; until then there is no picture, and none of its buttons. From version 7
-on, ipykernel receives messages on a thread of their own before it hands them on. There, as long as the main shell is
-busy, these few questions are answered on its behalf: answering them changes nothing in the kernel. Every other message
-goes its ordinary way, and so does a question that could not be answered.
+A page that opens asks the kernel what it is, and then for the state of all widgets. It asks the
+main shell, which does not answer before the running cell has ended; until then there is no picture,
+and none of its buttons. From version 7 on, ipykernel receives messages on a thread of their own
+before it hands them on. There, as long as the main shell is busy, these few questions are answered
+on its behalf: answering them changes nothing in the kernel. Every other message goes its ordinary
+way, and so does a question that could not be answered.
 """
 
 from __future__ import annotations
@@ -91,8 +92,8 @@ class Restorer:
             return False
         if kind in ABOUT_THE_KERNEL:
             await self._handlers[kind](self._stream, identities, message)
-            # A page takes the answer for complete only then. About the kernel itself this says nothing: that is not
-            # taken from what follows questions of this kind.
+            # A page takes the answer for complete only then. About the kernel itself this says
+            # nothing: that is not taken from what follows questions of this kind.
             self._session.send(self._iopub, "status", {"execution_state": "idle"}, parent=message)
             return True
         if kind == "comm_open" and message["content"]["target_name"] == CONTROL:
@@ -105,10 +106,13 @@ class Restorer:
         if kind == "comm_close":
             del self._opened[comm]
         else:
-            # On a thread of its own, since the states are whatever other libraries make of them: should one of them
-            # wait for the main shell, then messages to the kernel must not.
+            # On a thread of its own, since the states are whatever other libraries make of them:
+            # should one of them wait for the main shell, then messages to the kernel must not.
             threading.Thread(
-                target=self._send_states, args=(comm, message, frames), name="gradwidget-restore", daemon=True
+                target=self._send_states,
+                args=(comm, message, frames),
+                name="gradwidget-restore",
+                daemon=True,
             ).start()
 
     def _send_states(self, comm: str, message: Mapping[str, Any], frames: Frames) -> None:
@@ -134,7 +138,8 @@ class Restorer:
 
     def _read(self, frames: Frames) -> tuple[list[bytes], dict[str, Any]]:
         identities, rest = self._session.feed_identities(frames, copy=False)
-        # Without the content, as ipykernel itself looks at it here: a message that was read in full is refused later.
+        # Without the content, as ipykernel itself looks at it here: a message that was read in full
+        # is refused later.
         message = self._session.deserialize(rest, content=False, copy=False)
         return identities, {**message, "content": self._session.unpack(message["content"])}
 

@@ -1,4 +1,6 @@
-"""What a notebook keeps of the picture: a second, hidden output whose content follows the run cell by cell."""
+"""What a notebook keeps of the picture: a second, hidden output whose content follows the run cell
+by cell.
+"""
 
 from __future__ import annotations
 
@@ -12,19 +14,23 @@ from IPython.display import DisplayHandle, display
 Bundle = dict[str, Any]
 
 REFRESH = 5.0
-"""Seconds between two updates in the middle of a cell, for a notebook that is saved while it trains."""
+"""Seconds between two updates in the middle of a cell, for a notebook that is saved while it
+trains."""
 
 
-class Saved:
-    """Shows a widget and, beside it, its last state for where the saved notebook is looked at without it.
+class NotebookDisplay:
+    """Shows a widget and, beside it, its last state for where the saved notebook is looked at
+    without it.
 
-    The widget's style sheet hides the second output as long as the widget lives in the page. It is brought up to
-    date when a cell ends and now and then before, not with every tick: only the last state is ever looked at.
+    The widget's style sheet hides the second output as long as the widget lives in the page. It is
+    brought up to date when a cell ends and now and then before, not with every tick: only the last
+    state is ever looked at.
 
     Args:
         content: makes the second output's content, ``text/html`` and ``text/plain``.
         version: a number that changes when the content does.
-        contain: told of a failure at the end of a cell, which must not end up in the reader's output.
+        contain: told of a failure at the end of a cell, which must not end up in the reader's
+            output.
     """
 
     def __init__(
@@ -71,7 +77,9 @@ class Saved:
             handle.update(content, raw=True)  # type: ignore[no-untyped-call]  # as above
 
     def refresh(self) -> None:
-        """As ``update``, but at most every ``REFRESH`` seconds; to be called often, from any thread."""
+        """As ``update``, but at most every ``REFRESH`` seconds; to be called often, from any
+        thread.
+        """
         if time.monotonic() - self._refreshed >= REFRESH:
             self._refreshed = time.monotonic()
             self.update()

@@ -1,4 +1,6 @@
-"""The last state as a small HTML table, for where there is no kernel or no widget: a saved notebook, a code host."""
+"""The last state as a small HTML table, for where there is no kernel or no widget: a saved
+notebook, a code host.
+"""
 
 from __future__ import annotations
 
@@ -40,7 +42,8 @@ LOOKS: dict[LayerState, tuple[str, str]] = {
 
 
 def fallback_html(model: str, history: History, findings: Sequence[Finding]) -> str:
-    """The headline, the layers with state, figure and bar, and the findings; whatever comes from a model is escaped.
+    """The headline, the layers with state, figure and bar, and the findings; whatever comes from a
+    model is escaped.
 
     Example:
         >>> "Waiting for the first step" in fallback_html("Net", History(), [])
@@ -49,7 +52,9 @@ def fallback_html(model: str, history: History, findings: Sequence[Finding]) -> 
     states = layer_states(history, findings)
     last = history.last
     when = "" if last is None else f" · step {last.step:,}"
-    parts = [f"<p><b>gradwidget: {escape(model)}</b> · {escape(verdict(findings, states))}{when}</p>"]
+    parts = [
+        f"<p><b>gradwidget: {escape(model)}</b> · {escape(verdict(findings, states))}{when}</p>"
+    ]
     if last is not None:
         parts.append(_table(history, states))
     if findings:

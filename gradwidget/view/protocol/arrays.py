@@ -14,13 +14,15 @@ from gradwidget.record.history import History
 from gradwidget.view.protocol.codec import Array
 
 RECENT = 512
-"""Frames that a history is sure to keep one by one; where more are new, the page gets everything afresh."""
+"""Frames that a history is sure to keep one by one; where more are new, the page gets everything
+afresh."""
 
 TICK_COLUMNS = 48
 """Sampled columns a tick at most: more could not be told apart before the next tick comes."""
 
 WHOLE_FLOATS = 3_000_000
-"""Numbers in a snapshot at most (12 MB), which bounds its columns where layers and metrics are many."""
+"""Numbers in a snapshot at most (12 MB), which bounds its columns where layers and metrics are
+many."""
 
 
 class Summary(NamedTuple):
@@ -45,10 +47,14 @@ def newest(history: History, frames: int) -> list[Array]:
 
 def whole(history: History) -> list[Array]:
     """The whole history, as coarse as ``WHOLE_FLOATS`` asks."""
-    summaries = {name: Summary(history.low(name), history[name], history.high(name)) for name in METRICS}
+    summaries = {
+        name: Summary(history.low(name), history[name], history.high(name)) for name in METRICS
+    }
     measured = sum(not np.isnan(summary.mean).all() for summary in summaries.values())
     was_measured = history.scalars_measured
-    scalars = {name: _told_apart(figures, was_measured[name]) for name, figures in history.scalars.items()}
+    scalars = {
+        name: _told_apart(figures, was_measured[name]) for name, figures in history.scalars.items()
+    }
     columns = WHOLE_FLOATS // max(1, 3 * measured * len(history.layers))
     return list(_arrays(history.steps, scalars, summaries, max(columns, TICK_COLUMNS)))
 
@@ -71,7 +77,9 @@ def _arrays(
     sampled = np.flatnonzero(np.logical_or.reduce(list(seen.values())))
     if not len(sampled):
         return
-    edges = np.unique(np.linspace(0, len(sampled), min(columns, len(sampled)), endpoint=False).astype(np.int64))
+    edges = np.unique(
+        np.linspace(0, len(sampled), min(columns, len(sampled)), endpoint=False).astype(np.int64)
+    )
     yield Array("sampled", "", steps[sampled[edges]].astype(np.float64))
     for name, summary in summaries.items():
         if not seen[name].any():
@@ -89,7 +97,9 @@ def _any_value(values: FloatArray) -> BoolArray:
 
 
 def _condensed(summary: Summary, edges: NDArray[np.int64]) -> Summary:
-    """Joins the columns from one edge to the next; a value that is missing is passed over where there are others."""
+    """Joins the columns from one edge to the next; a value that is missing is passed over where
+    there are others.
+    """
     if len(edges) == len(summary.mean):
         return summary
     known = ~np.isnan(summary.mean)

@@ -1,7 +1,8 @@
-"""Arrays as bytes: the one binary format between Python and the page (its twin is js/src/protocol/codec.ts).
+"""Arrays as bytes: the one binary format between Python and the page (its twin is
+js/src/protocol/codec.ts).
 
-Blocks follow each other in one buffer, little endian, each starting at a multiple of 8 bytes so that the page can
-look at them in place.
+Blocks follow each other in one buffer, little endian, each starting at a multiple of 8 bytes so
+that the page can look at them in place.
 """
 
 from __future__ import annotations
@@ -41,7 +42,12 @@ def encode(arrays: Sequence[Array]) -> tuple[list[Block], bytes]:
         double = values.dtype == np.float64
         data = np.ascontiguousarray(values, "<f8" if double else "<f4").tobytes()
         blocks.append(
-            Block(part=part, name=name, dtype="float64" if double else "float32", shape=list(values.shape)),
+            Block(
+                part=part,
+                name=name,
+                dtype="float64" if double else "float32",
+                shape=list(values.shape),
+            ),
         )
         pieces += [data, bytes(-len(data) % ALIGNMENT)]
     return blocks, b"".join(pieces)

@@ -1,8 +1,8 @@
 """The protocol between Python and the page: every message, in both directions, in one place.
 
-The TypeScript types are made from this file (``scripts/gen_messages.py``); a test fails when they differ. Arrays
-do not travel in the message but in its one binary buffer, described by ``Block`` (see ``codec.py``). Numbers that
-JSON cannot carry (NaN, infinities) travel as null.
+The TypeScript types are made from this file (``scripts/gen_messages.py``); a test fails when they
+differ. Arrays do not travel in the message but in its one binary buffer, described by ``Block``
+(see ``codec.py``). Numbers that JSON cannot carry (NaN, infinities) travel as null.
 """
 
 from __future__ import annotations
@@ -11,12 +11,15 @@ from typing import Literal, TypedDict
 
 
 class Block(TypedDict):
-    """Where one array lies in the binary buffer that comes with a message; blocks follow each other."""
+    """Where one array lies in the binary buffer that comes with a message; blocks follow each
+    other.
+    """
 
     part: Literal["steps", "scalar", "sampled", "value", "low", "high"]
-    """``steps`` [n]: the steps of the scalars; ``scalar`` [n]: one figure of the whole step; ``sampled`` [m]: the
-    steps at which layers were measured; ``value`` [m, layers]: one metric at those; ``low`` and ``high`` [m, layers]:
-    its extremes where a column stands for several steps."""
+    """``steps`` [n]: the steps of the scalars; ``scalar`` [n]: one figure of the whole step;
+    ``sampled`` [m]: the steps at which layers were measured; ``value`` [m, layers]: one metric at
+    those; ``low`` and ``high`` [m, layers]: its extremes where a column stands for several
+    steps."""
 
     name: str
     """Name of the metric or scalar; empty for ``steps`` and ``sampled``."""
@@ -163,7 +166,8 @@ class Snapshot(TypedDict):
     """State of each layer."""
 
     reasons: list[ReasonInfo]
-    """Of the layers of which something was not measured in the newest step that was looked at in full."""
+    """Of the layers of which something was not measured in the newest step that was looked at in
+    full."""
 
     findings: list[FindingInfo]
     problems: list[ProblemInfo]
@@ -241,7 +245,7 @@ class Answer(TypedDict):
     """What was done, or why it could not be."""
 
 
-class SpreadInfo(TypedDict):
+class HistogramInfo(TypedDict):
     """How the entries of tensors are spread over their values."""
 
     step: int | None
@@ -292,15 +296,17 @@ class ProfileInfo(TypedDict):
 
 
 class LayerInspection(TypedDict):
-    """Python to page: one layer looked at closely. Where something cannot be had, a sentence stands in its place."""
+    """Python to page: one layer looked at closely. Where something cannot be had, a sentence stands
+    in its place.
+    """
 
     kind: Literal["inspection"]
     layer: str
-    gradient: SpreadInfo | str
-    weight: SpreadInfo | str
+    gradient: HistogramInfo | str
+    weight: HistogramInfo | str
     """As the step left it."""
 
-    activation: SpreadInfo | str
+    activation: HistogramInfo | str
     worst: list[EntryInfo]
     """The greatest entries of the gradient: those that are not finite, then by size."""
 
@@ -376,7 +382,9 @@ class PauseOn(TypedDict):
 
 
 class InspectLayer(TypedDict):
-    """Page to Python: look closely at a layer, now and for some seconds; what is seen comes in messages of its own."""
+    """Page to Python: look closely at a layer, now and for some seconds; what is seen comes in
+    messages of its own.
+    """
 
     kind: Literal["inspect"]
     request: str
@@ -386,5 +394,7 @@ class InspectLayer(TypedDict):
 Request = PauseRun | ResumeRun | StepRun | ApplyRemedy | UndoChange | PauseOn | InspectLayer
 """Messages that are answered."""
 
-FromPage = Hello | PauseRun | ResumeRun | StepRun | ApplyRemedy | UndoChange | PauseOn | InspectLayer
+FromPage = (
+    Hello | PauseRun | ResumeRun | StepRun | ApplyRemedy | UndoChange | PauseOn | InspectLayer
+)
 """Every message from the page to Python."""

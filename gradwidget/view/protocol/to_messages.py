@@ -15,6 +15,7 @@ from gradwidget.view.protocol.messages import (
     EntryInfo,
     EvidenceInfo,
     FindingInfo,
+    HistogramInfo,
     LayerInfo,
     LayerInspection,
     MetricInfo,
@@ -22,12 +23,11 @@ from gradwidget.view.protocol.messages import (
     ProfileInfo,
     ReasonInfo,
     RemedyInfo,
-    SpreadInfo,
 )
 
 if TYPE_CHECKING:
     from gradwidget.diagnose.finding import Finding, Remedy
-    from gradwidget.frame import Entry, Frame, Inspection, Layer, RecurrentProfile, Spread
+    from gradwidget.frame import Entry, Frame, Histogram, Inspection, Layer, RecurrentProfile
     from gradwidget.metrics import Metric
     from gradwidget.problem import Problem
 
@@ -47,7 +47,9 @@ def finding_state(finding: Finding) -> str:
 
 def layer_info(layer: Layer) -> LayerInfo:
     """A layer for the page."""
-    shapes = [f"{name} {'×'.join(map(str, shape)) or 'scalar'}" for name, shape in layer.shapes.items()]
+    shapes = [
+        f"{name} {'×'.join(map(str, shape)) or 'scalar'}" for name, shape in layer.shapes.items()
+    ]
     return LayerInfo(
         name=layer.name,
         kind=layer.kind,
@@ -82,14 +84,18 @@ def finding_info(finding: Finding) -> FindingInfo:
         active=finding.active,
         caveat=finding.caveat,
         origin=finding.origin,
-        evidence=[EvidenceInfo(name=name, value=finite(value)) for name, value in finding.evidence.items()],
+        evidence=[
+            EvidenceInfo(name=name, value=finite(value)) for name, value in finding.evidence.items()
+        ],
         remedies=[remedy_info(remedy) for remedy in finding.remedies],
     )
 
 
 def remedy_info(remedy: Remedy) -> RemedyInfo:
     """A remedy for the page."""
-    return RemedyInfo(title=remedy.title, why=remedy.why, code=remedy.code, change=change_of(remedy))
+    return RemedyInfo(
+        title=remedy.title, why=remedy.why, code=remedy.code, change=change_of(remedy)
+    )
 
 
 def change_of(remedy: Remedy) -> str | None:
@@ -111,8 +117,8 @@ def reason_infos(frames: Sequence[Frame]) -> list[ReasonInfo]:
     """Why something of a layer is not measured, by the newest frame that can tell.
 
     Args:
-        frames: recent ones, oldest first. One of a step whose outputs were not looked at says nothing of them, neither
-            a figure nor why there is none.
+        frames: recent ones, oldest first. One of a step whose outputs were not looked at says
+            nothing of them, neither a figure nor why there is none.
     """
     for frame in reversed(frames):
         if frame.reasons or "act_rms" in frame.metrics:
@@ -125,7 +131,8 @@ def inspection_info(inspection: Inspection, frames: Sequence[Frame]) -> LayerIns
 
     Args:
         inspection: what was seen.
-        frames: recent ones, oldest first; the newest with the layer's gradient over time gives that.
+        frames: recent ones, oldest first; the newest with the layer's gradient over time gives
+            that.
     """
     profiles: list[RecurrentProfile] = []
     step = None
@@ -147,10 +154,10 @@ def inspection_info(inspection: Inspection, frames: Sequence[Frame]) -> LayerIns
     )
 
 
-def _spread_info(spread: Spread | str) -> SpreadInfo | str:
+def _spread_info(spread: Histogram | str) -> HistogramInfo | str:
     if isinstance(spread, str):
         return spread
-    return SpreadInfo(
+    return HistogramInfo(
         step=spread.step,
         axis=spread.axis,
         edges=spread.edges.tolist(),
@@ -181,5 +188,6 @@ def _profile_info(profile: RecurrentProfile, among: list[RecurrentProfile]) -> P
     if any(one.reverse for one in among):
         direction = ", from the end" if profile.reverse else ", from the start"
     return ProfileInfo(
-        title=f"{profile.quantity}{depth}{direction}", norms=[finite(norm) for norm in profile.norms.tolist()]
+        title=f"{profile.quantity}{depth}{direction}",
+        norms=[finite(norm) for norm in profile.norms.tolist()],
     )

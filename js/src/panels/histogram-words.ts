@@ -1,4 +1,4 @@
-import type { EntryInfo, SpreadInfo } from "../protocol/messages.gen.ts";
+import type { EntryInfo, HistogramInfo } from "../protocol/messages.gen.ts";
 import { formatCount, formatFigure, formatShare } from "../util/format.ts";
 import { barsPath } from "../util/svg.ts";
 
@@ -23,7 +23,7 @@ export function binsPath(counts: readonly number[], width: number, height: numbe
 }
 
 /** NaN and infinite entries in words. */
-export function nonfiniteWords({ nans, infinities }: SpreadInfo): string {
+export function nonfiniteWords({ nans, infinities }: HistogramInfo): string {
   const parts = [
     nans > 0 ? `${formatCount(nans)} NaN` : "",
     infinities > 0 ? `${formatCount(infinities)} infinite` : "",
@@ -32,7 +32,7 @@ export function nonfiniteWords({ nans, infinities }: SpreadInfo): string {
 }
 
 /** The share of entries that are 0, in words. */
-export function zeroWords({ zeros, total }: SpreadInfo): string {
+export function zeroWords({ zeros, total }: HistogramInfo): string {
   if (zeros === 0) return "no zeros";
   return zeros < total / 1000
     ? `${formatCount(zeros)} zero${zeros === 1 ? "" : "s"}`
@@ -40,12 +40,12 @@ export function zeroWords({ zeros, total }: SpreadInfo): string {
 }
 
 /** The step that a histogram belongs to, in words. */
-export function whenWords({ step }: SpreadInfo): string {
+export function whenWords({ step }: HistogramInfo): string {
   return step === null ? "before the first step" : `step ${formatCount(step)}`;
 }
 
 /** What a histogram shows, for those who do not see it. */
-export function spreadWords(title: string, spread: SpreadInfo): string {
+export function spreadWords(title: string, spread: HistogramInfo): string {
   const { total, low, high } = spread;
   const range = low === null || high === null ? "none finite" : `from ${formatFigure(low)} to ${formatFigure(high)}`;
   const odd = nonfiniteWords(spread) || "none NaN or infinite";

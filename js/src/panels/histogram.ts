@@ -1,4 +1,4 @@
-import type { SpreadInfo } from "../protocol/messages.gen.ts";
+import type { HistogramInfo } from "../protocol/messages.gen.ts";
 import { element, setAttribute, setText } from "../util/dom.ts";
 import { formatCount, formatPower, formatShort } from "../util/format.ts";
 import { drawing } from "../util/svg.ts";
@@ -42,7 +42,7 @@ export class Spread {
   }
 
   /** Shows what was seen, or says why there is nothing. */
-  update(spread: SpreadInfo | string): void {
+  update(spread: HistogramInfo | string): void {
     const isSeen = typeof spread !== "string";
     this.#bars.node.toggleAttribute("hidden", !isSeen);
     this.#words.hidden = isSeen;
@@ -54,7 +54,7 @@ export class Spread {
     }
   }
 
-  #draw(spread: SpreadInfo): void {
+  #draw(spread: HistogramInfo): void {
     const { axis, edges, counts, counted, total, note } = spread;
     setText(this.#when, whenWords(spread));
     setAttribute(this.#bars.path, "d", binsPath(counts, WIDTH, HEIGHT));

@@ -186,7 +186,7 @@ export interface Answer {
 }
 
 /** How the entries of tensors are spread over their values. */
-export interface SpreadInfo {
+export interface HistogramInfo {
   /** The step that they belong to; null before the first. */
   step: number | null;
   /** How the bins lie: of one width, or as parts of a power of ten on both sides of 0. */
@@ -228,10 +228,10 @@ export interface ProfileInfo {
 export interface LayerInspection {
   kind: "inspection";
   layer: string;
-  gradient: SpreadInfo | string;
+  gradient: HistogramInfo | string;
   /** As the step left it. */
-  weight: SpreadInfo | string;
-  activation: SpreadInfo | string;
+  weight: HistogramInfo | string;
+  activation: HistogramInfo | string;
   /** The greatest entries of the gradient: those that are not finite, then by size. */
   worst: EntryInfo[];
   /** How often the layer ran in the step of the activation; null where that was not seen. */

@@ -1,10 +1,10 @@
 import { expect, test } from "vitest";
 import { binsPath, entryWords, heightOf, spreadWords, topPower, zeroWords } from "../../src/panels/histogram-words.ts";
 import { powersOf, profilePath, profileWords } from "../../src/panels/time-profile-words.ts";
-import type { SpreadInfo } from "../../src/protocol/messages.gen.ts";
+import type { HistogramInfo } from "../../src/protocol/messages.gen.ts";
 import { formatShort } from "../../src/util/format.ts";
 
-const spread: SpreadInfo = {
+const spread: HistogramInfo = {
   step: 1240,
   axis: "linear",
   edges: [-2, -1, 0, 1, 2],

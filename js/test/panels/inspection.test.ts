@@ -2,11 +2,11 @@
 import { expect, test } from "vitest";
 import { Inspection } from "../../src/panels/inspection.ts";
 import type { Channel } from "../../src/protocol/comm.ts";
-import type { FromPage, InspectLayer, LayerInspection, SpreadInfo } from "../../src/protocol/messages.gen.ts";
+import type { FromPage, InspectLayer, LayerInspection, HistogramInfo } from "../../src/protocol/messages.gen.ts";
 import { Inspector } from "../../src/state/inspector.ts";
 import { FREE, Remote } from "../../src/state/loop-control.ts";
 
-const spread: SpreadInfo = {
+const spread: HistogramInfo = {
   step: 12,
   axis: "log",
   edges: [-1, 0, 1],

@@ -19,7 +19,9 @@ def test_the_gradients_of_hidden_states_and_inputs_are_those_of_autograd(
     kind: str, *, uses_last: bool, has_bias: bool
 ) -> None:
     if kind.startswith("RNN"):
-        layer: nn.RNNBase = nn.RNN(4, WIDTH, nonlinearity=kind.removeprefix("RNN_").lower(), bias=has_bias)
+        layer: nn.RNNBase = nn.RNN(
+            4, WIDTH, nonlinearity=kind.removeprefix("RNN_").lower(), bias=has_bias
+        )
     elif kind == "GRU":
         layer = nn.GRU(4, WIDTH, bias=has_bias)
     else:
@@ -36,13 +38,21 @@ def test_the_gradients_of_hidden_states_and_inputs_are_those_of_autograd(
     loss.backward()
 
     weights = [one.detach() for one in layer.all_weights[0]]
-    ran = Layer(layer.mode, weights, has_bias, x.detach(), output.detach(), tuple(one.detach()[0] for one in start))
+    ran = Layer(
+        layer.mode,
+        weights,
+        has_bias,
+        x.detach(),
+        output.detach(),
+        tuple(one.detach()[0] for one in start),
+    )
     flow = backpropagate(ran, out, [end[0] if uses_last else None for end in ends])
 
     assert x.grad is not None
     torch.testing.assert_close(flow.x, x.grad)
-    # A change of a state before the first step goes through that step alone, so the gradient at the first hidden state
-    # shows in it: what is left is what an RNN hands on through its recurrent weights.
+    # A change of a state before the first step goes through that step alone, so the gradient at the
+    # first hidden state shows in it: what is left is what an RNN hands on through its recurrent
+    # weights.
     if kind == "RNN_TANH":
         handed = ((1 - output[0].detach().square()) * flow.h[0]) @ weights[1]
         torch.testing.assert_close(handed, start[0].grad[0] if start[0].grad is not None else None)

@@ -44,7 +44,9 @@ class Spoiled(nn.Module):
         ("backward", NonfiniteOrigin("backward", "second")),
     ],
 )
-def test_the_origin_is_named(watch: Watch, place: str | None, expected: NonfiniteOrigin | None) -> None:
+def test_the_origin_is_named(
+    watch: Watch, place: str | None, expected: NonfiniteOrigin | None
+) -> None:
     model = Spoiled(place)
     capture = watch(model)
     x = torch.randn(8, 4)
@@ -59,7 +61,9 @@ def test_the_origin_is_named(watch: Watch, place: str | None, expected: Nonfinit
     assert capture.frames[0].origin == expected
 
 
-def test_a_backward_pass_that_fails_is_seen_in_its_own_step_though_none_was_to_be_sampled(watch: Watch) -> None:
+def test_a_backward_pass_that_fails_is_seen_in_its_own_step_though_none_was_to_be_sampled(
+    watch: Watch,
+) -> None:
     model = Spoiled(None)
     capture = watch(model, budget=1e-9)
     optimizer = SGD(model.parameters(), lr=1e-3)

@@ -1,4 +1,5 @@
-"""Where nobody looked into a step, one more forward finds where a bad value arose, and changes nothing."""
+"""Where nobody looked into a step, one more forward finds where a bad value arose, and changes
+nothing."""
 
 from __future__ import annotations
 
@@ -23,7 +24,8 @@ SPOILED = 30
 
 
 class Chain(nn.Module):
-    """A model with buffers, an attribute that each call changes, and a place that can be made to fail."""
+    """A model with buffers, an attribute that each call changes, and a place that can be made to
+    fail."""
 
     def __init__(self, *, dropout: float = 0.0) -> None:
         super().__init__()
@@ -103,7 +105,10 @@ def test_another_forward_leaves_no_trace(watch: Watch, place: str) -> None:
         return [*state, torch.tensor(random.random()), torch.tensor(np.random.rand())]  # noqa: NPY002, S311  # see above
 
     plain, seen = run(watched=False), run(watched=True)
-    assert all(torch.equal(one.nan_to_num(), other.nan_to_num()) for one, other in zip(plain, seen, strict=True))
+    assert all(
+        torch.equal(one.nan_to_num(), other.nan_to_num())
+        for one, other in zip(plain, seen, strict=True)
+    )
 
 
 @pytest.mark.parametrize(

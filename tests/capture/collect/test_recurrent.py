@@ -1,4 +1,5 @@
-"""The profile over time is the total gradient of each hidden state, checked against cells called in a loop."""
+"""The profile over time is the total gradient of each hidden state, checked against cells called in
+a loop."""
 
 from __future__ import annotations
 
@@ -32,7 +33,9 @@ class Unrolled(nn.Module):
             if layer.mode in kinds:
                 cell = kinds[layer.mode](width, WIDTH)
             else:
-                cell = nn.RNNCell(width, WIDTH, nonlinearity=layer.mode.removeprefix("RNN_").lower())
+                cell = nn.RNNCell(
+                    width, WIDTH, nonlinearity=layer.mode.removeprefix("RNN_").lower()
+                )
             for own, given in zip(cell.parameters(), weights, strict=True):
                 own.data = given.detach().clone()
             self.cells.append(cell)
@@ -116,17 +119,25 @@ def test_cells_called_in_a_loop_are_followed_without_running_them_again(watch: W
 )
 @pytest.mark.filterwarnings("ignore:LSTM with projections")  # torch says which kernel it takes
 def test_the_repeated_run_gives_what_the_layer_gave(options: dict[str, Any]) -> None:
-    """If the gradients of the inputs through the repeated run agree, so do those of the hidden states."""
+    """If the gradients of the inputs through the repeated run agree, so do those of the hidden
+    states."""
     layer = nn.LSTM(4, WIDTH, **options)
-    collected = Recurrent(Readback(), lambda tensor, take: tensor.register_hook(take), {}, lambda: True)
-    x = torch.randn(BATCH, LENGTH, 4) if options.get("batch_first") else torch.randn(LENGTH, BATCH, 4)
+    collected = Recurrent(
+        Readback(), lambda tensor, take: tensor.register_hook(take), {}, lambda: True
+    )
+    x = (
+        torch.randn(BATCH, LENGTH, 4)
+        if options.get("batch_first")
+        else torch.randn(LENGTH, BATCH, 4)
+    )
     output = layer(x)
     collected.passed("layer", layer, (x,), {}, output)
     (run,) = collected._runs.values()
     weights = torch.randn_like(output[0])
     (output[0] * weights).sum().backward()
     profiles = collected._followed(run)
-    # the hidden states of the top layer are the output, whose gradient at the last step read has no later one
+    # the hidden states of the top layer are the output, whose gradient at the last step read has no
+    # later one
     ends = weights.transpose(0, 1) if options.get("batch_first") else weights
     width = layer.proj_size or WIDTH
     top = [one for one in profiles if one.depth == layer.num_layers - 1]

@@ -13,7 +13,9 @@ from torch.optim import SGD
 
 pytestmark = [
     # what torch itself does while it compiles
-    pytest.mark.filterwarnings("ignore:The .grad attribute of a Tensor that is not a leaf:UserWarning"),
+    pytest.mark.filterwarnings(
+        "ignore:The .grad attribute of a Tensor that is not a leaf:UserWarning"
+    ),
     pytest.mark.filterwarnings("ignore:`torch.jit.script_method` is deprecated:DeprecationWarning"),
 ]
 
@@ -96,7 +98,9 @@ WAYS = [
 ]
 
 
-def compilations(way: Callable[..., Run], backend: str, attach: Callable[[nn.Module], object]) -> dict[str, Any]:
+def compilations(
+    way: Callable[..., Run], backend: str, attach: Callable[[nn.Module], object]
+) -> dict[str, Any]:
     """What the compiler counts over a run."""
     torch.compiler.reset()
     counters.clear()
@@ -157,6 +161,7 @@ def test_a_compiled_optimizer_does_not_blind_us(watch: Watch) -> None:
         optimizer.zero_grad()
         model(torch.randn(16, 4)).square().mean().backward()
         step()
-    # a compiled step announces nothing: that it has been made is seen by the weights, once it is sure
+    # a compiled step announces nothing: that it has been made is seen by the weights, once it is
+    # sure
     assert len(capture.frames) >= 3
     assert capture.frames[-1].is_measured("act_rms").all()

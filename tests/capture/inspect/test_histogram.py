@@ -14,14 +14,21 @@ from hypothesis.extra import numpy as arrays
 from torch import Tensor, nn
 
 from gradwidget.capture.inspect import histogram
-from gradwidget.capture.inspect.histogram import LIMIT, RUN, Axis, edges_for, spread_of, unreadable
-from gradwidget.frame import Entry, Spread
+from gradwidget.capture.inspect.histogram import (
+    LIMIT,
+    RUN,
+    Axis,
+    edges_for,
+    histogram_of,
+    unreadable,
+)
+from gradwidget.frame import Entry, Histogram
 
 AXES: tuple[Axis, ...] = ("linear", "log")
 
 
-def looked_at(tensor: Tensor, axis: Axis = "linear") -> tuple[Spread, tuple[Entry, ...]]:
-    found = spread_of({"weight": tensor}, step=3, axis=axis, names_worst=True)
+def looked_at(tensor: Tensor, axis: Axis = "linear") -> tuple[Histogram, tuple[Entry, ...]]:
+    found = histogram_of({"weight": tensor}, step=3, axis=axis, names_worst=True)
     assert not isinstance(found, str), found
     return found
 
@@ -57,7 +64,9 @@ def test_every_figure_is_that_of_numpy(axis: Axis, values: np.ndarray) -> None:
         assert np.array_equal(values[entry.index].astype(np.float64), entry.value, equal_nan=True)
 
 
-@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float8_e4m3fn, torch.int8, torch.int64])
+@pytest.mark.parametrize(
+    "dtype", [torch.float16, torch.bfloat16, torch.float8_e4m3fn, torch.int8, torch.int64]
+)
 def test_every_number_format_is_read(dtype: torch.dtype) -> None:
     tensor = torch.tensor([[0, 1, -2], [3, 4, -6]]).to(dtype)
     spread, worst = looked_at(tensor)
@@ -80,7 +89,7 @@ def test_every_number_format_is_read(dtype: torch.dtype) -> None:
 # torch announces that these kinds of tensors are young, or old.
 @pytest.mark.filterwarnings("ignore::UserWarning", "ignore::DeprecationWarning")
 def test_what_has_no_histogram_is_said_in_words(make: Callable[[], Tensor], words: str) -> None:
-    found = spread_of({"weight": make()}, step=0, axis="linear")
+    found = histogram_of({"weight": make()}, step=0, axis="linear")
     assert isinstance(found, str)
     assert words in found
 
@@ -97,17 +106,25 @@ def test_the_values_inside_a_transform_cannot_be_read() -> None:
 
 
 def test_parameters_are_taken_together_and_one_that_cannot_be_read_is_named() -> None:
-    tensors = {"weight": torch.tensor([[1.0, -3.0]]), "bias": torch.tensor([2.0]), "odd": torch.ones(1, device="meta")}
-    found = spread_of(tensors, step=0, axis="linear", note="after relu", names_worst=True)
+    tensors = {
+        "weight": torch.tensor([[1.0, -3.0]]),
+        "bias": torch.tensor([2.0]),
+        "odd": torch.ones(1, device="meta"),
+    }
+    found = histogram_of(tensors, step=0, axis="linear", note="after relu", names_worst=True)
     assert not isinstance(found, str)
     spread, worst = found
     assert spread.total == 3
     assert spread.note == "after relu · not of odd: It is on the meta device and has no values."
-    assert worst == (Entry("weight", (0, 1), -3.0), Entry("bias", (0,), 2.0), Entry("weight", (0, 0), 1.0))
+    assert worst == (
+        Entry("weight", (0, 1), -3.0),
+        Entry("bias", (0,), 2.0),
+        Entry("weight", (0, 0), 1.0),
+    )
 
 
 def test_what_does_not_exist_is_said() -> None:
-    assert spread_of({}, step=0, axis="linear") == "There is none."
+    assert histogram_of({}, step=0, axis="linear") == "There is none."
 
 
 def test_entries_that_are_not_finite_come_first() -> None:
@@ -116,7 +133,9 @@ def test_entries_that_are_not_finite_come_first() -> None:
     assert {entry.index for entry in worst[:2]} == {(2,), (3,)}
 
 
-def test_a_large_tensor_is_sampled_and_says_so_while_zeros_extremes_and_the_greatest_are_of_all() -> None:
+def test_a_large_tensor_is_sampled_and_says_so_while_zeros_extremes_and_the_greatest_are_of_all() -> (
+    None
+):
     torch.manual_seed(0)
     tensor = torch.randn(3, 700, 701)
     assert tensor.numel() > RUN > LIMIT
@@ -164,8 +183,13 @@ def test_indices_are_those_of_the_tensor_however_it_lies_in_memory(
 
 
 def test_an_elementwise_function_and_a_loss_scale_are_taken_into_account() -> None:
-    found = spread_of(
-        {"output": torch.tensor([-1.0, 4.0])}, step=0, axis="linear", through=torch.relu, divisor=2.0, names_worst=True
+    found = histogram_of(
+        {"output": torch.tensor([-1.0, 4.0])},
+        step=0,
+        axis="linear",
+        through=torch.relu,
+        divisor=2.0,
+        names_worst=True,
     )
     assert not isinstance(found, str)
     spread, worst = found
@@ -173,7 +197,10 @@ def test_an_elementwise_function_and_a_loss_scale_are_taken_into_account() -> No
     assert worst == (Entry("output", (1,), 2.0),)
 
 
-@given(low=st.floats(allow_nan=False, allow_infinity=False), high=st.floats(allow_nan=False, allow_infinity=False))
+@given(
+    low=st.floats(allow_nan=False, allow_infinity=False),
+    high=st.floats(allow_nan=False, allow_infinity=False),
+)
 def test_edges_hold_both_extremes_and_have_zero_in_the_middle_where_there_are_both_signs(
     low: float, high: float
 ) -> None:

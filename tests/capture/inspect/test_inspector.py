@@ -1,4 +1,5 @@
-"""What is seen of a single layer in a step, between two steps and while the loop is held, and what that costs."""
+"""What is seen of a single layer in a step, between two steps and while the loop is held, and what
+that costs."""
 
 from __future__ import annotations
 
@@ -17,7 +18,7 @@ from gradwidget.capture.capture import Capture
 from gradwidget.capture.inspect import inspector as subject
 from gradwidget.capture.inspect.collector import NOT_READ, UNUSED
 from gradwidget.capture.inspect.inspector import CLEARED, LATER, LEASE, NOT_WATCHED, Inspector
-from gradwidget.frame import Inspection, Spread
+from gradwidget.frame import Histogram, Inspection
 
 Watch = Callable[..., Capture]
 
@@ -42,16 +43,20 @@ class Loop:
         self.optimizer.zero_grad()
         self.outputs = [self.model(torch.randn(16, 4)) for _ in range(calls)]
         torch.stack(self.outputs).square().mean().backward()
-        self.gradients = {name: one.grad.clone() for name, one in self.model.named_parameters() if one.grad is not None}
+        self.gradients = {
+            name: one.grad.clone()
+            for name, one in self.model.named_parameters()
+            if one.grad is not None
+        }
         self.optimizer.step()
 
 
-def spread(found: Spread | str) -> Spread:
+def spread(found: Histogram | str) -> Histogram:
     assert not isinstance(found, str), found
     return found
 
 
-def same(found: Spread | str, *tensors: Tensor) -> bool:
+def same(found: Histogram | str, *tensors: Tensor) -> bool:
     """Whether a histogram is numpy's over all entries of the tensors."""
     values = torch.cat([tensor.detach().flatten() for tensor in tensors]).double().numpy()
     counts, _ = np.histogram(values, spread(found).edges)
@@ -78,15 +83,20 @@ def test_the_step_after_the_request_shows_gradient_weights_and_output(watch: Wat
     assert {spread(part).step for part in (found.gradient, found.weight, found.activation)} == {2}
     worst = found.worst[0]
     assert loop.gradients[f"2.{worst.parameter}"][worst.index].item() == worst.value
-    assert abs(worst.value) == max(one.abs().max() for name, one in loop.gradients.items() if name.startswith("2."))
+    assert abs(worst.value) == max(
+        one.abs().max() for name, one in loop.gradients.items() if name.startswith("2.")
+    )
 
 
-def test_an_output_is_shown_after_the_nonlinearity_that_follows_and_of_several_the_last(watch: Watch) -> None:
+def test_an_output_is_shown_after_the_nonlinearity_that_follows_and_of_several_the_last(
+    watch: Watch,
+) -> None:
     loop = Loop(watch, budget=None)
     loop.step(calls=3)
     loop.inspector.ask("0")
     taken: list[Tensor] = []
-    handle = loop.model[1].register_forward_hook(lambda _module, _args, output: taken.append(output))  # type: ignore[index]
+    last = loop.model.get_submodule("1")
+    handle = last.register_forward_hook(lambda _module, _args, output: taken.append(output))
     loop.step(calls=3)
     loop.step(calls=3)
     handle.remove()
@@ -108,7 +118,9 @@ def test_an_output_after_softmax_sums_up_whole_rows(watch: Watch) -> None:
     assert 0 < found.low < found.high < 1
 
 
-def test_nobody_who_asks_means_no_look_and_a_request_runs_out(watch: Watch, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nobody_who_asks_means_no_look_and_a_request_runs_out(
+    watch: Watch, monkeypatch: pytest.MonkeyPatch
+) -> None:
     clock = [0.0]
     monkeypatch.setattr(subject, "monotonic", lambda: clock[0])
     loop = Loop(watch, budget=None)
@@ -134,7 +146,9 @@ def test_a_free_loop_is_looked_into_no_more_often_than_the_budget_allows(
     loop.inspector.ask("2")
     loop.step()
     loop.step()
-    assert [found.layer for found in loop.seen[1:]] == ["0", "2"], "what nobody has seen yet comes at once"
+    assert [found.layer for found in loop.seen[1:]] == ["0", "2"], (
+        "what nobody has seen yet comes at once"
+    )
 
 
 def test_sampling_a_step_for_a_look_alone_is_dearer_than_looking_along(
@@ -150,10 +164,14 @@ def test_sampling_a_step_for_a_look_alone_is_dearer_than_looking_along(
     assert rests[1] < 1000 * loop.capture.guard.spent
 
 
-def test_what_is_looked_at_is_charged_to_the_budget(watch: Watch, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_looked_at_is_charged_to_the_budget(
+    watch: Watch, monkeypatch: pytest.MonkeyPatch
+) -> None:
     loop = Loop(watch)
     loop.step()
-    monkeypatch.setattr("gradwidget.capture.inspect.collector.weight", lambda *_: threading.Event().wait(0.2))
+    monkeypatch.setattr(
+        "gradwidget.capture.inspect.collector.weight", lambda *_: threading.Event().wait(0.2)
+    )
     spent = loop.capture.guard.spent
     loop.inspector.ask("0")
     loop.step()
@@ -191,7 +209,9 @@ def test_looking_changes_no_weight_and_draws_no_random_number(watch: Watch) -> N
 @pytest.mark.parametrize("kind", ["foreach", "fused"])
 def test_a_scaled_loss_does_not_show_in_the_gradient(watch: Watch, kind: str) -> None:
     model = nn.Linear(4, 1)
-    optimizer = torch.optim.Adam(model.parameters(), lr=1e-3, foreach=kind == "foreach", fused=kind == "fused")
+    optimizer = torch.optim.Adam(
+        model.parameters(), lr=1e-3, foreach=kind == "foreach", fused=kind == "fused"
+    )
     scaler = GradScaler("cpu", init_scale=1024.0)
     capture = watch(model, budget=None)
     seen: list[Inspection] = []
@@ -200,7 +220,9 @@ def test_a_scaled_loss_does_not_show_in_the_gradient(watch: Watch, kind: str) ->
     data, expected = torch.randn(8, 4), torch.zeros(0)
     for _ in range(2):
         optimizer.zero_grad()
-        plain = torch.autograd.grad(model(data).square().mean(), list(model.parameters()), create_graph=True)
+        plain = torch.autograd.grad(
+            model(data).square().mean(), list(model.parameters()), create_graph=True
+        )
         expected = torch.cat([one.detach().flatten() for one in plain])
         scaler.scale(model(data).square().mean()).backward()
         scaler.step(optimizer)
@@ -218,7 +240,9 @@ def test_gradients_that_the_loop_takes_by_itself_are_seen(watch: Watch) -> None:
     for step in range(8):
         if step == 4:
             capture.inspector.ask("(root)")
-        gradients = torch.autograd.grad(model(torch.randn(8, 4)).square().mean(), list(model.parameters()))
+        gradients = torch.autograd.grad(
+            model(torch.randn(8, 4)).square().mean(), list(model.parameters())
+        )
         with torch.no_grad():
             for parameter, gradient in zip(model.parameters(), gradients, strict=True):
                 parameter.sub_(gradient, alpha=0.1)
@@ -268,7 +292,9 @@ def test_without_activations_the_output_is_not_watched(watch: Watch) -> None:
     assert loop.seen[-1].activation == NOT_WATCHED
 
 
-def test_a_failure_is_contained_recorded_and_shown(watch: Watch, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failure_is_contained_recorded_and_shown(
+    watch: Watch, monkeypatch: pytest.MonkeyPatch
+) -> None:
     loop = Loop(watch, budget=None)
     loop.inspector.ask("0")
 
@@ -304,7 +330,11 @@ def test_between_two_cells_there_is_what_the_last_step_has_left(watch: Watch) ->
     loop = Loop(watch, budget=None)
     loop.inspector.ask("0")
     loop.inspector.look_now("0")
-    assert (loop.seen[0].gradient, loop.seen[0].activation, spread(loop.seen[0].weight).step) == (LATER, LATER, None)
+    assert (loop.seen[0].gradient, loop.seen[0].activation, spread(loop.seen[0].weight).step) == (
+        LATER,
+        LATER,
+        None,
+    )
     loop.step()
     loop.inspector.ask("2")
     loop.inspector.look_now("2")
@@ -322,7 +352,9 @@ def test_between_two_cells_there_is_what_the_last_step_has_left(watch: Watch) ->
     assert spread(loop.seen[-1].weight).step == 1
 
 
-def test_what_was_seen_stays_where_nothing_newer_is_left(watch: Watch, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_was_seen_stays_where_nothing_newer_is_left(
+    watch: Watch, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(subject, "AGAIN", 1000.0)
     loop = Loop(watch, budget=None)
     loop.inspector.ask("0")
@@ -335,7 +367,11 @@ def test_what_was_seen_stays_where_nothing_newer_is_left(watch: Watch, monkeypat
     loop.inspector.look_now("0")
     found = loop.seen[-1]
     assert found is not full
-    assert (found.gradient, found.activation, found.worst) == (full.gradient, full.activation, full.worst)
+    assert (found.gradient, found.activation, found.worst) == (
+        full.gradient,
+        full.activation,
+        full.worst,
+    )
     assert spread(found.weight).step == 3
 
 
@@ -365,7 +401,8 @@ class Keeper:
 
 
 def held(watch: Watch, act: Callable[[Loop], None], *, to_none: bool = True) -> Loop:
-    """A loop in which something is done while it is held after step 0, the gradients being cleared by then."""
+    """A loop in which something is done while it is held after step 0, the gradients being cleared
+    by then."""
     loop: Loop
 
     def do() -> None:
@@ -376,7 +413,9 @@ def held(watch: Watch, act: Callable[[Loop], None], *, to_none: bool = True) -> 
         loop.optimizer.zero_grad(set_to_none=to_none)
         loop.model(torch.randn(16, 4)).square().mean().backward()
         loop.gradients = loop.gradients or {
-            name: one.grad.clone() for name, one in loop.model.named_parameters() if one.grad is not None
+            name: one.grad.clone()
+            for name, one in loop.model.named_parameters()
+            if one.grad is not None
         }
         loop.optimizer.step()
     return loop
@@ -402,7 +441,9 @@ def test_a_held_loop_shows_the_gradients_of_the_step_that_was_done_and_lets_go_o
     assert spread(loop.seen[1].activation).step == 1, "the very next step brings the output"
 
 
-def test_gradients_that_were_cleared_in_place_are_not_shown_as_those_of_the_step(watch: Watch) -> None:
+def test_gradients_that_were_cleared_in_place_are_not_shown_as_those_of_the_step(
+    watch: Watch,
+) -> None:
     def act(loop: Loop) -> None:
         loop.inspector.ask("0")
         loop.inspector.look_now("0")
@@ -411,7 +452,9 @@ def test_gradients_that_were_cleared_in_place_are_not_shown_as_those_of_the_step
     assert loop.seen[0].gradient == CLEARED
 
 
-def test_the_step_that_a_held_loop_goes_on_with_is_sampled_whatever_the_budget(watch: Watch) -> None:
+def test_the_step_that_a_held_loop_goes_on_with_is_sampled_whatever_the_budget(
+    watch: Watch,
+) -> None:
     loop: Loop
     keeper = Keeper(lambda: loop.inspector.look_now("0"))
     keeper.attention = False
@@ -423,7 +466,7 @@ def test_the_step_that_a_held_loop_goes_on_with_is_sampled_whatever_the_budget(w
     loop.step()
     loop.inspector.ask("0")
     loop.step()
-    assert [isinstance(found.activation, Spread) for found in loop.seen] == [False, True]
+    assert [isinstance(found.activation, Histogram) for found in loop.seen] == [False, True]
     assert spread(loop.seen[0].gradient).step == 15
     assert spread(loop.seen[1].activation).step == 16
 

@@ -1,4 +1,5 @@
-"""Actions on real optimizers: the same as doing it by hand in the loop, and taken back without a trace."""
+"""Actions on real optimizers: the same as doing it by hand in the loop, and taken back without a
+trace."""
 
 from __future__ import annotations
 
@@ -12,7 +13,7 @@ from torch import Tensor, nn
 from torch.amp.grad_scaler import GradScaler
 from torch.optim import Optimizer
 
-from gradwidget.action import Action, Clip, Reinitialise, ScaleLr, SkipNonfinite
+from gradwidget.action import Action, Clip, Reinitialize, ScaleLr, SkipNonfinite
 from gradwidget.capture.guard import Guard
 from gradwidget.capture.intervene.actuator import Actuator
 
@@ -33,7 +34,9 @@ class Run:
         self.guard = Guard()
         self.actuator = Actuator(self.model, lambda: [self.optimizer], self.guard)
         self.optimizer.register_step_pre_hook(self._before_step)
-        self.optimizer.register_step_post_hook(lambda optimizer, *_: self.actuator.after_step(optimizer))
+        self.optimizer.register_step_post_hook(
+            lambda optimizer, *_: self.actuator.after_step(optimizer)
+        )
         self.noise = torch.Generator().manual_seed(1)
 
     def _before_step(self, optimizer: Optimizer, *_: object) -> None:
@@ -78,7 +81,9 @@ def test_clipping_under_a_gradient_scaler_sees_unscaled_gradients(*, fused: bool
             run.actuator.apply(Clip(0.5))
         for _ in range(3):
             run.optimizer.zero_grad()
-            scaler.scale(run.model(torch.ones(8, 3) * torch.arange(8)[:, None]).square().sum()).backward()
+            scaler.scale(
+                run.model(torch.ones(8, 3) * torch.arange(8)[:, None]).square().sum()
+            ).backward()
             clip(run, scaler)
             scaler.step(run.optimizer)
             scaler.update()
@@ -96,7 +101,9 @@ def test_clipping_under_a_gradient_scaler_sees_unscaled_gradients(*, fused: bool
 
 
 @pytest.mark.parametrize("name", OPTIMIZERS)
-def test_a_scaled_learning_rate_is_what_another_rate_would_be_and_is_seen_only_inside_the_step(name: str) -> None:
+def test_a_scaled_learning_rate_is_what_another_rate_would_be_and_is_seen_only_inside_the_step(
+    name: str,
+) -> None:
     acted, plain = Run(OPTIMIZERS[name]), Run(OPTIMIZERS[name])
     acted.actuator.apply(ScaleLr(0.5))
     rate = plain.optimizer.param_groups[0]["lr"]
@@ -111,7 +118,9 @@ def test_a_scaled_learning_rate_is_what_another_rate_would_be_and_is_seen_only_i
 @pytest.mark.parametrize(
     "schedule",
     [
-        lambda optimizer: torch.optim.lr_scheduler.LambdaLR(optimizer, lambda epoch: 1 / (1 + epoch)),
+        lambda optimizer: torch.optim.lr_scheduler.LambdaLR(
+            optimizer, lambda epoch: 1 / (1 + epoch)
+        ),
         lambda optimizer: torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, 5),
         lambda optimizer: torch.optim.lr_scheduler.OneCycleLR(optimizer, 0.1, total_steps=10),
     ],
@@ -127,7 +136,9 @@ def test_schedulers_go_on_as_they_would_have(schedule: Callable[[Optimizer], Any
             one.step()
         assert acted.optimizer.param_groups[0]["lr"] == plain.optimizer.param_groups[0]["lr"]
     undo()
-    assert acted.optimizer.state_dict()["param_groups"] == plain.optimizer.state_dict()["param_groups"]
+    assert (
+        acted.optimizer.state_dict()["param_groups"] == plain.optimizer.state_dict()["param_groups"]
+    )
 
 
 def test_one_parameter_group_can_be_scaled_alone() -> None:
@@ -158,7 +169,9 @@ def test_a_step_that_raises_leaves_no_scaled_rate_behind() -> None:
 
 @pytest.mark.parametrize("name", OPTIMIZERS)
 @pytest.mark.parametrize("bad", [float("nan"), float("inf")])
-def test_steps_that_are_not_finite_change_nothing_and_keep_their_gradients(name: str, bad: float) -> None:
+def test_steps_that_are_not_finite_change_nothing_and_keep_their_gradients(
+    name: str, bad: float
+) -> None:
     run = Run(OPTIMIZERS[name])
     run.actuator.apply(SkipNonfinite())
     run.step()
@@ -184,7 +197,7 @@ def test_fresh_weights_have_the_scale_of_their_scheme_and_no_momentum() -> None:
     optimizer.step()
     actuator = Actuator(model, lambda: [optimizer], Guard())
     kept, old = last.weight.detach().clone(), first.weight.detach().clone()
-    undo = actuator.apply(Reinitialise({"0": "kaiming", "2": "orthogonal"}))
+    undo = actuator.apply(Reinitialize({"0": "kaiming", "2": "orthogonal"}))
     assert first.weight.std().item() == pytest.approx((2 / 400) ** 0.5, rel=0.05)
     assert first.bias.abs().max().item() == 0
     torch.testing.assert_close(square.weight @ square.weight.T, torch.eye(300), atol=1e-4, rtol=0)
@@ -203,7 +216,7 @@ def test_undoing_everything_gives_back_the_run_without_any_of_it() -> None:
         Clip(0.01),
         ScaleLr(3.0),
         SkipNonfinite(),
-        Reinitialise({"0": "xavier", "3": "xavier_tanh"}),
+        Reinitialize({"0": "xavier", "3": "xavier_tanh"}),
     ]
     for undo in [acted.actuator.apply(action) for action in actions]:
         undo()
@@ -216,8 +229,8 @@ def test_undoing_everything_gives_back_the_run_without_any_of_it() -> None:
 @pytest.mark.parametrize(
     ("action", "reason"),
     [
-        (Reinitialise({"9": "xavier"}), "no layer '9'"),
-        (Reinitialise({"0": "xavier", "2": "xavier"}), "'2' has no weight matrix"),
+        (Reinitialize({"9": "xavier"}), "no layer '9'"),
+        (Reinitialize({"0": "xavier", "2": "xavier"}), "'2' has no weight matrix"),
         (ScaleLr(0.1, group=4), "there is no parameter group 4; the optimizer has 1"),
     ],
 )
@@ -234,9 +247,9 @@ def test_lazy_and_parametrised_weights_are_not_drawn() -> None:
     optimizer = torch.optim.SGD(model[0].parameters(), lr=0.1)
     actuator = Actuator(model, lambda: [optimizer], Guard())
     with pytest.raises(ValueError, match="parametrisation"):
-        actuator.apply(Reinitialise({"0": "xavier"}))
+        actuator.apply(Reinitialize({"0": "xavier"}))
     with pytest.raises(ValueError, match="has not seen an input"):
-        actuator.apply(Reinitialise({"1": "xavier"}))
+        actuator.apply(Reinitialize({"1": "xavier"}))
 
 
 def test_gradients_inside_lbfgs_cannot_be_changed() -> None:
@@ -251,7 +264,9 @@ def test_before_the_first_step_there_is_nothing_to_act_on() -> None:
         Actuator(nn.Linear(2, 1), list, Guard()).apply(Clip(1.0))
 
 
-def test_a_failing_influence_is_reported_and_the_step_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failing_influence_is_reported_and_the_step_goes_on(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     def fail(*_: object) -> None:
         message = "no such luck"
         raise RuntimeError(message)

@@ -51,7 +51,9 @@ def test_hurry_has_its_price_as_well(share: float) -> None:
     budget = Budget(share)
     sampled(budget, FIRST, cost=2 * STEP)
     budget.hurry(1)
-    assert sum(sampled(budget, 1000, cost=2 * STEP)) == pytest.approx(1000 * HURRY * share / 2, rel=0.15)
+    assert sum(sampled(budget, 1000, cost=2 * STEP)) == pytest.approx(
+        1000 * HURRY * share / 2, rel=0.15
+    )
 
 
 def test_the_share_holds_over_a_long_run() -> None:

@@ -10,7 +10,7 @@ from torch.optim import SGD, Adam
 
 from gradwidget.capture.model.layers import LayerTable
 from gradwidget.capture.sampling.budget import Budget
-from gradwidget.capture.sampling.spot_checks import MOST, TOKENS, WEIGHT_TOKENS, Glances
+from gradwidget.capture.sampling.spot_checks import MOST, TOKENS, WEIGHT_TOKENS, SpotChecks
 
 Change = Callable[["Looked"], None]
 
@@ -28,7 +28,7 @@ class Looked:
         self.optimizer = SGD(self.model.parameters(), lr=0.1)
         self.budget = Budget(share)
         table = LayerTable(self.model, None)
-        self.glances = Glances(self.budget, table)
+        self.glances = SpotChecks(self.budget, table)
         self.owned = list(range(len(table.parameters)))
         for one in self.model.parameters():
             one.grad = torch.randn_like(one)
@@ -71,7 +71,15 @@ def raise_rate(looked: Looked) -> None:
 
 @pytest.mark.parametrize(
     "change",
-    [scale_gradient, lose_gradient, zero_gradient, poison_gradient, grow_weights, wipe_weights, raise_rate],
+    [
+        scale_gradient,
+        lose_gradient,
+        zero_gradient,
+        poison_gradient,
+        grow_weights,
+        wipe_weights,
+        raise_rate,
+    ],
 )
 def test_a_change_is_noticed_once_each_parameter_has_had_its_turn(change: Change) -> None:
     looked = Looked()
@@ -81,7 +89,9 @@ def test_a_change_is_noticed_once_each_parameter_has_had_its_turn(change: Change
 
 
 @pytest.mark.parametrize("spoiled", [math.nan, math.inf])
-def test_what_a_backward_pass_brings_to_its_end_is_noticed_in_the_very_step_and_once(spoiled: float) -> None:
+def test_what_a_backward_pass_brings_to_its_end_is_noticed_in_the_very_step_and_once(
+    spoiled: float,
+) -> None:
     looked = Looked(share=1e-9)  # no parameter has a turn
     assert looked.noticed(5) == 0
     gradient, looked.first.bias.grad = looked.first.bias.grad, torch.full((8,), spoiled)
@@ -107,10 +117,12 @@ def test_the_end_of_a_model_of_matrices_alone_is_its_first_matrix() -> None:
     lambda: torch.randn(64, 3, 3, 3).contiguous(memory_format=torch.channels_last),
     lambda: torch.randn(()),
 ])  # fmt: skip
-def test_a_backward_pass_may_end_at_a_parameter_of_any_kind(make: Callable[[], torch.Tensor]) -> None:
+def test_a_backward_pass_may_end_at_a_parameter_of_any_kind(
+    make: Callable[[], torch.Tensor],
+) -> None:
     model, one = nn.Module(), nn.Parameter(make())
     model.register_parameter("one", one)
-    glances = Glances(Budget(1e-9), LayerTable(model, None))
+    glances = SpotChecks(Budget(1e-9), LayerTable(model, None))
     optimizer = SGD([one], lr=0.1)
     one.grad = torch.ones_like(one)
     assert not any(glances.see_changed(optimizer, [0]) for _ in range(3))
@@ -177,7 +189,9 @@ def test_nothing_is_read_where_the_budget_cannot_pay_for_it() -> None:
     assert looked.noticed(100) == 0
 
 
-def test_no_more_is_read_than_is_of_use_however_slow_a_step_is(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_more_is_read_than_is_of_use_however_slow_a_step_is(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     looked = Looked(share=0.01)
     looked.budget.stepped(elapsed=100.0, ours=0.0)
     looked.owned = [0] * 100
@@ -195,7 +209,9 @@ def test_no_more_is_read_than_is_of_use_however_slow_a_step_is(monkeypatch: pyte
     monkeypatch.setattr(torch, "dot", counted)
     monkeypatch.setattr(torch.Tensor, "tolist", listed)
     looked.changed()
-    assert len(reads) == 1 + 2 * MOST  # where the backward pass ends; gradient and weights of each that has its turn
+    assert (
+        len(reads) == 1 + 2 * MOST
+    )  # where the backward pass ends; gradient and weights of each that has its turn
 
 
 @pytest.mark.parametrize("make", [
@@ -211,7 +227,7 @@ def test_parameters_of_every_kind_are_looked_at(make: Callable[[], nn.Parameter]
     one = make()
     module.register_parameter("one", one)
     module.register_parameter("other", nn.Parameter(torch.ones(2, 2)))
-    glances = Glances(Budget(None), LayerTable(module, None))
+    glances = SpotChecks(Budget(None), LayerTable(module, None))
     optimizer = Adam(module.parameters())
     for parameter in module.parameters():
         parameter.grad = torch.ones_like(parameter)
@@ -223,6 +239,6 @@ def test_parameters_of_every_kind_are_looked_at(make: Callable[[], nn.Parameter]
 
 def test_a_parameter_without_a_shape_yet_is_left_alone() -> None:
     model = nn.Sequential(nn.Linear(4, 4), nn.LazyLinear(2))
-    glances = Glances(Budget(None), LayerTable(model, None))
+    glances = SpotChecks(Budget(None), LayerTable(model, None))
     optimizer = SGD(model.parameters(), lr=0.1)
     assert not any(glances.see_changed(optimizer, [0, 1, 2, 3]) for _ in range(3))

@@ -1,4 +1,5 @@
-"""Figures of outputs are the same whether they were read as a whole, part by part, or beside others."""
+"""Figures of outputs are the same whether they were read as a whole, part by part, or beside
+others."""
 
 from __future__ import annotations
 
@@ -22,7 +23,9 @@ from gradwidget.capture.stats.readback import Readback
 
 RELU = Nonlinearity("relu", torch.relu)
 TANH = Nonlinearity("tanh", torch.tanh, lambda y: y.abs() > 0.9)
-SOFTMAX = Nonlinearity("softmax", lambda x: x.softmax(-1), lambda y: y.amax(-1) > 0.9, pointwise=False)
+SOFTMAX = Nonlinearity(
+    "softmax", lambda x: x.softmax(-1), lambda y: y.amax(-1) > 0.9, pointwise=False
+)
 
 SHAPES = {
     "few": ((6, 10), -1),
@@ -35,9 +38,13 @@ SHAPES = {
 }
 
 
-@pytest.mark.parametrize("follower", [None, RELU, TANH, SOFTMAX], ids=["nothing", "relu", "tanh", "softmax"])
+@pytest.mark.parametrize(
+    "follower", [None, RELU, TANH, SOFTMAX], ids=["nothing", "relu", "tanh", "softmax"]
+)
 @pytest.mark.parametrize("name", SHAPES)
-def test_figures_agree_with_those_in_double_precision(name: str, follower: Nonlinearity | None) -> None:
+def test_figures_agree_with_those_in_double_precision(
+    name: str, follower: Nonlinearity | None
+) -> None:
     shape, units = SHAPES[name]
     output = torch.randn(shape, generator=torch.Generator().manual_seed(0))
     output.movedim(units, 0)[::3] = -30.0  # a third of the units, far in a flat
@@ -59,7 +66,9 @@ def test_figures_agree_with_those_in_double_precision(name: str, follower: Nonli
 
 @pytest.mark.parametrize("size", [1e-30, 1e25])
 @pytest.mark.parametrize("shape", [(50,), (3, PIECE)], ids=["small", "large"])
-def test_norms_of_very_small_and_very_large_entries_are_right(shape: tuple[int, ...], size: float) -> None:
+def test_norms_of_very_small_and_very_large_entries_are_right(
+    shape: tuple[int, ...], size: float
+) -> None:
     entries = size * torch.randn(shape, generator=torch.Generator().manual_seed(0))
     figures, _ = output_figures(entries[None], Readback(), units=-1, follower=None)
     slopes, _ = gradient_figures(entries[None], Readback())

@@ -36,7 +36,9 @@ def test_memory_made_in_inference_mode_can_be_written_outside_of_it() -> None:
     def both() -> None:
         with torch.inference_mode():
             scratch("sizes", 2, torch.float32)
-        written.append(torch.abs(torch.tensor([-1.0, 2.0]), out=scratch("sizes", 2, torch.float32)).tolist())
+        written.append(
+            torch.abs(torch.tensor([-1.0, 2.0]), out=scratch("sizes", 2, torch.float32)).tolist()
+        )
 
     written: list[list[float]] = []
     thread = threading.Thread(target=both)  # a fresh thread has no memory yet
@@ -46,4 +48,9 @@ def test_memory_made_in_inference_mode_can_be_written_outside_of_it() -> None:
 
 
 def test_negative_zero_is_zero_and_nan_is_not() -> None:
-    assert nonzero(np.array([-0.0, 0.0, np.nan, 1e-45], np.float32)).tolist() == [False, False, True, True]
+    assert nonzero(np.array([-0.0, 0.0, np.nan, 1e-45], np.float32)).tolist() == [
+        False,
+        False,
+        True,
+        True,
+    ]

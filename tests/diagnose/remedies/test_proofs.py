@@ -1,4 +1,5 @@
-"""Remedies whose proof takes another loop: clipping, recurrent layers, wiring, inputs, half precision."""
+"""Remedies whose proof takes another loop: clipping, recurrent layers, wiring, inputs, half
+precision."""
 
 from __future__ import annotations
 
@@ -105,7 +106,9 @@ def test_clipping_at_the_bound_from_the_run_keeps_it_from_blowing_up() -> None:
 
     def start() -> tuple[nn.Module, torch.optim.Optimizer, Before]:
         torch.manual_seed(0)
-        model = nn.Sequential(nn.Linear(8, 32), nn.ReLU(), nn.Linear(32, 32), nn.ReLU(), nn.Linear(32, 3))
+        model = nn.Sequential(
+            nn.Linear(8, 32), nn.ReLU(), nn.Linear(32, 32), nn.ReLU(), nn.Linear(32, 3)
+        )
         optimizer = torch.optim.SGD(model.parameters(), lr=0.05)
 
         def before(step: int) -> None:
@@ -115,7 +118,9 @@ def test_clipping_at_the_bound_from_the_run_keeps_it_from_blowing_up() -> None:
         return model, optimizer, before
 
     model, optimizer, before = start()
-    findings, loss_before = train(model, optimizer, points, functional.mse_loss, steps=60, before=before)
+    findings, loss_before = train(
+        model, optimizer, points, functional.mse_loss, steps=60, before=before
+    )
     [sick, *_] = of(findings, Symptom.EXPLODING_GRADIENTS)
     assert 40 <= sick.first_step < 50
     model, optimizer, before = start()
@@ -166,7 +171,9 @@ def test_orthogonal_weights_cure_a_state_that_grows() -> None:
 
 def test_a_head_that_the_optimizer_does_not_know_is_taken_in() -> None:
     torch.manual_seed(0)
-    model = nn.Sequential(nn.Linear(8, 16), nn.ReLU(), nn.Linear(16, 16), nn.ReLU(), nn.Linear(16, 3))
+    model = nn.Sequential(
+        nn.Linear(8, 16), nn.ReLU(), nn.Linear(16, 16), nn.ReLU(), nn.Linear(16, 3)
+    )
     optimizer = torch.optim.SGD(model[:4].parameters(), lr=0.05)
     findings, loss_before = train(model, optimizer, points, functional.mse_loss, steps=80)
     [sick] = of(findings, Symptom.NO_GRADIENT)
@@ -193,14 +200,18 @@ class Cut(nn.Module):
         return y
 
 
-def test_a_layer_that_is_cut_off_is_looked_into_or_frozen(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_layer_that_is_cut_off_is_looked_into_or_frozen(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     model = Cut()
     optimizer = torch.optim.SGD(model.parameters(), lr=0.05)
     findings, loss_before = train(model, optimizer, points, functional.mse_loss, steps=80)
     [sick] = of(findings, Symptom.NO_GRADIENT)
     assert sick.layers == ("early",)
     run(sick, "graph is cut", model, optimizer)
-    assert "early weight in the optimizer requires_grad: True grad: False" in capsys.readouterr().out
+    assert (
+        "early weight in the optimizer requires_grad: True grad: False" in capsys.readouterr().out
+    )
     run(sick, "Freeze", model, optimizer)
     findings, loss = train(model, optimizer, points, functional.mse_loss, steps=80)
     assert of(findings, Symptom.NO_GRADIENT) == []

@@ -15,7 +15,9 @@ torch.set_num_threads(1)
 STEPS = 40
 
 
-def chain(depth: int, activation: Callable[[], nn.Module], gain: float | None = None) -> nn.Sequential:
+def chain(
+    depth: int, activation: Callable[[], nn.Module], gain: float | None = None
+) -> nn.Sequential:
     torch.manual_seed(0)
     layers: list[nn.Module] = []
     for i in range(depth):
@@ -26,7 +28,9 @@ def chain(depth: int, activation: Callable[[], nn.Module], gain: float | None = 
     return nn.Sequential(*layers, nn.Linear(32, 3))
 
 
-def train(model: nn.Module, optimizer: torch.optim.Optimizer, steps: int = STEPS) -> tuple[list[Finding], float]:
+def train(
+    model: nn.Module, optimizer: torch.optim.Optimizer, steps: int = STEPS
+) -> tuple[list[Finding], float]:
     """What is found in a run, and its final loss."""
     generator = torch.Generator().manual_seed(1)
     weights = torch.randn(8, 3, generator=generator)
@@ -67,7 +71,11 @@ def test_an_exploding_start_is_cured_by_fresh_weights() -> None:
     optimizer = torch.optim.SGD(model.parameters(), lr=1e-12)
     findings, loss_before = train(model, optimizer)
     sick = one(findings, Symptom.EXPLODING_GRADIENTS)
-    run(next(remedy for remedy in sick.remedies if "Re-initialise" in remedy.title), model, optimizer)
+    run(
+        next(remedy for remedy in sick.remedies if "Re-initialise" in remedy.title),
+        model,
+        optimizer,
+    )
     findings, loss = train(model, optimizer)
     assert Symptom.EXPLODING_GRADIENTS not in {finding.symptom for finding in findings}
     assert loss < loss_before
@@ -90,7 +98,11 @@ def test_every_remedy_of_a_sick_run_runs_on_its_model() -> None:
     tried = 0
     for activation in (nn.Sigmoid, nn.Tanh, nn.ReLU):
         for gain in (0.2, 6.0):
-            findings, _ = train(model := chain(6, activation, gain), torch.optim.SGD(model.parameters(), lr=1e-3), 25)
+            findings, _ = train(
+                model := chain(6, activation, gain),
+                torch.optim.SGD(model.parameters(), lr=1e-3),
+                25,
+            )
             for number in range(max((len(finding.remedies) for finding in findings), default=0)):
                 for finding in findings:
                     if number < len(finding.remedies):

@@ -45,13 +45,21 @@ def test_names_the_layer_that_grew_most() -> None:
         scale = np.ones(DEPTH)
         if step >= 60:
             scale[3] = 1e4
-        return healthy(DEPTH, grad_norm=0.16 * scale, scalars={"total_grad_norm": float(np.linalg.norm(0.16 * scale))})
+        return healthy(
+            DEPTH,
+            grad_norm=0.16 * scale,
+            scalars={"total_grad_norm": float(np.linalg.norm(0.16 * scale))},
+        )
 
     assert only(judge(70, chain(DEPTH), figures)[0]).layers == ("fc3",)
 
 
 def test_stays_while_the_gradient_stays_far_above_its_past() -> None:
-    engine, _ = judge(400, chain(DEPTH), lambda step: at_scale(1 if step < 60 else 1000, loss=2 if step < 30 else 1))
+    engine, _ = judge(
+        400,
+        chain(DEPTH),
+        lambda step: at_scale(1 if step < 60 else 1000, loss=2 if step < 30 else 1),
+    )
     finding = only(engine)
     assert finding.active
     assert finding.last_step == 399
@@ -59,7 +67,12 @@ def test_stays_while_the_gradient_stays_far_above_its_past() -> None:
 
 def test_silent_on_noise_of_a_converged_model() -> None:
     noise = np.random.default_rng(0).lognormal(0, 2, 400)
-    assert judge(400, chain(DEPTH), lambda step: at_scale(noise[step], loss=0.01 * noise[step]))[0].findings == []
+    assert (
+        judge(400, chain(DEPTH), lambda step: at_scale(noise[step], loss=0.01 * noise[step]))[
+            0
+        ].findings
+        == []
+    )
 
 
 def test_silent_when_a_plateau_is_left() -> None:
@@ -75,7 +88,9 @@ def test_silent_on_two_optimizers_with_gradients_of_different_size() -> None:
         generator = np.arange(DEPTH) < DEPTH // 2
         mine = generator if step % 5 == 4 else ~generator
         scale = np.where(generator, 1e3, 1.0)
-        values = {k: np.where(mine, healthy(DEPTH)[k] * scale, np.nan) for k in ("grad_norm", "grad_rms")}
+        values = {
+            k: np.where(mine, healthy(DEPTH)[k] * scale, np.nan) for k in ("grad_norm", "grad_rms")
+        }
         masks = dict.fromkeys(values, mine)
         kept = {k: v for k, v in healthy(DEPTH).items() if not k.startswith("act_grad")}
         return {**kept, **values, "measured": masks}

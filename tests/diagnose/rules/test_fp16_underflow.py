@@ -47,7 +47,8 @@ def test_silent_where_a_scaler_lifts_them_out_of_reach() -> None:
 
 def test_gradients_that_are_all_gone_are_found_too() -> None:
     nothing = {
-        name: np.zeros(DEPTH) for name in ("grad_norm", "grad_rms", "grad_max_abs", "act_grad_rms", "act_grad_norm")
+        name: np.zeros(DEPTH)
+        for name in ("grad_norm", "grad_rms", "grad_max_abs", "act_grad_rms", "act_grad_norm")
     }
     all_zero = {name: np.ones(DEPTH) for name in ("grad_zero_fraction", "act_grad_zero_fraction")}
     figures = healthy(DEPTH, **nothing, **all_zero, scalars={"loss": 2.0})

@@ -35,7 +35,8 @@ def judged_together(*profiles: RecurrentProfile, steps: int = 12) -> Engine:
 
 
 def stack(below: dict[bool, FloatArray], above: dict[bool, FloatArray]) -> Engine:
-    """What is found in two layers, each given by its two directions: the one that reads from the end is True."""
+    """What is found in two layers, each given by its two directions: the one that reads from the
+    end is True."""
     return judged_together(
         *(
             RecurrentProfile("rnn", "dL/dh", norms, depth, reverse)
@@ -92,12 +93,17 @@ def only_at_the_last() -> FloatArray:
 
 def test_a_backward_direction_that_mirrors_what_fades_above_is_no_explosion() -> None:
     fading = over_time(1e-7)
-    finding = only(stack({False: fading, True: 0.1 * fading}, {False: fading, True: only_at_the_last()}))
+    finding = only(
+        stack({False: fading, True: 0.1 * fading}, {False: fading, True: only_at_the_last()})
+    )
     assert finding.symptom is Symptom.RNN_VANISHING_IN_TIME
 
 
 def test_a_direction_is_no_explosion_where_the_middle_alone_is_read() -> None:
-    towards, away = np.geomspace(1e-4, 1, 20, dtype=np.float32), np.geomspace(1, 1e-7, 20, dtype=np.float32)
+    towards, away = (
+        np.geomspace(1e-4, 1, 20, dtype=np.float32),
+        np.geomspace(1, 1e-7, 20, dtype=np.float32),
+    )
     read, nothing = np.concatenate([towards, away]), np.zeros(20, np.float32)
     above = {False: np.concatenate([towards, nothing]), True: np.concatenate([nothing, away])}
     assert found(stack({False: read, True: np.ones(40, np.float32)}, above)) == set()
@@ -109,10 +115,15 @@ def test_a_backward_direction_that_grows_by_itself_is_found_below_steady_ones() 
     assert finding.symptom is Symptom.RNN_EXPLODING_IN_TIME
 
 
-def test_a_backward_direction_that_grows_is_found_though_the_one_above_fades_as_fast_the_other_way() -> None:
-    """Each direction read where it ends: both ends above have their own loss, what comes in fades towards neither."""
+def test_a_backward_direction_that_grows_is_found_though_the_one_above_fades_as_fast_the_other_way() -> (
+    None
+):
+    """Each direction read where it ends: both ends above have their own loss, what comes in fades
+    towards neither."""
     fading, growing = over_time(1e-5), over_time(1e5)[::-1]
-    engine = stack({False: np.ones(40, np.float32), True: growing}, {False: fading, True: fading[::-1]})
+    engine = stack(
+        {False: np.ones(40, np.float32), True: growing}, {False: fading, True: fading[::-1]}
+    )
     assert found(engine) == {Symptom.RNN_VANISHING_IN_TIME, Symptom.RNN_EXPLODING_IN_TIME}
 
 
@@ -124,7 +135,10 @@ def test_a_backward_direction_that_mirrors_an_explosion_above_does_not_vanish() 
 
 def test_what_mirrors_another_module_is_no_explosion_whether_that_reads_both_ways_or_one() -> None:
     fading = over_time(1e-7)
-    below = RecurrentProfile("rnn", "dL/dh", fading), RecurrentProfile("rnn", "dL/dh", 0.1 * fading, reverse=True)
+    below = (
+        RecurrentProfile("rnn", "dL/dh", fading),
+        RecurrentProfile("rnn", "dL/dh", 0.1 * fading, reverse=True),
+    )
     forward = RecurrentProfile("later", "dL/dh", fading)
     backward = RecurrentProfile("later", "dL/dh", only_at_the_last(), reverse=True)
     for above in ((forward,), (forward, backward)):

@@ -12,8 +12,12 @@ from tests.diagnose.frames import chain, found, healthy, judge
 DEPTH = 6
 
 
-def moving(update: float | np.ndarray[Any, Any], loss: float = 2.0, **scalars: float) -> dict[str, Any]:
-    return healthy(DEPTH, update_ratio=np.broadcast_to(update, DEPTH), scalars={"loss": loss, **scalars})
+def moving(
+    update: float | np.ndarray[Any, Any], loss: float = 2.0, **scalars: float
+) -> dict[str, Any]:
+    return healthy(
+        DEPTH, update_ratio=np.broadcast_to(update, DEPTH), scalars={"loss": loss, **scalars}
+    )
 
 
 def test_early_layers_that_hardly_move_are_named() -> None:
@@ -25,7 +29,9 @@ def test_early_layers_that_hardly_move_are_named() -> None:
 
 def test_silent_on_a_quiet_layer_in_the_middle_and_on_tenfold_differences() -> None:
     moves = np.array([1e-4, 1e-3, 1e-8, 1e-3, 1e-3, 1e-3])
-    assert judge(60, chain(DEPTH), lambda step: moving(moves, loss=2.0 * 0.98**step))[0].findings == []
+    assert (
+        judge(60, chain(DEPTH), lambda step: moving(moves, loss=2.0 * 0.98**step))[0].findings == []
+    )
 
 
 def test_tiny_updates_at_a_high_loss_mean_that_the_rate_is_too_low() -> None:
@@ -48,7 +54,12 @@ def test_a_sample_that_shows_the_cause_of_a_plateau_shows_the_plateau_as_well() 
 def test_a_bias_that_moves_is_no_layer_that_learns() -> None:
     head = np.array([1.0] * (DEPTH - 1) + [1000.0])
     figures = {**moving(1e-3 * head), "matrix_change": np.full(DEPTH, 4e-3)}
-    assert judge(60, chain(DEPTH), lambda step: {**figures, "scalars": {"loss": 2.0 * 0.98**step}})[0].findings == []
+    assert (
+        judge(60, chain(DEPTH), lambda step: {**figures, "scalars": {"loss": 2.0 * 0.98**step}})[
+            0
+        ].findings
+        == []
+    )
 
 
 def test_silent_on_a_run_that_had_learnt_though_few_samples_were_taken_while_it_had() -> None:

@@ -26,12 +26,19 @@ def test_a_layer_that_never_gets_a_gradient_is_named_after_sixty_steps() -> None
 
 
 def test_begins_when_the_layer_was_cut_off() -> None:
-    finding = only(judge(200, chain(DEPTH), lambda step: without(2) if step >= 60 else without())[0])
+    finding = only(
+        judge(200, chain(DEPTH), lambda step: without(2) if step >= 60 else without())[0]
+    )
     assert finding.first_step == 60
 
 
 def test_silent_on_a_head_used_now_and_then() -> None:
-    assert judge(400, chain(DEPTH), lambda step: without() if step % 40 == 0 else without(3))[0].findings == []
+    assert (
+        judge(400, chain(DEPTH), lambda step: without() if step % 40 == 0 else without(3))[
+            0
+        ].findings
+        == []
+    )
 
 
 def test_silent_on_layers_that_are_frozen() -> None:
@@ -42,8 +49,13 @@ def test_silent_on_layers_that_are_frozen() -> None:
 def test_a_layer_in_no_optimizer_is_named() -> None:
     mine = np.arange(DEPTH) != 3
     figures = healthy(DEPTH)
-    seen = {name: np.where(mine, figures[name], np.nan) for name in ("grad_norm", "grad_rms", "grad_is_none")}
-    finding = only(judge(90, chain(DEPTH), {**figures, **seen, "measured": dict.fromkeys(seen, mine)})[0])
+    seen = {
+        name: np.where(mine, figures[name], np.nan)
+        for name in ("grad_norm", "grad_rms", "grad_is_none")
+    }
+    finding = only(
+        judge(90, chain(DEPTH), {**figures, **seen, "measured": dict.fromkeys(seen, mine)})[0]
+    )
     assert finding.symptom is Symptom.NO_GRADIENT
     assert finding.layers == ("fc3",)
     assert "no optimizer" in finding.message

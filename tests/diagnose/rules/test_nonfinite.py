@@ -43,7 +43,10 @@ def test_the_layer_of_origin_stays_first_when_it_spreads() -> None:
 
 def test_steps_that_a_scaler_skips_are_its_job_unless_it_never_ends() -> None:
     overflow = {"grad_nonfinite": marks(0, 1), "skipped": True}
-    assert found(judge(6, chain(4), lambda step: healthy(4, **(overflow if step < 3 else {})))[0]) == set()
+    assert (
+        found(judge(6, chain(4), lambda step: healthy(4, **(overflow if step < 3 else {})))[0])
+        == set()
+    )
     assert found(judge(12, chain(4), healthy(4, **overflow))[0]) == {Symptom.GRADIENTS_NONFINITE}
 
 
@@ -52,7 +55,9 @@ def test_a_loss_that_is_nan_or_infinite() -> None:
     assert finding.symptom is Symptom.LOSS_NONFINITE
     assert finding.layers == ()
     assert "infinite at step 5" in finding.message
-    assert found(judge(8, chain(4), after(5, scalars={"loss": float("nan")}))[0]) == {Symptom.LOSS_NONFINITE}
+    assert found(judge(8, chain(4), after(5, scalars={"loss": float("nan")}))[0]) == {
+        Symptom.LOSS_NONFINITE
+    }
 
 
 def test_weights_that_are_lost() -> None:
@@ -62,5 +67,7 @@ def test_weights_that_are_lost() -> None:
 
 
 def test_counts_that_were_not_measured_say_nothing() -> None:
-    figures = healthy(4, grad_nonfinite=np.full(4, np.nan), measured={"grad_nonfinite": np.zeros(4, np.bool_)})
+    figures = healthy(
+        4, grad_nonfinite=np.full(4, np.nan), measured={"grad_nonfinite": np.zeros(4, np.bool_)}
+    )
     assert judge(5, chain(4), figures)[0].findings == []

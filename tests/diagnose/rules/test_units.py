@@ -52,4 +52,7 @@ def test_a_saturated_hidden_layer_is_named() -> None:
 
 
 def test_an_output_that_is_sure_of_itself_is_not_saturated() -> None:
-    assert judge(60, chain(DEPTH, "tanh"), share("act_saturated_fraction", DEPTH - 1, 1.0))[0].findings == []
+    assert (
+        judge(60, chain(DEPTH, "tanh"), share("act_saturated_fraction", DEPTH - 1, 1.0))[0].findings
+        == []
+    )

@@ -13,7 +13,9 @@ DEPTH = 8
 def profile(ratio: float) -> dict[str, Any]:
     """A step at which the first layer gets ``ratio`` of what the last one gets, falling evenly."""
     share = np.geomspace(ratio, 1, DEPTH)
-    return healthy(DEPTH, act_grad_rms=0.01 * share, act_grad_norm=0.3 * share, grad_rms=0.01 * share)
+    return healthy(
+        DEPTH, act_grad_rms=0.01 * share, act_grad_norm=0.3 * share, grad_rms=0.01 * share
+    )
 
 
 def test_an_even_decay_over_depth_names_every_layer_past_the_bound() -> None:

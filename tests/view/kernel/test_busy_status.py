@@ -11,14 +11,14 @@ import pytest
 
 from gradwidget.view.kernel.busy_status import keep_status
 from gradwidget.view.kernel.comm import TARGET
-from tests.browser.console import SubshellConsole
-from tests.browser.server import wait_until
+from tests.support.console import SubshellConsole
+from tests.support.server import wait_until
 from tests.view.page import Page
 
 SETUP = """
-from gradwidget.view.kernel.comm import Channel
+from gradwidget.view.kernel.comm import PageComm
 heard = []
-channel = Channel("number", lambda message: heard.append(message["kind"]))
+channel = PageComm("number", lambda message: heard.append(message["kind"]))
 """
 
 OPENS = {"comm_id": "comm", "target_name": TARGET, "data": {"widget": "number"}}
@@ -77,15 +77,20 @@ def test_a_cell_that_ends_meanwhile_leaves_the_kernel_idle(
     monkeypatch: pytest.MonkeyPatch, looks: int, said: list[str]
 ) -> None:
     kernel = Kernel(looks)
-    monkeypatch.setattr("gradwidget.view.kernel.running.get_ipython", lambda: SimpleNamespace(kernel=kernel))
+    monkeypatch.setattr(
+        "gradwidget.view.kernel.running.get_ipython", lambda: SimpleNamespace(kernel=kernel)
+    )
     monkeypatch.setattr("gradwidget.view.kernel.busy_status.SETTLED", 0.0)
 
     async def serve() -> None:
         keep_status()
-        for _ in range(3):  # what is said now, what is said once it has settled, and a turn of the loop to spare
+        for _ in range(
+            3
+        ):  # what is said now, what is said once it has settled, and a turn of the loop to spare
             await asyncio.sleep(0)
 
-    # On a thread of its own: that of the tests has a loop already once a browser was driven from it.
+    # On a thread of its own: that of the tests has a loop already once a browser was driven from
+    # it.
     with ThreadPoolExecutor(1) as thread:
         thread.submit(asyncio.run, serve()).result()
     assert kernel.said == said

@@ -10,7 +10,9 @@ import pytest
 from gradwidget.view.kernel import idle, running
 
 
-def test_it_is_handed_to_the_loop_of_the_thread_that_runs_cells(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_it_is_handed_to_the_loop_of_the_thread_that_runs_cells(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     waiting: list[Callable[[], None]] = []
     kernel = SimpleNamespace(io_loop=SimpleNamespace(add_callback=waiting.append))
     monkeypatch.setattr(running, "get_ipython", lambda: SimpleNamespace(kernel=kernel))

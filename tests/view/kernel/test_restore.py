@@ -1,4 +1,5 @@
-"""What a page that opens while a cell runs is answered, asked of a real kernel the way JupyterLab asks it."""
+"""What a page that opens while a cell runs is answered, asked of a real kernel the way JupyterLab
+asks it."""
 
 from __future__ import annotations
 
@@ -11,8 +12,8 @@ from ipykernel.kernelbase import Kernel
 from ipywidgets import Widget
 
 from gradwidget.view.kernel.restore import TRIES, Restorer, restorer, widget_states
-from tests.browser.console import SubshellConsole
-from tests.browser.server import wait_until
+from tests.support.console import SubshellConsole
+from tests.support.server import wait_until
 from tests.view.page import Page
 
 SETUP = """
@@ -29,17 +30,23 @@ guard.join(contain)
 
 
 @pytest.mark.slow
-def test_a_page_is_told_of_the_kernel_and_its_widgets_while_a_cell_runs(page: Page, console: SubshellConsole) -> None:
+def test_a_page_is_told_of_the_kernel_and_its_widgets_while_a_cell_runs(
+    page: Page, console: SubshellConsole
+) -> None:
     cell = page.runs()
     info = page.answer(page.ask("kernel_info_request", {}))
     assert "kernel subshells" in info["content"]["supported_features"]
-    comms = page.answer(page.ask("comm_info_request", {"target_name": "jupyter.widget"}))["content"]["comms"]
+    comms = page.answer(page.ask("comm_info_request", {"target_name": "jupyter.widget"}))[
+        "content"
+    ]["comms"]
     told = page.heard("comm_msg", comm_id=page.request_states())
     states = told["content"]["data"]["states"]
     assert states.keys() == comms.keys()
     box = states[console.evaluate("box.model_id")]
     assert (box["model_name"], box["state"]["value"]) == ("IntTextModel", 3)
-    assert told["content"]["data"]["buffer_paths"] == [[console.evaluate("picture.model_id"), "state", "value"]]
+    assert told["content"]["data"]["buffer_paths"] == [
+        [console.evaluate("picture.model_id"), "state", "value"]
+    ]
     assert [bytes(buffer) for buffer in told["buffers"]] == [b"pixels"]
     assert console.evaluate("failed") == []
     console.execute("go.set()")
@@ -62,7 +69,9 @@ def test_what_changes_something_waits_for_its_turn(page: Page, console: Subshell
 
 
 @pytest.mark.slow
-def test_a_question_that_cannot_be_answered_goes_its_ordinary_way(page: Page, console: SubshellConsole) -> None:
+def test_a_question_that_cannot_be_answered_goes_its_ordinary_way(
+    page: Page, console: SubshellConsole
+) -> None:
     page.runs()
     console.execute("def fails(): raise LookupError('no states')\nrestore.widget_states = fails")
     comm = page.request_states()
@@ -80,7 +89,9 @@ def test_a_question_that_cannot_be_answered_goes_its_ordinary_way(page: Page, co
 
 
 @pytest.mark.slow
-def test_nothing_is_answered_early_once_nobody_wants_it(page: Page, console: SubshellConsole) -> None:
+def test_nothing_is_answered_early_once_nobody_wants_it(
+    page: Page, console: SubshellConsole
+) -> None:
     page.runs()
     console.execute("guard.leave(contain); guard.leave(contain)")
     asked = page.ask("kernel_info_request", {})
@@ -123,7 +134,14 @@ def test_a_widget_that_is_made_meanwhile_does_no_harm(monkeypatch: pytest.Monkey
         if len(looks) < TRIES:
             message = "dictionary changed size during iteration"
             raise RuntimeError(message)
-        return {"state": {"x": {"state": {}, "buffers": [{"path": ["v", 0], "data": b64encode(b"1").decode()}]}}}
+        return {
+            "state": {
+                "x": {
+                    "state": {},
+                    "buffers": [{"path": ["v", 0], "data": b64encode(b"1").decode()}],
+                }
+            }
+        }
 
     monkeypatch.setattr(Widget, "get_manager_state", staticmethod(read))
     data, buffers = widget_states()

@@ -9,7 +9,7 @@ import pytest
 from IPython.core.interactiveshell import InteractiveShell
 from IPython.utils.capture import capture_output
 
-from gradwidget.view.notebook.display import REFRESH, Saved
+from gradwidget.view.notebook.display import REFRESH, NotebookDisplay
 
 WIDGET = {"text/plain": "widget", "application/vnd.jupyter.widget-view+json": {"model_id": "x"}}
 
@@ -20,7 +20,7 @@ class Page:
     def __init__(self) -> None:
         self.number = 0
         self.failed: list[str] = []
-        self.saved = Saved(
+        self.saved = NotebookDisplay(
             lambda: {"text/html": f"<p>{self.number}</p>", "text/plain": str(self.number)},
             version=lambda: self.number,
             contain=lambda where, error: self.failed.append(f"{where}: {error}"),
@@ -69,7 +69,9 @@ def test_a_failure_at_the_end_of_a_cell_is_contained(shell: InteractiveShell) ->
 def test_closing_writes_the_last_state_and_ends_it(shell: InteractiveShell) -> None:
     page = Page()
     shown(page, "page.saved.show(WIDGET, {})", shell)
-    assert [output["text/plain"] for output in shown(page, "page.number = 9; page.saved.close()", shell)] == ["9"]
+    assert [
+        output["text/plain"] for output in shown(page, "page.number = 9; page.saved.close()", shell)
+    ] == ["9"]
     assert shown(page, "page.number = 10", shell) == []
 
 

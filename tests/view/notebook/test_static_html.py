@@ -69,7 +69,10 @@ def test_the_last_measured_figure_is_shown_where_the_newest_step_was_not_sampled
     history = History()
     history.append(frame(0, layers))
     history.append(Frame(1, layers, {}, {}, {"loss": 1.0}))
-    assert [row[3] for row in Reader(fallback_html("Net", history, [])).rows[1:]] == ["0.01", "0.01"]
+    assert [row[3] for row in Reader(fallback_html("Net", history, [])).rows[1:]] == [
+        "0.01",
+        "0.01",
+    ]
 
 
 def test_of_very_many_layers_only_so_many_are_listed() -> None:
@@ -85,4 +88,8 @@ def test_a_figure_that_is_not_finite_does_no_harm() -> None:
     history = History()
     values = np.array([np.nan, np.inf, 0.0], np.float32)
     history.append(Frame(0, chain(3), {"grad_rms": values}))
-    assert [row[3] for row in Reader(fallback_html("Net", history, [])).rows[1:]] == ["", "inf", "0"]
+    assert [row[3] for row in Reader(fallback_html("Net", history, [])).rows[1:]] == [
+        "",
+        "inf",
+        "0",
+    ]

@@ -13,7 +13,9 @@ from tests.view.fakes import chain, frame
 LAYERS = chain(3)
 
 
-def part(blocks: list[Array], kind: str, name: str = "") -> np.ndarray[tuple[int, ...], np.dtype[np.floating]]:
+def part(
+    blocks: list[Array], kind: str, name: str = ""
+) -> np.ndarray[tuple[int, ...], np.dtype[np.floating]]:
     return next(array.values for array in blocks if array.part == kind and array.name == name)
 
 
@@ -46,7 +48,9 @@ def test_a_loss_that_was_nan_is_told_apart_from_one_that_was_not_measured() -> N
     history.append(Frame(2, LAYERS, {}))
     for blocks in (arrays.newest(history, 3), arrays.whole(history)):
         assert np.array_equal(part(blocks, "scalar", "loss"), [0, np.inf, np.nan], equal_nan=True)
-    assert np.array_equal(part(arrays.newest(history, 2), "scalar", "loss"), [np.inf, np.nan], equal_nan=True)
+    assert np.array_equal(
+        part(arrays.newest(history, 2), "scalar", "loss"), [np.inf, np.nan], equal_nan=True
+    )
 
 
 def test_metrics_that_were_never_measured_are_not_sent() -> None:

@@ -1,4 +1,5 @@
-"""Arrays as bytes, checked against the fixture that the page's own test decodes (js/test/protocol/codec.test.ts)."""
+"""Arrays as bytes, checked against the fixture that the page's own test decodes
+(js/test/protocol/codec.test.ts)."""
 
 from __future__ import annotations
 
@@ -25,7 +26,12 @@ def test_the_fixture_that_the_page_decodes_is_what_python_encodes(root: Path) ->
 
 
 def test_every_block_begins_at_a_multiple_of_eight_bytes() -> None:
-    _, data = encode([Array("scalar", "loss", np.ones(1, np.float32)), Array("steps", "", np.ones(1, np.float64))])
+    _, data = encode(
+        [
+            Array("scalar", "loss", np.ones(1, np.float32)),
+            Array("steps", "", np.ones(1, np.float64)),
+        ]
+    )
     assert np.frombuffer(data[8:], np.float64)[0] == 1.0
 
 

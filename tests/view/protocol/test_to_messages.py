@@ -7,21 +7,28 @@ import math
 
 import numpy as np
 
-from gradwidget.frame import Entry, Frame, Inspection, RecurrentProfile, Spread
+from gradwidget.frame import Entry, Frame, Histogram, Inspection, RecurrentProfile
 from gradwidget.view.protocol.to_messages import inspection_info, reason_infos
 
-SPREAD = Spread(3, "log", np.array([-1.0, 0.0, 1.0]), np.array([2, 5]), 8, 8, 1, 1, 0, -0.5, 0.25, "after tanh")
-UNREAD = Spread(3, "linear", np.array([-1.0, 1.0]), np.array([0]), 2, 2, 0, 1, 1, math.nan, math.nan)
+SPREAD = Histogram(
+    3, "log", np.array([-1.0, 0.0, 1.0]), np.array([2, 5]), 8, 8, 1, 1, 0, -0.5, 0.25, "after tanh"
+)
+UNREAD = Histogram(
+    3, "linear", np.array([-1.0, 1.0]), np.array([0]), 2, 2, 0, 1, 1, math.nan, math.nan
+)
 
 
-def profile(step: int, *norms: float, layer: str = "body", depth: int = 0, reverse: bool = False) -> Frame:
+def profile(
+    step: int, *norms: float, layer: str = "body", depth: int = 0, reverse: bool = False
+) -> Frame:
     profiles = (RecurrentProfile(layer, "dL/dh", np.array(norms, np.float32), depth, reverse),)
     return Frame(step, (), {}, recurrent=profiles)
 
 
 def test_every_figure_travels_and_what_json_cannot_carry_is_told_apart() -> None:
     worst = tuple(
-        Entry("weight", (0, place), value) for place, value in enumerate((math.nan, math.inf, -math.inf, 2.0))
+        Entry("weight", (0, place), value)
+        for place, value in enumerate((math.nan, math.inf, -math.inf, 2.0))
     )
     info = inspection_info(Inspection("body", SPREAD, UNREAD, "Not seen.", worst, 2), [])
     assert json.loads(json.dumps(info, allow_nan=False)) == info
@@ -48,7 +55,12 @@ def test_every_figure_travels_and_what_json_cannot_carry_is_told_apart() -> None
 
 
 def test_the_newest_gradient_over_time_of_the_layer_comes_along() -> None:
-    frames = [profile(1, 9.0), profile(2, 1.0, math.inf), profile(3, 5.0, layer="other"), Frame(4, (), {})]
+    frames = [
+        profile(1, 9.0),
+        profile(2, 1.0, math.inf),
+        profile(3, 5.0, layer="other"),
+        Frame(4, (), {}),
+    ]
     info = inspection_info(Inspection("body", "", "", ""), frames)
     assert info["profile_step"] == 2
     assert info["profiles"] == [{"title": "dL/dh", "norms": [1.0, None]}]
@@ -69,7 +81,9 @@ def test_stacked_layers_and_directions_are_named() -> None:
     ]
 
 
-def test_a_reason_outlives_a_step_whose_outputs_were_not_looked_at_and_ends_with_one_that_was_seen() -> None:
+def test_a_reason_outlives_a_step_whose_outputs_were_not_looked_at_and_ends_with_one_that_was_seen() -> (
+    None
+):
     unseen = Frame(1, (), {}, reasons={"body": "Not seen."})
     without_outputs = Frame(2, (), {"grad_rms": np.ones(1, np.float32)})
     in_full = Frame(3, (), {"act_rms": np.ones(1, np.float32)})

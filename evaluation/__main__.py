@@ -1,0 +1,72 @@
+"""``python -m evaluation``: trains the zoo and prints what the diagnosis makes of it."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from fnmatch import fnmatchcase
+from functools import partial
+from multiprocessing import get_context
+
+from evaluation.runs.catalog import exhibits
+from evaluation.runs.run import Conditions
+from evaluation.score import tally
+from evaluation.table import table
+from evaluation.trial import LOADING, Trial, trial
+
+PROCESSES = 2
+
+
+def trials(
+    names: list[str], conditions: list[Conditions], *, every_step: bool, loading: float
+) -> Iterator[Trial]:
+    """Every run under every condition, in two processes of one thread each."""
+    names_asked = names * len(conditions)
+    conditions_asked = [condition for condition in conditions for _ in names]
+    # Fresh processes: torch's threads do not survive a fork.
+    with ProcessPoolExecutor(PROCESSES, mp_context=get_context("spawn")) as pool:
+        yield from pool.map(
+            partial(trial, every_step=every_step, loading=loading), names_asked, conditions_asked
+        )
+
+
+def main() -> None:
+    """Reads the command line."""
+    parser = argparse.ArgumentParser(prog="python -m evaluation", description=__doc__)
+    parser.add_argument("--seeds", type=int, default=1, help="train every run with so many seeds")
+    parser.add_argument(
+        "--varied",
+        action="store_true",
+        help="change widths, depths, rates, batch sizes and reductions",
+    )
+    parser.add_argument("--only", default="*", metavar="GLOB", help="runs whose name matches")
+    parser.add_argument(
+        "--every-step", action="store_true", help="no budget: every step is sampled in full"
+    )
+    parser.add_argument(
+        "--loading",
+        type=float,
+        default=LOADING,
+        metavar="SECONDS",
+        help="that each batch takes to arrive",
+    )
+    options = parser.parse_args()
+    names = [name for name in exhibits() if fnmatchcase(name, options.only)]
+    conditions = [Conditions(seed, options.varied) for seed in range(options.seeds)]
+    done = []
+    for one in trials(names, conditions, every_step=options.every_step, loading=options.loading):
+        done.append(one)
+        print(
+            f"\r{len(done)} of {len(names) * len(conditions)}: {one.run:40}",
+            end="",
+            file=sys.stderr,
+            flush=True,
+        )
+    print(f"\r{'':60}", file=sys.stderr)  # noqa: T201
+    print(table(tally(done)))  # noqa: T201
+
+
+if __name__ == "__main__":
+    main()

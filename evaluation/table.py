@@ -1,0 +1,73 @@
+"""The table of a tally, as text."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+from evaluation.score import GRADIENT, OURS, Score, Tally
+
+
+def table(tally: Tally) -> str:
+    """Recall and precision by symptom beside the earlier tools; then false alarms and everything
+    that was not right."""
+    return "\n".join([*_symptoms(tally), "", *_summary(tally), "", *_misses(tally)])
+
+
+def _symptoms(tally: Tally) -> Iterator[str]:
+    tools = list(tally.earlier)
+    yield f"{'':24}{OURS:^52}" + "".join(f"{tool:^18}" for tool in tools)
+    yield (
+        f"{'symptom':24}{'found':>9}{'recall':>8}{'precision':>11}{'layers':>9}{'delay':>7}{'also':>8}"
+        + "".join(f"{'recall':>10}{'prec.':>8}" for _ in tools)
+    )
+    for symptom in sorted(tally.symptoms):
+        yield _row(
+            symptom,
+            tally.symptoms[symptom],
+            [tally.earlier[tool].get(symptom, Score()) for tool in tools],
+        )
+    total = Score()
+    for score in tally.symptoms.values():
+        total += score
+    totals = []
+    for tool in tools:
+        totals.append(Score())
+        for score in tally.earlier[tool].values():
+            totals[-1] += score
+    yield _row("all", total, totals)
+
+
+def _row(name: str, score: Score, others: list[Score]) -> str:
+    return (
+        f"{name:24}{f'{score.found}/{score.labelled}':>9}{_share(score.recall):>8}{_share(score.precision):>11}"
+        f"{f'{score.layers_right}/{score.layers_asked}':>9}{_steps(score.delay):>7}"
+        f"{f'{score.also_found}/{score.also}':>8}"
+        + "".join(f"{_share(other.recall):>10}{_share(other.precision):>8}" for other in others)
+    )
+
+
+def _summary(tally: Tally) -> Iterator[str]:
+    for tool, count in tally.healthy_with_alarm.items():
+        yield f"healthy runs with an alarm: {count} of {tally.healthy_runs} ({tool})"
+    delays = sorted(
+        delay for symptom in GRADIENT for delay in tally.symptoms.get(symptom, Score()).delays
+    )
+    if delays:
+        yield f"median delay of gradient symptoms: {delays[len(delays) // 2]} steps (of {len(delays)})"
+    yield "found: of the runs made for it.  also: of the runs that measurably have it beside their own fault."
+
+
+def _misses(tally: Tally) -> Iterator[str]:
+    for miss in sorted(
+        tally.misses, key=lambda miss: (miss.kind, miss.symptom, miss.run, miss.seed)
+    ):
+        yield f"{miss.kind:14}{miss.symptom:24}{miss.run} (seed {miss.seed}): {miss.detail}"
+
+
+def _share(value: float) -> str:
+    return "" if math.isnan(value) else f"{value:.2f}"
+
+
+def _steps(value: float) -> str:
+    return "" if math.isnan(value) else f"{value:g}"
