@@ -74,12 +74,12 @@ class Monitored(Nothing):
     def on(self) -> None:
         """Listens again."""
         torch_events.attach(self.capture)
-        self.capture._forward.listen(wanted=self.capture._draft.sampled)
+        self.capture.cycle.listen()
 
     def off(self, seconds: float) -> None:
         """Hears nothing of the plain step, and does not take its time for training time."""
         torch_events.detach(self.capture)
-        self.capture._forward.listen(wanted=False)
+        self.capture.cycle.forward.listen(None)
         self.capture._was_held(seconds)
 
     def after_step(self) -> None:

@@ -105,7 +105,7 @@ class GradMonitor:
             return capture.actuator.apply(action)
 
         def look(layer: str) -> None:
-            capture.inspector.look_now(layer)
+            capture.cycle.inspector.look_now(layer)
 
         # Torch's hooks keep the capture, which keeps the gate: neither may keep a monitor that
         # nobody holds any more.
@@ -125,10 +125,10 @@ class GradMonitor:
             start_step=start_step,
             gate=self.control.gate,
         )
-        self._capture.prompt = on_finding is not None
+        self._capture.cycle.prompt = on_finding is not None
         self.on_inspection: list[Callable[[Inspection], None]] = []
         """Called on any thread with each layer that was looked at closely; keep them quick."""
-        self._capture.inspector.emit = weakly(self._inspected)
+        self._capture.cycle.inspector.emit = weakly(self._inspected)
         self._finalizer = finalize(self, _take_off, self.control.gate, capture)
         self._finalizer.atexit = False
         self._model = ref(model)
@@ -201,8 +201,8 @@ class GradMonitor:
             TypeError: neither a word nor a function.
         """
         self._reaction.set(on_finding, resumable=resumable)
-        self._capture.prompt = bool(self._reaction.responses)
-        boundary = self._capture.boundary
+        self._capture.cycle.prompt = bool(self._reaction.responses)
+        boundary = self._capture.pause_point
         if boundary is not None and "pause" in self._reaction.responses.values():
             boundary.watch_every_step()
         self._control_changed()
@@ -212,7 +212,7 @@ class GradMonitor:
         """While the loop is held: what the model was called with in the last step; None where that
         was not seen.
         """
-        boundary = self._capture.boundary
+        boundary = self._capture.pause_point
         return None if boundary is None else boundary.batch
 
     def inspect(self, layer: str) -> str:
@@ -237,7 +237,7 @@ class GradMonitor:
         if all(known.name != layer for known in self.layers):
             message = f"no layer {layer!r} is watched"
             raise ValueError(message)
-        if self._capture.inspector.ask(layer):
+        if self._capture.cycle.inspector.ask(layer):
             return "Nothing is newer."
         if self.control.gate.state.mode == "paused":
             self.control.inspect(layer)
@@ -250,8 +250,8 @@ class GradMonitor:
 
         Does nothing on another thread than the one that trained last, and after ``close``.
         """
-        if not (self.closed or self._capture.inspector.is_elsewhere()):
-            self._capture.inspector.look_now(layer)
+        if not (self.closed or self._capture.cycle.inspector.is_elsewhere()):
+            self._capture.cycle.inspector.look_now(layer)
 
     def log(self, **scalars: object) -> None:
         """Adds figures of your own to the current step, such as ``log(val_loss=0.3)``.

@@ -5,6 +5,7 @@ neither.
 from __future__ import annotations
 
 import functools
+import threading
 import traceback
 from collections import Counter
 from collections.abc import Callable
@@ -46,6 +47,13 @@ class Guard:
         """When the entry under way began; 0 outside of one."""
         self.strikes: Counter[str] = Counter()
         """How often each place has failed."""
+        self.thread: int | None = None
+        """The thread that trains the model; None as long as that is not known."""
+
+    @property
+    def is_elsewhere(self) -> bool:
+        """Whether this is another thread than the one that trains: it is not ours to look at."""
+        return self.thread is not None and self.thread != threading.get_ident()
 
     def spent_until_now(self) -> float:
         """``spent`` with what the entry under way has taken so far."""
@@ -90,37 +98,75 @@ class Guarded(Protocol):
 
 
 S = TypeVar("S", bound=Guarded)
+Method = Callable[Concatenate[S, P], None]
 
 
-def entry(
-    where: str,
-) -> Callable[[Callable[Concatenate[S, P], None]], Callable[Concatenate[S, P], None]]:
-    """Makes a method safe to be called from the user's loop: timed, contained, and absent from
-    compiled code.
+def entry(where: str, *, any_thread: bool = False) -> Callable[[Method[S, P]], Method[S, P]]:
+    """Makes a method safe to be called from the user's loop.
+
+    It is timed and contained, absent from compiled code, and does nothing on a thread that is
+    known to be another than the one that trains.
 
     Args:
         where: what the method does, such as ``"reading the gradients"``.
+        any_thread: run it on other threads too: it tells by itself what is its own.
     """
 
-    def wrap(method: Callable[Concatenate[S, P], None]) -> Callable[Concatenate[S, P], None]:
+    def wrap(method: Method[S, P]) -> Method[S, P]:
         @functools.wraps(method)
         def guarded(self: S, /, *args: P.args, **kwargs: P.kwargs) -> None:
-            # A compiler that traces through a hook must find nothing there, else it breaks its
-            # graph.
+            # A compiler that traces through a hook must find nothing there, else it breaks its graph.
             if torch.compiler.is_compiling():
                 return
             guard = self.guard
-            if guard.strikes and guard.is_off(where):
+            elsewhere = guard.is_elsewhere
+            if (elsewhere and not any_thread) or (guard.strikes and guard.is_off(where)):
                 return
-            guard.entered = started = perf_counter()
+            # The time of an entry inside another one is that of the outer one already.
+            is_timed = not (guard.entered or elsewhere)
+            started = perf_counter()
+            if is_timed:
+                guard.entered = started
             try:
                 method(self, *args, **kwargs)
             except Exception:  # noqa: BLE001  # see Guard.run
                 guard.failed(where)
             finally:
-                guard.spent += perf_counter() - started
-                guard.entered = 0.0
+                if is_timed:
+                    guard.spent += perf_counter() - started
+                    guard.entered = 0.0
 
         return guarded
 
     return wrap
+
+
+class WayIn(Guarded, Protocol):
+    """Anything with a method that torch calls directly."""
+
+    where: str
+
+
+W = TypeVar("W", bound=WayIn)
+
+
+def way_in(
+    method: Callable[Concatenate[W, P], R],
+) -> Callable[Concatenate[W, P], R | None]:
+    """Contains a method that torch calls very often: what it calls in turn is an entry, and timed.
+
+    What it raises is kept as a problem of the object's ``where``; after three it is off.
+    """
+
+    @functools.wraps(method)
+    def contained(self: W, /, *args: P.args, **kwargs: P.kwargs) -> R | None:
+        guard = self.guard
+        if guard.strikes and guard.is_off(self.where):
+            return None
+        try:
+            return method(self, *args, **kwargs)
+        except Exception:  # noqa: BLE001  # see Guard.run
+            guard.failed(self.where)
+            return None
+
+    return contained

@@ -44,7 +44,7 @@ def loss_scale(scaler: GradScaler) -> Tensor | None:
     return scaler._scale  # noqa: SLF001  # see above
 
 
-def take_off(handle: RemovableHandle) -> None:
+def remove_global_hook(handle: RemovableHandle) -> None:
     """Removes a global module hook altogether: torch's own ``remove`` forgets the note that it
     wanted keywords.
     """

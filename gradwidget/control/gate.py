@@ -131,19 +131,21 @@ class Gate:
             self._settle()
         return fault
 
-    def cross(self, step: int) -> None:
+    def cross(self, step: int) -> Exception | None:
         """Carries out pending changes and holds as long as asked to, on the training thread.
 
         Args:
             step: the last step that was done.
 
+        Returns:
+            The exception that ``fail`` was given, to be raised in the loop; else None.
+
         Raises:
             KeyboardInterrupt: the wait was interrupted; the gate then stands open.
-            Exception: the one that ``fail`` was given.
         """
         fault = self.take_fault()
         if fault is not None:
-            raise fault
+            return fault
         with self._condition:
             self._held_after = step
             self._settle()
@@ -162,6 +164,7 @@ class Gate:
                 self._held_after = None
                 self._settle()
             self._changed()
+        return None
 
     def close(self) -> None:
         """Opens the gate for good and answers what is pending; closing twice does nothing."""

@@ -140,7 +140,7 @@ def test_a_layer_is_looked_into_while_the_cell_runs_while_it_is_held_and_afterwa
     # before.
     detail.get_by_role("button", name="Close").click()
     wait_until(
-        lambda: console.evaluate("not w.monitor._capture.inspector._until"),
+        lambda: console.evaluate("not w.monitor._capture.cycle.inspector._until"),
         "nobody to look into it any more",
     )
     controls = region.get_by_role("group", name="Control of the running loop")

@@ -78,7 +78,7 @@ class Training:
         return self.capture.actuator.apply(action)
 
     def _inspect(self, layer: str) -> None:
-        self.capture.inspector.look_now(layer)
+        self.capture.cycle.inspector.look_now(layer)
 
     def _run(self) -> None:
         torch.set_num_threads(1)
@@ -250,10 +250,10 @@ def test_a_layer_is_looked_into_while_the_loop_is_held_on_the_thread_that_trains
 ) -> None:
     training = loop()
     seen: list[tuple[int, Inspection]] = []
-    training.capture.inspector.emit = lambda found: seen.append((threading.get_ident(), found))
+    training.capture.cycle.inspector.emit = lambda found: seen.append((threading.get_ident(), found))
     with held(training):
         number = number_of(training)
-        training.capture.inspector.ask("0")
+        training.capture.cycle.inspector.ask("0")
         assert (
             training.control.inspect("0").result(PATIENCE).text == f"Looked at after step {number}."
         )

@@ -1,182 +1,155 @@
-"""What is taken from a step's backward passes, and from calls of ``torch.autograd.grad`` in their
-place.
-"""
+"""What is read of a step's backward passes, and of calls of ``torch.autograd.grad`` in their place."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from functools import partial
+from collections.abc import Mapping, Sequence
 
 from torch import Tensor, nn
 
 from gradwidget.capture.collect.frame_builder import FrameBuilder
+from gradwidget.capture.collect.gradient_hooks import GradientHooks
 from gradwidget.capture.collect.weight_updates import WeightUpdates
-from gradwidget.capture.guard import Guard, entry
 from gradwidget.capture.model.layers import LayerTable
-from gradwidget.capture.sampling.triggers import SamplingTriggers
 from gradwidget.capture.steps.backward_reach import BackwardReach
 from gradwidget.capture.steps.manual import ManualLoop
-from gradwidget.capture.torch_private import in_backward, is_transformed
-from gradwidget.frame import NonfiniteOrigin
 
 SEVERAL = (
-    "The loop called torch.autograd.grad several times in this step: what it made of the results is not known, so the "
-    "gradient that it took is not measured."
+    "The loop called torch.autograd.grad several times in this step: what it made of the results "
+    "is not known, so the gradient that it took is not measured."
 )
+
+Taken = Mapping[int, Tensor]
+"""Gradients by the number of their parameter, where a loop took them itself."""
 
 
 class BackwardReader:
-    """Reads what a pass leaves: the loss, the gradients as they came, what flowed through the
-    layers' outputs.
+    """Reads what a pass leaves: the loss, the gradients as they came, those of the outputs.
 
     Args:
         table: the layers.
-        guard: contains failures.
-        draft: gives the step under way.
-        before: called when a pass begins: ends a step that nothing else has shown to be over, looks
-            at the model anew.
+        hooks: bring the gradients of outputs.
         reach: tells which passes reached the model.
         manual: finds the ends of steps in loops without an optimizer.
-        lookout: looks at the loss of every step.
-        replay: runs a forward once more.
         updates: copies weights before they change.
     """
 
     def __init__(
         self,
         table: LayerTable,
-        guard: Guard,
-        *,
-        draft: Callable[[], FrameBuilder],
-        before: Callable[[], None],
+        hooks: GradientHooks,
         reach: BackwardReach,
         manual: ManualLoop,
-        lookout: SamplingTriggers,
-        replay: Callable[[], NonfiniteOrigin | None],
         updates: WeightUpdates,
     ) -> None:
-        self.guard = guard
         self._table = table
-        self._draft = draft
-        self._before = before
+        self._hooks = hooks
         self._reach = reach
         self._manual = manual
-        self._lookout = lookout
-        self._replay = replay
         self._updates = updates
-        self._running = False
 
-    def begin(self, roots: Sequence[Tensor]) -> None:
+    def begin(self, builder: FrameBuilder, roots: Sequence[Tensor]) -> None:
         """An outermost backward pass is about to run."""
-        self._before()
-        draft = self._draft()
-        if self._reach.begins(self._table.alive() if draft.sampled else None):
-            draft.forget()
-        if (
-            draft.taken
-        ):  # gradients that were taken before it led to something else than the step's gradient
-            draft.forget_taken()
-        self._running = True
-        self.look_up_followers(roots)
+        if self._reach.begins(self._table.alive() if builder.sampled else None):
+            builder.forget()
+        if builder.taken:
+            # Gradients that were taken before it led to something else than the step's gradient.
+            builder.forget_taken()
+        self._hooks.is_passing = True
+        self.find_activation_functions(builder, roots)
 
-    def end(self, roots: Sequence[Tensor], *, weighted: bool) -> None:
-        """It has run; ``weighted`` where gradients were given for the roots, which then are no
-        losses.
+    def end(self, builder: FrameBuilder, roots: Sequence[Tensor], *, weighted: bool) -> bool:
+        """It has run.
+
+        Args:
+            builder: the step under way.
+            roots: where the pass began.
+            weighted: whether gradients were given for the roots, which then are no losses.
+
+        Returns:
+            Whether the pass has reached the model.
         """
-        self._running = False
-        if not self._reach.ended():
-            return
-        self._read(roots, weighted=weighted, taken=None)
+        was_passing, self._hooks.is_passing = self._hooks.is_passing, False
+        if not was_passing or not self._reach.ended():
+            return False
+        self._find_loss(builder, roots, weighted=weighted)
+        return True
 
-    def fail(self) -> None:
+    def fail(self, builder: FrameBuilder) -> None:
         """It raised, or was interrupted."""
-        self._running = False
-        self._draft().forget()
+        if self._hooks.is_passing:
+            self._hooks.is_passing = False
+            builder.forget()
 
-    def begin_taking(
-        self, roots: Sequence[Tensor], inputs: Sequence[Tensor], *, differentiable: bool
-    ) -> None:
-        """``torch.autograd.grad`` is about to run.
+    def concerns_parameters(self, inputs: Sequence[Tensor]) -> bool:
+        """Whether one of the tensors, whose gradients are taken, is a parameter of the model."""
+        return any(self._table.number_of(one) is not None for one in inputs)
 
-        Without a graph of its own and with respect to parameters of the model it stands for a
-        backward pass, until one follows.
-        """
-        if in_backward() or any(is_transformed(root) for root in roots):
-            return
-        if not differentiable and any(self._table.number_of(one) is not None for one in inputs):
-            self._before()
-            self._running = True
-        self.look_up_followers(roots)
+    def begin_taking(self) -> None:
+        """``torch.autograd.grad`` is about to run, for gradients of the model's parameters."""
+        self._hooks.is_passing = True
 
     def end_taking(
         self,
+        builder: FrameBuilder,
         roots: Sequence[Tensor],
         inputs: Sequence[Tensor],
         gradients: Sequence[Tensor | None],
         *,
         weighted: bool,
-    ) -> None:
-        """It has given ``gradients`` of the inputs."""
-        was_running, self._running = self._running, False
-        if not was_running or len(inputs) != len(gradients):
-            return  # nothing of the model's, or also by other things than tensors (edges of the graph)
-        draft = self._draft()
-        draft.taken += 1
-        taken: dict[int, Tensor] = {}
-        if draft.taken == 1:
-            numbered = [
-                (self._table.number_of(one), gradient)
-                for one, gradient in zip(inputs, gradients, strict=True)
-            ]
-            taken = {
-                number: one for number, one in numbered if number is not None and one is not None
-            }
-        else:
-            draft.reasons |= dict.fromkeys((layer.name for layer in self._table.layers), SEVERAL)
-        self._read(roots, weighted=weighted, taken=taken)
+    ) -> Taken | None:
+        """It has given ``gradients`` of the inputs; those of the model's parameters, by number.
 
-    def look_up_followers(self, roots: Sequence[Tensor]) -> None:
-        """Finds in the graph which nonlinearity follows which layer."""
-        draft = self._draft()
-        if draft.is_whole:
-            for name, kind in draft.activations.backward_begins(roots).items():
+        Returns:
+            None where the call had nothing to do with the model.
+        """
+        was_passing, self._hooks.is_passing = self._hooks.is_passing, False
+        if not was_passing or len(inputs) != len(gradients):
+            return None  # also by other things than tensors (edges of the graph)
+        builder.taken += 1
+        taken: dict[int, Tensor] = {}
+        if builder.taken == 1:
+            for one, gradient in zip(inputs, gradients, strict=True):
+                number = self._table.number_of(one)
+                if number is not None and gradient is not None:
+                    taken[number] = gradient
+        else:
+            builder.reasons |= dict.fromkeys((layer.name for layer in self._table.layers), SEVERAL)
+        self._find_loss(builder, roots, weighted=weighted)
+        return taken
+
+    def find_activation_functions(self, builder: FrameBuilder, roots: Sequence[Tensor]) -> None:
+        """Finds in the graph which activation function each layer has."""
+        if builder.has_outputs:
+            for name, kind in builder.activations.backward_begins(roots).items():
                 self._table.followed_by(name, kind)
 
-    def on_gradient(self, tensor: Tensor, take: Callable[[Tensor], None]) -> None:
-        """Has ``take`` called with the gradient of a tensor when a pass brings it."""
-        tensor.register_hook(partial(self._flowed, take))
+    def read(self, builder: FrameBuilder, taken: Taken | None) -> None:
+        """Reads the gradients that a pass has left.
 
-    @entry("reading an activation's gradient")
-    def _flowed(self, take: Callable[[Tensor], None], gradient: Tensor | None) -> None:
-        # autograd.grad also comes along here, for gradients that no parameter will get
-        if self._running and gradient is not None:
-            take(gradient.detach())
-
-    def _read(
-        self, roots: Sequence[Tensor], *, weighted: bool, taken: dict[int, Tensor] | None
-    ) -> None:
-        draft = self._draft()
-        if draft.is_whole:
-            draft.activations.backward_ended()
-        if not weighted:
-            draft.loss.found(roots)
-            self._lookout.loss_found(draft)
-            if draft.sampled and not draft.is_whole and self._lookout.is_nonfinite(draft):
-                draft.replayed = self.guard.run("running a forward again", self._replay)
-        if draft.sampled:
+        Args:
+            builder: the step under way.
+            taken: those that ``torch.autograd.grad`` gave in the place of a pass.
+        """
+        if builder.sampled:
             parameters = self._table.tensors()
-            draft.recurrent.backward_ended()
-            draft.read_raw(parameters, taken)
+            builder.recurrent.backward_ended()
+            builder.read_raw(parameters, taken)
             if self._manual.possible:
                 # Nobody may announce the step: what it will use is read now, and again if an
                 # optimizer shows up.
                 trainable = _trainable(parameters)
-                draft.forget_figures()
-                draft.read_gradients(parameters, trainable, taken=taken)
-                draft.read_weights(
+                builder.forget_statistics()
+                builder.read_gradients(parameters, trainable, taken=taken)
+                builder.read_weights(
                     parameters, trainable, self._updates.before(parameters, trainable)
                 )
         self._manual.backward_ended()
+
+    def _find_loss(self, builder: FrameBuilder, roots: Sequence[Tensor], *, weighted: bool) -> None:
+        if builder.has_outputs:
+            builder.activations.backward_ended()
+        if not weighted:
+            builder.loss.found(roots)
 
 
 def _trainable(parameters: Sequence[nn.Parameter | None]) -> list[int]:

@@ -41,7 +41,8 @@ class FrameBuilder:
         table: the layers.
         on_gradient: registers what is to be done with the gradient of a tensor.
         lasting: what is known from earlier steps.
-        sampled: whether it is looked at in full.
+        sampled: whether it is measured in full.
+        outputs: whether the outputs of layers are measured too, where it is sampled from its start.
         look: collects what somebody wants to see of single layers; the step is then sampled.
     """
 
@@ -53,6 +54,7 @@ class FrameBuilder:
         lasting: Lasting,
         *,
         sampled: bool,
+        outputs: bool,
         look: LayerCollector | None,
     ) -> None:
         self.step = step
@@ -66,7 +68,7 @@ class FrameBuilder:
         self.taken = 0
         """How often the loop took gradients by ``torch.autograd.grad``, where no backward pass has
         run."""
-        self.is_whole = False
+        self.has_outputs = self.sampled and outputs
         """Whether outputs were looked at since the step began, so that one that was not seen has a
         reason."""
         self.replayed: NonfiniteOrigin | None = None
@@ -127,7 +129,7 @@ class FrameBuilder:
         output: object,
     ) -> None:
         """Takes note of a layer that has run, where outputs are looked at."""
-        if not self.is_whole or not self.activations.passed(layer, module, args, output):
+        if not self.has_outputs or not self.activations.passed(layer, module, args, output):
             return
         self.recurrent.passed(layer, module, args, kwargs, output)
         tensor = None if self.look is None else first_tensor(output)
@@ -137,7 +139,7 @@ class FrameBuilder:
     def forget(self) -> None:
         """Drops what led to gradients that were cleared."""
         self.loss.forget()
-        if self.is_whole:
+        if self.has_outputs:
             self.activations.forget()
             self.recurrent.forget()
         self._raw = None
@@ -244,7 +246,7 @@ class FrameBuilder:
         if changes is not None:
             self._changes.append(changes)
 
-    def forget_figures(self) -> None:
+    def forget_statistics(self) -> None:
         """Drops gradients and weights read earlier in this step: a later reading takes their place."""
         self._gradients, self._weights, self._owned = [], [], set()
 
@@ -257,7 +259,7 @@ class FrameBuilder:
         self._fixed = self._table.layers, self._table.pairs
         self.activations.finish()
         self.reasons |= dict.fromkeys(self._table.sharded, SHARDED)
-        if self.is_whole:
+        if self.has_outputs:
             self.activations.explain_unseen((layer.name for layer in self._table.layers), unseen)
         self.readback.send()
 

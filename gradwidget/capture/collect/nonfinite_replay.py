@@ -29,7 +29,7 @@ from gradwidget.capture.guard import Guard, entry
 from gradwidget.capture.model.layers import LayerTable
 from gradwidget.capture.stats.norms import l2, plain
 from gradwidget.capture.stats.readback import as_numpy
-from gradwidget.capture.torch_private import in_backward, take_off, version
+from gradwidget.capture.torch_private import in_backward, remove_global_hook, version
 from gradwidget.frame import NonfiniteOrigin
 
 AT_MOST = 3
@@ -112,7 +112,7 @@ class NonfiniteReplay:
             try:
                 model(*args, **kwargs)
             finally:
-                take_off(handle)
+                remove_global_hook(handle)
             was_random = not torch.equal(before, torch.get_rng_state())
         if found:
             return NonfiniteOrigin("forward", found[0])

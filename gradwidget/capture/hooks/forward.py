@@ -1,103 +1,84 @@
-"""Sees layers run, through torch's global module hooks, and only while somebody looks."""
+"""Sees layers run, and only in the steps that are sampled."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from typing import Protocol
 
+import torch
 from torch import nn
-from torch.nn.modules.module import register_module_forward_hook, register_module_forward_pre_hook
-from torch.utils.hooks import RemovableHandle
 
 from gradwidget.capture.guard import Guard, entry
 from gradwidget.capture.hooks.compiling import Compiling
+from gradwidget.capture.hooks.global_hook import Args, GlobalHook, GlobalPreHook, Kwargs
 from gradwidget.capture.model.layers import LayerTable
 from gradwidget.capture.model.nonlinearity import is_nonlinear
-from gradwidget.capture.torch_private import is_compiled, take_off
-
-Args = tuple[object, ...]
-Kwargs = Mapping[str, object]
+from gradwidget.capture.torch_private import in_backward, is_compiled
 
 
-class Forward:
+class ForwardListener(Protocol):
+    """Who is told of a forward."""
+
+    def forward_begins(self) -> None:
+        """A forward begins in the step, or, at the latest, its first module has run."""
+
+    def layer_ran(
+        self, name: str, module: nn.Module, args: Args, kwargs: Kwargs, output: object
+    ) -> None:
+        """A layer has run."""
+
+    def nonlinearity_ran(self, module: nn.Module, args: Args) -> None:
+        """A module has run that is no layer and may be an activation function."""
+
+
+class ForwardHooks:
     """Tells of every layer that has run, and teaches the table the order in which layers run.
 
     Args:
         model: the model, held weakly.
         table: the layers.
-        guard: contains failures.
-        begin: called when a forward begins in a step, at the latest when its first module has run.
-        passed: called with the name of a layer, its module, its inputs and its output.
-        between: called with any other module that may be a nonlinearity, and its positional inputs.
+        guard: contains failures, and knows the thread that trains.
     """
 
-    def __init__(
-        self,
-        model: nn.Module,
-        table: LayerTable,
-        guard: Guard,
-        *,
-        begin: Callable[[], None],
-        passed: Callable[[str, nn.Module, Args, Kwargs, object], None],
-        between: Callable[[nn.Module, Args], None],
-    ) -> None:
+    def __init__(self, model: nn.Module, table: LayerTable, guard: Guard) -> None:
         self.guard = guard
         self._table = table
-        self._begin = begin
-        self._passed = passed
-        self._between = between
-        self.compiling = Compiling(model, guard, self._take_off, self._put_on)
+        self.compiling = Compiling(model, guard, self._remove, self._register)
         """Knows whether there may be hooks at all."""
         self.called_once = False
-        """Whether the last step that was looked at called the model as a whole, and only once."""
+        """Whether the last sampled step called the model as a whole, and only once."""
         self._model = id(model)
         self._calls = 0
         self._has_begun = False
         self._saw_layers = False
-        self._is_wanted = False
-        self._handles: list[RemovableHandle] = []
+        self._listener: ForwardListener | None = None
+        self._before = GlobalPreHook(guard, "noting the order of layers", self._about_to_run)
+        self._after = GlobalHook(guard, "seeing a module run", self._has_run)
         self._ran: list[int] = []
 
-    def listen(self, *, wanted: bool) -> None:
-        """Puts the hooks on or takes them off; every module call is a little slower while they are
-        on.
+    def listen(self, listener: ForwardListener | None) -> None:
+        """Tells ``listener`` from now on; None tells nobody.
+
+        Every module call is a little slower while somebody listens.
         """
-        if not wanted and not self._is_wanted:
+        if listener is None and self._listener is None:
             return
-        self._is_wanted = wanted
-        self._put_on()
-        self.compiling.watch(wanted=bool(self._handles))
+        self._listener = listener
+        self._register()
+        self.compiling.watch(wanted=self._after.is_registered)
 
     def compiled(self, module: nn.Module | None) -> None:
         """``torch.compile`` was called, for a module or for something else."""
         if module is not None:
             self.compiling.noted(module)
-        self.listen(wanted=self._is_wanted)
+        self.listen(self._listener)
 
     def ended(self) -> None:
         """A backward pass begins: what is compiled from now on is not the model."""
-        if not self._is_wanted:
+        if self._listener is None:
             return
         self.compiling.forward_ended(saw_layers=self._saw_layers)
         if self.compiling.forbids_hooks:
-            self._take_off()
-
-    def _take_off(self) -> None:
-        while self._handles:
-            take_off(self._handles.pop())
-
-    def _put_on(self) -> None:
-        hooks = (
-            1 + self._table.order_is_stale
-            if self._is_wanted and not self.compiling.forbids_hooks
-            else 0
-        )
-        if len(self._handles) == hooks:
-            return
-        self._take_off()
-        if hooks:
-            self._handles.append(register_module_forward_hook(self._left, with_kwargs=True))
-        if hooks > 1:
-            self._handles.append(register_module_forward_pre_hook(self._entered))
+            self._remove()
 
     def step_ended(self) -> None:
         """Gives the table the order seen during the step."""
@@ -107,42 +88,70 @@ class Forward:
             self._table.ran(self._ran)
             self._ran = []
 
+    def _remove(self) -> None:
+        self._after.remove()
+        self._before.remove()
+
+    def _register(self) -> None:
+        if self._listener is None or self.compiling.forbids_hooks:
+            self._remove()
+            return
+        self._after.register()
+        if self._table.order_is_stale:
+            self._before.register()
+        else:
+            self._before.remove()
+
+    def _about_to_run(self, module: nn.Module, _args: Args) -> None:
+        self._note_order(module)
+
     @entry("noting the order of layers")
-    def _entered(self, module: nn.Module, _inputs: object) -> None:
+    def _note_order(self, module: nn.Module) -> None:
         if is_compiled(module):
             self.compiled(module)
         self._note_begin()
         if id(module) in self._table.names:
             self._ran.append(id(module))
 
-    @entry("noting the start of a forward")
-    def _first_left(self) -> None:
-        self._note_begin()
-
-    def _note_begin(self) -> None:
+    def _has_run(self, module: nn.Module, args: Args, kwargs: Kwargs, output: object) -> None:
+        # Called for every module of the process: what is not the model's is left as soon as it is
+        # known.
+        if self.guard.is_elsewhere:
+            return
         if not self._has_begun:
-            self._has_begun = True
-            self._begin()
-
-    def _left(self, module: nn.Module, args: Args, kwargs: Kwargs, output: object) -> None:
-        if not self._has_begun:
-            self._first_left()
+            self._note_first()
         self._calls += id(module) == self._model
         name = self._table.names.get(id(module))
         if name is not None:
-            self._seen(name, module, args, kwargs, output)
+            self._note_layer(name, module, args, kwargs, output)
         elif is_nonlinear(module):
-            self._other(module, args)
+            self._note_nonlinearity(module, args)
+
+    @entry("noting the start of a forward")
+    def _note_first(self) -> None:
+        self._note_begin()
+
+    def _note_begin(self) -> None:
+        if not self._has_begun and self._listener is not None:
+            self._has_begun = True
+            self._listener.forward_begins()
 
     @entry("reading an activation")
-    def _seen(
+    def _note_layer(
         self, name: str, module: nn.Module, args: Args, kwargs: Kwargs, output: object
     ) -> None:
         self._saw_layers = True
         if not self._table.has_run(name):
             self._table.order_is_stale = True
-        self._passed(name, module, args, kwargs, output)
+        if self._listener is not None:
+            self._listener.layer_ran(name, module, args, kwargs, output)
 
     @entry("looking at what follows a layer")
-    def _other(self, module: nn.Module, args: Args) -> None:
-        self._between(module, args)
+    def _note_nonlinearity(self, module: nn.Module, args: Args) -> None:
+        if self._listener is not None:
+            self._listener.nonlinearity_ran(module, args)
+
+
+def is_training_forward() -> bool:
+    """Whether what runs on this thread is a forward that a backward pass can follow."""
+    return torch.is_grad_enabled() and not in_backward()

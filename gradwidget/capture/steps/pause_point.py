@@ -1,16 +1,13 @@
-"""The safe place between two steps: the first training forward of the model after an optimizer has
-stepped.
+"""Where the loop can be paused: at the first training forward of the model after a step.
 
-Not the end of the step itself: an interrupt inside an optimizer's hook leaves a gradient scaler
-    half-way, and the
-loop cannot be run again. Nothing sits on the user's modules: torch's global hooks are there only
-while somebody wants the loop to stop.
+Not at the end of the step itself: an interrupt inside an optimizer's hook leaves a gradient scaler
+half-way, and the loop cannot be run again. Nothing is registered on the user's modules: torch's
+global hooks are there only while somebody wants the loop to stop.
 """
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from time import perf_counter
 from typing import Any, Protocol
@@ -18,25 +15,40 @@ from weakref import ref
 
 import torch
 from torch import nn
-from torch.nn.modules.module import register_module_forward_hook, register_module_forward_pre_hook
-from torch.utils.hooks import RemovableHandle
 
-from gradwidget.capture.torch_private import in_backward, is_compiled, take_off
+from gradwidget.capture.guard import Guard, entry
+from gradwidget.capture.hooks.forward import is_training_forward
+from gradwidget.capture.hooks.global_hook import Args, GlobalHook, GlobalPreHook, Kwargs
+from gradwidget.capture.torch_private import is_compiled
+
+PAUSING = "pausing the loop"
 
 
 class Gatekeeper(Protocol):
-    """Who decides whether the loop is held."""
+    """Who decides whether the loop is paused."""
 
     attention: bool
     """False while nobody wants anything; read at every step."""
 
     def step_done(self) -> bool:
-        """A step has ended; True when the next boundary is to be crossed."""
+        """A step has ended; True when the loop is to stop at the next pause point."""
 
-    def cross(self, step: int) -> None:
-        """The loop is at the boundary after ``step``; returns when it may go on. What this raises
-        reaches the loop.
+    def cross(self, step: int) -> Exception | None:
+        """The loop is at the pause point after ``step``; returns when it may continue.
+
+        Returns:
+            What is to be raised in the loop; None for nothing.
         """
+
+
+class Pausable(Protocol):
+    """The loop that is paused."""
+
+    def end_manual_step(self, *, inside_forward: bool) -> None:
+        """A forward is about to run: ends a step that nothing else has shown to be over."""
+
+    def was_paused(self, seconds: float) -> None:
+        """The loop continues after so long, which was no training time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,35 +69,27 @@ class PausePoint:
     Args:
         model: the model, held weakly.
         keeper: decides.
-        end_step: called before a forward of the model; ends a step that nothing else has shown to
-            be over, which is so in loops without an optimizer.
-        held: told the seconds that the loop was held, which are no training time.
+        guard: contains failures, and knows the thread that trains.
     """
 
-    def __init__(
-        self,
-        model: nn.Module,
-        keeper: Gatekeeper,
-        end_step: Callable[[], None],
-        held: Callable[[float], None],
-    ) -> None:
+    def __init__(self, model: nn.Module, keeper: Gatekeeper, guard: Guard) -> None:
         self.batch: Batch | None = None
-        """While the loop is held: the inputs of the last step; None where they were not seen."""
+        """While the loop is paused: the inputs of the last step; None where they were not seen."""
+        self.guard = guard
         self._model = ref(model)
         self._keeper = keeper
-        self._end_step = end_step
-        self._held = held
+        self._loop: Pausable | None = None
         self._due: int | None = None
         self._any_part = False
-        self._thread = threading.get_ident()
         self._every_step = False
-        self._inputs: tuple[tuple[Any, ...], Mapping[str, Any]] | None = None
-        self._handles: list[RemovableHandle] = []
+        self._inputs: tuple[Args, Kwargs] | None = None
+        self._before = GlobalPreHook(guard, PAUSING, self._about_to_run)
+        self._after = GlobalHook(guard, "keeping the inputs of a step", self._has_run)
 
     def watch_every_step(self) -> None:
         """Keeps the inputs of every step until its end, for a pause that nobody can see coming."""
         self._every_step = True
-        self._listen()
+        self._register()
 
     @property
     def is_wanted(self) -> bool:
@@ -97,58 +101,66 @@ class PausePoint:
         """Whether the loop is to be stopped before its next step."""
         return self._due is not None
 
-    def step_ended(self, step: int, *, inside_forward: bool) -> None:
+    def step_ended(self, loop: Pausable, step: int, *, inside_forward: bool) -> None:
         """A step is over, on the training thread.
 
         Args:
+            loop: whose step it was.
             step: its number.
             inside_forward: the next step's forward has begun already, so only the one after it is a
-                boundary.
+                pause point.
         """
+        self._loop = loop
         inputs, self._inputs = self._inputs, None
-        self._thread = threading.get_ident()
         if not self._keeper.attention:
             return
         if self._keeper.step_done():
             self._due = step
             self.batch = None if inputs is None else Batch(step, *inputs)
         self._any_part = not inside_forward
-        self._listen()
+        self._register()
 
     def close(self) -> None:
-        """Takes the hooks off."""
-        self._due = self._inputs = self.batch = None
-        self._take_off()
+        """Removes the hooks."""
+        self._due = self._inputs = self.batch = self._loop = None
+        self._remove()
 
-    def _take_off(self) -> None:
-        while self._handles:
-            take_off(self._handles.pop())
+    def _register(self) -> None:
+        self._before.register()
+        self._after.register()
 
-    def _listen(self) -> None:
-        if not self._handles:
-            self._handles.append(register_module_forward_pre_hook(self._about_to_run))
-            self._handles.append(register_module_forward_hook(self._has_run, with_kwargs=True))
+    def _remove(self) -> None:
+        self._before.remove()
+        self._after.remove()
 
-    def _about_to_run(self, module: nn.Module, _inputs: object) -> None:
-        if not self._is_training() or not self._is_boundary(module):
-            return
+    def _about_to_run(self, module: nn.Module, _args: Args) -> Exception | None:
+        if not self._is_training() or not self._is_pause_point(module):
+            return None
         self._end_step()
         step, self._due = self._due, None
-        if step is not None:
-            began = perf_counter()
-            try:
-                self._keeper.cross(step)
-            finally:
-                self.batch = None
-                self._held(perf_counter() - began)
+        wanted = None if step is None else self._cross(step)
         if not self._keeper.attention and not self._every_step:
             self.close()
         elif is_compiled(module):
-            self._take_off()  # compiled code that meets a hook is compiled anew; the next step puts them on again
+            # Compiled code that meets a hook is compiled again; the next step registers them.
+            self._remove()
+        return wanted
 
-    def _has_run(
-        self, module: nn.Module, args: tuple[Any, ...], kwargs: Mapping[str, Any], _output: object
-    ) -> None:
+    def _cross(self, step: int) -> Exception | None:
+        loop, began = self._loop, perf_counter()
+        try:
+            return self.guard.run(PAUSING, self._keeper.cross, step)
+        finally:
+            self.batch = None
+            if loop is not None:
+                loop.was_paused(perf_counter() - began)
+
+    @entry("noting the end of a step")
+    def _end_step(self) -> None:
+        if self._loop is not None:
+            self._loop.end_manual_step(inside_forward=False)
+
+    def _has_run(self, module: nn.Module, args: Args, kwargs: Kwargs, _output: object) -> None:
         if self._is_training() and module is self._model():
             self._inputs = args, kwargs
 
@@ -157,12 +169,11 @@ class PausePoint:
         # before it.
         return (
             not torch.compiler.is_compiling()
-            and threading.get_ident() == self._thread
-            and torch.is_grad_enabled()
-            and not in_backward()  # where a forward is a recomputation
+            and not self.guard.is_elsewhere
+            and is_training_forward()
         )
 
-    def _is_boundary(self, module: nn.Module) -> bool:
+    def _is_pause_point(self, module: nn.Module) -> bool:
         model = self._model()
         if model is None:
             return False

@@ -47,7 +47,7 @@ class Chain(nn.Module):
 @pytest.fixture(autouse=True)
 def a_step_pays_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
     """Steps as short as these would not."""
-    monkeypatch.setattr("gradwidget.capture.capture.NOTING", 0.0)
+    monkeypatch.setattr("gradwidget.capture.step_cycle.NOTING", 0.0)
 
 
 def train(model: Chain, place: str | None, *, keep: bool = True, calls: int = 1) -> list[Tensor]:

@@ -37,7 +37,7 @@ class Loop:
 
     @property
     def inspector(self) -> Inspector:
-        return self.capture.inspector
+        return self.capture.cycle.inspector
 
     def step(self, calls: int = 1) -> None:
         self.optimizer.zero_grad()
@@ -215,8 +215,8 @@ def test_a_scaled_loss_does_not_show_in_the_gradient(watch: Watch, kind: str) ->
     scaler = GradScaler("cpu", init_scale=1024.0)
     capture = watch(model, budget=None)
     seen: list[Inspection] = []
-    capture.inspector.emit = seen.append
-    capture.inspector.ask("(root)")
+    capture.cycle.inspector.emit = seen.append
+    capture.cycle.inspector.ask("(root)")
     data, expected = torch.randn(8, 4), torch.zeros(0)
     for _ in range(2):
         optimizer.zero_grad()
@@ -235,11 +235,11 @@ def test_gradients_that_the_loop_takes_by_itself_are_seen(watch: Watch) -> None:
     model = nn.Linear(4, 1)
     capture = watch(model, budget=None)
     seen: list[Inspection] = []
-    capture.inspector.emit = seen.append
+    capture.cycle.inspector.emit = seen.append
     gradients: tuple[Tensor, ...] = ()
     for step in range(8):
         if step == 4:
-            capture.inspector.ask("(root)")
+            capture.cycle.inspector.ask("(root)")
         gradients = torch.autograd.grad(
             model(torch.randn(8, 4)).square().mean(), list(model.parameters())
         )

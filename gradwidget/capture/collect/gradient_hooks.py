@@ -1,0 +1,34 @@
+"""The gradients of single tensors, as a backward pass brings them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+
+from torch import Tensor
+
+from gradwidget.capture.guard import Guard, entry
+
+
+class GradientHooks:
+    """Hands the gradient of a tensor on while a backward pass of the model is running.
+
+    Args:
+        guard: contains failures.
+    """
+
+    def __init__(self, guard: Guard) -> None:
+        self.guard = guard
+        self.is_passing = False
+        """Whether a pass of the model is running: ``torch.autograd.grad`` also brings gradients
+        that no parameter will get."""
+
+    def register(self, tensor: Tensor, take: Callable[[Tensor], None]) -> None:
+        """Has ``take`` called with the gradient of ``tensor`` when a pass brings it."""
+        tensor.register_hook(partial(self._arrived, take))
+
+    # On an accelerator the engine calls it on a thread of its own.
+    @entry("reading an activation's gradient", any_thread=True)
+    def _arrived(self, take: Callable[[Tensor], None], gradient: Tensor | None) -> None:
+        if self.is_passing and gradient is not None:
+            take(gradient.detach())

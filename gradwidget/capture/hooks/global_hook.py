@@ -1,0 +1,107 @@
+"""A hook on every module call of the process, there only while it is needed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from torch import nn
+from torch.nn.modules.module import (
+    register_module_forward_hook,
+    register_module_forward_pre_hook,
+)
+from torch.utils.hooks import RemovableHandle
+
+from gradwidget.capture.guard import Guard, way_in
+from gradwidget.capture.torch_private import remove_global_hook
+
+Args = tuple[Any, ...]
+Kwargs = Mapping[str, Any]
+
+
+class GlobalPreHook:
+    """Calls a function before every module runs.
+
+    Args:
+        guard: contains what the function raises.
+        where: what the function does, for the record.
+        call: is given the module and its positional inputs. What it returns is raised in the
+            user's loop; what it raises is not.
+    """
+
+    def __init__(
+        self, guard: Guard, where: str, call: Callable[[nn.Module, Args], Exception | None]
+    ) -> None:
+        self.guard = guard
+        self.where = where
+        self._call = call
+        self._handle: RemovableHandle | None = None
+
+    @property
+    def is_registered(self) -> bool:
+        """Whether torch calls it."""
+        return self._handle is not None
+
+    def register(self) -> None:
+        """Has torch call it; nothing where it does already."""
+        if self._handle is None:
+            self._handle = register_module_forward_pre_hook(self._called)
+
+    def remove(self) -> None:
+        """Has torch call it no longer."""
+        handle, self._handle = self._handle, None
+        if handle is not None:
+            remove_global_hook(handle)
+
+    def _called(self, module: nn.Module, args: Args) -> None:
+        wanted = self._contained(module, args)
+        if wanted is not None:
+            raise wanted
+
+    @way_in
+    def _contained(self, module: nn.Module, args: Args) -> Exception | None:
+        return self._call(module, args)
+
+
+class GlobalHook:
+    """Calls a function after every module has run.
+
+    Args:
+        guard: contains what the function raises.
+        where: what the function does, for the record.
+        call: is given the module, its positional and keyword inputs, and its output.
+    """
+
+    def __init__(
+        self,
+        guard: Guard,
+        where: str,
+        call: Callable[[nn.Module, Args, Kwargs, object], None],
+    ) -> None:
+        self.guard = guard
+        self.where = where
+        self._call = call
+        self._handle: RemovableHandle | None = None
+
+    @property
+    def is_registered(self) -> bool:
+        """Whether torch calls it."""
+        return self._handle is not None
+
+    def register(self) -> None:
+        """Has torch call it; nothing where it does already."""
+        if self._handle is None:
+            self._handle = register_module_forward_hook(self._called, with_kwargs=True)
+
+    def remove(self) -> None:
+        """Has torch call it no longer."""
+        handle, self._handle = self._handle, None
+        if handle is not None:
+            remove_global_hook(handle)
+
+    @way_in
+    def _called(self, module: nn.Module, args: Args, *rest: Any) -> None:
+        # A thread that is in the middle of a call when another removes the hook leaves the
+        # keywords out: torch has then forgotten that they were asked for.
+        kwargs = rest[0] if len(rest) > 1 else {}
+        self._call(module, args, kwargs, rest[-1])

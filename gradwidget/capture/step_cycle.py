@@ -1,0 +1,272 @@
+"""The step under way: it begins, is sampled where something asks for it, ends, becomes a frame."""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from collections.abc import Callable
+from time import perf_counter
+from weakref import ref
+
+from torch import nn
+from torch.optim import Optimizer
+
+from gradwidget.capture.collect.activations import UNSEEN, Lasting
+from gradwidget.capture.collect.frame_builder import FrameBuilder
+from gradwidget.capture.collect.gradient_hooks import GradientHooks
+from gradwidget.capture.collect.nonfinite_replay import NOTING, NonfiniteReplay
+from gradwidget.capture.collect.weight_updates import LIMIT, WeightUpdates
+from gradwidget.capture.guard import Guard
+from gradwidget.capture.hooks.compiling import REASON as COMPILED
+from gradwidget.capture.hooks.forward import ForwardHooks, is_training_forward
+from gradwidget.capture.hooks.global_hook import Args, Kwargs
+from gradwidget.capture.inspect.inspector import Inspector
+from gradwidget.capture.model.layers import LayerTable
+from gradwidget.capture.model.optimizers import OptimizerParameters
+from gradwidget.capture.sampling.budget import Budget
+from gradwidget.capture.sampling.recurrent_schedule import RecurrentSchedule
+from gradwidget.capture.sampling.triggers import SamplingTriggers
+from gradwidget.capture.steps.backward_reach import BackwardReach
+from gradwidget.capture.steps.manual import ManualLoop
+from gradwidget.capture.steps.pause_point import PausePoint
+from gradwidget.capture.steps.training_thread import TrainingThread
+from gradwidget.frame import Frame
+
+
+class StepCycle:
+    """Owns the step under way, from the end of the one before to its own end.
+
+    Args:
+        model: the model, held weakly.
+        table: its layers.
+        optimizers: which parameters each optimizer holds.
+        guard: contains failures.
+        pause_point: where the loop can be paused; None where it cannot.
+        emit: called with each frame on the training thread.
+        budget: share of the step time that may be spent; None samples every step.
+        activations: also measure outputs and their gradients.
+        start_step: number of the first step.
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        table: LayerTable,
+        optimizers: OptimizerParameters,
+        guard: Guard,
+        pause_point: PausePoint | None,
+        *,
+        emit: Callable[[Frame], None],
+        budget: float | None,
+        activations: bool,
+        start_step: int,
+    ) -> None:
+        self.budget = Budget(budget)
+        self.reach = BackwardReach()
+        self.manual = ManualLoop(self.reach, optimizers)
+        self.thread = TrainingThread(guard)
+        self.forward = ForwardHooks(model, table, guard)
+        self.gradient_hooks = GradientHooks(guard)
+        self.updates = WeightUpdates(table, LIMIT if budget is not None else None)
+        self.inspector = Inspector(table, guard, self.reach, budget, activations=activations)
+        self.prompt = False
+        """Whether each frame is emitted before its step is left, which waits for an accelerator."""
+        self._model = ref(model)
+        self._table = table
+        self._optimizers = optimizers
+        self._guard = guard
+        self._pause_point = pause_point
+        self._emit = emit
+        self._wants_outputs = activations
+        self._triggers = SamplingTriggers(self.budget, table)
+        self._replay = NonfiniteReplay(model, table, guard)
+        self._lasting = Lasting(RecurrentSchedule(self.budget))
+        self._waiting: deque[FrameBuilder] = deque()
+        self._is_closed = False
+        self._is_refreshed = True
+        self._began = self._last_end = perf_counter()
+        self._spent_before = 0.0
+        self.reach.watch(table.alive())
+        self.builder: FrameBuilder = self._begin(start_step, sampled=True, wanted=False)
+        """Collects the step under way."""
+
+    # ------------------------------------------------------------------ whether it is sampled
+
+    def request(self, steps: int) -> None:
+        """Has the step under way sampled, and ``steps`` after it."""
+        self.builder.sampled = True
+        self.budget.force(steps)
+
+    def loss_found(self) -> None:
+        """The loss of a backward pass is known, where the device had not to be waited for."""
+        builder = self.builder
+        loss = builder.loss.value if builder.readback.ready else None
+        if loss is None:
+            return
+        self._triggers.loss_found(builder)
+        if builder.sampled and not builder.has_outputs and not math.isfinite(loss):
+            builder.replayed = self._guard.run(
+                "running a forward again",
+                self._replay.origin,
+                called_once=self.forward.called_once,
+            )
+
+    def optimizer_begins(self, optimizer: Optimizer, held: list[int]) -> None:
+        """An optimizer is about to step the parameters with these numbers."""
+        self._triggers.step_begins(self.builder, optimizer, held)
+
+    def skip(self) -> None:
+        """The step is left out: by a gradient scaler, or on request."""
+        self.builder.skipped = self.builder.sampled = True
+
+    # ------------------------------------------------------------------ what the forward tells
+
+    def forward_begins(self) -> None:
+        """See ``ForwardListener``."""
+        self.refresh()
+
+    def layer_ran(
+        self, name: str, module: nn.Module, args: Args, kwargs: Kwargs, output: object
+    ) -> None:
+        """See ``ForwardListener``."""
+        if is_training_forward():
+            self.thread.forward_ran()
+        self.end_manual_step(inside_forward=True)
+        self.builder.passed(name, module, args, kwargs, output)
+
+    def nonlinearity_ran(self, module: nn.Module, args: Args) -> None:
+        """See ``ForwardListener``."""
+        for name, kind in self.builder.activations.taken(module, args).items():
+            self._table.followed_by(name, kind)
+
+    def refresh(self) -> None:
+        """Walks the model again, once a sampled step: what was changed between two shows then."""
+        model = self._model()
+        is_due = not self._is_refreshed or self._table.has_lazy
+        if self.builder.sampled and is_due and model is not None:
+            self._is_refreshed = True
+            if self._table.refresh(model):
+                self.reach.watch(self._table.alive())
+
+    # ------------------------------------------------------------------ from step to step
+
+    def read_changes(self) -> None:
+        """Reads how far the step has moved the weights."""
+        if self.builder.sampled:
+            changes = self.updates.after(self._table.tensors(), self.builder.readback)
+            self.builder.read_changes(changes)
+
+    def end_manual_step(self, *, inside_forward: bool) -> None:
+        """Ends the step where the weights are no longer those that its backward pass left.
+
+        Only in a loop where no optimizer says so.
+        """
+        if self.manual.has_stepped():
+            self.read_changes()
+            self.finish(inside_forward=inside_forward)
+
+    def was_paused(self, seconds: float) -> None:
+        """The loop has been paused for so long, which was no training time."""
+        self._last_end += seconds
+        self.builder.look = self.inspector.let_go(sampled=self.builder.sampled)
+
+    def finish(self, *, inside_forward: bool = False) -> None:
+        """The step is over and the next one begins.
+
+        Args:
+            inside_forward: whether the forward of the next one has begun already.
+        """
+        builder, now = self.builder, perf_counter()
+        if builder.sampled:
+            self._complete(builder, now)
+        self.deliver()
+        wanted = self._tell_of_end(builder, inside_forward=inside_forward)
+        # What this step has cost decides whether the next one is sampled.
+        spent = self._guard.spent_until_now()
+        self.budget.stepped(now - self._last_end, spent - self._spent_before)
+        self._last_end, self._spent_before = now, spent
+        self._is_refreshed = False
+        sampled = self.budget.sampling or self._leaves_gradients(builder)
+        self.builder = self._begin(builder.step + 1, sampled=sampled, wanted=wanted)
+        self.builder.inherit(builder)
+
+    def deliver(self) -> None:
+        """Emits the frames whose statistics have arrived from the device."""
+        while self._waiting and self._waiting[0].readback.ready:
+            frame = self._guard.run("making a frame", self._waiting.popleft().frame)
+            if frame is not None:
+                self._triggers.frame_made(frame)
+                self._guard.run("recording a frame", self._emit, frame)
+
+    def close(self) -> None:
+        """Removes every hook and emits what is still on its way."""
+        self._is_closed = True
+        self.listen()
+        self.inspector.release()
+        self._guard.run("finishing the last step", self._finish_last)
+
+    def listen(self) -> None:
+        """Registers the hooks that the step under way needs, and removes all others."""
+        builder = self.builder
+        self.forward.listen(self if builder.sampled and not self._is_closed else None)
+        unseen = not (
+            builder.has_outputs or self._is_closed or self.forward.compiling.forbids_hooks
+        )
+        self._replay.listen(wanted=unseen and self.budget.affords(NOTING))
+
+    def _begin(self, step: int, *, sampled: bool, wanted: bool) -> FrameBuilder:
+        self.builder = builder = FrameBuilder(
+            step,
+            self._table,
+            self.gradient_hooks.register,
+            self._lasting,
+            sampled=sampled,
+            outputs=self._wants_outputs,
+            look=self.inspector.begin(step, sampled=sampled, wanted=wanted),
+        )
+        self._guard.step = step
+        self.reach.step_begins()
+        self.listen()
+        return builder
+
+    def _complete(self, builder: FrameBuilder, now: float) -> None:
+        self.forward.step_ended()
+        builder.scalars["time"] = now - self._began
+        if not math.isnan(self.budget.overhead):
+            builder.scalars["overhead"] = self.budget.overhead
+        builder.finish(COMPILED if self.forward.compiling.forbids_hooks else UNSEEN)
+        self._waiting.append(builder)
+        if self.prompt:
+            builder.readback.wait()
+
+    def _tell_of_end(self, builder: FrameBuilder, *, inside_forward: bool) -> bool:
+        """Tells who may stop the loop or inspects it; whether somebody wants it to stop."""
+        wanted = paused = False
+        if self._pause_point is not None:
+            self._pause_point.step_ended(self, builder.step, inside_forward=inside_forward)
+            wanted, paused = self._pause_point.is_wanted, self._pause_point.is_due
+            if wanted:
+                # Who stops a loop wants to see the step that it ran.
+                self.budget.force(1)
+        self.inspector.step_ended(
+            builder.step, builder.look, builder.reasons, held=paused, wanted=wanted
+        )
+        return wanted
+
+    def _leaves_gradients(self, builder: FrameBuilder) -> bool:
+        """Whether a sampled step has left gradients for another optimizer: of several that take
+        turns none is to be missing.
+        """
+        optimizers = self._optimizers.optimizers() if builder.sampled else []
+        if len(optimizers) < 2:
+            return False
+        unused = builder.unused()
+        return unused is None or any(
+            not unused.isdisjoint(self._optimizers.of(one)) for one in optimizers
+        )
+
+    def _finish_last(self) -> None:
+        self.end_manual_step(inside_forward=False)
+        for builder in self._waiting:
+            builder.readback.wait()
+        self.deliver()

@@ -1,0 +1,102 @@
+"""Which thread trains the model: what happens on any other is not its training.
+
+Torch's hooks tell of every backward pass and every module of the process, whatever thread it runs
+on. Reading a gradient while the engine of another thread replaces it ends the process, so nothing of
+the model is touched before it is known that a pass is its own.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Sequence
+
+from torch import Tensor, nn
+
+from gradwidget.capture.guard import Guard
+
+NODES = 1_000
+"""Nodes of a graph that are searched for a parameter of the model, nearest the loss first."""
+STEPS = 3
+"""Steps in a row on one other thread, with none on the known one, after which training is there."""
+
+
+class TrainingThread:
+    """Finds out which thread trains; the guard then ignores all others.
+
+    A forward with gradients on is a first sign, a backward pass through the model's parameters or a
+    step of their optimizer is proof. Training that moves to another thread is followed there once
+    the old thread has ended, or trains no longer.
+
+    Args:
+        guard: keeps the thread.
+    """
+
+    def __init__(self, guard: Guard) -> None:
+        self._guard = guard
+        self._is_certain = False
+        self._other: int | None = None
+        self._steps = 0
+
+    def forward_ran(self) -> None:
+        """A layer of the model has run, with gradients on, on this thread."""
+        if self._guard.thread is None:
+            self._guard.thread = threading.get_ident()
+
+    def trains(self) -> None:
+        """A backward pass on this thread has reached the model."""
+        self._is_certain = True
+        self._steps = 0
+
+    def owns_pass(self, roots: Sequence[Tensor], parameters: Sequence[nn.Parameter]) -> bool:
+        """Whether a backward pass that begins on this thread can be one of the model.
+
+        Args:
+            roots: what it begins at.
+            parameters: those of the model; their gradients are not read.
+        """
+        thread = self._guard.thread
+        if thread == threading.get_ident():
+            return True
+        if (thread is not None and _is_alive(thread)) or not _leads_to(roots, parameters):
+            return False
+        self._move()
+        return True
+
+    def owns_step(self) -> bool:
+        """Whether a step of an optimizer of the model, on this thread, is the model's training."""
+        here, thread = threading.get_ident(), self._guard.thread
+        if here == thread:
+            self._is_certain, self._steps = True, 0
+            return True
+        self._steps = self._steps + 1 if here == self._other else 1
+        self._other = here
+        if thread is None or not self._is_certain or self._steps >= STEPS or not _is_alive(thread):
+            self._move()
+            return True
+        return False
+
+    def _move(self) -> None:
+        self._guard.thread = threading.get_ident()
+        self._is_certain, self._steps = True, 0
+
+
+def _is_alive(thread: int) -> bool:
+    return any(one.ident == thread for one in threading.enumerate())
+
+
+def _leads_to(roots: Sequence[Tensor], parameters: Sequence[nn.Parameter]) -> bool:
+    """Whether the graph behind some tensors has one of the parameters near its beginning."""
+    wanted = {id(one) for one in parameters}
+    waiting = deque(root.grad_fn for root in roots if root.grad_fn is not None)
+    seen = set(waiting)
+    while waiting and len(seen) < NODES:
+        node = waiting.popleft()
+        # Only the nodes that accumulate gradients have a tensor of their own.
+        if id(getattr(node, "variable", None)) in wanted:
+            return True
+        for following, _ in node.next_functions:
+            if following is not None and following not in seen:
+                seen.add(following)
+                waiting.append(following)
+    return False
