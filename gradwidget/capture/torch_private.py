@@ -5,10 +5,12 @@ from __future__ import annotations
 import gc
 import sys
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.amp.grad_scaler import GradScaler
+from torch.jit import _builtins
 from torch.nn.modules import module as torch_module
 from torch.utils.hooks import RemovableHandle
 
@@ -87,5 +89,32 @@ def on_compiling(
     def stop() -> None:
         handler.remove_start_callback(begins)
         handler.remove_end_callback(ended)
+
+    return stop
+
+
+def script_as(replacement: Callable[..., Any], original: Callable[..., Any]) -> Callable[[], None]:
+    """Lets TorchScript compile a call of ``replacement`` as it compiles one of ``original``.
+
+    Its compiler knows torch's own functions by identity, from a list of which it makes a table
+    when it is first used.
+
+    Returns:
+        A function that ends it.
+    """
+    known = [(replacement, op) for function, op in _builtins._builtin_ops if function is original]  # noqa: SLF001  # see above
+    _builtins._builtin_ops += known  # noqa: SLF001  # see above
+    if _builtins._builtin_table is not None:  # noqa: SLF001  # see above
+        for function, op in known:
+            _builtins._register_builtin(function, op)  # noqa: SLF001  # see above
+
+    def stop() -> None:
+        _builtins._builtin_ops[:] = [  # noqa: SLF001  # see above
+            one
+            for one in _builtins._builtin_ops
+            if one[0] is not replacement  # noqa: SLF001  # see above
+        ]
+        if _builtins._builtin_table is not None:  # noqa: SLF001  # see above
+            _builtins._builtin_table.pop(id(replacement), None)  # noqa: SLF001  # see above
 
     return stop

@@ -25,6 +25,7 @@ from torch.optim.optimizer import (
 from torch.utils.hooks import RemovableHandle
 
 from gradwidget.capture.guard import Guard
+from gradwidget.capture.torch_private import script_as
 
 
 class Listener(Protocol):
@@ -115,7 +116,7 @@ def attach(listener: Listener) -> None:
             _shared.handles.append(register_optimizer_step_pre_hook(_step_begins))
             _shared.handles.append(register_optimizer_step_post_hook(_step_ended))
         for wrapped in _wrapped:
-            wrapped.put_on()
+            wrapped.wrap()
         _shared.listeners = (*_shared.listeners, listener)
 
 
@@ -127,7 +128,7 @@ def detach(listener: Listener) -> None:
             while _shared.handles:
                 _shared.handles.pop().remove()
             for wrapped in _wrapped:
-                wrapped.take_off()
+                wrapped.unwrap()
 
 
 class _Wrapped:
@@ -137,8 +138,9 @@ class _Wrapped:
         self._owner, self._name, self._wrapper = owner, name, wrapper
         self._original: Any = None
         self._ours: Any = None
+        self._end_scripting: Callable[[], None] = lambda: None
 
-    def put_on(self) -> None:
+    def wrap(self) -> None:
         current = getattr(self._owner, self._name)
         if current is self._ours:
             return
@@ -151,13 +153,15 @@ class _Wrapped:
             )
 
         self._original, self._ours = current, ours
+        self._end_scripting = script_as(ours, current)
         setattr(self._owner, self._name, ours)
 
-    def take_off(self) -> None:
+    def unwrap(self) -> None:
         # Somebody may have wrapped ours in the meantime: pulling it out from under them would undo
         # their work, so it stays, and passes everything through.
         if self._ours is not None and getattr(self._owner, self._name) is self._ours:
             setattr(self._owner, self._name, self._original)
+            self._end_scripting()
             self._original = self._ours = None
 
 
