@@ -188,6 +188,7 @@ class Capture:
         if self.cycle.thread.owns_pass(roots, self._table.alive()):
             self._begin_pass()
             self._backward.begin(self.cycle.builder, roots)
+            self.cycle.pass_begins(roots)
 
     @entry("reading a recomputed part")
     def recomputed(self, roots: Sequence[Tensor]) -> None:

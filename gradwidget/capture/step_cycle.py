@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from time import perf_counter
 from weakref import ref
 
-from torch import nn
+from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from gradwidget.capture.collect.activations import UNSEEN, Lasting
 from gradwidget.capture.collect.frame_builder import FrameBuilder
 from gradwidget.capture.collect.gradient_hooks import GradientHooks
-from gradwidget.capture.collect.nonfinite_replay import NOTING, NonfiniteReplay
+from gradwidget.capture.collect.nonfinite_graph import origin_in_graph
 from gradwidget.capture.collect.weight_updates import LIMIT, WeightUpdates
 from gradwidget.capture.guard import Guard
 from gradwidget.capture.hooks.compiling import REASON as COMPILED
@@ -26,11 +26,12 @@ from gradwidget.capture.model.optimizers import OptimizerParameters
 from gradwidget.capture.sampling.budget import Budget
 from gradwidget.capture.sampling.recurrent_schedule import RecurrentSchedule
 from gradwidget.capture.sampling.triggers import SamplingTriggers
+from gradwidget.capture.stats.readback import as_numpy
 from gradwidget.capture.steps.backward_reach import BackwardReach
 from gradwidget.capture.steps.manual import ManualLoop
 from gradwidget.capture.steps.pause_point import PausePoint
 from gradwidget.capture.steps.training_thread import TrainingThread
-from gradwidget.frame import Frame
+from gradwidget.frame import Frame, NonfiniteOrigin
 
 
 class StepCycle:
@@ -79,11 +80,11 @@ class StepCycle:
         self._emit = emit
         self._wants_outputs = activations
         self._triggers = SamplingTriggers(self.budget, table)
-        self._replay = NonfiniteReplay(model, table, guard)
         self._lasting = Lasting(RecurrentSchedule(self.budget))
         self._waiting: deque[FrameBuilder] = deque()
         self._is_closed = False
         self._is_refreshed = True
+        self._was_finite = True
         self._began = self._last_end = perf_counter()
         self._spent_before = 0.0
         self.reach.watch(table.alive())
@@ -97,19 +98,24 @@ class StepCycle:
         self.builder.sampled = True
         self.budget.force(steps)
 
+    def pass_begins(self, roots: Sequence[Tensor]) -> None:
+        """A backward pass of the model is about to run: the graph still has the step's values."""
+        builder = self.builder
+        if builder.has_outputs or len(roots) != 1 or not _is_nonfinite(roots[0]):
+            return
+        if self._was_finite:
+            origin = self._guard.run(
+                "finding the origin of a NaN", origin_in_graph, roots[0], self._table
+            )
+            builder.traced = origin or NonfiniteOrigin("unknown")
+        self._was_finite = False
+
     def loss_found(self) -> None:
         """The loss of a backward pass is known, where the device had not to be waited for."""
         builder = self.builder
-        loss = builder.loss.value if builder.readback.ready else None
-        if loss is None:
-            return
-        self._triggers.loss_found(builder)
-        if builder.sampled and not builder.has_outputs and not math.isfinite(loss):
-            builder.replayed = self._guard.run(
-                "running a forward again",
-                self._replay.origin,
-                called_once=self.forward.called_once,
-            )
+        if builder.readback.ready and builder.loss.value is not None:
+            self._was_finite = math.isfinite(builder.loss.value)
+            self._triggers.loss_found(builder)
 
     def optimizer_begins(self, optimizer: Optimizer, held: list[int]) -> None:
         """An optimizer is about to step the parameters with these numbers."""
@@ -207,12 +213,7 @@ class StepCycle:
 
     def listen(self) -> None:
         """Registers the hooks that the step under way needs, and removes all others."""
-        builder = self.builder
-        self.forward.listen(self if builder.sampled and not self._is_closed else None)
-        unseen = not (
-            builder.has_outputs or self._is_closed or self.forward.compiling.forbids_hooks
-        )
-        self._replay.listen(wanted=unseen and self.budget.affords(NOTING))
+        self.forward.listen(self if self.builder.sampled and not self._is_closed else None)
 
     def _begin(self, step: int, *, sampled: bool, wanted: bool) -> FrameBuilder:
         self.builder = builder = FrameBuilder(
@@ -270,3 +271,13 @@ class StepCycle:
         for builder in self._waiting:
             builder.readback.wait()
         self.deliver()
+
+
+def _is_nonfinite(loss: Tensor) -> bool:
+    """Whether a loss that lies in the memory of the CPU is NaN or infinite."""
+    return (
+        loss.is_cpu
+        and loss.numel() == 1
+        and not loss.is_complex()
+        and not math.isfinite(float(as_numpy(loss.detach())))
+    )

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import gc
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from typing import Any
 
 import torch
@@ -118,3 +119,27 @@ def script_as(replacement: Callable[..., Any], original: Callable[..., Any]) -> 
             _builtins._builtin_table.pop(id(replacement), None)  # noqa: SLF001  # see above
 
     return stop
+
+
+def sequence_number(node: Any) -> int:  # noqa: ANN401  # nodes of the graph have no common type
+    """The place of an operation among all of its thread, in the order in which they ran."""
+    number: int = node._sequence_nr()  # noqa: SLF001  # see above
+    return number
+
+
+def saved_tensors(node: Any) -> Iterator[tuple[str, Tensor]]:  # noqa: ANN401  # see above
+    """What an operation has kept for its gradient, by name: ``"self"``, ``"mat1"``, ``"result"``.
+
+    What a hook would have to bring back (checkpointing runs the forward again for it), what was
+    written to since, and what a backward pass has freed is left out.
+    """
+    for name in dir(node):
+        if not name.startswith("_raw_saved_"):
+            continue
+        with suppress(RuntimeError):
+            kept = getattr(node, name)
+            # Where torch does not tell (before 2.9) it may be one of those.
+            if getattr(kept, "unpack_hook", kept) is None:
+                tensor = getattr(node, name.removeprefix("_raw"))
+                if isinstance(tensor, Tensor):
+                    yield name.removeprefix("_raw_saved_"), tensor

@@ -37,7 +37,7 @@ class Office:
 
     def train(self, steps: int) -> None:
         """Steps of the loop whose desk it is."""
-        trained = self.monitor._capture._model()
+        trained = self.monitor._capture.cycle._model()
         assert trained is not None
         optimizer = torch.optim.SGD(trained.parameters(), lr=0.1)
         for _ in range(steps):
@@ -174,7 +174,7 @@ def test_what_is_closed_is_not_looked_into(office: Office) -> None:
 def test_while_another_thread_trains_an_idle_one_does_not_look(office: Office) -> None:
     seen: list[Inspection] = []
     office.monitor.on_inspection.append(seen.append)
-    trained = office.monitor._capture._model()
+    trained = office.monitor._capture.cycle._model()
     assert trained is not None
     optimizer = torch.optim.SGD(trained.parameters(), lr=0.1)
 

@@ -71,8 +71,8 @@ class FrameBuilder:
         self.has_outputs = self.sampled and outputs
         """Whether outputs were looked at since the step began, so that one that was not seen has a
         reason."""
-        self.replayed: NonfiniteOrigin | None = None
-        """What a second run of the forward showed, where the first was not looked at."""
+        self.traced: NonfiniteOrigin | None = None
+        """What the graph showed of a loss that is not finite, where outputs were not measured."""
         self.found_inf: Fetch | None = None
         self.reasons: dict[str, str] = {}
         self._on_gradient = on_gradient
@@ -321,7 +321,7 @@ class FrameBuilder:
             scalars,
             self.skipped or (self.found_inf is not None and float(self.found_inf()) > 0),
             dict(self.reasons),
-            find_origin(layers, columns, outputs, scalars.get("loss"), self.replayed),
+            find_origin(layers, columns, outputs, scalars.get("loss"), self.traced),
             self.recurrent.gather(scale),
         )
 

@@ -17,7 +17,7 @@ def find_origin(
     columns: dict[str, Column],
     outputs: Sequence[Output],
     loss: float | None,
-    replayed: NonfiniteOrigin | None = None,
+    traced: NonfiniteOrigin | None = None,
 ) -> NonfiniteOrigin | None:
     """Follows a step in the order in which its values came to be: weights, inputs, outputs, loss,
     gradients.
@@ -27,8 +27,7 @@ def find_origin(
         columns: the metrics of the step.
         outputs: what the layers gave, in the order in which they ran; empty where nobody looked.
         loss: None where none was found.
-        replayed: what a second run of the forward showed, in the place of outputs that were not
-            looked at.
+        traced: what the graph showed, in the place of outputs that were not measured.
 
     Returns:
         None where every value seen was finite.
@@ -36,7 +35,7 @@ def find_origin(
     return (
         None
         if _is_clean(columns, outputs, loss)
-        else _followed(layers, columns, outputs, loss, replayed)
+        else _followed(layers, columns, outputs, loss, traced)
     )
 
 
@@ -45,7 +44,7 @@ def _followed(
     columns: dict[str, Column],
     outputs: Sequence[Output],
     loss: float | None,
-    replayed: NonfiniteOrigin | None,
+    traced: NonfiniteOrigin | None,
 ) -> NonfiniteOrigin | None:
     bad_weights = _first(layers, columns.get("weight_nonfinite"))
     if bad_weights is not None:
@@ -57,7 +56,7 @@ def _followed(
         return NonfiniteOrigin("forward", bad_output)
     if loss is not None and not np.isfinite(loss):
         # Without the outputs it may have been any of them.
-        return NonfiniteOrigin("loss") if outputs else replayed or NonfiniteOrigin("unknown")
+        return NonfiniteOrigin("loss") if outputs else traced or NonfiniteOrigin("unknown")
     bad_gradient = _first(layers, columns.get("grad_nonfinite"), backwards=True)
     fed = {
         layer.name

@@ -154,6 +154,11 @@ class LayerTable:
         number = self._numbers.get(id(tensor))
         return number if number is not None and self.parameters[number]() is tensor else None
 
+    def layer_of(self, parameter: Tensor) -> str | None:
+        """Name of the first layer that owns a parameter; None for any other tensor."""
+        number = self.number_of(parameter)
+        return None if number is None else self._owners[number][0]
+
     def numbers_of(self, layer: str) -> dict[str, int]:
         """The numbers of a layer's parameters by their local names; empty for a layer that is not
         watched.

@@ -1,0 +1,150 @@
+"""Where a value that is not finite arose in a step whose outputs were not measured.
+
+Nothing is run again. As long as the backward pass has not begun, the autograd graph behind the loss
+keeps the step's own values: what each operation saved for its gradient. Read in the order in which
+the operations ran, they show between which two the first NaN or infinity came to be.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from gradwidget.capture.model.layers import LayerTable
+from gradwidget.capture.stats.norms import l2, plain
+from gradwidget.capture.stats.readback import as_numpy
+from gradwidget.capture.torch_private import saved_tensors, sequence_number
+from gradwidget.frame import NonfiniteOrigin
+
+NODES = 100_000
+"""Operations of a graph that are looked through at most; of a larger one the origin is unknown."""
+RESULTS = ("result", "out", "logsumexp")
+"""How names begin under which an operation saves what it gave, not what it was given."""
+MASKS = ("mask",)
+"""Parts of names of what may be infinite on purpose."""
+
+Node = Any
+"""A node of the autograd graph; torch's have no common type."""
+
+
+@dataclass(slots=True)
+class Operation:
+    """One operation of the forward."""
+
+    node: Node
+    order: int
+    """Rises in the order in which operations ran."""
+    layer: str | None
+    """Name of the layer of which it uses a parameter."""
+    parameters: list[Tensor]
+    """The parameters that it uses."""
+    above: list[Operation] = field(default_factory=list)
+    """The operations that made what it was given; parameters and data have none."""
+
+
+def origin_in_graph(loss: Tensor, table: LayerTable) -> NonfiniteOrigin | None:
+    """Where the values behind a loss first were not finite.
+
+    Args:
+        loss: NaN or infinite, its graph not yet used by a backward pass.
+        table: the layers.
+
+    Returns:
+        The first layer that gave, or was given, such a value; None where the graph does not tell.
+    """
+    operations = _operations(loss.grad_fn, table)
+    if not operations:
+        return None
+    for one in operations:
+        bad = _first_bad(one)
+        if bad is not None:
+            given = not bad.startswith(RESULTS)
+            if given and not one.above:
+                return NonfiniteOrigin("input")
+            return _traced(max(one.above, key=_order) if given else one, operations)
+    return _traced(operations[-1], operations)
+
+
+def _traced(last: Operation, operations: list[Operation]) -> NonfiniteOrigin:
+    """Follows an operation whose result is bad to the one that made it so."""
+    at = last
+    while True:
+        saved = [tensor for name, tensor in _floats(at) if not name.startswith(RESULTS)]
+        if at.layer is not None and (not saved or _can_overflow(saved + at.parameters)):
+            return NonfiniteOrigin("forward", at.layer)
+        # What it was given is known to be finite: it, or one after it that saves nothing, did it.
+        if at.layer is not None or saved or not at.above:
+            break
+        at = max(at.above, key=_order)
+    following = (one.layer for one in operations if one.order > at.order and one.layer is not None)
+    layer = next(following, None)
+    return NonfiniteOrigin("loss") if layer is None else NonfiniteOrigin("forward", layer)
+
+
+def _order(one: Operation) -> int:
+    return one.order
+
+
+def _operations(root: Node, table: LayerTable) -> list[Operation]:
+    """The operations behind a node, in the order in which they ran; none where they are too many."""
+    nodes: dict[Node, list[Node]] = {}
+    waiting = [root] if root is not None else []
+    while waiting:
+        node = waiting.pop()
+        if node in nodes:
+            continue
+        if len(nodes) >= NODES:
+            return []
+        nodes[node] = [one for one, _ in node.next_functions if one is not None]
+        waiting += nodes[node]
+    found: dict[Node, Operation] = {}
+    for node, above in nodes.items():
+        if _leaf(node, nodes) is None:
+            leaves = [leaf for one in above if (leaf := _leaf(one, nodes)) is not None]
+            used = [one for one in leaves if table.number_of(one) is not None]
+            layer = next((table.layer_of(one) for one in used), None)
+            found[node] = Operation(node, sequence_number(node), layer, used)
+    for node, one in found.items():
+        one.above = [found[above] for above in nodes[node] if above in found]
+    return sorted(found.values(), key=_order)
+
+
+def _leaf(node: Node, nodes: dict[Node, list[Node]]) -> Tensor | None:
+    """The leaf that a node only hands on, transposed or cast; None for a true operation."""
+    while not hasattr(node, "variable"):
+        above = nodes[node]
+        if len(above) != 1 or any(True for _ in saved_tensors(node)):
+            return None
+        node = above[0]
+    leaf: Tensor = node.variable
+    return leaf
+
+
+def _floats(one: Operation) -> Iterator[tuple[str, Tensor]]:
+    for name, tensor in saved_tensors(one.node):
+        is_number = tensor.is_floating_point() or tensor.is_complex()
+        if is_number and tensor.numel() and not any(mask in name for mask in MASKS):
+            yield name, tensor
+
+
+def _first_bad(one: Operation) -> str | None:
+    """Name of the first value that it saved and that is not finite."""
+    return next((name for name, tensor in _floats(one) if not _is_finite(tensor)), None)
+
+
+def _is_finite(tensor: Tensor) -> bool:
+    return bool(np.isfinite(as_numpy(l2(plain(tensor)))))
+
+
+def _can_overflow(given: list[Tensor]) -> bool:
+    """Whether sums of products of finite tensors can leave the range of their format."""
+    bound = math.log10(max(tensor.numel() for tensor in given))
+    for tensor in given:
+        bound += math.log10(max(1.0, float(tensor.detach().abs().max())))
+    return bound > math.log10(torch.finfo(given[0].dtype).max)

@@ -1,0 +1,204 @@
+"""Where outputs were not measured, the graph tells where a bad value arose, and nothing runs again."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy
+from torch.optim import SGD
+from torch.utils.checkpoint import checkpoint
+
+from gradwidget.capture.collect.nonfinite_graph import origin_in_graph
+from gradwidget.capture.model.layers import LayerTable
+from gradwidget.frame import NonfiniteOrigin
+
+Watch = Callable[..., Any]
+SPOILED = 30
+"""The step that goes wrong: none of those that are sampled."""
+
+
+class Chain(nn.Module):
+    """A model with buffers, an attribute that each call changes, a generator of its own, and a
+    place that can be made to fail."""
+
+    def __init__(self, *, dropout: float = 0.0) -> None:
+        super().__init__()
+        self.first, self.norm, self.last = nn.Linear(4, 6), nn.BatchNorm1d(6), nn.Linear(6, 1)
+        self.dropout = nn.Dropout(dropout)
+        self.place: str | None = None
+        self.calls = 0
+        self.seen: list[int] = []
+        self.random = np.random.default_rng(1)
+
+    def forward(self, x: Tensor, *, scale: float = 1.0) -> Tensor:
+        self.calls += 1
+        self.seen.append(self.calls)
+        x = self.norm(self.dropout(torch.tanh(self.first(x))))
+        if self.random.random() > 0.5:
+            x = x + 1
+        if self.place == "forward":
+            x = x / 0.0
+        return torch.as_tensor(self.last(x * scale))
+
+
+def train(model: Chain, place: str | None, *, calls: int = 1) -> list[Tensor]:
+    """A loop whose step number ``SPOILED`` goes wrong, and the last one."""
+    optimizer = SGD(model.parameters(), lr=0.01)
+    for step in range(SPOILED + 1):
+        bad = step == SPOILED
+        model.place = place if bad else None
+        x = torch.randn(8, 4)
+        if bad and place == "input":
+            x[3, 2] = torch.nan
+        if bad and place == "weights":
+            model.last.weight.data[0, 0] = torch.inf
+        optimizer.zero_grad()
+        out = model(x, scale=2.0)
+        for _ in range(calls - 1):
+            out = out + model(x, scale=2.0)
+        loss = out.square().mean()
+        (loss * torch.inf if bad and place == "loss" else loss).backward()
+        optimizer.step()
+    drawn = torch.tensor(model.random.random())
+    return [
+        *model.parameters(),
+        *model.buffers(),
+        torch.get_rng_state(),
+        torch.tensor(model.seen),
+        drawn,
+    ]
+
+
+@pytest.mark.parametrize("calls", [1, 2])
+@pytest.mark.parametrize("dropout", [0.0, 0.3])
+@pytest.mark.parametrize(
+    ("place", "expected"),
+    [
+        ("input", NonfiniteOrigin("input")),
+        ("weights", NonfiniteOrigin("weights", "last")),
+        ("forward", NonfiniteOrigin("forward", "last")),
+        ("loss", NonfiniteOrigin("loss")),
+    ],
+)
+def test_the_origin_is_named_though_the_step_was_not_sampled(
+    watch: Watch, place: str, expected: NonfiniteOrigin, dropout: float, calls: int
+) -> None:
+    capture = watch(model := Chain(dropout=dropout), budget=1e-9)
+    train(model, place, calls=calls)
+    assert capture.problems == []
+    assert capture.frames[-1].step == SPOILED
+    assert SPOILED - 1 not in [frame.step for frame in capture.frames]
+    assert not capture.frames[-1].is_measured("act_rms").any()
+    assert capture.frames[-1].origin == expected
+
+
+@pytest.mark.parametrize("place", ["input", "forward", "loss"])
+def test_looking_for_it_changes_nothing_that_the_model_draws_counts_or_keeps(
+    watch: Watch, place: str
+) -> None:
+    def run(*, watched: bool) -> list[Tensor]:
+        torch.manual_seed(1)
+        random.seed(1)
+        np.random.seed(1)  # noqa: NPY002  # what users draw from
+        model = Chain(dropout=0.3)
+        if watched:
+            watch(model, budget=1e-9)
+        state = train(model, place)
+        return [*state, torch.tensor(random.random()), torch.tensor(np.random.rand())]  # noqa: NPY002, S311  # see above
+
+    plain, seen = run(watched=False), run(watched=True)
+    assert all(
+        torch.equal(one.nan_to_num(), other.nan_to_num())
+        for one, other in zip(plain, seen, strict=True)
+    )
+
+
+def chain(*between: Callable[[Tensor], Tensor]) -> tuple[nn.Sequential, Callable[[], Tensor]]:
+    """Three layers with something between each two and after the last, and its output."""
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Linear(4, 8), nn.LayerNorm(8), nn.Linear(8, 3))
+
+    def output() -> Tensor:
+        x = torch.randn(5, 4)
+        for layer, operation in zip(model, between, strict=True):
+            x = operation(layer(x))
+        return x
+
+    return model, output
+
+
+def same(x: Tensor) -> Tensor:
+    return x
+
+
+def below_zero(x: Tensor) -> Tensor:
+    return torch.sqrt(x - 100)
+
+
+@pytest.mark.parametrize(
+    ("between", "expected"),
+    [
+        ((below_zero, same, same), NonfiniteOrigin("forward", "1")),
+        ((same, below_zero, same), NonfiniteOrigin("forward", "2")),
+        ((same, torch.tanh, below_zero), NonfiniteOrigin("loss")),
+        ((lambda x: torch.relu(x) / 0.0, same, same), NonfiniteOrigin("forward", "1")),
+        ((same, same, lambda x: (x - x) / (x - x)), NonfiniteOrigin("loss")),
+        ((same, lambda x: x + torch.log(x - x), torch.tanh), NonfiniteOrigin("forward", "2")),
+    ],
+)
+def test_an_operation_between_two_layers_is_the_origin(
+    between: tuple[Callable[[Tensor], Tensor], ...], expected: NonfiniteOrigin
+) -> None:
+    model, output = chain(*between)
+    loss = cross_entropy(output(), torch.zeros(5, dtype=torch.long))
+    assert not torch.isfinite(loss)
+    assert origin_in_graph(loss, LayerTable(model, None)) == expected
+
+
+@pytest.mark.parametrize(("layer", "scale"), [("0", 1e38), ("0", 6e38), ("2", 3e38)])
+def test_a_layer_whose_sums_leave_the_range_of_its_format_is_the_origin(
+    layer: str, scale: float
+) -> None:
+    model, output = chain(same, same, same)
+    bad: list[str] = []
+    for name, module in model.named_children():
+        module.register_forward_hook(
+            lambda _module, _args, out, name=name: (
+                None if out.isfinite().all() else bad.append(name)
+            )
+        )
+    with torch.no_grad():
+        weight = model.get_submodule(layer).get_parameter("weight")
+        weight.copy_(weight.sign() * 0.5 * scale)
+        model.get_submodule("1").get_parameter("weight").mul_(100)
+    loss = output().square().mean()
+    assert bad
+    assert origin_in_graph(loss, LayerTable(model, None)) == NonfiniteOrigin("forward", bad[0])
+
+
+def test_a_mask_that_is_infinite_on_purpose_is_no_origin() -> None:
+    model, output = chain(same, same, same)
+    mask = torch.zeros(5, 3).masked_fill(torch.eye(5, 3).bool(), -torch.inf)
+    scores = (output() + mask).softmax(-1)
+    loss = torch.log(scores[:, :1].sum() - scores[:, :1].sum())
+    assert origin_in_graph(loss, LayerTable(model, None)) == NonfiniteOrigin("loss")
+
+
+def test_a_recomputed_part_is_not_run_again_for_it() -> None:
+    model, _ = chain(same, same, same)
+    runs: list[int] = []
+
+    def part(x: Tensor) -> Tensor:
+        runs.append(1)
+        return torch.tanh(model[1](x))
+
+    x = checkpoint(part, model[0](torch.randn(5, 4)), use_reentrant=False)
+    loss = model[2](x).mean() * torch.inf
+    origin_in_graph(loss, LayerTable(model, None))
+    assert runs == [1]
