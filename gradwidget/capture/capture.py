@@ -1,4 +1,4 @@
-"""RecurrentSchedule a training loop into frames, without a change to the loop."""
+"""Turns a training loop into frames, without a change to the loop."""
 
 from __future__ import annotations
 
@@ -25,6 +25,7 @@ from gradwidget.capture.inspect.inspector import Inspector
 from gradwidget.capture.intervene.actuator import Actuator
 from gradwidget.capture.model.layers import LayerFilter, LayerTable
 from gradwidget.capture.model.optimizers import OptimizerParameters
+from gradwidget.capture.sampling.allowances import Reason
 from gradwidget.capture.sampling.budget import Budget
 from gradwidget.capture.sampling.recurrent_schedule import RecurrentSchedule
 from gradwidget.capture.sampling.triggers import SamplingTriggers
@@ -137,7 +138,7 @@ class Capture:
         )
         """Looks into single layers for whoever asks."""
         self._replay = NonfiniteReplay(original, self._table, self.guard)
-        self._lookout = SamplingTriggers(self._budget, self._table)
+        self._triggers = SamplingTriggers(self._budget, self._table)
         self._waiting: deque[FrameBuilder] = deque()
         self._closed = False
         self._ended = 0
@@ -157,7 +158,7 @@ class Capture:
             before=self._begin_pass,
             reach=self._reach,
             manual=self._manual,
-            lookout=self._lookout,
+            found_loss=self._found_loss,
             replay=lambda: self._replay.origin(called_once=self._forward.called_once),
             updates=self._updates,
         )
@@ -212,12 +213,11 @@ class Capture:
         """Counts time spent elsewhere on behalf of this capture."""
         self._budget.charge(seconds)
 
-    def look_closer(self, steps: int, every: int) -> None:
-        """Samples the next ``steps``, and from then on one ``every`` so many (0: as rarely as
-        ever).
-        """
-        self._budget.force(steps)
-        self._budget.hurry(every)
+    def sample_more(self, *, series: bool, watch: bool) -> None:
+        """Samples the next steps if a ``series`` is wanted, and more often during a ``watch``."""
+        if series:
+            self._budget.request(Reason.DIAGNOSIS)
+        self._budget.watched = watch
 
     def close(self) -> None:
         """Takes every hook off and emits what is still on its way; closing twice does nothing."""
@@ -291,7 +291,8 @@ class Capture:
             draft.skipped = draft.sampled = True
         if not in_backward():
             self._ended_before[id(optimizer)] = self._ended
-            self._lookout.step_begins(draft, optimizer, owned)
+            if not draft.sampled:
+                self._request(self._triggers.optimizer_steps(optimizer, owned))
         if draft.sampled:
             self._refresh()
             self._read_before(optimizer, self._owners.of(optimizer), with_closure=with_closure)
@@ -375,6 +376,13 @@ class Capture:
 
     # ------------------------------------------------------------------ from step to step
 
+    def _found_loss(self, loss: float | None, scale: float | None) -> None:
+        self._request(self._triggers.loss_found(loss, scale))
+
+    def _request(self, reason: Reason | None) -> None:
+        if reason is not None and self._budget.request(reason):
+            self._draft.sampled = True
+
     def _begin_pass(self) -> None:
         self._forward.ended()
         self._end_manual_step()
@@ -421,7 +429,7 @@ class Capture:
             self.boundary.step_ended(draft.step, inside_forward=inside_forward)
             wanted, held = self.boundary.is_wanted, self.boundary.is_due
             if wanted:
-                self._budget.force(1)  # whoever stops a loop wants to look at the step that it ran
+                self._budget.request(Reason.PAUSE)
         self.inspector.step_ended(draft.step, draft.look, draft.reasons, held=held, wanted=wanted)
         spent = self.guard.spent_until_now()
         self._budget.stepped(now - self._last_end, spent - self._spent_before)
@@ -457,7 +465,7 @@ class Capture:
     def _listen(self) -> None:
         self._forward.listen(wanted=self._draft.sampled and not self._closed)
         unseen = not (self._draft.is_whole or self._closed or self._forward.compiling.forbids_hooks)
-        self._replay.listen(wanted=unseen and self._budget.affords(NOTING))
+        self._replay.listen(wanted=unseen and self._budget.seconds_per_step > NOTING)
 
     def _refresh(self) -> None:
         """Looks at the model again, once a sampled step: what was changed between two steps shows
@@ -477,7 +485,9 @@ class Capture:
         while self._waiting and self._waiting[0].readback.ready:
             frame = self.guard.run("making a frame", self._waiting.popleft().frame)
             if frame is not None:
-                self._lookout.frame_made(frame)
+                reason = self._triggers.frame_made(frame)
+                if reason is not None:
+                    self._budget.request(reason)
                 self.guard.run("recording a frame", self._emit, frame)
 
     def _finish_last(self) -> None:

@@ -4,6 +4,7 @@ place.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from functools import partial
 
@@ -13,7 +14,6 @@ from gradwidget.capture.collect.frame_builder import FrameBuilder
 from gradwidget.capture.collect.weight_updates import WeightUpdates
 from gradwidget.capture.guard import Guard, entry
 from gradwidget.capture.model.layers import LayerTable
-from gradwidget.capture.sampling.triggers import SamplingTriggers
 from gradwidget.capture.steps.backward_reach import BackwardReach
 from gradwidget.capture.steps.manual import ManualLoop
 from gradwidget.capture.torch_private import in_backward, is_transformed
@@ -37,7 +37,8 @@ class BackwardReader:
             at the model anew.
         reach: tells which passes reached the model.
         manual: finds the ends of steps in loops without an optimizer.
-        lookout: looks at the loss of every step.
+        found_loss: called with the loss of every step and the scale that it was multiplied by, each
+            None where it is not known.
         replay: runs a forward once more.
         updates: copies weights before they change.
     """
@@ -51,7 +52,7 @@ class BackwardReader:
         before: Callable[[], None],
         reach: BackwardReach,
         manual: ManualLoop,
-        lookout: SamplingTriggers,
+        found_loss: Callable[[float | None, float | None], None],
         replay: Callable[[], NonfiniteOrigin | None],
         updates: WeightUpdates,
     ) -> None:
@@ -61,7 +62,7 @@ class BackwardReader:
         self._before = before
         self._reach = reach
         self._manual = manual
-        self._lookout = lookout
+        self._found_loss = found_loss
         self._replay = replay
         self._updates = updates
         self._running = False
@@ -160,8 +161,10 @@ class BackwardReader:
             draft.activations.backward_ended()
         if not weighted:
             draft.loss.found(roots)
-            self._lookout.loss_found(draft)
-            if draft.sampled and not draft.is_whole and self._lookout.is_nonfinite(draft):
+            loss, scale = draft.loss.known()
+            self._found_loss(loss, scale)
+            is_nonfinite = loss is not None and not math.isfinite(loss)
+            if draft.sampled and not draft.is_whole and is_nonfinite:
                 draft.replayed = self.guard.run("running a forward again", self._replay)
         if draft.sampled:
             parameters = self._table.tensors()
