@@ -142,7 +142,8 @@ class GradMonitor:
             self.history.append(frame)
             self._engine.update(self.history)
             findings = self._engine.findings
-        self._capture.look_closer(*self._engine.wanted)
+        wanted = self._engine.wanted
+        self._capture.sample_more(series=wanted.series, watch=wanted.watch)
         self._reaction.opened(findings)
         for notify in self.on_frame:
             notify()

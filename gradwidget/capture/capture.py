@@ -15,6 +15,7 @@ from gradwidget.capture.hooks import torch_events
 from gradwidget.capture.intervene.actuator import Actuator
 from gradwidget.capture.model.layers import LayerFilter, LayerTable
 from gradwidget.capture.model.optimizers import OptimizerParameters
+from gradwidget.capture.sampling.allowances import Reason
 from gradwidget.capture.step_cycle import StepCycle
 from gradwidget.capture.steps.optimizer_steps import OptimizerSteps
 from gradwidget.capture.steps.pause_point import Gatekeeper, PausePoint
@@ -164,10 +165,11 @@ class Capture:
         """Counts time spent elsewhere on behalf of this capture."""
         self.cycle.budget.charge(seconds)
 
-    def look_closer(self, steps: int, every: int) -> None:
-        """Samples the next ``steps``, and then at least one in ``every`` (0: no more than usual)."""
-        self.cycle.budget.force(steps)
-        self.cycle.budget.hurry(every)
+    def sample_more(self, *, series: bool, watch: bool) -> None:
+        """Samples the next steps if a ``series`` is wanted, and more often during a ``watch``."""
+        if series:
+            self.cycle.budget.request(Reason.DIAGNOSIS)
+        self.cycle.budget.watched = watch
 
     def close(self) -> None:
         """Removes every hook and emits what is still on its way; closing twice does nothing."""

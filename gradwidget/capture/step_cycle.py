@@ -23,6 +23,7 @@ from gradwidget.capture.hooks.global_hook import Args, Kwargs
 from gradwidget.capture.inspect.inspector import Inspector
 from gradwidget.capture.model.layers import LayerTable
 from gradwidget.capture.model.optimizers import OptimizerParameters
+from gradwidget.capture.sampling.allowances import Reason
 from gradwidget.capture.sampling.budget import Budget
 from gradwidget.capture.sampling.recurrent_schedule import RecurrentSchedule
 from gradwidget.capture.sampling.triggers import SamplingTriggers
@@ -93,10 +94,14 @@ class StepCycle:
 
     # ------------------------------------------------------------------ whether it is sampled
 
-    def request(self, steps: int) -> None:
-        """Has the step under way sampled, and ``steps`` after it."""
-        self.builder.sampled = True
-        self.budget.force(steps)
+    def request(self, reason: Reason | None) -> None:
+        """Has the step under way sampled, with as many after it as the reason's allowance says.
+
+        Args:
+            reason: None asks for nothing.
+        """
+        if reason is not None and self.budget.request(reason):
+            self.builder.sampled = True
 
     def pass_begins(self, roots: Sequence[Tensor]) -> None:
         """A backward pass of the model is about to run: the graph still has the step's values."""
@@ -111,19 +116,21 @@ class StepCycle:
         self._was_finite = False
 
     def loss_found(self) -> None:
-        """The loss of a backward pass is known, where the device had not to be waited for."""
-        builder = self.builder
-        if builder.readback.ready and builder.loss.value is not None:
-            self._was_finite = math.isfinite(builder.loss.value)
-            self._triggers.loss_found(builder)
+        """The loss of a backward pass is known, unless the device would have to be waited for."""
+        loss, scale = self.builder.loss.known()
+        if loss is not None:
+            self._was_finite = math.isfinite(loss)
+        self.request(self._triggers.loss_found(loss, scale))
 
     def optimizer_begins(self, optimizer: Optimizer, held: list[int]) -> None:
         """An optimizer is about to step the parameters with these numbers."""
-        self._triggers.step_begins(self.builder, optimizer, held)
+        if not self.builder.sampled:
+            self.request(self._triggers.optimizer_steps(optimizer, held))
 
     def skip(self) -> None:
         """The step is left out: by a gradient scaler, or on request."""
-        self.builder.skipped = self.builder.sampled = True
+        self.builder.skipped = True
+        self.request(Reason.OVERFLOW)
 
     # ------------------------------------------------------------------ what the forward tells
 
@@ -196,12 +203,17 @@ class StepCycle:
         self.builder = self._begin(builder.step + 1, sampled=sampled, wanted=wanted)
         self.builder.inherit(builder)
 
+    def _request_later(self, reason: Reason | None) -> None:
+        """As ``request``, but for the steps after the one that has just ended."""
+        if reason is not None:
+            self.budget.request(reason)
+
     def deliver(self) -> None:
         """Emits the frames whose statistics have arrived from the device."""
         while self._waiting and self._waiting[0].readback.ready:
             frame = self._guard.run("making a frame", self._waiting.popleft().frame)
             if frame is not None:
-                self._triggers.frame_made(frame)
+                self._request_later(self._triggers.frame_made(frame))
                 self._guard.run("recording a frame", self._emit, frame)
 
     def close(self) -> None:
@@ -247,8 +259,7 @@ class StepCycle:
             self._pause_point.step_ended(self, builder.step, inside_forward=inside_forward)
             wanted, paused = self._pause_point.is_wanted, self._pause_point.is_due
             if wanted:
-                # Who stops a loop wants to see the step that it ran.
-                self.budget.force(1)
+                self._request_later(Reason.PAUSE)
         self.inspector.step_ended(
             builder.step, builder.look, builder.reasons, held=paused, wanted=wanted
         )

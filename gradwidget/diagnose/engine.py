@@ -1,4 +1,4 @@
-"""RecurrentSchedule what the rules see at each frame into findings that open, change and are resolved."""
+"""Turns what the rules see at each frame into findings that open, change and are resolved."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class Engine:
         self._last_step = 0
         self._was_apart = False
         self.wanted = Wanted()
-        """What should be measured more closely, because the newest frame looks suspicious."""
+        """What should be sampled more closely, because the newest frame looks suspicious."""
 
     @property
     def findings(self) -> list[Finding]:
@@ -66,14 +66,14 @@ class Engine:
             self._traits = Traits(history.layers)
         active = {symptom: entry.finding for symptom, entry in self._open.items()}
         window = Window(history, self._limits, active, self._traits)
-        glance = Window(history, self._of_one_frame, active, self._traits)
+        newest = Window(history, self._of_one_frame, active, self._traits)
         apart, self._last_step = window.step - self._last_step > 1, window.step
         suspects = []
         opened = False
         for symptom, rule in self._due(history.version, apart=apart):
             entry = self._open.get(symptom)
             detection, suspected = _ask(
-                rule, window, glance, entry.finding if entry else None, apart=apart
+                rule, window, newest, entry.finding if entry else None, apart=apart
             )
             suspects += [symptom] if suspected else []
             if detection is not None and entry is None:
@@ -92,7 +92,7 @@ class Engine:
         something is suspected.
 
         And after a frame that is: it may lack what is measured on the way through the layers, which
-            the next one has.
+        the next one has.
         """
         apart |= self._was_apart
         interval = self._limits.slow_rule_interval
@@ -160,15 +160,13 @@ class Engine:
 
 
 def _ask(
-    rule: Rule, window: Window, glance: Window, finding: Finding | None, *, apart: bool
+    rule: Rule, window: Window, newest: Window, finding: Finding | None, *, apart: bool
 ) -> tuple[Detection | None, bool]:
-    """What a rule is sure of, and whether the newest frame says otherwise and so is worth a closer
-    look.
-    """
-    if finding is None and apart and rule(glance, None) is None:
+    """What a rule is sure of, and whether the newest frame alone says otherwise: a suspicion."""
+    if finding is None and apart and rule(newest, None) is None:
         # What a frame far from its neighbours does not show has not begun.
         return None, False
     detection = rule(window, finding)
     if detection is not None:
         return detection, False
-    return None, finding is not None or apart or rule(glance, None) is not None
+    return None, finding is not None or apart or rule(newest, None) is not None

@@ -1,8 +1,7 @@
-"""What a single frame shows and no rule is sure of yet: the next steps are then worth measuring in
-full.
+"""What a single frame shows and no rule is sure of yet: more samples would then tell.
 
 A sampled run of quick steps has a frame in a hundred, and no rule makes a finding of one. The same
-rules, asked about the newest frame alone, say what to look closer at.
+rules, asked about the newest frame alone, say what more samples are worth.
 """
 
 from __future__ import annotations
@@ -11,49 +10,45 @@ from collections.abc import Collection
 from typing import NamedTuple
 
 from gradwidget.diagnose.finding import Symptom
+from gradwidget.token_bucket import TokenBucket
 
-FOLLOW = 11
-"""Steps to measure in full after the one that raised a suspicion: more than half of the frames that
-a rule judges by, and some to spare."""
-GRANTS = 2.0
-"""Times that the same suspicion is followed, one after the other, before it is only watched."""
-WATCH = 10
-"""Steps between two samples while something is watched: what takes its time is not to be measured
-at every step."""
+SERIES_IN_A_ROW = 2
+"""Times that the same suspicion is worth a series of steps before it is only watched."""
 WATCHED = 12
-"""Samples for which the same suspicion, or what was found last, is watched before it is left to the
-ordinary ones."""
-REGAINED = 0.125
-"""Part of a grant that a suspicion gets back at an ordinary sample that does not show it."""
+"""Samples for which it is then watched, as is what comes of a new finding.
+
+After them it is left to the ordinary samples, each of which gives one back if it does not show it.
+"""
 
 
 class Wanted(NamedTuple):
-    """What should be measured more closely than usual."""
+    """What should be sampled more closely than usual."""
 
-    steps: int = 0
-    """How many of the next steps, in full."""
-
-    every: int = 0
-    """After that, a sample at least every so many steps; 0 for as rarely as ever."""
+    series: bool = False
+    """Whether the next steps should be sampled, as many as a rule needs."""
+    watch: bool = False
+    """Whether samples should be made more often, until this is taken back."""
 
 
 class Suspicion:
-    """Remembers what is suspected, and what was followed already.
+    """Remembers what is suspected, and how much was sampled for it already.
 
     Example:
         >>> suspicion = Suspicion()
-        >>> suspicion.wanted([Symptom.DEAD_RELU], apart=True, opened=False), Symptom.DEAD_RELU in suspicion
-        (Wanted(steps=11, every=10), True)
+        >>> suspicion.wanted([Symptom.DEAD_RELU], apart=True, opened=False)
+        Wanted(series=True, watch=True)
+        >>> Symptom.DEAD_RELU in suspicion
+        True
         >>> suspicion.wanted([Symptom.DEAD_RELU], apart=False, opened=False)
-        Wanted(steps=0, every=10)
+        Wanted(series=False, watch=True)
         >>> suspicion.wanted([], apart=False, opened=False)
-        Wanted(steps=0, every=0)
+        Wanted(series=False, watch=False)
     """
 
     def __init__(self) -> None:
         self._now: frozenset[Symptom] = frozenset()
-        self._used: dict[Symptom, float] = {}
-        self._left = 0
+        self._samples: dict[Symptom, TokenBucket] = {}
+        """What may still be sampled for each symptom: a series is worth ``WATCHED`` samples."""
         self._to_watch = 0
 
     def __contains__(self, symptom: Symptom) -> bool:
@@ -61,7 +56,7 @@ class Suspicion:
         return symptom in self._now
 
     def wanted(self, suspects: Collection[Symptom], *, apart: bool, opened: bool) -> Wanted:
-        """What should be measured more closely.
+        """What should be sampled more closely.
 
         Args:
             suspects: the symptoms that the newest frame shows and no finding says, or the other way
@@ -71,19 +66,18 @@ class Suspicion:
                 while.
         """
         self._to_watch = WATCHED if opened else max(self._to_watch - apart, 0)
-        self._left = max(self._left - 1, 0)
-        # What is still open when the steps that were asked for are over is followed on.
-        fresh = set(suspects) if apart or not self._left else set(suspects) - self._now
-        if apart:
-            for symptom in self._used.keys() - fresh:
-                self._used[symptom] = max(self._used[symptom] - REGAINED, 0.0)
+        # A suspicion counts where it arises and at ordinary samples, not throughout its series.
+        fresh = set(suspects) if apart else set(suspects) - self._now
         self._now = frozenset(suspects)
-        granted = [symptom for symptom in fresh if self._used.get(symptom, 0.0) <= GRANTS - 1]
-        for symptom in granted:
-            self._used[symptom] = self._used.get(symptom, 0.0) + 1
-        watched = [symptom for symptom in suspects if self._used.get(symptom, 0.0) < GRANTS + 1]
-        for symptom in fresh - set(granted):
-            self._used[symptom] = min(self._used.get(symptom, 0.0) + 1 / WATCHED, GRANTS + 1)
-        if granted:
-            self._left = FOLLOW
-        return Wanted(FOLLOW if granted else 0, WATCH if watched or self._to_watch else 0)
+        if apart:
+            for symptom in self._samples.keys() - fresh:
+                self._samples[symptom].fill(1)
+        # Each pays for a series while it can and leaves enough to be watched after the last one.
+        series = False
+        for symptom in fresh:
+            bucket = self._samples.setdefault(symptom, TokenBucket((SERIES_IN_A_ROW + 1) * WATCHED))
+            pays = bucket.balance >= 2 * WATCHED
+            bucket.take(WATCHED if pays else 1)
+            series |= pays
+        is_watched = any(self._samples[symptom].balance for symptom in suspects)
+        return Wanted(series, is_watched or self._to_watch > 0)

@@ -93,11 +93,6 @@ class History:
         return np.concatenate([self._coarse_steps[: self._coarse], self._fine_steps[: self._fine]])
 
     @property
-    def coarse_columns(self) -> int:
-        """How many of the columns, the first ones, stand for more than one frame or may come to."""
-        return self._coarse
-
-    @property
     def skipped(self) -> BoolArray:
         """Bool [columns]: whether a gradient scaler skipped a step of the column."""
         return self._whole(self._skipped, "high")[:, 0] > 0

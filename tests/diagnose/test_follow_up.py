@@ -1,9 +1,12 @@
 from __future__ import annotations
 
 import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
 
 from gradwidget.diagnose.engine import Engine
-from gradwidget.diagnose.follow_up import FOLLOW, GRANTS, WATCH, WATCHED, Wanted
+from gradwidget.diagnose.finding import Symptom
+from gradwidget.diagnose.follow_up import SERIES_IN_A_ROW, WATCHED, Suspicion, Wanted
 from gradwidget.record.history import History
 from tests.diagnose.frames import chain, frame, healthy
 
@@ -13,54 +16,67 @@ SHARE = np.geomspace(1e-6, 1, DEPTH)
 
 
 def wanted(steps: list[tuple[int, bool]]) -> list[Wanted]:
-    """What is asked for after each of the given frames: its step, and whether it is sick."""
+    """What is wanted after each of the given frames: its step, and whether it is sick."""
     history, engine = History(), Engine()
-    asked = []
+    found = []
     for step, sick in steps:
-        figures = healthy(
-            DEPTH, **({"act_grad_rms": SHARE, "act_grad_norm": SHARE} if sick else {})
-        )
-        history.append(frame(step, LAYERS, figures))
+        values = healthy(DEPTH, **({"act_grad_rms": SHARE, "act_grad_norm": SHARE} if sick else {}))
+        history.append(frame(step, LAYERS, values))
         engine.update(history)
-        asked.append(engine.wanted)
-    return asked
+        found.append(engine.wanted)
+    return found
 
 
-def followed(steps: list[tuple[int, bool]]) -> list[int]:
-    return [asked.steps for asked in wanted(steps)]
+def series(steps: list[tuple[int, bool]]) -> list[bool]:
+    return [one.series for one in wanted(steps)]
 
 
-def test_asks_for_the_next_steps_when_a_single_frame_looks_wrong() -> None:
-    assert followed([(0, False), (1, False), (100, True)]) == [0, 0, FOLLOW]
+def test_wants_the_next_steps_when_a_single_frame_looks_wrong() -> None:
+    assert series([(0, False), (1, False), (100, True)]) == [False, False, True]
 
 
-def test_does_not_ask_again_at_the_steps_that_it_got() -> None:
-    assert followed([(0, False), (100, True), (101, True), (102, True)]) == [0, FOLLOW, 0, 0]
+def test_wants_them_once_while_they_come() -> None:
+    assert series([(0, False), (100, True), (101, True), (102, True)]) == [
+        False,
+        True,
+        False,
+        False,
+    ]
 
 
-def test_follows_no_longer_what_never_becomes_a_finding() -> None:
-    asked = followed([(100 * i + j, j == 0) for i in range(1, 8) for j in range(2)])
-    assert sum(steps > 0 for steps in asked) == GRANTS
+def test_wants_no_more_series_of_what_never_becomes_a_finding() -> None:
+    found = series([(100 * i + j, j == 0) for i in range(1, 8) for j in range(2)])
+    assert sum(found) == SERIES_IN_A_ROW
 
 
 def test_watches_what_is_suspected_until_it_is_gone() -> None:
-    asked = wanted([(0, False), (100, True), (200, True), (300, True), (400, False)])
-    assert [one.every for one in asked] == [0, WATCH, WATCH, WATCH, 0]
+    found = wanted([(0, False), (100, True), (200, True), (300, True), (400, False)])
+    assert [one.watch for one in found] == [False, True, True, True, False]
 
 
 def test_leaves_what_never_becomes_a_finding_to_the_ordinary_samples_in_the_end() -> None:
-    asked = wanted([(100 * i + j, j == 0) for i in range(1, 30) for j in range(2)])
-    assert asked[-2].every == 0
+    found = wanted([(100 * i + j, j == 0) for i in range(1, 30) for j in range(2)])
+    assert not found[-2].watch
 
 
 def test_what_was_found_is_watched_for_a_while() -> None:
-    found = [(step, True) for step in range(5)]
-    watched = [(10 * step, True) for step in range(1, 30)]
-    asked = [one.every for one in wanted(found + watched)]
-    assert asked[4] == WATCH
-    assert asked[4:].count(WATCH) == WATCHED
-    assert asked[-1] == 0
+    steps = [(step, True) for step in range(5)]
+    later = [(10 * step, True) for step in range(1, 30)]
+    found = [one.watch for one in wanted(steps + later)]
+    assert found[4]
+    assert sum(found[4:]) == WATCHED
+    assert not found[-1]
 
 
-def test_asks_for_nothing_on_a_healthy_run() -> None:
+def test_wants_nothing_on_a_healthy_run() -> None:
     assert set(wanted([(step, False) for step in range(30)])) == {Wanted()}
+
+
+@given(shown=st.lists(st.booleans(), max_size=150))
+def test_never_wants_more_series_than_ordinary_samples_have_given_back(shown: list[bool]) -> None:
+    suspicion, found = Suspicion(), 0
+    for number, is_shown in enumerate(shown, 1):
+        suspects = [Symptom.DEAD_RELU] if is_shown else []
+        found += suspicion.wanted(suspects, apart=True, opened=False).series
+        clean = number - sum(shown[:number])
+        assert found <= SERIES_IN_A_ROW + clean / WATCHED

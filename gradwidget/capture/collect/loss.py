@@ -54,6 +54,12 @@ class LossFinder:
                 return before
         return root
 
+    def known(self) -> tuple[float | None, float | None]:
+        """The loss and its scale, each None where there is none or nothing is read back yet."""
+        if not self._readback.ready:
+            return None, None
+        return self.value, None if self.scale is None else float(self.scale())
+
     def forget(self) -> None:
         """Drops what was found: the gradients that it led to were cleared."""
         self._found = []

@@ -1,28 +1,27 @@
-"""Decides which steps are sampled, so that the whole cost stays under a share of the training time."""
+"""Decides which steps are sampled, so that the cost stays under a share of the training time."""
 
 from __future__ import annotations
 
 import math
 
-FIRST = 10
-"""Steps at the start that are sampled whatever they cost: a reader sees something at once."""
-AT_LEAST_EVERY = 100
-"""Steps after which a sample is taken even beyond the budget."""
-HURRY = 5.0
-"""Times the budget that may be spent while something is watched."""
-AIM = 0.5
-"""Part of the budget that is spent knowingly: the rest is for costs that a clock inside our calls
-does not see, such as emptied caches and the slower module call while a forward hook is
-registered."""
-MEMORY = 0.98
-"""Weight that the past keeps, a step, in the running figures."""
-PAUSE = 20.0
-"""A step that took this many times the usual was no step but a pause: a cell boundary, an
-evaluation."""
+from gradwidget.capture.sampling.allowances import (
+    AIM,
+    ALLOWANCES,
+    AT_LEAST_EVERY,
+    JUMP,
+    MEMORY,
+    PACE_MEMORY,
+    WATCH_EVERY,
+    WATCH_PRICE,
+    Reason,
+)
+from gradwidget.token_bucket import TokenBucket
 
 
 class Budget:
-    """A purse that fills with training time and from which samples are paid.
+    """Saves up a share of the training time, and samples a step when it can pay for one.
+
+    Steps that were requested are sampled whatever they cost.
 
     Args:
         share: part of a step's time that may be spent; None samples every step.
@@ -37,21 +36,30 @@ class Budget:
 
     def __init__(self, share: float | None) -> None:
         self.share = share
-        self.sampling = True
-        """Whether the step under way is sampled."""
-        self._steps = 0
+        self.watched = False
+        """Whether samples are to be made about every ``WATCH_EVERY`` steps.
+
+        More rarely where that would cost ``WATCH_PRICE`` times the budget, but at least every
+        ``AT_LEAST_EVERY`` steps as ever.
+        """
+        self._buckets = {reason: TokenBucket(one.burst) for reason, one in ALLOWANCES.items()}
+        self._refills = [
+            (self._buckets[reason], one.refill) for reason, one in ALLOWANCES.items() if one.refill
+        ]
+        self._seconds = TokenBucket(0.0)
         self._since_sample = 0
-        self.is_forced = True
-        """Whether the step under way is one of the first, or was asked for by ``force``."""
-        self._forced = FIRST - 1
-        self._every = AT_LEAST_EVERY
-        self._purse = 0.0
         self._cost = 0.0
         self._elapsed = 0.0
         self._ours = 0.0
         self._weight = 0.0
         self._samples = 0.0
         self._usual = 0.0
+        self._requested = 0
+        self.request(Reason.START)
+        self.is_requested = self._next_requested()
+        """Whether the step under way was requested before it began."""
+        self.sampling = True
+        """Whether the step under way is sampled."""
 
     @property
     def overhead(self) -> float:
@@ -63,34 +71,25 @@ class Budget:
         """Steps per sampled step, lately; 1.0 before the first step."""
         return self._weight / self._samples if self._samples else 1.0
 
-    def force(self, steps: int) -> None:
-        """Samples so many steps after the one under way, whatever they cost, because something
-        looks wrong.
+    @property
+    def seconds_per_step(self) -> float:
+        """Time that may be spent at every step on something cheap."""
+        return math.inf if self.share is None else AIM * AIM * self.share * self._usual
+
+    def request(self, reason: Reason) -> bool:
+        """Has the steps after the one under way sampled, as many as the reason is allowed.
+
+        Returns:
+            Whether it is granted: the reason was not too frequent.
         """
-        self._forced = max(self._forced, steps)
-
-    def hurry(self, every: int) -> None:
-        """Takes a sample about every so many steps from now on; 0 for as rarely as ever.
-
-        More rarely where that would cost ``HURRY`` times the budget, but never more rarely than
-        ever.
-        """
-        self._every = every or AT_LEAST_EVERY
-
-    def times(self, seconds: float) -> float:
-        """How many times a step something that takes ``seconds`` may be done at every step."""
-        return self._seconds_a_step() / seconds
-
-    def affords(self, seconds: float) -> bool:
-        """Whether something that takes ``seconds`` may be done at every step."""
-        return seconds < self._seconds_a_step()
-
-    def _seconds_a_step(self) -> float:
-        return math.inf if self.share is None else AIM / 2 * self.share * self._usual
+        if not self._buckets[reason].take():
+            return False
+        self._requested = max(self._requested, ALLOWANCES[reason].steps)
+        return True
 
     def charge(self, seconds: float) -> None:
-        """Takes time spent elsewhere on our behalf out of the purse."""
-        self._purse -= seconds
+        """Counts time that was spent elsewhere on our behalf."""
+        self._seconds.fill(-seconds)
         self._ours += seconds
 
     def stepped(self, elapsed: float, ours: float) -> None:
@@ -100,29 +99,44 @@ class Budget:
             elapsed: seconds since the step before ended, ours included.
             ours: seconds of it spent on our side.
         """
-        if self._usual and elapsed > PAUSE * self._usual:
+        # What steps usually take. A cell boundary or an evaluation is no step.
+        if self._usual and elapsed > JUMP * self._usual:
             elapsed = self._usual
-        self._usual = elapsed if not self._usual else MEMORY * self._usual + (1 - MEMORY) * elapsed
-        self._steps += 1
-        self._elapsed = MEMORY * self._elapsed + elapsed
-        self._ours = MEMORY * self._ours + ours
-        self._weight = MEMORY * self._weight + 1
-        self._samples = MEMORY * self._samples + self.sampling
-        was_forced, self.is_forced = self.is_forced, self._forced > 0
-        self._forced -= self.is_forced
-        if self.share is None:
-            return
+        self._usual = self._usual or elapsed
+        self._usual += (1 - PACE_MEMORY) * (elapsed - self._usual)
+        # What sampling has lately cost, for whoever asks.
+        self._elapsed = PACE_MEMORY * self._elapsed + elapsed
+        self._ours = PACE_MEMORY * self._ours + ours
+        self._weight = PACE_MEMORY * self._weight + 1
+        self._samples = PACE_MEMORY * self._samples + self.sampling
+        # Requests: some of each limited reason comes back, and one of the steps is served.
+        for bucket, refill in self._refills:
+            bucket.fill(refill)
+        was_requested, self.is_requested = self.is_requested, self._next_requested()
+        if self.share is not None:
+            self._pay(self.share, elapsed, ours, was_requested=was_requested)
+
+    def _next_requested(self) -> bool:
+        is_requested = self._requested > 0
+        self._requested -= is_requested
+        return is_requested
+
+    def _pay(self, share: float, elapsed: float, ours: float, *, was_requested: bool) -> None:
+        self._since_sample = 0 if self.sampling else self._since_sample + 1
         if self.sampling:
-            self._since_sample = 0
-            self._cost = ours if not self._cost else 0.8 * self._cost + 0.2 * ours
-        else:
-            self._since_sample += 1
-        if was_forced:
-            # What was forced is not paid back: it would leave a reader in the dark just after
+            self._cost += (1 - MEMORY) * (ours - self._cost)
+        # A sample and what this step brought beyond it is all that is saved up.
+        income = AIM * share * elapsed
+        self._seconds.burst = self._cost + income
+        self._seconds.fill(income - ours)
+        if was_requested:
+            # Requested steps are not paid back, which would leave a reader in the dark just after
             # something happened.
-            self._purse = 0.0
-        else:
-            self._purse = min(self._purse + AIM * self.share * elapsed - ours, 2 * self._cost)
-        affordable = self._cost / (HURRY * self.share * self._usual) if self._usual else 0.0
-        overdue = self._since_sample + 1 >= min(max(self._every, affordable), AT_LEAST_EVERY)
-        self.sampling = self.is_forced or self._purse >= self._cost or overdue
+            self._seconds.balance = 0.0
+        # A sample is overdue after a while, sooner while something is watched and that is payable.
+        every = AT_LEAST_EVERY
+        if self.watched and self._usual:
+            payable = self._cost / (WATCH_PRICE * share * self._usual)
+            every = min(every, max(WATCH_EVERY, math.ceil(payable)))
+        is_overdue = self._since_sample + 1 >= every
+        self.sampling = self.is_requested or self._seconds.balance >= self._cost or is_overdue

@@ -1,43 +1,44 @@
-"""When recurrent layers are followed along time, which takes as long as the layers themselves."""
+"""When recurrent layers are measured along time, which takes as long as the layers themselves."""
 
 from __future__ import annotations
 
+from gradwidget.capture.sampling.allowances import ALONG_TIME
 from gradwidget.capture.sampling.budget import Budget
-
-EVERY = 16
-"""Steps from one that they are followed in to the next at least, unless that is forced."""
+from gradwidget.token_bucket import TokenBucket
 
 
 class RecurrentSchedule:
-    """Decides in which of the steps that are looked at; lives as long as the capture.
+    """Decides in which of the sampled steps that is done; lives as long as the capture.
 
-    In all that are forced; of the others, where they lie close together, in one of ``EVERY``, and
-    where they lie far apart in every second.
+    In all that were requested; of the others, in one of 16 steps where they are close together,
+    and in every second where they are far apart.
 
     Args:
-        budget: tells which steps are forced.
+        budget: tells which steps were requested.
 
     Example:
         >>> budget = Budget(None)
-        >>> turns = RecurrentSchedule(budget)
-        >>> taken = []
+        >>> schedule = RecurrentSchedule(budget)
+        >>> due = []
         >>> for step in range(50):
-        ...     if turns.take(step):
-        ...         taken.append(step)
+        ...     if schedule.take(step):
+        ...         due.append(step)
         ...     budget.stepped(elapsed=0.1, ours=0.001)
-        >>> taken[-4:]
+        >>> due[-4:]
         [8, 9, 25, 41]
     """
 
     def __init__(self, budget: Budget) -> None:
         self._budget = budget
-        self._next = 0
-        self._has_rested = True
+        self._bucket = TokenBucket(1)
+        self._latest = 0
 
     def take(self, step: int) -> bool:
-        """Whether they are followed in this step; to be asked once in each that is looked at."""
-        is_due = self._budget.is_forced or (self._has_rested and step >= self._next)
-        self._has_rested = not is_due
-        if is_due:
-            self._next = step + EVERY
-        return is_due
+        """Whether this step is one of them; to be asked once in each that is sampled."""
+        # Half of what it takes comes back between two samples at most.
+        self._bucket.fill(min(ALONG_TIME * (step - self._latest), 1 / 2))
+        self._latest = step
+        if self._budget.is_requested:
+            self._bucket.balance = 0.0
+            return True
+        return self._bucket.take()

@@ -1,8 +1,7 @@
-"""Looks at a few parameters of every step that is not sampled, in turn, and says when one is no
-longer what it was.
+"""Checks a few parameters of every step that is not sampled, in turn, for changes.
 
-And at the gradient of one of the first layers at every step: a NaN that arises on the way back ends
-    up there.
+And the gradient of one of the first layers at every step, where a NaN that arises on the way back
+ends up.
 """
 
 from __future__ import annotations
@@ -17,53 +16,26 @@ from torch.nn.parameter import is_lazy
 from torch.optim import Optimizer
 
 from gradwidget.capture.model.layers import LayerTable
+from gradwidget.capture.sampling.allowances import (
+    CHECKS,
+    ENTRIES,
+    JUMP,
+    MEMORY,
+    WEIGHT_CHANGE,
+    Reason,
+)
 from gradwidget.capture.sampling.budget import Budget
 from gradwidget.capture.torch_private import is_sharded
-
-COST = 1e-5
-"""Seconds that a look at the gradient and the weights of one parameter takes, before that was
-measured."""
-ENTRIES = 1 << 13
-"""Entries that are looked at: reading more of them from memory would take longer than all the rest.
-"""
-AT_THE_END = 512
-"""The same where the backward pass ends: a NaN spreads over all of what it passes through."""
-TOGETHER = 4
-"""Looks that are saved up for and done at once: the first of them is the dear one, its code and
-data lie anywhere."""
-MOST = 8
-"""Looks a step at most, however much time there is."""
-GRADIENT_CHANGE = 10.0
-"""Factor by which a gradient is another than at the look before; the noise of batches is smaller.
-"""
-FEWEST = 16
-"""Entries of a gradient whose size means something: a few may happen to be near zero together."""
-WEIGHT_CHANGE = 1.5
-"""The same of weights, which have no noise."""
-RATE_CHANGE = 8.0
-"""The same of learning rates and loss scales: schedules and scalers change them by less at a time.
-"""
-REST = 50
-"""Steps for which a parameter that was noticed is not noticed again; twice as many each time."""
-TOKENS = 3.0
-"""Times in a row that something may be noticed, so that noise does not make a sampled run one that
-is not."""
-REGAINED = 0.005
-"""Part of a token that comes back, a step."""
-WEIGHT_TOKENS = 6.0
-"""The same of weights: six times 1.5 is a factor of 11, past what a rule is looking for."""
-WEIGHT_REGAINED = 0.05
-"""Part of one of these that comes back, a step: weights that go on and on are sampled every 20
-steps."""
+from gradwidget.token_bucket import TokenBucket
 
 
 class SpotChecks:
-    """Remembers how each parameter looked.
+    """Remembers what each parameter was like at its latest check.
 
-    Never waits for an accelerator: only what lies in the memory of the CPU is looked at.
+    Never waits for an accelerator: only what is in the memory of the CPU is checked.
 
     Args:
-        budget: tells how many looks a step can be paid.
+        budget: tells how much time there is per step.
         table: the layers.
     """
 
@@ -72,82 +44,89 @@ class SpotChecks:
         self._table = table
         self._generation = table.generation
         self._turn = 0
-        self._steps = 0
-        self._credit = 0.0
-        self._cost = COST
-        self._noise = _Tokens(TOKENS, REGAINED)
-        self._drift = _Tokens(WEIGHT_TOKENS, WEIGHT_REGAINED)
+        self._seconds = TokenBucket(0.0)
+        self._cost = 0.0
+        """Seconds that one check takes."""
         self._gradients: dict[int, float | None] = {}
         self._weights: dict[int, float] = {}
         self._settings: dict[tuple[int, int], float] = {}
-        self._rests: dict[object, tuple[int, int]] = {}
         self._ends: dict[int, int] = {}
-        """The parameter where a backward pass ends, by the optimizer that holds it; -1 where none
-        can be looked at."""
+        """The parameter where a backward pass ends, by the optimizer that holds it.
 
-    def see_changed(self, optimizer: Optimizer, owned: list[int]) -> bool:
-        """Looks at the parameters whose turn it is, before the step of their optimizer; whether one
-        has changed.
+        -1 where none can be checked.
         """
-        self._steps += 1
+
+    def loss_scaled(self, scale: float) -> Reason | None:
+        """What is found where the loss scale of this step is far from that of the step before."""
+        return self._check_setting((0, -1), scale)
+
+    def optimizer_steps(self, optimizer: Optimizer, numbers: list[int]) -> Reason | None:
+        """Checks the parameters whose turn it is, before the step of their optimizer.
+
+        Args:
+            optimizer: about to step.
+            numbers: those of the parameters that it holds, not empty.
+        """
         if self._generation != self._table.generation:
             self._generation = self._table.generation
             self._gradients, self._weights, self._ends = {}, {}, {}
-        changed = self._see_rates(optimizer) | self._see_end(optimizer, owned)
-        self._credit = min(self._credit + self._budget.times(self._cost), MOST)
-        looks = min(int(self._credit), len(owned))
-        if looks >= min(TOGETHER, len(owned)):
+        found = {self._check_end(optimizer, numbers), *self._check_rates(optimizer)}
+        # Time is saved up until it pays for several checks.
+        checks = min(CHECKS, len(numbers))
+        price, income = checks * self._cost, self._budget.seconds_per_step
+        self._seconds.burst = price + income
+        self._seconds.fill(income)
+        if self._seconds.take(price):
             began = perf_counter()
-            for _ in range(looks):
+            for _ in range(checks):
                 self._turn += 1
-                changed |= self._see(owned[self._turn % len(owned)])
-            self._credit -= looks
-            self._cost = 0.95 * self._cost + 0.05 * (perf_counter() - began) / looks
-        return changed
+                found |= self._check(numbers[self._turn % len(numbers)])
+            self._cost += (1 - MEMORY) * ((perf_counter() - began) / checks - self._cost)
+        found.discard(None)
+        return next(reason for reason in Reason if reason in found) if found else None
 
-    def see_scale(self, scale: float) -> bool:
-        """Whether the loss scale of this step is far from that of the step before."""
-        return self._see_setting((0, -1), scale)
+    def _check_rates(self, optimizer: Optimizer) -> list[Reason | None]:
+        return [
+            self._check_setting((id(optimizer), place), rate)
+            for place, group in enumerate(optimizer.param_groups)
+            if isinstance(rate := group.get("lr"), float)
+        ]
 
-    def _see_rates(self, optimizer: Optimizer) -> bool:
-        changed = False
-        for place, group in enumerate(optimizer.param_groups):
-            rate = group.get("lr")
-            if isinstance(rate, float):
-                changed |= self._see_setting((id(optimizer), place), rate)
-        return changed
-
-    def _see_setting(self, key: tuple[int, int], value: float) -> bool:
+    def _check_setting(self, key: tuple[int, int], value: float) -> Reason | None:
         before = self._settings.setdefault(key, value)
-        if not _differs(before, value, RATE_CHANGE):
-            return False
+        if value == before or not _differs(before, value, JUMP):
+            return None
         self._settings[key] = value
-        return self._notice(key)
+        return Reason.SPOT_CHECK
 
-    def _see_end(self, optimizer: Optimizer, owned: list[int]) -> bool:
+    def _check_end(self, optimizer: Optimizer, numbers: list[int]) -> Reason | None:
         """Whether the gradient at the end of the backward pass has just become NaN or infinite."""
         number = self._ends.get(id(optimizer))
         if number is None:
-            # A bias, or a gain, if there is one: it adds up what comes from all of the batch, and
-            # is small.
-            known = [
-                (one.dim() != 1, number)
-                for number in owned
-                if (one := self._at_hand(number)) is not None
-            ]
-            _, number = min(known, default=(True, -1))
-            self._ends[id(optimizer)] = number
+            number = self._ends[id(optimizer)] = self._end_of(numbers)
         one = self._table.parameters[number]() if number >= 0 else None
         gradient = None if one is None else one.grad
         if gradient is None or not gradient.is_cpu or gradient.layout is not torch.strided:
-            return False
+            return None
         # At every step, by the one function of torch that this takes: after a step, each is slow
         # for the first time.
-        total = sum(_first(gradient, AT_THE_END).tolist())
-        return not cmath.isfinite(total) and self._is_first_nonfinite(number)
+        total = sum(_first(gradient).tolist())
+        return None if cmath.isfinite(total) else self._nonfinite(number)
+
+    def _end_of(self, numbers: list[int]) -> int:
+        """The first bias, or gain, that can be checked; else the first parameter; -1 for none.
+
+        A bias adds up what comes from all of the batch, and is small.
+        """
+        known = [
+            (one.dim() != 1, number)
+            for number in numbers
+            if (one := self._at_hand(number)) is not None
+        ]
+        return min(known, default=(True, -1))[1]
 
     def _at_hand(self, number: int) -> nn.Parameter | None:
-        """The parameter; None where its values cannot be looked at."""
+        """The parameter; None where its values cannot be checked."""
         one = self._table.parameters[number]()
         if (
             one is None
@@ -159,98 +138,66 @@ class SpotChecks:
             return None
         return one
 
-    def _see(self, number: int) -> bool:
+    def _check(self, number: int) -> set[Reason | None]:
         one = self._at_hand(number)
-        return one is not None and self._see_gradient(number, one) | self._see_weights(number, one)
+        if one is None:
+            return set()
+        return {self._check_gradient(number, one), self._check_weights(number, one)}
 
-    def _see_gradient(self, number: int, one: nn.Parameter) -> bool:
+    def _check_gradient(self, number: int, one: nn.Parameter) -> Reason | None:
         gradient = one.grad
         if gradient is not None and gradient.layout is not torch.strided:
-            return False
+            return None
         size = None if gradient is None else _size(gradient)
         if size is not None and not math.isfinite(size):
-            return self._is_first_nonfinite(number)
+            return self._nonfinite(number)
         before = self._gradients.get(number, size)
         self._gradients[number] = size
         if before is None or size is None:
-            return (before is None) != (size is None) and self._notice(number)
-        return (
-            one.numel() >= FEWEST
-            and _differs(before, size, GRADIENT_CHANGE)
-            and self._notice(number)
-        )
+            changed = (before is None) != (size is None)
+        else:
+            # The few entries of a bias may happen to be near zero together.
+            changed = one.dim() > 1 and _differs(before, size, JUMP)
+        return Reason.SPOT_CHECK if changed else None
 
-    def _is_first_nonfinite(self, number: int) -> bool:
-        """Whether a gradient that is not finite now was finite, or not there, at the look before;
-        remembers it.
-        """
+    def _nonfinite(self, number: int) -> Reason | None:
+        """What is found where a gradient is not finite now, but was finite or missing before."""
         before, self._gradients[number] = self._gradients.get(number), math.nan
-        return before is None or math.isfinite(before)
+        return Reason.OVERFLOW if before is None or math.isfinite(before) else None
 
-    def _see_weights(self, number: int, one: nn.Parameter) -> bool:
-        size = _size(one)
-        before = self._weights.setdefault(number, size)
+    def _check_weights(self, number: int, one: nn.Parameter) -> Reason | None:
         # A bias grows from nothing to something in any run.
-        if (
-            one.dim() < 2
-            or not _differs(before, size, WEIGHT_CHANGE)
-            or not self._drift.take(self._steps)
-        ):
-            return False
-        # The sample shows all of them, so what is next is what changes after it.
+        if one.dim() < 2:
+            return None
+        size = _size(one)
+        if not _differs(self._weights.setdefault(number, size), size, WEIGHT_CHANGE):
+            return None
+        # The sample shows all of them, so the next change is one after it.
         self._weights = {}
-        return True
-
-    def _notice(self, what: object) -> bool:
-        until, rest = self._rests.get(what, (0, REST))
-        if self._steps < until or not self._noise.take(self._steps):
-            return False
-        self._rests[what] = self._steps + rest, 2 * rest
-        return True
-
-
-class _Tokens:
-    """How often something may still be noticed: at most ``most`` times in a row, and a part of one
-    more each step.
-    """
-
-    def __init__(self, most: float, regained: float) -> None:
-        self._most, self._regained = most, regained
-        self._left, self._step = most, 0
-
-    def take(self, step: int) -> bool:
-        """Uses one up; False where none is left."""
-        self._left = min(self._most, self._left + (step - self._step) * self._regained)
-        self._step = step
-        if self._left < 1:
-            return False
-        self._left -= 1
-        return True
+        return Reason.WEIGHT_DRIFT
 
 
 def _size(tensor: Tensor) -> float:
-    """Root of the sum of squares of the first entries, which cost as little for a large tensor as
-    for a small one.
+    """Root of the sum of squares of the first entries.
 
-    What is too small or too large to be squared comes out as 0 or infinite: both are worth a
-        sample.
+    What is too small or too large to be squared becomes 0 or infinite: both are worth a sample.
     """
     entries = tensor.detach()
     if entries.is_complex():
         entries = torch.view_as_real(entries)
-    vector = _first(entries, ENTRIES)
+    vector = _first(entries)
     if vector.dtype is not torch.float32:
         vector = vector.float()
     return math.sqrt(torch.dot(vector, vector).numpy())
 
 
-def _first(tensor: Tensor, count: int) -> Tensor:
-    """At most so many of its first entries, in one line."""
-    if tensor.dim() == 1 and tensor.numel() <= count:
+def _first(tensor: Tensor) -> Tensor:
+    """At most ``ENTRIES`` of its first entries, as a vector."""
+    if tensor.dim() == 1 and tensor.numel() <= ENTRIES:
         return tensor
-    if tensor.numel() > count and not tensor.is_contiguous():
-        tensor = tensor[: 1 + count // tensor[0].numel()]
-    return tensor.reshape(-1)[:count]
+    if tensor.numel() > ENTRIES and not tensor.is_contiguous():
+        tensor = tensor[: 1 + ENTRIES // tensor[0].numel()]
+    return tensor.reshape(-1)[:ENTRIES]
 
 
 def _differs(before: float, now: float, factor: float) -> bool:

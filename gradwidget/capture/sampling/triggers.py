@@ -1,75 +1,64 @@
-"""Looks at every step in passing and has those sampled that look wrong, with the steps after them."""
+"""Watches every step in passing, and says for which reason a step should be sampled."""
 
 from __future__ import annotations
-
-import math
 
 from torch import Tensor
 from torch.optim import Optimizer
 
-from gradwidget.capture.collect.frame_builder import FrameBuilder
 from gradwidget.capture.model.layers import LayerTable
+from gradwidget.capture.sampling.allowances import Reason
 from gradwidget.capture.sampling.budget import Budget
-from gradwidget.capture.sampling.spikes import JumpDetector, RiseDetector
+from gradwidget.capture.sampling.level_detector import Level, LevelDetector
 from gradwidget.capture.sampling.spot_checks import SpotChecks
 from gradwidget.capture.stats.readback import as_numpy
 from gradwidget.frame import Frame
 
-FOLLOWED = 5
-"""Steps that are sampled in full after a suspicious one."""
+LOSS_REASONS = {Level.JUMP: Reason.LOSS_JUMP, Level.RISE: Reason.LOSS_RISE}
 
 
 class SamplingTriggers:
-    """Never waits for an accelerator: there, only what has been read back is looked at.
+    """Never waits for an accelerator: it sees what is in the memory of the CPU.
+
+    Each method returns the reason that it found, if any; requesting the steps is up to the caller.
 
     Args:
-        budget: has the steps sampled.
+        budget: tells what may be spent on spot checks.
         table: the layers.
     """
 
     def __init__(self, budget: Budget, table: LayerTable) -> None:
-        self._budget = budget
-        self._glances = SpotChecks(budget, table)
-        self._loss = JumpDetector()
-        self._surprise = RiseDetector()
-        self._norm = JumpDetector()
+        self._spot_checks = SpotChecks(budget, table)
+        self._loss = LevelDetector()
+        self._norm = LevelDetector()
 
-    def loss_found(self, draft: FrameBuilder) -> None:
-        """Looks at the loss after a backward pass."""
-        if not draft.readback.ready or (loss := draft.loss.value) is None:
-            return
-        surprising = self._surprise.trips(loss)
-        if self._loss.trips(loss):
-            draft.sampled = True
-            self._budget.force(FOLLOWED)
-        elif surprising:
-            # Often only noise; whoever judges the frames asks for more if they look wrong.
-            draft.sampled = True
-            self._budget.force(1)
-        if draft.loss.scale is not None and self._glances.see_scale(float(draft.loss.scale())):
-            self._budget.force(1)
+    def loss_found(self, loss: float | None, scale: float | None) -> Reason | None:
+        """To be called after each backward pass that has a loss.
 
-    def is_nonfinite(self, draft: FrameBuilder) -> bool:
-        """Whether the loss is known to be NaN or infinite."""
-        loss = draft.loss.value if draft.readback.ready else None
-        return loss is not None and not math.isfinite(loss)
-
-    def step_begins(self, draft: FrameBuilder, optimizer: Optimizer, owned: list[int]) -> None:
-        """Looks at a step that is not sampled: will a fused optimizer skip it, is a parameter no
-        longer what it was.
+        Args:
+            loss: None where it is not known yet, or not at all.
+            scale: by which a gradient scaler multiplied it; None where none did.
         """
-        if draft.sampled:
-            return
+        reason = None if loss is None else LOSS_REASONS.get(self._loss.level(loss))
+        changed = None if scale is None else self._spot_checks.loss_scaled(scale)
+        return reason or changed
+
+    def optimizer_steps(self, optimizer: Optimizer, numbers: list[int]) -> Reason | None:
+        """To be called before a step that is not sampled.
+
+        Args:
+            optimizer: about to step.
+            numbers: those of the model's parameters that it holds.
+        """
+        # A fused optimizer is told like this to skip the step.
         overflow = getattr(optimizer, "found_inf", None)
         if isinstance(overflow, Tensor) and overflow.is_cpu and as_numpy(overflow) > 0:
-            draft.sampled = True
-            self._budget.force(FOLLOWED)
-        elif owned and self._glances.see_changed(optimizer, owned):
-            # Whoever judges the frames asks for more if they look wrong.
-            draft.sampled = True
-            self._budget.force(1)
+            return Reason.OVERFLOW
+        return self._spot_checks.optimizer_steps(optimizer, numbers) if numbers else None
 
-    def frame_made(self, frame: Frame) -> None:
-        """Looks at a whole frame."""
-        if self._norm.trips(frame.scalars.get("total_grad_norm", 0.0)) or frame.skipped:
-            self._budget.force(FOLLOWED)
+    def frame_made(self, frame: Frame) -> Reason | None:
+        """To be called with each frame, which is of an earlier step than the one under way."""
+        if frame.skipped:
+            return Reason.OVERFLOW
+        norm = frame.scalars.get("total_grad_norm")
+        jumped = norm is not None and self._norm.level(norm) is Level.JUMP
+        return Reason.NORM_JUMP if jumped else None

@@ -1,70 +1,151 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from gradwidget.capture.sampling.budget import AT_LEAST_EVERY, FIRST, HURRY, Budget
+from gradwidget.capture.sampling.allowances import (
+    AIM,
+    ALLOWANCES,
+    AT_LEAST_EVERY,
+    SERIES,
+    WATCH_EVERY,
+    WATCH_PRICE,
+    Reason,
+)
+from gradwidget.capture.sampling.budget import Budget
 
 STEP = 0.1
 COST = 1.0
-"""Far more than the budget pays for, so that a sample is only taken where it is forced or due."""
+"""Far more than the budget pays for, so that a step is only sampled where it is requested or due."""
+LIMITED = [reason for reason, one in ALLOWANCES.items() if one.refill]
 
 
 def sampled(budget: Budget, steps: int, cost: float = COST) -> list[bool]:
-    """Which of the next steps are sampled, where each costs so many seconds."""
-    taken = []
+    """Which of the next steps are sampled, where each costs this many seconds."""
+    sampled = []
     for _ in range(steps):
-        taken.append(budget.sampling)
+        sampled.append(budget.sampling)
         budget.stepped(STEP, cost if budget.sampling else 0.0)
-    return taken
+    return sampled
 
 
 def settled(cost: float = COST) -> Budget:
     budget = Budget(0.01)
-    sampled(budget, FIRST, cost)
+    sampled(budget, SERIES, cost)
     return budget
 
 
 def test_the_first_steps_are_sampled_whatever_they_cost() -> None:
-    assert sampled(Budget(0.01), FIRST + 1) == [True] * FIRST + [False]
+    assert sampled(Budget(0.01), SERIES + 1) == [True] * SERIES + [False]
 
 
-def test_forced_are_the_steps_after_the_one_under_way() -> None:
+@pytest.mark.parametrize("reason", Reason)
+def test_requested_are_the_steps_after_the_one_under_way(reason: Reason) -> None:
+    budget, steps = settled(), ALLOWANCES[reason].steps
+    assert budget.request(reason)
+    assert sampled(budget, steps + 2) == [False, *[True] * steps, False]
+
+
+def test_of_two_requests_the_longer_one_counts() -> None:
     budget = settled()
-    budget.force(2)
-    assert sampled(budget, 4) == [False, True, True, False]
+    budget.request(Reason.LOSS_JUMP)
+    budget.request(Reason.LOSS_RISE)
+    steps = ALLOWANCES[Reason.LOSS_JUMP].steps
+    assert sum(sampled(budget, 2 * steps)) == steps
 
 
-def test_a_sample_is_taken_in_the_end_even_beyond_the_budget() -> None:
+@pytest.mark.parametrize("reason", LIMITED)
+def test_a_reason_that_is_too_frequent_is_not_granted(reason: Reason) -> None:
+    budget, allowance = settled(), ALLOWANCES[reason]
+    assert sum(budget.request(reason) for _ in range(100)) == allowance.burst
+    sampled(budget, 1 + round(1 / allowance.refill))
+    assert [budget.request(reason) for _ in range(2)] == [True, False]
+
+
+def test_a_reason_that_is_too_frequent_leaves_the_others_their_own() -> None:
+    budget = settled()
+    while budget.request(Reason.SPOT_CHECK):
+        pass
+    assert budget.request(Reason.WEIGHT_DRIFT)
+    assert budget.request(Reason.OVERFLOW)
+
+
+@settings(deadline=None)
+@given(reason=st.sampled_from(LIMITED), wishes=st.lists(st.integers(0, 4), max_size=300))
+def test_no_more_is_granted_than_the_burst_and_what_came_back(
+    reason: Reason, wishes: list[int]
+) -> None:
+    budget, allowance = Budget(0.01), ALLOWANCES[reason]
+    granted = 0
+    for step, wished in enumerate(wishes):
+        granted += sum(budget.request(reason) for _ in range(wished))
+        assert granted <= allowance.burst + allowance.refill * step
+        budget.stepped(STEP, 0.0)
+
+
+def test_a_sample_is_made_in_the_end_even_beyond_the_budget() -> None:
     assert sampled(settled(), AT_LEAST_EVERY) == [False] * (AT_LEAST_EVERY - 1) + [True]
 
 
-def test_hurry_brings_the_samples_closer_together_until_it_is_taken_back() -> None:
+def test_watching_brings_the_samples_closer_together_until_it_is_over() -> None:
     budget = settled(cost=0.4 * STEP)
-    budget.hurry(10)
-    assert sampled(budget, 20, cost=0.4 * STEP) == ([False] * 9 + [True]) * 2
-    budget.hurry(0)
-    assert not any(sampled(budget, 20, cost=0.4 * STEP))
+    budget.watched = True
+    once = [False] * (WATCH_EVERY - 1) + [True]
+    assert sampled(budget, 2 * WATCH_EVERY, cost=0.4 * STEP) == once * 2
+    budget.watched = False
+    assert not any(sampled(budget, 2 * WATCH_EVERY, cost=0.4 * STEP))
 
 
-@pytest.mark.parametrize("share", [0.01, 0.05])
-def test_hurry_has_its_price_as_well(share: float) -> None:
+@pytest.mark.parametrize("share", [0.01, 0.02])
+def test_watching_has_its_price_as_well(share: float) -> None:
     budget = Budget(share)
-    sampled(budget, FIRST, cost=2 * STEP)
-    budget.hurry(1)
+    sampled(budget, SERIES, cost=2 * STEP)
+    budget.watched = True
     assert sum(sampled(budget, 1000, cost=2 * STEP)) == pytest.approx(
-        1000 * HURRY * share / 2, rel=0.15
+        1000 * WATCH_PRICE * share / 2, rel=0.15
     )
 
 
-def test_the_share_holds_over_a_long_run() -> None:
+@settings(deadline=None)
+@given(cost=st.floats(1e-4, 0.02), share=st.sampled_from([0.01, 0.02, 0.05]))
+def test_the_share_holds_over_a_long_run(cost: float, share: float) -> None:
+    budget, steps = Budget(share), 3000
+    spent = cost * sum(sampled(budget, steps, cost))
+    unpaid = cost * (SERIES + steps / AT_LEAST_EVERY)
+    assert spent <= AIM * share * steps * STEP + unpaid
+
+
+@pytest.mark.parametrize("times", [0.6, 1.0, 2.5])
+def test_what_is_meant_to_be_spent_is_spent(times: float) -> None:
     budget = Budget(0.01)
-    spent = 0.0
-    for _ in range(5000):
-        ours = 0.004 if budget.sampling else 0.0
-        spent += ours
-        budget.stepped(STEP, ours)
-    assert spent <= 0.01 * 5000 * STEP
+    cost = times * AIM * 0.01 * STEP
+    assert sum(sampled(budget, 2000, cost)) == pytest.approx(2000 * min(1, 1 / times), rel=0.02)
+
+
+def test_time_that_was_spent_elsewhere_is_saved_at_the_samples() -> None:
+    plain, charged = settled(cost=0.002), settled(cost=0.002)
+    charged.charge(50 * AIM * 0.01 * STEP)
+    assert sum(sampled(plain, 90, 0.002)) - sum(sampled(charged, 90, 0.002)) == pytest.approx(
+        50 / 4, abs=1
+    )
+
+
+def test_a_pause_between_two_steps_buys_no_samples() -> None:
+    budget, other = settled(cost=0.002), settled(cost=0.002)
+    budget.stepped(1000 * STEP, 0.0)
+    other.stepped(STEP, 0.0)
+    assert sampled(budget, 50, 0.002) == sampled(other, 50, 0.002)
 
 
 def test_without_a_share_every_step_is_sampled() -> None:
     assert all(sampled(Budget(None), 50))
+
+
+def test_without_a_share_there_is_time_for_anything_at_every_step() -> None:
+    assert Budget(None).seconds_per_step == float("inf")
+
+
+def test_what_is_cheap_may_use_a_part_of_the_share_at_every_step() -> None:
+    budget = settled()
+    assert budget.seconds_per_step == pytest.approx(AIM**2 * 0.01 * STEP)

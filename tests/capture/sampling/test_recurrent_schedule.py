@@ -1,47 +1,70 @@
-"""Recurrent layers are followed along time where it tells something, and not so often that it costs
+"""Recurrent layers are measured along time where it tells something, and not so often that it costs
 much."""
 
 from __future__ import annotations
 
 import pytest
 
-from gradwidget.capture.sampling.budget import AT_LEAST_EVERY, FIRST, Budget
-from gradwidget.capture.sampling.recurrent_schedule import EVERY, RecurrentSchedule
+from gradwidget.capture.sampling.allowances import (
+    ALLOWANCES,
+    ALONG_TIME,
+    AT_LEAST_EVERY,
+    SERIES,
+    Reason,
+)
+from gradwidget.capture.sampling.budget import Budget
+from gradwidget.capture.sampling.recurrent_schedule import RecurrentSchedule
 
 STEP = 0.1
+EVERY = round(1 / ALONG_TIME)
 
 
-def run(budget: Budget, turns: RecurrentSchedule, steps: range) -> tuple[list[int], list[int]]:
-    """Those of the steps that are looked at, and those of them in which the layers are followed."""
-    seen, followed = [], []
+def run(budget: Budget, schedule: RecurrentSchedule, steps: range) -> tuple[list[int], list[int]]:
+    """Those of the steps that are sampled, and those of them that are measured along time."""
+    sampled, along_time = [], []
     for step in steps:
         if budget.sampling:
-            seen.append(step)
-            if turns.take(step):
-                followed.append(step)
+            sampled.append(step)
+            if schedule.take(step):
+                along_time.append(step)
         budget.stepped(STEP, 10 * STEP if budget.sampling else 0.0)
-    return seen, followed
+    return sampled, along_time
 
 
-def test_the_first_steps_are_all_followed_and_later_one_after_a_while() -> None:
+def test_the_first_steps_are_all_measured_and_later_one_after_a_while() -> None:
     budget = Budget(None)
-    seen, followed = run(budget, RecurrentSchedule(budget), range(FIRST + 3 * EVERY))
-    assert seen == list(range(FIRST + 3 * EVERY))
-    assert followed == [*range(FIRST), *(FIRST - 1 + times * EVERY for times in (1, 2, 3))]
+    sampled, along_time = run(budget, RecurrentSchedule(budget), range(SERIES + 3 * EVERY))
+    assert sampled == list(range(SERIES + 3 * EVERY))
+    assert along_time == [*range(SERIES), *(SERIES - 1 + times * EVERY for times in (1, 2, 3))]
 
 
-def test_of_steps_that_are_looked_at_alone_every_second_is_followed() -> None:
+def test_of_steps_that_are_sampled_alone_every_second_is_measured() -> None:
     budget = Budget(0.01)
-    seen, followed = run(budget, RecurrentSchedule(budget), range(FIRST + 6 * AT_LEAST_EVERY))
-    assert len(seen) == FIRST + 6
-    assert followed == [*range(FIRST), *seen[FIRST + 1 :: 2]]
+    sampled, along_time = run(budget, RecurrentSchedule(budget), range(SERIES + 6 * AT_LEAST_EVERY))
+    assert len(sampled) == SERIES + 6
+    assert along_time == [*range(SERIES), *sampled[SERIES + 1 :: 2]]
+
+
+@pytest.mark.parametrize(
+    ("apart", "every"), [(1, 16), (2, 16), (3, 18), (5, 20), (8, 16), (50, 100)]
+)
+def test_it_takes_sixteen_steps_and_two_samples_to_the_next_one(apart: int, every: int) -> None:
+    schedule = RecurrentSchedule(budget := Budget(None))
+    run(budget, schedule, range(SERIES + 1))
+    steps = range(SERIES + 1, SERIES + 1 + 10 * every, apart)
+    along_time = [step for step in steps if schedule.take(step)]
+    assert {later - step for step, later in zip(along_time, along_time[1:], strict=False)} == {
+        every
+    }
 
 
 @pytest.mark.parametrize("share", [None, 0.01])
-def test_while_something_looks_wrong_every_step_is_followed(share: float | None) -> None:
+def test_while_something_looks_wrong_every_step_is_measured(share: float | None) -> None:
     budget = Budget(share)
-    turns = RecurrentSchedule(budget)
-    run(budget, turns, range(2 * FIRST))
-    budget.force(5)
-    _, followed = run(budget, turns, range(2 * FIRST, 2 * FIRST + EVERY))
-    assert followed == list(range(2 * FIRST + 1, 2 * FIRST + 6))
+    schedule = RecurrentSchedule(budget)
+    run(budget, schedule, range(2 * SERIES))
+    budget.request(Reason.LOSS_JUMP)
+    _, along_time = run(budget, schedule, range(2 * SERIES, 2 * SERIES + EVERY))
+    assert along_time == [
+        2 * SERIES + 1 + step for step in range(ALLOWANCES[Reason.LOSS_JUMP].steps)
+    ]

@@ -1,0 +1,114 @@
+"""Why a step is sampled, how much sampling each reason is allowed, and every constant of sampling."""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+from gradwidget.strenum import StrEnum
+
+# ------------------------------------------------------------------ what ordinary samples may cost
+
+AIM = 0.5
+"""Part of the budget that is spent knowingly.
+
+The other part is for costs that a clock inside our calls does not see, such as emptied caches and
+slower module calls while a forward hook is registered. Spot checks may use this part of that part.
+"""
+AT_LEAST_EVERY = 100
+"""Steps after which a sample is made even beyond the budget."""
+WATCH_EVERY = 10
+"""Steps from one sample to the next while the diagnosis watches something that takes its time."""
+WATCH_PRICE = 5.0
+"""Times the budget that watching may cost."""
+PACE_MEMORY = 0.98
+"""Weight of the past, per step, in what steps usually take and lately cost."""
+
+# ------------------------------------------------------------------ how long a reason is sampled
+
+SERIES = 10
+"""Steps in a row that let a rule judge: its whole window of frames, and one to spare."""
+AFTERMATH = 5
+"""Steps after a fault that is certain: what it does to the next ones explains it."""
+
+# ------------------------------------------------------------------ what makes a value stand out
+
+JUMP = 10.0
+"""Factor by which a value differs from its usual size when something happened.
+
+The noise of batches, and what schedules and scalers do at a time, is smaller. A step that took this
+many times as long was a pause, and below this part of its first size a loss is all noise.
+"""
+RISE = 6.0
+"""Times its usual deviation by which a loss rises when something may have happened."""
+NOTICEABLE = 0.2
+"""Share of its usual size by which it has to rise as well: a smooth loss hardly deviates."""
+WEIGHT_CHANGE = 1.5
+"""Factor by which weights, which have no noise, have changed noticeably."""
+MEMORY = 0.9
+"""Weight of the past, per value, in the usual one; its whole length is learned from first."""
+
+# ------------------------------------------------------------------ how much a spot check reads
+
+ENTRIES = 1 << 10
+"""Entries of a tensor that are read: more would take longer than the call that reads them."""
+CHECKS = 8
+"""Parameters that are checked at once, when their time was saved up.
+
+The first of them is the expensive one: its code and data may be anywhere in memory.
+"""
+
+ALONG_TIME = 1 / 16
+"""Part of the steps in which recurrent layers are measured along time: it takes as long as they."""
+
+
+class Reason(StrEnum):
+    """Why steps are to be sampled; where there are several at once, the first here counts."""
+
+    START = "start"
+    """The loop has just begun: a reader sees something at once."""
+    LOSS_JUMP = "loss jump"
+    """The loss is far above its usual size, or no longer finite."""
+    OVERFLOW = "overflow"
+    """A gradient is NaN or infinite, or the optimizer is told to skip the step because of one."""
+    NORM_JUMP = "norm jump"
+    """The norm of all gradients is far above its usual size, or no longer finite."""
+    LOSS_RISE = "loss rise"
+    """The loss is well above its noise, which often is only more noise."""
+    WEIGHT_DRIFT = "weight drift"
+    """A spot check found weights changed."""
+    SPOT_CHECK = "spot check"
+    """A spot check found a gradient, a learning rate or the loss scale changed."""
+    DIAGNOSIS = "diagnosis"
+    """The diagnosis suspects something that it cannot judge by one frame."""
+    PAUSE = "pause"
+    """The loop was paused or is about to be: its next step is what somebody wants to see."""
+
+
+class Allowance(NamedTuple):
+    """How much sampling a reason may have."""
+
+    steps: int
+    """Steps that are sampled after the one under way."""
+    burst: float = math.inf
+    """How often it is granted in a row."""
+    refill: float = 0.0
+    """Part of another time that comes back per step."""
+
+
+ALLOWANCES = {
+    Reason.START: Allowance(SERIES),
+    Reason.LOSS_JUMP: Allowance(AFTERMATH),
+    Reason.OVERFLOW: Allowance(AFTERMATH),
+    Reason.NORM_JUMP: Allowance(AFTERMATH),
+    # One step is enough where it is often noise: the diagnosis requests more if that looks wrong.
+    Reason.LOSS_RISE: Allowance(1),
+    # Six times WEIGHT_CHANGE is a factor of 11, past what a rule is looking for.
+    Reason.WEIGHT_DRIFT: Allowance(1, burst=6, refill=1 / 20),
+    # So that noise does not make a sampled run one that is not.
+    Reason.SPOT_CHECK: Allowance(1, burst=3, refill=1 / 200),
+    # Limits itself, by symptom.
+    Reason.DIAGNOSIS: Allowance(SERIES),
+    Reason.PAUSE: Allowance(1),
+}
+"""The allowance of each reason."""
