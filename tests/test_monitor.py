@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import gc
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -200,7 +201,7 @@ def test_frames_are_judged_as_they_come_and_listeners_told_after() -> None:
     model = network()
     with GradMonitor(model, budget=None) as monitor:
         seen: list[int] = []
-        monitor.on_frame.append(lambda: seen.append(int(monitor.history.steps[-1])))
+        monitor._session.on_frame.append(lambda: seen.append(int(monitor.history.steps[-1])))
         train(model, 3)
     assert seen == [0, 1, 2]
     assert monitor.closed
@@ -226,6 +227,54 @@ def test_own_figures_are_recorded_beside_the_measured_ones() -> None:
     assert monitor.history.scalars["val_loss"][0] == pytest.approx(0.25)
     with pytest.raises(TypeError, match="val_loss"):
         monitor.log(val_loss="low")
+
+
+def test_a_monitor_shows_what_a_user_needs_and_no_more() -> None:
+    assert [name for name in dir(GradMonitor(network())) if not name.startswith("_")] == [
+        "batch",
+        "close",
+        "closed",
+        "findings",
+        "history",
+        "inspect",
+        "layers",
+        "log",
+        "overhead",
+        "problems",
+        "report",
+        "sampling_interval",
+    ]
+
+
+def test_a_layer_is_inspected_immediately_and_its_output_comes_with_the_next_step() -> None:
+    model = network()
+    with GradMonitor(model) as monitor:
+        before = monitor.inspect("0")
+        assert before is not None
+        assert not isinstance(before.weight, str)
+        assert before.weight.total == 4 * 8 + 8
+        assert isinstance(before.gradient, str)
+        assert isinstance(before.activation, str)
+        train(model, 2)
+        after = monitor.inspect("0")
+    assert after is not None
+    assert not isinstance(after.activation, str)
+    assert after.activation.total == 16 * 8
+    assert not isinstance(after.gradient, str)
+    assert after.gradient.total == 4 * 8 + 8
+    with pytest.raises(ValueError, match="Nothing is watched"):
+        monitor.inspect("0")
+
+
+def test_on_another_thread_an_inspection_comes_with_a_step_that_begins_after_it() -> None:
+    model = network()
+    with GradMonitor(model) as monitor, ThreadPoolExecutor(1) as elsewhere:
+        assert elsewhere.submit(monitor.inspect, "2").result() is None
+        train(model, 2)
+        seen = elsewhere.submit(monitor.inspect, "2").result()
+    assert seen is not None
+    assert not isinstance(seen.weight, str)
+    assert seen.weight.total == 8 * 3 + 3
 
 
 def test_pausing_where_nobody_could_resume_is_refused() -> None:
