@@ -80,7 +80,7 @@ class Monitored(Nothing):
         """Hears nothing of the plain step, and does not take its time for training time."""
         torch_events.detach(self.capture)
         self.capture.cycle.forward.listen(None)
-        self.capture._was_held(seconds)
+        self.capture.cycle.was_paused(seconds)
 
     def after_step(self) -> None:
         """Counts what the last frame holds."""

@@ -26,7 +26,8 @@ FINDING = Finding(
 class Office:
     """A monitor with one finding, what a page may ask of it, and the answers that it gave."""
 
-    def __init__(self, monitor: GradMonitor) -> None:
+    def __init__(self, model: nn.Module, monitor: GradMonitor) -> None:
+        self.model = model
         self.monitor = monitor
         self.answers: list[Answer] = []
         self.session = monitor._session
@@ -39,11 +40,9 @@ class Office:
 
     def train(self, steps: int) -> None:
         """Steps of the loop that is watched."""
-        trained = self.session.capture._model()
-        assert trained is not None
-        optimizer = torch.optim.SGD(trained.parameters(), lr=0.1)
+        optimizer = torch.optim.SGD(self.model.parameters(), lr=0.1)
         for _ in range(steps):
-            trained(torch.ones(1, 2)).sum().backward()
+            self.model(torch.ones(1, 2)).sum().backward()
             optimizer.step()
 
 
@@ -52,7 +51,7 @@ def office(monkeypatch: pytest.MonkeyPatch) -> Iterator[Office]:
     monkeypatch.setattr(Session, "findings", [FINDING])
     model = nn.Linear(2, 1)
     with GradMonitor(model) as monitor:
-        yield Office(monitor)
+        yield Office(model, monitor)
 
 
 def test_pause_step_and_resume_are_answered_at_once(office: Office) -> None:
@@ -179,15 +178,7 @@ def test_what_is_closed_is_not_looked_into(office: Office) -> None:
 def test_while_another_thread_trains_an_idle_one_does_not_look(office: Office) -> None:
     seen: list[Inspection] = []
     office.session.on_inspection.append(seen.append)
-    trained = office.session.capture._model()
-    assert trained is not None
-    optimizer = torch.optim.SGD(trained.parameters(), lr=0.1)
-
-    def step() -> None:
-        trained(torch.ones(1, 2)).sum().backward()
-        optimizer.step()
-
-    thread = threading.Thread(target=step)
+    thread = threading.Thread(target=office.train, args=(1,))
     thread.start()
     thread.join()
     office.session.inspect_idle("(root)")
