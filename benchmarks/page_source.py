@@ -39,7 +39,7 @@ class Feed:
         self._monitor = FakeMonitor(self._layers)
         for step in range(steps):
             self._monitor.history.append(self._frame(step))
-        self.widget._bridge = Updates(self._monitor, "Net", [])  # noqa: SLF001 - in place of a trained model's
+        self.widget._updates = Updates(self._monitor, "Net", [])  # noqa: SLF001 - in place of a trained model's
         self.widget._tick()  # noqa: SLF001 - nothing wakes the ticker, which is closed
         self._next = steps
 

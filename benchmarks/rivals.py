@@ -69,7 +69,7 @@ class Monitored(Nothing):
     def __init__(self, workload: Workload, **options: Any) -> None:  # noqa: ANN401  # keywords of GradMonitor
         super().__init__(workload)
         self.monitor = GradMonitor(workload.model, **options)
-        self.capture = self.monitor._capture
+        self.capture = self.monitor._session.capture
 
     def on(self) -> None:
         """Listens again."""
@@ -99,13 +99,13 @@ class Displayed(Monitored):
     def __init__(self, workload: Workload) -> None:
         super().__init__(workload)
         self._drawn = 0.0
-        charge = self.monitor.charge
+        charge = self.monitor._session.charge
 
         def noted(seconds: float) -> None:
             self._drawn += seconds
             charge(seconds)
 
-        self.monitor.charge = noted  # type: ignore[method-assign]  # the one place where all drawing is reported
+        self.monitor._session.charge = noted  # type: ignore[method-assign]  # the one place where all drawing is reported
         self.widget = GradWidget(self.monitor)
 
     def elsewhere(self) -> float:

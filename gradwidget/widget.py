@@ -14,9 +14,11 @@ import bqplot
 import traitlets
 from ipywidgets import widget_serialization
 
-from gradwidget.monitor import GradMonitor, LayerFilter
+from gradwidget.diagnose.thresholds import DEFAULT, Thresholds
+from gradwidget.monitor import GradMonitor
 from gradwidget.problem import Problem
 from gradwidget.record.history import WHOLE_FRAMES
+from gradwidget.session import LayerFilter
 from gradwidget.view.bar_figure import bar_figure
 from gradwidget.view.kernel.comm import PageComm
 from gradwidget.view.kernel.idle import when_idle
@@ -66,6 +68,7 @@ class GradWidget(anywidget.AnyWidget):
             holds the loop at the end of that step until somebody resumes. Applies to a monitor too,
             unless None.
         start_step: number of the first step seen, for a resumed run.
+        thresholds: bounds to judge by, as for ``GradMonitor``; the picture draws them too.
 
     Raises:
         TypeError: ``source`` is neither a module nor a monitor.
@@ -85,7 +88,7 @@ class GradWidget(anywidget.AnyWidget):
 
     _figure = traitlets.Instance(bqplot.Figure).tag(sync=True, **widget_serialization)
     _model_class = traitlets.Unicode().tag(sync=True)
-    _channel = traitlets.Unicode().tag(sync=True)
+    _comm_id = traitlets.Unicode().tag(sync=True)
 
     _ticker: Ticker | None = None
 
@@ -99,9 +102,10 @@ class GradWidget(anywidget.AnyWidget):
         activations: bool = True,
         on_finding: OnFinding = None,
         start_step: int = 0,
+        thresholds: Thresholds = DEFAULT,
     ) -> None:
         if isinstance(source, GradMonitor):
-            monitor, name = source, source.model_class
+            monitor = source
         else:
             monitor = GradMonitor(
                 source,
@@ -110,30 +114,35 @@ class GradWidget(anywidget.AnyWidget):
                 budget=budget,
                 activations=activations,
                 start_step=start_step,
+                thresholds=thresholds,
             )
-            name = type(source).__name__
+        session = monitor._session  # noqa: SLF001 - the widget is this monitor with its picture
         if on_finding is not None:
-            monitor.respond(on_finding, resumable=True)
-        super().__init__(_figure=bar_figure(), _model_class=name, _channel=uuid4().hex)
-        self.monitor = monitor
-        self._view_problems: list[Problem] = []
-        self._bridge = Updates(monitor, name, self._view_problems)
-        self._sending = threading.Lock()
-        self._saved = NotebookDisplay(
-            self._saved_content, version=lambda: monitor.history.version, contain=self._contain
+            session.respond(on_finding, resumable=True)
+        super().__init__(
+            _figure=bar_figure(), _model_class=session.model_class, _comm_id=uuid4().hex
         )
-        self._desk = Requests(monitor, self._answer, when_idle)
-        self._urgent = PageComm(self._channel, self._receive)
+        self.monitor = monitor
+        """The monitor that is shown."""
+        self._session = session
+        self._view_problems: list[Problem] = []
+        self._updates = Updates(session, session.model_class, self._view_problems)
+        self._sending = threading.Lock()
+        self._display = NotebookDisplay(
+            self._static_content, version=lambda: session.history.version, contain=self._contain
+        )
+        self._requests = Requests(session, self._answer, when_idle)
+        self._page_comm = PageComm(self._comm_id, self._receive)
         self.on_msg(lambda _widget, content, _buffers: self._receive(content))
         self._ticker = Ticker(
             self._tick,
-            alive=lambda: not monitor.closed,
-            charge=monitor.charge,
-            share=None if monitor.budget is None else monitor.budget * VIEW_SHARE,
+            alive=lambda: not session.closed,
+            charge=session.charge,
+            share=None if session.budget is None else session.budget * VIEW_SHARE,
         )
-        monitor.on_frame.append(self._ticker.wake)
-        monitor.on_control.append(self._show_control)
-        monitor.on_inspection.append(self._show_inspection)
+        session.on_frame.append(self._ticker.wake)
+        session.on_control.append(self._show_control)
+        session.on_inspection.append(self._show_inspection)
         self._restorer = restorer()
         if self._restorer is not None:
             self._restorer.join(self._contain)
@@ -163,11 +172,11 @@ class GradWidget(anywidget.AnyWidget):
         From a console on a subshell of the kernel (in JupyterLab: New Subshell Console for
         Notebook) everything can be looked at.
         """
-        self.monitor.control.pause()
+        self._session.control.pause()
 
     def resume(self) -> None:
         """Lets the loop run on."""
-        self.monitor.control.resume()
+        self._session.control.resume()
 
     def step(self, n: int = 1) -> None:
         """Runs ``n`` optimizer steps, then holds the loop.
@@ -175,7 +184,7 @@ class GradWidget(anywidget.AnyWidget):
         Raises:
             ValueError: ``n`` is below 1.
         """
-        self.monitor.control.step(n)
+        self._session.control.step(n)
 
     def apply(self, remedy: Remedy) -> str:
         """Applies a finding's remedy: at once while paused, else at the next boundary between two
@@ -189,7 +198,7 @@ class GradWidget(anywidget.AnyWidget):
         Raises:
             ValueError: it cannot be applied; says why.
         """
-        return self.monitor.control.apply(remedy)
+        return self._session.control.apply(remedy)
 
     def undo(self, number: int | None = None) -> str:
         """Takes back a change, the latest in force if none is named; ``changes`` has their numbers.
@@ -197,12 +206,12 @@ class GradWidget(anywidget.AnyWidget):
         Raises:
             ValueError: there is no such change in force.
         """
-        return self.monitor.control.undo(number)
+        return self._session.control.undo(number)
 
     @property
     def changes(self) -> tuple[Change, ...]:
         """Every remedy that was applied, and whether it is still in force."""
-        return self.monitor.control.changes
+        return self._session.control.changes
 
     @property
     def batch(self) -> Batch | None:
@@ -226,17 +235,17 @@ class GradWidget(anywidget.AnyWidget):
         if self._ticker is None:
             return  # the constructor raised, and ipywidgets closes whatever is collected
         self.monitor.close()
-        if self._ticker.wake in self.monitor.on_frame:
-            self.monitor.on_frame.remove(self._ticker.wake)
+        if self._ticker.wake in self._session.on_frame:
+            self._session.on_frame.remove(self._ticker.wake)
         self._ticker.close()
-        self._saved.close()
+        self._display.close()
         if self._restorer is not None:
             self._restorer.leave(self._contain)
-        if self._show_control in self.monitor.on_control:
-            self.monitor.on_control.remove(self._show_control)
+        if self._show_control in self._session.on_control:
+            self._session.on_control.remove(self._show_control)
             self._show_control()
-        if self._show_inspection in self.monitor.on_inspection:
-            self.monitor.on_inspection.remove(self._show_inspection)
+        if self._show_inspection in self._session.on_inspection:
+            self._session.on_inspection.remove(self._show_inspection)
 
     def __repr__(self) -> str:
         return f"<GradWidget of {self._model_class}: {self.report().splitlines()[0]}>"
@@ -247,10 +256,10 @@ class GradWidget(anywidget.AnyWidget):
 
     def _ipython_display_(self) -> None:
         bundle, metadata = self._repr_mimebundle_() or ({"text/plain": repr(self)}, {})
-        self._saved.show(bundle, metadata)
+        self._display.show(bundle, metadata)
 
-    def _saved_content(self) -> dict[str, str]:
-        with self.monitor.lock:
+    def _static_content(self) -> dict[str, str]:
+        with self._session.lock:
             html = fallback_html(self._model_class, self.history, self.findings)
         return {"text/html": html, "text/plain": self.report()}
 
@@ -268,8 +277,8 @@ class GradWidget(anywidget.AnyWidget):
     def _tick(self) -> None:
         try:
             with self._sending:
-                self._post(*self._bridge.update())
-            self._saved.refresh()
+                self._post(*self._updates.update())
+            self._display.refresh()
         except Exception as error:  # noqa: BLE001 - whatever fails in drawing must not end the thread or the loop
             self._contain("drawing what is new", error)
 
@@ -277,19 +286,19 @@ class GradWidget(anywidget.AnyWidget):
         try:
             if message.get("kind") == "hello":
                 with self._sending:
-                    self._post(*self._bridge.snapshot())
+                    self._post(*self._updates.snapshot())
                 self._show_control()
             else:
-                self._desk.receive(message)
+                self._requests.receive(message)
         except Exception as error:  # noqa: BLE001 - a page's message must not raise in the kernel
             self._contain("answering the page", error)
 
     def _show_control(self) -> None:
         # At once, past the ticker: a reader waits for a button to act.
-        self._post_small(self._desk.state)
+        self._post_small(self._requests.state)
 
     def _show_inspection(self, inspection: Inspection) -> None:
-        with self.monitor.lock:
+        with self._session.lock:
             frames = self.history.recent_frames(WHOLE_FRAMES)
         self._post_small(inspection_info(inspection, frames))
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import gc
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ from torch.nn import functional
 from torch.nn.modules import module as module_hooks
 from torch.optim import optimizer as optimizer_hooks
 
-from gradwidget import GradMonitor, GradWidget
+from gradwidget import GradMonitor, GradWidget, Symptom, Thresholds
 
 KINDS = [GradMonitor, GradWidget]
 Kind = type[GradMonitor] | type[GradWidget]
@@ -133,6 +134,20 @@ def test_weights_after_50_steps_are_bit_identical_with_and_without_it(kind: Kind
 
 
 @both
+def test_findings_follow_the_thresholds_that_were_given(kind: Kind) -> None:
+    def found(thresholds: Thresholds) -> set[Symptom]:
+        torch.manual_seed(0)
+        deep = [nn.Linear(8, 8) if i % 2 else nn.Sigmoid() for i in range(16)]
+        model = nn.Sequential(nn.Linear(4, 8), *deep, nn.Linear(8, 3))
+        with kind(model, budget=None, thresholds=thresholds) as watching:
+            train(model, 20)
+            return {finding.symptom for finding in watching.findings}
+
+    assert Symptom.VANISHING_GRADIENTS in found(Thresholds())
+    assert Symptom.VANISHING_GRADIENTS not in found(Thresholds(vanishing_ratio=1e-30))
+
+
+@both
 def test_closing_leaves_torch_as_it_was(kind: Kind) -> None:
     def patched() -> list[Any]:
         return [
@@ -186,7 +201,7 @@ def test_frames_are_judged_as_they_come_and_listeners_told_after() -> None:
     model = network()
     with GradMonitor(model, budget=None) as monitor:
         seen: list[int] = []
-        monitor.on_frame.append(lambda: seen.append(int(monitor.history.steps[-1])))
+        monitor._session.on_frame.append(lambda: seen.append(int(monitor.history.steps[-1])))
         train(model, 3)
     assert seen == [0, 1, 2]
     assert monitor.closed
@@ -212,6 +227,54 @@ def test_own_figures_are_recorded_beside_the_measured_ones() -> None:
     assert monitor.history.scalars["val_loss"][0] == pytest.approx(0.25)
     with pytest.raises(TypeError, match="val_loss"):
         monitor.log(val_loss="low")
+
+
+def test_a_monitor_shows_what_a_user_needs_and_no_more() -> None:
+    assert [name for name in dir(GradMonitor(network())) if not name.startswith("_")] == [
+        "batch",
+        "close",
+        "closed",
+        "findings",
+        "history",
+        "inspect",
+        "layers",
+        "log",
+        "overhead",
+        "problems",
+        "report",
+        "sampling_interval",
+    ]
+
+
+def test_a_layer_is_inspected_immediately_and_its_output_comes_with_the_next_step() -> None:
+    model = network()
+    with GradMonitor(model) as monitor:
+        before = monitor.inspect("0")
+        assert before is not None
+        assert not isinstance(before.weight, str)
+        assert before.weight.total == 4 * 8 + 8
+        assert isinstance(before.gradient, str)
+        assert isinstance(before.activation, str)
+        train(model, 2)
+        after = monitor.inspect("0")
+    assert after is not None
+    assert not isinstance(after.activation, str)
+    assert after.activation.total == 16 * 8
+    assert not isinstance(after.gradient, str)
+    assert after.gradient.total == 4 * 8 + 8
+    with pytest.raises(ValueError, match="Nothing is watched"):
+        monitor.inspect("0")
+
+
+def test_on_another_thread_an_inspection_comes_with_a_step_that_begins_after_it() -> None:
+    model = network()
+    with GradMonitor(model) as monitor, ThreadPoolExecutor(1) as elsewhere:
+        assert elsewhere.submit(monitor.inspect, "2").result() is None
+        train(model, 2)
+        seen = elsewhere.submit(monitor.inspect, "2").result()
+    assert seen is not None
+    assert not isinstance(seen.weight, str)
+    assert seen.weight.total == 8 * 3 + 3
 
 
 def test_pausing_where_nobody_could_resume_is_refused() -> None:

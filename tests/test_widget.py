@@ -9,6 +9,7 @@ from weakref import ref
 
 import pytest
 import torch
+from anywidget import AnyWidget
 from torch import nn
 
 from gradwidget import GradMonitor, GradWidget
@@ -120,7 +121,7 @@ def test_a_layer_that_a_page_has_open_is_looked_into_and_shown(sent: Sent) -> No
     assert shown[0]["gradient"]["total"] == 9
     assert shown[0]["gradient"]["step"] == shown[0]["activation"]["step"] == 1
     widget.close()
-    assert widget.monitor.on_inspection == []
+    assert widget._session.on_inspection == []
 
 
 def test_a_failure_in_drawing_is_contained_and_shown(
@@ -128,7 +129,7 @@ def test_a_failure_in_drawing_is_contained_and_shown(
 ) -> None:
     model = model_of()
     with GradWidget(model, budget=None) as widget:
-        works = widget._bridge.update
+        works = widget._updates.update
         failing = threading.Event()
 
         def fail() -> Any:
@@ -136,10 +137,10 @@ def test_a_failure_in_drawing_is_contained_and_shown(
             message = "no more ink"
             raise RuntimeError(message)
 
-        monkeypatch.setattr(widget._bridge, "update", fail)
+        monkeypatch.setattr(widget._updates, "update", fail)
         train(model, 2)
         assert failing.wait(LONG)
-        monkeypatch.setattr(widget._bridge, "update", works)
+        monkeypatch.setattr(widget._updates, "update", works)
         train(model, 2)
         assert sent.wait_for_step(3)
         widget._receive({"kind": "hello"})
@@ -197,6 +198,24 @@ def test_a_second_widget_on_one_model_replaces_the_first() -> None:
     assert first.monitor.closed
     assert not second.monitor.closed
     second.close()
+
+
+def test_a_widget_adds_what_a_user_needs_and_no_more() -> None:
+    with GradWidget(model_of()) as widget:
+        added = set(dir(widget)) - set(dir(AnyWidget()))
+    assert sorted(name for name in added if not name.startswith("_")) == [
+        "apply",
+        "batch",
+        "changes",
+        "findings",
+        "history",
+        "monitor",
+        "pause",
+        "report",
+        "resume",
+        "step",
+        "undo",
+    ]
 
 
 def test_what_is_no_model_is_refused_by_name() -> None:

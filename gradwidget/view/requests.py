@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from gradwidget.control.gate import Gate
     from gradwidget.control.reaction import OnFinding, Response
     from gradwidget.diagnose.finding import Remedy, Severity
-    from gradwidget.monitor import GradMonitor
+    from gradwidget.session import Session
 
 SEVERITIES: tuple[Severity, ...] = ("critical", "warning")
 
@@ -25,18 +25,18 @@ class Requests:
     """Where requests arrive, on any thread.
 
     Args:
-        monitor: whose loop it is.
+        session: whose loop it is.
         reply: sends an answer to the page; from any thread.
         when_idle: calls what it is given on the thread that runs cells, as soon as none runs.
     """
 
     def __init__(
         self,
-        monitor: GradMonitor,
+        session: Session,
         reply: Callable[[Answer], None],
         when_idle: Callable[[Callable[[], None]], None] = lambda _: None,
     ) -> None:
-        self._monitor = monitor
+        self._session = session
         self._reply = reply
         self._when_idle = when_idle
         self._handlers: dict[str, Callable[[Mapping[str, object]], Future[Outcome] | str]] = {
@@ -52,11 +52,11 @@ class Requests:
     @property
     def state(self) -> ControlState:
         """How things stand."""
-        control = self._monitor.control
+        control = self._session.control
         gate = control.gate.state
         return ControlState(
             kind="control",
-            mode="closed" if self._monitor.closed else gate.mode,
+            mode="closed" if self._session.closed else gate.mode,
             left=gate.left,
             step=gate.step,
             reason=gate.reason,
@@ -64,7 +64,7 @@ class Requests:
             responses=[
                 ResponseInfo(
                     severity=severity,
-                    response=_response_word(self._monitor.responses.get(severity)),
+                    response=_response_word(self._session.responses.get(severity)),
                 )
                 for severity in SEVERITIES
             ],
@@ -90,14 +90,14 @@ class Requests:
 
     @property
     def _gate(self) -> Gate:
-        return self._monitor.control.gate
+        return self._session.control.gate
 
     def _apply(self, request: Mapping[str, object]) -> Future[Outcome]:
-        return self._monitor.control.submit(self._remedy(request))
+        return self._session.control.submit(self._remedy(request))
 
     def _remedy(self, request: Mapping[str, object]) -> Remedy:
         wanted = request.get("symptom"), request.get("reported_step")
-        for finding in self._monitor.findings:
+        for finding in self._session.findings:
             if (finding.symptom.value, finding.reported_step) != wanted:
                 continue
             for remedy in finding.remedies:
@@ -111,20 +111,20 @@ class Requests:
         if severity not in SEVERITIES or not isinstance(pause, bool):
             message = f"not understood: {severity!r}, {pause!r}"
             raise ValueError(message)
-        responses: dict[Severity, Response] = dict(self._monitor.responses)
+        responses: dict[Severity, Response] = dict(self._session.responses)
         responses[severity] = "pause" if pause else None
         on_finding: OnFinding = responses
-        self._monitor.respond(on_finding, resumable=True)
+        self._session.respond(on_finding, resumable=True)
         return f"{'Pauses' if pause else 'Does not pause'} on {severity} findings."
 
-    def _inspect(self, request: Mapping[str, object]) -> str:
+    def _inspect(self, request: Mapping[str, object]) -> Future[Outcome] | str:
         layer = request.get("layer")
         if not isinstance(layer, str):
             message = f"layer must be a name, not {layer!r}"
             raise ValueError(message)  # noqa: TRY004 - it is the message that is wrong
-        said = self._monitor.inspect(layer)
+        said = self._session.inspect(layer)
         # Where a cell runs a step comes first, or the cell ends without one.
-        self._when_idle(lambda: self._monitor.inspect_idle(layer))
+        self._when_idle(lambda: self._session.inspect_idle(layer))
         return said
 
     def _answer(self, request: str, *, ok: bool, text: str) -> None:

@@ -11,7 +11,7 @@ import { Store } from "./state/store.ts";
 interface Traits {
   _figure: string;
   _model_class: string;
-  _channel: string;
+  _comm_id: string;
   [key: string]: unknown;
 }
 
@@ -23,7 +23,7 @@ export default () => {
   return {
     initialize({ model }: InitializeProps<Traits>): void {
       store = new Store(model.get("_model_class"));
-      const channel = channelOf(model as AnyModel, model.get("_channel"));
+      const channel = channelOf(model as AnyModel, model.get("_comm_id"));
       remote = new Remote(channel);
       inspector = new Inspector(remote);
       model.on("msg:custom", (message: ToPage, [data]: DataView[]) => {

@@ -56,7 +56,7 @@ def watched(case: Case, optimizer: str) -> tuple[list[Frame], list[Disagreement]
     loop = case.loop(optimizer)
     frames: list[Frame] = []
     with GradMonitor(loop.model, loop.named, budget=None) as monitor:
-        monitor.on_frame.append(
+        monitor._session.on_frame.append(
             lambda: frames.extend([frame] if (frame := monitor.history.last) else [])
         )
         loop.run(STEPS)

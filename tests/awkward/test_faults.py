@@ -118,7 +118,7 @@ def test_ten_thousand_faults_never_reach_the_loop_nor_a_weight() -> None:
 def frames(loop: Loop, monitor: GradMonitor, steps: int) -> list[Frame]:
     """The frames of some steps."""
     found: list[Frame] = []
-    monitor.on_frame.append(
+    monitor._session.on_frame.append(
         lambda: found.extend([frame] if (frame := monitor.history.last) else [])
     )
     loop.run(steps)

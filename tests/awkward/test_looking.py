@@ -27,9 +27,9 @@ def test_looking_closely_changes_no_bit_and_agrees_with_the_figures_of_the_frame
     loop = case.loop(optimizer)
     monitor = GradMonitor(loop.model, loop.named, budget=None)
     seen: list[Inspection] = []
-    monitor.on_inspection.append(seen.append)
+    monitor._session.on_inspection.append(seen.append)
     for layer in monitor.layers:
-        monitor.inspect(layer.name)
+        monitor._session.inspect(layer.name)
     loop.run()
     monitor.close()
     assert seen

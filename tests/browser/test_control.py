@@ -109,11 +109,11 @@ def test_pause_step_resume_and_interrupt(
     console.execute(
         "held = []\n"
         "def note():\n"
-        "    if w.monitor.control.gate.state.mode == 'paused': held.append(time.monotonic())\n"
+        "    if w.monitor._session.control.gate.state.mode == 'paused': held.append(time.monotonic())\n"
         "asked = []\n"
-        "def hear(message, receive=w._desk.receive): asked.append(time.monotonic()); receive(message)\n"
-        "w.monitor.on_control.append(note)\n"
-        "w._desk.receive = hear\n"
+        "def hear(message, receive=w._requests.receive): asked.append(time.monotonic()); receive(message)\n"
+        "w.monitor._session.on_control.append(note)\n"
+        "w._requests.receive = hear\n"
     )
     began = time.monotonic()
     button(region, "Pause").click()
@@ -135,7 +135,7 @@ def test_pause_step_resume_and_interrupt(
     button(region, "Step").click()
     wait_until(lambda: steps() == at + 1, "one step")
     assert settled(steps) == at + 1
-    assert console.evaluate("w.monitor.control.gate.state.step") == at
+    assert console.evaluate("w.monitor._session.control.gate.state.step") == at
     expect(region).to_contain_text("Paused after step")
     region.screenshot(path=screenshots / "control-paused.png")
 
@@ -191,14 +191,16 @@ def test_findings_hold_the_loop_and_their_remedies_are_applied_and_undone(
     wait_until(lambda: console.evaluate("len(done) > 30"), "a past to compare with")
     region.get_by_label("critical findings").check()
     region.get_by_label("warning findings").check()
-    wait_until(lambda: len(console.evaluate("list(w.monitor.responses)")) == 2, "both switches")
+    wait_until(
+        lambda: len(console.evaluate("list(w.monitor._session.responses)")) == 2, "both switches"
+    )
     console.execute("boost = 1e4")
     expect(region).to_contain_text("Paused after step")
     expect(region.get_by_role("group", name="Control of the running loop")).to_contain_text(
         "gradient"
     )
     is_busy(notebook)
-    assert console.evaluate("w.batch.step == w.monitor.control.gate.state.step")
+    assert console.evaluate("w.batch.step == w.monitor._session.control.gate.state.step")
 
     clip = region.locator(".gw-remedy", has_text=re.compile("Clip the gradient at"))
     expect(clip.first).to_contain_text(
@@ -225,12 +227,14 @@ def test_a_remedy_that_cannot_be_applied_says_why(
     wait_until(lambda: console.evaluate("len(done) > 30"), "a past to compare with")
     region.get_by_label("critical findings").check()
     region.get_by_label("warning findings").check()
-    wait_until(lambda: len(console.evaluate("list(w.monitor.responses)")) == 2, "both switches")
+    wait_until(
+        lambda: len(console.evaluate("list(w.monitor._session.responses)")) == 2, "both switches"
+    )
     console.execute("boost = 1e4")
     expect(region).to_contain_text("Paused after step")
     # The optimizer is replaced by one that computes its gradients inside step().
     console.execute(
-        "w.monitor._capture.actuator._optimizers = lambda: [torch.optim.LBFGS(model.parameters())]"
+        "w.monitor._session.capture.actuator._optimizers = lambda: [torch.optim.LBFGS(model.parameters())]"
     )
     clip = region.locator(".gw-remedy", has_text=re.compile("Clip the gradient at")).first
     clip.get_by_role("button", name="Apply").click()

@@ -140,13 +140,13 @@ def test_a_layer_is_looked_into_while_the_cell_runs_while_it_is_held_and_afterwa
     # before.
     detail.get_by_role("button", name="Close").click()
     wait_until(
-        lambda: console.evaluate("not w.monitor._capture.cycle.inspector._until"),
+        lambda: console.evaluate("not w.monitor._session.capture.cycle.inspector._until"),
         "nobody to look into it any more",
     )
     controls = region.get_by_role("group", name="Control of the running loop")
     controls.get_by_role("button", name="Pause", exact=True).click()
     expect(region).to_contain_text("Paused after step")
-    held = int(console.evaluate("w.monitor.control.gate.state.step"))
+    held = int(console.evaluate("w.monitor._session.control.gate.state.step"))
     assert console.evaluate("model.embed.weight.grad is None"), (
         "the loop has cleared it, and yet it is shown"
     )

@@ -145,22 +145,22 @@ def test_what_makes_no_sense_is_refused(given: Any, error: type[Exception], reas
 def test_a_pause_on_a_finding_holds_the_loop_with_the_inputs_of_that_step() -> None:
     model, done = network(), list[int]()
     monitor = GradMonitor(model)
-    monitor.respond("pause", resumable=True)
+    monitor._session.respond("pause", resumable=True)
     held = threading.Event()
-    monitor.on_control.append(
-        lambda: held.set() if monitor.control.gate.state.mode == "paused" else None
+    monitor._session.on_control.append(
+        lambda: held.set() if monitor._session.control.gate.state.mode == "paused" else None
     )
     training = threading.Thread(target=loop, args=(model, 20), kwargs={"done": done}, daemon=True)
     training.start()
     assert held.wait(20)
     assert done[-1] == BAD_STEP
-    assert monitor.control.gate.state.step == BAD_STEP
+    assert monitor._session.control.gate.state.step == BAD_STEP
     assert monitor.batch is not None
     (inputs,) = monitor.batch.args
     assert monitor.batch.step == BAD_STEP
     assert torch.isnan(inputs[0, 0])
-    monitor.respond(None, resumable=True)
-    monitor.control.resume()
+    monitor._session.respond(None, resumable=True)
+    monitor._session.control.resume()
     training.join(20)
     assert len(done) == 20
     assert monitor.batch is None
@@ -170,7 +170,7 @@ def test_a_pause_on_a_finding_holds_the_loop_with_the_inputs_of_that_step() -> N
 def test_responses_can_be_looked_up_by_severity() -> None:
     given: OnFinding = {"critical": "raise", "warning": None}
     monitor = GradMonitor(network(), on_finding=given)
-    assert dict(monitor.responses) == {"critical": "raise"}
+    assert dict(monitor._session.responses) == {"critical": "raise"}
     monitor.close()
 
 

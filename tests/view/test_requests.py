@@ -12,6 +12,7 @@ from torch import nn
 
 from gradwidget import Finding, GradMonitor, Remedy, Symptom
 from gradwidget.frame import Inspection
+from gradwidget.session import Session
 from gradwidget.view.protocol.messages import Answer
 from gradwidget.view.requests import Requests
 
@@ -23,34 +24,34 @@ FINDING = Finding(
 
 
 class Office:
-    """A monitor with one finding, its desk, and the answers that it gave."""
+    """A monitor with one finding, what a page may ask of it, and the answers that it gave."""
 
-    def __init__(self, monitor: GradMonitor) -> None:
+    def __init__(self, model: nn.Module, monitor: GradMonitor) -> None:
+        self.model = model
         self.monitor = monitor
         self.answers: list[Answer] = []
-        self.desk = Requests(monitor, self.answers.append)
+        self.session = monitor._session
+        self.requests = Requests(self.session, self.answers.append)
 
     def ask(self, **message: Any) -> Answer | None:
         before = len(self.answers)
-        self.desk.receive({"request": "r1", **message})
+        self.requests.receive({"request": "r1", **message})
         return self.answers[-1] if len(self.answers) > before else None
 
     def train(self, steps: int) -> None:
-        """Steps of the loop whose desk it is."""
-        trained = self.monitor._capture.cycle._model()
-        assert trained is not None
-        optimizer = torch.optim.SGD(trained.parameters(), lr=0.1)
+        """Steps of the loop that is watched."""
+        optimizer = torch.optim.SGD(self.model.parameters(), lr=0.1)
         for _ in range(steps):
-            trained(torch.ones(1, 2)).sum().backward()
+            self.model(torch.ones(1, 2)).sum().backward()
             optimizer.step()
 
 
 @pytest.fixture
 def office(monkeypatch: pytest.MonkeyPatch) -> Iterator[Office]:
-    monkeypatch.setattr(GradMonitor, "findings", [FINDING])
+    monkeypatch.setattr(Session, "findings", [FINDING])
     model = nn.Linear(2, 1)
     with GradMonitor(model) as monitor:
-        yield Office(monitor)
+        yield Office(model, monitor)
 
 
 def test_pause_step_and_resume_are_answered_at_once(office: Office) -> None:
@@ -59,8 +60,8 @@ def test_pause_step_and_resume_are_answered_at_once(office: Office) -> None:
         assert answer is not None
         assert (answer["ok"], answer["request"]) == (True, "r1")
     office.ask(kind="step", count=3)
-    assert office.desk.state["mode"] == "stepping"
-    assert office.desk.state["left"] == 3
+    assert office.requests.state["mode"] == "stepping"
+    assert office.requests.state["left"] == 3
 
 
 @pytest.mark.parametrize(
@@ -87,7 +88,7 @@ def test_what_makes_no_sense_is_refused_with_the_reason(
     assert answer is not None
     assert not answer["ok"]
     assert reason in answer["text"]
-    assert office.desk.state["mode"] == "running"
+    assert office.requests.state["mode"] == "running"
 
 
 @pytest.mark.parametrize(
@@ -101,7 +102,7 @@ def test_what_makes_no_sense_is_refused_with_the_reason(
     ],
 )
 def test_what_is_no_request_is_passed_over(office: Office, message: dict[str, object]) -> None:
-    office.desk.receive(message)
+    office.requests.receive(message)
     assert office.answers == []
 
 
@@ -116,27 +117,30 @@ def test_a_remedy_is_found_by_its_finding_and_applied_between_two_steps(office: 
     assert office.ask(**asked) is None, "the answer comes when it is done"
     office.train(2)
     assert office.answers[-1]["ok"]
-    assert [(made["text"], made["undone_step"]) for made in office.desk.state["changes"]] == [
+    assert [(made["text"], made["undone_step"]) for made in office.requests.state["changes"]] == [
         (change, None)
     ]
 
 
 def test_the_switches_show_and_set_what_happens_on_a_finding(office: Office) -> None:
-    office.monitor.respond({"critical": "raise", "warning": print}, resumable=True)
-    assert [known["response"] for known in office.desk.state["responses"]] == ["raise", "function"]
+    office.session.respond({"critical": "raise", "warning": print}, resumable=True)
+    assert [known["response"] for known in office.requests.state["responses"]] == [
+        "raise",
+        "function",
+    ]
     office.ask(kind="pause_on", severity="critical", pause=True)
     office.ask(kind="pause_on", severity="warning", pause=False)
-    assert [known["response"] for known in office.desk.state["responses"]] == ["pause", None]
+    assert [known["response"] for known in office.requests.state["responses"]] == ["pause", None]
 
 
 def test_a_layer_is_looked_into_in_the_next_step_or_as_soon_as_nothing_runs(office: Office) -> None:
     seen: list[Inspection] = []
-    office.monitor.on_inspection.append(seen.append)
+    office.session.on_inspection.append(seen.append)
     waiting: list[Callable[[], None]] = []
-    office.desk = Requests(office.monitor, office.answers.append, waiting.append)
+    office.requests = Requests(office.session, office.answers.append, waiting.append)
     answer = office.ask(kind="inspect", layer="(root)")
     assert answer is not None
-    assert (answer["ok"], answer["text"]) == (True, "Looked at in the next step.")
+    assert (answer["ok"], answer["text"]) == (True, "Inspected in the next step.")
     assert seen == []
     waiting.pop()()
     assert seen[0].layer == "(root)"
@@ -162,28 +166,20 @@ def test_a_layer_that_is_not_there_is_refused(office: Office, layer: object, rea
 
 def test_what_is_closed_is_not_looked_into(office: Office) -> None:
     seen: list[Inspection] = []
-    office.monitor.on_inspection.append(seen.append)
+    office.session.on_inspection.append(seen.append)
     office.monitor.close()
     answer = office.ask(kind="inspect", layer="(root)")
     assert answer is not None
     assert (answer["ok"], answer["text"]) == (False, "Nothing is watched any more.")
-    office.monitor.inspect_idle("(root)")
+    office.session.inspect_idle("(root)")
     assert seen == []
 
 
 def test_while_another_thread_trains_an_idle_one_does_not_look(office: Office) -> None:
     seen: list[Inspection] = []
-    office.monitor.on_inspection.append(seen.append)
-    trained = office.monitor._capture.cycle._model()
-    assert trained is not None
-    optimizer = torch.optim.SGD(trained.parameters(), lr=0.1)
-
-    def step() -> None:
-        trained(torch.ones(1, 2)).sum().backward()
-        optimizer.step()
-
-    thread = threading.Thread(target=step)
+    office.session.on_inspection.append(seen.append)
+    thread = threading.Thread(target=office.train, args=(1,))
     thread.start()
     thread.join()
-    office.monitor.inspect_idle("(root)")
+    office.session.inspect_idle("(root)")
     assert seen == []

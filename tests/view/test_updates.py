@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from gradwidget.diagnose.thresholds import Thresholds
 from gradwidget.problem import Problem
 from gradwidget.view.protocol.arrays import RECENT
 from gradwidget.view.protocol.messages import Block, Shown
@@ -22,12 +23,12 @@ def steps_of(message: Shown, data: bytes) -> list[float]:
     return steps
 
 
-def bridge_of(monitor: FakeMonitor) -> Updates:
+def updates_of(monitor: FakeMonitor) -> Updates:
     return Updates(monitor, "Net", [])
 
 
 def test_before_the_first_step_the_layers_are_already_shown() -> None:
-    message, _ = bridge_of(FakeMonitor(LAYERS)).snapshot()
+    message, _ = updates_of(FakeMonitor(LAYERS)).snapshot()
     assert message["kind"] == "snapshot"
     assert [layer["name"] for layer in message["layers"]] == [
         "body.0",
@@ -40,24 +41,42 @@ def test_before_the_first_step_the_layers_are_already_shown() -> None:
     assert message["status"]["step"] is None
 
 
+def test_bounds_and_findings_follow_the_thresholds_of_the_run() -> None:
+    def shown(thresholds: Thresholds) -> tuple[list[str], list[float]]:
+        """The symptoms, and the lower bound on the activation gradient."""
+        monitor = FakeMonitor(LAYERS, thresholds)
+        for step in range(20):
+            monitor.take(frame(step, LAYERS, decay=0.03))  # 2.7e-5 over three layers
+        message, _ = updates_of(monitor).snapshot()
+        assert message["kind"] == "snapshot"
+        bounds = {metric["name"]: metric["bounds"] for metric in message["metrics"]}
+        return (
+            [finding["symptom"] for finding in message["findings"]],
+            [bound["value"] for bound in bounds["act_grad_rms"] if bound["state"] == "vanishing"],
+        )
+
+    assert shown(Thresholds()) == (["vanishing_gradients"], [3e-3])
+    assert shown(Thresholds(vanishing_ratio=1e-6)) == ([], [1e-6])
+
+
 def test_an_update_carries_only_the_columns_since_the_last_message() -> None:
     monitor = FakeMonitor(LAYERS)
-    bridge = bridge_of(monitor)
+    updates = updates_of(monitor)
     monitor.take(frame(0, LAYERS))
-    bridge.snapshot()
+    updates.snapshot()
     monitor.take(frame(1, LAYERS))
     monitor.take(frame(2, LAYERS))
-    message, data = bridge.update()
+    message, data = updates.update()
     assert message["kind"] == "delta"
     assert steps_of(message, data) == [1, 2]
 
 
 def test_what_has_not_changed_is_not_sent_again() -> None:
     monitor = FakeMonitor(LAYERS)
-    bridge = bridge_of(monitor)
+    updates = updates_of(monitor)
     monitor.take(frame(0, LAYERS))
-    bridge.snapshot()
-    message, data = bridge.update()
+    updates.snapshot()
+    message, data = updates.update()
     assert message["kind"] == "delta"
     assert (message["states"], message["findings"], message["problems"]) == (None, None, None)
     assert (message["blocks"], data) == ([], b"")
@@ -65,57 +84,57 @@ def test_what_has_not_changed_is_not_sent_again() -> None:
 
 def test_why_a_layer_is_not_measured_is_sent_when_it_changes_and_only_then() -> None:
     monitor = FakeMonitor(LAYERS)
-    bridge = bridge_of(monitor)
+    updates = updates_of(monitor)
     monitor.take(replace(frame(0, LAYERS), reasons={"body.1": "It runs in compiled code."}))
-    assert bridge.snapshot()[0]["reasons"] == [
+    assert updates.snapshot()[0]["reasons"] == [
         {"layer": "body.1", "text": "It runs in compiled code."}
     ]
     monitor.take(replace(frame(1, LAYERS), reasons={"body.1": "It runs in compiled code."}))
-    assert bridge.update()[0]["reasons"] is None
+    assert updates.update()[0]["reasons"] is None
     monitor.take(replace(frame(2, LAYERS), reasons={"body.1": "It was not seen."}))
-    assert bridge.update()[0]["reasons"] == [{"layer": "body.1", "text": "It was not seen."}]
+    assert updates.update()[0]["reasons"] == [{"layer": "body.1", "text": "It was not seen."}]
 
 
 def test_other_layers_bring_a_snapshot() -> None:
     monitor = FakeMonitor(LAYERS)
-    bridge = bridge_of(monitor)
+    updates = updates_of(monitor)
     monitor.take(frame(0, LAYERS))
-    bridge.snapshot()
+    updates.snapshot()
     monitor.take(frame(1, chain(5)))
-    message, _ = bridge.update()
+    message, _ = updates.update()
     assert message["kind"] == "snapshot"
     assert len(message["layers"]) == 5
 
 
 def test_a_metric_that_appears_brings_a_snapshot() -> None:
     monitor = FakeMonitor(LAYERS)
-    bridge = bridge_of(monitor)
+    updates = updates_of(monitor)
     monitor.take(frame(0, LAYERS))
-    bridge.snapshot()
+    updates.snapshot()
     first = frame(1, LAYERS)
     monitor.take(
         replace(first, metrics={**first.metrics, "update_ratio": np.full(4, 1e-3, np.float32)})
     )
-    message, _ = bridge.update()
+    message, _ = updates.update()
     assert message["kind"] == "snapshot"
     assert "update_ratio" in [metric["name"] for metric in message["metrics"]]
 
 
 def test_more_new_steps_than_the_history_keeps_one_by_one_bring_a_snapshot() -> None:
     monitor = FakeMonitor(LAYERS)
-    bridge = bridge_of(monitor)
+    updates = updates_of(monitor)
     monitor.take(frame(0, LAYERS))
-    bridge.snapshot()
+    updates.snapshot()
     for step in range(1, RECENT + 2):
         monitor.history.append(frame(step, LAYERS))
-    assert bridge.update()[0]["kind"] == "snapshot"
+    assert updates.update()[0]["kind"] == "snapshot"
 
 
 def test_a_finding_travels_with_its_evidence_layers_and_remedies() -> None:
     monitor = FakeMonitor(chain(8))
     for step in range(60):
         monitor.take(frame(step, monitor.layers, decay=0.05))
-    message, _ = bridge_of(monitor).snapshot()
+    message, _ = updates_of(monitor).snapshot()
     assert message["kind"] == "snapshot"
     finding = message["findings"][0]
     assert finding["symptom"] == "vanishing_gradients"
@@ -131,15 +150,15 @@ def test_nan_and_infinity_never_reach_json() -> None:
     monitor = FakeMonitor(LAYERS)
     for step in range(10):
         monitor.take(frame(step, LAYERS, loss=float("nan")))
-    message, _ = bridge_of(monitor).snapshot()
+    message, _ = updates_of(monitor).snapshot()
     json.dumps(message, allow_nan=False)
 
 
 def test_contained_failures_of_monitor_and_view_are_both_shown() -> None:
     monitor = FakeMonitor(LAYERS)
     monitor.problems.append(Problem("reading", "cannot read", "", 3))
-    bridge = Updates(monitor, "Net", [Problem("drawing", "cannot draw", "", 4)])
-    message, _ = bridge.snapshot()
+    updates = Updates(monitor, "Net", [Problem("drawing", "cannot draw", "", 4)])
+    message, _ = updates.snapshot()
     assert [problem["message"] for problem in message["problems"] or []] == [
         "cannot read",
         "cannot draw",

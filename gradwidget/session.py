@@ -1,0 +1,275 @@
+"""One model under watch: capture, history, diagnosis and control of its loop, wired together.
+
+A monitor shows of it what a user needs; a widget has its picture read the rest.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future
+from typing import TYPE_CHECKING
+from weakref import WeakKeyDictionary, finalize, ref
+
+from gradwidget.capture.capture import Capture
+from gradwidget.control.control import Control
+from gradwidget.control.gate import Gate
+from gradwidget.control.reaction import OnFinding, Reaction
+from gradwidget.diagnose.engine import Engine
+from gradwidget.diagnose.thresholds import DEFAULT, Thresholds
+from gradwidget.record.history import History
+from gradwidget.report.text import report
+from gradwidget.weak import weakly
+
+if TYPE_CHECKING:
+    from torch import nn
+    from torch.optim import Optimizer
+
+    from gradwidget.action import Action
+    from gradwidget.capture.steps.pause_point import Batch
+    from gradwidget.control.commands import Answer
+    from gradwidget.control.reaction import Response
+    from gradwidget.diagnose.finding import Finding, Severity
+    from gradwidget.frame import Frame, Inspection, Layer
+    from gradwidget.problem import Problem
+
+LayerFilter = str | Sequence[str] | Callable[[str, "nn.Module"], bool] | None
+
+_attached: WeakKeyDictionary[nn.Module, Callable[[], Session | None]] = WeakKeyDictionary()
+"""The session of each model. Held weakly, except where it acts on findings: it must then still
+exist when a finding opens."""
+
+
+class Session:
+    """Everything that belongs to watching one model.
+
+    Arguments and errors are those of ``GradMonitor``. It holds the model weakly. Torch's hooks
+    hold the capture, and the capture the gate, but neither holds the session: one that nobody
+    holds any more stops listening.
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        optimizer: Optimizer | None = None,
+        *,
+        layers: LayerFilter = None,
+        budget: float | None = 0.01,
+        activations: bool = True,
+        on_finding: OnFinding = None,
+        start_step: int = 0,
+        thresholds: Thresholds = DEFAULT,
+    ) -> None:
+        self.history = History()
+        self.lock = threading.RLock()
+        """Held while a frame is recorded and judged. Hold it to read things that belong
+        together."""
+        self.on_frame: list[Callable[[], None]] = []
+        """Called on the training thread after each recorded frame; keep them quick."""
+        self.on_control: list[Callable[[], None]] = []
+        """Called on any thread when the loop was paused, resumed or changed; keep them quick."""
+        self.on_inspection: list[Callable[[Inspection], None]] = []
+        """Called on any thread with each layer that was inspected; keep them quick."""
+        self.model_class = type(model).__name__
+        """Class name of the model."""
+        self.budget = budget
+        """As given: share of a step's time that gradwidget may cost, or None."""
+        self._engine = Engine(thresholds)
+
+        def actuate(action: Action) -> Callable[[], None]:
+            return capture.actuator.apply(action)
+
+        def look(layer: str) -> None:
+            capture.cycle.inspector.look_now(layer)
+
+        self.control = Control(actuate, weakly(self._control_changed), look)
+        """Pauses the loop between two steps, and changes it there."""
+        self._reaction = Reaction(self.control, weakly(self._call))
+        self._reaction.set(on_finding, resumable=False)
+        self.capture = capture = Capture(
+            model,
+            optimizer,
+            emit=weakly(self._record),
+            layers=layers,
+            budget=budget,
+            activations=activations,
+            start_step=start_step,
+            gate=self.control.gate,
+        )
+        """What watches the loop."""
+        capture.cycle.prompt = on_finding is not None
+        capture.cycle.inspector.emit = weakly(self._inspected)
+        self._inspections: dict[str, Inspection] = {}
+        self._finalizer = finalize(self, _stop, self.control.gate, capture)
+        self._finalizer.atexit = False
+        self._model = ref(model)
+        _attach(model, self, is_kept=on_finding is not None)
+
+    # ---------------------------------------------------------------- what there is to read
+
+    @property
+    def findings(self) -> list[Finding]:
+        """What is wrong, as ``GradMonitor.findings`` gives it."""
+        with self.lock:
+            return self._engine.findings
+
+    @property
+    def thresholds(self) -> Thresholds:
+        """The bounds that findings are judged by."""
+        return self._engine.limits
+
+    @property
+    def layers(self) -> tuple[Layer, ...]:
+        """The layers watched, input first."""
+        return self.capture.layers
+
+    @property
+    def problems(self) -> list[Problem]:
+        """Failures that were contained, in the order in which they first happened."""
+        return list(self.capture.problems)
+
+    @property
+    def overhead(self) -> float:
+        """Share of the step time that gradwidget has lately cost; NaN before it is known."""
+        return self.capture.overhead
+
+    @property
+    def sampling_interval(self) -> float:
+        """Steps per sampled step, lately."""
+        return self.capture.sampling_interval
+
+    @property
+    def closed(self) -> bool:
+        """True once nothing is watched any more."""
+        return self.capture.closed
+
+    @property
+    def batch(self) -> Batch | None:
+        """What the model was called with in the last step, while the loop is paused."""
+        pause_point = self.capture.pause_point
+        return None if pause_point is None else pause_point.batch
+
+    def report(self) -> str:
+        """The state of every layer and all findings as text."""
+        with self.lock:
+            return report(self.history, self._engine.findings)
+
+    # ---------------------------------------------------------------- what may be asked of it
+
+    @property
+    def responses(self) -> Mapping[Severity, Response]:
+        """What happens when a finding opens, by severity, where anything does."""
+        return self._reaction.responses
+
+    def respond(self, on_finding: OnFinding, *, resumable: bool) -> None:
+        """Changes what happens when a finding opens.
+
+        Args:
+            on_finding: as for ``GradMonitor``, and ``"pause"``.
+            resumable: whether somebody is there who can resume a paused loop.
+
+        Raises:
+            ValueError: ``"pause"`` where nobody could resume, or an unknown word.
+            TypeError: neither a word nor a function.
+        """
+        self._reaction.set(on_finding, resumable=resumable)
+        self.capture.cycle.prompt = bool(self._reaction.responses)
+        pause_point = self.capture.pause_point
+        if pause_point is not None and "pause" in self._reaction.responses.values():
+            pause_point.watch_every_step()
+        self._control_changed()
+
+    def inspect(self, layer: str) -> Future[Answer] | str:
+        """Inspects a layer for some seconds; ``on_inspection`` gets what is seen.
+
+        It is done on the training thread: at the end of the next step, or immediately where the
+        loop is paused.
+
+        Args:
+            layer: its name.
+
+        Returns:
+            When it is seen, in words; while the loop is paused, an answer still to come.
+
+        Raises:
+            ValueError: there is no such layer, or nothing is watched any more.
+        """
+        if self.closed:
+            message = "Nothing is watched any more."
+            raise ValueError(message)
+        if all(known.name != layer for known in self.layers):
+            message = f"no layer {layer!r} is watched"
+            raise ValueError(message)
+        if self.capture.cycle.inspector.ask(layer):
+            return "Nothing is newer."
+        if self.control.gate.state.mode == "paused":
+            return self.control.inspect(layer)
+        return "Inspected in the next step."
+
+    def inspect_idle(self, layer: str) -> None:
+        """Inspects a layer immediately, on a thread that is certain to be idle.
+
+        Does nothing on another thread than the one that trained last, and after ``close``.
+        """
+        if not (self.closed or self.capture.cycle.inspector.is_elsewhere()):
+            self.capture.cycle.inspector.look_now(layer)
+
+    def inspection(self, layer: str) -> Inspection | None:
+        """What was last seen of a layer that was inspected; None where it never was."""
+        return self._inspections.get(layer)
+
+    def log(self, **scalars: object) -> None:
+        """Adds scalars to the current step, as ``GradMonitor.log`` does."""
+        self.capture.log(**scalars)
+
+    def charge(self, seconds: float) -> None:
+        """Counts time spent elsewhere on behalf of this session (drawing) against its budget."""
+        self.capture.charge(seconds)
+
+    def close(self) -> None:
+        """Removes every hook, resumes a paused loop, and ends what was applied.
+
+        What was recorded stays. Closing twice does nothing.
+        """
+        self._finalizer()
+        model = self._model()
+        if model is not None and _attached.get(model, lambda: None)() is self:
+            del _attached[model]
+
+    # ---------------------------------------------------------------- what its parts tell it
+
+    def _record(self, frame: Frame) -> None:
+        with self.lock:
+            self.history.append(frame)
+            self._engine.update(self.history)
+            findings = self._engine.findings
+        wanted = self._engine.wanted
+        self.capture.sample_more(series=wanted.series, watch=wanted.watch)
+        self._reaction.opened(findings)
+        for notify in self.on_frame:
+            notify()
+
+    def _call(self, function: Callable[[Finding], object], finding: Finding) -> None:
+        self.capture.guard.run("acting on a finding", function, finding)
+
+    def _inspected(self, inspection: Inspection) -> None:
+        self._inspections[inspection.layer] = inspection
+        for notify in self.on_inspection:
+            notify(inspection)
+
+    def _control_changed(self) -> None:
+        for notify in self.on_control:
+            notify()
+
+
+def _attach(model: nn.Module, session: Session, *, is_kept: bool) -> None:
+    """Puts a session in the place of the one that watched this model before."""
+    previous = _attached.get(model, lambda: None)()
+    if previous is not None:
+        previous.close()
+    _attached[model] = (lambda: session) if is_kept else ref(session)
+
+
+def _stop(gate: Gate, capture: Capture) -> None:
+    gate.close()
+    capture.close()
