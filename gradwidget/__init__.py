@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from gradwidget.control.reaction import GradientError
     from gradwidget.diagnose.finding import Finding, Remedy, Symptom
+    from gradwidget.diagnose.thresholds import Thresholds
     from gradwidget.frame import Frame, Layer
     from gradwidget.monitor import GradMonitor
     from gradwidget.record.history import History
@@ -25,6 +26,7 @@ __all__ = [
     "Layer",
     "Remedy",
     "Symptom",
+    "Thresholds",
 ]
 
 _home = {
@@ -37,6 +39,7 @@ _home = {
     "Layer": "gradwidget.frame",
     "Remedy": "gradwidget.diagnose.finding",
     "Symptom": "gradwidget.diagnose.finding",
+    "Thresholds": "gradwidget.diagnose.thresholds",
 }
 
 

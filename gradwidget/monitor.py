@@ -12,6 +12,7 @@ from gradwidget.control.control import Control
 from gradwidget.control.gate import Gate
 from gradwidget.control.reaction import OnFinding, Reaction
 from gradwidget.diagnose.engine import Engine
+from gradwidget.diagnose.thresholds import DEFAULT, Thresholds
 from gradwidget.record.history import History
 from gradwidget.report.text import report
 from gradwidget.weak import weakly
@@ -60,6 +61,8 @@ class GradMonitor:
             one of these. A word alone is for critical findings. On an accelerator each sampled step
             then waits for its figures.
         start_step: number of the first step seen, for a resumed run.
+        thresholds: bounds to judge by in place of the default ones, such as
+            ``Thresholds(vanishing_ratio=1e-6)``.
 
     Raises:
         TypeError: ``model`` is not an ``nn.Module``, or ``optimizer`` not an ``Optimizer``.
@@ -88,6 +91,7 @@ class GradMonitor:
         activations: bool = True,
         on_finding: OnFinding = None,
         start_step: int = 0,
+        thresholds: Thresholds = DEFAULT,
     ) -> None:
         self.history = History()
         self.lock = threading.RLock()
@@ -99,7 +103,7 @@ class GradMonitor:
         """Class name of the model, which is itself held weakly."""
         self.budget = budget
         """As given: share of a step's time that gradwidget may cost, or None."""
-        self._engine = Engine()
+        self._engine = Engine(thresholds)
 
         def actuate(action: Action) -> Callable[[], None]:
             return capture.actuator.apply(action)
@@ -154,6 +158,11 @@ class GradMonitor:
         """
         with self.lock:
             return self._engine.findings
+
+    @property
+    def thresholds(self) -> Thresholds:
+        """The bounds that findings are judged by."""
+        return self._engine.limits
 
     @property
     def layers(self) -> tuple[Layer, ...]:

@@ -14,6 +14,7 @@ import bqplot
 import traitlets
 from ipywidgets import widget_serialization
 
+from gradwidget.diagnose.thresholds import DEFAULT, Thresholds
 from gradwidget.monitor import GradMonitor, LayerFilter
 from gradwidget.problem import Problem
 from gradwidget.record.history import WHOLE_FRAMES
@@ -66,6 +67,7 @@ class GradWidget(anywidget.AnyWidget):
             holds the loop at the end of that step until somebody resumes. Applies to a monitor too,
             unless None.
         start_step: number of the first step seen, for a resumed run.
+        thresholds: bounds to judge by, as for ``GradMonitor``; the picture draws them too.
 
     Raises:
         TypeError: ``source`` is neither a module nor a monitor.
@@ -99,6 +101,7 @@ class GradWidget(anywidget.AnyWidget):
         activations: bool = True,
         on_finding: OnFinding = None,
         start_step: int = 0,
+        thresholds: Thresholds = DEFAULT,
     ) -> None:
         if isinstance(source, GradMonitor):
             monitor, name = source, source.model_class
@@ -110,6 +113,7 @@ class GradWidget(anywidget.AnyWidget):
                 budget=budget,
                 activations=activations,
                 start_step=start_step,
+                thresholds=thresholds,
             )
             name = type(source).__name__
         if on_finding is not None:

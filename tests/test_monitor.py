@@ -12,7 +12,7 @@ from torch.nn import functional
 from torch.nn.modules import module as module_hooks
 from torch.optim import optimizer as optimizer_hooks
 
-from gradwidget import GradMonitor, GradWidget
+from gradwidget import GradMonitor, GradWidget, Symptom, Thresholds
 
 KINDS = [GradMonitor, GradWidget]
 Kind = type[GradMonitor] | type[GradWidget]
@@ -130,6 +130,20 @@ def test_weights_after_50_steps_are_bit_identical_with_and_without_it(kind: Kind
 
     for with_it, without_it in zip(trained(watched=True), trained(watched=False), strict=True):
         assert torch.equal(with_it, without_it)
+
+
+@both
+def test_findings_follow_the_thresholds_that_were_given(kind: Kind) -> None:
+    def found(thresholds: Thresholds) -> set[Symptom]:
+        torch.manual_seed(0)
+        deep = [nn.Linear(8, 8) if i % 2 else nn.Sigmoid() for i in range(16)]
+        model = nn.Sequential(nn.Linear(4, 8), *deep, nn.Linear(8, 3))
+        with kind(model, budget=None, thresholds=thresholds) as watching:
+            train(model, 20)
+            return {finding.symptom for finding in watching.findings}
+
+    assert Symptom.VANISHING_GRADIENTS in found(Thresholds())
+    assert Symptom.VANISHING_GRADIENTS not in found(Thresholds(vanishing_ratio=1e-30))
 
 
 @both

@@ -49,5 +49,5 @@ def test_a_headless_monitor_loads_no_widget_library() -> None:
 
 def test_findings_and_histories_load_no_torch() -> None:
     assert "torch" not in loaded_after(
-        "from gradwidget import Finding, Frame, History, Layer, Remedy, Symptom"
+        "from gradwidget import Finding, Frame, History, Layer, Remedy, Symptom, Thresholds"
     )

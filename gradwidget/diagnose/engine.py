@@ -40,7 +40,8 @@ class Engine:
     """
 
     def __init__(self, limits: Thresholds = DEFAULT) -> None:
-        self._limits = limits
+        self.limits = limits
+        """The bounds in force."""
         self._of_one_frame = limits.of_one_frame
         self._open: dict[Symptom, _Open] = {}
         self._resolved: list[Finding] = []
@@ -65,7 +66,7 @@ class Engine:
         if self._traits.layers is not history.layers:
             self._traits = Traits(history.layers)
         active = {symptom: entry.finding for symptom, entry in self._open.items()}
-        window = Window(history, self._limits, active, self._traits)
+        window = Window(history, self.limits, active, self._traits)
         glance = Window(history, self._of_one_frame, active, self._traits)
         apart, self._last_step = window.step - self._last_step > 1, window.step
         suspects = []
@@ -95,7 +96,7 @@ class Engine:
             the next one has.
         """
         apart |= self._was_apart
-        interval = self._limits.slow_rule_interval
+        interval = self.limits.slow_rule_interval
         for number, (symptom, rule) in enumerate(RULES.items()):
             if (
                 apart
@@ -109,8 +110,8 @@ class Engine:
         """Resolves a finding that was not seen for long enough, in steps and in frames."""
         unseen = window.history.version - entry.last_seen
         if (
-            unseen >= self._limits.window
-            and window.step - entry.finding.last_step >= self._limits.quiet
+            unseen >= self.limits.window
+            and window.step - entry.finding.last_step >= self.limits.quiet
         ):
             self._resolved.append(replace(entry.finding, active=False))
             del self._open[entry.finding.symptom]
@@ -139,7 +140,7 @@ class Engine:
         before = entry.finding
         worse = detection.severity == "critical" and before.severity != "critical"
         wider = not set(detection.layers) <= set(before.layers)
-        if not (worse or wider or entry.last_seen - entry.refreshed >= self._limits.quiet):
+        if not (worse or wider or entry.last_seen - entry.refreshed >= self.limits.quiet):
             # Words and numbers that change at every frame could not be read.
             entry.finding = replace(before, last_step=window.step)
             return

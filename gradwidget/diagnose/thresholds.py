@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+import math
+from dataclasses import dataclass, fields, replace
+from numbers import Integral, Real
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,6 +182,16 @@ class Thresholds:
     skipped_in_a_row: int = 8
     """Steps in a row that a gradient scaler skipped. A scale of 65,536 needs a few halvings at the
     start of a healthy fp16 run; eight are a factor of 256."""
+
+    def __post_init__(self) -> None:
+        for field in fields(self):
+            value = getattr(self, field.name)
+            is_count = isinstance(field.default, int)
+            least = 1 if is_count and field.name != "recovery_steps" else 0
+            kind, words = (Integral, "a whole number") if is_count else (Real, "a finite number")
+            if not (isinstance(value, kind) and math.isfinite(value) and float(value) >= least):
+                message = f"{field.name} must be {words}, at least {least}, not {value!r}"
+                raise ValueError(message)
 
     @property
     def of_one_frame(self) -> Thresholds:

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from gradwidget.diagnose.finding import Finding
+    from gradwidget.diagnose.thresholds import Thresholds
     from gradwidget.frame import Layer
     from gradwidget.problem import Problem
     from gradwidget.record.history import History
@@ -46,6 +47,10 @@ class Source(Protocol):
     @property
     def findings(self) -> list[Finding]:
         """What is wrong."""
+
+    @property
+    def thresholds(self) -> Thresholds:
+        """The bounds that findings are judged by."""
 
     @property
     def layers(self) -> tuple[Layer, ...]:
@@ -102,10 +107,11 @@ class Updates:
         self._sent_findings = [to_messages.finding_info(finding) for finding in findings]
         self._sent_problems = self._problems
         blocks, data = encode(arrays)
+        limits = self._source.thresholds
         message = Snapshot(
             kind="snapshot",
             model=self._model,
-            metrics=[to_messages.metric_info(METRICS[name]) for name in self._sent_metrics],
+            metrics=[to_messages.metric_info(METRICS[name], limits) for name in self._sent_metrics],
             layers=[to_messages.layer_info(layer) for layer in layers],
             status=status,
             states=states,

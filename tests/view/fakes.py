@@ -9,6 +9,7 @@ import numpy as np
 
 from gradwidget.diagnose.engine import Engine
 from gradwidget.diagnose.finding import Finding
+from gradwidget.diagnose.thresholds import DEFAULT, Thresholds
 from gradwidget.frame import Frame, Layer
 from gradwidget.problem import Problem
 from gradwidget.record.history import History
@@ -30,7 +31,7 @@ def frame(step: int, layers: tuple[Layer, ...], decay: float = 1.0, loss: float 
 
 
 class FakeMonitor:
-    def __init__(self, layers: tuple[Layer, ...]) -> None:
+    def __init__(self, layers: tuple[Layer, ...], thresholds: Thresholds = DEFAULT) -> None:
         self.history = History()
         self.lock = threading.RLock()
         self.layers = layers
@@ -39,7 +40,8 @@ class FakeMonitor:
         self.sampling_interval = 1.0
         self.closed = False
         self.on_frame: list[Callable[[], None]] = []
-        self._engine = Engine()
+        self.thresholds = thresholds
+        self._engine = Engine(thresholds)
 
     @property
     def findings(self) -> list[Finding]:

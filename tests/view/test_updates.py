@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from gradwidget.diagnose.thresholds import Thresholds
 from gradwidget.problem import Problem
 from gradwidget.view.protocol.arrays import RECENT
 from gradwidget.view.protocol.messages import Block, Shown
@@ -38,6 +39,24 @@ def test_before_the_first_step_the_layers_are_already_shown() -> None:
     assert message["states"] == ["not measured"] * 4
     assert message["status"]["verdict"] == "Waiting for the first step"
     assert message["status"]["step"] is None
+
+
+def test_bounds_and_findings_follow_the_thresholds_of_the_run() -> None:
+    def shown(thresholds: Thresholds) -> tuple[list[str], list[float]]:
+        """The symptoms, and the lower bound on the activation gradient."""
+        monitor = FakeMonitor(LAYERS, thresholds)
+        for step in range(20):
+            monitor.take(frame(step, LAYERS, decay=0.03))  # 2.7e-5 over three layers
+        message, _ = bridge_of(monitor).snapshot()
+        assert message["kind"] == "snapshot"
+        bounds = {metric["name"]: metric["bounds"] for metric in message["metrics"]}
+        return (
+            [finding["symptom"] for finding in message["findings"]],
+            [bound["value"] for bound in bounds["act_grad_rms"] if bound["state"] == "vanishing"],
+        )
+
+    assert shown(Thresholds()) == (["vanishing_gradients"], [3e-3])
+    assert shown(Thresholds(vanishing_ratio=1e-6)) == ([], [1e-6])
 
 
 def test_an_update_carries_only_the_columns_since_the_last_message() -> None:

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Literal
 from gradwidget.action import parse_action
 from gradwidget.diagnose.summary.layer_state import STATE_OF
 from gradwidget.diagnose.summary.metric_bounds import bounds_of
-from gradwidget.diagnose.thresholds import DEFAULT
 from gradwidget.view.protocol.messages import (
     BoundInfo,
     EntryInfo,
@@ -27,6 +26,7 @@ from gradwidget.view.protocol.messages import (
 
 if TYPE_CHECKING:
     from gradwidget.diagnose.finding import Finding, Remedy
+    from gradwidget.diagnose.thresholds import Thresholds
     from gradwidget.frame import Entry, Frame, Histogram, Inspection, Layer, RecurrentProfile
     from gradwidget.metrics import Metric
     from gradwidget.problem import Problem
@@ -60,11 +60,11 @@ def layer_info(layer: Layer) -> LayerInfo:
     )
 
 
-def metric_info(metric: Metric) -> MetricInfo:
-    """A metric for the page."""
+def metric_info(metric: Metric, limits: Thresholds) -> MetricInfo:
+    """A metric for the page, with the bounds that the rules judge it by."""
     bounds = [
         BoundInfo(value=bound.value, of=bound.of, state=bound.state, means=bound.means)
-        for bound in bounds_of(metric.name, DEFAULT)
+        for bound in bounds_of(metric.name, limits)
     ]
     return MetricInfo(name=metric.name, title=metric.title, scale=metric.scale, bounds=bounds)
 
