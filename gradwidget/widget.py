@@ -17,7 +17,7 @@ from ipywidgets import widget_serialization
 from gradwidget.diagnose.thresholds import DEFAULT, Thresholds
 from gradwidget.monitor import GradMonitor, LayerFilter
 from gradwidget.problem import Problem
-from gradwidget.record.history import WHOLE_FRAMES
+from gradwidget.record.history import LOOK_BACK
 from gradwidget.view.bar_figure import bar_figure
 from gradwidget.view.kernel.comm import PageComm
 from gradwidget.view.kernel.idle import when_idle
@@ -294,7 +294,7 @@ class GradWidget(anywidget.AnyWidget):
 
     def _show_inspection(self, inspection: Inspection) -> None:
         with self.monitor.lock:
-            frames = self.history.recent_frames(WHOLE_FRAMES)
+            frames = self.history.recent_frames(LOOK_BACK)
         self._post_small(inspection_info(inspection, frames))
 
     def _answer(self, answer: Answer) -> None:
