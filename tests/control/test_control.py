@@ -250,7 +250,9 @@ def test_a_layer_is_looked_into_while_the_loop_is_held_on_the_thread_that_trains
 ) -> None:
     training = loop()
     seen: list[tuple[int, Inspection]] = []
-    training.capture.cycle.inspector.emit = lambda found: seen.append((threading.get_ident(), found))
+    training.capture.cycle.inspector.emit = lambda found: seen.append(
+        (threading.get_ident(), found)
+    )
     with held(training):
         number = number_of(training)
         training.capture.cycle.inspector.ask("0")
