@@ -102,11 +102,6 @@ class GradMonitor:
         return self._session.findings
 
     @property
-    def thresholds(self) -> Thresholds:
-        """The bounds that findings are judged by."""
-        return self._session.thresholds
-
-    @property
     def layers(self) -> tuple[Layer, ...]:
         """The layers watched, input first."""
         return self._session.layers
