@@ -102,7 +102,7 @@ class Card {
     setText(this.#mark, finding.active ? look.mark : "✓");
     setText(this.#title, finding.title);
     setText(this.#severity, finding.active ? finding.severity : "resolved");
-    this.node.style.setProperty("--gw-state", finding.active ? look.colour : "var(--gw-none)");
+    this.node.style.setProperty("--gw-state", finding.active ? look.colour : "var(--gw-neutral)");
     setAttribute(this.node, "data-symptom", finding.symptom);
     setAttribute(this.node, "data-severity", finding.severity);
     setAttribute(this.node, "data-active", String(finding.active));

@@ -83,7 +83,7 @@ export class Timeline {
     this.#draw(bands, width);
     this.#marks.replaceChildren(
       ...findings.map(({ first_step, state, active }) => {
-        const colour = active ? lookOf(state).colour : "var(--gw-none)";
+        const colour = active ? lookOf(state).colour : "var(--gw-neutral)";
         return element("i", { style: `left:${percent(placeStep(this.#span, first_step))};--gw-state:${colour}` });
       }),
       ...this.changes.flatMap(({ step, undone_step, text }) => [

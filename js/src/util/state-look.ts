@@ -18,9 +18,9 @@ const LOOKS: Record<string, Look> = {
   exploding: look("▲", "exploding", "exploding"),
   dead: look("◌", "dead", "dead"),
   "non-finite": look("✕", "non-finite", "nonfinite"),
-  "no gradient": look("○", "no gradient", "none"),
-  "not trainable": look("–", "not trainable", "none"),
-  "not measured": look("·", "not measured", "none"),
+  "no gradient": look("○", "no gradient", "neutral"),
+  "not trainable": look("–", "not trainable", "neutral"),
+  "not measured": look("·", "not measured", "neutral"),
   general: look("▬", "finding", "general"),
 };
 
