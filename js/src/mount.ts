@@ -64,7 +64,9 @@ export function mount(
   el.append(root);
   draw();
   picture.attach().catch((error: unknown) => {
-    root.append(element("p", { class: "gw-failure", text: `The bars could not be drawn: ${String(error)}` }));
+    root.append(
+      element("p", { class: "gw-failure", text: `The bars could not be drawn: ${String(error)}` }),
+    );
   });
   lens.subscribe(drawing.soon);
   const unsubscribe = source.subscribe(drawing.soon);

@@ -52,7 +52,8 @@ export class BqplotBars implements Bars {
     this.#parts = Promise.resolve([bars, scales.y]);
     this.#view = await this.#manager.create_view(figure);
     const widget = this.#view.luminoWidget ?? this.#view.pWidget;
-    if (widget === undefined) throw new Error("this version of ipywidgets has no lumino widget to attach");
+    if (widget === undefined)
+      throw new Error("this version of ipywidgets has no lumino widget to attach");
     (widget.constructor as LuminoClass).attach(widget, el);
   }
 
@@ -86,7 +87,9 @@ function drawInto(
   const [low, high] = scale.kind === "log" ? [scale.low, scale.high] : [1, 10];
   const ends = Array.from(values, (value) => {
     if (Number.isNaN(value)) return [low];
-    return [scale.kind === "log" ? Math.min(Math.max(value, low), high) : 10 ** place(scale, value)];
+    return [
+      scale.kind === "log" ? Math.min(Math.max(value, low), high) : 10 ** place(scale, value),
+    ];
   });
   if (axis.get("min") !== low || axis.get("max") !== high) axis.set({ min: low, max: high });
   // Bars of one group, side by side: were each a group of its own, each would be moved to its place by a transform of

@@ -9,7 +9,10 @@ const KEPT = 1000;
 /** The axes of bars and heatmap, one pair a metric, so that switching to and fro changes none. */
 export class Domains {
   readonly #bars = new Map<string, LogDomain>();
-  readonly #heat = new Map<string, { domain: LogDomain; scale: Scale; version: number; until: number }>();
+  readonly #heat = new Map<
+    string,
+    { domain: LogDomain; scale: Scale; version: number; until: number }
+  >();
 
   /** The axis of the bars for the values now shown. */
   bars(metric: MetricInfo, values: number[]): Scale {
@@ -29,7 +32,8 @@ export class Domains {
     if (kept !== undefined && (now < kept.until || version === kept.version)) return kept.scale;
     const track = samples.track(metric.name);
     const size = samples.count * samples.width;
-    const parts = track === undefined ? [] : [track.low.subarray(0, size), track.high.subarray(0, size)];
+    const parts =
+      track === undefined ? [] : [track.low.subarray(0, size), track.high.subarray(0, size)];
     const domain = kept?.domain ?? new LogDomain(0);
     const extremes = parts.flatMap((part) => [...extremesOf(part)]);
     const scale = metric.scale === "log" ? domain.update(extremes) : linear(metric, extremes);
@@ -40,8 +44,12 @@ export class Domains {
 }
 
 function linear(metric: MetricInfo, values: number[]): Scale {
-  if (metric.scale === "share" || metric.scale === "flag") return { kind: "linear", low: 0, high: 1 };
-  const most = values.reduce((top, value) => (Number.isFinite(value) && value > top ? value : top), 1);
+  if (metric.scale === "share" || metric.scale === "flag")
+    return { kind: "linear", low: 0, high: 1 };
+  const most = values.reduce(
+    (top, value) => (Number.isFinite(value) && value > top ? value : top),
+    1,
+  );
   return { kind: "linear", low: 0, high: 10 ** Math.ceil(Math.log10(most)) };
 }
 

@@ -12,7 +12,15 @@ export interface Band {
 }
 
 /** Figures that gradwidget itself logs and that have their own place, or none, on the timeline. */
-const OWN = new Set(["loss", "total_grad_norm", "raw_total_grad_norm", "lr", "loss_scale", "overhead", "time"]);
+const OWN = new Set([
+  "loss",
+  "total_grad_norm",
+  "raw_total_grad_norm",
+  "lr",
+  "loss_scale",
+  "overhead",
+  "time",
+]);
 const PADDING = 3;
 const LEAST_HEIGHT = 38;
 const TITLE_HEIGHT = 16;
@@ -20,14 +28,20 @@ const TITLE_HEIGHT = 16;
 /** The bands of the timeline: losses, norms, then whatever else the user logged. */
 export function bandsOf(columns: Columns): Band[] {
   const names = columns.names;
-  const losses = names.filter((name) => name === "loss" || (!OWN.has(name) && name.includes("loss")));
+  const losses = names.filter(
+    (name) => name === "loss" || (!OWN.has(name) && name.includes("loss")),
+  );
   const norms = ["total_grad_norm", "raw_total_grad_norm"].filter((name) => names.includes(name));
   if (norms.length === 2 && agree(columns, norms[0] as string, norms[1] as string)) norms.pop();
   const others = names.filter((name) => !OWN.has(name) && !losses.includes(name));
   const bands: Band[] = [];
   if (losses.length > 0) bands.push({ names: losses, titles: losses.map(formatCode), log: false });
-  if (norms.length > 0) bands.push({ names: norms, titles: ["total norm (log)", "before clipping"], log: true });
-  return [...bands, ...others.map((name) => ({ names: [name], titles: [formatCode(name)], log: false }))];
+  if (norms.length > 0)
+    bands.push({ names: norms, titles: ["total norm (log)", "before clipping"], log: true });
+  return [
+    ...bands,
+    ...others.map((name) => ({ names: [name], titles: [formatCode(name)], log: false })),
+  ];
 }
 
 /** Whether two figures are the same at every step, so that one line says it all. */
@@ -64,16 +78,23 @@ export function bandPaths(
   for (const name of band.names) {
     const track = columns.track(name);
     for (let column = 0; track !== undefined && column < columns.count; column++) {
-      const [low, high] = [scaled(track.low[column] as number), scaled(track.high[column] as number)];
+      const [low, high] = [
+        scaled(track.low[column] as number),
+        scaled(track.high[column] as number),
+      ];
       if (low < least) least = low;
       if (high > most) most = high;
     }
   }
   const room = height - 2 * PADDING;
   const place = (value: number): number =>
-    top + PADDING + (most > least ? room * (1 - (scaled(value) - least) / (most - least)) : room / 2);
+    top +
+    PADDING +
+    (most > least ? room * (1 - (scaled(value) - least) / (most - least)) : room / 2);
   return band.names.map((name) =>
-    outline(columns, name, span, width, (value) => (Number.isNaN(scaled(value)) ? Number.NaN : place(value))),
+    outline(columns, name, span, width, (value) =>
+      Number.isNaN(scaled(value)) ? Number.NaN : place(value),
+    ),
   );
 }
 

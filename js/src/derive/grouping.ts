@@ -54,7 +54,9 @@ function openedToFit(branches: Branch[]): Set<string> {
   let rows = branches.length;
   while (level.length > 0) {
     const groups = level.filter((branch) => branch.layers.length > 1);
-    const children = groups.map((branch) => [branch, [...branch.children.values()].map(withoutChains)] as const);
+    const children = groups.map(
+      (branch) => [branch, [...branch.children.values()].map(withoutChains)] as const,
+    );
     const rowsBefore = rows;
     rows += children.reduce((sum, [, inside]) => sum + inside.length, 0);
     if (rows > (rowsBefore < FEWEST ? MOST_OPENED : UNGROUPED)) break;
@@ -86,13 +88,19 @@ function treeOf(names: string[]): Branch[] {
   });
   const top = [...root.children.values()].map(withoutChains);
   // A model that is one big container would otherwise be a single row.
-  return top.length === 1 && top[0] !== undefined && top[0].children.size > 0 ? childrenOf(top[0]) : top;
+  return top.length === 1 && top[0] !== undefined && top[0].children.size > 0
+    ? childrenOf(top[0])
+    : top;
 }
 
 /** Joins a branch that has a single child with it, as long as that goes: `encoder` and `layers` become one. */
 function withoutChains(branch: Branch): Branch {
   const [only] = branch.children.values();
-  if (branch.children.size === 1 && only !== undefined && only.layers.length === branch.layers.length) {
+  if (
+    branch.children.size === 1 &&
+    only !== undefined &&
+    only.layers.length === branch.layers.length
+  ) {
     return withoutChains({ ...only, label: `${branch.label}.${only.label}` });
   }
   return branch;
@@ -107,15 +115,26 @@ function childrenOf(branch: Branch): Branch[] {
 function flatten(branches: Branch[], isOpen: (branch: Branch) => boolean, depth = 0): RowSpec[] {
   return branches.flatMap((branch) => {
     const [only] = branch.layers;
-    if (branch.layers.length === 1 && only !== undefined) return [leaf(branch.key, branch.label, depth, only)];
+    if (branch.layers.length === 1 && only !== undefined)
+      return [leaf(branch.key, branch.label, depth, only)];
     const open = isOpen(branch);
-    const row: RowSpec = { key: branch.key, label: branch.label, depth, layers: branch.layers, open };
+    const row: RowSpec = {
+      key: branch.key,
+      label: branch.label,
+      depth,
+      layers: branch.layers,
+      open,
+    };
     if (!open) return [row];
     // A layer that owns parameters and has layers inside is a member of its own group.
     const inside = new Set([...branch.children.values()].flatMap((child) => child.layers));
     const own = branch.layers
       .filter((layer) => !inside.has(layer))
       .map((layer) => leaf(branch.key, "(itself)", depth + 1, layer));
-    return [row, ...own, ...flatten([...branch.children.values()].map(withoutChains), isOpen, depth + 1)];
+    return [
+      row,
+      ...own,
+      ...flatten([...branch.children.values()].map(withoutChains), isOpen, depth + 1),
+    ];
   });
 }

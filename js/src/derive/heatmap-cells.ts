@@ -17,7 +17,8 @@ export function pixelColumns(columns: Columns, { first, last }: Span, width: num
   const to = new Int32Array(width);
   let begin = columns.before(first);
   for (let x = 0; x < width; x++) {
-    const end = x === width - 1 ? columns.count : columns.before(first + ((last - first) * (x + 1)) / width);
+    const end =
+      x === width - 1 ? columns.count : columns.before(first + ((last - first) * (x + 1)) / width);
     from[x] = end > begin ? begin : Math.max(0, begin - 1);
     to[x] = end;
     begin = end;
@@ -68,7 +69,12 @@ export function fillRow(
 }
 
 /** A row's value at one column. */
-function meanOf(values: Float32Array, offset: number, layers: number[], scaled: (value: number) => number): number {
+function meanOf(
+  values: Float32Array,
+  offset: number,
+  layers: number[],
+  scaled: (value: number) => number,
+): number {
   let total = 0;
   let count = 0;
   for (const layer of layers) {

@@ -9,7 +9,14 @@ export type Height = (value: number) => number;
  * value, so that nothing is lost however many steps there are. Steps without the figure are passed over. Where the
  * columns have many layers, `layer` says which.
  */
-export function outline(columns: Columns, name: string, span: Span, width: number, height: Height, layer = 0): string {
+export function outline(
+  columns: Columns,
+  name: string,
+  span: Span,
+  width: number,
+  height: Height,
+  layer = 0,
+): string {
   const track = columns.track(name);
   if (track === undefined) return "";
   let path = "";

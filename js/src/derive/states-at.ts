@@ -1,12 +1,24 @@
 import type { Store } from "../state/store.ts";
 
 /** From the most to the least alarming. */
-const ORDER = ["non-finite", "exploding", "no gradient", "dead", "vanishing", "ok", "not measured", "not trainable"];
+const ORDER = [
+  "non-finite",
+  "exploding",
+  "no gradient",
+  "dead",
+  "vanishing",
+  "ok",
+  "not measured",
+  "not trainable",
+];
 
 /** The state that a group takes from its layers: the most alarming one. */
 export function worstOf(states: string[]): string {
   const rank = (state: string): number => (ORDER.includes(state) ? ORDER.indexOf(state) : 0);
-  return states.reduce((worst, state) => (rank(state) < rank(worst) ? state : worst), "not trainable");
+  return states.reduce(
+    (worst, state) => (rank(state) < rank(worst) ? state : worst),
+    "not trainable",
+  );
 }
 
 /** The state of each layer at a step, as the findings known today tell it; null for now. */

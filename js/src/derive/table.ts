@@ -32,12 +32,19 @@ export function tableOf(store: Store, lens: Lens): Table {
   const { metric: name, cursor, groups } = lens.look;
   const metric = store.metrics.find((info) => info.name === name) ?? store.metrics[0] ?? DEFAULT;
   const { samples } = store;
-  const reading = readingAt(samples, metric.name, cursor === null ? samples.count - 1 : samples.at(cursor));
+  const reading = readingAt(
+    samples,
+    metric.name,
+    cursor === null ? samples.count - 1 : samples.at(cursor),
+  );
   const states = statesAt(store, cursor);
   const names = store.layers.map((layer) => layer.name);
   const specs = rowsFor(names, (layer) => isWrong(store.states[layer]), groups);
   const rows = specs.map((spec) => rowOf(store, spec, metric, reading, states));
-  const newest = rows.reduce((most, row) => Math.max(most, Number.isNaN(row.step) ? -1 : row.step), -1);
+  const newest = rows.reduce(
+    (most, row) => Math.max(most, Number.isNaN(row.step) ? -1 : row.step),
+    -1,
+  );
   return { rows, metric, bounds: boundsFor(metric, reading), step: newest < 0 ? null : newest };
 }
 
@@ -54,15 +61,28 @@ function isWrong(state: string | undefined): boolean {
   return state !== undefined && !["ok", "not measured", "not trainable"].includes(state);
 }
 
-function rowOf(store: Store, spec: RowSpec, metric: MetricInfo, reading: Reading, states: string[]): TableRow {
+function rowOf(
+  store: Store,
+  spec: RowSpec,
+  metric: MetricInfo,
+  reading: Reading,
+  states: string[],
+): TableRow {
   const [first] = spec.layers;
   const single = spec.open === undefined && first !== undefined;
   return {
     ...spec,
     summary: single ? (store.layers[first]?.summary ?? "") : `${spec.layers.length} layers`,
-    state: single ? (states[first] ?? "not measured") : worstOf(spec.layers.map((layer) => states[layer] ?? "")),
-    value: single ? (reading.values[first] ?? Number.NaN) : meanOf(spec.layers, reading.values, metric.scale === "log"),
-    step: spec.layers.reduce((most, layer) => greater(most, reading.steps[layer] ?? Number.NaN), Number.NaN),
+    state: single
+      ? (states[first] ?? "not measured")
+      : worstOf(spec.layers.map((layer) => states[layer] ?? "")),
+    value: single
+      ? (reading.values[first] ?? Number.NaN)
+      : meanOf(spec.layers, reading.values, metric.scale === "log"),
+    step: spec.layers.reduce(
+      (most, layer) => greater(most, reading.steps[layer] ?? Number.NaN),
+      Number.NaN,
+    ),
   };
 }
 

@@ -3,11 +3,23 @@ import { element, setText } from "../util/dom.ts";
 const CONFIRMED_MS = 1500;
 
 /** A remedy's code behind a button, with another that copies it. */
-export function codeDisclosure(code: string, id: string): { button: HTMLElement; panel: HTMLElement } {
-  const text = element("pre", { tabindex: "0", "aria-label": "Code" }, element("code", { text: code }));
+export function codeDisclosure(
+  code: string,
+  id: string,
+): { button: HTMLElement; panel: HTMLElement } {
+  const text = element(
+    "pre",
+    { tabindex: "0", "aria-label": "Code" },
+    element("code", { text: code }),
+  );
   const copy = element("button", { type: "button", text: "Copy" });
   const panel = element("div", { class: "gw-code", id, hidden: "" }, copy, text);
-  const button = element("button", { type: "button", text: "Code", "aria-expanded": "false", "aria-controls": id });
+  const button = element("button", {
+    type: "button",
+    text: "Code",
+    "aria-expanded": "false",
+    "aria-controls": id,
+  });
   button.addEventListener("click", () => {
     panel.hidden = !panel.hidden;
     button.setAttribute("aria-expanded", String(!panel.hidden));

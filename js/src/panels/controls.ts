@@ -14,14 +14,23 @@ export class Controls {
     text: "Step",
     title: "Runs this many steps, then holds. Key: s",
   });
-  readonly #count = element("input", { type: "number", min: "1", value: "1", "aria-label": "Steps to run" });
+  readonly #count = element("input", {
+    type: "number",
+    min: "1",
+    value: "1",
+    "aria-label": "Steps to run",
+  });
   readonly #state = element("span", { class: "gw-held", "aria-live": "polite" });
   readonly #waits = element("span", {
     class: "gw-waits",
     text: "No subshell here: control waits until the running cell ends.",
     hidden: "",
   });
-  readonly #switches = element("fieldset", { class: "gw-switches" }, element("legend", { text: "Pause on" }));
+  readonly #switches = element(
+    "fieldset",
+    { class: "gw-switches" },
+    element("legend", { text: "Pause on" }),
+  );
   readonly #boxes = new Map<string, { box: HTMLInputElement; words: HTMLElement }>();
   readonly #changes = element("ul", { class: "gw-changes", "aria-label": "Changes in force" });
   #shown = "";
@@ -30,8 +39,20 @@ export class Controls {
     this.#remote = remote;
     this.#toggle.addEventListener("click", () => remote.toggle());
     this.#step.addEventListener("click", () => this.#run());
-    this.node = element("div", { class: "gw-controls", role: "group", "aria-label": "Control of the running loop" });
-    this.node.append(this.#toggle, this.#step, this.#count, this.#state, this.#waits, this.#switches, this.#changes);
+    this.node = element("div", {
+      class: "gw-controls",
+      role: "group",
+      "aria-label": "Control of the running loop",
+    });
+    this.node.append(
+      this.#toggle,
+      this.#step,
+      this.#count,
+      this.#state,
+      this.#waits,
+      this.#switches,
+      this.#changes,
+    );
   }
 
   /** Lets `p` and `s` pause and step while anything in `area` has the focus. */
@@ -63,7 +84,8 @@ export class Controls {
     const { mode, left, step, reason } = this.#remote.state;
     const why = reason === "" ? "" : ` · ${reason}`;
     if (mode === "paused") return `Paused after step ${formatCount(step ?? 0)}${why}`;
-    if (mode === "stepping") return left > 1 ? `Pauses after ${formatCount(left)} more steps` : `Pausing${why}`;
+    if (mode === "stepping")
+      return left > 1 ? `Pauses after ${formatCount(left)} more steps` : `Pausing${why}`;
     return "";
   }
 
@@ -85,7 +107,8 @@ export class Controls {
   /** Each change in force with its Undo: the finding that asked for it may be long over. */
   #list(): void {
     const { changes, mode } = this.#remote.state;
-    const inForce = mode === "closed" ? [] : changes.filter(({ undone_step }) => undone_step === null);
+    const inForce =
+      mode === "closed" ? [] : changes.filter(({ undone_step }) => undone_step === null);
     const shown = JSON.stringify(inForce);
     if (shown === this.#shown) return;
     this.#shown = shown;
@@ -94,7 +117,9 @@ export class Controls {
       ...inForce.map((change) => {
         const undo = element("button", { type: "button", text: "Undo" });
         undo.addEventListener("click", () => this.#remote.undo(change));
-        const words = element("span", { text: `Since step ${formatCount(change.step + 1)}: ${change.text}` });
+        const words = element("span", {
+          text: `Since step ${formatCount(change.step + 1)}: ${change.text}`,
+        });
         return element("li", {}, words, undo);
       }),
     );

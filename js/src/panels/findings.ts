@@ -58,7 +58,10 @@ export class Findings {
       return card.node;
     });
     for (const key of this.#cards.keys()) if (!kept.has(key)) this.#cards.delete(key);
-    if (nodes.some((node, i) => this.#list.children[i] !== node) || nodes.length !== this.#list.childElementCount) {
+    if (
+      nodes.some((node, i) => this.#list.children[i] !== node) ||
+      nodes.length !== this.#list.childElementCount
+    ) {
       this.#list.replaceChildren(...nodes);
     }
     setHidden(this.#list, nodes.length === 0);
@@ -106,7 +109,8 @@ class Card {
     setAttribute(this.node, "data-symptom", finding.symptom);
     setAttribute(this.node, "data-severity", finding.severity);
     setAttribute(this.node, "data-active", String(finding.active));
-    if (this.#message.textContent !== finding.message) this.#message.replaceChildren(...breakable(finding.message));
+    if (this.#message.textContent !== finding.message)
+      this.#message.replaceChildren(...breakable(finding.message));
     this.#finding = finding;
     setText(this.#since, formatCount(finding.first_step));
     this.#name(finding.layers);
@@ -129,7 +133,9 @@ class Card {
     const more = layers.length - LAYERS_NAMED;
     const nodes: Node[] = layers.slice(0, LAYERS_NAMED).map((name) => {
       const button = element("button", { type: "button", class: "gw-link" }, ...breakable(name));
-      button.addEventListener("click", () => this.#options.onShow(this.#finding?.layers ?? [], name));
+      button.addEventListener("click", () =>
+        this.#options.onShow(this.#finding?.layers ?? [], name),
+      );
       return button;
     });
     if (more > 0) nodes.push(element("span", { text: `and ${more} more` }));
@@ -170,5 +176,7 @@ function factsOf(finding: FindingInfo): [string, string][] {
 
 function evidenceText({ value }: EvidenceInfo): string {
   if (value === null) return "not finite";
-  return Number.isInteger(value) && Math.abs(value) < MOST_COUNTED ? formatCount(value) : formatFigure(value);
+  return Number.isInteger(value) && Math.abs(value) < MOST_COUNTED
+    ? formatCount(value)
+    : formatFigure(value);
 }

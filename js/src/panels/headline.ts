@@ -17,7 +17,12 @@ export class Strip {
   constructor(lens: Lens) {
     this.#lens = lens;
     this.#live.addEventListener("click", () => lens.change({ cursor: null }));
-    const verdict = element("div", { class: "gw-verdict", role: "status" }, this.#mark, this.#verdict);
+    const verdict = element(
+      "div",
+      { class: "gw-verdict", role: "status" },
+      this.#mark,
+      this.#verdict,
+    );
     this.node = element("div", { class: "gw-strip" }, verdict, this.#figures, this.#live);
   }
 
@@ -35,7 +40,11 @@ export class Strip {
     const step = cursor ?? status.step;
     const loss = at("loss");
     const trend = cursor === null && Number.isFinite(loss) ? (status.trend ?? "") : "";
-    this.#figure(cursor === null ? "step" : "step looked at", step === null ? "" : formatCount(step), "step");
+    this.#figure(
+      cursor === null ? "step" : "step looked at",
+      step === null ? "" : formatCount(step),
+      "step",
+    );
     this.#figure("loss", `${figureOr(loss)} ${trend}`.trim());
     this.#figure("total norm", figureOr(at("total_grad_norm")));
     this.#figure("learning rate", figureOr(at("lr")));

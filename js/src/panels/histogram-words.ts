@@ -47,7 +47,10 @@ export function whenWords({ step }: HistogramInfo): string {
 /** What a histogram shows, for those who do not see it. */
 export function spreadWords(title: string, spread: HistogramInfo): string {
   const { total, low, high } = spread;
-  const range = low === null || high === null ? "none finite" : `from ${formatFigure(low)} to ${formatFigure(high)}`;
+  const range =
+    low === null || high === null
+      ? "none finite"
+      : `from ${formatFigure(low)} to ${formatFigure(high)}`;
   const odd = nonfiniteWords(spread) || "none NaN or infinite";
   return `${title}, ${whenWords(spread)}: ${formatCount(total)} entries ${range}, ${zeroWords(spread)}, ${odd}`;
 }

@@ -2,7 +2,14 @@ import type { HistogramInfo } from "../protocol/messages.gen.ts";
 import { element, setAttribute, setText } from "../util/dom.ts";
 import { formatCount, formatPower, formatShort } from "../util/format.ts";
 import { drawing } from "../util/svg.ts";
-import { binsPath, nonfiniteWords, spreadWords, topPower, whenWords, zeroWords } from "./histogram-words.ts";
+import {
+  binsPath,
+  nonfiniteWords,
+  spreadWords,
+  topPower,
+  whenWords,
+  zeroWords,
+} from "./histogram-words.ts";
 
 const WIDTH = 160;
 const HEIGHT = 60;
@@ -12,7 +19,10 @@ export class Spread {
   readonly node = element("figure", { class: "gw-spread" });
   readonly #title: string;
   readonly #when = element("span");
-  readonly #plot = element("div", { class: "gw-spread-plot", title: "Number of entries, on a log axis" });
+  readonly #plot = element("div", {
+    class: "gw-spread-plot",
+    title: "Number of entries, on a log axis",
+  });
   readonly #bars = drawing(WIDTH, HEIGHT);
   readonly #top = element("span", { class: "gw-spread-top", "aria-hidden": "true" });
   readonly #words = element("p", { class: "gw-spread-words" });
@@ -49,7 +59,8 @@ export class Spread {
     setText(this.#words, isSeen ? "" : spread);
     if (isSeen) this.#draw(spread);
     else {
-      for (const part of [this.#when, this.#top, this.#low, this.#middle, this.#high]) setText(part, "");
+      for (const part of [this.#when, this.#top, this.#low, this.#middle, this.#high])
+        setText(part, "");
       for (const part of [this.#figures, this.#odd]) setText(part, "");
     }
   }
@@ -64,7 +75,8 @@ export class Spread {
     setText(this.#low, formatShort(low));
     setText(this.#middle, low < 0 && high > 0 ? "0" : "");
     setText(this.#high, formatShort(high));
-    const sample = counted < total ? `${formatCount(counted)} of ${formatCount(total)}` : formatCount(total);
+    const sample =
+      counted < total ? `${formatCount(counted)} of ${formatCount(total)}` : formatCount(total);
     const words = [`${sample} entries`, zeroWords(spread), axis === "log" ? "log axis" : "", note];
     setText(this.#figures, words.filter(Boolean).join(" · "));
     const odd = nonfiniteWords(spread);

@@ -15,7 +15,10 @@ export class Inspection {
   readonly #weight = new Spread("weight");
   readonly #activation = new Spread("activation");
   readonly #worst = element("h3");
-  readonly #entries = element("ol", { class: "gw-entries", "aria-label": "Greatest gradient entries" });
+  readonly #entries = element("ol", {
+    class: "gw-entries",
+    "aria-label": "Greatest gradient entries",
+  });
   readonly #profiles = new Profiles();
   #shown: LayerInspection | string | null = null;
 
@@ -23,7 +26,12 @@ export class Inspection {
     const spreads = [this.#gradient.node, this.#weight.node, this.#activation.node];
     this.node.append(
       element("div", { class: "gw-spreads" }, ...spreads),
-      element("div", { class: "gw-more" }, element("section", {}, this.#worst, this.#entries), this.#profiles.node),
+      element(
+        "div",
+        { class: "gw-more" },
+        element("section", {}, this.#worst, this.#entries),
+        this.#profiles.node,
+      ),
     );
   }
 
@@ -50,9 +58,14 @@ export class Inspection {
     this.#gradient.update(gradient);
     this.#weight.update(weight);
     this.#activation.update(activation);
-    const step = typeof gradient === "string" || gradient.step === null ? "" : ` · step ${formatCount(gradient.step)}`;
+    const step =
+      typeof gradient === "string" || gradient.step === null
+        ? ""
+        : ` · step ${formatCount(gradient.step)}`;
     setText(this.#worst, `Greatest gradients${step}`);
-    const lines = worst.map((entry) => element("li", {}, element("code", { text: entryWords(entry) })));
+    const lines = worst.map((entry) =>
+      element("li", {}, element("code", { text: entryWords(entry) })),
+    );
     const none = typeof gradient === "string" ? gradient : "None: every entry is 0.";
     this.#entries.replaceChildren(...(lines.length > 0 ? lines : [element("li", { text: none })]));
     this.#profiles.update(profiles, profile_step);

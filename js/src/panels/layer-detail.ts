@@ -18,7 +18,11 @@ const HEIGHT = 20;
 
 /** One layer's story: what it is, a close look at it, and every metric over time. */
 export class Detail {
-  readonly node = element("section", { class: "gw-detail", hidden: "", "aria-label": "Layer detail" });
+  readonly node = element("section", {
+    class: "gw-detail",
+    hidden: "",
+    "aria-label": "Layer detail",
+  });
   readonly #title = element("h2");
   readonly #facts = element("p");
   readonly #reason = element("p", { class: "gw-reason", hidden: "" });
@@ -44,7 +48,10 @@ export class Detail {
     const look = lookOf(statesAt(store, cursor)[layer] ?? "");
     setText(this.#title, `${look.mark} ${info.name}`);
     const calls = this.#inspection.update(info.name, this.#inspector);
-    const runs = calls === null ? "" : ` · runs ${calls === 1 ? "once" : `${formatCount(calls)} times`} a step`;
+    const runs =
+      calls === null
+        ? ""
+        : ` · runs ${calls === 1 ? "once" : `${formatCount(calls)} times`} a step`;
     const follows = info.activation === null ? "" : `, followed by ${info.activation}`;
     setText(
       this.#facts,
@@ -66,7 +73,11 @@ export class Detail {
       const figure = readingAt(samples, metric.name, column).values[layer] as number;
       setText(
         value as Element,
-        Number.isNaN(figure) ? "–" : metric.scale === "share" ? formatShare(figure) : formatMeasured(figure),
+        Number.isNaN(figure)
+          ? "–"
+          : metric.scale === "share"
+            ? formatShare(figure)
+            : formatMeasured(figure),
       );
       path?.firstElementChild?.setAttribute("d", sparkline(store, metric, layer, span));
     });
@@ -79,10 +90,18 @@ function rowOf({ title }: MetricInfo): Element[] {
   svg.setAttribute("height", String(HEIGHT));
   svg.setAttribute("aria-hidden", "true");
   svg.append(document.createElementNS(SVG, "path"));
-  return [element("dt", { text: title }), element("dd", {}, element("span"), svg as unknown as Node)];
+  return [
+    element("dt", { text: title }),
+    element("dd", {}, element("span"), svg as unknown as Node),
+  ];
 }
 
-function sparkline({ samples }: Store, { name, scale }: MetricInfo, layer: number, span: Span): string {
+function sparkline(
+  { samples }: Store,
+  { name, scale }: MetricInfo,
+  layer: number,
+  span: Span,
+): string {
   const track = samples.track(name);
   if (track === undefined) return "";
   const scaled = (value: number): number => {
@@ -99,7 +118,9 @@ function sparkline({ samples }: Store, { name, scale }: MetricInfo, layer: numbe
   }
   const height = (value: number): number => {
     const at = scaled(value);
-    return most > least ? 1 + (HEIGHT - 2) * (1 - (at - least) / (most - least)) : at + HEIGHT / 2 - at;
+    return most > least
+      ? 1 + (HEIGHT - 2) * (1 - (at - least) / (most - least))
+      : at + HEIGHT / 2 - at;
   };
   return outline(samples, name, span, WIDTH, height, layer);
 }

@@ -19,11 +19,17 @@ export class Problems {
     this.node.hidden = problems.length === 0;
     setText(
       this.#summary,
-      problems.length === 1 ? "1 thing could not be watched" : `${problems.length} things could not be watched`,
+      problems.length === 1
+        ? "1 thing could not be watched"
+        : `${problems.length} things could not be watched`,
     );
     this.#list.replaceChildren(
       ...problems.map(({ message, step, traceback }) => {
-        const item = element("li", {}, element("span", { text: `${message} (step ${formatCount(step)})` }));
+        const item = element(
+          "li",
+          {},
+          element("span", { text: `${message} (step ${formatCount(step)})` }),
+        );
         if (traceback !== "") item.append(element("pre", { text: traceback, tabindex: "0" }));
         return item;
       }),

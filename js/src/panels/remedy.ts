@@ -14,11 +14,20 @@ export class RemedyNode {
   readonly #button = element("button", { type: "button", text: "Apply" });
   readonly #note = element("p", { class: "gw-note", "aria-live": "polite" });
 
-  constructor(finding: FindingInfo, { title, why, code, change }: RemedyInfo, remote: Remote | null) {
+  constructor(
+    finding: FindingInfo,
+    { title, why, code, change }: RemedyInfo,
+    remote: Remote | null,
+  ) {
     this.#remote = remote;
     this.#change = change;
     const buttons = element("div");
-    const head = element("div", { class: "gw-remedy-head" }, element("span", {}, ...breakable(title)), buttons);
+    const head = element(
+      "div",
+      { class: "gw-remedy-head" },
+      element("span", {}, ...breakable(title)),
+      buttons,
+    );
     this.node.append(head, element("p", { text: why }));
     if (change !== null && remote !== null) {
       this.#button.addEventListener("click", () => {
@@ -27,7 +36,10 @@ export class RemedyNode {
         else remote.undo(done);
       });
       buttons.append(this.#button);
-      this.node.append(element("p", { text: `Apply changes the running loop: ${change}.` }), this.#note);
+      this.node.append(
+        element("p", { text: `Apply changes the running loop: ${change}.` }),
+        this.#note,
+      );
     }
     if (code !== "") {
       const { button, panel } = codeDisclosure(code, `gw-code-${made++}`);

@@ -31,10 +31,24 @@ export class Profiles {
 
 function chart(): HTMLElement {
   const plot = element("div", { class: "gw-spread-plot gw-profile-plot" });
-  const axis = element("div", { class: "gw-spread-axis", "aria-hidden": "true" }, element("span"), element("span"));
-  plot.append(drawing(WIDTH, HEIGHT).node, element("span", { class: "gw-spread-top", "aria-hidden": "true" }));
+  const axis = element(
+    "div",
+    { class: "gw-spread-axis", "aria-hidden": "true" },
+    element("span"),
+    element("span"),
+  );
+  plot.append(
+    drawing(WIDTH, HEIGHT).node,
+    element("span", { class: "gw-spread-top", "aria-hidden": "true" }),
+  );
   plot.append(element("span", { class: "gw-spread-bottom", "aria-hidden": "true" }));
-  return element("figure", { class: "gw-spread" }, element("figcaption", {}, element("span")), plot, axis);
+  return element(
+    "figure",
+    { class: "gw-spread" },
+    element("figcaption", {}, element("span")),
+    plot,
+    axis,
+  );
 }
 
 function draw(node: Element, profile: ProfileInfo, step: number): void {

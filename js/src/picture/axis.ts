@@ -13,7 +13,9 @@ export class Axis {
     this.#drawn = key;
     const ticks = ticksOf(scale, width);
     const at = ({ value }: Tick): string => `left:${(100 * place(scale, value)).toFixed(3)}%`;
-    this.labels.replaceChildren(...ticks.map((tick) => element("span", { style: at(tick), text: tick.label })));
+    this.labels.replaceChildren(
+      ...ticks.map((tick) => element("span", { style: at(tick), text: tick.label })),
+    );
     this.lines.replaceChildren(...ticks.map((tick) => element("i", { style: at(tick) })));
   }
 }

@@ -11,7 +11,10 @@ export class Bounds {
   update(bounds: BoundInfo[], scale: Scale): void {
     const lines = bounds
       .filter(({ value }) => value > scale.low && value < scale.high)
-      .map(({ value, state }) => `left:${(100 * place(scale, value)).toFixed(2)}%;--gw-state:${lookOf(state).colour}`);
+      .map(
+        ({ value, state }) =>
+          `left:${(100 * place(scale, value)).toFixed(2)}%;--gw-state:${lookOf(state).colour}`,
+      );
     const drawn = lines.join();
     if (drawn === this.#drawn) return;
     this.#drawn = drawn;

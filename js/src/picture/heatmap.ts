@@ -31,7 +31,14 @@ export class Heat {
    * Draws all rows over the span, `width` pixels wide, where anything is new; put off while the last drawing is being
    * paid off, unless the shape changed. Returns the milliseconds until it can be drawn, 0 where nothing is left to do.
    */
-  update(table: Table, store: Store, span: Span, width: number, scale: Scale, marked: FindingInfo[]): number {
+  update(
+    table: Table,
+    store: Store,
+    span: Span,
+    width: number,
+    scale: Scale,
+    marked: FindingInfo[],
+  ): number {
     const height = table.rows.length;
     if (width === 0 || height === 0) return 0;
     const shape = `${width} ${table.metric.name} ${store.generation} ${table.rows.map(({ key }) => key).join()}`;
@@ -54,7 +61,14 @@ export class Heat {
     this.#shape = "";
   }
 
-  #draw(table: Table, store: Store, span: Span, scale: Scale, marked: FindingInfo[], width: number): void {
+  #draw(
+    table: Table,
+    store: Store,
+    span: Span,
+    scale: Scale,
+    marked: FindingInfo[],
+    width: number,
+  ): void {
     const { canvas } = this;
     const { rows, metric } = table;
     if (canvas.width !== width) canvas.width = width;
@@ -77,7 +91,8 @@ export class Heat {
         const value = values[x] as number;
         if (Number.isNaN(value)) continue;
         const place = Math.min(255, Math.max(0, Math.round((255 * (value - low)) / (high - low))));
-        pixels[y * width + x] = value === Number.POSITIVE_INFINITY ? infinite : (ramp[place] as number);
+        pixels[y * width + x] =
+          value === Number.POSITIVE_INFINITY ? infinite : (ramp[place] as number);
       }
     });
     context.putImageData(image, 0, 0);

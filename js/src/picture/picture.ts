@@ -78,7 +78,16 @@ export class Picture {
       this.timeline.node,
     );
     const across = element("div", { class: "gw-across" }, this.timeline.line);
-    this.#grid = element("div", { class: "gw-grid" }, head, this.#rows.node, plot, heat, foot, across);
+    this.#grid = element(
+      "div",
+      { class: "gw-grid" },
+      head,
+      this.#rows.node,
+      plot,
+      heat,
+      foot,
+      across,
+    );
     const scroll = element("div", { class: "gw-scroll" }, this.#grid);
     scroll.addEventListener("scroll", () => this.#showReadout());
     this.node = element("div", { class: "gw-flow" }, scroll, this.#readout.node);
@@ -114,7 +123,11 @@ export class Picture {
     const { opened, highlighted } = this.#lens.look;
     this.#table = table;
     this.node.style.setProperty("--gw-count", String(rows.length));
-    setAttribute(this.#grid, "data-density", rows.length <= 24 ? "roomy" : rows.length <= 64 ? "medium" : "tight");
+    setAttribute(
+      this.#grid,
+      "data-density",
+      rows.length <= 24 ? "roomy" : rows.length <= 64 ? "medium" : "tight",
+    );
     if (table.step !== null) setAttribute(this.#grid, "data-step", String(table.step));
     this.#menu.update(this.#store.metrics, metric);
     this.#rows.update(
@@ -155,7 +168,8 @@ export class Picture {
 
   #point(event: PointerEvent | null): void {
     const box = this.node.getBoundingClientRect();
-    this.#pointer = event === null ? null : { x: event.clientX - box.left, y: event.clientY - box.top };
+    this.#pointer =
+      event === null ? null : { x: event.clientX - box.left, y: event.clientY - box.top };
     this.#showReadout();
   }
 
@@ -165,10 +179,12 @@ export class Picture {
       this.#readout.hide();
       return;
     }
-    const offset = this.node.getBoundingClientRect().top - this.#rows.node.getBoundingClientRect().top;
+    const offset =
+      this.node.getBoundingClientRect().top - this.#rows.node.getBoundingClientRect().top;
     const at = this.#rows.indexAt(this.#pointer.y + offset);
     const row = table.rows[at];
-    const overFoot = this.timeline.node.getBoundingClientRect().top - this.node.getBoundingClientRect().top - 24;
+    const overFoot =
+      this.timeline.node.getBoundingClientRect().top - this.node.getBoundingClientRect().top - 24;
     if (row === undefined || this.#pointer.y > overFoot) {
       this.#readout.hide();
       return;
@@ -179,14 +195,22 @@ export class Picture {
   #words(row: TableRow, at: number, { metric, bounds }: Table): string[] {
     const look = lookOf(row.state);
     const when = Number.isNaN(row.step) ? "" : ` at step ${formatCount(row.step)}`;
-    const lines = [`${row.key} · ${row.summary}`, `${look.mark} ${look.word}`, figureWords(metric, row.value) + when];
+    const lines = [
+      `${row.key} · ${row.summary}`,
+      `${look.mark} ${look.word}`,
+      figureWords(metric, row.value) + when,
+    ];
     const range = this.#ranges.of(at);
-    if (range !== null) lines.push(`usually ${range.map((value) => figure(metric, value)).join(" … ")}`);
+    if (range !== null)
+      lines.push(`usually ${range.map((value) => figure(metric, value)).join(" … ")}`);
     for (const { value, means } of bounds) lines.push(`┊ limit ${figure(metric, value)}: ${means}`);
     const names = new Set(row.layers.map((layer) => this.#store.layers[layer]?.name ?? ""));
     if (this.#lens.look.cursor === null) lines.push(...reasonsFor([...names], this.#store.reasons));
-    const finding = this.#store.findings.find(({ layers, active }) => active && layers.some((name) => names.has(name)));
-    if (finding !== undefined) lines.push(`${finding.title} since step ${formatCount(finding.first_step)}`);
+    const finding = this.#store.findings.find(
+      ({ layers, active }) => active && layers.some((name) => names.has(name)),
+    );
+    if (finding !== undefined)
+      lines.push(`${finding.title} since step ${formatCount(finding.first_step)}`);
     return lines;
   }
 }

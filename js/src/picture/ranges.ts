@@ -28,7 +28,13 @@ export class Ranges {
     this.node.append(this.#path);
   }
 
-  update(rows: TableRow[], { samples, version }: Store, metric: string, scale: Scale, { width, height }: Size): void {
+  update(
+    rows: TableRow[],
+    { samples, version }: Store,
+    metric: string,
+    scale: Scale,
+    { width, height }: Size,
+  ): void {
     const of = `${metric} ${rows.map(({ key }) => key).join()}`;
     const now = performance.now();
     if (of !== this.#of || (version !== this.#version && now > this.#until)) {
@@ -41,7 +47,10 @@ export class Ranges {
     const row = height / Math.max(1, rows.length);
     const path = this.#ranges.map((range, i) => {
       if (range === null) return "";
-      const [from, to] = range.map((value) => (place(scale, value) * width).toFixed(1)) as [string, string];
+      const [from, to] = range.map((value) => (place(scale, value) * width).toFixed(1)) as [
+        string,
+        string,
+      ];
       return `M${from} ${((i + 0.5) * row).toFixed(1)}H${to}`;
     });
     setAttribute(this.#path, "d", path.join(""));

@@ -33,7 +33,11 @@ interface Row {
 
 /** The table of layers: name, kind, and the state as a mark and a word. Arrow keys go from row to row. */
 export class Rows {
-  readonly node = element("div", { class: "gw-rows", role: "table", "aria-label": "Layers, input first" });
+  readonly node = element("div", {
+    class: "gw-rows",
+    role: "table",
+    "aria-label": "Layers, input first",
+  });
   readonly #sizes: Sizes;
   readonly #options: RowsOptions;
   #rows: Row[] = [];
@@ -49,7 +53,12 @@ export class Rows {
   }
 
   /** Shows rows; `figures` are their values in words, in the same order. */
-  update(specs: TableRow[], figures: string[], opened: string | null, highlighted: ReadonlySet<string>): void {
+  update(
+    specs: TableRow[],
+    figures: string[],
+    opened: string | null,
+    highlighted: ReadonlySet<string>,
+  ): void {
     if (specs.length !== this.#rows.length) this.#resize(specs.length);
     specs.forEach((spec, i) => {
       const row = this.#rows[i] as Row;
@@ -86,7 +95,9 @@ export class Rows {
     if (first === undefined) return;
     const { width } = this.#sizes.of(first.cell);
     if (width === 0) return;
-    const wanted = this.#rows.map(({ spec }) => `${spec?.depth}${spec?.open}${spec?.label}${spec?.summary}`).join();
+    const wanted = this.#rows
+      .map(({ spec }) => `${spec?.depth}${spec?.open}${spec?.label}${spec?.summary}`)
+      .join();
     if (wanted !== this.#wanted) {
       this.#wanted = wanted;
       this.#elidedFor = 0;
@@ -105,7 +116,8 @@ export class Rows {
   }
 
   #fitKinds(measure: Measure): void {
-    const widthOf = ({ summary }: TableRow): number => Math.min(MOST_KIND, measure(summary) + 2 * ROOM);
+    const widthOf = ({ summary }: TableRow): number =>
+      Math.min(MOST_KIND, measure(summary) + 2 * ROOM);
     this.#demand("--gw-kinds", widthOf);
     for (const { summary, spec } of this.#rows) {
       summary.classList.toggle("gw-long", spec !== null && widthOf(spec) === MOST_KIND);
@@ -114,7 +126,10 @@ export class Rows {
 
   /** Has a column be as wide as its widest row needs; that of names up to a share of the picture. */
   #demand(property: string, widthOf: (spec: TableRow) => number): void {
-    const widest = this.#rows.reduce((most, { spec }) => Math.max(most, spec === null ? 0 : widthOf(spec)), 0);
+    const widest = this.#rows.reduce(
+      (most, { spec }) => Math.max(most, spec === null ? 0 : widthOf(spec)),
+      0,
+    );
     this.node.parentElement?.style.setProperty(property, `${Math.ceil(widest) + 2}px`);
   }
 
@@ -127,7 +142,12 @@ export class Rows {
 
   #move(event: KeyboardEvent): void {
     const at = this.#rows.findIndex(({ name }) => name === event.target);
-    const steps: Record<string, number> = { ArrowUp: at - 1, ArrowDown: at + 1, Home: 0, End: this.#rows.length - 1 };
+    const steps: Record<string, number> = {
+      ArrowUp: at - 1,
+      ArrowDown: at + 1,
+      Home: 0,
+      End: this.#rows.length - 1,
+    };
     const next = this.#rows[steps[event.key] ?? -1];
     if (at < 0 || next === undefined) return;
     this.#rows[at]?.name.setAttribute("tabindex", "-1");
@@ -159,14 +179,23 @@ function newRow(): Row {
   return { node, cell, name, summary, mark, word, spec: null, label: "", shown: "" };
 }
 
-function show({ node, name, summary, mark, word }: Row, spec: TableRow, lit: boolean, opened: boolean): void {
+function show(
+  { node, name, summary, mark, word }: Row,
+  spec: TableRow,
+  lit: boolean,
+  opened: boolean,
+): void {
   const look = lookOf(spec.state);
   setText(summary, spec.summary);
   setText(mark, spec.state === "ok" ? "" : look.mark);
   mark.style.color = look.colour;
   setText(word, spec.state === "ok" ? "" : look.word);
   setAttribute(node, "data-state", spec.state);
-  setAttribute(node, "data-kind", spec.open === undefined ? "layer" : spec.open ? "open" : "closed");
+  setAttribute(
+    node,
+    "data-kind",
+    spec.open === undefined ? "layer" : spec.open ? "open" : "closed",
+  );
   node.classList.toggle("gw-lit", lit);
   node.classList.toggle("gw-opened", opened);
   name.style.paddingLeft = `${INDENT * spec.depth}px`;

@@ -76,7 +76,8 @@ export class Timeline {
     this.#label(bands, at);
     this.#announce(at, cursor);
     setHidden(this.line, cursor === null);
-    if (cursor !== null) this.line.style.transform = `translateX(${placeStep(this.#span, cursor) * width}px)`;
+    if (cursor !== null)
+      this.line.style.transform = `translateX(${placeStep(this.#span, cursor) * width}px)`;
     const drawn = `${this.#store.version} ${width} ${this.changes.map(({ undone_step }) => undone_step).join()}`;
     if (width === 0 || drawn === this.#drawn) return;
     this.#drawn = drawn;
@@ -84,7 +85,9 @@ export class Timeline {
     this.#marks.replaceChildren(
       ...findings.map(({ first_step, state, active }) => {
         const colour = active ? lookOf(state).colour : "var(--gw-neutral)";
-        return element("i", { style: `left:${percent(placeStep(this.#span, first_step))};--gw-state:${colour}` });
+        return element("i", {
+          style: `left:${percent(placeStep(this.#span, first_step))};--gw-state:${colour}`,
+        });
       }),
       ...this.changes.flatMap(({ step, undone_step, text }) => [
         this.#changed(step, `applied: ${text}`),
@@ -93,13 +96,19 @@ export class Timeline {
     );
     const { first, last } = this.#span;
     const texts =
-      scalars.count === 0 ? [] : [`step ${formatCount(first)}`, formatCount((first + last) / 2), formatCount(last)];
+      scalars.count === 0
+        ? []
+        : [`step ${formatCount(first)}`, formatCount((first + last) / 2), formatCount(last)];
     this.#steps.replaceChildren(...texts.map((text) => element("span", { text })));
   }
 
   /** A mark between the last step before a change and the first after it. */
   #changed(step: number, title: string): HTMLElement {
-    return element("i", { class: "gw-changed", title, style: `left:${percent(placeStep(this.#span, step + 0.5))}` });
+    return element("i", {
+      class: "gw-changed",
+      title,
+      style: `left:${percent(placeStep(this.#span, step + 0.5))}`,
+    });
   }
 
   #announce(at: number, cursor: number | null): void {
@@ -110,7 +119,11 @@ export class Timeline {
     setAttribute(this.node, "aria-valuenow", String(now));
     const loss = this.#store.scalars.track("loss")?.value[at];
     const words = loss === undefined || Number.isNaN(loss) ? "" : `, loss ${formatMeasured(loss)}`;
-    setAttribute(this.node, "aria-valuetext", `step ${formatCount(now)}${cursor === null ? ", live" : ""}${words}`);
+    setAttribute(
+      this.node,
+      "aria-valuetext",
+      `step ${formatCount(now)}${cursor === null ? ", live" : ""}${words}`,
+    );
   }
 
   #label(bands: Band[], at: number): void {
@@ -128,17 +141,25 @@ export class Timeline {
   }
 
   #draw(bands: Band[], width: number): void {
-    const tops = bands.map((_, i) => bands.slice(0, i).reduce((sum, band) => sum + heightOf(band), 0));
+    const tops = bands.map((_, i) =>
+      bands.slice(0, i).reduce((sum, band) => sum + heightOf(band), 0),
+    );
     const height = bands.reduce((sum, band) => sum + heightOf(band), 0);
     setAttribute(this.#svg, "width", String(width));
     setAttribute(this.#svg, "height", String(height));
     const paths = bands.flatMap((band, i) =>
-      bandPaths(this.#store.scalars, band, this.#span, width, tops[i] as number, heightOf(band)).map(
-        (path, k) => [path, k] as const,
-      ),
+      bandPaths(
+        this.#store.scalars,
+        band,
+        this.#span,
+        width,
+        tops[i] as number,
+        heightOf(band),
+      ).map((path, k) => [path, k] as const),
     );
     while (this.#svg.childElementCount > paths.length) this.#svg.lastElementChild?.remove();
-    while (this.#svg.childElementCount < paths.length) this.#svg.append(document.createElementNS(SVG, "path"));
+    while (this.#svg.childElementCount < paths.length)
+      this.#svg.append(document.createElementNS(SVG, "path"));
     paths.forEach(([path, order], i) => {
       const node = this.#svg.children[i] as SVGPathElement;
       setAttribute(node, "d", path);

@@ -6,7 +6,8 @@ export class Readout {
 
   /** Shows lines beside a point given in the coordinates of `frame`, kept within it. */
   show(lines: string[], x: number, y: number, frame: HTMLElement): void {
-    if (this.node.childElementCount !== lines.length) this.node.replaceChildren(...lines.map(() => element("div")));
+    if (this.node.childElementCount !== lines.length)
+      this.node.replaceChildren(...lines.map(() => element("div")));
     lines.forEach((line, i) => {
       setText(this.node.children[i] as Element, line);
     });

@@ -66,7 +66,13 @@ export class Inspector {
   #known(layer: string): Known {
     let known = this.#layers.get(layer);
     if (known === undefined) {
-      known = { seen: null, refusal: "", isAsked: false, askedAt: Number.NEGATIVE_INFINITY, held: null };
+      known = {
+        seen: null,
+        refusal: "",
+        isAsked: false,
+        askedAt: Number.NEGATIVE_INFINITY,
+        held: null,
+      };
       this.#layers.set(layer, known);
     }
     return known;

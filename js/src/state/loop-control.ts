@@ -1,5 +1,12 @@
 import type { Channel } from "../protocol/comm.ts";
-import type { Answer, ChangeInfo, ControlState, FindingInfo, Request, ResponseInfo } from "../protocol/messages.gen.ts";
+import type {
+  Answer,
+  ChangeInfo,
+  ControlState,
+  FindingInfo,
+  Request,
+  ResponseInfo,
+} from "../protocol/messages.gen.ts";
 
 type Distributed<T> = T extends Request ? Omit<T, "request"> : never;
 
@@ -93,7 +100,9 @@ export class Remote {
 
   /** The change in force that a remedy brought about, if any. */
   inForce(change: string): ChangeInfo | undefined {
-    return this.state.changes.findLast(({ text, undone_step }) => text === change && undone_step === null);
+    return this.state.changes.findLast(
+      ({ text, undone_step }) => text === change && undone_step === null,
+    );
   }
 
   /** Calls `listener` after each change until the returned function is called. */
@@ -103,13 +112,17 @@ export class Remote {
   }
 
   #expect(response: ResponseInfo): void {
-    const responses = this.state.responses.map((known) => (known.severity === response.severity ? response : known));
+    const responses = this.state.responses.map((known) =>
+      known.severity === response.severity ? response : known,
+    );
     this.state = { ...this.state, responses };
   }
 
   #askAbout(change: string, request: Distributed<Request>): void {
     this.notes.set(change, this.isHeld ? "" : "Asked for; done between two steps.");
-    this.#ask(request, (answer) => this.notes.set(change, answer.ok ? "" : `Not done: ${answer.text}`));
+    this.#ask(request, (answer) =>
+      this.notes.set(change, answer.ok ? "" : `Not done: ${answer.text}`),
+    );
     this.#tell();
   }
 

@@ -66,7 +66,8 @@ export class Store {
     this.version++;
     this.status = message.status;
     this.states = message.states ?? this.states;
-    if (message.reasons !== null) this.reasons = new Map(message.reasons.map(({ layer, text }) => [layer, text]));
+    if (message.reasons !== null)
+      this.reasons = new Map(message.reasons.map(({ layer, text }) => [layer, text]));
     this.findings = message.findings ?? this.findings;
     this.problems = message.problems ?? this.problems;
     const arrays = decode(message.blocks, data);
@@ -87,7 +88,12 @@ export class Store {
   }
 }
 
-function appendAll(columns: Columns, arrays: Decoded[], key: "steps" | "sampled", parts: string[]): void {
+function appendAll(
+  columns: Columns,
+  arrays: Decoded[],
+  key: "steps" | "sampled",
+  parts: string[],
+): void {
   const steps = arrays.find(({ block }) => block.part === key)?.values;
   if (steps === undefined) return;
   const own = arrays.filter(({ block }) => parts.includes(block.part));
@@ -96,7 +102,11 @@ function appendAll(columns: Columns, arrays: Decoded[], key: "steps" | "sampled"
     const values = new Map<string, ColumnValue>();
     for (const { block, values: numbers } of own) {
       const entry = values.get(block.name) ?? { value: [] };
-      entry[block.part === "low" || block.part === "high" ? block.part : "value"] = row(numbers, column, width);
+      entry[block.part === "low" || block.part === "high" ? block.part : "value"] = row(
+        numbers,
+        column,
+        width,
+      );
       values.set(block.name, entry);
     }
     columns.append({ step, values });

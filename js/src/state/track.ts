@@ -24,7 +24,12 @@ export class Track {
   }
 
   /** Writes one column. */
-  put(column: number, value: ArrayLike<number>, low?: ArrayLike<number>, high?: ArrayLike<number>): void {
+  put(
+    column: number,
+    value: ArrayLike<number>,
+    low?: ArrayLike<number>,
+    high?: ArrayLike<number>,
+  ): void {
     const at = column * this.width;
     if (low !== undefined || high !== undefined) this.#needExtremes();
     this.value.set(value, at);

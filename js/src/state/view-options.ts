@@ -14,7 +14,13 @@ interface Look {
 
 /** The reader's choices in one view, and who wants to know when they change. */
 export class Lens {
-  #look: Look = { metric: "grad_rms", cursor: null, opened: null, highlighted: new Set(), groups: new Map() };
+  #look: Look = {
+    metric: "grad_rms",
+    cursor: null,
+    opened: null,
+    highlighted: new Set(),
+    groups: new Map(),
+  };
   readonly #listeners = new Set<() => void>();
 
   get look(): Readonly<Look> {

@@ -18,9 +18,11 @@ export function formatFigure(value: number): string {
   if (value === 0) return "0";
   const size = Math.abs(value);
   // Rounded to three digits, anything above is a thousand or more.
-  if (size >= 999.5 && size < MOST_WRITTEN_OUT) return formatCount(Number(value.toPrecision(3))).replace("-", MINUS);
+  if (size >= 999.5 && size < MOST_WRITTEN_OUT)
+    return formatCount(Number(value.toPrecision(3))).replace("-", MINUS);
   if (size >= 0.01 && size < 999.5) return value.toPrecision(3).replace("-", MINUS);
-  if (size >= LEAST_WRITTEN_OUT && size < 0.01) return String(Number(value.toPrecision(2))).replace("-", MINUS);
+  if (size >= LEAST_WRITTEN_OUT && size < 0.01)
+    return String(Number(value.toPrecision(2))).replace("-", MINUS);
   const [digits, exponent] = value.toExponential(1).split("e") as [string, string];
   return `${digits.replace("-", MINUS)}×${formatPower(Number(exponent))}`;
 }
@@ -32,7 +34,9 @@ export function formatMeasured(value: number): string {
 
 /** A figure with no digit more than it needs, for the round ends of an axis: 0.5, 1×10⁻⁵. */
 export function formatShort(value: number): string {
-  return formatFigure(value).replace(/\.(\d*?)0+(?=×|$)/, (_, digits: string) => (digits === "" ? "" : `.${digits}`));
+  return formatFigure(value).replace(/\.(\d*?)0+(?=×|$)/, (_, digits: string) =>
+    digits === "" ? "" : `.${digits}`,
+  );
 }
 
 /** A share as a percentage: 0.6 %. */
@@ -43,7 +47,9 @@ export function formatShare(share: number): string {
 
 /** A power of ten as an axis shows it: 10⁻⁸. */
 export function formatPower(exponent: number): string {
-  const digits = [...String(Math.abs(exponent))].map((digit) => SUPERSCRIPTS[Number(digit)]).join("");
+  const digits = [...String(Math.abs(exponent))]
+    .map((digit) => SUPERSCRIPTS[Number(digit)])
+    .join("");
   return `10${exponent < 0 ? "⁻" : ""}${digits}`;
 }
 

@@ -14,11 +14,21 @@ const MOVES = new Set([
 ]);
 
 /** Whether the picture itself answers a key; with Ctrl, Alt, Meta or Shift, as to save, it is the notebook's. */
-export function isOwnKey({ key, ctrlKey, altKey, metaKey, shiftKey, target }: KeyboardEvent): boolean {
+export function isOwnKey({
+  key,
+  ctrlKey,
+  altKey,
+  metaKey,
+  shiftKey,
+  target,
+}: KeyboardEvent): boolean {
   if (ctrlKey || altKey || metaKey || !(target instanceof Element)) return false;
   if (target.matches("input, select")) return !(shiftKey && key === "Enter");
   if (shiftKey) return false;
-  return EVERYWHERE.has(key) || (MOVES.has(key) && target.closest("[role=slider], [role=table]") !== null);
+  return (
+    EVERYWHERE.has(key) ||
+    (MOVES.has(key) && target.closest("[role=slider], [role=table]") !== null)
+  );
 }
 
 /**
@@ -32,7 +42,8 @@ export function isOwnKey({ key, ctrlKey, altKey, metaKey, shiftKey, target }: Ke
 export function keepOwnKeys(area: HTMLElement): () => void {
   const mark = (event: KeyboardEvent): void => {
     const { target } = event;
-    if (target instanceof Element && area.contains(target)) target.toggleAttribute(MINE, isOwnKey(event));
+    if (target instanceof Element && area.contains(target))
+      target.toggleAttribute(MINE, isOwnKey(event));
   };
   window.addEventListener("keydown", mark, { capture: true });
   return () => window.removeEventListener("keydown", mark, { capture: true });

@@ -18,5 +18,7 @@ export function rgbOf(colour: string): Rgb {
 
 /** An opaque canvas pixel. */
 export function pixelOf([red, green, blue]: Rgb): number {
-  return ((255 << 24) | (Math.round(blue) << 16) | (Math.round(green) << 8) | Math.round(red)) >>> 0;
+  return (
+    ((255 << 24) | (Math.round(blue) << 16) | (Math.round(green) << 8) | Math.round(red)) >>> 0
+  );
 }

@@ -33,9 +33,10 @@ export function ticksOf(scale: Scale, width: number, apart = 46): Tick[] {
   if (scale.kind === "linear") {
     const steps = [4, 2, 1].find((count) => count <= most) ?? 1;
     const label = scale.high === 1 ? formatShare : formatFigure;
-    return Array.from({ length: steps + 1 }, (_, i) => scale.low + ((scale.high - scale.low) * i) / steps).map(
-      (value) => ({ value, label: label(value) }),
-    );
+    return Array.from(
+      { length: steps + 1 },
+      (_, i) => scale.low + ((scale.high - scale.low) * i) / steps,
+    ).map((value) => ({ value, label: label(value) }));
   }
   const low = Math.round(Math.log10(scale.low));
   const high = Math.round(Math.log10(scale.high));

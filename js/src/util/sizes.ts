@@ -18,7 +18,10 @@ export class Sizes {
   constructor(changed: () => void) {
     this.#observer = new ResizeObserver((entries) => {
       for (const { target, contentRect } of entries) {
-        this.#known.set(target, { width: Math.round(contentRect.width), height: Math.round(contentRect.height) });
+        this.#known.set(target, {
+          width: Math.round(contentRect.width),
+          height: Math.round(contentRect.height),
+        });
       }
       changed();
     });

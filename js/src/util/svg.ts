@@ -6,7 +6,9 @@ export function barsPath(heights: readonly number[], width: number, height: numb
   return heights
     .map((up, i) => {
       const left = (i * each).toFixed(2);
-      return up > 0 ? `M${left} ${height}v${(-up).toFixed(2)}h${(each * 0.86).toFixed(2)}v${up.toFixed(2)}z` : "";
+      return up > 0
+        ? `M${left} ${height}v${(-up).toFixed(2)}h${(each * 0.86).toFixed(2)}v${up.toFixed(2)}z`
+        : "";
     })
     .join("");
 }

@@ -10,7 +10,13 @@ function columnsOf(rows: number[][], steps = rows.map((_, i) => i)): Columns {
   return columns;
 }
 
-function drawn(columns: Columns, layers: number[], last: number, width: number, log = true): number[] {
+function drawn(
+  columns: Columns,
+  layers: number[],
+  last: number,
+  width: number,
+  log = true,
+): number[] {
   const into = new Float32Array(width);
   fillRow(into, columns, "m", layers, pixelColumns(columns, { first: 0, last }, width), log);
   return [...into].map((value) => Number(value.toFixed(3)));

@@ -13,15 +13,21 @@ function columnsOf(values: number[]): Columns {
 const same = (value: number): number => value;
 
 test("a figure is drawn from step to step", () => {
-  expect(outline(columnsOf([1, 2, 3]), "loss", { first: 0, last: 2 }, 20, same)).toBe("M0 1.0L10 2.0L20 3.0");
+  expect(outline(columnsOf([1, 2, 3]), "loss", { first: 0, last: 2 }, 20, same)).toBe(
+    "M0 1.0L10 2.0L20 3.0",
+  );
 });
 
 test("what shares a pixel is drawn from its lowest to its highest value", () => {
-  expect(outline(columnsOf([5, 9, 1, 5]), "loss", { first: 0, last: 300 }, 10, same)).toBe("M0 9.0L0 1.0");
+  expect(outline(columnsOf([5, 9, 1, 5]), "loss", { first: 0, last: 300 }, 10, same)).toBe(
+    "M0 9.0L0 1.0",
+  );
 });
 
 test("steps without the figure are passed over", () => {
-  expect(outline(columnsOf([1, Number.NaN, 3]), "loss", { first: 0, last: 2 }, 20, same)).toBe("M0 1.0L20 3.0");
+  expect(outline(columnsOf([1, Number.NaN, 3]), "loss", { first: 0, last: 2 }, 20, same)).toBe(
+    "M0 1.0L20 3.0",
+  );
 });
 
 test("a figure that was never logged has no line", () => {

@@ -38,7 +38,12 @@ test("now, the states are those that Python said", () => {
 
 test("in the past, a layer has the state of the findings that held then", () => {
   const store = storeWith([finding({})]);
-  expect([9, 10, 20, 21].map((step) => statesAt(store, step)[0])).toEqual(["ok", "vanishing", "vanishing", "ok"]);
+  expect([9, 10, 20, 21].map((step) => statesAt(store, step)[0])).toEqual([
+    "ok",
+    "vanishing",
+    "vanishing",
+    "ok",
+  ]);
 });
 
 test("a finding that still holds holds up to now", () => {
@@ -47,7 +52,10 @@ test("a finding that still holds holds up to now", () => {
 
 test("a finding of the whole run colours no layer, and a frozen layer stays what it is", () => {
   const whole = finding({ state: "general", layers: ["a", "b"], active: true });
-  expect(statesAt(storeWith([whole], ["ok", "not trainable"]), 15)).toEqual(["ok", "not trainable"]);
+  expect(statesAt(storeWith([whole], ["ok", "not trainable"]), 15)).toEqual([
+    "ok",
+    "not trainable",
+  ]);
 });
 
 test("a group takes the most alarming state of its layers", () => {

@@ -4,7 +4,12 @@ import type { BoundInfo, Snapshot } from "../../src/protocol/messages.gen.ts";
 import { Store } from "../../src/state/store.ts";
 import { Lens } from "../../src/state/view-options.ts";
 
-const VANISHING: BoundInfo = { value: 0.003, of: "last layer", state: "vanishing", means: "vanishing below" };
+const VANISHING: BoundInfo = {
+  value: 0.003,
+  of: "last layer",
+  state: "vanishing",
+  means: "vanishing below",
+};
 const DEAD: BoundInfo = { value: 0.75, of: "itself", state: "dead", means: "dead above 75 %" };
 
 /** A store with one column of gradients, and of how many of their entries are not finite. */
@@ -47,7 +52,10 @@ function storeWith(gradients: number[], nonfinite: number[], bound: BoundInfo): 
 }
 
 test("a bound on the ratio to the last layer lies at that share of its figure", () => {
-  const { bounds } = tableOf(storeWith([1e-5, 1e-2, 0.5, Number.NaN], [0, 0, 0, 0], VANISHING), new Lens());
+  const { bounds } = tableOf(
+    storeWith([1e-5, 1e-2, 0.5, Number.NaN], [0, 0, 0, 0], VANISHING),
+    new Lens(),
+  );
   expect(bounds.map(({ value }) => value)).toEqual([expect.closeTo(0.0015, 9)]);
 });
 

@@ -1,5 +1,12 @@
 import { expect, test } from "vitest";
-import { binsPath, entryWords, heightOf, spreadWords, topPower, zeroWords } from "../../src/panels/histogram-words.ts";
+import {
+  binsPath,
+  entryWords,
+  heightOf,
+  spreadWords,
+  topPower,
+  zeroWords,
+} from "../../src/panels/histogram-words.ts";
 import { powersOf, profilePath, profileWords } from "../../src/panels/time-profile-words.ts";
 import type { HistogramInfo } from "../../src/protocol/messages.gen.ts";
 import { formatShort } from "../../src/util/format.ts";
@@ -46,13 +53,22 @@ test("a histogram is told in words with its extremes, zeros and what is not fini
 });
 
 test("an entry is written as in code", () => {
-  expect(entryWords({ parameter: "weight", index: [3, 17], value: -21000 })).toBe("weight[3, 17] = −21,000");
+  expect(entryWords({ parameter: "weight", index: [3, 17], value: -21000 })).toBe(
+    "weight[3, 17] = −21,000",
+  );
   expect(entryWords({ parameter: "bias", index: [], value: "NaN" })).toBe("bias = NaN");
   expect(entryWords({ parameter: "bias", index: [2], value: "-Infinity" })).toBe("bias[2] = −∞");
 });
 
 test("ends of an axis have no digit more than they need", () => {
-  expect([0.5, -0.001, 0.00316, 100, 1, 0].map(formatShort)).toEqual(["0.5", "−0.001", "0.0032", "100", "1", "0"]);
+  expect([0.5, -0.001, 0.00316, 100, 1, 0].map(formatShort)).toEqual([
+    "0.5",
+    "−0.001",
+    "0.0032",
+    "100",
+    "1",
+    "0",
+  ]);
 });
 
 test("norms over time are bars on a log axis; zero and what is not finite leave a gap", () => {

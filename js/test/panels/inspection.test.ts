@@ -2,7 +2,12 @@
 import { expect, test } from "vitest";
 import { Inspection } from "../../src/panels/inspection.ts";
 import type { Channel } from "../../src/protocol/comm.ts";
-import type { FromPage, InspectLayer, LayerInspection, HistogramInfo } from "../../src/protocol/messages.gen.ts";
+import type {
+  FromPage,
+  HistogramInfo,
+  InspectLayer,
+  LayerInspection,
+} from "../../src/protocol/messages.gen.ts";
 import { Inspector } from "../../src/state/inspector.ts";
 import { FREE, Remote } from "../../src/state/loop-control.ts";
 
@@ -118,14 +123,22 @@ test("what was seen is shown with its step, in words for those who do not see it
   inspector.take(seen);
   const view = new Inspection();
   expect(view.update("body", inspector)).toBe(3);
-  const images = [...view.node.querySelectorAll("svg:not([hidden])")].map((image) => image.getAttribute("aria-label"));
+  const images = [...view.node.querySelectorAll("svg:not([hidden])")].map((image) =>
+    image.getAttribute("aria-label"),
+  );
   expect(images).toEqual([
     "gradient, step 12: 9 entries from −0.500 to 0.900, no zeros, 2 NaN",
     "weight, step 12: 9 entries from −0.500 to 0.900, no zeros, none NaN or infinite",
     "dL/dh, step 11: 0.001 at the first, 0.0100 at the last of 2 time steps",
   ]);
   const text = view.node.textContent ?? "";
-  for (const words of ["7 of 9 entries", "log axis", "✕ 2 NaN", "weight[0, 1] = NaN", "It was not seen to run"]) {
+  for (const words of [
+    "7 of 9 entries",
+    "log axis",
+    "✕ 2 NaN",
+    "weight[0, 1] = NaN",
+    "It was not seen to run",
+  ]) {
     expect(text).toContain(words);
   }
   expect(view.node.querySelector("figure b:not(figcaption > b)")).toBeNull();

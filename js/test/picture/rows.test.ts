@@ -20,11 +20,23 @@ beforeEach(() => {
 
 function specsOf(labels: string[]): TableRow[] {
   return labels.map((label, layer) => {
-    return { key: label, label, depth: 0, layers: [layer], summary: "Linear", state: "ok", value: 1, step: 0 };
+    return {
+      key: label,
+      label,
+      depth: 0,
+      layers: [layer],
+      summary: "Linear",
+      state: "ok",
+      value: 1,
+      step: 0,
+    };
   });
 }
 
-function rowsOf(changed = (): void => {}): { rows: Rows; show: (labels: string[]) => HTMLButtonElement[] } {
+function rowsOf(changed = (): void => {}): {
+  rows: Rows;
+  show: (labels: string[]) => HTMLButtonElement[];
+} {
   const rows = new Rows(new Sizes(changed), { onOpen() {}, onToggle() {} });
   document.body.append(rows.node);
   const show = (labels: string[]): HTMLButtonElement[] => {

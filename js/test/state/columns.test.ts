@@ -24,12 +24,17 @@ test("steps rise from the first of the run to the newest", () => {
 
 test("the newest half of the columns is one step each", () => {
   const { steps, count } = filled(5000, () => 1);
-  expect([...steps.subarray(count - 30, count)]).toEqual(Array.from({ length: 30 }, (_, i) => 4970 + i));
+  expect([...steps.subarray(count - 30, count)]).toEqual(
+    Array.from({ length: 30 }, (_, i) => 4970 + i),
+  );
 });
 
 test("old columns are equally long, or at most twice as long as others", () => {
   const { steps } = filled(5000, () => 1);
-  const spans = Array.from({ length: 10 }, (_, i) => (steps[i + 1] as number) - (steps[i] as number));
+  const spans = Array.from(
+    { length: 10 },
+    (_, i) => (steps[i + 1] as number) - (steps[i] as number),
+  );
   expect(Math.max(...spans)).toBeLessThanOrEqual(4 * Math.min(...spans));
 });
 

@@ -1,6 +1,11 @@
 import { expect, test } from "vitest";
 import type { Channel } from "../../src/protocol/comm.ts";
-import type { ControlState, FindingInfo, FromPage, Request } from "../../src/protocol/messages.gen.ts";
+import type {
+  ControlState,
+  FindingInfo,
+  FromPage,
+  Request,
+} from "../../src/protocol/messages.gen.ts";
 import { FREE, Remote } from "../../src/state/loop-control.ts";
 
 const running: ControlState = {
@@ -11,7 +16,11 @@ const running: ControlState = {
   ],
 };
 
-function connected(immediate = true): { remote: Remote; sent: Request[]; answer: (ok: boolean, text: string) => void } {
+function connected(immediate = true): {
+  remote: Remote;
+  sent: Request[];
+  answer: (ok: boolean, text: string) => void;
+} {
   const sent: Request[] = [];
   const channel: Channel = {
     send: (message: FromPage) => sent.push(message as Request),
@@ -48,7 +57,9 @@ test("a refused remedy keeps the reason, one that is done needs none", () => {
   remote.apply(finding, "gradient clipped");
   expect(remote.notes.get("gradient clipped")).toContain("between two steps");
   answer(false, "no optimizer has stepped this model yet");
-  expect(remote.notes.get("gradient clipped")).toBe("Not done: no optimizer has stepped this model yet");
+  expect(remote.notes.get("gradient clipped")).toBe(
+    "Not done: no optimizer has stepped this model yet",
+  );
   remote.apply(finding, "gradient clipped");
   answer(true, "done");
   expect(remote.notes.get("gradient clipped")).toBe("");

@@ -21,7 +21,12 @@ interface Numbers {
 }
 
 function packed(arrays: Numbers[]): { blocks: Block[]; data: DataView } {
-  const blocks = arrays.map(({ part, name, shape }) => ({ part, name, shape, dtype: "float64" as const }));
+  const blocks = arrays.map(({ part, name, shape }) => ({
+    part,
+    name,
+    shape,
+    dtype: "float64" as const,
+  }));
   const values = Float64Array.from(arrays.flatMap((array) => array.values));
   return { blocks, data: new DataView(values.buffer) };
 }
@@ -30,14 +35,26 @@ function columnsAt(steps: number[], values: number[][]): Numbers[] {
   const layers = values[0]?.length ?? 0;
   return [
     { part: "steps", name: "", shape: [steps.length], values: steps },
-    { part: "scalar", name: "loss", shape: [steps.length], values: steps.map((step) => 2 - step / 10) },
+    {
+      part: "scalar",
+      name: "loss",
+      shape: [steps.length],
+      values: steps.map((step) => 2 - step / 10),
+    },
     { part: "sampled", name: "", shape: [steps.length], values: steps },
     { part: "value", name: "grad_rms", shape: [steps.length, layers], values: values.flat() },
   ];
 }
 
 function layer(name: string) {
-  return { name, kind: "Linear", summary: "Linear 2×2", parameters: 6, shapes: ["weight 2×2"], activation: null };
+  return {
+    name,
+    kind: "Linear",
+    summary: "Linear 2×2",
+    parameters: 6,
+    shapes: ["weight 2×2"],
+    activation: null,
+  };
 }
 
 function snapshot(blocks: Block[]): Snapshot {
@@ -58,7 +75,16 @@ function snapshot(blocks: Block[]): Snapshot {
 }
 
 function delta(blocks: Block[], changes: Partial<Delta> = {}): Delta {
-  return { kind: "delta", status, states: null, reasons: null, findings: null, problems: null, blocks, ...changes };
+  return {
+    kind: "delta",
+    status,
+    states: null,
+    reasons: null,
+    findings: null,
+    problems: null,
+    blocks,
+    ...changes,
+  };
 }
 
 function started(): Store {

@@ -46,7 +46,9 @@ function linear(hex: string): Rgb {
 }
 
 function seenWith(matrix: number[][], colour: Rgb): Rgb {
-  return matrix.map((row) => row.reduce((sum, weight, i) => sum + weight * (colour[i] as number), 0)) as Rgb;
+  return matrix.map((row) =>
+    row.reduce((sum, weight, i) => sum + weight * (colour[i] as number), 0),
+  ) as Rgb;
 }
 
 function lab([red, green, blue]: Rgb): Rgb {
@@ -69,7 +71,10 @@ describe.each(Object.entries(themes))("in the %s theme", (_, { css: sheet, groun
   test.each(Object.entries(SIGHTS))("states differ with %s", (_sight, matrix) => {
     for (const [i, a] of STATES.entries()) {
       for (const b of STATES.slice(i + 1)) {
-        const apart = difference(seenWith(matrix, colourOf(sheet, a)), seenWith(matrix, colourOf(sheet, b)));
+        const apart = difference(
+          seenWith(matrix, colourOf(sheet, a)),
+          seenWith(matrix, colourOf(sheet, b)),
+        );
         expect(apart, `${a} and ${b}`).toBeGreaterThan(CLEARLY_TWO);
       }
     }

@@ -3,7 +3,9 @@ import { elideMiddle } from "../../src/util/elide.ts";
 import { formatCount, formatFigure, formatPower, formatShare } from "../../src/util/format.ts";
 
 test("figures are short and never lose their size", () => {
-  expect([0.5231, 0.003142, -0.001, 999.7, 1234.5, -57_312, 3.14e-8, 2e12, 0, -0.25].map(formatFigure)).toEqual([
+  expect(
+    [0.5231, 0.003142, -0.001, 999.7, 1234.5, -57_312, 3.14e-8, 2e12, 0, -0.25].map(formatFigure),
+  ).toEqual([
     "0.523",
     "0.0031",
     "−0.001",
@@ -18,11 +20,9 @@ test("figures are short and never lose their size", () => {
 });
 
 test("what is not finite says so", () => {
-  expect([Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY].map(formatFigure)).toEqual([
-    "NaN",
-    "∞",
-    "−∞",
-  ]);
+  expect(
+    [Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY].map(formatFigure),
+  ).toEqual(["NaN", "∞", "−∞"]);
 });
 
 test("counts, shares and powers", () => {

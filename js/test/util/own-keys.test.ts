@@ -22,7 +22,10 @@ function isKept(target: Element, key: string, held: KeyboardEventInit = {}): boo
   return kept;
 }
 
-function placed<K extends keyof HTMLElementTagNameMap>(tag: K, role = "group"): HTMLElementTagNameMap[K] {
+function placed<K extends keyof HTMLElementTagNameMap>(
+  tag: K,
+  role = "group",
+): HTMLElementTagNameMap[K] {
   const area = document.createElement("div");
   const node = document.createElement(tag);
   area.append(node);
@@ -46,7 +49,8 @@ test("what the picture answers is kept, and every other key is left to the noteb
 test("arrows are kept where they move from row to row or along the steps", () => {
   for (const role of ["table", "slider"]) {
     const node = placed("button", role);
-    for (const key of ["ArrowDown", "ArrowLeft", "Home", "PageUp"]) expect(isKept(node, key)).toBe(true);
+    for (const key of ["ArrowDown", "ArrowLeft", "Home", "PageUp"])
+      expect(isKept(node, key)).toBe(true);
     expect(isKept(node, "ArrowDown", { shiftKey: true })).toBe(false);
   }
 });

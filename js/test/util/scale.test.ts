@@ -15,7 +15,13 @@ test("what lies beyond the axis is held at its end, and what is no number has no
 });
 
 test("ticks are powers of ten with room for their labels", () => {
-  expect(ticksOf(decades, 250).map((tick) => tick.label)).toEqual(["10⁻⁸", "10⁻⁶", "10⁻⁴", "10⁻²", "10⁰"]);
+  expect(ticksOf(decades, 250).map((tick) => tick.label)).toEqual([
+    "10⁻⁸",
+    "10⁻⁶",
+    "10⁻⁴",
+    "10⁻²",
+    "10⁰",
+  ]);
   expect(ticksOf(decades, 100).length).toBeLessThanOrEqual(3);
 });
 
@@ -32,7 +38,8 @@ test("a share has its ticks in percent", () => {
 test("the axis stays where it is while values move within it", () => {
   const domain = new LogDomain();
   const first = domain.update([3e-6, 2e-2]);
-  for (let tick = 0; tick < 50; tick++) expect(domain.update([3e-6 * 1.05 ** tick, 2e-2])).toEqual(first);
+  for (let tick = 0; tick < 50; tick++)
+    expect(domain.update([3e-6 * 1.05 ** tick, 2e-2])).toEqual(first);
 });
 
 test("it grows by whole decades at once when a value would fall off", () => {
