@@ -1,4 +1,4 @@
-/** One row of the picture: a layer, or a group of layers that share the beginning of their name. */
+/** One row of the picture: a layer, or a group of layers whose names begin alike. */
 export interface RowSpec {
   /** The layer's name, or the group's common beginning. */
   key: string;
@@ -6,7 +6,7 @@ export interface RowSpec {
   depth: number;
   /** Indices of the layers that the row stands for. */
   layers: number[];
-  /** Undefined for a layer, else whether the group's members are shown below it. */
+  /** Undefined for a layer; for a group, whether its members are shown below it. */
   open?: boolean;
 }
 
@@ -21,12 +21,12 @@ interface Branch {
 const UNGROUPED = 64;
 /** Fewer rows than this do not show how the gradient flows. */
 const FEWEST = 12;
-/** Rows that opening groups with something wrong in them may lead to. */
+/** Rows at most when groups with something wrong in them are opened. */
 const MOST_OPENED = 160;
 
 /**
- * The rows for layers of these names, in their order. Many layers are grouped by module path; a group in which a
- * layer is `wrong` is open, the reader's own choice in `chosen` counts first.
+ * The rows for layers with these names, in their order. Many layers are grouped by module path. A
+ * group is open if a layer in it is `wrong`; the reader's own choice in `chosen` comes first.
  */
 export function rowsFor(
   names: string[],
@@ -45,8 +45,8 @@ export function rowsFor(
 }
 
 /**
- * Groups to open so that there are as many rows as fit without grouping: level by level, from the top. Where that
- * would leave a handful, which says nothing of the flow through them, one level more.
+ * Groups to open so that about `UNGROUPED` rows are shown: level by level, from the top. If that
+ * gives only a few rows, which do not show how the gradient flows, one level more is opened.
  */
 function openedToFit(branches: Branch[]): Set<string> {
   const open = new Set<string>();
@@ -93,7 +93,7 @@ function treeOf(names: string[]): Branch[] {
     : top;
 }
 
-/** Joins a branch that has a single child with it, as long as that goes: `encoder` and `layers` become one. */
+/** Joins a branch with its only child, repeatedly: `encoder` and `layers` become one. */
 function withoutChains(branch: Branch): Branch {
   const [only] = branch.children.values();
   if (

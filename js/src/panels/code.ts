@@ -2,7 +2,7 @@ import { element, setText } from "../util/dom.ts";
 
 const CONFIRMED_MS = 1500;
 
-/** A remedy's code behind a button, with another that copies it. */
+/** A remedy's code, with a button that copies it, and the button that shows and hides it. */
 export function codeDisclosure(
   code: string,
   id: string,
@@ -31,7 +31,7 @@ export function codeDisclosure(
   return { button, panel };
 }
 
-/** Copies to the clipboard; where the page may not (plain http), selects the text for the reader to do it. */
+/** Copies to the clipboard; where the page may not (plain http), selects the text instead. */
 async function copied(code: string, shown: HTMLElement): Promise<boolean> {
   try {
     await navigator.clipboard.writeText(code);

@@ -1,8 +1,8 @@
 const MINUS = "−";
-/** Below the one and from the other on powers of ten are easier to read, as in the words of a finding. */
+/** From these sizes on powers of ten are easier to read; the text of a finding has the same. */
 const LEAST_WRITTEN_OUT = 1e-4;
 const MOST_WRITTEN_OUT = 1e6;
-/** Made once: to make one for each number takes longer than the number. */
+/** Made once: making a formatter takes longer than formatting a number. */
 const COUNT = new Intl.NumberFormat("en-US", { maximumFractionDigits: 0 });
 const SUPERSCRIPTS = "⁰¹²³⁴⁵⁶⁷⁸⁹";
 
@@ -11,8 +11,11 @@ export function formatCount(count: number): string {
   return COUNT.format(Math.round(count));
 }
 
-/** A measured figure with three significant digits, a small one with two: 0.523, 57,300, 0.0031, 3.1×10⁻⁸, NaN, ∞. */
-export function formatFigure(value: number): string {
+/**
+ * A measured value with three significant digits, a small one with two: 0.523, 57,300, 0.0031,
+ * 3.1×10⁻⁸, NaN, ∞.
+ */
+export function formatValue(value: number): string {
   if (Number.isNaN(value)) return "NaN";
   if (!Number.isFinite(value)) return value > 0 ? "∞" : `${MINUS}∞`;
   if (value === 0) return "0";
@@ -27,14 +30,14 @@ export function formatFigure(value: number): string {
   return `${digits.replace("-", MINUS)}×${formatPower(Number(exponent))}`;
 }
 
-/** The same for a figure of the run: where it was NaN or infinite, the page knows no more than that. */
+/** The same for a value from the history, which does not tell NaN from infinite. */
 export function formatMeasured(value: number): string {
-  return Number.isFinite(value) ? formatFigure(value) : "not finite";
+  return Number.isFinite(value) ? formatValue(value) : "not finite";
 }
 
-/** A figure with no digit more than it needs, for the round ends of an axis: 0.5, 1×10⁻⁵. */
+/** A value without needless digits, for the round ends of an axis: 0.5, 1×10⁻⁵. */
 export function formatShort(value: number): string {
-  return formatFigure(value).replace(/\.(\d*?)0+(?=×|$)/, (_, digits: string) =>
+  return formatValue(value).replace(/\.(\d*?)0+(?=×|$)/, (_, digits: string) =>
     digits === "" ? "" : `.${digits}`,
   );
 }

@@ -50,7 +50,7 @@ test("a finding that still holds holds up to now", () => {
   expect(statesAt(storeWith([finding({ active: true })]), 9000)).toEqual(["vanishing", "ok"]);
 });
 
-test("a finding of the whole run colours no layer, and a frozen layer stays what it is", () => {
+test("a finding of the whole run colors no layer, and a frozen layer stays what it is", () => {
   const whole = finding({ state: "general", layers: ["a", "b"], active: true });
   expect(statesAt(storeWith([whole], ["ok", "not trainable"]), 15)).toEqual([
     "ok",

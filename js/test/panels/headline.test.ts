@@ -1,8 +1,8 @@
 // @vitest-environment jsdom
 import { expect, test } from "vitest";
-import { Strip } from "../../src/panels/headline.ts";
+import { Headline } from "../../src/panels/headline.ts";
 import { Store } from "../../src/state/store.ts";
-import { Lens } from "../../src/state/view-options.ts";
+import { ViewOptions } from "../../src/state/view-options.ts";
 
 /** The figures of a headline by their titles, after steps with these losses. */
 function headlineOf(losses: number[], cursor: number | null = null): Map<string, string> {
@@ -11,11 +11,11 @@ function headlineOf(losses: number[], cursor: number | null = null): Map<string,
   losses.forEach((loss, step) => {
     store.scalars.append({ step, values: new Map([["loss", { value: [loss] }]]) });
   });
-  const lens = new Lens();
-  lens.change({ cursor });
-  const strip = new Strip(lens);
-  strip.update(store);
-  const shown = [...strip.node.querySelectorAll<HTMLElement>("dl > div:not([hidden])")];
+  const options = new ViewOptions();
+  options.change({ cursor });
+  const headline = new Headline(options);
+  headline.update(store);
+  const shown = [...headline.node.querySelectorAll<HTMLElement>("dl > div:not([hidden])")];
   return new Map(
     shown.map((figure) => [
       figure.querySelector("dt")?.textContent ?? "",

@@ -1,7 +1,7 @@
 // @vitest-environment jsdom
 import { expect, test } from "vitest";
 import { Inspection } from "../../src/panels/inspection.ts";
-import type { Channel } from "../../src/protocol/comm.ts";
+import type { Comm } from "../../src/protocol/comm.ts";
 import type {
   FromPage,
   HistogramInfo,
@@ -9,9 +9,9 @@ import type {
   LayerInspection,
 } from "../../src/protocol/messages.gen.ts";
 import { Inspector } from "../../src/state/inspector.ts";
-import { FREE, Remote } from "../../src/state/loop-control.ts";
+import { LoopControl, UNCONTROLLED } from "../../src/state/loop-control.ts";
 
-const spread: HistogramInfo = {
+const histogram: HistogramInfo = {
   step: 12,
   axis: "log",
   edges: [-1, 0, 1],
@@ -29,8 +29,8 @@ const spread: HistogramInfo = {
 const seen: LayerInspection = {
   kind: "inspection",
   layer: "body",
-  gradient: spread,
-  weight: { ...spread, nans: 0 },
+  gradient: histogram,
+  weight: { ...histogram, nans: 0 },
   activation: "It was not seen to run in this step.",
   worst: [{ parameter: "weight", index: [0, 1], value: "NaN" }],
   calls: 3,
@@ -40,48 +40,48 @@ const seen: LayerInspection = {
 
 function connected(immediate = true) {
   const sent: InspectLayer[] = [];
-  const channel: Channel = {
+  const comm: Comm = {
     send: (message: FromPage) => sent.push(message as InspectLayer),
     immediate: Promise.resolve(immediate),
   };
-  const remote = new Remote(channel);
+  const loop = new LoopControl(comm);
   const clock = { now: 0 };
-  const inspector = new Inspector(remote, () => clock.now);
+  const inspector = new Inspector(loop, () => clock.now);
   const answer = (ok: boolean, text: string): void =>
-    remote.take({ kind: "answer", request: sent.at(-1)?.request ?? "", ok, text });
-  return { remote, inspector, sent, answer, clock };
+    loop.receive({ kind: "answer", request: sent.at(-1)?.request ?? "", ok, text });
+  return { loop, inspector, sent, answer, clock };
 }
 
 test("a layer that stays open is asked for again after a while, and never twice at a time", () => {
   const { inspector, sent, answer, clock } = connected();
-  inspector.look("body");
+  inspector.inspect("body");
   clock.now = 9000;
-  inspector.look("body");
+  inspector.inspect("body");
   expect(sent.map(({ kind, layer }) => [kind, layer])).toEqual([["inspect", "body"]]);
   answer(true, "Looked at in the next step.");
-  inspector.look("body");
+  inspector.inspect("body");
   expect(sent.length).toBe(2);
   answer(true, "Looked at in the next step.");
   clock.now += 100;
-  inspector.look("body");
+  inspector.inspect("body");
   expect(sent.length).toBe(2);
 });
 
 test("while the loop is held a layer is asked for once after each step", () => {
-  const { remote, inspector, sent, answer, clock } = connected();
+  const { loop, inspector, sent, answer, clock } = connected();
   for (const step of [5, 5, 6]) {
-    remote.take({ ...FREE, mode: "paused", step });
+    loop.receive({ ...UNCONTROLLED, mode: "paused", step });
     clock.now += 60_000;
-    inspector.look("body");
+    inspector.inspect("body");
     answer(true, "Looked at now.");
   }
   expect(sent.length).toBe(2);
 });
 
 test("what is closed is asked for nothing", () => {
-  const { remote, inspector, sent } = connected();
-  remote.take({ ...FREE, mode: "closed" });
-  inspector.look("body");
+  const { loop, inspector, sent } = connected();
+  loop.receive({ ...UNCONTROLLED, mode: "closed" });
+  inspector.inspect("body");
   expect(sent).toEqual([]);
 });
 
@@ -89,9 +89,9 @@ test("who listens is told of what was seen until he leaves", () => {
   const { inspector } = connected();
   let told = 0;
   const leave = inspector.subscribe(() => told++);
-  inspector.take(seen);
+  inspector.receive(seen);
   leave();
-  inspector.take(seen);
+  inspector.receive(seen);
   expect(told).toBe(1);
 });
 
@@ -99,7 +99,7 @@ test("until something is seen the panel says what it waits for", async () => {
   const view = new Inspection();
   expect(view.update("body", null)).toBeNull();
   expect(view.node.textContent).toContain("Needs a running kernel.");
-  const { remote, inspector, answer } = connected();
+  const { loop, inspector, answer } = connected();
   view.update("body", inspector);
   expect(view.node.textContent).toContain("Waiting for the kernel.");
   answer(true, "Looked at in the next step.");
@@ -109,7 +109,7 @@ test("until something is seen the panel says what it waits for", async () => {
   answer(false, "no layer 'head' is watched");
   view.update("head", inspector);
   expect(view.node.textContent).toContain("no layer 'head' is watched");
-  remote.take({ ...FREE, mode: "closed" });
+  loop.receive({ ...UNCONTROLLED, mode: "closed" });
   view.update("body", inspector);
   expect(view.node.textContent).toContain("Nothing is watched any more.");
   const slow = connected(false);
@@ -120,7 +120,7 @@ test("until something is seen the panel says what it waits for", async () => {
 
 test("what was seen is shown with its step, in words for those who do not see it, and as text alone", () => {
   const { inspector } = connected();
-  inspector.take(seen);
+  inspector.receive(seen);
   const view = new Inspection();
   expect(view.update("body", inspector)).toBe(3);
   const images = [...view.node.querySelectorAll("svg:not([hidden])")].map((image) =>

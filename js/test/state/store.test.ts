@@ -1,5 +1,5 @@
 import { expect, test, vi } from "vitest";
-import { readingAt } from "../../src/derive/values-at.ts";
+import { valuesAt } from "../../src/derive/values-at.ts";
 import type { Block, Delta, Snapshot, Status } from "../../src/protocol/messages.gen.ts";
 import { Store } from "../../src/state/store.ts";
 
@@ -105,7 +105,7 @@ function started(): Store {
 test("a snapshot brings layers and columns", () => {
   const store = started();
   expect(store.layers.map(({ name }) => name)).toEqual(["a", "b"]);
-  expect([...readingAt(store.samples, "grad_rms", 1).values]).toEqual([3, 4]);
+  expect([...valuesAt(store.samples, "grad_rms", 1).values]).toEqual([3, 4]);
 });
 
 test("a delta adds its columns and keeps what it does not mention", () => {
@@ -147,7 +147,7 @@ test("a layer that the newest sample lacks shows its last figure", () => {
   const store = started();
   const { blocks, data } = packed(columnsAt([2], [[Number.NaN, 6]]));
   store.apply(delta(blocks), data);
-  const { values, steps } = readingAt(store.samples, "grad_rms", 2);
+  const { values, steps } = valuesAt(store.samples, "grad_rms", 2);
   expect([...values]).toEqual([3, 6]);
   expect([...steps]).toEqual([1, 2]);
 });

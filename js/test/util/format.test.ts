@@ -1,10 +1,10 @@
 import { expect, test } from "vitest";
 import { elideMiddle } from "../../src/util/elide.ts";
-import { formatCount, formatFigure, formatPower, formatShare } from "../../src/util/format.ts";
+import { formatCount, formatPower, formatShare, formatValue } from "../../src/util/format.ts";
 
 test("figures are short and never lose their size", () => {
   expect(
-    [0.5231, 0.003142, -0.001, 999.7, 1234.5, -57_312, 3.14e-8, 2e12, 0, -0.25].map(formatFigure),
+    [0.5231, 0.003142, -0.001, 999.7, 1234.5, -57_312, 3.14e-8, 2e12, 0, -0.25].map(formatValue),
   ).toEqual([
     "0.523",
     "0.0031",
@@ -20,9 +20,9 @@ test("figures are short and never lose their size", () => {
 });
 
 test("what is not finite says so", () => {
-  expect(
-    [Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY].map(formatFigure),
-  ).toEqual(["NaN", "∞", "−∞"]);
+  expect([Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY].map(formatValue)).toEqual(
+    ["NaN", "∞", "−∞"],
+  );
 });
 
 test("counts, shares and powers", () => {

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { LogDomain } from "../../src/derive/log-range.ts";
+import { LogRange } from "../../src/derive/log-range.ts";
 import { place, ticksOf } from "../../src/util/scale.ts";
 
 const decades = { kind: "log", low: 1e-8, high: 1 } as const;
@@ -36,31 +36,31 @@ test("a share has its ticks in percent", () => {
 });
 
 test("the axis stays where it is while values move within it", () => {
-  const domain = new LogDomain();
-  const first = domain.update([3e-6, 2e-2]);
+  const range = new LogRange();
+  const first = range.update([3e-6, 2e-2]);
   for (let tick = 0; tick < 50; tick++)
-    expect(domain.update([3e-6 * 1.05 ** tick, 2e-2])).toEqual(first);
+    expect(range.update([3e-6 * 1.05 ** tick, 2e-2])).toEqual(first);
 });
 
 test("it grows by whole decades at once when a value would fall off", () => {
-  const domain = new LogDomain();
-  domain.update([1e-3, 1e-1]);
-  expect(domain.update([1e-9, 1e4]).low).toBeCloseTo(1e-10, 15);
-  expect(domain.scale.high).toBeGreaterThanOrEqual(1e4);
+  const range = new LogRange();
+  range.update([1e-3, 1e-1]);
+  expect(range.update([1e-9, 1e4]).low).toBeCloseTo(1e-10, 15);
+  expect(range.scale.high).toBeGreaterThanOrEqual(1e4);
 });
 
 test("it shrinks only after many idle updates, a decade at a time", () => {
-  const domain = new LogDomain();
-  domain.update([1e-12, 1]);
-  const widest = domain.scale.low;
-  for (let tick = 0; tick < 40; tick++) domain.update([1e-3, 1]);
-  expect(domain.scale.low).toBe(widest);
-  for (let tick = 0; tick < 30; tick++) domain.update([1e-3, 1]);
-  expect(domain.scale.low / widest).toBeCloseTo(10);
+  const range = new LogRange();
+  range.update([1e-12, 1]);
+  const widest = range.scale.low;
+  for (let tick = 0; tick < 40; tick++) range.update([1e-3, 1]);
+  expect(range.scale.low).toBe(widest);
+  for (let tick = 0; tick < 30; tick++) range.update([1e-3, 1]);
+  expect(range.scale.low / widest).toBeCloseTo(10);
 });
 
 test("zeros, NaN and infinities do not move it", () => {
-  const domain = new LogDomain();
-  const before = domain.update([1e-3, 1e-1]);
-  expect(domain.update([0, Number.NaN, Number.POSITIVE_INFINITY])).toEqual(before);
+  const range = new LogRange();
+  const before = range.update([1e-3, 1e-1]);
+  expect(range.update([0, Number.NaN, Number.POSITIVE_INFINITY])).toEqual(before);
 });
