@@ -51,7 +51,7 @@ function storeWith(gradients: number[], nonfinite: number[], bound: BoundInfo): 
   return store;
 }
 
-test("a bound on the ratio to the last layer lies at that share of its figure", () => {
+test("a bound relative to the last layer is that share of its value", () => {
   const { bounds } = tableOf(
     storeWith([1e-5, 1e-2, 0.5, Number.NaN], [0, 0, 0, 0], VANISHING),
     new ViewOptions(),
@@ -59,12 +59,12 @@ test("a bound on the ratio to the last layer lies at that share of its figure", 
   expect(bounds.map(({ value }) => value)).toEqual([expect.closeTo(0.0015, 9)]);
 });
 
-test("a bound that stands for itself stays, and one on a layer without a figure is left out", () => {
+test("an absolute bound stays, and a relative one is left out where no layer has a value", () => {
   expect(tableOf(storeWith([0.1], [0], DEAD), new ViewOptions()).bounds).toEqual([DEAD]);
   expect(tableOf(storeWith([Number.NaN], [0], VANISHING), new ViewOptions()).bounds).toEqual([]);
 });
 
-test("a figure that is missing because the gradient was NaN is shown as not finite, one not measured as such", () => {
+test("a value missing because of a NaN is not finite, another one is not measured", () => {
   const { rows } = tableOf(
     storeWith([Number.NaN, Number.NaN, 1], [3, 0, 0], DEAD),
     new ViewOptions(),

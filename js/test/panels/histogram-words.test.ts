@@ -7,9 +7,7 @@ import {
   topPower,
   zeroWords,
 } from "../../src/panels/histogram-words.ts";
-import { powersOf, profilePath, profileWords } from "../../src/panels/time-profile-words.ts";
 import type { HistogramInfo } from "../../src/protocol/messages.gen.ts";
-import { formatShort } from "../../src/util/format.ts";
 
 const histogram: HistogramInfo = {
   step: 1240,
@@ -66,26 +64,4 @@ test("an entry is written as in code", () => {
   );
   expect(entryWords({ parameter: "bias", index: [], value: "NaN" })).toBe("bias = NaN");
   expect(entryWords({ parameter: "bias", index: [2], value: "-Infinity" })).toBe("bias[2] = −∞");
-});
-
-test("ends of an axis have no digit more than they need", () => {
-  expect([0.5, -0.001, 0.00316, 100, 1, 0].map(formatShort)).toEqual([
-    "0.5",
-    "−0.001",
-    "0.0032",
-    "100",
-    "1",
-    "0",
-  ]);
-});
-
-test("norms over time are bars on a log axis; zero and what is not finite leave a gap", () => {
-  const norms = [1e-4, 0, null, 1e-2];
-  expect(powersOf(norms)).toEqual([-4, -2]);
-  expect(powersOf([0, null])).toBeNull();
-  expect(profilePath(norms, 40, 50).match(/M[\d.]+/g)).toEqual(["M0.00", "M30.00"]);
-  expect(profilePath([0], 40, 50)).toBe("");
-  expect(profileWords({ title: "dL/dh", norms: [1e-4, null] }, 7)).toBe(
-    "dL/dh, step 7: 0.0001 at the first, not finite at the last of 2 time steps",
-  );
 });

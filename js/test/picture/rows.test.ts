@@ -61,7 +61,7 @@ test("the focus stays on its row when rows come and go below it", () => {
   expect(document.activeElement).toBe(second);
 });
 
-test("one row can always be reached with the tabulator", () => {
+test("one row can always be reached with the Tab key", () => {
   const { rows, show } = rowsOf();
   show(["a", "b", "c"])[2]?.focus();
   rows.node.dispatchEvent(new KeyboardEvent("keydown", { key: "Home" }));

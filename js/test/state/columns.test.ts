@@ -43,7 +43,7 @@ test("a spike is never averaged away", () => {
   expect(Math.max(...(track?.high ?? []).filter((value) => !Number.isNaN(value)))).toBe(1e6);
 });
 
-test("the mean of a joined column is that of its steps", () => {
+test("the mean of a merged column is that of its steps", () => {
   const columns = filled(5000, (step) => step);
   const mean = columns.track("loss")?.value[0] as number;
   expect(mean).toBeCloseTo(((columns.steps[1] as number) - 1) / 2, 0);
@@ -66,7 +66,7 @@ test("a metric that begins late is unmeasured before", () => {
   ]);
 });
 
-test("a value that is missing is passed over where columns are joined", () => {
+test("a missing value is left out where columns are merged", () => {
   const track = filled(5000, (step) => (step % 2 ? Number.NaN : 5)).track("loss");
   expect(track?.value[0]).toBe(5);
   expect(track?.low[0]).toBe(5);

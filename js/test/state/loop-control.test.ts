@@ -1,14 +1,9 @@
 import { expect, test } from "vitest";
-import type { Comm } from "../../src/protocol/comm.ts";
-import type {
-  ControlState,
-  FindingInfo,
-  FromPage,
-  Request,
-} from "../../src/protocol/messages.gen.ts";
-import { LoopControl, UNCONTROLLED } from "../../src/state/loop-control.ts";
+import type { ControlState } from "../../src/protocol/messages.gen.ts";
+import { UNCONTROLLED } from "../../src/state/loop-control.ts";
+import { controlled, findingOf } from "../fakes.ts";
 
-const running: ControlState = {
+const RUNNING: ControlState = {
   ...UNCONTROLLED,
   responses: [
     { severity: "critical", response: null },
@@ -16,44 +11,32 @@ const running: ControlState = {
   ],
 };
 
-function connected(immediate = true): {
-  loop: LoopControl;
-  sent: Request[];
-  answer: (ok: boolean, text: string) => void;
-} {
-  const sent: Request[] = [];
-  const comm: Comm = {
-    send: (message: FromPage) => sent.push(message as Request),
-    immediate: Promise.resolve(immediate),
-  };
-  const loop = new LoopControl(comm);
-  loop.receive(running);
-  const answer = (ok: boolean, text: string): void => {
-    loop.receive({ kind: "answer", request: sent.at(-1)?.request ?? "", ok, text });
-  };
-  return { loop, sent, answer };
+function running() {
+  const controls = controlled();
+  controls.loop.receive(RUNNING);
+  return controls;
 }
 
-test("the toggle holds a running loop and lets a held or stepping one go", () => {
-  const { loop, sent } = connected();
+test("the toggle pauses a running loop and resumes a paused or stepping one", () => {
+  const { loop, sent } = running();
   loop.toggle();
-  loop.receive({ ...running, mode: "paused", step: 4 });
+  loop.receive({ ...RUNNING, mode: "paused", step: 4 });
   loop.toggle();
-  loop.receive({ ...running, mode: "stepping", left: 2 });
+  loop.receive({ ...RUNNING, mode: "stepping", left: 2 });
   loop.toggle();
   expect(sent.map(({ kind }) => kind)).toEqual(["pause", "resume", "resume"]);
   expect(new Set(sent.map(({ request }) => request)).size).toBe(3);
 });
 
-test("without a subshell it is known that control waits", async () => {
-  const { loop } = connected(false);
+test("without a subshell it is known that control is delayed", async () => {
+  const { loop } = controlled(false);
   await Promise.resolve();
   expect(loop.isDelayed).toBe(true);
 });
 
 test("a refused remedy keeps the reason, one that is done needs none", () => {
-  const { loop, answer } = connected();
-  const finding = { symptom: "exploding_gradients", reported_step: 7 } as FindingInfo;
+  const { loop, answer } = running();
+  const finding = findingOf({ symptom: "exploding_gradients", reported_step: 7 });
   loop.apply(finding, "gradient clipped");
   expect(loop.notes.get("gradient clipped")).toContain("between two steps");
   answer(false, "no optimizer has stepped this model yet");
@@ -66,16 +49,16 @@ test("a refused remedy keeps the reason, one that is done needs none", () => {
 });
 
 test("a change in force is the latest of its kind that was not undone", () => {
-  const { loop } = connected();
+  const { loop } = running();
   const change = { number: 1, step: 3, text: "learning rate × 0.1", undone_step: 5 };
-  loop.receive({ ...running, changes: [change] });
+  loop.receive({ ...RUNNING, changes: [change] });
   expect(loop.inForce(change.text)).toBeUndefined();
-  loop.receive({ ...running, changes: [change, { ...change, number: 2, undone_step: null }] });
+  loop.receive({ ...RUNNING, changes: [change, { ...change, number: 2, undone_step: null }] });
   expect(loop.inForce(change.text)?.number).toBe(2);
 });
 
 test("a switch shows what was chosen at once, and goes back when it is refused", () => {
-  const { loop, answer } = connected();
+  const { loop, answer } = running();
   loop.pauseOn("warning", true);
   expect(loop.state.responses[1]?.response).toBe("pause");
   answer(false, "no");
@@ -83,20 +66,20 @@ test("a switch shows what was chosen at once, and goes back when it is refused",
   expect(loop.refusal).toBe("no");
 });
 
-test("answers to another page are passed over", () => {
-  const { loop } = connected();
+test("answers to another page are ignored", () => {
+  const { loop } = running();
   loop.step(2);
   loop.receive({ kind: "answer", request: "of another page", ok: false, text: "no" });
   expect(loop.refusal).toBe("");
 });
 
-test("a tick stays while word from before it comes in, until Python has answered", () => {
-  const { loop, answer } = connected();
-  const ticks = (): (string | null)[] => loop.state.responses.map(({ response }) => response);
+test("a choice stays while older states come in, until Python has answered", () => {
+  const { loop, answer } = running();
+  const chosen = (): (string | null)[] => loop.state.responses.map(({ response }) => response);
   loop.pauseOn("warning", true);
-  loop.receive(running);
-  expect(ticks()).toEqual([null, "pause"]);
+  loop.receive(RUNNING);
+  expect(chosen()).toEqual([null, "pause"]);
   answer(true, "");
-  loop.receive(running);
-  expect(ticks()).toEqual([null, null]);
+  loop.receive(RUNNING);
+  expect(chosen()).toEqual([null, null]);
 });

@@ -118,7 +118,7 @@ test("a delta adds its columns and keeps what it does not mention", () => {
   expect(store.scalars.track("loss")?.value[2]).toBeCloseTo(1.8);
 });
 
-test("a reason stays until the next message that speaks of reasons", () => {
+test("a reason stays until the next message that has reasons", () => {
   const store = started();
   const nothing = new DataView(new ArrayBuffer(0));
   store.apply(delta([], { reasons: [{ layer: "b", text: "It runs in compiled code." }] }), nothing);
@@ -128,7 +128,7 @@ test("a reason stays until the next message that speaks of reasons", () => {
   expect(store.reasons.size).toBe(0);
 });
 
-test("a delta before the first snapshot is passed over", () => {
+test("a delta before the first snapshot is ignored", () => {
   const store = new Store("Net");
   const { blocks, data } = packed(columnsAt([5], [[1, 2]]));
   store.apply(delta(blocks), data);
@@ -143,7 +143,7 @@ test("a second snapshot replaces everything", () => {
   expect(store.generation).toBe(2);
 });
 
-test("a layer that the newest sample lacks shows its last figure", () => {
+test("a layer that the newest sample lacks shows its last value", () => {
   const store = started();
   const { blocks, data } = packed(columnsAt([2], [[Number.NaN, 6]]));
   store.apply(delta(blocks), data);
@@ -152,12 +152,12 @@ test("a layer that the newest sample lacks shows its last figure", () => {
   expect([...steps]).toEqual([1, 2]);
 });
 
-test("listeners are told of each message until they leave", () => {
+test("listeners are told of each message until they unsubscribe", () => {
   const store = started();
   const listener = vi.fn();
-  const leave = store.subscribe(listener);
+  const unsubscribe = store.subscribe(listener);
   store.apply(delta([]), new DataView(new ArrayBuffer(0)));
-  leave();
+  unsubscribe();
   store.apply(delta([]), new DataView(new ArrayBuffer(0)));
   expect(listener).toHaveBeenCalledTimes(1);
 });

@@ -1,4 +1,5 @@
-// The states' colors must be told apart by readers with deuteranopia and protanopia too, and seen on their ground.
+// Readers with deuteranopia and protanopia must be able to tell the states' colors apart, too, and
+// to see them on their ground.
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 

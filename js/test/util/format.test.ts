@@ -1,8 +1,13 @@
 import { expect, test } from "vitest";
-import { elideMiddle } from "../../src/util/elide.ts";
-import { formatCount, formatPower, formatShare, formatValue } from "../../src/util/format.ts";
+import {
+  formatCount,
+  formatPower,
+  formatShare,
+  formatShort,
+  formatValue,
+} from "../../src/util/format.ts";
 
-test("figures are short and never lose their size", () => {
+test("values are short and never lose their size", () => {
   expect(
     [0.5231, 0.003142, -0.001, 999.7, 1234.5, -57_312, 3.14e-8, 2e12, 0, -0.25].map(formatValue),
   ).toEqual([
@@ -32,11 +37,7 @@ test("counts, shares and powers", () => {
   expect(formatPower(-12)).toBe("10⁻¹²");
 });
 
-test("a name keeps both its ends when it does not fit", () => {
-  const measure = (text: string): number => text.length;
-  const short = elideMiddle("encoder.layers.11.self_attn.out_proj", 16, measure);
-  expect(short.length).toBeLessThanOrEqual(16);
-  expect(short.startsWith("enc")).toBe(true);
-  expect(short.endsWith("out_proj")).toBe(true);
-  expect(elideMiddle("head", 16, measure)).toBe("head");
+test("the ends of an axis have no digit more than they need", () => {
+  const ends = [0.5, -0.001, 0.00316, 100, 1, 0];
+  expect(ends.map(formatShort)).toEqual(["0.5", "−0.001", "0.0032", "100", "1", "0"]);
 });
