@@ -13,7 +13,7 @@ NODE_MODULES := js/node_modules/.package-lock.json
 BUNDLE       := gradwidget/static/widget.js
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test unit js browser chromium lint bench zoo format clean
+.PHONY: help install demo test unit js browser chromium lint bench zoo format generate clean
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -71,6 +71,10 @@ zoo: install ## trains the sick and healthy runs of evaluation/ and proves their
 	$(BIN)/python -m pytest -q -m zoo
 	$(BIN)/python -m evaluation --seeds 5
 	$(BIN)/python -m evaluation --seeds 2 --varied
+
+generate: install ## writes the TypeScript that is made from Python: messages and states
+	$(BIN)/python scripts/gen_messages.py
+	$(BIN)/python scripts/gen_states.py
 
 format: install $(NODE_MODULES) ## rewrites what the linters can mend by themselves
 	$(BIN)/ruff check --fix .

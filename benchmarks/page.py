@@ -135,7 +135,7 @@ def travel(page: Page) -> float:
     """Milliseconds of the page's own work for each step, all that follows from a key included; one
     step a frame.
     """
-    slider = page.get_by_role("slider", name="Step looked at")
+    slider = page.get_by_role("slider", name="Step shown")
     slider.focus()
     session = page.context.new_cdp_session(page)
     session.send("Performance.enable")

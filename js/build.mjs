@@ -1,6 +1,6 @@
-// Bundles the front end into gradwidget/static. The first line of widget.js carries a hash of everything it was
-// made from, so that the Python build can tell a fresh bundle from a stale one (modification times mean nothing
-// after a clone).
+// Bundles the front end into gradwidget/static. The first line of widget.js carries a hash of all
+// that it is made from, so that the Python build can tell a fresh bundle from a stale one:
+// modification times mean nothing after a clone.
 import { createHash } from "node:crypto";
 import { readdirSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
@@ -9,7 +9,7 @@ import * as esbuild from "esbuild";
 const here = fileURLToPath(new URL(".", import.meta.url));
 const roots = ["build.mjs", "package.json", "package-lock.json", "tsconfig.json"];
 
-/** sha256 over "<path>\0<content>\0" of every source, in the order of their paths (relative to js/, with "/"). */
+/** sha256 over "<path>\0<content>\0" of every source, sorted by their paths relative to js/. */
 export function sourceHash() {
   const sources = readdirSync(`${here}src`, { recursive: true, withFileTypes: true })
     .filter((entry) => entry.isFile())

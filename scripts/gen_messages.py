@@ -1,7 +1,7 @@
-"""Makes js/src/protocol/messages.gen.ts from gradwidget/view/protocol/messages.py, the one place
-where the protocol is declared.
+"""Makes js/src/protocol/messages.gen.ts from the one place where the protocol is declared.
 
-Run it after a change of the protocol; a test fails as long as the two differ.
+That place is gradwidget/view/protocol/messages.py. Run this after a change of the protocol; a test
+fails as long as the two differ.
 """
 
 from __future__ import annotations
@@ -14,7 +14,9 @@ ROOT = Path(__file__).parent.parent
 SOURCE = ROOT / "gradwidget/view/protocol/messages.py"
 TARGET = ROOT / "js/src/protocol/messages.gen.ts"
 
-HEADER = "// Made by scripts/gen_messages.py from gradwidget/view/protocol/messages.py: change that, not this.\n"
+HEADER = (
+    "// Made by scripts/gen_messages.py; change gradwidget/view/protocol/messages.py instead.\n"
+)
 PRIMITIVES = {"str": "string", "int": "number", "float": "number", "bool": "boolean"}
 
 

@@ -1,14 +1,14 @@
 import type { Bars } from "./bars/bars.ts";
 import { Controls } from "./panels/controls.ts";
 import { Findings } from "./panels/findings.ts";
-import { Strip } from "./panels/headline.ts";
-import { Detail } from "./panels/layer-detail.ts";
+import { Headline } from "./panels/headline.ts";
+import { LayerDetail } from "./panels/layer-detail.ts";
 import { Problems } from "./panels/problems.ts";
 import { Picture } from "./picture/picture.ts";
 import type { Inspector } from "./state/inspector.ts";
-import type { Remote } from "./state/loop-control.ts";
+import type { LoopControl } from "./state/loop-control.ts";
 import type { Store } from "./state/store.ts";
-import { Lens } from "./state/view-options.ts";
+import { ViewOptions } from "./state/view-options.ts";
 import { element, setAttribute } from "./util/dom.ts";
 import { onTheme } from "./util/on-theme.ts";
 import { keepOwnKeys } from "./util/own-keys.ts";
@@ -16,72 +16,71 @@ import { redraw } from "./util/redraw.ts";
 import { Sizes } from "./util/sizes.ts";
 
 /**
- * Draws a run into an element, wherever that is; the returned function takes it away again. Without a `remote` there
- * is no loop to control, without an `inspector` none to look into.
+ * Draws a run into any element; the returned function removes it again. Without `loop` there is
+ * none to control, without `inspector` no layer can be inspected.
  */
 export function mount(
   el: HTMLElement,
-  source: Store,
+  store: Store,
   bars: Bars,
-  remote: Remote | null = null,
+  loop: LoopControl | null = null,
   inspector: Inspector | null = null,
 ): () => void {
-  const lens = new Lens();
-  const strip = new Strip(lens);
-  // The page tells of sizes once it has laid out a frame: what they change is drawn in the next.
+  const options = new ViewOptions();
+  const headline = new Headline(options);
+  // Sizes are known once the page has laid out a frame: what depends on them is drawn in the next.
   const sizes = new Sizes(() => drawing.later());
-  const picture = new Picture(source, lens, bars, sizes);
-  const detail = new Detail(lens, inspector);
+  const picture = new Picture(store, options, bars, sizes);
+  const detail = new LayerDetail(options, inspector);
   const findings = new Findings({
     onShow: (layers, first) => {
-      lens.change({ highlighted: new Set(layers) });
+      options.change({ highlighted: new Set(layers) });
       picture.reveal(first);
     },
-    onTravel: (step) => lens.change({ cursor: step }),
-    remote,
+    onTravel: (step) => options.change({ cursor: step }),
+    loop,
   });
-  const controls = remote === null ? null : new Controls(remote);
+  const controls = loop === null ? null : new Controls(loop);
   const problems = new Problems();
   const side = element("div", { class: "gw-side" }, detail.node, findings.node);
   const main = element("div", { class: "gw-main" }, picture.node, side);
-  const root = element("div", { class: "gw", role: "region" }, strip.node, main, problems.node);
-  const draw = (): void => {
-    setAttribute(root, "aria-label", `gradwidget: ${source.model}`);
-    strip.update(source);
-    controls?.update();
-    picture.timeline.changes = remote?.state.changes ?? [];
-    picture.update();
-    setAttribute(main, "data-side", picture.isLow ? "below" : "beside");
-    detail.update(source, lens, picture.timeline.span);
-    findings.update(source.findings, source.status.step !== null);
-    problems.update(source.problems);
-  };
+  const root = element("div", { class: "gw", role: "region" }, headline.node, main, problems.node);
   if (controls !== null) {
-    strip.node.after(controls.node);
+    headline.node.after(controls.node);
     controls.listenToKeys(root);
   }
+
+  const draw = (): void => {
+    setAttribute(root, "aria-label", `gradwidget: ${store.model}`);
+    headline.update(store);
+    controls?.update();
+    picture.timeline.changes = loop?.state.changes ?? [];
+    picture.update();
+    setAttribute(main, "data-side", picture.isLow ? "below" : "beside");
+    detail.update(store, options, picture.timeline.axis);
+    findings.update(store.findings, store.status.step !== null);
+    problems.update(store.problems);
+  };
   const drawing = redraw(draw);
   el.append(root);
   draw();
   picture.attach().catch((error: unknown) => {
-    root.append(element("p", { class: "gw-failure", text: `The bars could not be drawn: ${String(error)}` }));
+    const text = `The bars could not be drawn: ${String(error)}`;
+    root.append(element("p", { class: "gw-failure", text }));
   });
-  lens.subscribe(drawing.soon);
-  const unsubscribe = source.subscribe(drawing.soon);
-  const leaveRemote = remote?.subscribe(drawing.soon);
-  const leaveInspector = inspector?.subscribe(drawing.soon);
-  const leaveKeys = keepOwnKeys(root);
-  const leaveTheme = onTheme(() => {
-    picture.recolour();
-    drawing.later();
-  });
+
+  const watched = [options, store, loop, inspector];
+  const leave = watched.map((each) => each?.subscribe(drawing.soon));
+  leave.push(keepOwnKeys(root));
+  leave.push(
+    onTheme(() => {
+      picture.invalidateColors();
+      drawing.later();
+    }),
+  );
   return () => {
-    unsubscribe();
-    leaveRemote?.();
-    leaveInspector?.();
-    leaveTheme();
-    leaveKeys();
-    sizes.end();
+    for (const end of leave) end?.();
+    sizes.disconnect();
     drawing.cancel();
     bars.remove();
     root.remove();

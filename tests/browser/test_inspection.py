@@ -99,12 +99,12 @@ def step_of(words: str) -> int:
 
 def heatmap(region: Locator) -> str:
     """The picture that the heatmap is."""
-    return str(region.locator("canvas.gw-heat").evaluate("canvas => canvas.toDataURL()"))
+    return str(region.locator("canvas.gw-heatmap").evaluate("canvas => canvas.toDataURL()"))
 
 
 def widths(region: Locator) -> list[float]:
     """How far the lines of loss and norm go, as shares of the timeline."""
-    shares: list[float] = region.locator(".gw-lines-of-time path").evaluate_all(
+    shares: list[float] = region.locator(".gw-timeline-plot path").evaluate_all(
         """lines => lines.map((line) => {
             const width = (node) => node.getBoundingClientRect().width;
             return width(line) / width(line.closest(".gw-timeline"));
@@ -133,7 +133,7 @@ def test_a_layer_is_looked_into_while_the_cell_runs_while_it_is_held_and_afterwa
     assert "128 entries" in spread(detail, "weight")
     wait_until(lambda: step_of(spread(detail, "gradient")) > first, "a newer one")
     expect(detail).to_contain_text("after tanh")
-    expect(detail).to_contain_text("runs once a step")
+    expect(detail).to_contain_text("runs once per step")
     expect(notebook.prompt(1)).to_have_text(BUSY)
 
     # Held: the step that was done last, and its greatest entry, of a layer that nobody had open
@@ -192,11 +192,11 @@ def test_a_layer_is_looked_into_while_the_cell_runs_while_it_is_held_and_afterwa
     region.evaluate("region => { region.style.width = '' }")
     light = heatmap(region)
     turn_dark(page)
-    wait_until(lambda: heatmap(region) != light, "a heatmap in the colours of the dark")
+    wait_until(lambda: heatmap(region) != light, "a heatmap in the colors of the dark")
     wait_until(
         lambda: widths(region) == pytest.approx([1, 1], abs=0.01), "lines as wide as the timeline"
     )
-    expect(region.locator(".gw-ranges path")).to_have_attribute(
+    expect(region.locator(".gw-usual-ranges path")).to_have_attribute(
         "d", re.compile(r"^(M[\d.]+ [\d.]+H[1-9][\d.]*)+$")
     )
     assert violations(page, root) == []
@@ -210,7 +210,7 @@ def test_a_layer_is_looked_into_while_the_cell_runs_while_it_is_held_and_afterwa
         "its parameters are used without calling it"
     )
     region.get_by_role("row", name=re.compile("^loose: ")).hover()
-    expect(region.locator(".gw-readout")).to_contain_text("so its output is not measured")
+    expect(region.locator(".gw-tooltip")).to_contain_text("so its output is not measured")
     region.screenshot(path=screenshots / "inspection-reason.png")
 
     # Nothing runs: at once.

@@ -130,7 +130,7 @@ def test_everything_works_while_the_kernel_is_busy(
     page: Page, train: Train, screenshots: Path
 ) -> None:
     region = train(SICK)
-    slider = region.get_by_role("slider", name="Step looked at")
+    slider = region.get_by_role("slider", name="Step shown")
     live = region.get_by_role("button", name="Live")
 
     # Travel with the mouse: bars, headline and slider show the past while training goes on.
@@ -141,7 +141,7 @@ def test_everything_works_while_the_kernel_is_busy(
     past = wait_until(lambda: step_of(region), "a step of the past")
     newest = int(slider.get_attribute("aria-valuemax") or 0)
     assert past < newest / 2
-    expect(region.get_by_text("step looked at")).to_be_visible()
+    expect(region.get_by_text("step shown")).to_be_visible()
     then = rows_of(region)
     wait_until(
         lambda: int(slider.get_attribute("aria-valuemax") or 0) > newest, "training to go on"
@@ -165,19 +165,19 @@ def test_everything_works_while_the_kernel_is_busy(
         re.compile(", weight norm [0-9.]+$")
     )
     region.get_by_label("Metric").select_option("act_saturated_fraction")
-    expect(region.locator(".gw-axis")).to_contain_text("100 %")
+    expect(region.locator(".gw-value-axis")).to_contain_text("100 %")
     # The rule's bound is drawn where the axis has it, and its meaning is under the pointer.
     share = 100 * DEFAULT.saturated_share
-    assert region.locator(".gw-bounds i").evaluate(
+    assert region.locator(".gw-bound-lines i").evaluate(
         "line => parseFloat(line.style.left)"
     ) == pytest.approx(share)
     region.get_by_role("row").first.hover()
-    expect(region.locator(".gw-readout")).to_contain_text(
+    expect(region.locator(".gw-tooltip")).to_contain_text(
         f"limit {share:.0f} %: saturated above {share:.0f} %"
     )
     region.get_by_label("Metric").select_option("act_grad_rms")
-    expect(region.locator(".gw-bounds i")).to_have_count(1)
-    expect(region.locator(".gw-readout")).to_contain_text(
+    expect(region.locator(".gw-bound-lines i")).to_have_count(1)
+    expect(region.locator(".gw-tooltip")).to_contain_text(
         f"vanishing below {DEFAULT.vanishing_ratio:g} of the last"
     )
     region.get_by_label("Metric").select_option("grad_rms")
@@ -196,7 +196,7 @@ def test_everything_works_while_the_kernel_is_busy(
     finding = region.get_by_role("list", name="Findings").get_by_role("listitem").first
     expect(finding).to_have_text(re.compile("^Vanishing gradients"))
     finding.get_by_role("button", name="0", exact=True).first.click()
-    expect(region.locator(".gw-row.gw-lit").first).to_be_visible()
+    expect(region.locator(".gw-row.gw-highlighted").first).to_be_visible()
     finding.locator("dd").nth(1).get_by_role("button").click()
     expect(live).to_have_attribute("aria-pressed", "false")
     live.click()

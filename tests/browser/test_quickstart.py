@@ -84,16 +84,16 @@ def names_in_state(reading: Reading, state: str, mark: str) -> list[str]:
     return [row.layer for row in rows]
 
 
-def one_colour(reading: Reading, state: str) -> str:
-    """The colour of all bars in a state, which no other bar has."""
+def one_color(reading: Reading, state: str) -> str:
+    """The color of all bars in a state, which no other bar has."""
     here = {
-        colour
-        for colour, row in zip(reading.colours, reading.rows, strict=True)
+        color
+        for color, row in zip(reading.colors, reading.rows, strict=True)
         if row.state == state
     }
     others = {
-        colour
-        for colour, row in zip(reading.colours, reading.rows, strict=True)
+        color
+        for color, row in zip(reading.colors, reading.rows, strict=True)
         if row.state != state
     }
     assert len(here) == 1
@@ -141,12 +141,12 @@ def test_the_quickstart_is_live_and_right(
     assert set(early) <= set(exploding)
     assert "output" not in exploding
     assert {row.state for row in last["repaired"].rows} == {"ok"}
-    colours = {
-        one_colour(last["sigmoid"], "vanishing"),
-        one_colour(last["tanh"], "exploding"),
-        one_colour(last["repaired"], "ok"),
+    colors = {
+        one_color(last["sigmoid"], "vanishing"),
+        one_color(last["tanh"], "exploding"),
+        one_color(last["repaired"], "ok"),
     }
-    assert len(colours) == len(NETWORKS)
+    assert len(colors) == len(NETWORKS)
 
     statuses = [notebook.widget(number).get_by_role("status") for number in range(len(NETWORKS))]
     expect(statuses[0]).to_contain_text("Vanishing")

@@ -134,7 +134,7 @@ def assert_what_is_wrong_has_a_row(region: Locator, case: Case) -> None:
     assert all(MARKS[condition] in text for text in sick)
     named = (
         region.locator(".gw-card[data-active=true]")
-        .first.locator(".gw-where button")
+        .first.locator(".gw-finding-layers button")
         .all_inner_texts()
     )
     for layer in named:

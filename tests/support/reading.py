@@ -23,9 +23,9 @@ LOOK = """(region) => {
         })),
         bars: all(".bqplot rect.bar").map((bar) => {
             const { right, width, top, height } = bar.getBoundingClientRect();
-            return { end: right, width, middle: top + height / 2, colour: getComputedStyle(bar).fill };
+            return { end: right, width, middle: top + height / 2, color: getComputedStyle(bar).fill };
         }),
-        ticks: all(".gw-axis span").map((tick) => ({
+        ticks: all(".gw-value-axis span").map((tick) => ({
             label: tick.textContent, at: middle(tick.getBoundingClientRect()),
         })),
         busy: [...document.querySelectorAll(".jp-InputPrompt")].map((prompt) => prompt.textContent),
@@ -53,7 +53,7 @@ class Reading:
     """Where each bar ends, as a power of ten, read off the axis under the bars."""
     widths: tuple[float, ...]
     """Width of each bar in pixels."""
-    colours: tuple[str, ...]
+    colors: tuple[str, ...]
     prompts: tuple[str, ...]
     """Prompts of all code cells at that moment."""
 
@@ -91,7 +91,7 @@ def read(region: Locator) -> Reading | None:
         rows=tuple(_row(row["label"], row["text"]) for row in seen["rows"]),
         ends=tuple(float(slope * bar["end"] + offset) for bar in bars),
         widths=tuple(bar["width"] for bar in bars),
-        colours=tuple(bar["colour"] for bar in bars),
+        colors=tuple(bar["color"] for bar in bars),
         prompts=tuple(seen["busy"]),
     )
 

@@ -2,7 +2,7 @@ import type { AnyModel } from "@anywidget/types";
 import { place, type Scale } from "../util/scale.ts";
 import type { Bars } from "./bars.ts";
 
-/** A widget model of bqplot, as far as it is used here. */
+/** The part of a bqplot widget model that is used here. */
 interface ChartModel {
   get(name: string): unknown;
   set(values: Record<string, unknown>): void;
@@ -20,7 +20,7 @@ interface LuminoWidget {
   constructor: unknown;
 }
 
-/** The static side of lumino's Widget class: a view must be told when it enters the page, or it never draws. */
+/** The static side of lumino's Widget: a view that is not told that it is attached never draws. */
 interface LuminoClass {
   attach(widget: LuminoWidget, host: HTMLElement): void;
 }
@@ -32,11 +32,11 @@ interface Manager {
 
 const PREFIX = "IPY_MODEL_";
 
-/** The bars of a bqplot figure that Python made: filled and placed here, so that no tick passes through the kernel. */
+/** The bars of a bqplot figure made by Python; values are set here, without the kernel. */
 export class BqplotBars implements Bars {
   readonly #manager: Manager;
   readonly #reference: string;
-  #parts: Promise<[ChartModel, ChartModel]> | null = null;
+  #models: Promise<[ChartModel, ChartModel]> | null = null;
   #view: ChartView | null = null;
 
   constructor(model: AnyModel, trait: string) {
@@ -49,22 +49,23 @@ export class BqplotBars implements Bars {
     const [bars] = figure.get("marks") as ChartModel[];
     if (bars === undefined) throw new Error("the figure has no bars");
     const scales = bars.get("scales") as { y: ChartModel };
-    this.#parts = Promise.resolve([bars, scales.y]);
+    this.#models = Promise.resolve([bars, scales.y]);
     this.#view = await this.#manager.create_view(figure);
     const widget = this.#view.luminoWidget ?? this.#view.pWidget;
-    if (widget === undefined) throw new Error("this version of ipywidgets has no lumino widget to attach");
+    if (widget === undefined)
+      throw new Error("this version of ipywidgets has no lumino widget to attach");
     (widget.constructor as LuminoClass).attach(widget, el);
   }
 
-  draw(values: ArrayLike<number>, colours: string[], scale: Scale): void {
-    this.#parts?.then(([bars, axis]) => {
-      drawInto(bars, axis, values, colours, scale);
-      this.#tidy();
+  draw(values: ArrayLike<number>, colors: string[], scale: Scale): void {
+    this.#models?.then(([bars, axis]) => {
+      drawInto(bars, axis, values, colors, scale);
+      this.#removeEmptyGroups();
     });
   }
 
-  /** With each drawing bqplot takes away the line at zero, but not the group around it: they would grow ever more. */
-  #tidy(): void {
+  /** With each drawing bqplot removes the line at zero, but leaves an empty group behind. */
+  #removeEmptyGroups(): void {
     const marks = this.#view?.el.querySelector(".zeroLine")?.parentElement?.parentElement;
     for (const group of marks?.querySelectorAll(":scope > g:empty") ?? []) group.remove();
   }
@@ -79,20 +80,22 @@ function drawInto(
   bars: ChartModel,
   axis: ChartModel,
   values: ArrayLike<number>,
-  colours: string[],
+  colors: string[],
   scale: Scale,
 ): void {
-  // bqplot's scale stays a log scale; a share is drawn at the place it has between 1 and 10, which is the same place.
+  // bqplot's scale stays a log scale; a share is drawn at the same place between 1 and 10.
   const [low, high] = scale.kind === "log" ? [scale.low, scale.high] : [1, 10];
   const ends = Array.from(values, (value) => {
     if (Number.isNaN(value)) return [low];
-    return [scale.kind === "log" ? Math.min(Math.max(value, low), high) : 10 ** place(scale, value)];
+    return [
+      scale.kind === "log" ? Math.min(Math.max(value, low), high) : 10 ** place(scale, value),
+    ];
   });
   if (axis.get("min") !== low || axis.get("max") !== high) axis.set({ min: low, max: high });
-  // Bars of one group, side by side: were each a group of its own, each would be moved to its place by a transform of
-  // its own, which the page has to keep account of in every frame.
+  // One group with all bars side by side: were each bar its own group, each would have a transform
+  // of its own, which costs the browser time in every frame.
   const changes: Record<string, unknown> = { y: ends, base: low };
-  // These have bqplot work out the styles of every bar again.
-  if (String(bars.get("colors")) !== String(colours)) changes.colors = colours;
+  // Colors make bqplot restyle every bar.
+  if (String(bars.get("colors")) !== String(colors)) changes.colors = colors;
   bars.set(changes);
 }

@@ -1,4 +1,4 @@
-/** One row of the picture: a layer, or a group of layers that share the beginning of their name. */
+/** One row of the picture: a layer, or a group of layers whose names begin alike. */
 export interface RowSpec {
   /** The layer's name, or the group's common beginning. */
   key: string;
@@ -6,7 +6,7 @@ export interface RowSpec {
   depth: number;
   /** Indices of the layers that the row stands for. */
   layers: number[];
-  /** Undefined for a layer, else whether the group's members are shown below it. */
+  /** Undefined for a layer; for a group, whether its members are shown below it. */
   open?: boolean;
 }
 
@@ -21,12 +21,12 @@ interface Branch {
 const UNGROUPED = 64;
 /** Fewer rows than this do not show how the gradient flows. */
 const FEWEST = 12;
-/** Rows that opening groups with something wrong in them may lead to. */
+/** Rows at most when groups with something wrong in them are opened. */
 const MOST_OPENED = 160;
 
 /**
- * The rows for layers of these names, in their order. Many layers are grouped by module path; a group in which a
- * layer is `wrong` is open, the reader's own choice in `chosen` counts first.
+ * The rows for layers with these names, in their order. Many layers are grouped by module path. A
+ * group is open if a layer in it is `wrong`; the reader's own choice in `chosen` comes first.
  */
 export function rowsFor(
   names: string[],
@@ -45,8 +45,8 @@ export function rowsFor(
 }
 
 /**
- * Groups to open so that there are as many rows as fit without grouping: level by level, from the top. Where that
- * would leave a handful, which says nothing of the flow through them, one level more.
+ * Groups to open so that about `UNGROUPED` rows are shown: level by level, from the top. If that
+ * gives only a few rows, which do not show how the gradient flows, one level more is opened.
  */
 function openedToFit(branches: Branch[]): Set<string> {
   const open = new Set<string>();
@@ -54,7 +54,9 @@ function openedToFit(branches: Branch[]): Set<string> {
   let rows = branches.length;
   while (level.length > 0) {
     const groups = level.filter((branch) => branch.layers.length > 1);
-    const children = groups.map((branch) => [branch, [...branch.children.values()].map(withoutChains)] as const);
+    const children = groups.map(
+      (branch) => [branch, [...branch.children.values()].map(withoutChains)] as const,
+    );
     const rowsBefore = rows;
     rows += children.reduce((sum, [, inside]) => sum + inside.length, 0);
     if (rows > (rowsBefore < FEWEST ? MOST_OPENED : UNGROUPED)) break;
@@ -86,13 +88,19 @@ function treeOf(names: string[]): Branch[] {
   });
   const top = [...root.children.values()].map(withoutChains);
   // A model that is one big container would otherwise be a single row.
-  return top.length === 1 && top[0] !== undefined && top[0].children.size > 0 ? childrenOf(top[0]) : top;
+  return top.length === 1 && top[0] !== undefined && top[0].children.size > 0
+    ? childrenOf(top[0])
+    : top;
 }
 
-/** Joins a branch that has a single child with it, as long as that goes: `encoder` and `layers` become one. */
+/** Joins a branch with its only child, repeatedly: `encoder` and `layers` become one. */
 function withoutChains(branch: Branch): Branch {
   const [only] = branch.children.values();
-  if (branch.children.size === 1 && only !== undefined && only.layers.length === branch.layers.length) {
+  if (
+    branch.children.size === 1 &&
+    only !== undefined &&
+    only.layers.length === branch.layers.length
+  ) {
     return withoutChains({ ...only, label: `${branch.label}.${only.label}` });
   }
   return branch;
@@ -107,15 +115,26 @@ function childrenOf(branch: Branch): Branch[] {
 function flatten(branches: Branch[], isOpen: (branch: Branch) => boolean, depth = 0): RowSpec[] {
   return branches.flatMap((branch) => {
     const [only] = branch.layers;
-    if (branch.layers.length === 1 && only !== undefined) return [leaf(branch.key, branch.label, depth, only)];
+    if (branch.layers.length === 1 && only !== undefined)
+      return [leaf(branch.key, branch.label, depth, only)];
     const open = isOpen(branch);
-    const row: RowSpec = { key: branch.key, label: branch.label, depth, layers: branch.layers, open };
+    const row: RowSpec = {
+      key: branch.key,
+      label: branch.label,
+      depth,
+      layers: branch.layers,
+      open,
+    };
     if (!open) return [row];
     // A layer that owns parameters and has layers inside is a member of its own group.
     const inside = new Set([...branch.children.values()].flatMap((child) => child.layers));
     const own = branch.layers
       .filter((layer) => !inside.has(layer))
       .map((layer) => leaf(branch.key, "(itself)", depth + 1, layer));
-    return [row, ...own, ...flatten([...branch.children.values()].map(withoutChains), isOpen, depth + 1)];
+    return [
+      row,
+      ...own,
+      ...flatten([...branch.children.values()].map(withoutChains), isOpen, depth + 1),
+    ];
   });
 }

@@ -1,23 +1,28 @@
 import type { Columns } from "../state/columns.ts";
-import { spoiledFor } from "./nonfinite.ts";
-import type { Span } from "./time-axis.ts";
+import { nonfiniteIn } from "./nonfinite.ts";
+import type { TimeAxis } from "./time-axis.ts";
 
-/** A value this many decades from the mean of its cell is shown in its place: a spike is never averaged away. */
+/** Decades from a cell's mean at which an extreme is shown instead: no spike is averaged away. */
 const STRIKING = 1;
 
-/** For each pixel across, the columns [from, to) that it shows; empty before the first. */
+/** For each pixel of a row, the columns [from, to) that it shows; none before the first column. */
 export interface PixelColumns {
   from: Int32Array;
   to: Int32Array;
 }
 
-/** Which columns fall on which pixel; between two samples a pixel goes on showing the earlier one. */
-export function pixelColumns(columns: Columns, { first, last }: Span, width: number): PixelColumns {
+/** Which columns fall on which pixel; between two samples a pixel shows the earlier one. */
+export function pixelColumns(
+  columns: Columns,
+  { first, last }: TimeAxis,
+  width: number,
+): PixelColumns {
   const from = new Int32Array(width);
   const to = new Int32Array(width);
   let begin = columns.before(first);
   for (let x = 0; x < width; x++) {
-    const end = x === width - 1 ? columns.count : columns.before(first + ((last - first) * (x + 1)) / width);
+    const end =
+      x === width - 1 ? columns.count : columns.before(first + ((last - first) * (x + 1)) / width);
     from[x] = end > begin ? begin : Math.max(0, begin - 1);
     to[x] = end;
     begin = end;
@@ -26,8 +31,8 @@ export function pixelColumns(columns: Columns, { first, last }: Span, width: num
 }
 
 /**
- * Writes the value of each pixel of one row into `into`: log10 of it where `log`; NaN where there is none, infinite where
- * it is not finite.
+ * Writes the value of each pixel of one row into `into`, as log10 where `log`: NaN where there is
+ * none, infinite where it is not finite.
  */
 export function fillRow(
   into: Float32Array,
@@ -42,7 +47,7 @@ export function fillRow(
   if (track === undefined) return;
   const scaled = (value: number): number => (log ? Math.log10(value) : value);
   const { low, high } = track;
-  const spoiled = spoiledFor(columns, metric);
+  const isNonfinite = nonfiniteIn(columns, metric);
   for (let x = 0; x < into.length; x++) {
     let total = 0;
     let count = 0;
@@ -50,7 +55,7 @@ export function fillRow(
     let most = Number.NEGATIVE_INFINITY;
     for (let column = pixels.from[x] as number; column < (pixels.to[x] as number); column++) {
       const offset = column * columns.width;
-      if (layers.some((layer) => spoiled(offset + layer))) most = Number.POSITIVE_INFINITY;
+      if (layers.some((layer) => isNonfinite(offset + layer))) most = Number.POSITIVE_INFINITY;
       const mean = meanOf(track.value, offset, layers, scaled);
       if (Number.isNaN(mean)) continue;
       // A group shows the mean of its layers, as its bar does.
@@ -68,7 +73,12 @@ export function fillRow(
 }
 
 /** A row's value at one column. */
-function meanOf(values: Float32Array, offset: number, layers: number[], scaled: (value: number) => number): number {
+function meanOf(
+  values: Float32Array,
+  offset: number,
+  layers: number[],
+  scaled: (value: number) => number,
+): number {
   let total = 0;
   let count = 0;
   for (const layer of layers) {
@@ -80,6 +90,7 @@ function meanOf(values: Float32Array, offset: number, layers: number[], scaled: 
   return count === 0 ? Number.NaN : total / count;
 }
 
+/** What a pixel shows of the values that fall on it: their mean, or an extreme far from it. */
 function shownOf(mean: number, least: number, most: number, log: boolean): number {
   if (!log) return most;
   const [above, below] = [most - mean, mean - least];

@@ -2,21 +2,21 @@ import type { Scale } from "../util/scale.ts";
 
 /** Decades an axis has at least. */
 const FEWEST = 4;
-/** Updates in a row for which an end must have been idle by two decades before it moves in. */
+/** Updates in a row for which an end must have two spare decades before it moves in. */
 const PATIENCE = 60;
 /** float32 goes no further. */
 const LOWEST = -45;
 const HIGHEST = 39;
 
-/** The ends of a log axis that does not jump: it grows by whole decades at once and shrinks late and slowly. */
-export class LogDomain {
+/** The ends of a log axis that does not jump: it grows by whole decades and shrinks slowly. */
+export class LogRange {
   readonly #spare: number;
   #low: number | null = null;
   #high = 0;
   #idleLow = 0;
   #idleHigh = 0;
 
-  /** `spare` decades are kept free at each end when the axis must grow, so that it need not grow again at once. */
+  /** `spare` decades are added at an end that must grow, so that it need not soon grow again. */
   constructor(spare = 1) {
     this.#spare = spare;
   }
@@ -25,7 +25,7 @@ export class LogDomain {
     return { kind: "log", low: 10 ** (this.#low ?? -FEWEST), high: 10 ** this.#high };
   }
 
-  /** Takes the values now shown into account; zeros and what is not finite have no place on a log axis. */
+  /** Fits the values now shown; a log axis has no place for zero, negative or infinite ones. */
   update(values: Iterable<number>): Scale {
     let least = Number.POSITIVE_INFINITY;
     let most = Number.NEGATIVE_INFINITY;
@@ -41,14 +41,17 @@ export class LogDomain {
 
   #fit(low: number, high: number): void {
     if (this.#low === null) {
-      // Room that the values do not need lies on both sides of them, so that alike layers look neither tiny nor huge.
+      // Spare room is on both sides of the values, so that similar layers look neither tiny nor
+      // huge.
       const unneeded = Math.max(0, FEWEST - (high - low + this.#spare));
       this.#low = low - this.#spare - Math.ceil(unneeded / 2);
       this.#high = high + Math.floor(unneeded / 2);
       return;
     }
+    // An end that is too close grows at once.
     if (low < this.#low + Math.min(1, this.#spare)) this.#low = Math.max(LOWEST, low - this.#spare);
     if (high > this.#high) this.#high = Math.min(HIGHEST, high + this.#spare);
+    // An end that has been too far for long enough shrinks by a decade.
     this.#idleLow = low - this.#spare - this.#low >= 2 ? this.#idleLow + 1 : 0;
     this.#idleHigh = this.#high - high >= 2 ? this.#idleHigh + 1 : 0;
     if (this.#idleLow > PATIENCE && this.#high - this.#low > FEWEST) {

@@ -1,10 +1,13 @@
 import type { Columns } from "../state/columns.ts";
 
-/** Whether a layer's figure is missing at a column because what it measures was NaN or infinite there. */
-export type Spoiled = (at: number) => boolean;
+/** Whether a layer's value at a place of the columns was NaN or infinite. */
+export type NonfiniteTest = (at: number) => boolean;
 
-/** For a metric: tells by the count of NaN and Inf entries that was taken of the same numbers. */
-export function spoiledFor(samples: Columns, metric: string): Spoiled {
+/**
+ * The test for one metric. Such values come as missing; the count of NaN and Inf entries among the
+ * numbers that the metric is computed from tells them from values that were not measured.
+ */
+export function nonfiniteIn(samples: Columns, metric: string): NonfiniteTest {
   const counts = samples.track(countOf(metric))?.high;
   return counts === undefined ? () => false : (at) => (counts[at] as number) > 0;
 }

@@ -1,15 +1,22 @@
 import type { Columns } from "../state/columns.ts";
-import { placeStep, type Span } from "./time-axis.ts";
+import { placeStep, type TimeAxis } from "./time-axis.ts";
 
 /** From a value to its height, 0 at the top; NaN where it has none. */
 export type Height = (value: number) => number;
 
 /**
- * A figure over the steps as an SVG path `width` wide: what falls on one pixel is drawn from its lowest to its highest
- * value, so that nothing is lost however many steps there are. Steps without the figure are passed over. Where the
- * columns have many layers, `layer` says which.
+ * A statistic over the steps as an SVG path `width` pixels wide. What falls on one pixel is drawn
+ * from its lowest to its highest value, so that nothing is lost however many steps there are; steps
+ * without a value are left out. Where the columns have many layers, `layer` is the one drawn.
  */
-export function outline(columns: Columns, name: string, span: Span, width: number, height: Height, layer = 0): string {
+export function outline(
+  columns: Columns,
+  name: string,
+  axis: TimeAxis,
+  width: number,
+  height: Height,
+  layer = 0,
+): string {
   const track = columns.track(name);
   if (track === undefined) return "";
   let path = "";
@@ -26,7 +33,7 @@ export function outline(columns: Columns, name: string, span: Span, width: numbe
     const low = height(track.low[at] as number);
     const high = height(track.high[at] as number);
     if (Number.isNaN(low) || Number.isNaN(high)) continue;
-    const x = Math.round(placeStep(span, columns.steps[column] as number) * width);
+    const x = Math.round(placeStep(axis, columns.steps[column] as number) * width);
     if (x !== pixel) {
       finish();
       pixel = x;
@@ -38,4 +45,40 @@ export function outline(columns: Columns, name: string, span: Span, width: numbe
   }
   finish();
   return path;
+}
+
+/**
+ * Heights for all values of some statistics, on a log scale where `log`: the greatest is at `top`,
+ * the least at `bottom`; where all are equal, they are in the middle.
+ */
+export function fittedHeight(
+  columns: Columns,
+  names: string[],
+  log: boolean,
+  top: number,
+  bottom: number,
+  layer = 0,
+): Height {
+  const scaled = (value: number): number => {
+    if (!Number.isFinite(value) || (log && value <= 0)) return Number.NaN;
+    return log ? Math.log10(value) : value;
+  };
+  let least = Number.POSITIVE_INFINITY;
+  let most = Number.NEGATIVE_INFINITY;
+  for (const name of names) {
+    const track = columns.track(name);
+    for (let column = 0; track !== undefined && column < columns.count; column++) {
+      const at = column * columns.width + layer;
+      const low = scaled(track.low[at] as number);
+      const high = scaled(track.high[at] as number);
+      if (low < least) least = low;
+      if (high > most) most = high;
+    }
+  }
+  return (value) => {
+    const at = scaled(value);
+    if (Number.isNaN(at)) return Number.NaN;
+    const share = most > least ? (at - least) / (most - least) : 0.5;
+    return top + (bottom - top) * (1 - share);
+  };
 }

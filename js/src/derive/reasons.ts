@@ -1,4 +1,7 @@
-/** Each different reason why something of these layers is not measured; with several layers, of how many it is true. */
+/**
+ * Why something of these layers is not measured, each different reason once; with several layers,
+ * also how many it applies to.
+ */
 export function reasonsFor(layers: string[], reasons: ReadonlyMap<string, string>): string[] {
   const counts = new Map<string, number>();
   for (const layer of layers) {

@@ -1,9 +1,10 @@
 import type { BoundInfo, MetricInfo } from "../protocol/messages.gen.ts";
 import type { Store } from "../state/store.ts";
-import type { Lens } from "../state/view-options.ts";
+import type { ViewOptions } from "../state/view-options.ts";
+import { greater } from "../util/extremes.ts";
 import { type RowSpec, rowsFor } from "./grouping.ts";
-import { statesAt, worstOf } from "./states-at.ts";
-import { type Reading, readingAt } from "./values-at.ts";
+import { isAlarming, statesAt, worstOf } from "./states-at.ts";
+import { type LayerValues, valuesAt } from "./values-at.ts";
 
 const DEFAULT: MetricInfo = { name: "grad_rms", title: "gradient RMS", scale: "log", bounds: [] };
 
@@ -17,7 +18,7 @@ export interface TableRow extends RowSpec {
   step: number;
 }
 
-/** What bars, names and readout show at one moment. */
+/** What bars, names and tooltip show at one moment. */
 export interface Table {
   rows: TableRow[];
   metric: MetricInfo;
@@ -27,22 +28,27 @@ export interface Table {
   step: number | null;
 }
 
-/** The rows as the lens looks at them: which layers, which metric, which moment. */
-export function tableOf(store: Store, lens: Lens): Table {
-  const { metric: name, cursor, groups } = lens.look;
+/** The rows for the layers, the metric and the step that the reader has chosen. */
+export function tableOf(store: Store, options: ViewOptions): Table {
+  const { metric: name, cursor, groups } = options.choices;
   const metric = store.metrics.find((info) => info.name === name) ?? store.metrics[0] ?? DEFAULT;
   const { samples } = store;
-  const reading = readingAt(samples, metric.name, cursor === null ? samples.count - 1 : samples.at(cursor));
+  const measured = valuesAt(samples, metric.name, samples.at(cursor));
   const states = statesAt(store, cursor);
   const names = store.layers.map((layer) => layer.name);
-  const specs = rowsFor(names, (layer) => isWrong(store.states[layer]), groups);
-  const rows = specs.map((spec) => rowOf(store, spec, metric, reading, states));
-  const newest = rows.reduce((most, row) => Math.max(most, Number.isNaN(row.step) ? -1 : row.step), -1);
-  return { rows, metric, bounds: boundsFor(metric, reading), step: newest < 0 ? null : newest };
+  const specs = rowsFor(names, (layer) => isAlarming(store.states[layer] ?? "ok"), groups);
+  const rows = specs.map((spec) => rowOf(store, spec, metric, measured, states));
+  const step = rows.reduce((newest, row) => greater(newest, row.step), Number.NaN);
+  return {
+    rows,
+    metric,
+    bounds: boundsFor(metric, measured),
+    step: Number.isNaN(step) ? null : step,
+  };
 }
 
-/** A bound relative to the last layer takes the newest figure of the last one that has any. */
-function boundsFor({ bounds }: MetricInfo, { values }: Reading): BoundInfo[] {
+/** A bound relative to the last layer is multiplied by the newest value of the last with any. */
+function boundsFor({ bounds }: MetricInfo, { values }: LayerValues): BoundInfo[] {
   const last = values.findLast((value) => value > 0 && Number.isFinite(value));
   return bounds.flatMap((bound) => {
     if (bound.of === "itself") return [bound];
@@ -50,19 +56,34 @@ function boundsFor({ bounds }: MetricInfo, { values }: Reading): BoundInfo[] {
   });
 }
 
-function isWrong(state: string | undefined): boolean {
-  return state !== undefined && !["ok", "not measured", "not trainable"].includes(state);
-}
-
-function rowOf(store: Store, spec: RowSpec, metric: MetricInfo, reading: Reading, states: string[]): TableRow {
-  const [first] = spec.layers;
-  const single = spec.open === undefined && first !== undefined;
+function rowOf(
+  store: Store,
+  spec: RowSpec,
+  metric: MetricInfo,
+  { values, steps }: LayerValues,
+  states: string[],
+): TableRow {
+  const { layers } = spec;
+  const [first] = layers;
+  const step = layers.reduce(
+    (newest, layer) => greater(newest, steps[layer] ?? Number.NaN),
+    Number.NaN,
+  );
+  if (spec.open === undefined && first !== undefined) {
+    return {
+      ...spec,
+      summary: store.layers[first]?.summary ?? "",
+      state: states[first] ?? "not measured",
+      value: values[first] ?? Number.NaN,
+      step,
+    };
+  }
   return {
     ...spec,
-    summary: single ? (store.layers[first]?.summary ?? "") : `${spec.layers.length} layers`,
-    state: single ? (states[first] ?? "not measured") : worstOf(spec.layers.map((layer) => states[layer] ?? "")),
-    value: single ? (reading.values[first] ?? Number.NaN) : meanOf(spec.layers, reading.values, metric.scale === "log"),
-    step: spec.layers.reduce((most, layer) => greater(most, reading.steps[layer] ?? Number.NaN), Number.NaN),
+    summary: `${layers.length} layers`,
+    state: worstOf(layers.map((layer) => states[layer] ?? "")),
+    value: meanOf(layers, values, metric.scale === "log"),
+    step,
   };
 }
 
@@ -78,8 +99,4 @@ function meanOf(layers: number[], values: Float64Array, log: boolean): number {
   }
   if (count === 0) return Number.NaN;
   return log ? 10 ** (total / count) : total / count;
-}
-
-function greater(a: number, b: number): number {
-  return Number.isNaN(a) || b > a ? b : a;
 }

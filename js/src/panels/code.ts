@@ -2,12 +2,24 @@ import { element, setText } from "../util/dom.ts";
 
 const CONFIRMED_MS = 1500;
 
-/** A remedy's code behind a button, with another that copies it. */
-export function codeDisclosure(code: string, id: string): { button: HTMLElement; panel: HTMLElement } {
-  const text = element("pre", { tabindex: "0", "aria-label": "Code" }, element("code", { text: code }));
+/** A remedy's code, with a button that copies it, and the button that shows and hides it. */
+export function codeDisclosure(
+  code: string,
+  id: string,
+): { button: HTMLElement; panel: HTMLElement } {
+  const text = element(
+    "pre",
+    { tabindex: "0", "aria-label": "Code" },
+    element("code", { text: code }),
+  );
   const copy = element("button", { type: "button", text: "Copy" });
   const panel = element("div", { class: "gw-code", id, hidden: "" }, copy, text);
-  const button = element("button", { type: "button", text: "Code", "aria-expanded": "false", "aria-controls": id });
+  const button = element("button", {
+    type: "button",
+    text: "Code",
+    "aria-expanded": "false",
+    "aria-controls": id,
+  });
   button.addEventListener("click", () => {
     panel.hidden = !panel.hidden;
     button.setAttribute("aria-expanded", String(!panel.hidden));
@@ -19,7 +31,7 @@ export function codeDisclosure(code: string, id: string): { button: HTMLElement;
   return { button, panel };
 }
 
-/** Copies to the clipboard; where the page may not (plain http), selects the text for the reader to do it. */
+/** Copies to the clipboard; where the page may not (plain http), selects the text instead. */
 async function copied(code: string, shown: HTMLElement): Promise<boolean> {
   try {
     await navigator.clipboard.writeText(code);

@@ -1,68 +1,78 @@
+import { lookOf } from "../protocol/state-look.ts";
 import type { Store } from "../state/store.ts";
-import type { Lens } from "../state/view-options.ts";
+import type { ViewOptions } from "../state/view-options.ts";
 import { element, setAttribute, setHidden, setText } from "../util/dom.ts";
 import { formatCount, formatMeasured, formatShare } from "../util/format.ts";
-import { lookOf } from "../util/state-look.ts";
 
-/** The headline: what is the matter, and the figures of the whole step. */
-export class Strip {
+interface Entry {
+  node: HTMLElement;
+  title: HTMLElement;
+  value: HTMLElement;
+}
+
+/** The verdict on the run, and the scalars of the step shown. */
+export class Headline {
   readonly node: HTMLElement;
   readonly #mark = element("span", { class: "gw-mark", "aria-hidden": "true" });
   readonly #verdict = element("span");
-  readonly #figures = element("dl", { class: "gw-figures" });
+  readonly #values = element("dl", { class: "gw-values" });
   readonly #live = element("button", { type: "button", class: "gw-live", text: "Live" });
-  readonly #lens: Lens;
-  readonly #values = new Map<string, { value: HTMLElement; title: HTMLElement }>();
+  readonly #options: ViewOptions;
+  readonly #entries = new Map<string, Entry>();
 
-  constructor(lens: Lens) {
-    this.#lens = lens;
-    this.#live.addEventListener("click", () => lens.change({ cursor: null }));
-    const verdict = element("div", { class: "gw-verdict", role: "status" }, this.#mark, this.#verdict);
-    this.node = element("div", { class: "gw-strip" }, verdict, this.#figures, this.#live);
+  constructor(options: ViewOptions) {
+    this.#options = options;
+    this.#live.addEventListener("click", () => options.change({ cursor: null }));
+    this.node = element(
+      "div",
+      { class: "gw-headline" },
+      element("div", { class: "gw-verdict", role: "status" }, this.#mark, this.#verdict),
+      this.#values,
+      this.#live,
+    );
   }
 
   update(store: Store): void {
     const { status, scalars } = store;
-    const { cursor } = this.#lens.look;
+    const { cursor } = this.#options.choices;
     const look = lookOf(status.state);
     setText(this.#mark, look.mark);
-    this.#mark.style.color = look.colour;
+    this.#mark.style.color = look.color;
     setText(this.#verdict, status.verdict);
     setAttribute(this.node, "data-state", status.state);
     setAttribute(this.#live, "aria-pressed", String(cursor === null));
-    const column = cursor === null ? scalars.count - 1 : scalars.at(cursor);
-    const at = (name: string): number => lastOf(scalars.track(name)?.value, column);
+    const column = scalars.at(cursor);
+    const at = (name: string): number => newestOf(scalars.track(name)?.value, column);
     const step = cursor ?? status.step;
     const loss = at("loss");
     const trend = cursor === null && Number.isFinite(loss) ? (status.trend ?? "") : "";
-    this.#figure(cursor === null ? "step" : "step looked at", step === null ? "" : formatCount(step), "step");
-    this.#figure("loss", `${figureOr(loss)} ${trend}`.trim());
-    this.#figure("total norm", figureOr(at("total_grad_norm")));
-    this.#figure("learning rate", figureOr(at("lr")));
-    this.#figure(
-      `cost${samplingWords(status.sampling)}`,
-      status.overhead === null ? "" : formatShare(status.overhead),
-      "cost",
-    );
-    this.#figure("watching", status.closed ? "ended" : "");
+    const cost = status.overhead === null ? "" : formatShare(status.overhead);
+    const stepTitle = cursor === null ? "step" : "step shown";
+    this.#show(stepTitle, step === null ? "" : formatCount(step), "step");
+    this.#show("loss", `${measuredOrEmpty(loss)} ${trend}`.trim());
+    this.#show("total norm", measuredOrEmpty(at("total_grad_norm")));
+    this.#show("learning rate", measuredOrEmpty(at("lr")));
+    this.#show(`cost${samplingWords(status.sampling)}`, cost, "cost");
+    this.#show("watching", status.closed ? "ended" : "");
   }
 
-  /** Shows a figure under its title; an empty one is left out. */
-  #figure(title: string, value: string, key = title): void {
-    let figure = this.#values.get(key);
-    if (figure === undefined) {
-      figure = { title: element("dt"), value: element("dd") };
-      this.#values.set(key, figure);
-      this.#figures.append(element("div", {}, figure.title, figure.value));
+  /** Shows a value under its title; an empty one is left out. */
+  #show(title: string, value: string, key = title): void {
+    let entry = this.#entries.get(key);
+    if (entry === undefined) {
+      const parts = { title: element("dt"), value: element("dd") };
+      entry = { node: element("div", {}, parts.title, parts.value), ...parts };
+      this.#entries.set(key, entry);
+      this.#values.append(entry.node);
     }
-    setText(figure.title, title);
-    setText(figure.value, value);
-    setHidden(figure.value.parentElement as HTMLElement, value === "");
+    setText(entry.title, title);
+    setText(entry.value, value);
+    setHidden(entry.node, value === "");
   }
 }
 
-/** The newest figure at or before a column. */
-function lastOf(values: Float32Array | undefined, from: number): number {
+/** The newest value at or before a column. */
+function newestOf(values: Float32Array | undefined, from: number): number {
   for (let column = from; values !== undefined && column >= 0; column--) {
     const value = values[column] as number;
     if (!Number.isNaN(value)) return value;
@@ -70,7 +80,7 @@ function lastOf(values: Float32Array | undefined, from: number): number {
   return Number.NaN;
 }
 
-function figureOr(value: number): string {
+function measuredOrEmpty(value: number): string {
   return Number.isNaN(value) ? "" : formatMeasured(value);
 }
 

@@ -2,57 +2,70 @@ import type { LayerInspection } from "../protocol/messages.gen.ts";
 import type { Inspector } from "../state/inspector.ts";
 import { element, setText } from "../util/dom.ts";
 import { formatCount } from "../util/format.ts";
-import { Spread } from "./histogram.ts";
+import { memo } from "../util/redraw.ts";
+import { Histogram } from "./histogram.ts";
 import { entryWords } from "./histogram-words.ts";
-import { Profiles } from "./time-profiles.ts";
+import { TimeProfiles } from "./time-profiles.ts";
 
 const WITHOUT_KERNEL = "Needs a running kernel.";
 
-/** A layer looked at closely: histograms, greatest entries, gradient by time step. Says what it waits for. */
+/** A layer inspected: histograms, greatest entries, gradient by time step; or why there is none. */
 export class Inspection {
   readonly node = element("div", { class: "gw-inspection" });
-  readonly #gradient = new Spread("gradient");
-  readonly #weight = new Spread("weight");
-  readonly #activation = new Spread("activation");
-  readonly #worst = element("h3");
-  readonly #entries = element("ol", { class: "gw-entries", "aria-label": "Greatest gradient entries" });
-  readonly #profiles = new Profiles();
-  #shown: LayerInspection | string | null = null;
+  readonly #gradient = new Histogram("gradient");
+  readonly #weight = new Histogram("weight");
+  readonly #activation = new Histogram("activation");
+  readonly #entriesTitle = element("h3");
+  readonly #entries = element("ol", {
+    class: "gw-entries",
+    "aria-label": "Greatest gradient entries",
+  });
+  readonly #profiles = new TimeProfiles();
+  readonly #redraw = memo<LayerInspection | string>();
 
   constructor() {
-    const spreads = [this.#gradient.node, this.#weight.node, this.#activation.node];
+    const histograms = [this.#gradient.node, this.#weight.node, this.#activation.node];
     this.node.append(
-      element("div", { class: "gw-spreads" }, ...spreads),
-      element("div", { class: "gw-more" }, element("section", {}, this.#worst, this.#entries), this.#profiles.node),
+      element("div", { class: "gw-charts" }, ...histograms),
+      element(
+        "div",
+        { class: "gw-inspection-more" },
+        element("section", {}, this.#entriesTitle, this.#entries),
+        this.#profiles.node,
+      ),
     );
   }
 
-  /** Shows what is known of a layer; gives how often it ran in a step, where that is known. */
+  /** Shows what is known of a layer; returns how often it ran in a step, if that is known. */
   update(layer: string, inspector: Inspector | null): number | null {
-    const seen = inspector?.look(layer) ?? null;
-    const now = seen ?? inspector?.excuse(layer) ?? WITHOUT_KERNEL;
-    if (now !== this.#shown) {
-      this.#shown = now;
-      if (typeof now === "string") this.#wait(now);
-      else this.#draw(now);
-    }
-    return seen?.calls ?? null;
+    const newest = inspector?.inspect(layer) ?? null;
+    const shown = newest ?? inspector?.whyNone(layer) ?? WITHOUT_KERNEL;
+    this.#redraw(shown, () => {
+      if (typeof shown === "string") this.#explain(shown);
+      else this.#draw(shown);
+    });
+    return newest?.calls ?? null;
   }
 
-  #wait(words: string): void {
-    for (const spread of [this.#gradient, this.#weight, this.#activation]) spread.update(words);
-    setText(this.#worst, "Greatest gradients");
-    this.#entries.replaceChildren(element("li", { text: words }));
+  #explain(reason: string): void {
+    for (const histogram of [this.#gradient, this.#weight, this.#activation])
+      histogram.update(reason);
+    setText(this.#entriesTitle, "Greatest gradients");
+    this.#entries.replaceChildren(element("li", { text: reason }));
     this.#profiles.update([], null);
   }
 
-  #draw({ gradient, weight, activation, worst, profiles, profile_step }: LayerInspection): void {
+  #draw(inspection: LayerInspection): void {
+    const { gradient, weight, activation, worst, profiles, profile_step } = inspection;
     this.#gradient.update(gradient);
     this.#weight.update(weight);
     this.#activation.update(activation);
-    const step = typeof gradient === "string" || gradient.step === null ? "" : ` · step ${formatCount(gradient.step)}`;
-    setText(this.#worst, `Greatest gradients${step}`);
-    const lines = worst.map((entry) => element("li", {}, element("code", { text: entryWords(entry) })));
+    const step = typeof gradient === "string" ? null : gradient.step;
+    const when = step === null ? "" : ` · step ${formatCount(step)}`;
+    setText(this.#entriesTitle, `Greatest gradients${when}`);
+    const lines = worst.map((entry) =>
+      element("li", {}, element("code", { text: entryWords(entry) })),
+    );
     const none = typeof gradient === "string" ? gradient : "None: every entry is 0.";
     this.#entries.replaceChildren(...(lines.length > 0 ? lines : [element("li", { text: none })]));
     this.#profiles.update(profiles, profile_step);

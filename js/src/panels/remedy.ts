@@ -1,33 +1,42 @@
 import type { FindingInfo, RemedyInfo } from "../protocol/messages.gen.ts";
-import type { Remote } from "../state/loop-control.ts";
+import type { LoopControl } from "../state/loop-control.ts";
 import { breakable } from "../util/breakable.ts";
 import { element, setHidden, setText } from "../util/dom.ts";
 import { codeDisclosure } from "./code.ts";
 
 let made = 0;
 
-/** A fix on a finding's card: why, what it changes in the loop, its code, and where it can be applied, Apply or Undo. */
-export class RemedyNode {
+/** A fix on a finding's card: why, its code, and Apply or Undo where the loop can be changed. */
+export class Remedy {
   readonly node = element("div", { class: "gw-remedy" });
-  readonly #remote: Remote | null;
+  readonly #loop: LoopControl | null;
   readonly #change: string | null;
   readonly #button = element("button", { type: "button", text: "Apply" });
   readonly #note = element("p", { class: "gw-note", "aria-live": "polite" });
 
-  constructor(finding: FindingInfo, { title, why, code, change }: RemedyInfo, remote: Remote | null) {
-    this.#remote = remote;
+  constructor(finding: FindingInfo, info: RemedyInfo, loop: LoopControl | null) {
+    const { title, why, code, change } = info;
+    this.#loop = loop;
     this.#change = change;
     const buttons = element("div");
-    const head = element("div", { class: "gw-remedy-head" }, element("span", {}, ...breakable(title)), buttons);
-    this.node.append(head, element("p", { text: why }));
-    if (change !== null && remote !== null) {
+    this.node.append(
+      element(
+        "div",
+        { class: "gw-remedy-head" },
+        element("span", {}, ...breakable(title)),
+        buttons,
+      ),
+      element("p", { text: why }),
+    );
+    if (change !== null && loop !== null) {
       this.#button.addEventListener("click", () => {
-        const done = remote.inForce(change);
-        if (done === undefined) remote.apply(finding, change);
-        else remote.undo(done);
+        const done = loop.inForce(change);
+        if (done === undefined) loop.apply(finding, change);
+        else loop.undo(done);
       });
       buttons.append(this.#button);
-      this.node.append(element("p", { text: `Apply changes the running loop: ${change}.` }), this.#note);
+      const effect = `Apply changes the running loop: ${change}.`;
+      this.node.append(element("p", { text: effect }), this.#note);
     }
     if (code !== "") {
       const { button, panel } = codeDisclosure(code, `gw-code-${made++}`);
@@ -37,12 +46,13 @@ export class RemedyNode {
   }
 
   update(): void {
-    if (this.#change === null || this.#remote === null) return;
-    const done = this.#remote.inForce(this.#change);
+    if (this.#change === null || this.#loop === null) return;
+    const done = this.#loop.inForce(this.#change);
     setText(this.#button, done === undefined ? "Apply" : "Undo");
-    this.#button.disabled = this.#remote.state.mode === "closed";
+    this.#button.disabled = this.#loop.state.mode === "closed";
     const applied = done === undefined ? "" : `In force since step ${done.step + 1}.`;
-    setText(this.#note, this.#remote.notes.get(this.#change) || applied);
-    setHidden(this.#note, this.#note.textContent === "");
+    const note = this.#loop.notes.get(this.#change) || applied;
+    setText(this.#note, note);
+    setHidden(this.#note, note === "");
   }
 }

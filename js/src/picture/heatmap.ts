@@ -1,21 +1,20 @@
 import { fillRow, pixelColumns } from "../derive/heatmap-cells.ts";
 import type { Table } from "../derive/table.ts";
-import { placeStep, type Span } from "../derive/time-axis.ts";
-import type { FindingInfo } from "../protocol/messages.gen.ts";
+import { placeStep, type TimeAxis } from "../derive/time-axis.ts";
+import { lookOf } from "../protocol/state-look.ts";
 import type { Store } from "../state/store.ts";
 import { element, setText } from "../util/dom.ts";
-import { formatFigure, formatPower, formatShare } from "../util/format.ts";
-import { pixelOf, rampOf, rgbOf } from "../util/ramp.ts";
+import { formatPower, formatShare, formatValue } from "../util/format.ts";
+import { pixelOf, rampOf, rgbOf, stopsOf } from "../util/ramp.ts";
 import type { Scale } from "../util/scale.ts";
-import { lookOf } from "../util/state-look.ts";
 
-/** A drawing may take this share of the time; a large one is made less often. */
+/** The share of the time that drawing may take: a large heatmap is drawn less often. */
 const SHARE = 1 / 8;
 const MARK_WIDTH = 2;
 
-/** Each row's history: a canvas with a pixel a row, stretched to the rows' height. */
-export class Heat {
-  readonly canvas = element("canvas", { class: "gw-heat" });
+/** Each row's history: a canvas with one line of pixels per row, stretched to the rows' height. */
+export class Heatmap {
+  readonly canvas = element("canvas", { class: "gw-heatmap" });
   readonly legend: HTMLElement;
   readonly #low = element("span");
   readonly #high = element("span");
@@ -28,13 +27,16 @@ export class Heat {
   }
 
   /**
-   * Draws all rows over the span, `width` pixels wide, where anything is new; put off while the last drawing is being
-   * paid off, unless the shape changed. Returns the milliseconds until it can be drawn, 0 where nothing is left to do.
+   * Draws all rows, `width` pixels wide, if anything is new. It waits until the last drawing has
+   * taken no more than its share of the time, unless the shape has changed.
+   *
+   * Returns the milliseconds to wait before it can draw; 0 where nothing is left to do.
    */
-  update(table: Table, store: Store, span: Span, width: number, scale: Scale, marked: FindingInfo[]): number {
+  update(table: Table, store: Store, axis: TimeAxis, width: number, scale: Scale): number {
     const height = table.rows.length;
     if (width === 0 || height === 0) return 0;
-    const shape = `${width} ${table.metric.name} ${store.generation} ${table.rows.map(({ key }) => key).join()}`;
+    const keys = table.rows.map(({ key }) => key).join();
+    const shape = `${width} ${table.metric.name} ${store.generation} ${keys}`;
     const began = performance.now();
     if (shape === this.#shape) {
       if (store.version === this.#version) return 0;
@@ -42,19 +44,19 @@ export class Heat {
     }
     this.#shape = shape;
     this.#version = store.version;
-    this.#draw(table, store, span, scale, marked, width);
+    this.#draw(table, store, axis, scale, width);
     const took = performance.now() - began;
     this.#restUntil = began + took / SHARE;
     this.#label(scale);
     return 0;
   }
 
-  /** Colours have changed: the next update draws anew. */
+  /** To be called when colors have changed: the next update draws again. */
   invalidate(): void {
     this.#shape = "";
   }
 
-  #draw(table: Table, store: Store, span: Span, scale: Scale, marked: FindingInfo[], width: number): void {
+  #draw(table: Table, store: Store, axis: TimeAxis, scale: Scale, width: number): void {
     const { canvas } = this;
     const { rows, metric } = table;
     if (canvas.width !== width) canvas.width = width;
@@ -62,11 +64,12 @@ export class Heat {
     const context = canvas.getContext("2d");
     if (context === null) return;
     const style = getComputedStyle(canvas);
-    const ramp = rampOf(style.getPropertyValue("--gw-ramp").trim().split(/\s+/));
-    const infinite = pixelOf(rgbOf(style.getPropertyValue("--gw-nonfinite").trim()));
+    const ramp = rampOf(stopsOf(style.getPropertyValue("--gw-ramp")));
+    const nonfinite = style.getPropertyValue(lookOf("non-finite").property).trim();
+    const infinite = pixelOf(rgbOf(nonfinite));
     const image = context.createImageData(width, rows.length);
     const pixels = new Uint32Array(image.data.buffer);
-    const columns = pixelColumns(store.samples, span, width);
+    const columns = pixelColumns(store.samples, axis, width);
     const values = new Float32Array(width);
     const log = scale.kind === "log";
     const low = log ? Math.log10(scale.low) : scale.low;
@@ -76,30 +79,30 @@ export class Heat {
       for (let x = 0; x < width; x++) {
         const value = values[x] as number;
         if (Number.isNaN(value)) continue;
-        const place = Math.min(255, Math.max(0, Math.round((255 * (value - low)) / (high - low))));
-        pixels[y * width + x] = value === Number.POSITIVE_INFINITY ? infinite : (ramp[place] as number);
+        const share = Math.round((255 * (value - low)) / (high - low));
+        const color = ramp[Math.min(255, Math.max(0, share))] as number;
+        pixels[y * width + x] = value === Number.POSITIVE_INFINITY ? infinite : color;
       }
     });
     context.putImageData(image, 0, 0);
-    this.#mark(context, table, store, span, marked, style);
+    this.#mark(context, table, store, axis, style);
   }
 
-  /** Where a finding of a layer begins, in the finding's colour. */
+  /** Marks where a finding begins, on the rows of its layers and in its color. */
   #mark(
     context: CanvasRenderingContext2D,
     table: Table,
     store: Store,
-    span: Span,
-    marked: FindingInfo[],
+    axis: TimeAxis,
     style: CSSStyleDeclaration,
   ): void {
-    for (const finding of marked) {
+    for (const finding of store.findings) {
       const affected = new Set(finding.layers);
-      const x = Math.round(placeStep(span, finding.first_step) * context.canvas.width);
+      const x = Math.round(placeStep(axis, finding.first_step) * context.canvas.width);
       context.fillStyle = style.getPropertyValue(lookOf(finding.state).property).trim();
       table.rows.forEach(({ layers }, y) => {
-        const concerned = layers.some((layer) => affected.has(store.layers[layer]?.name ?? ""));
-        if (concerned) context.fillRect(Math.max(0, x - MARK_WIDTH / 2), y, MARK_WIDTH, 1);
+        const isAffected = layers.some((layer) => affected.has(store.layers[layer]?.name ?? ""));
+        if (isAffected) context.fillRect(Math.max(0, x - MARK_WIDTH / 2), y, MARK_WIDTH, 1);
       });
     }
   }
@@ -107,7 +110,7 @@ export class Heat {
   #label({ kind, low, high }: Scale): void {
     const text = (value: number): string => {
       if (kind === "log") return formatPower(Math.round(Math.log10(value)));
-      return high === 1 ? formatShare(value) : formatFigure(value);
+      return high === 1 ? formatShare(value) : formatValue(value);
     };
     setText(this.#low, text(low));
     setText(this.#high, text(high));

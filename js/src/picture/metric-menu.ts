@@ -1,27 +1,25 @@
 import type { MetricInfo } from "../protocol/messages.gen.ts";
-import type { Lens } from "../state/view-options.ts";
+import type { ViewOptions } from "../state/view-options.ts";
 import { element } from "../util/dom.ts";
+import { memo } from "../util/redraw.ts";
 
-/** The metric that bars and heatmap show, to choose from those that the run has measured. */
+/** The choice of the metric that bars and heatmap show, from those that the run has measured. */
 export class MetricMenu {
   readonly node = element("select", { class: "gw-metric", "aria-label": "Metric" });
-  #listed = "";
+  readonly #list = memo<string>();
 
-  constructor(lens: Lens) {
-    this.node.addEventListener("change", () => lens.change({ metric: this.node.value }));
+  constructor(options: ViewOptions) {
+    this.node.addEventListener("change", () => options.change({ metric: this.node.value }));
   }
 
   update(metrics: MetricInfo[], shown: MetricInfo): void {
-    const listed = metrics.map((metric) => metric.name).join();
-    if (listed !== this.#listed) {
-      this.#listed = listed;
+    this.#list(metrics.map(({ name }) => name).join(), () => {
       const known = metrics.length > 0 ? metrics : [shown];
-      this.node.replaceChildren(
-        ...known.map(({ name, title, scale }) =>
-          element("option", { value: name, text: scale === "log" ? `${title} (log)` : title }),
-        ),
+      const entries = known.map(({ name, title, scale }) =>
+        element("option", { value: name, text: scale === "log" ? `${title} (log)` : title }),
       );
-    }
+      this.node.replaceChildren(...entries);
+    });
     if (this.node.value !== shown.name) this.node.value = shown.name;
   }
 }

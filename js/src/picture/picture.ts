@@ -1,95 +1,123 @@
 import type { Bars } from "../bars/bars.ts";
-import { Domains } from "../derive/axis-ranges.ts";
-import { reasonsFor } from "../derive/reasons.ts";
-import { type Table, type TableRow, tableOf } from "../derive/table.ts";
-import type { MetricInfo } from "../protocol/messages.gen.ts";
+import { AxisRanges } from "../derive/axis-ranges.ts";
+import { type Table, tableOf } from "../derive/table.ts";
+import { lookOf } from "../protocol/state-look.ts";
 import type { Store } from "../state/store.ts";
-import type { Lens } from "../state/view-options.ts";
+import type { ViewOptions } from "../state/view-options.ts";
 import { element, setAttribute } from "../util/dom.ts";
-import { formatCount, formatFigure, formatShare } from "../util/format.ts";
 import type { Sizes } from "../util/sizes.ts";
-import { lookOf } from "../util/state-look.ts";
-import { Axis } from "./axis.ts";
-import { Bounds } from "./bounds.ts";
-import { Heat } from "./heatmap.ts";
+import { BoundLines } from "./bound-lines.ts";
+import { Heatmap } from "./heatmap.ts";
 import { MetricMenu } from "./metric-menu.ts";
-import { Ranges } from "./ranges.ts";
 import { Rows } from "./rows.ts";
 import { Timeline } from "./timeline.ts";
-import { Readout } from "./tooltip.ts";
+import { Tooltip } from "./tooltip.ts";
+import { metricText, tooltipLines } from "./tooltip-lines.ts";
+import { UsualRanges } from "./usual-ranges.ts";
+import { ValueAxis } from "./value-axis.ts";
 
-/** Rows up to which the picture is too low for anything to stand beside it. */
+/** Up to this many rows the picture is too low for anything to fit beside it. */
 const LOW = 18;
+/** Up to these numbers of rows they are high, then of medium height. */
+const ROOMY = 24;
+const MEDIUM = 64;
+/** Pixels above the timeline in which the axis under the bars is, where there is no tooltip. */
+const AXIS_HEIGHT = 24;
 
-/** Names, bars, heatmap and timeline: all that shares rows and columns, in one scrolling grid. */
+/** Names, bars, heatmap and timeline, which share rows and columns, in one scrolling grid. */
 export class Picture {
   readonly node: HTMLElement;
   readonly timeline: Timeline;
   readonly #store: Store;
-  readonly #lens: Lens;
+  readonly #options: ViewOptions;
   readonly #bars: Bars;
   readonly #sizes: Sizes;
   readonly #rows: Rows;
   readonly #menu: MetricMenu;
-  readonly #axis = new Axis();
-  readonly #bounds = new Bounds();
-  readonly #ranges = new Ranges();
-  readonly #heat = new Heat();
-  readonly #readout = new Readout();
-  readonly #drawing = element("div", { class: "gw-bars" });
+  readonly #axis = new ValueAxis();
+  readonly #bounds = new BoundLines();
+  readonly #usual = new UsualRanges();
+  readonly #heatmap = new Heatmap();
+  readonly #tooltip = new Tooltip();
+  readonly #barArea = element("div", { class: "gw-bars" });
   readonly #grid: HTMLElement;
-  readonly #domains = new Domains();
+  readonly #ranges = new AxisRanges();
   #table: Table | null = null;
-  #later: number | null = null;
+  #timer: number | null = null;
   #pointer: { x: number; y: number } | null = null;
 
-  constructor(store: Store, lens: Lens, bars: Bars, sizes: Sizes) {
+  constructor(store: Store, options: ViewOptions, bars: Bars, sizes: Sizes) {
     this.#store = store;
-    this.#lens = lens;
+    this.#options = options;
     this.#bars = bars;
     this.#sizes = sizes;
-    this.timeline = new Timeline(store, lens, sizes);
-    this.#menu = new MetricMenu(lens);
+    this.timeline = new Timeline(store, options, sizes);
+    this.#menu = new MetricMenu(options);
     this.#rows = new Rows(sizes, {
-      onOpen: (key) => lens.change({ opened: lens.look.opened === key ? null : key }),
-      onToggle: (key, open) => lens.change({ groups: new Map(lens.look.groups).set(key, open) }),
+      onOpen: (key) => options.change({ opened: options.choices.opened === key ? null : key }),
+      onToggle: (key, open) =>
+        options.change({ groups: new Map(options.choices.groups).set(key, open) }),
     });
     const hidden = { "aria-hidden": "true" };
-    const head = element(
+    const heatmapCell = element(
+      "div",
+      { class: "gw-heatmap-cell", ...hidden },
+      this.#heatmap.canvas,
+    );
+    this.#grid = element(
+      "div",
+      { class: "gw-grid" },
+      this.#newHead(),
+      this.#rows.node,
+      element(
+        "div",
+        { class: "gw-plot", ...hidden },
+        this.#axis.lines,
+        this.#barArea,
+        this.#usual.node,
+        this.#bounds.node,
+      ),
+      heatmapCell,
+      this.#newFoot(),
+      element("div", { class: "gw-cursor-layer" }, this.timeline.cursorLine),
+    );
+    const scroll = element("div", { class: "gw-scroll" }, this.#grid);
+    scroll.addEventListener("scroll", () => this.#updateTooltip());
+    this.node = element("div", { class: "gw-picture" }, scroll, this.#tooltip.node);
+    this.timeline.dragFrom(heatmapCell);
+    this.node.addEventListener("pointermove", (event) => this.#point(event));
+    this.node.addEventListener("pointerleave", () => this.#point(null));
+  }
+
+  #newHead(): HTMLElement {
+    const hidden = { "aria-hidden": "true" };
+    return element(
       "div",
       { class: "gw-head" },
       element("span", { class: "gw-head-names", ...hidden, text: "input ↓ layer" }),
       element("span", { class: "gw-head-bars" }, this.#menu.node),
       element(
         "span",
-        { class: "gw-head-heat", ...hidden },
+        { class: "gw-head-heatmap", ...hidden },
         element("span", { text: "over the steps" }),
-        this.#heat.legend,
+        this.#heatmap.legend,
       ),
     );
-    const plot = element("div", { class: "gw-plot", ...hidden }, this.#axis.lines, this.#drawing);
-    plot.append(this.#ranges.node, this.#bounds.node);
-    const heat = element("div", { class: "gw-heat-cell", ...hidden }, this.#heat.canvas);
-    const foot = element(
+  }
+
+  #newFoot(): HTMLElement {
+    return element(
       "div",
       { class: "gw-foot" },
-      element("div", { class: "gw-axis-cell", ...hidden }, this.#axis.labels),
+      element("div", { class: "gw-value-axis-cell", "aria-hidden": "true" }, this.#axis.labels),
       this.timeline.labels,
       this.timeline.node,
     );
-    const across = element("div", { class: "gw-across" }, this.timeline.line);
-    this.#grid = element("div", { class: "gw-grid" }, head, this.#rows.node, plot, heat, foot, across);
-    const scroll = element("div", { class: "gw-scroll" }, this.#grid);
-    scroll.addEventListener("scroll", () => this.#showReadout());
-    this.node = element("div", { class: "gw-flow" }, scroll, this.#readout.node);
-    this.timeline.dragFrom(heat);
-    this.node.addEventListener("pointermove", (event) => this.#point(event));
-    this.node.addEventListener("pointerleave", () => this.#point(null));
   }
 
-  /** Places the bars; to be called once the node is in the page. */
+  /** Adds the bars; to be called once the node is in the page. */
   async attach(): Promise<void> {
-    await this.#bars.attach(this.#drawing);
+    await this.#bars.attach(this.#barArea);
     this.update();
   }
 
@@ -98,104 +126,82 @@ export class Picture {
     return (this.#table?.rows.length ?? 0) <= LOW;
   }
 
-  /** Brings a layer's row into sight. */
+  /** Scrolls to a layer's row. */
   reveal(layer: string): void {
     this.#rows.reveal(layer);
   }
 
-  /** Colours have changed: the next update draws the heatmap anew. */
-  recolour(): void {
-    this.#heat.invalidate();
+  /** To be called when colors have changed: the next update draws the heatmap again. */
+  invalidateColors(): void {
+    this.#heatmap.invalidate();
   }
 
   update(): void {
-    const table = tableOf(this.#store, this.#lens);
-    const { rows, metric } = table;
-    const { opened, highlighted } = this.#lens.look;
+    const table = tableOf(this.#store, this.#options);
     this.#table = table;
+    const { rows, metric } = table;
+    const { opened, highlighted } = this.#options.choices;
+    const density = rows.length <= ROOMY ? "roomy" : rows.length <= MEDIUM ? "medium" : "tight";
     this.node.style.setProperty("--gw-count", String(rows.length));
-    setAttribute(this.#grid, "data-density", rows.length <= 24 ? "roomy" : rows.length <= 64 ? "medium" : "tight");
+    setAttribute(this.#grid, "data-density", density);
     if (table.step !== null) setAttribute(this.#grid, "data-step", String(table.step));
     this.#menu.update(this.#store.metrics, metric);
-    this.#rows.update(
-      rows,
-      rows.map((row) => figureWords(metric, row.value)),
-      opened,
-      highlighted,
-    );
+    const texts = rows.map((row) => metricText(metric, row.value));
+    this.#rows.update(rows, texts, opened, highlighted);
     this.timeline.update();
+    this.#updateBars(table);
+    this.#updateHeatmap(table);
+    this.#updateTooltip();
+  }
+
+  #updateBars({ rows, metric, bounds }: Table): void {
     const values = rows.map((row) => row.value);
-    const scale = this.#domains.bars(metric, values);
-    this.#bars.draw(
-      values,
-      rows.map((row) => lookOf(row.state).colour),
-      scale,
-    );
-    const size = this.#sizes.of(this.#drawing);
+    const colors = rows.map((row) => lookOf(row.state).color);
+    const scale = this.#ranges.bars(metric, values);
+    const size = this.#sizes.of(this.#barArea);
+    this.#bars.draw(values, colors, scale);
     this.#axis.update(scale, size.width);
-    this.#bounds.update(table.bounds, scale);
-    this.#ranges.update(rows, this.#store, metric.name, scale, size);
-    const wait = this.#heat.update(
-      table,
-      this.#store,
-      this.timeline.span,
-      this.#sizes.of(this.#heat.canvas).width,
-      this.#domains.heat(metric, this.#store),
-      this.#store.findings,
-    );
-    // The last message of a run may have come while the heatmap rested.
-    if (wait > 0) this.#later ??= window.setTimeout(() => this.#again(), wait);
-    this.#showReadout();
+    this.#bounds.update(bounds, scale);
+    this.#usual.update(rows, this.#store, metric.name, scale, size);
+  }
+
+  #updateHeatmap(table: Table): void {
+    const { width } = this.#sizes.of(this.#heatmap.canvas);
+    const scale = this.#ranges.heatmap(table.metric, this.#store);
+    const wait = this.#heatmap.update(table, this.#store, this.timeline.axis, width, scale);
+    // The last message of a run may have come while the heatmap was not drawn.
+    if (wait > 0) this.#timer ??= window.setTimeout(() => this.#again(), wait);
   }
 
   #again(): void {
-    this.#later = null;
+    this.#timer = null;
     if (this.node.isConnected) this.update();
   }
 
   #point(event: PointerEvent | null): void {
     const box = this.node.getBoundingClientRect();
-    this.#pointer = event === null ? null : { x: event.clientX - box.left, y: event.clientY - box.top };
-    this.#showReadout();
+    this.#pointer =
+      event === null ? null : { x: event.clientX - box.left, y: event.clientY - box.top };
+    this.#updateTooltip();
   }
 
-  #showReadout(): void {
-    const table = this.#table;
-    if (this.#pointer === null || table === null) {
-      this.#readout.hide();
+  #updateTooltip(): void {
+    if (this.#pointer === null || this.#table === null) {
+      this.#tooltip.hide();
       return;
     }
-    const offset = this.node.getBoundingClientRect().top - this.#rows.node.getBoundingClientRect().top;
-    const at = this.#rows.indexAt(this.#pointer.y + offset);
-    const row = table.rows[at];
-    const overFoot = this.timeline.node.getBoundingClientRect().top - this.node.getBoundingClientRect().top - 24;
-    if (row === undefined || this.#pointer.y > overFoot) {
-      this.#readout.hide();
+    const { x, y } = this.#pointer;
+    const { top } = this.node.getBoundingClientRect();
+    const index = this.#rows.indexAt(y + top - this.#rows.node.getBoundingClientRect().top);
+    const row = this.#table.rows[index];
+    const foot = this.timeline.node.getBoundingClientRect().top - top - AXIS_HEIGHT;
+    if (row === undefined || y > foot) {
+      this.#tooltip.hide();
       return;
     }
-    this.#readout.show(this.#words(row, at, table), this.#pointer.x, this.#pointer.y, this.node);
+    const { cursor } = this.#options.choices;
+    const usual = this.#usual.of(index);
+    const lines = tooltipLines(row, this.#table, this.#store, usual, cursor);
+    this.#tooltip.show(lines, x, y, this.node);
   }
-
-  #words(row: TableRow, at: number, { metric, bounds }: Table): string[] {
-    const look = lookOf(row.state);
-    const when = Number.isNaN(row.step) ? "" : ` at step ${formatCount(row.step)}`;
-    const lines = [`${row.key} · ${row.summary}`, `${look.mark} ${look.word}`, figureWords(metric, row.value) + when];
-    const range = this.#ranges.of(at);
-    if (range !== null) lines.push(`usually ${range.map((value) => figure(metric, value)).join(" … ")}`);
-    for (const { value, means } of bounds) lines.push(`┊ limit ${figure(metric, value)}: ${means}`);
-    const names = new Set(row.layers.map((layer) => this.#store.layers[layer]?.name ?? ""));
-    if (this.#lens.look.cursor === null) lines.push(...reasonsFor([...names], this.#store.reasons));
-    const finding = this.#store.findings.find(({ layers, active }) => active && layers.some((name) => names.has(name)));
-    if (finding !== undefined) lines.push(`${finding.title} since step ${formatCount(finding.first_step)}`);
-    return lines;
-  }
-}
-
-function figure(metric: MetricInfo, value: number): string {
-  return metric.scale === "share" ? formatShare(value) : formatFigure(value);
-}
-
-function figureWords(metric: MetricInfo, value: number): string {
-  if (Number.isNaN(value)) return `${metric.title} not measured`;
-  return `${metric.title} ${Number.isFinite(value) ? figure(metric, value) : "not finite"}`;
 }

@@ -1,20 +1,31 @@
 import { element, setHidden, setText } from "../util/dom.ts";
 
-/** The words under the pointer. */
-export class Readout {
-  readonly node = element("div", { class: "gw-readout", hidden: "", "aria-hidden": "true" });
+/** Pixels between the pointer and the tooltip, and from there to the edge of the frame. */
+const BESIDE = 14;
+const BELOW = 12;
+const MARGIN = 4;
 
-  /** Shows lines beside a point given in the coordinates of `frame`, kept within it. */
+/** Some lines of text beside the pointer. */
+export class Tooltip {
+  readonly node = element("div", { class: "gw-tooltip", hidden: "", "aria-hidden": "true" });
+  #lines: HTMLElement[] = [];
+
+  /** Shows lines beside a point in the coordinates of `frame`, within which they stay. */
   show(lines: string[], x: number, y: number, frame: HTMLElement): void {
-    if (this.node.childElementCount !== lines.length) this.node.replaceChildren(...lines.map(() => element("div")));
-    lines.forEach((line, i) => {
-      setText(this.node.children[i] as Element, line);
+    if (this.#lines.length !== lines.length) {
+      this.#lines = lines.map(() => element("div"));
+      this.node.replaceChildren(...this.#lines);
+    }
+    this.#lines.forEach((node, i) => {
+      setText(node, lines[i] as string);
     });
     setHidden(this.node, false);
     const { offsetWidth, offsetHeight } = this.node;
-    const left = x + 14 + offsetWidth > frame.clientWidth ? x - 14 - offsetWidth : x + 14;
-    const top = Math.min(y + 12, frame.clientHeight - offsetHeight - 4);
-    this.node.style.transform = `translate(${Math.max(4, left)}px, ${Math.max(4, top)}px)`;
+    const isTight = x + BESIDE + offsetWidth > frame.clientWidth;
+    const left = isTight ? x - BESIDE - offsetWidth : x + BESIDE;
+    const top = Math.min(y + BELOW, frame.clientHeight - offsetHeight - MARGIN);
+    const [right, down] = [Math.max(MARGIN, left), Math.max(MARGIN, top)];
+    this.node.style.transform = `translate(${right}px, ${down}px)`;
   }
 
   hide(): void {

@@ -1,4 +1,5 @@
-// The twin of gradwidget/view/protocol/codec.py: blocks follow each other in one little-endian buffer, 8-byte aligned.
+// The twin of gradwidget/view/protocol/codec.py: blocks follow each other in one little-endian
+// buffer, each at a multiple of 8 bytes.
 import type { Block } from "./messages.gen.ts";
 
 const ALIGNMENT = 8;
@@ -11,15 +12,18 @@ export interface Decoded {
   values: Numbers;
 }
 
-/** Looks at the arrays of a message in its buffer, without copying where the buffer is aligned. */
+/** The arrays of a message as views of its buffer; it is copied only where it is not aligned. */
 export function decode(blocks: Block[], data: DataView): Decoded[] {
   const aligned = data.byteOffset % ALIGNMENT === 0;
-  const buffer = aligned ? data.buffer : data.buffer.slice(data.byteOffset, data.byteOffset + data.byteLength);
+  const end = data.byteOffset + data.byteLength;
+  const buffer = aligned ? data.buffer : data.buffer.slice(data.byteOffset, end);
   let offset = aligned ? data.byteOffset : 0;
   return blocks.map((block) => {
     const size = block.shape.reduce((product, length) => product * length, 1);
     const values =
-      block.dtype === "float64" ? new Float64Array(buffer, offset, size) : new Float32Array(buffer, offset, size);
+      block.dtype === "float64"
+        ? new Float64Array(buffer, offset, size)
+        : new Float32Array(buffer, offset, size);
     offset += Math.ceil(values.byteLength / ALIGNMENT) * ALIGNMENT;
     return { block, values };
   });

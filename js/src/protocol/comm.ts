@@ -1,20 +1,23 @@
 import type { AnyModel } from "@anywidget/types";
 import type { FromPage } from "./messages.gen.ts";
 
-/** Where messages to Python go. */
-export interface Channel {
+/** The way for messages to Python. */
+export interface Comm {
   send(message: FromPage): void;
   /** Whether they arrive while a cell runs. */
   readonly immediate: Promise<boolean>;
 }
 
-/** The part of JupyterLab's kernel connection that opens a comm on a subshell; other front ends lack it. */
+/**
+ * The part of JupyterLab's kernel connection that opens a comm on a subshell; other front ends lack
+ * it.
+ */
 interface Kernel {
   supportsSubshells?: boolean;
-  createComm(target: string): Comm;
+  createComm(target: string): KernelComm;
 }
 
-interface Comm {
+interface KernelComm {
   subshellStarted?: Promise<unknown>;
   open(data: { widget: string }): unknown;
   send(data: FromPage): unknown;
@@ -24,20 +27,20 @@ interface Comm {
 const TARGET = "gradwidget";
 
 /**
- * Sends over a comm that the kernel serves while a cell runs, where there is one; else as an ordinary widget message,
- * which waits until the cell ends.
+ * Sends over a comm that the kernel serves while a cell runs. Without one it sends ordinary widget
+ * messages, which wait until the cell ends.
  */
-export function channelOf(model: AnyModel, widget: string): Channel {
-  const comm = openComm(model, widget);
+export function openComm(model: AnyModel, widget: string): Comm {
+  const subshell = openOnSubshell(model, widget);
   return {
-    immediate: comm.then((opened) => opened !== null),
+    immediate: subshell.then((comm) => comm !== null),
     send(message) {
-      comm.then((opened) => (opened === null ? model.send(message) : opened.send(message)));
+      subshell.then((comm) => (comm === null ? model.send(message) : comm.send(message)));
     },
   };
 }
 
-async function openComm(model: AnyModel, widget: string): Promise<Comm | null> {
+async function openOnSubshell(model: AnyModel, widget: string): Promise<KernelComm | null> {
   const { kernel } = model.widget_manager as unknown as { kernel?: Kernel | null };
   if (!kernel?.supportsSubshells) return null;
   try {

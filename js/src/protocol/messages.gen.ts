@@ -1,4 +1,4 @@
-// Made by scripts/gen_messages.py from gradwidget/view/protocol/messages.py: change that, not this.
+// Made by scripts/gen_messages.py; change gradwidget/view/protocol/messages.py instead.
 
 /** Where one array lies in the binary buffer that comes with a message; blocks follow each other. */
 export interface Block {

@@ -1,6 +1,6 @@
-import { type Groups, Track } from "./track.ts";
+import { type MergeTargets, Track } from "./track.ts";
 
-/** One column on its way in: numbers by name, with extremes where it stands for several steps. */
+/** One new column: numbers by name, with extremes where it covers several steps. */
 export interface Column {
   step: number;
   values: Map<string, ColumnValue>;
@@ -12,15 +12,20 @@ export interface ColumnValue {
   high?: ArrayLike<number>;
 }
 
+/** Merging goes on until at most this share of the older columns is left. */
+const MOST_LEFT = 0.75;
+
 /**
- * Columns in step order, bounded in number: the newest half one by one, older ones joined, ever more to a column as
- * the run grows. A joined column keeps its lowest and highest value, so that a spike is never averaged away.
+ * Columns in step order, at most `capacity` of them: the newest half has one step per column, older
+ * ones are merged, more per column as the run grows. A merged column keeps its lowest and highest
+ * value, so that a spike is never averaged away.
  */
 export class Columns {
   readonly width: number;
   readonly capacity: number;
   readonly steps: Float64Array;
-  readonly #spans: Float64Array;
+  /** How many appended columns each column covers. */
+  readonly #lengths: Float64Array;
   readonly #tracks = new Map<string, Track>();
   #count = 0;
   #longest = 1;
@@ -29,7 +34,7 @@ export class Columns {
     this.width = width;
     this.capacity = capacity;
     this.steps = new Float64Array(capacity);
-    this.#spans = new Float64Array(capacity);
+    this.#lengths = new Float64Array(capacity);
   }
 
   get count(): number {
@@ -45,10 +50,10 @@ export class Columns {
   }
 
   append(column: Column): void {
-    if (this.#count === this.capacity) this.#fold();
+    if (this.#count === this.capacity) this.#mergeOlder();
     const at = this.#count++;
     this.steps[at] = column.step;
-    this.#spans[at] = 1;
+    this.#lengths[at] = 1;
     for (const [name, { value, low, high }] of column.values) {
       let track = this.#tracks.get(name);
       if (track === undefined) {
@@ -59,12 +64,13 @@ export class Columns {
     }
   }
 
-  /** The last column that began at or before `step`; -1 where there is none. */
-  at(step: number): number {
+  /** The last column that begins at or before `step`, -1 if none does; the newest for null. */
+  at(step: number | null): number {
+    if (step === null) return this.#count - 1;
     return this.#countUntil((start) => start <= step) - 1;
   }
 
-  /** How many columns began before `step`. */
+  /** How many columns begin before `step`. */
   before(step: number): number {
     return this.#countUntil((start) => start < step);
   }
@@ -80,47 +86,48 @@ export class Columns {
     return low;
   }
 
-  /** Joins the older half into columns twice as long as before, until that makes room. */
-  #fold(): void {
-    const old = this.#count - (this.capacity >> 1);
-    let groups = this.#grouping(old);
-    while ((groups[old - 1] as number) + 1 > old * 0.75) {
+  /** Merges the older half into columns twice as long as before, until that makes room. */
+  #mergeOlder(): void {
+    const older = this.#count - (this.capacity >> 1);
+    let targets = this.#targets(older);
+    while ((targets[older - 1] as number) + 1 > older * MOST_LEFT) {
       this.#longest *= 2;
-      groups = this.#grouping(old);
+      targets = this.#targets(older);
     }
-    for (const track of this.#tracks.values()) track.join(groups, this.#spans);
-    this.#joinSteps(groups);
+    for (const track of this.#tracks.values()) track.merge(targets, this.#lengths);
+    this.#mergeSteps(targets);
     for (const track of this.#tracks.values()) track.clearFrom(this.#count);
   }
 
-  #grouping(old: number): Groups {
-    const groups = new Int32Array(this.#count);
-    let group = -1;
-    let span = Number.POSITIVE_INFINITY;
+  /** Where each column goes when the first `older` are merged up to the longest length. */
+  #targets(older: number): MergeTargets {
+    const targets = new Int32Array(this.#count);
+    let target = -1;
+    let length = Number.POSITIVE_INFINITY;
     for (let column = 0; column < this.#count; column++) {
-      const own = this.#spans[column] as number;
-      if (column >= old || span + own > this.#longest) {
-        group++;
-        span = own;
+      const own = this.#lengths[column] as number;
+      if (column >= older || length + own > this.#longest) {
+        target++;
+        length = own;
       } else {
-        span += own;
+        length += own;
       }
-      groups[column] = group;
+      targets[column] = target;
     }
-    return groups;
+    return targets;
   }
 
-  #joinSteps(groups: Groups): void {
+  #mergeSteps(targets: MergeTargets): void {
     let last = -1;
-    groups.forEach((group, column) => {
-      const span = this.#spans[column] as number;
-      if (group === last) {
-        this.#spans[group] = (this.#spans[group] as number) + span;
+    targets.forEach((target, column) => {
+      const length = this.#lengths[column] as number;
+      if (target === last) {
+        this.#lengths[target] = (this.#lengths[target] as number) + length;
       } else {
-        this.steps[group] = this.steps[column] as number;
-        this.#spans[group] = span;
+        this.steps[target] = this.steps[column] as number;
+        this.#lengths[target] = length;
       }
-      last = group;
+      last = target;
     });
     this.#count = last + 1;
   }

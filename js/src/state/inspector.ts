@@ -1,72 +1,75 @@
 import type { LayerInspection } from "../protocol/messages.gen.ts";
-import type { Remote } from "./loop-control.ts";
+import { Emitter } from "../util/emitter.ts";
+import type { LoopControl } from "./loop-control.ts";
 
-/** Milliseconds between two requests for a layer that stays open; Python looks into it for longer than that. */
-const AGAIN = 2000;
+/** Milliseconds between two requests for an open layer; Python inspects it for longer than that. */
+const RENEWED = 2000;
 
 /** What is known of one layer. */
 interface Known {
-  seen: LayerInspection | null;
+  newest: LayerInspection | null;
   refusal: string;
-  isAsked: boolean;
-  askedAt: number;
-  /** What was true when it was asked for: a loop that is held after another step has something new to show. */
-  held: number | null;
+  /** Whether a request is on its way. */
+  isPending: boolean;
+  requestedAt: number;
+  /** The step after which the loop was paused then: after another step there is something new. */
+  pausedAt: number | null;
 }
 
-/** Asks for a close look at layers as long as somebody has them open, and keeps what was seen last. */
-export class Inspector {
-  readonly #remote: Remote;
+/** Requests inspections of layers as long as they are open, and keeps the newest of each. */
+export class Inspector extends Emitter {
+  readonly #loop: LoopControl;
   readonly #layers = new Map<string, Known>();
   readonly #now: () => number;
-  readonly #listeners = new Set<() => void>();
 
-  constructor(remote: Remote, now: () => number = () => performance.now()) {
-    this.#remote = remote;
+  constructor(loop: LoopControl, now: () => number = () => performance.now()) {
+    super();
+    this.#loop = loop;
     this.#now = now;
   }
 
-  /** Why there is nothing to be seen of a layer yet. */
-  excuse(layer: string): string {
-    const { refusal, isAsked } = this.#known(layer);
+  /** Why there is no inspection of a layer yet. */
+  whyNone(layer: string): string {
+    const { refusal, isPending } = this.#known(layer);
     if (refusal !== "") return refusal;
-    if (this.#remote.state.mode === "closed") return "Nothing is watched any more.";
-    if (this.#remote.waits) return "No subshell here: comes when the running cell ends.";
-    return isAsked ? "Waiting for the kernel." : "Comes with the next step.";
+    if (this.#loop.state.mode === "closed") return "Nothing is watched any more.";
+    if (this.#loop.isDelayed) return "No subshell here: comes when the running cell ends.";
+    return isPending ? "Waiting for the kernel." : "Comes with the next step.";
   }
 
-  take(message: LayerInspection): void {
-    this.#known(message.layer).seen = message;
-    for (const listener of this.#listeners) listener();
+  receive(message: LayerInspection): void {
+    this.#known(message.layer).newest = message;
+    this.emit();
   }
 
-  /** Calls `listener` whenever something was seen until the returned function is called. */
-  subscribe(listener: () => void): () => void {
-    this.#listeners.add(listener);
-    return () => this.#listeners.delete(listener);
-  }
-
-  /** What was seen of a layer last, which is open: asks for news where it is time to. */
-  look(layer: string): LayerInspection | null {
+  /** The newest inspection of a layer that is open; requests another one when it is due. */
+  inspect(layer: string): LayerInspection | null {
     const known = this.#known(layer);
-    const { mode, step } = this.#remote.state;
-    const held = mode === "paused" ? step : null;
-    const isDue = held === null ? this.#now() - known.askedAt >= AGAIN : held !== known.held;
+    const { mode, step } = this.#loop.state;
+    const pausedAt = mode === "paused" ? step : null;
+    const isDue =
+      pausedAt === null ? this.#now() - known.requestedAt >= RENEWED : pausedAt !== known.pausedAt;
     // One at a time: without a subshell requests pile up until the cell ends.
-    if (isDue && !known.isAsked && mode !== "closed") {
-      Object.assign(known, { isAsked: true, askedAt: this.#now(), held });
-      this.#remote.inspect(layer, ({ ok, text }) => {
-        known.isAsked = false;
+    if (isDue && !known.isPending && mode !== "closed") {
+      Object.assign(known, { isPending: true, requestedAt: this.#now(), pausedAt });
+      this.#loop.inspect(layer, ({ ok, text }) => {
+        known.isPending = false;
         known.refusal = ok ? "" : text;
       });
     }
-    return known.seen;
+    return known.newest;
   }
 
   #known(layer: string): Known {
     let known = this.#layers.get(layer);
     if (known === undefined) {
-      known = { seen: null, refusal: "", isAsked: false, askedAt: Number.NEGATIVE_INFINITY, held: null };
+      known = {
+        newest: null,
+        refusal: "",
+        isPending: false,
+        requestedAt: Number.NEGATIVE_INFINITY,
+        pausedAt: null,
+      };
       this.#layers.set(layer, known);
     }
     return known;

@@ -1,10 +1,18 @@
-import type { Channel } from "../protocol/comm.ts";
-import type { Answer, ChangeInfo, ControlState, FindingInfo, Request, ResponseInfo } from "../protocol/messages.gen.ts";
+import type { Comm } from "../protocol/comm.ts";
+import type {
+  Answer,
+  ChangeInfo,
+  ControlState,
+  FindingInfo,
+  Request,
+  ResponseInfo,
+} from "../protocol/messages.gen.ts";
+import { Emitter } from "../util/emitter.ts";
 
-type Distributed<T> = T extends Request ? Omit<T, "request"> : never;
+type WithoutId<T> = T extends Request ? Omit<T, "request"> : never;
 
-/** How things stand while nobody has said otherwise. */
-export const FREE: ControlState = {
+/** The state of the loop before Python has sent any. */
+export const UNCONTROLLED: ControlState = {
   kind: "control",
   mode: "running",
   left: 0,
@@ -14,115 +22,110 @@ export const FREE: ControlState = {
   responses: [],
 };
 
-/** The page's hand on the loop: sends requests, and knows how things stand. */
-export class Remote {
-  state: ControlState = FREE;
+/** Controls the loop from the page: sends requests and keeps the state that Python reports. */
+export class LoopControl extends Emitter {
+  state: ControlState = UNCONTROLLED;
   /** True once it is known that requests wait until the running cell ends. */
-  waits = false;
-  /** The last word on each change that was asked for, by what it changes. */
+  isDelayed = false;
+  /** What became of the latest request for each change, by what it changes. */
   readonly notes = new Map<string, string>();
   /** The last refusal that belongs to no change. */
   refusal = "";
-  readonly #channel: Channel;
-  readonly #listeners = new Set<() => void>();
-  readonly #open = new Map<string, (answer: Answer) => void>();
-  /** What the reader has ticked and Python not yet answered. */
-  readonly #ticked = new Set<ResponseInfo>();
-  #asked = 0;
+  readonly #comm: Comm;
+  readonly #unanswered = new Map<string, (answer: Answer) => void>();
+  /** Responses that the reader has chosen and Python has not answered yet. */
+  readonly #chosen = new Set<ResponseInfo>();
+  #sent = 0;
 
-  constructor(channel: Channel) {
-    this.#channel = channel;
-    channel.immediate.then((immediate) => {
-      this.waits = !immediate;
-      this.#tell();
+  constructor(comm: Comm) {
+    super();
+    this.#comm = comm;
+    comm.immediate.then((immediate) => {
+      this.isDelayed = !immediate;
+      this.emit();
     });
   }
 
-  get isHeld(): boolean {
+  get isPaused(): boolean {
     return this.state.mode === "paused";
   }
 
-  /** Takes in what Python says. */
-  take(message: ControlState | Answer): void {
+  receive(message: ControlState | Answer): void {
     if (message.kind === "control") {
       this.state = message;
-      // It may have been on its way already when the reader ticked.
-      for (const response of this.#ticked) this.#expect(response);
+      // It may have been on its way already when the reader chose.
+      for (const response of this.#chosen) this.#assume(response);
     } else {
       // Answers go to every page of the widget; this one may not have asked.
-      this.#open.get(message.request)?.(message);
-      this.#open.delete(message.request);
+      this.#unanswered.get(message.request)?.(message);
+      this.#unanswered.delete(message.request);
     }
-    this.#tell();
+    this.emit();
   }
 
-  /** Lets a held or stepping loop run on; holds one that runs. */
+  /** Pauses a running loop; resumes a paused or stepping one. */
   toggle(): void {
-    this.#ask({ kind: this.state.mode === "running" ? "pause" : "resume" });
+    this.#send({ kind: this.state.mode === "running" ? "pause" : "resume" });
   }
 
   step(count: number): void {
-    this.#ask({ kind: "step", count });
+    this.#send({ kind: "step", count });
   }
 
   pauseOn(severity: "warning" | "critical", pause: boolean): void {
     const before = this.state.responses.find((known) => known.severity === severity);
     const after: ResponseInfo = { severity, response: pause ? "pause" : null };
-    // At once, else the next drawing would take the reader's tick away before Python has confirmed it.
-    this.#ticked.add(after);
-    this.#expect(after);
-    this.#ask({ kind: "pause_on", severity, pause }, (answer) => {
-      this.#ticked.delete(after);
+    // At once, else the next drawing would undo the reader's choice until Python has confirmed it.
+    this.#chosen.add(after);
+    this.#assume(after);
+    this.#send({ kind: "pause_on", severity, pause }, (answer) => {
+      this.#chosen.delete(after);
       this.refusal = answer.ok ? "" : answer.text;
-      if (!answer.ok && before !== undefined) this.#expect(before);
+      if (!answer.ok && before !== undefined) this.#assume(before);
     });
   }
 
   apply({ symptom, reported_step }: FindingInfo, change: string): void {
-    this.#askAbout(change, { kind: "apply", symptom, reported_step, change });
+    this.#sendChange(change, { kind: "apply", symptom, reported_step, change });
   }
 
   undo({ number, text }: ChangeInfo): void {
-    this.#askAbout(text, { kind: "undo", number });
+    this.#sendChange(text, { kind: "undo", number });
   }
 
-  /** Asks for a close look at a layer; what is seen comes in messages of its own. */
+  /** Requests the inspection of a layer; its results come in messages of their own. */
   inspect(layer: string, answered: (answer: Answer) => void): void {
-    this.#ask({ kind: "inspect", layer }, answered);
+    this.#send({ kind: "inspect", layer }, answered);
   }
 
-  /** The change in force that a remedy brought about, if any. */
+  /** The change in force that a remedy has made, if any. */
   inForce(change: string): ChangeInfo | undefined {
-    return this.state.changes.findLast(({ text, undone_step }) => text === change && undone_step === null);
+    return this.state.changes.findLast(
+      ({ text, undone_step }) => text === change && undone_step === null,
+    );
   }
 
-  /** Calls `listener` after each change until the returned function is called. */
-  subscribe(listener: () => void): () => void {
-    this.#listeners.add(listener);
-    return () => this.#listeners.delete(listener);
-  }
-
-  #expect(response: ResponseInfo): void {
-    const responses = this.state.responses.map((known) => (known.severity === response.severity ? response : known));
+  #assume(response: ResponseInfo): void {
+    const responses = this.state.responses.map((known) =>
+      known.severity === response.severity ? response : known,
+    );
     this.state = { ...this.state, responses };
   }
 
-  #askAbout(change: string, request: Distributed<Request>): void {
-    this.notes.set(change, this.isHeld ? "" : "Asked for; done between two steps.");
-    this.#ask(request, (answer) => this.notes.set(change, answer.ok ? "" : `Not done: ${answer.text}`));
-    this.#tell();
+  #sendChange(change: string, request: WithoutId<Request>): void {
+    this.notes.set(change, this.isPaused ? "" : "Requested; done between two steps.");
+    this.#send(request, (answer) =>
+      this.notes.set(change, answer.ok ? "" : `Not done: ${answer.text}`),
+    );
+    this.emit();
   }
 
-  #ask(request: Distributed<Request>, answered?: (answer: Answer) => void): void {
-    const id = `${Math.random().toString(36).slice(2)}-${this.#asked++}`;
-    this.#open.set(id, (answer) => {
+  #send(request: WithoutId<Request>, answered?: (answer: Answer) => void): void {
+    const id = `${Math.random().toString(36).slice(2)}-${this.#sent++}`;
+    this.#unanswered.set(id, (answer) => {
       if (answered !== undefined) answered(answer);
       else this.refusal = answer.ok ? "" : answer.text;
     });
-    this.#channel.send({ ...request, request: id } as Request);
-  }
-
-  #tell(): void {
-    for (const listener of this.#listeners) listener();
+    this.#comm.send({ ...request, request: id } as Request);
   }
 }

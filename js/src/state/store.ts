@@ -8,11 +8,12 @@ import type {
   Snapshot,
   Status,
 } from "../protocol/messages.gen.ts";
+import { Emitter } from "../util/emitter.ts";
 import { Columns, type ColumnValue } from "./columns.ts";
 
-/** Columns of figures of the whole step. */
+/** Columns of scalars, which are statistics of the whole step. */
 const SCALAR_COLUMNS = 4096;
-/** Columns of layer figures, fewer where layers and metrics are many. */
+/** Columns of statistics per layer; fewer where layers and metrics are many. */
 const MOST_COLUMNS = 1536;
 const FEWEST_COLUMNS = 192;
 /** Numbers kept for layers at most (96 MB). */
@@ -28,8 +29,8 @@ const BEFORE_ANYTHING: Status = {
   closed: false,
 };
 
-/** Everything that Python has told the page about one run. Views read it and are told when it changes. */
-export class Store {
+/** Everything that Python has told the page about one run; the views are drawn from it. */
+export class Store extends Emitter {
   model: string;
   metrics: MetricInfo[] = [];
   layers: LayerInfo[] = [];
@@ -39,40 +40,35 @@ export class Store {
   reasons: ReadonlyMap<string, string> = new Map();
   findings: FindingInfo[] = [];
   problems: ProblemInfo[] = [];
-  /** Figures of the whole step: loss, total_grad_norm, lr … */
+  /** Statistics of the whole step: loss, total_grad_norm, lr … */
   scalars = new Columns(1, SCALAR_COLUMNS);
-  /** Layer figures at the steps that were sampled. */
+  /** Statistics per layer at the steps that were sampled. */
   samples = new Columns(0, FEWEST_COLUMNS);
-  /** Rises with each snapshot: whatever was derived from layers or columns must be made anew. */
+  /** Rises with each snapshot, which makes everything derived from layers or columns stale. */
   generation = 0;
   /** Rises with each message: what was drawn from the same version is still right. */
   version = 0;
-  readonly #listeners = new Set<() => void>();
 
   constructor(model: string) {
+    super();
     this.model = model;
   }
 
-  /** Calls `listener` after each message until the returned function is called. */
-  subscribe(listener: () => void): () => void {
-    this.#listeners.add(listener);
-    return () => this.#listeners.delete(listener);
-  }
-
-  /** Takes in one message; a delta that comes before the first snapshot cannot be placed and is passed over. */
+  /** Adds one message. A delta before the first snapshot has nothing to add to and is ignored. */
   apply(message: Shown, data: DataView): void {
     if (message.kind === "snapshot") this.#restart(message);
     else if (this.generation === 0) return;
     this.version++;
     this.status = message.status;
     this.states = message.states ?? this.states;
-    if (message.reasons !== null) this.reasons = new Map(message.reasons.map(({ layer, text }) => [layer, text]));
+    if (message.reasons !== null)
+      this.reasons = new Map(message.reasons.map(({ layer, text }) => [layer, text]));
     this.findings = message.findings ?? this.findings;
     this.problems = message.problems ?? this.problems;
     const arrays = decode(message.blocks, data);
     appendAll(this.scalars, arrays, "steps", ["scalar"]);
     appendAll(this.samples, arrays, "sampled", ["value", "low", "high"]);
-    for (const listener of this.#listeners) listener();
+    this.emit();
   }
 
   #restart(message: Snapshot): void {
@@ -87,16 +83,22 @@ export class Store {
   }
 }
 
-function appendAll(columns: Columns, arrays: Decoded[], key: "steps" | "sampled", parts: string[]): void {
+function appendAll(
+  columns: Columns,
+  arrays: Decoded[],
+  key: "steps" | "sampled",
+  parts: string[],
+): void {
   const steps = arrays.find(({ block }) => block.part === key)?.values;
   if (steps === undefined) return;
   const own = arrays.filter(({ block }) => parts.includes(block.part));
-  const width = columns.width;
+  const { width } = columns;
   steps.forEach((step: number, column: number) => {
     const values = new Map<string, ColumnValue>();
     for (const { block, values: numbers } of own) {
       const entry = values.get(block.name) ?? { value: [] };
-      entry[block.part === "low" || block.part === "high" ? block.part : "value"] = row(numbers, column, width);
+      const part = block.part === "low" || block.part === "high" ? block.part : "value";
+      entry[part] = row(numbers, column, width);
       values.set(block.name, entry);
     }
     columns.append({ step, values });

@@ -1,7 +1,12 @@
-/** What became of each old column: column i goes into column group[i]. */
-export type Groups = Int32Array;
+import { greater, lesser } from "../util/extremes.ts";
 
-/** One metric over the run: a row of numbers a column, and its extremes where a column stands for several steps. */
+/** Into which new column each old one is merged: column i goes into column targets[i]. */
+export type MergeTargets = Int32Array;
+
+/**
+ * One metric over the run: each column has one number per layer, and their extremes where it
+ * covers several steps.
+ */
 export class Track {
   readonly width: number;
   readonly value: Float32Array;
@@ -24,7 +29,12 @@ export class Track {
   }
 
   /** Writes one column. */
-  put(column: number, value: ArrayLike<number>, low?: ArrayLike<number>, high?: ArrayLike<number>): void {
+  put(
+    column: number,
+    value: ArrayLike<number>,
+    low?: ArrayLike<number>,
+    high?: ArrayLike<number>,
+  ): void {
     const at = column * this.width;
     if (low !== undefined || high !== undefined) this.#needExtremes();
     this.value.set(value, at);
@@ -32,8 +42,8 @@ export class Track {
     this.#high?.set(high ?? value, at);
   }
 
-  /** Joins columns as `groups` says; a column's weight is how many steps it stands for. */
-  join(groups: Groups, weights: ArrayLike<number>): void {
+  /** Merges neighboring columns; a column's weight is how many steps it covers. */
+  merge(targets: MergeTargets, weights: ArrayLike<number>): void {
     this.#needExtremes();
     const { value, low, high, width } = this;
     for (let layer = 0; layer < width; layer++) {
@@ -42,11 +52,11 @@ export class Track {
       let weight = 0;
       let least = Number.NaN;
       let most = Number.NaN;
-      for (let column = 0; column < groups.length; column++) {
-        const group = groups[column] as number;
+      for (let column = 0; column < targets.length; column++) {
         const from = column * width + layer;
-        if (group !== target) {
-          target = group;
+        // The next merged column begins.
+        if (targets[column] !== target) {
+          target = targets[column] as number;
           total = 0;
           weight = 0;
           least = Number.NaN;
@@ -59,6 +69,7 @@ export class Track {
         }
         least = lesser(least, low[from] as number);
         most = greater(most, high[from] as number);
+        // In place: a column is never merged into one behind it.
         const to = target * width + layer;
         value[to] = weight > 0 ? total / weight : Number.NaN;
         low[to] = least;
@@ -78,13 +89,4 @@ export class Track {
     this.#low ??= this.value.slice();
     this.#high ??= this.value.slice();
   }
-}
-
-// Math.min and Math.max say NaN as soon as one of the two is.
-function lesser(a: number, b: number): number {
-  return Number.isNaN(a) || b < a ? b : a;
-}
-
-function greater(a: number, b: number): number {
-  return Number.isNaN(a) || b > a ? b : a;
 }

@@ -1,5 +1,7 @@
-/** What one view looks at; two views of the same run may look at different things. */
-interface Look {
+import { Emitter } from "../util/emitter.ts";
+
+/** What one view shows; two views of the same run may show different things. */
+interface Choices {
   /** The metric of bars and heatmap. */
   metric: string;
   /** The step travelled to; null follows the run. */
@@ -12,22 +14,22 @@ interface Look {
   groups: ReadonlyMap<string, boolean>;
 }
 
-/** The reader's choices in one view, and who wants to know when they change. */
-export class Lens {
-  #look: Look = { metric: "grad_rms", cursor: null, opened: null, highlighted: new Set(), groups: new Map() };
-  readonly #listeners = new Set<() => void>();
+/** The reader's choices in one view. */
+export class ViewOptions extends Emitter {
+  #choices: Choices = {
+    metric: "grad_rms",
+    cursor: null,
+    opened: null,
+    highlighted: new Set(),
+    groups: new Map(),
+  };
 
-  get look(): Readonly<Look> {
-    return this.#look;
+  get choices(): Readonly<Choices> {
+    return this.#choices;
   }
 
-  change(changes: Partial<Look>): void {
-    this.#look = { ...this.#look, ...changes };
-    for (const listener of this.#listeners) listener();
-  }
-
-  /** Calls `listener` after each change. */
-  subscribe(listener: () => void): void {
-    this.#listeners.add(listener);
+  change(changes: Partial<Choices>): void {
+    this.#choices = { ...this.#choices, ...changes };
+    this.emit();
   }
 }

@@ -1,6 +1,7 @@
 import { element } from "./dom.ts";
 
-/** A text that may be broken after the dots of a module path where a line is too short for it. */
+/** A text in which a line may break after the dots of a module path. */
 export function breakable(text: string): Node[] {
-  return text.split(/(?<=\.)(?=\w)/).flatMap((part, i) => [...(i > 0 ? [element("wbr")] : []), new Text(part)]);
+  const parts = text.split(/(?<=\.)(?=\w)/);
+  return parts.flatMap((part, i) => [...(i > 0 ? [element("wbr")] : []), new Text(part)]);
 }

@@ -1,7 +1,7 @@
 /** Attributes of a new element; `text` becomes its text content, never markup. */
 export type Attributes = Record<string, string | undefined> & { text?: string };
 
-/** A new element with attributes and children. Nothing in the picture is made from markup in a string. */
+/** A new element with attributes and children. The widget never parses markup from a string. */
 export function element<K extends keyof HTMLElementTagNameMap>(
   tag: K,
   attributes: Attributes = {},
@@ -18,8 +18,8 @@ export function element<K extends keyof HTMLElementTagNameMap>(
 }
 
 /**
- * Sets the text of a node only when it differs, so that the browser has nothing to lay out when nothing changed, and in
- * the text that is there, which costs less than another one in its place.
+ * Sets the text of a node only when it differs, so that the browser has no layout to do when
+ * nothing changed. It reuses the existing text node, which costs less than a new one.
  */
 export function setText(node: Node, text: string): void {
   const { firstChild } = node;
@@ -28,7 +28,7 @@ export function setText(node: Node, text: string): void {
   } else if (node.textContent !== text) node.textContent = text;
 }
 
-/** Hides or shows an element; where it is so already, the browser need not work out its style again. */
+/** Hides or shows an element; no change means no new style for the browser to compute. */
 export function setHidden(node: Element, hidden: boolean): void {
   node.toggleAttribute("hidden", hidden);
 }

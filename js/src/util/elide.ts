@@ -1,9 +1,11 @@
 const ELLIPSIS = "…";
+/** Of the characters kept, the share at the end: that is where layers of a model differ. */
+const KEPT_AT_END = 0.8;
 
 /** A text's width in pixels. */
 export type Measure = (text: string) => number;
 
-/** The text itself where it fits, else with its middle left out: its end tells layers apart, its beginning where they belong. */
+/** The text if it fits, else with its middle left out: both ends of a layer's name matter. */
 export function elideMiddle(text: string, width: number, measure: Measure): string {
   if (measure(text) <= width) return text;
   let low = 1;
@@ -17,7 +19,7 @@ export function elideMiddle(text: string, width: number, measure: Measure): stri
 }
 
 function shortened(text: string, kept: number): string {
-  const tail = Math.ceil(kept * 0.8);
+  const tail = Math.ceil(kept * KEPT_AT_END);
   return text.slice(0, kept - tail) + ELLIPSIS + text.slice(text.length - tail);
 }
 

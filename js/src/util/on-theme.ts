@@ -1,4 +1,4 @@
-/** Calls `changed` when the page turns light or dark; the returned function ends that. */
+/** Calls `changed` when the page turns light or dark; the returned function stops that. */
 export function onTheme(changed: () => void): () => void {
   const observer = new MutationObserver(changed);
   observer.observe(document.body, {

@@ -1,5 +1,5 @@
-/** The attribute that JupyterLab and Notebook look for before they take a key for a command. */
-const MINE = "data-lm-suppress-shortcuts";
+/** The attribute that JupyterLab and Notebook check before they take a key for a command. */
+const SUPPRESS = "data-lm-suppress-shortcuts";
 const EVERYWHERE = new Set(["p", "s", "Enter", " "]);
 const MOVES = new Set([
   "ArrowUp",
@@ -13,26 +13,32 @@ const MOVES = new Set([
   "Escape",
 ]);
 
-/** Whether the picture itself answers a key; with Ctrl, Alt, Meta or Shift, as to save, it is the notebook's. */
-export function isOwnKey({ key, ctrlKey, altKey, metaKey, shiftKey, target }: KeyboardEvent): boolean {
+/**
+ * Whether the widget itself answers a key. With Ctrl, Alt, Meta or Shift, such as to save, it is
+ * the notebook's.
+ */
+export function isOwnKey(event: KeyboardEvent): boolean {
+  const { key, ctrlKey, altKey, metaKey, shiftKey, target } = event;
   if (ctrlKey || altKey || metaKey || !(target instanceof Element)) return false;
   if (target.matches("input, select")) return !(shiftKey && key === "Enter");
   if (shiftKey) return false;
-  return EVERYWHERE.has(key) || (MOVES.has(key) && target.closest("[role=slider], [role=table]") !== null);
+  const moves = MOVES.has(key) && target.closest("[role=slider], [role=table]") !== null;
+  return moves || EVERYWHERE.has(key);
 }
 
 /**
- * Keeps a notebook from taking the picture's own keys for commands, such as arrows for moves between cells, and leaves
- * it all others; the returned function ends that.
+ * Keeps a notebook from taking the widget's own keys for commands, such as arrows for moves between
+ * cells, and leaves it all others; the returned function stops that.
  *
- * Notebook 7 listens on the way down from the document, before any element hears of a key: only the attribute keeps
- * it away, and only on the focused element itself, since a binding on `:focus` is matched before any parent is looked
- * at. Before the document comes the window alone.
+ * Notebook 7 listens in the capture phase at the document, before any element receives a key. Only
+ * the attribute keeps it away, and only on the focused element itself, since a binding on `:focus`
+ * is matched before any parent is checked. Only the window receives a key before the document.
  */
 export function keepOwnKeys(area: HTMLElement): () => void {
   const mark = (event: KeyboardEvent): void => {
     const { target } = event;
-    if (target instanceof Element && area.contains(target)) target.toggleAttribute(MINE, isOwnKey(event));
+    if (target instanceof Element && area.contains(target))
+      target.toggleAttribute(SUPPRESS, isOwnKey(event));
   };
   window.addEventListener("keydown", mark, { capture: true });
   return () => window.removeEventListener("keydown", mark, { capture: true });

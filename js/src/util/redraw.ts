@@ -1,6 +1,6 @@
 /** Asks for a drawing. */
 export interface Redraw {
-  /** As soon as the running code has ended; where that was done since the last frame already, in the next one. */
+  /** As soon as the running code ends; if that was done since the last frame, in the next one. */
   soon(): void;
   /** In the next frame. */
   later(): void;
@@ -8,10 +8,10 @@ export interface Redraw {
 }
 
 /**
- * Makes a drawing however often it is asked for. A hidden tab has no frames, so that little is drawn in vain.
+ * Draws once, however often it is asked to. A hidden tab has no frames, so little is drawn in vain.
  *
- * It is made before the next frame rather than in it: what bqplot then puts off to the next frame, the bars' lengths,
- * comes in the same one, and the page is laid out and painted once instead of twice.
+ * It draws before the next frame rather than in it: what bqplot then defers to the next frame, the
+ * length of the bars, comes in the same one, and the page is laid out and painted once, not twice.
  */
 export function redraw(draw: () => void): Redraw {
   let frame: number | null = null;
@@ -39,5 +39,18 @@ export function redraw(draw: () => void): Redraw {
       wanted = false;
       if (frame !== null) cancelAnimationFrame(frame);
     },
+  };
+}
+
+/**
+ * A function that draws only where `key` differs from the last time: work on the page costs far
+ * more than a comparison.
+ */
+export function memo<Key>(): (key: Key, draw: () => void) => void {
+  let drawn: Key | undefined;
+  return (key, draw) => {
+    if (key === drawn) return;
+    drawn = key;
+    draw();
   };
 }

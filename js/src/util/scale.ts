@@ -1,4 +1,4 @@
-import { formatFigure, formatPower, formatShare } from "./format.ts";
+import { formatPower, formatShare, formatValue } from "./format.ts";
 
 export type ScaleKind = "log" | "linear";
 
@@ -14,29 +14,40 @@ export interface Tick {
   label: string;
 }
 
-/** Where a value lies on the axis, 0 at its low end and 1 at its high end; held within it. NaN stays NaN. */
+/** Pixels between two ticks at least. */
+const APART = 46;
+
+/** Where a value is on the axis, 0 at its low end and 1 at its high end, clamped. NaN stays NaN. */
 export function place(scale: Scale, value: number): number {
-  const [low, high, at] =
-    scale.kind === "log"
-      ? [
-          Math.log10(scale.low),
-          Math.log10(scale.high),
-          value > 0 ? Math.log10(value) : value === 0 ? -Infinity : Number.NaN,
-        ]
-      : [scale.low, scale.high, value];
+  if (scale.kind === "linear") return share(value, scale.low, scale.high);
+  return share(log10(value), Math.log10(scale.low), Math.log10(scale.high));
+}
+
+function share(at: number, low: number, high: number): number {
   return Math.min(1, Math.max(0, (at - low) / (high - low)));
 }
 
-/** Ticks at powers of ten, or at round shares, at least `apart` pixels from each other on an axis `width` wide. */
-export function ticksOf(scale: Scale, width: number, apart = 46): Tick[] {
-  const most = Math.max(1, Math.floor(width / apart));
-  if (scale.kind === "linear") {
-    const steps = [4, 2, 1].find((count) => count <= most) ?? 1;
-    const label = scale.high === 1 ? formatShare : formatFigure;
-    return Array.from({ length: steps + 1 }, (_, i) => scale.low + ((scale.high - scale.low) * i) / steps).map(
-      (value) => ({ value, label: label(value) }),
-    );
-  }
+/** Minus infinity for 0, NaN below. */
+function log10(value: number): number {
+  return value >= 0 ? Math.log10(value) : Number.NaN;
+}
+
+/** Ticks at powers of ten, or at round shares, of an axis `width` pixels wide. */
+export function ticksOf(scale: Scale, width: number): Tick[] {
+  const most = Math.max(1, Math.floor(width / APART));
+  return scale.kind === "linear" ? linearTicks(scale, most) : logTicks(scale, most);
+}
+
+function linearTicks({ low, high }: Scale, most: number): Tick[] {
+  const parts = [4, 2, 1].find((count) => count <= most) ?? 1;
+  const label = high === 1 ? formatShare : formatValue;
+  return Array.from({ length: parts + 1 }, (_, i) => {
+    const value = low + ((high - low) * i) / parts;
+    return { value, label: label(value) };
+  });
+}
+
+function logTicks(scale: Scale, most: number): Tick[] {
   const low = Math.round(Math.log10(scale.low));
   const high = Math.round(Math.log10(scale.high));
   const stride = Math.max(1, Math.ceil((high - low) / most));

@@ -1,4 +1,4 @@
-/** Width and height in whole pixels, without padding; both 0 where nothing is known or the element is out of sight. */
+/** Width and height in whole pixels, without padding; 0 where unknown or out of sight. */
 export interface Size {
   readonly width: number;
   readonly height: number;
@@ -7,24 +7,25 @@ export interface Size {
 const UNKNOWN: Size = { width: 0, height: 0 };
 
 /**
- * The sizes of elements as the page last laid them out. Asking an element itself would have the page lay everything out
- * anew each time, since something was changed a moment before.
+ * The sizes of elements as the page last laid them out. Asking the element itself would force a new
+ * layout each time, since something was changed a moment before.
  */
 export class Sizes {
   readonly #known = new WeakMap<Element, Size>();
   readonly #observer: ResizeObserver;
 
-  /** Calls `changed` after the page has been laid out with any of the sizes asked for changed. */
+  /** Calls `changed` after a layout in which one of the sizes asked for has changed. */
   constructor(changed: () => void) {
     this.#observer = new ResizeObserver((entries) => {
       for (const { target, contentRect } of entries) {
-        this.#known.set(target, { width: Math.round(contentRect.width), height: Math.round(contentRect.height) });
+        const { width, height } = contentRect;
+        this.#known.set(target, { width: Math.round(width), height: Math.round(height) });
       }
       changed();
     });
   }
 
-  /** The size of an element, which is watched from now on. */
+  /** The size of an element, which is observed from now on. */
   of(element: Element): Size {
     const known = this.#known.get(element);
     if (known !== undefined) return known;
@@ -33,7 +34,7 @@ export class Sizes {
     return UNKNOWN;
   }
 
-  end(): void {
+  disconnect(): void {
     this.#observer.disconnect();
   }
 }

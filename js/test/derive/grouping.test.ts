@@ -6,7 +6,9 @@ const unchosen = new Map<string, boolean>();
 
 function transformer(blocks: number): string[] {
   const inside = ["norm1", "attn.q", "attn.k", "attn.v", "attn.out", "norm2", "mlp.0", "mlp.2"];
-  const names = Array.from({ length: blocks }, (_, i) => inside.map((name) => `encoder.layers.${i}.${name}`)).flat();
+  const names = Array.from({ length: blocks }, (_, i) =>
+    inside.map((name) => `encoder.layers.${i}.${name}`),
+  ).flat();
   return ["embed", ...names, "head"];
 }
 
@@ -15,7 +17,9 @@ function labels(rows: RowSpec[]): string[] {
 }
 
 test("few layers are rows of their own", () => {
-  expect(rowsFor(transformer(4), nothing, unchosen).every(({ open }) => open === undefined)).toBe(true);
+  expect(rowsFor(transformer(4), nothing, unchosen).every(({ open }) => open === undefined)).toBe(
+    true,
+  );
 });
 
 test("many layers are grouped as far as fits", () => {
@@ -27,8 +31,12 @@ test("many layers are grouped as far as fits", () => {
 
 test("every layer stands in exactly one row that is not an open group", () => {
   const names = transformer(100);
-  const shown = rowsFor(names, (layer) => layer % 37 === 0, unchosen).filter(({ open }) => open !== true);
-  expect(shown.flatMap(({ layers }) => layers).sort((a, b) => a - b)).toEqual(names.map((_, i) => i));
+  const shown = rowsFor(names, (layer) => layer % 37 === 0, unchosen).filter(
+    ({ open }) => open !== true,
+  );
+  expect(shown.flatMap(({ layers }) => layers).sort((a, b) => a - b)).toEqual(
+    names.map((_, i) => i),
+  );
 });
 
 test("a group in which a layer is wrong is open down to that layer", () => {
@@ -53,7 +61,9 @@ test("the reader's own choice counts first", () => {
 test("a layer that has layers inside is a member of its own group", () => {
   const names = ["block", ...Array.from({ length: 80 }, (_, i) => `block.${i}`), "head"];
   const rows = rowsFor(names, nothing, new Map([["block", true]]));
-  expect(rows.filter(({ label }) => label === "(itself)").map(({ layers }) => layers)).toEqual([[0]]);
+  expect(rows.filter(({ label }) => label === "(itself)").map(({ layers }) => layers)).toEqual([
+    [0],
+  ]);
 });
 
 test("containers with a single member are joined with it", () => {

@@ -13,5 +13,8 @@ test("a layer has its own reason, and none where everything was measured", () =>
 });
 
 test("a group says each reason once and of how many of its layers it is true", () => {
-  expect(reasonsFor(["a", "b", "c", "d"], REASONS)).toEqual(["2 of 4: It is compiled.", "1 of 4: It is sharded."]);
+  expect(reasonsFor(["a", "b", "c", "d"], REASONS)).toEqual([
+    "2 of 4: It is compiled.",
+    "1 of 4: It is sharded.",
+  ]);
 });

@@ -2,9 +2,14 @@ import { expect, test } from "vitest";
 import { tableOf } from "../../src/derive/table.ts";
 import type { BoundInfo, Snapshot } from "../../src/protocol/messages.gen.ts";
 import { Store } from "../../src/state/store.ts";
-import { Lens } from "../../src/state/view-options.ts";
+import { ViewOptions } from "../../src/state/view-options.ts";
 
-const VANISHING: BoundInfo = { value: 0.003, of: "last layer", state: "vanishing", means: "vanishing below" };
+const VANISHING: BoundInfo = {
+  value: 0.003,
+  of: "last layer",
+  state: "vanishing",
+  means: "vanishing below",
+};
 const DEAD: BoundInfo = { value: 0.75, of: "itself", state: "dead", means: "dead above 75 %" };
 
 /** A store with one column of gradients, and of how many of their entries are not finite. */
@@ -46,17 +51,23 @@ function storeWith(gradients: number[], nonfinite: number[], bound: BoundInfo): 
   return store;
 }
 
-test("a bound on the ratio to the last layer lies at that share of its figure", () => {
-  const { bounds } = tableOf(storeWith([1e-5, 1e-2, 0.5, Number.NaN], [0, 0, 0, 0], VANISHING), new Lens());
+test("a bound relative to the last layer is that share of its value", () => {
+  const { bounds } = tableOf(
+    storeWith([1e-5, 1e-2, 0.5, Number.NaN], [0, 0, 0, 0], VANISHING),
+    new ViewOptions(),
+  );
   expect(bounds.map(({ value }) => value)).toEqual([expect.closeTo(0.0015, 9)]);
 });
 
-test("a bound that stands for itself stays, and one on a layer without a figure is left out", () => {
-  expect(tableOf(storeWith([0.1], [0], DEAD), new Lens()).bounds).toEqual([DEAD]);
-  expect(tableOf(storeWith([Number.NaN], [0], VANISHING), new Lens()).bounds).toEqual([]);
+test("an absolute bound stays, and a relative one is left out where no layer has a value", () => {
+  expect(tableOf(storeWith([0.1], [0], DEAD), new ViewOptions()).bounds).toEqual([DEAD]);
+  expect(tableOf(storeWith([Number.NaN], [0], VANISHING), new ViewOptions()).bounds).toEqual([]);
 });
 
-test("a figure that is missing because the gradient was NaN is shown as not finite, one not measured as such", () => {
-  const { rows } = tableOf(storeWith([Number.NaN, Number.NaN, 1], [3, 0, 0], DEAD), new Lens());
+test("a value missing because of a NaN is not finite, another one is not measured", () => {
+  const { rows } = tableOf(
+    storeWith([Number.NaN, Number.NaN, 1], [3, 0, 0], DEAD),
+    new ViewOptions(),
+  );
   expect(rows.map((row) => row.value)).toEqual([Number.POSITIVE_INFINITY, Number.NaN, 1]);
 });

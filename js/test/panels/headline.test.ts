@@ -1,25 +1,24 @@
 // @vitest-environment jsdom
 import { expect, test } from "vitest";
-import { Strip } from "../../src/panels/headline.ts";
+import { Headline } from "../../src/panels/headline.ts";
 import { Store } from "../../src/state/store.ts";
-import { Lens } from "../../src/state/view-options.ts";
+import { ViewOptions } from "../../src/state/view-options.ts";
+import { scalarsOf } from "../fakes.ts";
 
-/** The figures of a headline by their titles, after steps with these losses. */
+/** The values of a headline by their titles, after steps with these losses. */
 function headlineOf(losses: number[], cursor: number | null = null): Map<string, string> {
   const store = new Store("Net");
   store.status = { ...store.status, step: losses.length - 1, trend: "falling" };
-  losses.forEach((loss, step) => {
-    store.scalars.append({ step, values: new Map([["loss", { value: [loss] }]]) });
-  });
-  const lens = new Lens();
-  lens.change({ cursor });
-  const strip = new Strip(lens);
-  strip.update(store);
-  const shown = [...strip.node.querySelectorAll<HTMLElement>("dl > div:not([hidden])")];
+  store.scalars = scalarsOf({ loss: losses });
+  const options = new ViewOptions();
+  options.change({ cursor });
+  const headline = new Headline(options);
+  headline.update(store);
+  const shown = [...headline.node.querySelectorAll<HTMLElement>("dl > div:not([hidden])")];
   return new Map(
-    shown.map((figure) => [
-      figure.querySelector("dt")?.textContent ?? "",
-      figure.querySelector("dd")?.textContent ?? "",
+    shown.map((entry) => [
+      entry.querySelector("dt")?.textContent ?? "",
+      entry.querySelector("dd")?.textContent ?? "",
     ]),
   );
 }
@@ -28,7 +27,7 @@ test("the loss comes with where it is going", () => {
   expect(headlineOf([2, 1]).get("loss")).toBe("1.00 falling");
 });
 
-test("a loss that is not finite any more is not shown as the last one that was, nor as falling", () => {
+test("a loss that is no longer finite is shown neither as its last value nor as falling", () => {
   expect(headlineOf([2, Number.POSITIVE_INFINITY]).get("loss")).toBe("not finite");
 });
 

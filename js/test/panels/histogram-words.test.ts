@@ -1,10 +1,15 @@
 import { expect, test } from "vitest";
-import { binsPath, entryWords, heightOf, spreadWords, topPower, zeroWords } from "../../src/panels/histogram-words.ts";
-import { powersOf, profilePath, profileWords } from "../../src/panels/time-profile-words.ts";
+import {
+  binsPath,
+  entryWords,
+  heightOf,
+  histogramWords,
+  topPower,
+  zeroWords,
+} from "../../src/panels/histogram-words.ts";
 import type { HistogramInfo } from "../../src/protocol/messages.gen.ts";
-import { formatShort } from "../../src/util/format.ts";
 
-const spread: HistogramInfo = {
+const histogram: HistogramInfo = {
   step: 1240,
   axis: "linear",
   edges: [-2, -1, 0, 1, 2],
@@ -20,7 +25,7 @@ const spread: HistogramInfo = {
 };
 
 test("counts stand on a log axis that ends at a power of ten, and a single entry is seen", () => {
-  expect(topPower(spread.counts)).toBe(2);
+  expect(topPower(histogram.counts)).toBe(2);
   expect(topPower([0, 0])).toBe(1);
   expect(heightOf(0, 2)).toBe(0);
   expect(heightOf(100, 2)).toBe(1);
@@ -29,39 +34,34 @@ test("counts stand on a log axis that ends at a power of ten, and a single entry
 });
 
 test("every bin that has entries is a bar in its place", () => {
-  const path = binsPath(spread.counts, 40, 60);
+  const path = binsPath(histogram.counts, 40, 60);
   expect(path.match(/M[\d.]+ 60/g)).toEqual(["M10.00 60", "M20.00 60", "M30.00 60"]);
   expect(path).toContain("M10.00 60v-60.00");
 });
 
 test("a histogram is told in words with its extremes, zeros and what is not finite", () => {
-  expect(spreadWords("gradient", spread)).toBe(
+  expect(histogramWords("gradient", histogram)).toBe(
     "gradient, step 1,240: 2,000 entries from −0.500 to 2.00, 12 % zeros, none NaN or infinite",
   );
-  const sick = { ...spread, step: null, low: null, high: null, zeros: 0, nans: 3, infinities: 1 };
-  expect(spreadWords("weight", sick)).toBe(
+  const sick = {
+    ...histogram,
+    step: null,
+    low: null,
+    high: null,
+    zeros: 0,
+    nans: 3,
+    infinities: 1,
+  };
+  expect(histogramWords("weight", sick)).toBe(
     "weight, before the first step: 2,000 entries none finite, no zeros, 3 NaN, 1 infinite",
   );
-  expect(zeroWords({ ...spread, zeros: 1 })).toBe("1 zero");
+  expect(zeroWords({ ...histogram, zeros: 1 })).toBe("1 zero");
 });
 
 test("an entry is written as in code", () => {
-  expect(entryWords({ parameter: "weight", index: [3, 17], value: -21000 })).toBe("weight[3, 17] = −21,000");
+  expect(entryWords({ parameter: "weight", index: [3, 17], value: -21000 })).toBe(
+    "weight[3, 17] = −21,000",
+  );
   expect(entryWords({ parameter: "bias", index: [], value: "NaN" })).toBe("bias = NaN");
   expect(entryWords({ parameter: "bias", index: [2], value: "-Infinity" })).toBe("bias[2] = −∞");
-});
-
-test("ends of an axis have no digit more than they need", () => {
-  expect([0.5, -0.001, 0.00316, 100, 1, 0].map(formatShort)).toEqual(["0.5", "−0.001", "0.0032", "100", "1", "0"]);
-});
-
-test("norms over time are bars on a log axis; zero and what is not finite leave a gap", () => {
-  const norms = [1e-4, 0, null, 1e-2];
-  expect(powersOf(norms)).toEqual([-4, -2]);
-  expect(powersOf([0, null])).toBeNull();
-  expect(profilePath(norms, 40, 50).match(/M[\d.]+/g)).toEqual(["M0.00", "M30.00"]);
-  expect(profilePath([0], 40, 50)).toBe("");
-  expect(profileWords({ title: "dL/dh", norms: [1e-4, null] }, 7)).toBe(
-    "dL/dh, step 7: 0.0001 at the first, not finite at the last of 2 time steps",
-  );
 });

@@ -20,11 +20,23 @@ beforeEach(() => {
 
 function specsOf(labels: string[]): TableRow[] {
   return labels.map((label, layer) => {
-    return { key: label, label, depth: 0, layers: [layer], summary: "Linear", state: "ok", value: 1, step: 0 };
+    return {
+      key: label,
+      label,
+      depth: 0,
+      layers: [layer],
+      summary: "Linear",
+      state: "ok",
+      value: 1,
+      step: 0,
+    };
   });
 }
 
-function rowsOf(changed = (): void => {}): { rows: Rows; show: (labels: string[]) => HTMLButtonElement[] } {
+function rowsOf(changed = (): void => {}): {
+  rows: Rows;
+  show: (labels: string[]) => HTMLButtonElement[];
+} {
   const rows = new Rows(new Sizes(changed), { onOpen() {}, onToggle() {} });
   document.body.append(rows.node);
   const show = (labels: string[]): HTMLButtonElement[] => {
@@ -49,7 +61,7 @@ test("the focus stays on its row when rows come and go below it", () => {
   expect(document.activeElement).toBe(second);
 });
 
-test("one row can always be reached with the tabulator", () => {
+test("one row can always be reached with the Tab key", () => {
   const { rows, show } = rowsOf();
   show(["a", "b", "c"])[2]?.focus();
   rows.node.dispatchEvent(new KeyboardEvent("keydown", { key: "Home" }));

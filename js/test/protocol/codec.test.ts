@@ -8,7 +8,9 @@ const bytes = Uint8Array.from(atob(fixture.data), (character) => character.charC
 function numbersAt(offset: number): number[][] {
   const buffer = new Uint8Array(bytes.length + offset);
   buffer.set(bytes, offset);
-  return decode(fixture.blocks as Block[], new DataView(buffer.buffer, offset)).map(({ values }) => [...values]);
+  return decode(fixture.blocks as Block[], new DataView(buffer.buffer, offset)).map(
+    ({ values }) => [...values],
+  );
 }
 
 const expected = [

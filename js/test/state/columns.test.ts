@@ -24,12 +24,17 @@ test("steps rise from the first of the run to the newest", () => {
 
 test("the newest half of the columns is one step each", () => {
   const { steps, count } = filled(5000, () => 1);
-  expect([...steps.subarray(count - 30, count)]).toEqual(Array.from({ length: 30 }, (_, i) => 4970 + i));
+  expect([...steps.subarray(count - 30, count)]).toEqual(
+    Array.from({ length: 30 }, (_, i) => 4970 + i),
+  );
 });
 
 test("old columns are equally long, or at most twice as long as others", () => {
   const { steps } = filled(5000, () => 1);
-  const spans = Array.from({ length: 10 }, (_, i) => (steps[i + 1] as number) - (steps[i] as number));
+  const spans = Array.from(
+    { length: 10 },
+    (_, i) => (steps[i + 1] as number) - (steps[i] as number),
+  );
   expect(Math.max(...spans)).toBeLessThanOrEqual(4 * Math.min(...spans));
 });
 
@@ -38,7 +43,7 @@ test("a spike is never averaged away", () => {
   expect(Math.max(...(track?.high ?? []).filter((value) => !Number.isNaN(value)))).toBe(1e6);
 });
 
-test("the mean of a joined column is that of its steps", () => {
+test("the mean of a merged column is that of its steps", () => {
   const columns = filled(5000, (step) => step);
   const mean = columns.track("loss")?.value[0] as number;
   expect(mean).toBeCloseTo(((columns.steps[1] as number) - 1) / 2, 0);
@@ -61,7 +66,7 @@ test("a metric that begins late is unmeasured before", () => {
   ]);
 });
 
-test("a value that is missing is passed over where columns are joined", () => {
+test("a missing value is left out where columns are merged", () => {
   const track = filled(5000, (step) => (step % 2 ? Number.NaN : 5)).track("loss");
   expect(track?.value[0]).toBe(5);
   expect(track?.low[0]).toBe(5);

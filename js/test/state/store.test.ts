@@ -1,5 +1,5 @@
 import { expect, test, vi } from "vitest";
-import { readingAt } from "../../src/derive/values-at.ts";
+import { valuesAt } from "../../src/derive/values-at.ts";
 import type { Block, Delta, Snapshot, Status } from "../../src/protocol/messages.gen.ts";
 import { Store } from "../../src/state/store.ts";
 
@@ -21,7 +21,12 @@ interface Numbers {
 }
 
 function packed(arrays: Numbers[]): { blocks: Block[]; data: DataView } {
-  const blocks = arrays.map(({ part, name, shape }) => ({ part, name, shape, dtype: "float64" as const }));
+  const blocks = arrays.map(({ part, name, shape }) => ({
+    part,
+    name,
+    shape,
+    dtype: "float64" as const,
+  }));
   const values = Float64Array.from(arrays.flatMap((array) => array.values));
   return { blocks, data: new DataView(values.buffer) };
 }
@@ -30,14 +35,26 @@ function columnsAt(steps: number[], values: number[][]): Numbers[] {
   const layers = values[0]?.length ?? 0;
   return [
     { part: "steps", name: "", shape: [steps.length], values: steps },
-    { part: "scalar", name: "loss", shape: [steps.length], values: steps.map((step) => 2 - step / 10) },
+    {
+      part: "scalar",
+      name: "loss",
+      shape: [steps.length],
+      values: steps.map((step) => 2 - step / 10),
+    },
     { part: "sampled", name: "", shape: [steps.length], values: steps },
     { part: "value", name: "grad_rms", shape: [steps.length, layers], values: values.flat() },
   ];
 }
 
 function layer(name: string) {
-  return { name, kind: "Linear", summary: "Linear 2×2", parameters: 6, shapes: ["weight 2×2"], activation: null };
+  return {
+    name,
+    kind: "Linear",
+    summary: "Linear 2×2",
+    parameters: 6,
+    shapes: ["weight 2×2"],
+    activation: null,
+  };
 }
 
 function snapshot(blocks: Block[]): Snapshot {
@@ -58,7 +75,16 @@ function snapshot(blocks: Block[]): Snapshot {
 }
 
 function delta(blocks: Block[], changes: Partial<Delta> = {}): Delta {
-  return { kind: "delta", status, states: null, reasons: null, findings: null, problems: null, blocks, ...changes };
+  return {
+    kind: "delta",
+    status,
+    states: null,
+    reasons: null,
+    findings: null,
+    problems: null,
+    blocks,
+    ...changes,
+  };
 }
 
 function started(): Store {
@@ -79,7 +105,7 @@ function started(): Store {
 test("a snapshot brings layers and columns", () => {
   const store = started();
   expect(store.layers.map(({ name }) => name)).toEqual(["a", "b"]);
-  expect([...readingAt(store.samples, "grad_rms", 1).values]).toEqual([3, 4]);
+  expect([...valuesAt(store.samples, "grad_rms", 1).values]).toEqual([3, 4]);
 });
 
 test("a delta adds its columns and keeps what it does not mention", () => {
@@ -92,7 +118,7 @@ test("a delta adds its columns and keeps what it does not mention", () => {
   expect(store.scalars.track("loss")?.value[2]).toBeCloseTo(1.8);
 });
 
-test("a reason stays until the next message that speaks of reasons", () => {
+test("a reason stays until the next message that has reasons", () => {
   const store = started();
   const nothing = new DataView(new ArrayBuffer(0));
   store.apply(delta([], { reasons: [{ layer: "b", text: "It runs in compiled code." }] }), nothing);
@@ -102,7 +128,7 @@ test("a reason stays until the next message that speaks of reasons", () => {
   expect(store.reasons.size).toBe(0);
 });
 
-test("a delta before the first snapshot is passed over", () => {
+test("a delta before the first snapshot is ignored", () => {
   const store = new Store("Net");
   const { blocks, data } = packed(columnsAt([5], [[1, 2]]));
   store.apply(delta(blocks), data);
@@ -117,21 +143,21 @@ test("a second snapshot replaces everything", () => {
   expect(store.generation).toBe(2);
 });
 
-test("a layer that the newest sample lacks shows its last figure", () => {
+test("a layer that the newest sample lacks shows its last value", () => {
   const store = started();
   const { blocks, data } = packed(columnsAt([2], [[Number.NaN, 6]]));
   store.apply(delta(blocks), data);
-  const { values, steps } = readingAt(store.samples, "grad_rms", 2);
+  const { values, steps } = valuesAt(store.samples, "grad_rms", 2);
   expect([...values]).toEqual([3, 6]);
   expect([...steps]).toEqual([1, 2]);
 });
 
-test("listeners are told of each message until they leave", () => {
+test("listeners are told of each message until they unsubscribe", () => {
   const store = started();
   const listener = vi.fn();
-  const leave = store.subscribe(listener);
+  const unsubscribe = store.subscribe(listener);
   store.apply(delta([]), new DataView(new ArrayBuffer(0)));
-  leave();
+  unsubscribe();
   store.apply(delta([]), new DataView(new ArrayBuffer(0)));
   expect(listener).toHaveBeenCalledTimes(1);
 });

@@ -2,7 +2,7 @@
 import { afterEach, expect, test } from "vitest";
 import { keepOwnKeys } from "../../src/util/own-keys.ts";
 
-const MINE = "data-lm-suppress-shortcuts";
+const SUPPRESS = "data-lm-suppress-shortcuts";
 const leave: (() => void)[] = [];
 
 afterEach(() => {
@@ -10,19 +10,22 @@ afterEach(() => {
   document.body.replaceChildren();
 });
 
-/** Whether a notebook that listens at the document, before any element, finds that a key is not for it. */
-function isKept(target: Element, key: string, held: KeyboardEventInit = {}): boolean {
+/** Whether a notebook that listens at the document, before any element, leaves a key alone. */
+function isKept(target: Element, key: string, modifiers: KeyboardEventInit = {}): boolean {
   let kept = false;
   const notebook = () => {
-    kept = target.hasAttribute(MINE);
+    kept = target.hasAttribute(SUPPRESS);
   };
   document.addEventListener("keydown", notebook, { capture: true });
-  target.dispatchEvent(new KeyboardEvent("keydown", { key, bubbles: true, ...held }));
+  target.dispatchEvent(new KeyboardEvent("keydown", { key, bubbles: true, ...modifiers }));
   document.removeEventListener("keydown", notebook, { capture: true });
   return kept;
 }
 
-function placed<K extends keyof HTMLElementTagNameMap>(tag: K, role = "group"): HTMLElementTagNameMap[K] {
+function placed<K extends keyof HTMLElementTagNameMap>(
+  tag: K,
+  role = "group",
+): HTMLElementTagNameMap[K] {
   const area = document.createElement("div");
   const node = document.createElement(tag);
   area.append(node);
@@ -32,7 +35,7 @@ function placed<K extends keyof HTMLElementTagNameMap>(tag: K, role = "group"): 
   return node;
 }
 
-test("what the picture answers is kept, and every other key is left to the notebook, one after the other", () => {
+test("keys that the widget answers are kept, and all others are left to the notebook", () => {
   const button = placed("button");
   for (const key of ["p", "s", "Enter", " "]) expect(isKept(button, key)).toBe(true);
   expect(isKept(button, "s", { ctrlKey: true })).toBe(false);
@@ -46,19 +49,20 @@ test("what the picture answers is kept, and every other key is left to the noteb
 test("arrows are kept where they move from row to row or along the steps", () => {
   for (const role of ["table", "slider"]) {
     const node = placed("button", role);
-    for (const key of ["ArrowDown", "ArrowLeft", "Home", "PageUp"]) expect(isKept(node, key)).toBe(true);
+    for (const key of ["ArrowDown", "ArrowLeft", "Home", "PageUp"])
+      expect(isKept(node, key)).toBe(true);
     expect(isKept(node, "ArrowDown", { shiftKey: true })).toBe(false);
   }
 });
 
-test("what is typed into a field is kept, and Ctrl+S and Shift+Enter are the notebook's there, too", () => {
+test("keys typed into a field are kept, but Ctrl+S and Shift+Enter are the notebook's", () => {
   const field = placed("input");
   expect(isKept(field, "0")).toBe(true);
   expect(isKept(field, "s", { ctrlKey: true })).toBe(false);
   expect(isKept(field, "Enter", { shiftKey: true })).toBe(false);
 });
 
-test("keys elsewhere in the page are none of its business, nor are any once the picture is gone", () => {
+test("keys elsewhere in the page are ignored, and all are once the widget is removed", () => {
   const button = placed("button");
   expect(isKept(document.body, "p")).toBe(false);
   for (const end of leave.splice(0)) end();

@@ -1,5 +1,5 @@
 import { beforeEach, expect, test, vi } from "vitest";
-import { type Redraw, redraw } from "../../src/util/redraw.ts";
+import { memo, type Redraw, redraw } from "../../src/util/redraw.ts";
 
 let frames: (() => void)[] = [];
 let drawn = 0;
@@ -55,7 +55,7 @@ test("what is asked for later is drawn in the next frame only", async () => {
   expect(drawn).toBe(1);
 });
 
-test("nothing is drawn once it was called off", async () => {
+test("nothing is drawn after it was canceled", async () => {
   drawing.soon();
   drawing.cancel();
   await Promise.resolve();
@@ -63,4 +63,12 @@ test("nothing is drawn once it was called off", async () => {
   drawing.cancel();
   frame();
   expect(drawn).toBe(0);
+});
+
+test("a memo draws only when its key has changed", () => {
+  const keys = ["a", "a", "b", "b", "a"];
+  const seen: string[] = [];
+  const draw = memo<string>();
+  for (const key of keys) draw(key, () => seen.push(key));
+  expect(seen).toEqual(["a", "b", "a"]);
 });

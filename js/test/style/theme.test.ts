@@ -1,4 +1,5 @@
-// The states' colours must be told apart by readers with deuteranopia and protanopia too, and seen on their ground.
+// Readers with deuteranopia and protanopia must be able to tell the states' colors apart, too, and
+// to see them on their ground.
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 
@@ -7,7 +8,7 @@ type Rgb = [number, number, number];
 const STATES = ["ok", "vanishing", "exploding", "dead", "nonfinite"];
 /** Linear RGB matrices of Machado, Oliveira and Fernandes (2009) at full severity. */
 const SIGHTS: Record<string, number[][]> = {
-  "full colour vision": [
+  "full color vision": [
     [1, 0, 0],
     [0, 1, 0],
     [0, 0, 1],
@@ -23,7 +24,7 @@ const SIGHTS: Record<string, number[][]> = {
     [-0.01182, 0.04294, 0.968881],
   ],
 };
-/** Difference in CIELAB at which two colours are clearly two (2.3 is just noticeable). */
+/** Difference in CIELAB at which two colors are clearly two (2.3 is just noticeable). */
 const CLEARLY_TWO = 10;
 /** WCAG 2.1, 1.4.11: graphical objects against what is beside them. */
 const SEEN = 3;
@@ -32,9 +33,9 @@ const css = readFileSync(new URL("../../src/style/theme.css", import.meta.url), 
 const [light, dark] = css.split('[data-jp-theme-light="false"]') as [string, string];
 const themes = { light: { css: light, ground: "#ffffff" }, dark: { css: dark, ground: "#111111" } };
 
-function colourOf(sheet: string, state: string): Rgb {
+function colorOf(sheet: string, state: string): Rgb {
   const hex = new RegExp(`--gw-${state}: (#[0-9a-f]{6})`).exec(sheet)?.[1];
-  if (hex === undefined) throw new Error(`no colour for ${state}`);
+  if (hex === undefined) throw new Error(`no color for ${state}`);
   return linear(hex);
 }
 
@@ -45,8 +46,10 @@ function linear(hex: string): Rgb {
   }) as Rgb;
 }
 
-function seenWith(matrix: number[][], colour: Rgb): Rgb {
-  return matrix.map((row) => row.reduce((sum, weight, i) => sum + weight * (colour[i] as number), 0)) as Rgb;
+function seenWith(matrix: number[][], color: Rgb): Rgb {
+  return matrix.map((row) =>
+    row.reduce((sum, weight, i) => sum + weight * (color[i] as number), 0),
+  ) as Rgb;
 }
 
 function lab([red, green, blue]: Rgb): Rgb {
@@ -69,14 +72,17 @@ describe.each(Object.entries(themes))("in the %s theme", (_, { css: sheet, groun
   test.each(Object.entries(SIGHTS))("states differ with %s", (_sight, matrix) => {
     for (const [i, a] of STATES.entries()) {
       for (const b of STATES.slice(i + 1)) {
-        const apart = difference(seenWith(matrix, colourOf(sheet, a)), seenWith(matrix, colourOf(sheet, b)));
+        const apart = difference(
+          seenWith(matrix, colorOf(sheet, a)),
+          seenWith(matrix, colorOf(sheet, b)),
+        );
         expect(apart, `${a} and ${b}`).toBeGreaterThan(CLEARLY_TWO);
       }
     }
   });
 
   test.each(STATES)("%s stands out from its ground", (state) => {
-    const [a, b] = [luminance(colourOf(sheet, state)), luminance(linear(ground))];
+    const [a, b] = [luminance(colorOf(sheet, state)), luminance(linear(ground))];
     expect((Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05)).toBeGreaterThan(SEEN);
   });
 });

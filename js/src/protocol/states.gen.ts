@@ -1,0 +1,17 @@
+// Made by scripts/gen_states.py; change gradwidget/diagnose/summary/state_look.py instead.
+
+/** Mark, word and color name of each state, and of a finding that is about none. */
+export const STATES = {
+  "ok": { mark: "●", word: "ok", color: "ok" },
+  "vanishing": { mark: "▼", word: "vanishing", color: "vanishing" },
+  "exploding": { mark: "▲", word: "exploding", color: "exploding" },
+  "dead": { mark: "◌", word: "dead", color: "dead" },
+  "non-finite": { mark: "✕", word: "non-finite", color: "nonfinite" },
+  "no gradient": { mark: "○", word: "no gradient", color: "neutral" },
+  "not trainable": { mark: "–", word: "not trainable", color: "neutral" },
+  "not measured": { mark: "·", word: "not measured", color: "neutral" },
+  "general": { mark: "▬", word: "finding", color: "general" },
+} as const;
+
+/** A state that this page knows. */
+export type KnownState = keyof typeof STATES;

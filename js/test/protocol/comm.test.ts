@@ -1,0 +1,52 @@
+import type { AnyModel } from "@anywidget/types";
+import { expect, test, vi } from "vitest";
+import { openComm } from "../../src/protocol/comm.ts";
+
+/** A widget's model beside a kernel; `send` is the ordinary way of a message. */
+function modelWith(kernel: unknown) {
+  const send = vi.fn();
+  const model = { send, widget_manager: { kernel } } as unknown as AnyModel;
+  return { model, send };
+}
+
+function kernelWith(started: Promise<unknown> = Promise.resolve()) {
+  const comm = { subshellStarted: started, open: vi.fn(), send: vi.fn() };
+  const kernel = { supportsSubshells: true, createComm: vi.fn(() => comm) };
+  return { comm, kernel };
+}
+
+test("where the kernel has subshells a message goes over a comm of its own", async () => {
+  const { comm, kernel } = kernelWith();
+  const { model, send } = modelWith(kernel);
+  const opened = openComm(model, "widget 1");
+  opened.send({ kind: "hello" });
+  expect(await opened.immediate).toBe(true);
+  await vi.waitFor(() => expect(comm.send).toHaveBeenCalledWith({ kind: "hello" }));
+  expect(kernel.createComm).toHaveBeenCalledWith("gradwidget");
+  expect(comm.open).toHaveBeenCalledWith({ widget: "widget 1" });
+  expect(send).not.toHaveBeenCalled();
+});
+
+test.each([
+  ["no kernel", null],
+  ["a kernel without subshells", { supportsSubshells: false }],
+])("with %s a message goes the ordinary way", async (_, kernel) => {
+  const { model, send } = modelWith(kernel);
+  const opened = openComm(model, "widget 1");
+  opened.send({ kind: "hello" });
+  expect(await opened.immediate).toBe(false);
+  await vi.waitFor(() => expect(send).toHaveBeenCalledWith({ kind: "hello" }));
+});
+
+test("where the subshell does not start a message goes the ordinary way", async () => {
+  const warn = vi.spyOn(console, "warn").mockImplementation(() => {});
+  const { comm, kernel } = kernelWith(Promise.reject(new Error("no")));
+  const { model, send } = modelWith(kernel);
+  const opened = openComm(model, "widget 1");
+  opened.send({ kind: "hello" });
+  expect(await opened.immediate).toBe(false);
+  await vi.waitFor(() => expect(send).toHaveBeenCalledWith({ kind: "hello" }));
+  expect(comm.send).not.toHaveBeenCalled();
+  expect(warn).toHaveBeenCalledTimes(1);
+  warn.mockRestore();
+});

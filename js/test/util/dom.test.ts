@@ -1,0 +1,24 @@
+// @vitest-environment jsdom
+import { expect, test } from "vitest";
+import { breakable } from "../../src/util/breakable.ts";
+import { element, setText } from "../../src/util/dom.ts";
+
+test("text is never markup, and an attribute without a value is left out", () => {
+  const node = element("p", { text: "<b>bold</b>", title: undefined, class: "x" });
+  expect(node.outerHTML).toBe('<p class="x">&lt;b&gt;bold&lt;/b&gt;</p>');
+});
+
+test("a new text takes the place of the old one in the same node", () => {
+  const node = element("p", { text: "one" });
+  const { firstChild } = node;
+  setText(node, "two");
+  expect(node.textContent).toBe("two");
+  expect(node.firstChild).toBe(firstChild);
+  setText(node, "");
+  expect(node.textContent).toBe("");
+});
+
+test("a text may break after each dot that something follows", () => {
+  const node = element("p", {}, ...breakable("encoder.layers.0 has 1.5 "));
+  expect(node.innerHTML).toBe("encoder.<wbr>layers.<wbr>0 has 1.<wbr>5 ");
+});

@@ -1,0 +1,56 @@
+"""Makes js/src/protocol/states.gen.ts from the one table of how each state looks.
+
+That table is gradwidget/diagnose/summary/state_look.py. Run this after a change of it; a test fails
+as long as the two differ.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+sys.path.insert(0, str(ROOT))
+
+from gradwidget.diagnose.summary.state_look import (  # noqa: E402 - found only with the root on the path
+    GENERAL,
+    GENERAL_LOOK,
+    LOOKS,
+    StateLook,
+)
+
+TARGET = ROOT / "js/src/protocol/states.gen.ts"
+
+HEADER = """\
+// Made by scripts/gen_states.py; change gradwidget/diagnose/summary/state_look.py instead.
+
+/** Mark, word and color name of each state, and of a finding that is about none. */
+export const STATES = {
+"""
+FOOTER = """\
+} as const;
+
+/** A state that this page knows. */
+export type KnownState = keyof typeof STATES;
+"""
+
+
+def entry(state: str, look: StateLook) -> str:
+    """One line of the table."""
+    fields = {"mark": look.mark, "word": look.word, "color": look.color_name}
+    text = ", ".join(
+        f"{name}: {json.dumps(value, ensure_ascii=False)}" for name, value in fields.items()
+    )
+    return f"  {json.dumps(state)}: {{ {text} }},\n"
+
+
+def generate() -> str:
+    """The whole TypeScript file."""
+    looks = {**{state.value: look for state, look in LOOKS.items()}, GENERAL: GENERAL_LOOK}
+    return HEADER + "".join(entry(state, look) for state, look in looks.items()) + FOOTER
+
+
+if __name__ == "__main__":
+    TARGET.write_text(generate(), encoding="utf-8")
+    sys.stdout.write(f"{TARGET.relative_to(ROOT)} written\n")
