@@ -17,7 +17,7 @@ from ipywidgets import widget_serialization
 from gradwidget.diagnose.thresholds import DEFAULT, Thresholds
 from gradwidget.monitor import GradMonitor
 from gradwidget.problem import Problem
-from gradwidget.record.history import WHOLE_FRAMES
+from gradwidget.record.history import LOOK_BACK
 from gradwidget.session import LayerFilter
 from gradwidget.view.bar_figure import bar_figure
 from gradwidget.view.kernel.comm import PageComm
@@ -299,7 +299,7 @@ class GradWidget(anywidget.AnyWidget):
 
     def _show_inspection(self, inspection: Inspection) -> None:
         with self._session.lock:
-            frames = self.history.recent_frames(WHOLE_FRAMES)
+            frames = self.history.recent_frames(LOOK_BACK)
         self._post_small(inspection_info(inspection, frames))
 
     def _answer(self, answer: Answer) -> None:

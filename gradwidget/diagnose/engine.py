@@ -1,15 +1,15 @@
-"""Turns what the rules see at each frame into findings that open, change and are resolved."""
+"""Turns what the rules detect at each frame into findings that open, change and are resolved."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from gradwidget.diagnose.evidence.layer_traits import Traits
+from gradwidget.diagnose.evidence.layer_traits import LayerTraits
 from gradwidget.diagnose.evidence.window import Window
 from gradwidget.diagnose.finding import Detection, Finding, Symptom
 from gradwidget.diagnose.follow_up import Suspicion, Wanted
-from gradwidget.diagnose.remedies import remedies_for
+from gradwidget.diagnose.remedies.by_symptom import remedies_for
 from gradwidget.diagnose.rules import AT_EVERY_FRAME, RULES, Rule
 from gradwidget.diagnose.thresholds import DEFAULT, Thresholds
 from gradwidget.record.history import History
@@ -19,11 +19,11 @@ from gradwidget.record.history import History
 class _Open:
     finding: Finding
     seen: int
-    """Frames at which it was seen."""
+    """Frames in which it was detected."""
     refreshed: int
-    """The history's version when its words and numbers were last brought up to date."""
+    """The history's version when its message and numbers were last updated."""
     last_seen: int
-    """The history's version when it was last seen."""
+    """The history's version when it was last detected."""
 
 
 class Engine:
@@ -45,7 +45,7 @@ class Engine:
         self._of_one_frame = limits.of_one_frame
         self._open: dict[Symptom, _Open] = {}
         self._resolved: list[Finding] = []
-        self._traits = Traits(())
+        self._traits = LayerTraits(())
         self._suspicion = Suspicion()
         self._last_step = 0
         self._was_apart = False
@@ -54,17 +54,19 @@ class Engine:
 
     @property
     def findings(self) -> list[Finding]:
-        """Active ones first, critical before warning, then the earliest; resolved ones after, the
-        earliest first.
+        """Active ones first, critical before warning, then by first step; resolved ones after.
+
+        The resolved ones are in the order in which they were resolved.
         """
         active = [entry.finding for entry in self._open.values()]
         active.sort(key=lambda finding: (finding.severity != "critical", finding.first_step))
         return active + self._resolved
 
     def update(self, history: History) -> None:
-        """Judges the newest frame; to be called once after each that is appended."""
+        """Judges the newest frame; to be called once after each frame that is appended."""
         if self._traits.layers is not history.layers:
-            self._traits = Traits(history.layers)
+            self._traits = LayerTraits(history.layers)
+        # Two views of the run: the newest frames, and the newest frame alone.
         active = {symptom: entry.finding for symptom, entry in self._open.items()}
         window = Window(history, self.limits, active, self._traits)
         newest = Window(history, self._of_one_frame, active, self._traits)
@@ -77,37 +79,43 @@ class Engine:
                 rule, window, newest, entry.finding if entry else None, apart=apart
             )
             suspects += [symptom] if suspected else []
+            # What a rule detects opens a finding or keeps one open; what it no longer detects
+            # closes one in time.
             if detection is not None and entry is None:
                 self._open[symptom] = self._opened(symptom, detection, window)
                 active[symptom] = self._open[symptom].finding
                 opened = True
             elif detection is not None and entry is not None:
-                self._go_on(entry, detection, window)
+                self._continue(entry, detection, window)
             elif entry is not None:
                 self._close(entry, window)
         self.wanted = self._suspicion.wanted(suspects, apart=apart, opened=opened)
         self._was_apart = apart
 
-    def _due(self, turn: int, *, apart: bool) -> Iterator[tuple[Symptom, Rule]]:
-        """The rules to ask at this frame: all of them where frames are far apart, or where
-        something is suspected.
+    def _due(self, number: int, *, apart: bool) -> Iterator[tuple[Symptom, Rule]]:
+        """The rules to run at this frame.
 
-        And after a frame that is: it may lack what is measured on the way through the layers, which
-        the next one has.
+        All of them where frames are far apart, and at the frame after such a one: it may lack what
+        is measured on the way through the layers, which the next one has. Otherwise those that run
+        at every frame, those of a suspected symptom, and the others in turn.
+
+        Args:
+            number: of the frame.
+            apart: whether steps before it were not measured.
         """
         apart |= self._was_apart
         interval = self.limits.slow_rule_interval
-        for number, (symptom, rule) in enumerate(RULES.items()):
+        for place, (symptom, rule) in enumerate(RULES.items()):
             if (
                 apart
                 or symptom in AT_EVERY_FRAME
                 or symptom in self._suspicion
-                or number % interval == turn % interval
+                or place % interval == number % interval
             ):
                 yield symptom, rule
 
     def _close(self, entry: _Open, window: Window) -> None:
-        """Resolves a finding that was not seen for long enough, in steps and in frames."""
+        """Resolves a finding that was not detected for long enough, in steps and in frames."""
         unseen = window.history.version - entry.last_seen
         if (
             unseen >= self.limits.window
@@ -134,14 +142,14 @@ class Engine:
             finding, seen=1, refreshed=window.history.version, last_seen=window.history.version
         )
 
-    def _go_on(self, entry: _Open, detection: Detection, window: Window) -> None:
+    def _continue(self, entry: _Open, detection: Detection, window: Window) -> None:
         entry.seen += 1
         entry.last_seen = window.history.version
         before = entry.finding
         worse = detection.severity == "critical" and before.severity != "critical"
         wider = not set(detection.layers) <= set(before.layers)
         if not (worse or wider or entry.last_seen - entry.refreshed >= self.limits.quiet):
-            # Words and numbers that change at every frame could not be read.
+            # A message whose numbers change at every frame could not be read.
             entry.finding = replace(before, last_step=window.step)
             return
         entry.refreshed = entry.last_seen
@@ -149,8 +157,8 @@ class Engine:
         entry.finding = replace(
             before,
             severity="critical" if before.severity == "critical" else detection.severity,
+            # What counts about a NaN is where it arose, however far it has spread since.
             message=detection.message if before.origin is None else before.message,
-            # Where a NaN arose stays what there is to say, however far it has spread since.
             layers=detection.layers if before.origin is None else before.layers,
             last_step=window.step,
             evidence={**detection.evidence, "held": float(entry.seen)},
@@ -163,9 +171,17 @@ class Engine:
 def _ask(
     rule: Rule, window: Window, newest: Window, finding: Finding | None, *, apart: bool
 ) -> tuple[Detection | None, bool]:
-    """What a rule is sure of, and whether the newest frame alone says otherwise: a suspicion."""
+    """What a rule detects, and whether the newest frame says otherwise and so makes it suspected.
+
+    Args:
+        rule: the rule.
+        window: the newest frames.
+        newest: the newest frame alone.
+        finding: the open one of that symptom, if any.
+        apart: whether steps before the newest frame were not measured.
+    """
     if finding is None and apart and rule(newest, None) is None:
-        # What a frame far from its neighbours does not show has not begun.
+        # A symptom that a frame far from its neighbors does not show has not begun.
         return None, False
     detection = rule(window, finding)
     if detection is not None:

@@ -1,4 +1,4 @@
-"""What diagnosis says: a symptom seen in this run, its evidence, and the fixes for it."""
+"""What the diagnosis says: a symptom of this run, its evidence, and the fixes for it."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _TITLES: dict[str, str] = {
     "lr_too_high": "Learning rate too high",
     "lr_too_low": "Learning rate too low",
 }
-"""Titles that are not the code in words."""
+"""Titles that are not just the code in words."""
 
 Severity = Literal["warning", "critical"]
 Origin = Literal["input", "weights", "forward", "loss", "backward", "unknown"]
@@ -61,19 +61,18 @@ class Remedy:
     """What to do, in a few words."""
 
     why: str
-    """Why it helps here, with figures from the run."""
+    """Why it helps here, with numbers from the run."""
 
     code: str
-    """Text that runs with ``model``, ``optimizer`` and ``torch`` in scope, with the model's own
-    layer names."""
+    """Python to run with ``model``, ``optimizer`` and ``torch`` in scope; it names the layers."""
 
     action: Mapping[str, object] | None = None
-    """Plain data for applying it to the live loop; None where only an edit of the program helps."""
+    """Plain data to apply it to the running loop; None where only an edit of the code helps."""
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """A symptom seen in this run. A later state of the same finding is a new object."""
+    """A symptom detected in this run. A later state of the same finding is a new object."""
 
     symptom: Symptom
     severity: Severity
@@ -84,13 +83,13 @@ class Finding:
     """Layers concerned, most affected first; empty means the whole model."""
 
     first_step: int
-    """Where the evidence begins."""
+    """The step at which the evidence begins."""
 
     reported_step: int
-    """The step at which it was first said; never back-dated."""
+    """The step at which it was first reported; never backdated."""
 
     last_step: int
-    """The last step at which it was seen to hold."""
+    """The last step at which it was detected."""
 
     active: bool = True
     """False once it is over."""
@@ -99,7 +98,7 @@ class Finding:
     """What could make it a false alarm."""
 
     evidence: Mapping[str, float] = field(default_factory=dict)
-    """The numbers behind it: at least ``value``, ``bound`` and ``window`` (steps looked at)."""
+    """The numbers behind it: at least ``value``, ``bound`` and ``window`` (frames considered)."""
 
     origin: Origin | None = None
     """For non-finite values: where they arose."""
@@ -115,7 +114,7 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Detection:
-    """A symptom as it stands at the newest frame."""
+    """A symptom as a rule detects it at the newest frame."""
 
     severity: Severity
     message: str

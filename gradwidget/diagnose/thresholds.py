@@ -1,4 +1,4 @@
-"""Every bound that a rule uses, with the reason for it, in one place."""
+"""Every bound that the rules use, with the reason for it, in one place."""
 
 from __future__ import annotations
 
@@ -9,11 +9,14 @@ from numbers import Integral, Real
 
 @dataclass(frozen=True, slots=True)
 class Thresholds:
-    """The bounds of all rules. Pass an own one to ``Engine`` to change some.
+    """The bounds of all rules, to be changed with ``GradMonitor(model, thresholds=...)``.
 
-    Where a symptom is defined by two figures, one that has it and one that has it not, the bound
-    lies near their geometric middle: a live rule sees noisy batches and should err as rarely to the
-    one side as to the other.
+    Most bounds are between two values, one that has the symptom and one that does not, near their
+    geometric mean: the rules see noisy batches and should err as rarely in one direction as in the
+    other.
+
+    Raises:
+        ValueError: a bound is not a number, not finite or negative, or a count is not whole.
 
     Example:
         >>> Thresholds(vanishing_ratio=1e-4).vanishing_ratio
@@ -21,167 +24,207 @@ class Thresholds:
     """
 
     window: int = 9
-    """Frames whose median is judged: five of nine must agree, so that one odd batch decides nothing
-    and a report comes five steps after the onset."""
+    """Frames whose median is judged.
 
-    lasting_steps: int = 20
-    """Steps that a state of a layer's units must last: units also die and wake within the first
-    steps of a run."""
-
-    quiet: int = 20
-    """Steps without the symptom after which a finding is over, in a window of frames at least: two
-    windows where every step is measured, so that it does not flicker."""
-
-    vanishing_ratio: float = 3e-3
-    """dL/d(output) of the first over the last layer. 1e-3 is vanishing (AutoTrainer's first/last
-    ratio, 10.1109/ icse43902.2021.00043), 1e-2 is not."""
-
-    vanishing_weight_ratio: float = 1e-4
-    """The same on weight gradients, for runs without activation gradients: stricter, since a
-    layer's size and its input's scale enter a weight gradient too."""
-
-    vanishing_over_start: float = 3e-3
-    """A layer's gradient over its start while the loss is still high; 1e-3 is vanishing, 1e-2 is
-    not."""
-
-    vanishing_loss_share: float = 0.5
-    """Above this share of its start the loss counts as still high: small gradients then do not mean
-    that the model has converged."""
-
-    recovery_steps: int = 30
-    """A decay that would, by its present trend, be gone within so many steps is given that time: a
-    head or a residual branch that starts at zero passes through such a profile on its way."""
-
-    minimum_chain: int = 3
-    """Layers with a measured profile below which nothing is said about depth."""
-
-    exploding_ratio: float = 170.0
-    """dL/d(output) of the first over the last layer; 1,000 is exploding, 30 is not."""
-
-    exploding_weight_ratio: float = 3e3
-    """The same on weight gradients, for runs without activation gradients."""
-
-    exploding_spike: float = 35.0
-    """Total gradient over the highest of its own past; 100 is exploding, 12 is not. The highest,
-    not the median: a converged model has small gradients between rare large ones. SPAM (arXiv
-    2501.06842) calls 50 a spike."""
-
-    spike_past: int = 200
-    """Frames of the past that a spike is compared with."""
-
-    slow_rule_interval: int = 4
-    """Frames between two looks of a rule whose evidence takes many steps anyway. All are looked at
-    where frames are far apart."""
-
-    spike_rise: int = 4
-    """Frames within which a spike must have risen. A plateau that is left behind also raises the
-    gradient by orders of magnitude, but over many steps."""
-
-    spike_minimum_past: int = 2
-    """Frames of the past without which no spike is called."""
-
-    dead_share: float = 0.93
-    """Units of a layer that are 0 for a whole batch, for a window of steps. 0.9 is dead, 0.5 is a
-    sparse layer; beyond the first, since a unit that fires rarely is 0 for most batches and is not
-    dead."""
-
-    saturated_share: float = 0.65
-    """Outputs of a squashing activation that lie in its flats; 0.8 is saturated, 0.5 is not."""
-
-    no_gradient_steps: int = 60
-    """Steps without a gradient before a layer that never had one is called disconnected: a head
-    used once in fifty steps is not."""
-
-    no_gradient_after: int = 20
-    """The same for a layer that had one for a while, and then no more."""
-
-    no_gradient_chance: float = 1e-3
-    """Chance that a layer which is used as often as before was passed over in so many frames in a
-    row."""
-
-    no_gradient_frames: int = 10
-    """Measured frames among them that there must be; also those with a gradient that are a while.
+    Five of nine must agree, so a single unusual batch decides nothing, and a report comes five
+    steps after the onset.
     """
 
+    lasting_steps: int = 20
+    """Steps for which a state of a layer's units must last.
+
+    In the first steps of a run, units also die and recover.
+    """
+
+    quiet: int = 20
+    """Steps without the symptom, and at least ``window`` frames, after which a finding is over.
+
+    Two windows where every step is measured, so that it does not flicker.
+    """
+
+    vanishing_ratio: float = 3e-3
+    """dL/d(output) of the first over the last layer: 1e-3 is vanishing, 1e-2 is not.
+
+    1e-3 is AutoTrainer's ratio of first to last layer (10.1109/icse43902.2021.00043).
+    """
+
+    vanishing_weight_ratio: float = 1e-4
+    """The same for weight gradients, in runs without activation gradients.
+
+    Stricter, since the size of a layer and the scale of its input affect a weight gradient too.
+    """
+
+    vanishing_over_start: float = 3e-3
+    """Gradient of a layer over its initial one, while the loss is high: 1e-3 vanishes, 1e-2 not."""
+
+    vanishing_loss_share: float = 0.5
+    """Share of the initial loss above which the loss is still high.
+
+    Small gradients then do not mean that the model has converged.
+    """
+
+    recovery_steps: int = 30
+    """Steps granted to a decay whose present trend would end it within them.
+
+    A head or a residual branch that starts at zero passes through such a profile.
+    """
+
+    minimum_chain: int = 3
+    """Layers with a measured profile that are needed to judge depth."""
+
+    exploding_ratio: float = 170.0
+    """dL/d(output) of the first over the last layer: 1,000 is exploding, 30 is not."""
+
+    exploding_weight_ratio: float = 3e3
+    """The same for weight gradients, in runs without activation gradients."""
+
+    exploding_spike: float = 35.0
+    """Total gradient over the highest of the run's own past: 100 is exploding, 12 is not.
+
+    The highest, not the median: a converged model has small gradients between rare large ones. SPAM
+    (arXiv 2501.06842) calls 50 a spike.
+    """
+
+    spike_past: int = 200
+    """Past frames that a spike is compared with."""
+
+    slow_rule_interval: int = 4
+    """Frames between two runs of a rule whose evidence spans many steps anyway.
+
+    Where frames are far apart, every rule runs at each.
+    """
+
+    spike_rise: int = 4
+    """Frames within which a spike must have risen.
+
+    At the end of a plateau the gradient also rises by orders of magnitude, but over many steps.
+    """
+
+    spike_minimum_past: int = 2
+    """Past frames that are needed to call a spike."""
+
+    dead_share: float = 0.93
+    """Units of a layer that are 0 for a whole batch, for ``lasting_steps`` steps.
+
+    0.9 is dead, 0.5 is a sparse layer. The bound is beyond the first, since a unit that rarely
+    activates is 0 for most batches and is not dead.
+    """
+
+    saturated_share: float = 0.65
+    """Outputs of a squashing activation function that are saturated: 0.8 is too many, 0.5 not."""
+
+    no_gradient_steps: int = 60
+    """Steps without a gradient before a layer that never had one is reported.
+
+    A head that is used once in fifty steps is not.
+    """
+
+    no_gradient_after: int = 20
+    """The same for a layer that had a gradient for a while and then no longer."""
+
+    no_gradient_chance: float = 1e-3
+    """Probability that a layer still in use would have no gradient in that many frames in a row."""
+
+    no_gradient_frames: int = 10
+    """Measured frames that those steps must have, and frames with a gradient that are a while."""
+
     growth: float = 6.3
-    """Norm of a layer's weights over the larger of its start and a variance-preserving scale; 10
-    has grown out of bounds, 4 is learning."""
+    """Norm of a layer's weights over the larger of its initial and a variance-preserving norm.
+
+    10 has grown out of bounds, 4 is learning.
+    """
 
     shrinkage: float = 0.2
-    """Norm of a layer's weights over its start; 0.1 has shrunk, 0.4 is weight decay at work."""
+    """Norm of a layer's weights over its initial norm: 0.1 has shrunk, 0.4 is mere weight decay."""
 
     zero: float = 1e-3
-    """Norm of a layer's weights over its start; 1e-4 is next to nothing left, 1e-2 is not."""
+    """Norm of a layer's weights over its initial norm: 1e-4 is next to nothing, 1e-2 is not."""
 
     frozen_ratio: float = 0.01
-    """Movement of the least moved early layer over that of the most moved late one; 1e-2 is frozen,
-    3e-2 is not."""
+    """Movement of the least moved early layer over that of the most moved late one.
+
+    1e-2 is frozen, 3e-2 is not.
+    """
 
     frozen_frames: int = 30
     """Frames before movement is compared: the first steps of an adaptive optimizer say little."""
 
     plateau_share: float = 0.9
-    """Loss over its start above which it has hardly improved; 0.95 is a plateau, 0.8 is not."""
+    """Loss over its start above which it has hardly improved: 0.95 is a plateau, 0.8 is not."""
 
     plateau_above: float = 2.0
-    """Loss over its start above which it is not near it any more: a loss that was thrown up is no
-    plateau."""
+    """Loss over its start above which it is no longer near it, as after a jump: not a plateau."""
 
     plateau_fallen: float = 0.8
-    """Loss over its start that shows, in a tenth of the frames or in three of them, that the run
-    did learn: 0.8 is no plateau."""
+    """Loss over its start that shows that the run did learn.
 
-    plateau_steps: int = 100
-    """Steps that a run is given to begin to improve, half of them beside the cause that is named.
+    In a tenth of the steps or in three frames; 0.8 is not a plateau.
     """
 
+    plateau_steps: int = 100
+    """Steps granted to a run before it must improve; for half of them, the cause must be there."""
+
     rnn_vanishing: float = 1e-3
-    """dL/dh of the first over the last time step; 1e-4 is vanishing, 1e-2 is not."""
+    """dL/dh of the first over the last time step: 1e-4 is vanishing, 1e-2 is not."""
 
     rnn_exploding: float = 55.0
-    """dL/dh of the first over the last time step; 100 is exploding, 30 is not."""
+    """dL/dh of the first over the last time step: 100 is exploding, 30 is not."""
 
     rnn_profiles: int = 5
-    """Profiles over time, more than half of which must agree."""
+    """Profiles along time, more than half of which must exist; their median is judged."""
 
     underflow_share: float = 0.2
-    """Gradient entries that are 0 in half precision; 0.3 is loss of gradient, 0.02 is not."""
+    """Gradient entries that are 0 in half precision: 0.3 is a loss of gradient, 0.02 is not."""
 
     underflow_size: float = 1e-6
-    """RMS of the other entries, at the scale of the backward pass: within some 16 of fp16's
-    smallest numbers (2**-24, 6e-8), entries half that size are rounded to 0 (arXiv 1710.03740)."""
+    """RMS of the other entries, at the scale of the backward pass.
+
+    About 16 times the smallest number of fp16 (2**-24, 6e-8): entries below half of that number are
+    rounded to 0 (arXiv 1710.03740).
+    """
 
     update_high: float = 0.05
-    """Change of a layer's weights at a step over their scale. 1e-3 is the usual rule;
-    TheDeepChecker calls 0.1 too quick. Above this for a whole window, weights are replaced rather
-    than improved."""
+    """Change of a layer's weights per step over their scale.
+
+    1e-3 is the usual rule, and TheDeepChecker calls 0.1 too fast. Above this bound for a whole
+    window, weights are replaced rather than improved.
+    """
 
     update_falling: float = 0.9
-    """Loss of the newest window of frames over the one before, below which a high learning rate
-    plainly works."""
+    """Loss of the newest window over the one before, below which a high learning rate works."""
 
     update_low: float = 1e-4
-    """Change of a layer's weights at a step over their scale below which learning hardly happens
-    (TheDeepChecker)."""
+    """Change of a layer's weights per step over their scale: below, it hardly learns.
+
+    The bound of TheDeepChecker.
+    """
 
     unstable_jumps: int = 3
-    """Updates that raised the loss by half; 4 are unstable, 1 is not."""
+    """Updates that raised the loss by half: 4 are unstable, 1 is not."""
 
     unstable_rise: float = 0.25
-    """And by so much of the loss at the start. A tenth defines it on a batch that stays the same;
-    from one batch of 32 to the next a healthy loss moves by as much."""
+    """Share of the initial loss by which they must raise the loss as well.
+
+    A tenth is enough to define it on a batch that stays the same; from one batch of 32 to the next,
+    a healthy loss moves by as much.
+    """
 
     unstable_update: float = 0.035
-    """Change of the weights' direction over their scale that such an update must have made: the
-    noise of small batches moves the loss as well, but weights that hardly changed, or only in size,
-    did not."""
+    """Change of the direction of the weights, over their scale, that such an update must have made.
+
+    The noise of small batches moves the loss as well, but then the weights hardly changed, or only
+    in norm.
+    """
 
     unstable_window: int = 100
     """Frames in which jumps are counted."""
 
     skipped_in_a_row: int = 8
-    """Steps in a row that a gradient scaler skipped. A scale of 65,536 needs a few halvings at the
-    start of a healthy fp16 run; eight are a factor of 256."""
+    """Steps in a row that a gradient scaler skipped.
+
+    A scale of 65,536 needs to be halved a few times at the start of a healthy fp16 run; eight
+    times are a factor of 256.
+    """
 
     def __post_init__(self) -> None:
         for field in fields(self):
@@ -195,8 +238,9 @@ class Thresholds:
 
     @property
     def of_one_frame(self) -> Thresholds:
-        """The same bounds asked of the newest frame alone: what it shows is no finding yet, but
-        worth a closer look.
+        """The same bounds for the newest frame alone.
+
+        What they detect is not a finding yet, but a reason to measure more closely.
         """
         return replace(
             self,

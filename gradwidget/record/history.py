@@ -18,9 +18,15 @@ from gradwidget.record.track import COARSE, FINE, FOLD, START, Track
 if TYPE_CHECKING:
     import pandas as pd  # type: ignore[import-untyped]  # ships no type information
 
-WHOLE_FRAMES = 64
-"""Newest frames kept as they came, for what is not a metric: origins, reasons, recurrent profiles.
+LOOK_BACK = 64
+"""Newest frames among which the latest value of a layer is looked for.
+
+A sampled run measures layers in turn. These frames are also kept as they came, for what is not a
+metric: origins, reasons, recurrent profiles.
 """
+
+RECENT = FINE - FOLD
+"""Newest frames, 512, that surely have a column each."""
 
 
 class History:
@@ -51,7 +57,7 @@ class History:
         self._open_frames = 0
         self._version = 0
         self._first_step: int | None = None
-        self._newest: deque[Frame] = deque(maxlen=WHOLE_FRAMES)
+        self._newest: deque[Frame] = deque(maxlen=LOOK_BACK)
 
     # ---------------------------------------------------------------- reading
 
@@ -150,7 +156,7 @@ class History:
         """float32 [<=n, layers]: the newest frames one by one, oldest first; a view, valid until
         the next append.
 
-        At least the last 512 frames can be had. NaN where not measured.
+        At least the last ``RECENT`` frames can be had. NaN where not measured.
         """
         track = self._track(metric)
         rows = min(n, self._fine)
@@ -172,7 +178,7 @@ class History:
         return self._fine_steps[self._fine - min(n, self._fine) : self._fine]
 
     def recent_frames(self, n: int) -> list[Frame]:
-        """The newest frames as they came, oldest first; at most 64."""
+        """The newest frames as they came, oldest first; at most ``LOOK_BACK``."""
         return list(self._newest)[-n:]
 
     def start(self, metric: str) -> FloatArray:

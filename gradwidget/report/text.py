@@ -13,7 +13,7 @@ import numpy as np
 from gradwidget.diagnose.finding import Finding
 from gradwidget.diagnose.summary.layer_state import LayerState, layer_states
 from gradwidget.diagnose.summary.verdict import verdict
-from gradwidget.record.history import History
+from gradwidget.record.history import LOOK_BACK, History
 from gradwidget.wording import figure
 
 WIDTH = 100
@@ -61,7 +61,7 @@ def _summary(history: History) -> str:
         ("total_grad_norm", "gradient norm"),
         ("lr", "learning rate"),
     ):
-        value = history.recent_scalar(name, 64)
+        value = history.recent_scalar(name, LOOK_BACK)
         known = value[~np.isnan(value)]
         if name in frame.scalars:
             words.append(f"{title} {figure(frame.scalars[name])}")
@@ -105,7 +105,7 @@ def _bar(value: float, floor: int, top: int) -> str:
 
 def _newest(history: History, metric: str) -> np.ndarray[tuple[int], np.dtype[np.float32]]:
     """float32 [layers]: each layer's newest measured value; NaN where there is none."""
-    rows = history.recent(metric, 64)
+    rows = history.recent(metric, LOOK_BACK)
     known = ~np.isnan(rows)
     newest = len(rows) - 1 - np.argmax(known[::-1], axis=0)
     chosen: np.ndarray[tuple[int], np.dtype[np.float32]] = rows[newest, np.arange(rows.shape[1])]

@@ -11,9 +11,9 @@ from gradwidget.diagnose.summary.layer_state import layer_states
 from gradwidget.diagnose.summary.loss_trend import loss_trend
 from gradwidget.diagnose.summary.verdict import verdict
 from gradwidget.metrics import METRICS
-from gradwidget.record.history import WHOLE_FRAMES
+from gradwidget.record.history import LOOK_BACK, RECENT
 from gradwidget.view.protocol import to_messages
-from gradwidget.view.protocol.arrays import RECENT, newest, whole
+from gradwidget.view.protocol.arrays import newest, whole
 from gradwidget.view.protocol.codec import Array, encode
 from gradwidget.view.protocol.messages import (
     Delta,
@@ -159,7 +159,7 @@ class Updates:
 
     @property
     def _reasons(self) -> list[ReasonInfo]:
-        return to_messages.reason_infos(self._source.history.recent_frames(WHOLE_FRAMES))
+        return to_messages.reason_infos(self._source.history.recent_frames(LOOK_BACK))
 
     @property
     def _problems(self) -> list[ProblemInfo]:

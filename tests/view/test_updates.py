@@ -9,7 +9,7 @@ import numpy as np
 
 from gradwidget.diagnose.thresholds import Thresholds
 from gradwidget.problem import Problem
-from gradwidget.view.protocol.arrays import RECENT
+from gradwidget.record.history import RECENT
 from gradwidget.view.protocol.messages import Block, Shown
 from gradwidget.view.updates import Updates
 from tests.view.fakes import FakeMonitor, chain, frame

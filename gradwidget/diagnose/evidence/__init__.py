@@ -1,1 +1,1 @@
-"""What the rules judge by: recent frames, and what they say over depth."""
+"""What the rules read: a window over the newest frames, and what is derived from it."""

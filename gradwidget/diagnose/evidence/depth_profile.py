@@ -1,6 +1,4 @@
-"""The gradient's profile over depth: how much of what reaches the last layer still reaches the
-first ones.
-"""
+"""The profile of the gradient over depth: how much of it arrives at each layer."""
 
 from __future__ import annotations
 
@@ -13,14 +11,14 @@ Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
-class Profile:
-    """A statistic of each layer over that of the last layer, as the median of the newest frames."""
+class DepthProfile:
+    """A statistic of each layer divided by that of the last layer, as medians of recent frames."""
 
     metric: str
-    """The statistic it is made of."""
+    """Name of the statistic."""
 
     ratio: Floats
-    """float64 [layers]: over the last measured layer; NaN where it is not known."""
+    """float64 [layers]: over the last measured layer; NaN where unknown."""
 
     last: int
     """Index of the last measured layer, whose ratio is 1."""
@@ -35,22 +33,21 @@ class Profile:
         """float64 [layers]: the highest ratio from the first layer up to each.
 
         Low only where nothing nearer the input gets more: a branch that a shortcut bypasses may get
-            little without
-        anything being lost.
+        little although nothing is lost.
         """
         return np.where(np.isnan(self.ratio), np.nan, np.fmax.accumulate(self.ratio))
 
     @property
     def lowest_before(self) -> Floats:
-        """float64 [layers]: the lowest ratio other than 0 from the first layer up to each."""
+        """float64 [layers]: the lowest nonzero ratio from the first layer up to each."""
         positive = np.where(self.ratio > 0, self.ratio, np.nan)
         return np.where(np.isnan(positive), np.nan, np.fmin.accumulate(positive))
 
     def steepest(self, *, falling: bool) -> tuple[int, int, float]:
-        """The neighbours between which most is lost, or won, on the way from output to input.
+        """The neighbors between which most is lost, or gained, on the way from output to input.
 
         Returns:
-            Index of the layer nearer the input, of its neighbour nearer the output, and the factor
+            Index of the layer nearer the input, index of the one nearer the output, and the factor
             between them; 1 where there are no two layers to compare.
         """
         known = np.flatnonzero(self.ratio > 0)

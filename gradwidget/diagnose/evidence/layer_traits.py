@@ -1,4 +1,4 @@
-"""What does not change about the layers while a run goes on, worked out once for all frames."""
+"""What does not change about the layers during a run, computed once for all frames."""
 
 from __future__ import annotations
 
@@ -8,14 +8,16 @@ from numpy.typing import NDArray
 from gradwidget.frame import BoolArray, Layer
 
 
-class Traits:
+class LayerTraits:
     """Properties of all layers as arrays.
 
     Args:
         layers: the layers, input first.
 
     Example:
-        >>> Traits((Layer("norm", "LayerNorm", {"weight": (8,)}), Layer("fc", "Linear", {"weight": (2, 8)}))).matrices
+        >>> norm = Layer("norm", "LayerNorm", {"weight": (8,)})
+        >>> head = Layer("head", "Linear", {"weight": (2, 8)})
+        >>> LayerTraits((norm, head)).matrices
         array([False,  True])
     """
 
@@ -31,10 +33,14 @@ class Traits:
         self.matrices: BoolArray = self.weighty & ~np.array(
             ["Embedding" in layer.kind for layer in layers], np.bool_
         )
-        """Bool [layers]: whether it has one every row of which is in use: the rows of an embedding
-        come and go."""
+        """Bool [layers]: whether the layer has such a weight and uses every row of it.
+
+        The rows of an embedding that a batch does not contain are not used.
+        """
         self.natural_norm: NDArray[np.float64] = np.sqrt(
             np.array([sum(shape[0] for shape in of if len(shape) > 1) for of in shapes], np.float64)
         )
-        """float64 [layers]: norm of matrices that preserve variance, entries of 1/fan-in (arXiv
-        1502.01852)."""
+        """float64 [layers]: norm of matrices that preserve variance.
+
+        Entries of variance 1/fan-in (arXiv 1502.01852).
+        """

@@ -1,6 +1,4 @@
-"""What the rules look at: the newest frames of a history, each figure computed once a frame for all
-rules.
-"""
+"""What the rules read: the newest frames of a history, each statistic computed once per frame."""
 
 from __future__ import annotations
 
@@ -10,28 +8,21 @@ from functools import cached_property
 
 import numpy as np
 
-from gradwidget.diagnose.evidence.depth_profile import Floats, Profile
-from gradwidget.diagnose.evidence.layer_traits import Traits
+from gradwidget.diagnose.evidence.depth_profile import DepthProfile, Floats
+from gradwidget.diagnose.evidence.layer_traits import LayerTraits
 from gradwidget.diagnose.finding import Finding, Symptom
 from gradwidget.diagnose.thresholds import DEFAULT, Thresholds
 from gradwidget.frame import BoolArray, Frame, Layer
-from gradwidget.record.history import History
-
-REACH = 64
-"""Newest frames among which a layer's latest measured values are looked for; a sampled run measures
-layers in turn."""
+from gradwidget.record.history import LOOK_BACK, RECENT, History
 
 BEGINNING = 10
-"""First frames of a run that tell how it began; a sampled run measures its first ten steps in a
-row."""
+"""First frames of a run that show how it began: a sampled run measures its first ten steps."""
 
 A_FEW = 2
 """Frames with a low loss that may be chance."""
-A_PART = 0.1
-"""Part of a run's steps with a low loss that is no chance."""
 
-PAST = 512
-"""Newest frames in which the beginning of something is looked for."""
+A_PART = 0.1
+"""Share of a run's steps with a low loss that is not chance."""
 
 
 class Window:
@@ -40,9 +31,9 @@ class Window:
     Args:
         history: the run; at least one frame.
         limits: the bounds in force.
-        active: the findings that are open, by symptom; those that open while it is looked at show
-            as well.
-        traits: those of the history's layers, where they are known already.
+        active: the open findings by symptom; one that opens while the rules run is seen by those
+            that come after.
+        traits: those of the history's layers, where already known.
 
     Raises:
         ValueError: the history is empty.
@@ -53,7 +44,7 @@ class Window:
         history: History,
         limits: Thresholds = DEFAULT,
         active: Mapping[Symptom, Finding] | None = None,
-        traits: Traits | None = None,
+        traits: LayerTraits | None = None,
     ) -> None:
         if history.last is None:
             message = "a window needs at least one frame"
@@ -61,11 +52,11 @@ class Window:
         self.history = history
         self.limits = limits
         self.active = {} if active is None else active
-        self.traits = traits or Traits(history.layers)
+        self.traits = traits or LayerTraits(history.layers)
         self.frame: Frame = history.last
         self.step: int = history.last.step
-        self.profiles: dict[str, Profile | None] = {}
-        """Profiles over depth that were asked for already, by metric."""
+        self.profiles: dict[str, DepthProfile | None] = {}
+        """Profiles over depth that are already computed, by metric."""
         self._medians: dict[tuple[str, int], Floats] = {}
 
     @property
@@ -85,22 +76,21 @@ class Window:
 
     @property
     def enough(self) -> int:
-        """How many values of a window must be there: more than half."""
+        """How many values of a window must be known: more than half."""
         return self.limits.window // 2 + 1
 
     # ---------------------------------------------------------------- layers
 
     def latest(self, metric: str, n: int) -> Floats:
-        """float64 [<=n, layers]: the newest ``n`` finite values of each layer, newest first, NaN
-        where there are fewer.
+        """float64 [<=n, layers]: the newest ``n`` finite values of each layer, newest first.
 
-        Each layer by itself, so the rows of layers that are measured in turn come from different
-        steps.
+        NaN where a layer has fewer. Each layer by itself: the values in a row come from different
+        steps where layers are measured in turn.
         """
         rows = self.history.recent(metric, n)[::-1].astype(np.float64)
         gaps = np.flatnonzero(~np.isfinite(rows).all(axis=0))
         if gaps.size:
-            further = self.history.recent(metric, REACH)[::-1, gaps]
+            further = self.history.recent(metric, LOOK_BACK)[::-1, gaps]
             absent = ~np.isfinite(further)
             order = np.argsort(absent, axis=0, kind="stable")[:n]
             columns = np.arange(len(gaps))
@@ -108,16 +98,13 @@ class Window:
         return rows
 
     def median(self, metric: str) -> Floats:
-        """float64 [layers]: the median of each layer's latest values; NaN before there are enough
-        to judge by.
-        """
+        """float64 [layers]: the median of each layer's latest values; NaN if there are too few."""
         return self._median(metric, self.limits.window)
 
     def lasting(self, metric: str) -> Floats:
-        """float64 [layers]: the median over as many steps as a state of the units must last; NaN
-        before.
+        """float64 [layers]: the median over ``lasting_steps`` steps; NaN in a shorter run.
 
-        A sampled run has fewer frames in as many steps; five are enough.
+        A sampled run has fewer frames in as many steps; as many as ``enough`` suffice.
         """
         steps = self.limits.lasting_steps
         if self.age < steps - 1:
@@ -135,23 +122,19 @@ class Window:
         return self._medians[key]
 
     def start(self, metric: str) -> Floats:
-        """float64 [layers]: the median of each layer over the first steps of the run; NaN before
-        there are enough.
-        """
+        """float64 [layers]: the median over the first frames; NaN if there are too few values."""
         return median(self.history.start(metric)[:BEGINNING].astype(np.float64), least=self.enough)
 
     def series(self, metric: str, layer: int) -> tuple[Floats, list[int]]:
-        """A layer's finite values one by one, newest first, and the steps they were measured at."""
-        rows = self.history.recent(metric, PAST)[::-1, layer].astype(np.float64)
-        steps = self.history.recent_steps(PAST)[::-1]
+        """A layer's finite values, newest first, and the steps at which they were measured."""
+        rows = self.history.recent(metric, RECENT)[::-1, layer].astype(np.float64)
+        steps = self.history.recent_steps(RECENT)[::-1]
         finite = np.isfinite(rows)
         return rows[finite], [int(step) for step in steps[finite]]
 
     @cached_property
     def weight(self) -> str:
-        """The statistic that tells how large a layer's weights are: of its matrices, where that was
-        measured.
-        """
+        """The metric for the size of a layer's weights: of its matrices, where that is measured."""
         return "matrix_norm" if "matrix_norm" in self.history else "weight_norm"
 
     @cached_property
@@ -163,29 +146,25 @@ class Window:
 
     @cached_property
     def weight_scale(self) -> Floats:
-        """float64 [layers]: the larger of the weights' norm at the start and the norm that
-        preserves variance.
+        """float64 [layers]: the initial norm of the weights, or the variance-preserving one.
 
-        So that a layer that starts at zero has a scale too.
+        The larger of the two, so that a layer that starts at zero has a scale too.
         """
         scale: Floats = np.fmax(self.first_weight_norm, self.traits.natural_norm)
         return scale
 
     @cached_property
     def move_scale(self) -> Floats:
-        """float64 [layers]: what a change of the weight matrices is compared with: their size, or
-        scale if larger.
+        """float64 [layers]: what a change of the weight matrices is compared with.
 
-        NaN for weights that are 0 and have no scale.
+        The larger of their norm and their scale; NaN for weights that are 0 and have no scale.
         """
         scale = np.fmax(self.median(self.weight), self.weight_scale)
         return np.where(scale > 0, scale, np.nan)
 
     @cached_property
     def moves(self) -> Floats:
-        """float64 [layers]: the median change of a layer's weight matrices at a step, over their
-        size or scale.
-        """
+        """float64 [layers]: median change of the weight matrices per step, over ``move_scale``."""
         return self.median("matrix_change") / self.move_scale
 
     # ---------------------------------------------------------------- loss
@@ -202,22 +181,23 @@ class Window:
 
     @property
     def loss_left(self) -> float:
-        """How much of the loss at the start is left: 1 at the start, less as it falls (also below
-        zero); may be NaN.
+        """How much is left of the initial loss: 1 at the start, less as it falls, even below 0.
+
+        NaN where no loss is known.
         """
         return self._left(self.loss)
 
     @cached_property
     def newest_loss_left(self) -> float:
-        """The same of the newest loss alone."""
+        """The same for the newest loss alone."""
         return self._left(middle(self.history.recent_scalar("loss", 1)))
 
     @cached_property
-    def has_learnt(self) -> bool:
-        """Whether the loss was well below its start for a part of the run, wherever it is now.
+    def has_learned(self) -> bool:
+        """Whether the loss was well below its start for part of the run, whatever it is now.
 
-        For a tenth of its steps, or in three frames. A frame speaks for the steps since the one
-        before it, which tells more than how many frames there are: those of a fault are close
+        For a tenth of its steps, or in three frames. A frame stands for all steps since the frame
+        before: the frames of a sampled run are not spread evenly, since those of a fault are close
         together.
         """
         if "loss" not in self.history.scalars:
@@ -226,15 +206,15 @@ class Window:
         fallen = self.history.scalars["loss"] < start - (1 - self.limits.plateau_fallen) * abs(
             start
         )
-        spoken_for = np.diff(self.history.steps, prepend=self.history.steps[0])
-        return bool(fallen.sum() > A_FEW or spoken_for[fallen].sum() > A_PART * self.age)
+        stands_for = np.diff(self.history.steps, prepend=self.history.steps[0])
+        return bool(fallen.sum() > A_FEW or stands_for[fallen].sum() > A_PART * self.age)
 
     def _left(self, loss: float) -> float:
         return 1 - (self.start_loss - loss) / abs(self.start_loss) if self.start_loss else math.nan
 
 
 def median(values: Floats, least: int = 1) -> Floats:
-    """Median over the first axis, NaN passed over; NaN where there are fewer than ``least`` values.
+    """Median over the first axis, ignoring NaN; NaN where there are fewer than ``least`` values.
 
     The lower one of two middle values. Many times faster than ``numpy.nanmedian``.
     """
@@ -253,8 +233,11 @@ def median(values: Floats, least: int = 1) -> Floats:
 
 
 def holding_since(steps: list[int], holds: BoolArray) -> int:
-    """The oldest step of the unbroken evidence, given newest first; a single dissenting value is
-    passed over.
+    """The oldest step of the unbroken evidence; a single dissenting value does not break it.
+
+    Args:
+        steps: those of the values, newest first.
+        holds: whether each value is evidence.
     """
     since = steps[0]
     misses = 0

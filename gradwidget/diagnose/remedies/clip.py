@@ -9,15 +9,14 @@ from gradwidget.diagnose.finding import Remedy
 from gradwidget.wording import figure
 
 PERCENTILE = 90
-"""Of the run's own norms (AutoClip clips at a percentile of them, arXiv 2007.14469)."""
+"""Percentile of the run's own norms to clip at, as AutoClip does (arXiv 2007.14469)."""
 
 
 def clip(window: Window, before_step: int) -> Remedy | None:
-    """Clips the total norm at the 90th percentile of what it was before ``before_step``; None where
-    nothing is known.
+    """Clips the total norm at the 90th percentile of those before ``before_step``.
 
-    Where the run has no time before, the percentile of all its steps: clipping then only cuts the
-        peaks.
+    Of all steps where there are too few before; clipping then only cuts the peaks. None where no
+    norm is known.
     """
     history = window.history
     steps = history.steps
@@ -27,7 +26,7 @@ def clip(window: Window, before_step: int) -> Remedy | None:
     )
     usable = np.isfinite(norms) & (norms > 0)
     if usable.any():
-        # What an explosion has already blown up is no measure of a usual step.
+        # Norms that are already part of an explosion do not tell what is usual.
         usable &= norms <= window.limits.exploding_spike * norms[usable][0]
     before = usable & (steps < before_step)
     chosen = before if before.sum() >= 3 else usable
@@ -38,12 +37,12 @@ def clip(window: Window, before_step: int) -> Remedy | None:
     span = f"steps {steps[chosen][0]:,} to {steps[chosen][-1]:,}"
     return Remedy(
         title=f"Clip the gradient at {figure(bound)}",
-        why=f"{figure(bound)} is the {PERCENTILE}th percentile of the total norm over {span}: usual steps stay as they "
-        "are, large ones keep their direction.",
+        why=f"{figure(bound)} is the {PERCENTILE}th percentile of the total norm over {span}: "
+        "usual steps stay as they are, and large ones keep their direction.",
         code=f"""\
-# In the loop this is one line between loss.backward() and optimizer.step():
+# In the loop, this is one line between loss.backward() and optimizer.step():
 #     torch.nn.utils.clip_grad_norm_(model.parameters(), max_norm={text})
-# The same without touching the loop (handle.remove() undoes it):
+# The same without changing the loop (handle.remove() undoes it):
 def clip(optimizer, args, kwargs):
     torch.nn.utils.clip_grad_norm_(model.parameters(), max_norm={text})
 

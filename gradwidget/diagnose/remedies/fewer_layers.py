@@ -1,4 +1,4 @@
-"""A shallower model: hidden layers whose input and output have the same size are taken out."""
+"""A shallower model: removes hidden layers whose input and output have the same size."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from gradwidget.frame import Layer
 
 
 def fewer_layers(layers: Sequence[Layer]) -> Remedy | None:
-    """Takes three of four of the square hidden layers out; None where there are fewer than four."""
+    """Removes three of every four square hidden layers; None where there are fewer than four."""
     square = [
         layer
         for layer in layers
@@ -20,20 +20,21 @@ def fewer_layers(layers: Sequence[Layer]) -> Remedy | None:
         return None
     gone = [layer for i, layer in enumerate(square) if i % 4]
     return Remedy(
-        title=f"Use fewer layers: {len(layers) - len(gone)} in place of {len(layers)}",
-        why="Each layer multiplies the gradient by its own factor; fewer factors, less decay.",
+        title=f"Use fewer layers: {len(layers) - len(gone)} instead of {len(layers)}",
+        why="Each layer multiplies the gradient by its own factor: the fewer factors, the less "
+        "decay.",
         code=f"""\
 for name in {listing(layer.name for layer in gone)}:
     parent_name, _, child = name.rpartition(".")
     parent = model.get_submodule(parent_name)
     if isinstance(parent, torch.nn.Sequential):
-        # The activation that follows goes with its layer.
+        # The activation function after a layer is removed together with it.
         children = [key for key, _ in parent.named_children()]
         behind = children[children.index(child) + 1 :][:1]
         for key in behind:
             if not list(getattr(parent, key).parameters()):
                 setattr(parent, key, torch.nn.Identity())
-    # Outside nn.Sequential this is a sketch: an activation called in forward() should go too.
+    # Elsewhere this is a sketch: remove an activation function that forward() calls yourself.
     setattr(parent, child, torch.nn.Identity())
 """,
     )

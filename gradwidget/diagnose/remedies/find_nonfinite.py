@@ -1,4 +1,4 @@
-"""Look at where a NaN or Inf first arises, once."""
+"""Find where a NaN or Inf first arises."""
 
 from __future__ import annotations
 
@@ -6,17 +6,15 @@ from gradwidget.diagnose.finding import Remedy
 
 
 def find_nonfinite(why: str) -> Remedy:
-    """Prints what parameters are not finite, and turns on the check that raises where a NaN is
-    made.
-    """
+    """Prints which parameters are not finite, and turns on the check that raises at a new NaN."""
     return Remedy(
-        title="See which operation makes it",
+        title="Find the operation that produces it",
         why=why,
         code="""\
 for name, parameter in model.named_parameters():
     if not torch.isfinite(parameter).all():
         print(name, "has", int((~torch.isfinite(parameter)).sum()), "entries that are not finite")
-# Slow: the next backward pass raises at the operation; then set it back to False.
+# Slow. The next backward pass raises at the operation; set it back to False afterward.
 torch.autograd.set_detect_anomaly(True)
 """,
     )

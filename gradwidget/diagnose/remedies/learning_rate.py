@@ -1,4 +1,4 @@
-"""Another learning rate, by a factor."""
+"""A lower or higher learning rate."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def learning_rate(window: Window, factor: float, why: str) -> Remedy:
         code=f"""\
 for group in optimizer.param_groups:
     group["lr"] *= {factor:g}
-# A scheduler that computes the rate from its own base needs the change there:
+# A scheduler that computes the rate from its own base rates needs the change there:
 #     scheduler.base_lrs = [lr * {factor:g} for lr in scheduler.base_lrs]
 """,
         action={"kind": "scale_lr", "factor": factor},

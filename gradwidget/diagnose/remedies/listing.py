@@ -1,4 +1,4 @@
-"""A Python list of layer names, as it stands in the code of a remedy."""
+"""Layer names as Python source, for the code of a remedy."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 
 def listing(names: Iterable[str]) -> str:
-    """The names as a list, over several lines where one is not enough.
+    """The names as a list, on several lines where one is too short.
 
     Example:
         >>> print(listing(["fc1", "fc2"]))

@@ -1,4 +1,4 @@
-"""A normalisation layer after each hidden layer."""
+"""A normalization layer after each hidden layer."""
 
 from __future__ import annotations
 
@@ -14,14 +14,13 @@ WIDTHS = {
     "Conv2d": "BatchNorm2d",
     "Conv3d": "BatchNorm3d",
 }
-"""Kinds of layers that a norm can simply be put behind, and which."""
+"""Kinds of layers that a norm layer can simply be put after, and which one."""
 
 
 def normalize(layers: Sequence[Layer], why: str) -> Remedy | None:
-    """Puts a LayerNorm (BatchNorm for convolutions) between each hidden layer and its activation.
+    """Puts a LayerNorm (BatchNorm for convolutions) right after each hidden layer.
 
-    None where there is no plain layer to put one behind, or where the model has norm layers
-    already.
+    None where there is no layer to put one after, or where the model already has norm layers.
     """
     if any("Norm" in layer.kind for layer in layers):
         return None
@@ -33,7 +32,7 @@ def normalize(layers: Sequence[Layer], why: str) -> Remedy | None:
         for kind in dict.fromkeys(layer.kind for layer in hidden)
     )
     return Remedy(
-        title="Normalise between the layers",
+        title="Normalize between the layers",
         why=why,
         code=f"""\
 norms = {{{kinds}}}

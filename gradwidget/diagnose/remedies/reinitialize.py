@@ -1,4 +1,4 @@
-"""Fresh weights for named layers, with the gain that fits the activation seen after them."""
+"""Fresh weights for named layers, with the gain that fits their activation function."""
 
 from __future__ import annotations
 
@@ -10,15 +10,13 @@ from gradwidget.frame import Layer
 from gradwidget.wording import names
 
 RECTIFIERS = ("relu", "leaky_relu", "gelu", "silu", "elu", "selu", "softplus", "mish", "hardswish")
-"""Activations that let one half of their inputs through: Kaiming initialisation (arXiv 1502.01852).
-"""
+"""Activation functions that pass half of their inputs: for Kaiming weights (arXiv 1502.01852)."""
 
 RECURRENT = ("RNN", "LSTM", "GRU", "RNNCell", "LSTMCell", "GRUCell")
 
 
 def reinitialize(layers: Sequence[Layer], why: str) -> Remedy | None:
-    """Kaiming for ReLU and its kin, Xavier for tanh, sigmoid and none, orthogonal for recurrent
-    weights.
+    """Kaiming for ReLU and its like, Xavier for tanh, sigmoid or none, orthogonal for recurrent.
 
     None where none of the layers has a weight matrix.
     """
@@ -30,7 +28,7 @@ def reinitialize(layers: Sequence[Layer], why: str) -> Remedy | None:
         return None
     chosen = [name for group in schemes.values() for name in group]
     return Remedy(
-        title=f"Re-initialise {names(chosen)}",
+        title=f"Reinitialize {names(chosen)}",
         why=why,
         code=_code(schemes),
         action={
@@ -51,7 +49,9 @@ def _scheme(layer: Layer) -> str:
 
 _SETTERS = {
     "kaiming": 'torch.nn.init.kaiming_normal_(parameter, nonlinearity="relu")',
-    "xavier_tanh": 'torch.nn.init.xavier_uniform_(parameter, gain=torch.nn.init.calculate_gain("tanh"))',
+    "xavier_tanh": (
+        'torch.nn.init.xavier_uniform_(parameter, gain=torch.nn.init.calculate_gain("tanh"))'
+    ),
     "xavier": "torch.nn.init.xavier_uniform_(parameter)",
     "orthogonal": "torch.nn.init.orthogonal_(parameter)",
 }

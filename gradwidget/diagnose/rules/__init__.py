@@ -1,4 +1,4 @@
-"""One symptom a file; this is the list of those that are looked for."""
+"""The rules, one file per symptom; this file lists them."""
 
 from __future__ import annotations
 
@@ -27,8 +27,7 @@ from gradwidget.diagnose.rules.weights_shrinking import weights_shrinking
 from gradwidget.diagnose.rules.weights_zero import weights_zero
 
 Rule = Callable[[Window, Finding | None], Detection | None]
-"""Given the newest frames and the finding that is already open for its symptom: what it sees now,
-or None."""
+"""Given the newest frames and the open finding of its symptom, if any: what it sees now."""
 
 RULES: dict[Symptom, Rule] = {
     Symptom.GRADIENTS_NONFINITE: gradients_nonfinite,
@@ -51,8 +50,7 @@ RULES: dict[Symptom, Rule] = {
     Symptom.LR_TOO_LOW: lr_too_low,
     Symptom.PLATEAU: plateau,
 }
-"""In the order in which they look; the plateau comes last, since it asks what the others have
-found."""
+"""In the order in which they run; the plateau is last, since it reads what the others found."""
 
 AT_EVERY_FRAME = frozenset(
     {
@@ -63,5 +61,7 @@ AT_EVERY_FRAME = frozenset(
         Symptom.VANISHING_GRADIENTS,
     }
 )
-"""Those that are reported at once. The others take turns: their evidence spans many steps, and
-looking costs time."""
+"""Those that run at every frame, so that they report at once.
+
+The others take turns: their evidence spans many steps, and each run of a rule costs time.
+"""

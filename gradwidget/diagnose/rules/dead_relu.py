@@ -1,8 +1,8 @@
-"""Dead ReLU: units that are zero for every input, and so never get a gradient again.
+"""Dead ReLU units: they are zero for every input, and so never get a gradient again.
 
-A unit counts as dead at a step if it is zero over that whole batch. Look-alikes that stay silent:
-sparse layers (about half of a healthy layer's outputs are zero, but not of the same units), and the
-few dead units of any wide layer.
+A unit counts as dead at a step if it is zero for that whole batch. Not reported: sparse layers
+(about half of a healthy layer's outputs are zero, but not always of the same units), and the few
+dead units of any wide layer.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from gradwidget.diagnose.rules.level import Level, beyond
 
 def dead_relu(window: Window, active: Finding | None) -> Detection | None:
     """Layers most of whose units are dead."""
-    del active  # the median over twenty steps is steady enough by itself
+    del active  # the median over many steps is stable enough
     return beyond(
         window,
         Level(
@@ -26,8 +26,8 @@ def dead_relu(window: Window, active: Finding | None) -> Detection | None:
         ),
         window.trainable,
         lambda layers, share: (
-            f"Up to {share:.0%} of the units of {layers} never activate: they get no gradient, "
-            "and nothing can wake them."
+            f"Up to {share:.0%} of the units of {layers} never activate: they get no gradient and "
+            "cannot recover by themselves."
         ),
-        "With very small batches a unit that rarely fires looks dead.",
+        "With very small batches, a unit that rarely activates looks dead.",
     )

@@ -1,10 +1,9 @@
 """Layers near the output change, layers near the input hardly do.
 
 What counts is the true change of the weights, whatever the optimizer: Adam moves a layer whose
-    gradient has vanished,
-SGD does not. Look-alikes that stay silent: layers that are frozen on purpose (not trainable),
-embeddings few of whose rows occur in a batch, norm layers and biases, a head that starts at zero
-and so moves by many times its norm.
+gradient has vanished, SGD does not. Not reported: layers that are frozen on purpose (they are not
+trainable), embeddings of which a batch contains few rows, norm layers and biases, a head that
+starts at zero and so moves by many times its norm.
 """
 
 from __future__ import annotations
@@ -21,8 +20,8 @@ def early_layers_frozen(window: Window, active: Finding | None) -> Detection | N
     """Early layers whose weights move far less than those of late ones."""
     if active is None and window.history.version < window.limits.frozen_frames:
         return None
+    # How far the layers move; one without any gradient is left to the rule no_gradient.
     moves = window.moves
-    # A layer that gets no gradient at all is no_gradient's to name.
     cut_off = window.median("grad_is_none") > 0
     known = np.flatnonzero(window.traits.matrices & window.trainable & ~np.isnan(moves) & ~cut_off)
     if known.size < window.limits.minimum_chain:
@@ -32,11 +31,12 @@ def early_layers_frozen(window: Window, active: Finding | None) -> Detection | N
     if not moves[most] > 0:
         return None
     ratio = moves / moves[most]
-    # From the input on without a gap: a single quiet layer in the middle is another story.
+    # From the input on without a gap: a single quiet layer in the middle does not count.
     still = ratio[early] < window.limits.frozen_ratio
     count = int(np.argmin(still)) if not still.all() else len(early)
     if count == 0:
         return None
+    # The affected layers, and since when the worst one has been still.
     affected = early[:count][np.argsort(ratio[early[:count]], kind="stable")]
     layers = tuple(window.layers[i].name for i in affected)
     value = float(ratio[affected[0]])
@@ -44,15 +44,14 @@ def early_layers_frozen(window: Window, active: Finding | None) -> Detection | N
     changes, steps = window.series("matrix_change", int(affected[0]))
     bound = window.limits.frozen_ratio * moves[most] * window.move_scale[affected[0]]
     since = holding_since(steps, changes < bound)
-    # Beside weights that are replaced at every step, those that are merely changed do not stand
-    # still.
+    # Compared with weights that each step replaces, weights that merely change seem to be still.
     blocked = any(symptom in window.active for symptom in (*BLOCKS, Symptom.LR_TOO_HIGH))
     if active is None and (blocked or window.step - since < 2 * (window.limits.lasting_steps - 1)):
         return None
     return Detection(
         severity="warning",
-        message=f"{names(layers)} near the input hardly change: the weights move {moved} those of "
-        f"{window.layers[most].name}.",
+        message=f"The weights of {names(layers)}, near the input, hardly change: they move "
+        f"{moved} those of {window.layers[most].name}.",
         layers=layers,
         first_step=since,
         evidence={
@@ -62,5 +61,5 @@ def early_layers_frozen(window: Window, active: Finding | None) -> Detection | N
             "early_move": float(moves[affected[0]]),
             "late_move": float(moves[most]),
         },
-        caveat="Fine if the early layers are pre-trained and have a smaller learning rate on purpose.",
+        caveat="Fine if the early layers are pretrained and have a lower learning rate on purpose.",
     )

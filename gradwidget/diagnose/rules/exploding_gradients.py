@@ -1,11 +1,9 @@
-"""Exploding gradients: the gradient grows by orders of magnitude over the layers, or over the
-steps.
+"""Exploding gradients: they grow by orders of magnitude over the layers, or over the steps.
 
-Over depth the rule reads the activation gradient: a weight's gradient is blind to an explosion in a
-    ReLU chain, where
-growing deltas and shrinking activations cancel. Over steps it compares with the highest of the
-run's own past. Look-alikes that stay silent: summed losses and loss scales, noisy small batches of
-a converged model, a plateau that is being left (the gradient grows while the loss falls), an
+Over depth the rule reads the activation gradient: weight gradients do not show an explosion in a
+ReLU chain, where growing deltas and shrinking activations cancel. Over steps it compares with the
+highest value of the run's own past. Not reported: summed losses and loss scales, noisy small
+batches of a converged model, the end of a plateau (the gradient grows while the loss falls), an
 embedding with small entries before a norm layer.
 """
 
@@ -14,7 +12,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from gradwidget.diagnose.evidence.depth_profile import Profile
+from gradwidget.diagnose.evidence.depth_profile import DepthProfile
 from gradwidget.diagnose.evidence.window import Window, holding_since
 from gradwidget.diagnose.finding import Detection, Finding
 from gradwidget.diagnose.rules.over_depth import past_bound, ratios_over_time
@@ -23,7 +21,7 @@ from gradwidget.wording import figure, names
 
 
 def exploding_gradients(window: Window, active: Finding | None) -> Detection | None:
-    """Looks for it over steps first, where it is acute, then over depth."""
+    """Looks for it over the steps of the run first, where it is acute, then over depth."""
     return _over_steps(window, active) or _over_depth(window)
 
 
@@ -32,6 +30,7 @@ def _over_depth(window: Window) -> Detection | None:
     if past is None:
         return None
     found, bound, high = past
+    # The worst layer first, and since when it has been past the bound.
     affected = np.flatnonzero(high)
     affected = affected[np.argsort(-found.ratio[affected], kind="stable")]
     layers = tuple(window.layers[i].name for i in affected)
@@ -45,39 +44,43 @@ def _over_depth(window: Window) -> Detection | None:
         layers=layers,
         first_step=holding_since(steps, ratios > bound),
         evidence={"value": value, "bound": bound, "window": float(window.limits.window)},
-        caveat="Fine if a norm layer or a clipping rule takes the scale out again before the update.",
+        caveat="Fine if a norm layer or clipping removes the scale again before the update.",
     )
 
 
-def _message(window: Window, found: Profile, layers: tuple[str, ...], value: float) -> str:
+def _message(window: Window, found: DepthProfile, layers: tuple[str, ...], value: float) -> str:
     last = window.layers[found.last].name
     text = f"The gradient grows {figure(value)}× on its way from {last} back to {layers[0]}"
     near, far, factor = found.steepest(falling=False)
     if factor > value**0.5:
-        text += f", most of it between {window.layers[far].name} and {window.layers[near].name} ({figure(factor)}×)"
+        where = f"{window.layers[far].name} and {window.layers[near].name}"
+        text += f", most of it between {where} ({figure(factor)}×)"
     return f"{text}: updates of {names(layers)} are out of proportion."
 
 
 def _over_steps(window: Window, active: Finding | None) -> Detection | None:
     limits, history = window.limits, window.history
-    # Before clipping, where that is known: clipping hides the explosion that it was put there for.
+    # Before clipping where that is known: clipping hides the very explosion that it is meant for.
     metric = "raw_grad_norm" if "raw_grad_norm" in window.frame.metrics else "grad_norm"
     rows = history.recent(metric, limits.spike_past + limits.spike_rise)
     now = rows[-1]
     if not np.isfinite(now).any():
         return None
-    if active is None and not _worth_a_look(rows, limits):
+    if active is None and not _may_be_spike(rows, limits):
         return None
+    # The highest gradient of each layer before the newest few frames.
     past = rows[: max(len(rows) - limits.spike_rise, (len(rows) + 1) // 2)]
     past_high = np.fmax.reduce(np.where(np.isfinite(past), past, np.nan), axis=0).astype(np.float64)
     if active is not None and "baseline" in active.evidence:
-        return _goes_on(window, active, now)
+        return _still_there(window, active, now)
+    # The total gradient against the total of those highest ones, and the loss as a witness.
     known = np.isfinite(now) & (past_high > 0)
     if len(past) < limits.spike_minimum_past or not known.any():
         return None
     total, baseline = _norm(now[known]), _norm(past_high[known])
     if total <= limits.exploding_spike * baseline or not _loss_agrees(window, len(past)):
         return None
+    # The layers that grew most.
     growth = np.where(known, now / past_high, 0.0)
     affected = np.flatnonzero(growth > max(1.0, float(growth.max()) / 10))
     affected = affected[np.argsort(-growth[affected], kind="stable")]
@@ -85,8 +88,8 @@ def _over_steps(window: Window, active: Finding | None) -> Detection | None:
     ratio = total / baseline
     return Detection(
         severity="critical" if ratio > 100 * limits.exploding_spike else "warning",
-        message=f"At step {window.step:,} the gradient is {figure(ratio)}× the largest of the {len(past)} measured "
-        f"steps before; it grew most in {names(layers)}.",
+        message=f"At step {window.step:,}, the gradient is {figure(ratio)}× the largest of the "
+        f"{len(past)} measured steps before it; it grew most in {names(layers)}.",
         layers=layers,
         first_step=_rise(window, rows, known, baseline),
         evidence={
@@ -96,14 +99,13 @@ def _over_steps(window: Window, active: Finding | None) -> Detection | None:
             "baseline": baseline,
             "norm": total,
         },
-        caveat="A single odd batch can do this; if the loss stays where it was, clipping is enough.",
+        caveat="A single unusual batch can do this; if the loss stays where it was, clipping is "
+        "enough.",
     )
 
 
-def _worth_a_look(rows: NDArray[np.float32], limits: Thresholds) -> bool:
-    """Whether there may be a spike: compares with a few of the past frames, which costs much less
-    than with all.
-    """
+def _may_be_spike(rows: NDArray[np.float32], limits: Thresholds) -> bool:
+    """Whether there may be a spike: compares with a few past frames, far cheaper than with all."""
     near = rows[-3 * limits.spike_rise : -limits.spike_rise]
     if len(near) < 2 * limits.spike_rise:
         return True
@@ -113,8 +115,8 @@ def _worth_a_look(rows: NDArray[np.float32], limits: Thresholds) -> bool:
     return bool(_norm(now[known]) > limits.exploding_spike * _norm(high[known])) or not known.all()
 
 
-def _goes_on(window: Window, active: Finding, now: NDArray[np.float32]) -> Detection | None:
-    """An explosion over steps lasts until the gradient is back near the level before it."""
+def _still_there(window: Window, active: Finding, now: NDArray[np.float32]) -> Detection | None:
+    """The open explosion, until the gradient is back near the level from before it."""
     baseline = active.evidence["baseline"]
     total = _norm(now[np.isfinite(now)])
     if total <= window.limits.exploding_spike / 3 * baseline:
@@ -131,7 +133,7 @@ def _goes_on(window: Window, active: Finding, now: NDArray[np.float32]) -> Detec
 
 
 def _loss_agrees(window: Window, past: int) -> bool:
-    """Whether the loss speaks for an explosion, or at least not against one."""
+    """Whether the loss supports an explosion, or at least does not rule one out."""
     rise = window.limits.spike_rise
     loss = window.history.recent_scalar("loss", rise + 20)
     now, before = loss[-rise:], loss[:-rise]
@@ -139,10 +141,10 @@ def _loss_agrees(window: Window, past: int) -> bool:
     if not now.size or not before.size:
         return True
     if past < window.limits.window:
-        # In the first steps of a run any change looks large; then the loss must have risen too.
+        # In the first steps of a run any change looks large, so the loss must have risen too.
         return bool(now[-1] > 2 * before.max())
-    # Falling below all of its past, and faster than before, while the gradient grows: a plateau is
-    # being left.
+    # A loss that falls below all of its past, and faster than before, while the gradient grows: the
+    # run is leaving a plateau.
     usual = (before[0] - before[-1]) * len(now) / len(before)
     return not (now.max() < before.min() and before[-1] - now[-1] > 2 * usual)
 

@@ -1,7 +1,7 @@
-"""NaN or Inf in a gradient. Said at once; an overflow that a gradient scaler caught is its job, not
-a fault.
+"""NaN or Inf in a gradient, reported at once.
 
-Look-alike that stays silent: the steps that a gradient scaler skips while it looks for its scale.
+Not reported: the steps that a gradient scaler skips while it adjusts its scale. To catch an
+overflow is its job.
 """
 
 from __future__ import annotations
@@ -10,12 +10,12 @@ import math
 
 from gradwidget.diagnose.evidence.window import Window
 from gradwidget.diagnose.finding import Detection, Finding
-from gradwidget.diagnose.rules.nonfinite import layers_with, origin_of
+from gradwidget.diagnose.rules.nonfinite_origin import layers_with, origin_of
 from gradwidget.wording import names
 
 
 def gradients_nonfinite(window: Window, active: Finding | None) -> Detection | None:
-    """Any in a step that the optimizer takes; or many skipped steps in a row."""
+    """Any in a step that the optimizer takes, or many skipped steps in a row."""
     del active  # exact: the newest frame alone decides
     layers = layers_with(window, "grad_nonfinite")
     total = window.frame.scalars.get("total_grad_norm", 0.0)
@@ -33,7 +33,7 @@ def gradients_nonfinite(window: Window, active: Finding | None) -> Detection | N
         layers=layers,
         first_step=window.history.recent_frames(max(1, skipped))[0].step,
         evidence={"value": float(len(layers)), "bound": 0.0, "window": float(max(1, skipped))},
-        caveat="None: one such step is enough to spoil the weights, unless it is skipped.",
+        caveat="None: a single such step ruins the weights, unless it is skipped.",
         origin=origin,
     )
 

@@ -1,4 +1,4 @@
-"""What the rules share that compare one figure of each layer with one bound."""
+"""A statistic of each layer against one bound; shared by the rules that ask no more than that."""
 
 from __future__ import annotations
 
@@ -16,24 +16,23 @@ from gradwidget.wording import names
 
 @dataclass(frozen=True, slots=True)
 class Level:
-    """A figure of each layer, and the bound it must not pass."""
+    """A statistic of each layer, and the bound that it must not pass."""
 
     metric: str
-    """The statistic it is made of."""
+    """Name of the statistic."""
 
     now: Floats
-    """float64 [layers]: the statistic as it stands."""
+    """float64 [layers]: its present value."""
 
     unit: Floats | float
-    """float64 [layers]: what it is measured in, such as its own start; 1 where it stands for
-    itself."""
+    """float64 [layers]: what it is divided by, such as its initial value; 1 for nothing."""
 
     bound: float
     above: bool
-    """Whether the symptom lies above the bound, or below it."""
+    """Whether a value above the bound has the symptom, or one below it."""
 
     def passed(self, value: Floats) -> BoolArray:
-        """Where the value lies on the wrong side of the bound."""
+        """Where the value is on the wrong side of the bound."""
         with np.errstate(invalid="ignore"):
             return value > self.bound if self.above else value < self.bound
 
@@ -45,16 +44,16 @@ def beyond(
     message: Callable[[str, float], str],
     caveat: str,
 ) -> Detection | None:
-    """A detection of the layers whose figure has passed its bound, the worst first; None where
-    there are none.
+    """A detection of the layers that have passed the bound, the worst first; None where none has.
 
     Args:
         window: the newest frames.
-        level: what to look at.
-        among: bool [layers]: the layers that it can be said of.
-        message: given the layers in words and the figure of the worst one, the sentence to say.
+        level: the statistic and its bound.
+        among: bool [layers]: the layers to consider.
+        message: from the layers in words and the value of the worst one to the sentence to say.
         caveat: what could make it a false alarm.
     """
+    # The layers past the bound, the worst first.
     with np.errstate(invalid="ignore", divide="ignore"):
         value = level.now / level.unit
     affected = np.flatnonzero(level.passed(value) & among)
@@ -62,6 +61,7 @@ def beyond(
         return None
     order = np.argsort(-value[affected] if level.above else value[affected], kind="stable")
     affected = affected[order]
+    # Since when the worst one has been past it.
     worst = int(affected[0])
     values, steps = window.series(level.metric, worst)
     layers = tuple(window.layers[i].name for i in affected)

@@ -6,23 +6,24 @@ import math
 
 from gradwidget.diagnose.evidence.window import Window
 from gradwidget.diagnose.finding import Detection, Finding
-from gradwidget.diagnose.rules.nonfinite import origin_of
+from gradwidget.diagnose.rules.nonfinite_origin import origin_of
 
 
 def loss_nonfinite(window: Window, active: Finding | None) -> Detection | None:
-    """The loss of the newest frame."""
+    """A loss that is not finite, in the newest frame."""
     del active  # exact: the newest frame alone decides
     loss = window.frame.scalars.get("loss", 0.0)
     if math.isfinite(loss):
         return None
     origin, where = origin_of(window)
     layer = window.frame.origin.layer if window.frame.origin is not None else None
+    word = "NaN" if math.isnan(loss) else "infinite"
     return Detection(
         severity="critical",
-        message=f"The loss is {'NaN' if math.isnan(loss) else 'infinite'} at step {window.step:,}{where}.",
+        message=f"The loss is {word} at step {window.step:,}{where}.",
         layers=(layer,) if layer is not None else (),
         first_step=window.step,
         evidence={"value": loss, "bound": 0.0, "window": 1.0},
-        caveat="None, unless the loss is reported but not trained on.",
+        caveat="None, unless this loss is only reported and not trained on.",
         origin=origin,
     )

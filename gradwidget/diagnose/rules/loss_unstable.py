@@ -1,8 +1,8 @@
-"""Single updates that throw the loss up.
+"""Single updates that make the loss jump up.
 
-The noise of small batches moves the loss as well. What tells them apart is the update in between: a
-jump counts only after a step that changed the weights a lot. Look-alikes that stay silent: noisy
-batches, rare hard ones, a rise over many steps.
+The noise of small batches moves the loss as well. The update in between tells them apart: a jump
+counts only after a step that changed the weights a lot. Not reported: noisy batches, rare hard
+batches, a rise over many steps.
 """
 
 from __future__ import annotations
@@ -11,38 +11,39 @@ import numpy as np
 
 from gradwidget.diagnose.evidence.window import Window
 from gradwidget.diagnose.finding import Detection, Finding
-from gradwidget.diagnose.rules.movement import turns
+from gradwidget.diagnose.rules.weight_rotation import rotations
 from gradwidget.wording import figure
 
 
 def loss_unstable(window: Window, active: Finding | None) -> Detection | None:
-    """Several jumps of the loss among the newest steps, each after a large update."""
-    del active  # the count over the window is steady enough by itself
+    """Several jumps of the loss in the newest steps, each after a large update."""
+    del active  # the count over the window is stable enough
     limits, history = window.limits, window.history
     loss = history.recent_scalar("loss", limits.unstable_window)
     start = window.start_loss
     if len(loss) < 3 or not np.isfinite(start):
         return None
-    # A share of the start at least: what goes on near the bottom is not an instability.
+    # Large jumps, relative to the initial loss too: a low loss that doubles is not unstable.
     with np.errstate(invalid="ignore"):
         rise = (loss[1:] > 1.5 * loss[:-1]) & (
             loss[1:] - loss[:-1] > limits.unstable_rise * abs(start)
         )
     if rise.sum() < limits.unstable_jumps:
         return None
+    # Of these, the ones right after a step that rotated the weights far.
     steps = history.recent_steps(limits.unstable_window)
     jumps = np.flatnonzero(
         rise
         & (np.diff(steps) == 1)
-        & (turns(window, limits.unstable_window)[:-1] > limits.unstable_update)
+        & (rotations(window, limits.unstable_window)[:-1] > limits.unstable_update)
     )
     if len(jumps) < limits.unstable_jumps:
         return None
     worst = float(np.max((loss[jumps + 1] - loss[jumps]) / abs(start)))
     return Detection(
         severity="warning",
-        message=f"The loss swings: {len(jumps)} of the last {len(loss)} updates raised it by half or more, the worst "
-        f"by {figure(worst)}× its start.",
+        message=f"The loss is unstable: {len(jumps)} of the last {len(loss)} updates raised it by "
+        f"half or more, the worst by {figure(worst)}× the initial loss.",
         layers=(),
         first_step=int(steps[jumps[0]]),
         evidence={
@@ -51,5 +52,5 @@ def loss_unstable(window: Window, active: Finding | None) -> Detection | None:
             "window": float(len(loss)),
             "worst": worst,
         },
-        caveat="Batches of very different difficulty at a high learning rate look alike.",
+        caveat="Batches of very different difficulty at a high learning rate look the same.",
     )

@@ -1,23 +1,22 @@
-"""A learning rate so high that updates replace the weights instead of improving them, and the loss
-stays up.
+"""A learning rate so high that updates replace the weights, and the loss stays high.
 
-Look-alikes that stay silent: a head that starts at zero, the first steps of an adaptive optimizer,
-a high rate that works (the loss falls), weight decay, which changes the weights' size and not their
-direction.
+Not reported: a head that starts at zero, the first steps of an adaptive optimizer, a high rate that
+works (the loss falls), weight decay, which changes the norm of the weights and not their direction.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
-from gradwidget.diagnose.evidence.window import PAST, Window, holding_since, middle
+from gradwidget.diagnose.evidence.window import Window, holding_since, middle
 from gradwidget.diagnose.finding import Detection, Finding
-from gradwidget.diagnose.rules.movement import turns
+from gradwidget.diagnose.rules.weight_rotation import rotations
+from gradwidget.record.history import RECENT
 from gradwidget.wording import figure
 
 
 def lr_too_high(window: Window, active: Finding | None) -> Detection | None:
-    """Updates far above the healthy band while the loss does not come down."""
+    """Updates far above the healthy range while the loss does not fall."""
     limits = window.limits
     if active is None and window.history.version < 2 * limits.window:
         return None
@@ -25,17 +24,18 @@ def lr_too_high(window: Window, active: Finding | None) -> Detection | None:
         return None
     if _falling(window):
         return None
-    recent = turns(window, limits.window, of_start=True)
+    recent = rotations(window, limits.window, of_start=True)
     moves = middle(recent)
     if np.isfinite(recent).sum() < window.enough or not moves > limits.update_high:
         return None
-    values = turns(window, PAST, of_start=True)
+    values = rotations(window, RECENT, of_start=True)
     known = np.isfinite(values)
-    steps = [int(step) for step in window.history.recent_steps(PAST)[known][::-1]]
+    steps = [int(step) for step in window.history.recent_steps(RECENT)[known][::-1]]
     return Detection(
         severity="warning",
-        message=f"Each step changes the weights by {moves:,.0%} of their size (usual is 0.1%), and the loss stays at "
-        f"{figure(window.loss)} (start {figure(window.start_loss)}): the learning rate is too high.",
+        message=f"Each step changes the weights by {moves:,.0%} of their size (0.1% is usual), "
+        f"and the loss stays at {figure(window.loss)} ({figure(window.start_loss)} at the start): "
+        "the learning rate is too high.",
         layers=(),
         first_step=holding_since(steps, values[known][::-1] > limits.update_high),
         evidence={
@@ -44,12 +44,13 @@ def lr_too_high(window: Window, active: Finding | None) -> Detection | None:
             "window": float(limits.window),
             "loss": window.loss,
         },
-        caveat="A loss that cannot fall, such as that of two networks playing against each other.",
+        caveat="Fine if the loss cannot fall, as with two networks that are trained against each "
+        "other.",
     )
 
 
 def _falling(window: Window) -> bool:
-    """Whether the loss is on its way down."""
+    """Whether the loss is falling."""
     size = window.limits.window
     before = middle(window.history.recent_scalar("loss", 2 * size)[:-size])
     return before - window.loss > (1 - window.limits.update_falling) * abs(before)

@@ -1,7 +1,7 @@
-"""A learning rate so low that nothing happens, although the gradient says that much could.
+"""A learning rate so low that hardly anything changes, although the gradient promises progress.
 
-Look-alikes that stay silent: a schedule that ends at zero, a warm-up that has just begun, a model
-that has converged or began converged (its gradient promises no improvement).
+Not reported: a schedule that ends at zero, a warm-up that has just begun, a model that has
+converged or started out converged (its gradient promises no improvement).
 """
 
 from __future__ import annotations
@@ -10,15 +10,16 @@ import numpy as np
 
 from gradwidget.diagnose.evidence.window import Window, holding_since
 from gradwidget.diagnose.finding import Detection, Finding
+from gradwidget.record.history import RECENT
 from gradwidget.wording import figure
 
 
 def lr_too_low(window: Window, active: Finding | None) -> Detection | None:
-    """Updates far below the healthy band while the loss is still where it began."""
+    """Updates far below the healthy range while the loss is still where it started."""
     limits = window.limits
     if active is None and window.age < limits.plateau_steps:
         return None
-    if not window.loss_left > limits.plateau_share or window.has_learnt or not _steady(window):
+    if not window.loss_left > limits.plateau_share or window.has_learned or not _steady(window):
         return None
     moves = np.where(window.traits.matrices & window.trainable, window.moves, np.nan)
     known = np.flatnonzero(~np.isnan(moves))
@@ -30,9 +31,9 @@ def lr_too_low(window: Window, active: Finding | None) -> Detection | None:
     changes, steps = window.series("matrix_change", most)
     return Detection(
         severity="warning",
-        message=f"A step changes the weights by at most {figure(float(moves[most]))} of their size (usual is 0.001), "
-        f"and the loss is still at {figure(window.loss)} (start {figure(window.start_loss)}): the learning rate is too "
-        "low.",
+        message=f"A step changes the weights by at most {figure(float(moves[most]))} of their "
+        f"size (0.001 is usual), and the loss is still {figure(window.loss)} "
+        f"({figure(window.start_loss)} at the start): the learning rate is too low.",
         layers=(),
         first_step=holding_since(steps, changes < limits.update_low * window.move_scale[most]),
         evidence={
@@ -41,13 +42,13 @@ def lr_too_low(window: Window, active: Finding | None) -> Detection | None:
             "window": float(limits.window),
             "loss": window.loss,
         },
-        caveat="Fine if the model is already trained and is only being touched up.",
+        caveat="Fine if the model is already trained and is only being fine-tuned.",
     )
 
 
 def _steady(window: Window) -> bool:
-    """Whether the learning rate is neither on its way up nor past its height."""
-    rates = window.history.recent_scalar("lr", 512)
+    """Whether the learning rate is neither still rising nor well below its peak."""
+    rates = window.history.recent_scalar("lr", RECENT)
     rates = rates[np.isfinite(rates)]
     return not rates.size or bool(
         rates[-1] > 0 and rates[-1] >= 0.5 * rates.max() and rates[-1] <= 1.05 * rates[0]
@@ -55,8 +56,9 @@ def _steady(window: Window) -> bool:
 
 
 def _promising(window: Window) -> bool:
-    """Whether a change of the weights by a tenth along the gradient promises, to first order, a
-    tenth of the loss.
+    """Whether the gradient promises enough to first order.
+
+    That is: moving the weights along it by a tenth of their size lowers the loss by a tenth.
     """
     norms = window.median("grad_norm")
     known = ~np.isnan(norms) & window.trainable

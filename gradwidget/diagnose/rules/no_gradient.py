@@ -1,23 +1,23 @@
-"""Trainable parameters that get no gradient at all: detached, unused, wrongly frozen, or in no
-optimizer.
+"""Trainable parameters without any gradient: detached, unused, or held by no optimizer.
 
-Look-alikes that stay silent: layers that are frozen (they are not trainable), heads and branches
-used now and then, the zero gradient of a factor whose partner starts at zero (LoRA).
+Not reported: frozen layers (they are not trainable), heads and branches used now and then, the zero
+gradient of a factor whose partner starts at zero (LoRA).
 """
 
 from __future__ import annotations
 
 import numpy as np
 
-from gradwidget.diagnose.evidence.window import PAST, Window
+from gradwidget.diagnose.evidence.window import Window
 from gradwidget.diagnose.finding import Detection, Finding
 from gradwidget.diagnose.thresholds import Thresholds
+from gradwidget.record.history import RECENT
 from gradwidget.wording import names
 
 
 def no_gradient(window: Window, active: Finding | None) -> Detection | None:
     """Layers without a gradient for many steps, and for far longer than ever before."""
-    del active  # what is absent for so long is absent
+    del active  # what has been missing for so long is missing
     absent = window.median("grad_is_none") > 0
     candidates = np.flatnonzero(absent & window.trainable)
     since = {int(i): step for i in candidates if (step := _since(window, int(i))) is not None}
@@ -29,8 +29,8 @@ def no_gradient(window: Window, active: Finding | None) -> Detection | None:
     tail = f" ({reasons.pop()})" if len(reasons) == 1 else ""
     return Detection(
         severity="warning",
-        message=f"{names(layers)} can be trained but get no gradient at all: nothing that reaches the loss depends on "
-        f"them{tail}.",
+        message=f"No gradient reaches the trainable parameters of {names(layers)}: the loss does "
+        f"not depend on them{tail}.",
         layers=layers,
         first_step=first,
         evidence={
@@ -38,15 +38,14 @@ def no_gradient(window: Window, active: Finding | None) -> Detection | None:
             "bound": float(window.limits.no_gradient_steps),
             "window": float(window.step - first),
         },
-        caveat="Fine if they belong to a part of the model that this stage of training does not use.",
+        caveat="Fine if this stage of training does not use that part of the model.",
     )
 
 
 def _in_no_optimizer(window: Window) -> Detection | None:
-    """Layers that a gradient flows through, and none of whose parameters any optimizer has read for
-    a long time.
-    """
+    """Layers that a gradient flows through but that no optimizer has stepped for a long time."""
     limits = window.limits
+    # Enough steps and frames must have passed to tell.
     if window.age + 1 < limits.no_gradient_steps:
         return None
     rows = window.history.recent("grad_norm", limits.no_gradient_steps)
@@ -56,9 +55,9 @@ def _in_no_optimizer(window: Window) -> Detection | None:
         or window.step - steps[0] + 1 < limits.no_gradient_steps
     ):
         return None
+    # Layers whose own gradient was never read: that is done for the parameters that are stepped.
     passed_over = np.isnan(rows).all(axis=0) & window.trainable
-    # Often enough a gradient came through just when parameters were read before a step, and theirs
-    # were not among them.
+    # Often enough, a gradient flowed through them in a step in which those of others were read.
     came = window.history.recent("act_grad_rms", limits.no_gradient_steps) > 0
     read = ~np.isnan(rows).all(axis=1, keepdims=True)
     passed_over &= (came & read).sum(axis=0) >= limits.no_gradient_frames
@@ -67,8 +66,8 @@ def _in_no_optimizer(window: Window) -> Detection | None:
     layers = tuple(window.layers[i].name for i in np.flatnonzero(passed_over))
     return Detection(
         severity="warning",
-        message=f"{names(layers)} can be trained, and the gradient reaches them, but no optimizer steps their "
-        "parameters: they stay as they are.",
+        message=f"The gradient reaches {names(layers)}, but no optimizer steps the parameters "
+        "there: they never change.",
         layers=layers,
         first_step=int(steps[0]),
         evidence={
@@ -76,16 +75,15 @@ def _in_no_optimizer(window: Window) -> Detection | None:
             "bound": float(limits.no_gradient_steps),
             "window": float(len(rows)),
         },
-        caveat="Fine if another optimizer takes its turn later.",
+        caveat="Fine if another optimizer steps them later.",
     )
 
 
 def _since(window: Window, layer: int) -> int | None:
-    """The step since which the layer has had no gradient; None where that is not long enough to
-    tell.
-    """
-    rows = window.history.recent("grad_is_none", PAST)[::-1, layer]
-    steps = window.history.recent_steps(PAST)[::-1]
+    """The step since which the layer has had no gradient; None where that is too short to tell."""
+    # Over how many of the newest measured frames it has had none.
+    rows = window.history.recent("grad_is_none", RECENT)[::-1, layer]
+    steps = window.history.recent_steps(RECENT)[::-1]
     known = ~np.isnan(rows)
     absent, seen_at = rows[known] > 0, steps[known]
     present = np.flatnonzero(~absent)
@@ -96,7 +94,7 @@ def _since(window: Window, layer: int) -> int | None:
     ):
         return None
     since = int(seen_at[length - 1])
-    # The longest time that it was seen to go without one before, and yet had one again.
+    # It must be far longer than the longest gap so far after which there was a gradient again.
     gaps = np.flatnonzero(np.diff(present) > 1)
     before = int(np.max(seen_at[present[gaps] + 1] - seen_at[present[gaps + 1] - 1] + 1, initial=0))
     steady = len(present) >= limits.no_gradient_frames
@@ -105,11 +103,16 @@ def _since(window: Window, layer: int) -> int | None:
 
 
 def _unlikely(present: int, before: int, absent: int, limits: Thresholds) -> bool:
-    """Whether a layer that had a gradient in some of the frames before would hardly be without in
-    so many after.
+    """Whether it is unlikely that the layer is still in use and was only not used in these frames.
 
-    For one that never had any, twice as many frames are asked for: nothing tells how often it would
-        be used.
+    Judged by how often it was used before. For a layer that was never used nothing is known of
+    that, so twice as many frames are required.
+
+    Args:
+        present: frames with a gradient.
+        before: all frames up to the last of those.
+        absent: frames without one since.
+        limits: the bounds in force.
     """
     if not present:
         return absent >= 2 * limits.no_gradient_frames

@@ -1,9 +1,8 @@
-"""The loss hardly improves, while there is a reason why it could.
+"""The loss hardly improves, and there is a symptom that explains why.
 
-A flat loss alone says little: two networks may play against each other, a task may not be
-    learnable, a model may be at
-its best. So the rule speaks only beside a cause that it can name, and stays silent once the loss is
-well below its start.
+A flat loss alone says little: two networks may be trained against each other, a task may not be
+learnable, a model may already be at its best. So the rule reports a plateau only together with a
+cause, and never once the loss has been well below its start.
 """
 
 from __future__ import annotations
@@ -26,20 +25,19 @@ CAUSES = (
     Symptom.EXPLODING_GRADIENTS,
     Symptom.RNN_VANISHING_IN_TIME,
 )
-"""Symptoms that explain a plateau, the likeliest first."""
+"""Symptoms that explain a plateau, the most likely first."""
 
 
 def plateau(window: Window, active: Finding | None) -> Detection | None:
-    """A loss near its start beside a symptom that explains it."""
-    del active  # the median of the window is steady enough by itself
+    """A loss near its start, together with a symptom that explains it."""
+    del active  # the median of the window is stable enough
     limits = window.limits
     if window.age < limits.plateau_steps:
         return None
     if not limits.plateau_share < window.loss_left < limits.plateau_above:
         return None
-    # What once was below and has come back up, or is being thrown up just now, is an accident, not
-    # a plateau.
-    if window.has_learnt or not window.newest_loss_left < limits.plateau_above:
+    # A loss that was lower and came back up, or that is just jumping up, is not a plateau.
+    if window.has_learned or not window.newest_loss_left < limits.plateau_above:
         return None
     cause = next((symptom for symptom in CAUSES if _explains(window, symptom)), None)
     if cause is None:
@@ -47,8 +45,8 @@ def plateau(window: Window, active: Finding | None) -> Detection | None:
     because = window.active[cause]
     return Detection(
         severity="warning",
-        message=f"After {window.age:,} steps the loss is still at {figure(window.loss)} (start "
-        f"{figure(window.start_loss)}); the likely cause is: {because.title}.",
+        message=f"After {window.age:,} steps the loss is still {figure(window.loss)} "
+        f"({figure(window.start_loss)} at the start); the likely cause is: {because.title}.",
         layers=because.layers,
         first_step=window.history.first_step or 0,
         evidence={
@@ -61,7 +59,7 @@ def plateau(window: Window, active: Finding | None) -> Detection | None:
 
 
 def _explains(window: Window, symptom: Symptom) -> bool:
-    """Whether the symptom has been there for long enough to be why nothing was learnt."""
+    """Whether the symptom has been there long enough to explain why nothing was learned."""
     finding = window.active.get(symptom)
     return (
         finding is not None and window.step - finding.first_step >= window.limits.plateau_steps // 2

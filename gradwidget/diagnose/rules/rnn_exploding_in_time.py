@@ -1,27 +1,27 @@
-"""Gradients that explode along the time axis: each step back multiplies them.
+"""Gradients that explode along time: each step back multiplies them.
 
-Look-alikes that stay silent: a sum over many time steps with a loss each, padding at the end of
-sequences, a model that has learnt all but the first time steps, which nothing comes before: their
-own loss is then nearly all the gradient, a direction that only mirrors how the gradient of the
-layer above fades the other way.
+Not reported: a sum over many time steps with a loss each; padding at the end of sequences; a model
+that has learned all but the first time steps, which have no context (their own loss is then nearly
+the whole gradient); a direction that only reflects how the gradient of the layer above fades the
+other way.
 """
 
 from __future__ import annotations
 
 from gradwidget.diagnose.evidence.window import Window, holding_since
 from gradwidget.diagnose.finding import Detection, Finding
-from gradwidget.diagnose.rules.in_time import layers_past
+from gradwidget.diagnose.rules.time_ratio import layers_past
 from gradwidget.wording import figure, names
 
 
 def rnn_exploding_in_time(window: Window, active: Finding | None) -> Detection | None:
-    """Recurrent layers whose first time steps get a multiple of the gradient of the last."""
-    del active  # the median of several profiles is steady enough by itself
+    """Recurrent layers whose first time steps get many times the gradient of the last."""
+    del active  # the median of several profiles is stable enough
     bound = window.limits.rnn_exploding
-    # What grows at every step back has made half of its way, on a log scale, by the middle; some of
-    # it may be noise.
+    # What grows at every step back has come halfway, on a log scale, by the middle. A third is
+    # enough, since some of it may be noise.
     found = [
-        one for one in layers_past(window, bound, above=True) if one.half_way > one.value ** (1 / 3)
+        one for one in layers_past(window, bound, above=True) if one.halfway > one.value ** (1 / 3)
     ]
     if not found:
         return None
@@ -29,8 +29,8 @@ def rnn_exploding_in_time(window: Window, active: Finding | None) -> Detection |
     layers = tuple(ratio.layer for ratio in found)
     return Detection(
         severity="warning",
-        message=f"In {names(layers)} the gradient of the first of {worst.length} time steps is {figure(worst.value)}× "
-        "that of the last: it grows at every step back.",
+        message=f"In {names(layers)}, the gradient of the first of {worst.length} time steps is "
+        f"{figure(worst.value)}× that of the last: it grows at every step back.",
         layers=layers,
         first_step=holding_since(worst.steps, worst.values > bound),
         evidence={

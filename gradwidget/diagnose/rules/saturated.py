@@ -1,7 +1,7 @@
-"""Saturated units: outputs of sigmoid or tanh stuck at their ends, where the slope and so the
-gradient is nearly 0.
+"""Saturated units: outputs of sigmoid or tanh at the ends of their range.
 
-Look-alikes that stay silent: the output layer of a classifier, which saturates because it is sure.
+The slope there is nearly 0, and so is the gradient. Not reported: the output layer of a classifier,
+which saturates when it is confident.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from gradwidget.diagnose.rules.level import Level, beyond
 
 
 def saturated(window: Window, active: Finding | None) -> Detection | None:
-    """Hidden layers most of whose outputs lie in the flats."""
-    del active  # the median over twenty steps is steady enough by itself
+    """Hidden layers most of whose outputs are saturated."""
+    del active  # the median over many steps is stable enough
     flows = np.flatnonzero(~np.isnan(window.median("act_rms")))
     hidden = window.trainable.copy()
     if flows.size:
@@ -31,8 +31,8 @@ def saturated(window: Window, active: Finding | None) -> Detection | None:
         ),
         hidden,
         lambda layers, share: (
-            f"Up to {share:.0%} of the outputs of {layers} are stuck at the ends of their "
-            "activation, where next to no gradient passes."
+            f"Up to {share:.0%} of the outputs of {layers} are stuck at the ends of the range of "
+            "their activation function, where next to no gradient passes."
         ),
-        "Gates that are meant to be open or shut look the same.",
+        "Gates that are meant to be fully open or closed look the same.",
     )

@@ -1,30 +1,29 @@
-"""Vanishing gradients: next to nothing of the gradient reaches the first layers, or reaches them
-any more.
+"""Vanishing gradients: next to nothing of the gradient reaches the first layers, or no longer does.
 
-Over depth the rule reads the activation gradient (dL/d output), whose profile is log-linear in a
-plain chain (arXiv 1611.01232) and does not depend on the loss's scale, the batch or how far
-training has come. Look-alikes that stay silent: branches bypassed by a shortcut, zero-initialised
-heads on their way up, feature maps averaged over positions, layers of very different size,
-converged models, whose profile is as flat as before.
+Over depth the rule reads the activation gradient (dL/d output). Its profile is log-linear in a
+plain chain (arXiv 1611.01232) and depends neither on the scale of the loss nor on the batch nor on
+how far training has come. Not reported: branches that a shortcut bypasses, zero-initialized heads
+while they grow, feature maps averaged over positions, layers of very different size, converged
+models, whose profile is as flat as before.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
-from gradwidget.diagnose.evidence.depth_profile import Floats, Profile
+from gradwidget.diagnose.evidence.depth_profile import DepthProfile, Floats
 from gradwidget.diagnose.evidence.window import Window, holding_since, middle
 from gradwidget.diagnose.finding import Detection, Finding, Symptom
 from gradwidget.diagnose.rules.over_depth import past_bound, ratios_over_time
 from gradwidget.wording import figure, names, times_less
 
 BLOCKS = (Symptom.DEAD_RELU, Symptom.WEIGHTS_ZERO)
-"""Symptoms of a single layer that lets nothing through."""
+"""Symptoms of a single layer that blocks the gradient."""
 
 
 def vanishing_gradients(window: Window, active: Finding | None) -> Detection | None:
-    """Looks for it over depth first, then over time."""
-    return _over_depth(window, active) or _over_time(window)
+    """Looks for it over depth first, then over the steps of the run."""
+    return _over_depth(window, active) or _over_steps(window)
 
 
 def _over_depth(window: Window, active: Finding | None) -> Detection | None:
@@ -35,11 +34,11 @@ def _over_depth(window: Window, active: Finding | None) -> Detection | None:
     ratios, steps = ratios_over_time(window, found, found.first)
     if not ratios.size or (active is None and not _stays(ratios, steps, bound, window)):
         return None
+    # The worst first; a layer that blocks everything is named itself, not all layers before it.
     affected = np.flatnonzero(low)
     affected = affected[np.argsort(found.ratio[affected], kind="stable")]
     value = float(found.ratio[found.first])
     if value == 0 and any(symptom in window.active for symptom in BLOCKS):
-        # The layer that lets nothing through is named itself, not everything before it.
         return None
     layers = tuple(window.layers[i].name for i in affected)
     return Detection(
@@ -48,21 +47,23 @@ def _over_depth(window: Window, active: Finding | None) -> Detection | None:
         layers=layers,
         first_step=holding_since(steps, ratios < bound),
         evidence={"value": value, "bound": bound, "window": float(window.limits.window)},
-        caveat="Fine if the layers near the input are meant to stay as they are, or if a side branch runs first.",
+        caveat="Fine if the layers near the input are meant to stay as they are, or if a side "
+        "branch runs first.",
     )
 
 
 def _stays(ratios: Floats, steps: list[int], bound: float, window: Window) -> bool:
-    """Whether the decay is there to stay, not on its way out; ratios and their steps newest first."""
+    """Whether the decay is there to stay and not passing; ratios and their steps newest first."""
     limits = window.limits
     if not middle(ratios[: limits.window]) > 0:
-        # Exactly nothing: a head that starts at zero lets nothing through before its own first
-        # update or two, and a layer whose units are dead is to be recognised first.
+        # Exactly zero: a head that starts at zero blocks the gradient until its own first update or
+        # two, and a layer whose units are dead should be recognized first.
         present = np.flatnonzero(ratios > 0)
         length = int(present[0]) if present.size else len(ratios)
         return length >= limits.window and steps[0] - steps[length - 1] >= 2 * (
             limits.lasting_steps - 1
         )
+    # By its present trend, would the decay be over soon?
     half = min(limits.window, len(ratios)) // 2
     if not half:
         return True
@@ -73,9 +74,10 @@ def _stays(ratios: Floats, steps: list[int], bound: float, window: Window) -> bo
     return bool(newer * max(newer / older, 1.0) ** (limits.recovery_steps / apart) < bound)
 
 
-def _message(window: Window, found: Profile, layers: tuple[str, ...], value: float) -> str:
+def _message(window: Window, found: DepthProfile, layers: tuple[str, ...], value: float) -> str:
     first, last = window.layers[found.first].name, window.layers[found.last].name
-    text = f"{first} gets {times_less(value)} gradient {'than' if value > 0 else 'while there is some at'} {last}"
+    than = "than" if value > 0 else "although there is some at"
+    text = f"{first} gets {times_less(value)} gradient {than} {last}"
     near, far, factor = found.steepest(falling=True)
     if value > 0 and factor > value**-0.5:
         lost = f"{window.layers[far].name} and {window.layers[near].name}"
@@ -85,27 +87,28 @@ def _message(window: Window, found: Profile, layers: tuple[str, ...], value: flo
     return f"{text}: {names(layers)} can hardly learn."
 
 
-def _over_time(window: Window) -> Detection | None:
+def _over_steps(window: Window) -> Detection | None:
     limits = window.limits
-    # Without a loss nothing tells a layer that has lost its gradient from one that has learnt its
-    # part.
+    # Without a loss, a layer that lost its gradient looks like one that has learned its part.
     if (
         not window.loss_left > limits.vanishing_loss_share
         or window.history.version < 2 * limits.window
     ):
         return None
+    # How much of its initial gradient each layer has left.
     start = window.start("grad_norm")
     level = window.median("grad_norm")
     with np.errstate(invalid="ignore", divide="ignore"):
         share = level / start
-    # Exactly zero is another story: a layer not used lately, a dead one, an underflow.
+    # Exactly zero has other causes: a layer not used lately, a dead layer, an underflow.
     fallen = (share < limits.vanishing_over_start) & (share > 0) & window.trainable
     known = share[np.isfinite(share)]
     if not fallen.any() or not (
         known.max() > 10 * limits.vanishing_over_start or window.loss_left > 1
     ):
-        # All layers together, at a loss below its start: converged as far as it goes.
+        # All layers together, and a loss below its start: the model has converged.
         return None
+    # The worst layer first, and since when it has been past the bound.
     affected = np.flatnonzero(fallen)
     affected = affected[np.argsort(share[affected], kind="stable")]
     layers = tuple(window.layers[i].name for i in affected)
@@ -114,8 +117,9 @@ def _over_time(window: Window) -> Detection | None:
     values, steps = window.series("grad_norm", int(worst))
     return Detection(
         severity="warning",
-        message=f"The gradient of {names(layers)} is {times_less(value)} than at the start, "
-        f"while the loss is still at {figure(window.loss)} (start {figure(window.start_loss)}).",
+        message=f"The gradient of {names(layers)} is {figure(1 / value)} times smaller than at "
+        f"the start, while the loss is still {figure(window.loss)} ({figure(window.start_loss)} "
+        "at the start).",
         layers=layers,
         first_step=holding_since(steps, values < limits.vanishing_over_start * start[worst]),
         evidence={
@@ -123,5 +127,6 @@ def _over_time(window: Window) -> Detection | None:
             "bound": limits.vanishing_over_start,
             "window": float(limits.window),
         },
-        caveat="Fine if the loss cannot fall any further, or if the run began with unusually large gradients.",
+        caveat="Fine if the loss cannot fall any further, or if the run started with unusually "
+        "large gradients.",
     )

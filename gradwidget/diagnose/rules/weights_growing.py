@@ -1,7 +1,7 @@
 """Weights that grow without bound, or have become very large.
 
-Measured against the larger of their start and a variance-preserving scale, so that a head which
-starts at zero or very small may grow to a usual size in silence.
+Measured against the larger of their initial norm and a variance-preserving scale, so that a head
+that starts at zero or very small is not reported while it grows to a usual size.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from gradwidget.wording import figure
 
 def weights_growing(window: Window, active: Finding | None) -> Detection | None:
     """Layers whose weights are far beyond their scale."""
-    del active  # the norm of weights is steady by itself
+    del active  # the norm of weights is stable enough
     return beyond(
         window,
         Level(
@@ -29,5 +29,5 @@ def weights_growing(window: Window, active: Finding | None) -> Detection | None:
             f"The weights of {layers} have grown to {figure(ratio)}× their scale: activations and "
             "gradients grow with them."
         ),
-        "A layer that was meant to start with far too small weights.",
+        "Fine if the layer was meant to start with far too small weights.",
     )

@@ -1,15 +1,15 @@
-"""NaN or Inf in the weights: nothing the model computes with them means anything any more."""
+"""NaN or Inf in the weights: nothing that the model computes with them has a meaning."""
 
 from __future__ import annotations
 
 from gradwidget.diagnose.evidence.window import Window
 from gradwidget.diagnose.finding import Detection, Finding
-from gradwidget.diagnose.rules.nonfinite import layers_with, origin_of
+from gradwidget.diagnose.rules.nonfinite_origin import layers_with, origin_of
 from gradwidget.wording import names
 
 
 def weights_nonfinite(window: Window, active: Finding | None) -> Detection | None:
-    """Any weight, at the newest frame."""
+    """Any weight, in the newest frame."""
     del active  # exact: the newest frame alone decides
     layers = layers_with(window, "weight_nonfinite")
     if not layers:
@@ -17,8 +17,8 @@ def weights_nonfinite(window: Window, active: Finding | None) -> Detection | Non
     origin, _ = origin_of(window)
     return Detection(
         severity="critical",
-        message=f"The weights of {names(layers)} are NaN or Inf since step {window.step:,}: the model is lost unless "
-        "earlier weights are restored.",
+        message=f"The weights of {names(layers)} have been NaN or Inf since step {window.step:,}: "
+        "the model is lost unless earlier weights are restored.",
         layers=layers,
         first_step=window.step,
         evidence={"value": float(len(layers)), "bound": 0.0, "window": 1.0},

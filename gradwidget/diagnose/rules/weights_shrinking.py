@@ -1,6 +1,6 @@
-"""Weights that shrink toward zero, and with them all that passes through.
+"""Weights that shrink toward zero, and with them everything that passes through the layer.
 
-Look-alike that stays silent: ordinary weight decay, which stops where the gradient balances it.
+Not reported: ordinary weight decay, which stops where the gradient balances it.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from gradwidget.wording import figure
 
 
 def weights_shrinking(window: Window, active: Finding | None) -> Detection | None:
-    """Layers of whose weights a small part of the start is left."""
-    del active  # the norm of weights is steady by itself
+    """Layers whose weights have only a small part of their initial norm left."""
+    del active  # the norm of weights is stable enough
     return beyond(
         window,
         Level(
@@ -28,14 +28,13 @@ def weights_shrinking(window: Window, active: Finding | None) -> Detection | Non
         ),
         window.trainable & window.traits.weighty,
         lambda layers, ratio: (
-            f"The weights of {layers} have shrunk to {figure(ratio)} of their start."
+            f"The weights of {layers} have shrunk to {figure(ratio)} of their initial norm."
         ),
-        "A layer that is being switched off on purpose, or weights that started far too large.",
+        "Fine if the layer is being switched off on purpose, or if its weights started far too "
+        "large.",
     )
 
 
 def first_norm(window: Window) -> Floats:
-    """float64 [layers]: the norm of the weights when first measured; NaN for those that began at
-    zero.
-    """
+    """float64 [layers]: the initial norm of the weights; NaN for those that started at zero."""
     return np.where(window.first_weight_norm > 0, window.first_weight_norm, np.nan)

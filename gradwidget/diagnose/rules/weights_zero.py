@@ -1,6 +1,6 @@
-"""A layer's weights have become next to nothing: what it passes on no longer depends on its input.
+"""Weights that have become next to nothing: the layer's output no longer depends on its input.
 
-Look-alike that stays silent: layers that start at zero by design.
+Not reported: layers that start at zero by design.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from gradwidget.wording import figure
 
 
 def weights_zero(window: Window, active: Finding | None) -> Detection | None:
-    """Layers whose weights are gone."""
-    del active  # the norm of weights is steady by itself
+    """Layers of whose weights next to nothing is left."""
+    del active  # the norm of weights is stable enough
     detection = beyond(
         window,
         Level(
@@ -28,9 +28,9 @@ def weights_zero(window: Window, active: Finding | None) -> Detection | None:
         ),
         window.trainable & window.traits.weighty,
         lambda layers, ratio: (
-            f"Nothing is left of the weights of {layers} ({figure(ratio)} of their start): they "
-            "block everything that passes through."
+            f"Next to nothing is left of the weights of {layers} ({figure(ratio)} of their initial "
+            "norm): they block everything that passes through."
         ),
-        "A layer that was pruned on purpose.",
+        "Fine if the layer was pruned on purpose.",
     )
     return None if detection is None else replace(detection, severity="critical")

@@ -1,1 +1,1 @@
-"""The findings in short: a verdict, a state per layer, the trend of the loss."""
+"""The findings in brief: a verdict, a state per layer, the trend of the loss."""

@@ -1,4 +1,4 @@
-"""The state of each layer in one word, for its colour and its mark."""
+"""The state of each layer in one word, for its color and its mark."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ import numpy as np
 
 from gradwidget.diagnose.finding import Finding, Symptom
 from gradwidget.frame import BoolArray
-from gradwidget.record.history import History
+from gradwidget.record.history import LOOK_BACK, History
 from gradwidget.strenum import StrEnum
 
 
 class LayerState(StrEnum):
-    """What a layer's row says about it."""
+    """What the row of a layer says about it."""
 
     OK = "ok"
     VANISHING = "vanishing"
@@ -41,31 +41,28 @@ STATE_OF: dict[Symptom, LayerState] = {
     Symptom.RNN_VANISHING_IN_TIME: LayerState.VANISHING,
     Symptom.FP16_UNDERFLOW: LayerState.VANISHING,
 }
-"""State of the layers that an active finding names; where several name one layer, the first listed
-here counts.
+"""State of the layers that an active finding names.
 
-Not every symptom is a state: saturated units say nothing of how much gradient comes through, which
-    may even explode.
+Where several findings name the same layer, the symptom listed first counts. Not every symptom is a
+state: saturated units do not tell how much gradient comes through, and it may even explode.
 """
 
 
 def layer_states(history: History, findings: Sequence[Finding]) -> tuple[LayerState, ...]:
-    """The state of each layer of ``history.layers`` at its newest frame.
+    """The state of each layer of ``history.layers`` at the newest frame.
 
-    What an active finding says of a layer counts first; then whether it can and does get a
-    gradient.
+    What an active finding says of a layer comes first, then whether it can and does get a gradient.
 
     Example:
         >>> layer_states(History(), [])
         ()
     """
     said = _said(findings)
-    seen = history.version > 0 and np.any(~np.isnan(history.recent("grad_norm", 64)), axis=0)
-    measured = np.broadcast_to(np.asarray(seen), (len(history.layers),))
-    missing, broken = (
-        _flagged(history, "grad_is_none"),
-        _flagged(history, "grad_nonfinite", "weight_nonfinite"),
-    )
+    measured = np.zeros(len(history.layers), np.bool_)
+    if history.version:
+        measured = np.any(~np.isnan(history.recent("grad_norm", LOOK_BACK)), axis=0)
+    missing = _flagged(history, "grad_is_none")
+    broken = _flagged(history, "grad_nonfinite", "weight_nonfinite")
     states = []
     for i, layer in enumerate(history.layers):
         if broken[i]:
@@ -92,7 +89,7 @@ def _said(findings: Sequence[Finding]) -> dict[str, LayerState]:
 
 
 def _flagged(history: History, *metrics: str) -> BoolArray:
-    """Bool [layers]: whether one of these figures of the newest frame was measured and is above 0."""
+    """Bool [layers]: whether one of these metrics is measured and above 0 in the newest frame."""
     flagged = np.zeros(len(history.layers), np.bool_)
     for metric in metrics:
         if history.last is not None and metric in history.last.metrics:

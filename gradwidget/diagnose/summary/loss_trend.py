@@ -1,4 +1,4 @@
-"""Where the loss is going, in one word."""
+"""The trend of the loss, in one word."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ from gradwidget.record.history import History
 Trend = Literal["falling", "flat", "rising"]
 
 WINDOW = 200
-"""Newest steps looked at."""
+"""Newest frames that are considered."""
 ENOUGH = 20
-"""Losses needed before anything is said."""
+"""Losses needed before there is a trend."""
 NOTICEABLE = 0.002
-"""Change between the halves of the window, relative to the loss, below which it is flat however
-sure it is."""
-SURE = 3.0
-"""Standard errors that the change must be, so that the noise of batches is not taken for a trend.
+"""Change between the halves of the window, relative to the loss, that is not flat.
+
+A smaller one is, however certain it is.
 """
+SURE = 3.0
+"""Standard errors that the change must exceed, so that the noise of batches is not a trend."""
 
 
 def loss_trend(history: History) -> Trend | None:
-    """Compares the newer half of the recent losses with the older half; None while there are too
-    few.
+    """Compares the newer half of the recent losses with the older half; None if there are too few.
 
-    Medians and the median absolute deviation are used, so that a single odd batch changes nothing.
+    By medians and the median absolute deviation, so that a single unusual batch changes nothing.
     """
     losses = history.recent_scalar("loss", WINDOW)
     losses = losses[np.isfinite(losses)]

@@ -1,7 +1,8 @@
-"""The headline: how the run is, in one line."""
+"""The headline: how the run is doing, in one line."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from gradwidget.diagnose.finding import Finding, Symptom
@@ -36,17 +37,14 @@ def verdict(findings: Sequence[Finding], states: Sequence[LayerState]) -> str:
 
 
 def _headline(finding: Finding, layers: int) -> str:
+    since = f"since step {finding.first_step:,}"
     if finding.symptom is Symptom.LOSS_NONFINITE:
-        value = (
-            "NaN"
-            if finding.evidence.get("value", 0.0) != finding.evidence.get("value", 0.0)
-            else "infinite"
-        )
-        return f"Loss is {value} since step {finding.first_step:,}"
+        value = "NaN" if math.isnan(finding.evidence.get("value", 0.0)) else "infinite"
+        return f"Loss has been {value} {since}"
     if finding.symptom is Symptom.GRADIENTS_NONFINITE:
-        return f"Gradients are NaN or Inf since step {finding.first_step:,}"
+        return f"Gradients have been NaN or Inf {since}"
     if finding.symptom is Symptom.WEIGHTS_NONFINITE:
-        return f"Weights are NaN or Inf since step {finding.first_step:,}"
+        return f"Weights have been NaN or Inf {since}"
     if not finding.layers:
         return finding.title
     return f"{finding.title} in {len(finding.layers)} of {layers} layers"

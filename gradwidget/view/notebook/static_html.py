@@ -13,7 +13,7 @@ import numpy as np
 from gradwidget.diagnose.finding import Finding
 from gradwidget.diagnose.summary.layer_state import LayerState, layer_states
 from gradwidget.diagnose.summary.verdict import verdict
-from gradwidget.record.history import History
+from gradwidget.record.history import LOOK_BACK, History
 from gradwidget.wording import figure
 
 METRIC = "grad_rms"
@@ -24,9 +24,6 @@ BAR = 24
 
 MOST_ROWS = 100
 """Layers listed one by one; of more, those that are not ok come first."""
-
-LOOK_BACK = 64
-"""Newest frames among which a layer's last measured figure is looked for."""
 
 LOOKS: dict[LayerState, tuple[str, str]] = {
     LayerState.OK: ("●", "#4c9a8f"),

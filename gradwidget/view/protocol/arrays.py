@@ -13,10 +13,6 @@ from gradwidget.metrics import METRICS
 from gradwidget.record.history import History
 from gradwidget.view.protocol.codec import Array
 
-RECENT = 512
-"""Frames that a history is sure to keep one by one; where more are new, the page gets everything
-afresh."""
-
 TICK_COLUMNS = 48
 """Sampled columns a tick at most: more could not be told apart before the next tick comes."""
 
@@ -34,7 +30,7 @@ class Summary(NamedTuple):
 
 
 def newest(history: History, frames: int) -> list[Array]:
-    """The newest ``frames`` frames (at most ``RECENT``), column by column."""
+    """The newest ``frames`` frames (at most ``history.RECENT``), column by column."""
     steps = history.recent_steps(frames)
     scalars = {
         name: _told_apart(history.recent_scalar(name, frames), measured[-frames:])

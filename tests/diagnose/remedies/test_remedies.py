@@ -53,7 +53,7 @@ def run(remedy: Remedy, model: nn.Module, optimizer: torch.optim.Optimizer) -> N
     exec(remedy.code, {"model": model, "optimizer": optimizer, "torch": torch})  # noqa: S102 - that is what it is for
 
 
-@pytest.mark.parametrize("title", ["ReLU", "Normalise", "fewer layers"])
+@pytest.mark.parametrize("title", ["ReLU", "Normalize", "fewer layers"])
 def test_a_vanishing_sigmoid_chain_is_cured(title: str) -> None:
     model = chain(10, nn.Sigmoid)
     optimizer = torch.optim.SGD(model.parameters(), lr=0.05)
@@ -72,7 +72,7 @@ def test_an_exploding_start_is_cured_by_fresh_weights() -> None:
     findings, loss_before = train(model, optimizer)
     sick = one(findings, Symptom.EXPLODING_GRADIENTS)
     run(
-        next(remedy for remedy in sick.remedies if "Re-initialise" in remedy.title),
+        next(remedy for remedy in sick.remedies if "Reinitialize" in remedy.title),
         model,
         optimizer,
     )

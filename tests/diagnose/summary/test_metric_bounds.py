@@ -9,7 +9,7 @@ from gradwidget.metrics import METRICS
 
 def test_a_changed_threshold_moves_its_bound() -> None:
     (bound,) = bounds_of("act_dead_fraction", Thresholds(dead_share=0.5))
-    assert (bound.value, bound.means) == (0.5, "dead above 50 %")
+    assert (bound.value, bound.means) == (0.5, "dead above 50%")
 
 
 def test_the_profile_over_depth_is_bounded_on_both_sides_relative_to_the_last_layer() -> None:

@@ -1,6 +1,4 @@
-"""What the two rules on recurrent layers share: the gradient of the first over that of the last
-time step.
-"""
+"""The gradient of the first time step over that of the last; shared by the two recurrent rules."""
 
 from __future__ import annotations
 
@@ -11,41 +9,44 @@ import numpy as np
 from gradwidget.diagnose.evidence.depth_profile import Floats
 from gradwidget.diagnose.evidence.window import Window, middle
 from gradwidget.frame import FloatArray, Frame, RecurrentProfile
+from gradwidget.record.history import LOOK_BACK
 
 END = 8
-"""The first and the last eighth of a sequence stand for its ends: the very first or last step may
-be padding."""
+"""The first and last eighth of a sequence are its ends: the outermost steps may be padding."""
 
 
 @dataclass(frozen=True, slots=True)
 class TimeRatio:
-    """The ratios of one recurrent layer."""
+    """The ratios of one direction of one recurrent layer."""
 
     layer: str
     value: float
     """Median of the newest profiles."""
     by_itself: float
-    """The same without what only mirrors the layer above."""
-    half_way: float
-    """The same of the middle time steps over the last."""
+    """The same without the part that only reflects the layer above."""
+    halfway: float
+    """Median of the middle time steps over the last."""
     values: Floats
-    """Each of the newest profiles, newest first."""
+    """The ratio in each recent profile, newest first."""
     steps: list[int]
-    """The steps of those."""
+    """The training steps of those."""
     length: int
     """Time steps of the newest profile."""
     quantity: str
+    """What was measured, such as ``"dL/dh"``."""
 
 
 def time_ratios(window: Window) -> list[TimeRatio]:
-    """One for each recurrent layer with enough profiles."""
+    """One for each direction of each recurrent layer that has enough profiles."""
+    # The usable profiles of each direction, newest first.
     seen: dict[tuple[str, int, bool], list[tuple[Frame, RecurrentProfile, float, float]]] = {}
-    for frame in reversed(window.history.recent_frames(64)):
+    for frame in reversed(window.history.recent_frames(LOOK_BACK)):
         for profile in frame.recurrent:
-            first, half_way = _over_last(_in_order_read(profile, profile.norms))
+            first, halfway = _over_last(_in_order_read(profile, profile.norms))
             if np.isfinite(first):
                 known = seen.setdefault((profile.layer, profile.depth, profile.reverse), [])
-                known.append((frame, profile, first, half_way))
+                known.append((frame, profile, first, halfway))
+    # Medians over the newest ones, where more than half of those exist.
     ratios = []
     for found in seen.values():
         newest = found[: window.limits.rnn_profiles]
@@ -57,7 +58,7 @@ def time_ratios(window: Window) -> list[TimeRatio]:
                 by_itself=middle(
                     np.array([_by_itself(first, one, frame) for frame, one, first, _ in newest])
                 ),
-                half_way=middle(np.array([half_way for *_, half_way in newest])),
+                halfway=middle(np.array([halfway for *_, halfway in newest])),
                 values=np.array([first for _, _, first, _ in found]),
                 steps=[frame.step for frame, *_ in found],
                 length=len(profile.norms),
@@ -68,9 +69,7 @@ def time_ratios(window: Window) -> list[TimeRatio]:
 
 
 def layers_past(window: Window, bound: float, *, above: bool) -> list[TimeRatio]:
-    """The recurrent layers whose ratio lies beyond the bound by itself, the worst first, each layer
-    once.
-    """
+    """The recurrent layers whose ratio is past the bound by itself: worst first, each once."""
     found: dict[str, TimeRatio] = {}
     for one in sorted(time_ratios(window), key=lambda one: one.value, reverse=above):
         if (
@@ -83,33 +82,36 @@ def layers_past(window: Window, bound: float, *, above: bool) -> list[TimeRatio]
 
 
 def _by_itself(ratio: float, profile: RecurrentProfile, frame: Frame) -> float:
-    """The ratio over that of what comes in from the layer above at the same time steps, where that
-    reads the other way.
+    """The ratio without what only reflects the layer above, where that reads the other way.
 
-    Where only the last output is read, the gradient of the forward direction of the top layer fades
-    towards the first time steps. That reaches both directions below. The backward one reads from
-    the end, where it is strongest, so what only fades above looks there as if it grew at every step
-    back; and an explosion above looks as if it vanished. What all directions above have, taken
-    together, stands for what comes in.
+    Suppose that only the last output is used. Then the gradient of the top layer's forward
+    direction fades toward the first time steps, and it arrives so at both directions below. The
+    backward direction there reads from the end, where the gradient is strongest, so what only fades
+    above seems to grow at every step back; likewise, an explosion above seems to vanish. So the
+    ratio is divided by that of the incoming gradient: all directions above taken together.
     """
+    # Only a layer above that reads the other way can be mistaken for this one.
     above = _above(profile, frame)
     if all(one.reverse == profile.reverse for one in above):
         return ratio
+    # The incoming gradient at each time step, and how much of it arrives where this one ends.
     given = np.sqrt(sum(_in_order_read(profile, one.norms) ** 2 for one in above))
     end = _end(given)
     last = float(given[-end:].max())
     if not last > 0:
         return ratio
+    # A decay is compared with a decay at the same time steps.
     if ratio < 1:
         return ratio / (min(float(given[:end].max()) / last, 1) or 1)
-    # Compared with the most that comes in anywhere: what comes in half way is carried to the first
-    # step too.
+    # Growth is compared with the most that arrives anywhere: what arrives halfway is carried on to
+    # the first time step.
     return ratio / max(float(given.max()) / last, 1)
 
 
 def _above(profile: RecurrentProfile, frame: Frame) -> list[RecurrentProfile]:
-    """The directions of the layer above: in the same module, else in the next recurrent one of as
-    many time steps.
+    """The directions of the layer above.
+
+    In the same module; else in the next recurrent module with as many time steps.
     """
     same = [
         one
@@ -128,15 +130,14 @@ def _above(profile: RecurrentProfile, frame: Frame) -> list[RecurrentProfile]:
 
 
 def _in_order_read(profile: RecurrentProfile, norms: FloatArray) -> Floats:
-    """Figures by time step, the first that the direction reads in front: the backward one begins at
-    the end.
-    """
+    """Norms per time step in the order in which the direction reads: backward begins at the end."""
     return (norms[::-1] if profile.reverse else norms).astype(np.float64)
 
 
 def _over_last(norms: Floats) -> tuple[float, float]:
-    """The first and the middle time steps over the last; NaN where there are too few, or nothing at
-    the last.
+    """The first and the middle time steps over the last.
+
+    NaN where there are too few, or where the last have no gradient.
     """
     end = _end(norms)
     last = float(norms[-end:].max()) if len(norms) >= 4 else 0.0

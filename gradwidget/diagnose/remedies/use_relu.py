@@ -1,4 +1,4 @@
-"""ReLU in place of sigmoid or tanh, with the initialisation that goes with it."""
+"""ReLU instead of sigmoid or tanh, with the initialization that goes with it."""
 
 from __future__ import annotations
 
@@ -9,23 +9,23 @@ from gradwidget.diagnose.remedies.listing import listing, quote
 from gradwidget.frame import Layer
 
 SLOPES = {"sigmoid": 0.25, "tanh": 1.0}
-"""Steepest slope of each squashing activation: the most that it lets through of a gradient."""
+"""Steepest slope of each squashing activation function: the most it passes on of a gradient."""
 
 
-def replace_squashing(layers: Sequence[Layer]) -> Remedy | None:
-    """Replaces the sigmoid or tanh modules between the layers by ReLU; None where none was seen."""
+def use_relu(layers: Sequence[Layer]) -> Remedy | None:
+    """Replaces sigmoid or tanh modules between the layers with ReLU; None where there are none."""
     squashed = [layer for layer in layers[:-1] if layer.activation in SLOPES]
     if not squashed:
         return None
     kind = str(squashed[0].activation)
     module = {"sigmoid": "Sigmoid", "tanh": "Tanh"}[kind]
     slope = f"The slope of a {kind} is at most {SLOPES[kind]:g}" + (
-        ", a quarter at each layer."
+        ", a quarter per layer."
         if kind == "sigmoid"
         else ", and next to nothing once its input is large."
     )
     return Remedy(
-        title=f"Use ReLU in place of {kind}",
+        title=f"Use ReLU instead of {kind}",
         why=f"{slope} ReLU passes the gradient of every active unit on unchanged.",
         code=f"""\
 hidden = {listing(layer.name for layer in squashed if layer.activation == kind)}
@@ -41,6 +41,6 @@ for name in hidden if found else []:
         torch.nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
         optimizer.state.pop(layer.weight, None)
 if not found:
-    print("forward() itself calls {kind}: write torch.relu there, and initialise with kaiming_normal_.")
+    print("forward() calls {kind} itself: write torch.relu there and use kaiming_normal_.")
 """,
     )

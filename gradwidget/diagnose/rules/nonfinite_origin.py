@@ -1,4 +1,4 @@
-"""What the three rules on NaN and Inf share: which layers have them, and where they arose."""
+"""Which layers have NaN or Inf, and where it arose; shared by the three rules on them."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from gradwidget.diagnose.evidence.window import Window
 from gradwidget.diagnose.finding import Origin
 
 WHERE: dict[str, str] = {
-    "input": "it came in with the input",
-    "weights": "the weights had it before",
+    "input": "it came with the input",
+    "weights": "it was already in the weights",
     "forward": "it arose in the forward pass",
     "loss": "it arose in the loss",
     "backward": "it arose in the backward pass",
@@ -17,11 +17,10 @@ WHERE: dict[str, str] = {
 
 
 def layers_with(window: Window, metric: str) -> tuple[str, ...]:
-    """Layers that count NaN or Inf in this frame, the one where it arose first, then on in the
-    order of that pass.
+    """Layers that have NaN or Inf in this frame: where it arose first, then in order of that pass.
 
-    Where the weights had it before, the layers whose weights they are: from there it is everywhere
-        else.
+    Where it was already in the weights, the layers of those weights: from them it spreads
+    everywhere.
     """
     names = _having(window, metric)
     origin = window.frame.origin
@@ -50,10 +49,10 @@ def _having(window: Window, metric: str) -> list[str]:
 
 
 def origin_of(window: Window) -> tuple[Origin, str]:
-    """Where it arose, and the same as the end of a sentence."""
+    """Where it arose, as a word and as the end of a sentence."""
     origin = window.frame.origin
     if origin is None or origin.phase not in WHERE:
         return "unknown", ""
-    phase: Origin = origin.phase  # type: ignore[assignment]  # checked against the keys of WHERE just above
+    phase: Origin = origin.phase  # type: ignore[assignment]  # a key of WHERE, as checked above
     at = f", first in {origin.layer}" if origin.layer is not None else ""
     return phase, f"; {WHERE[phase]}{at}"

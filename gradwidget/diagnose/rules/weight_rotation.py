@@ -1,4 +1,4 @@
-"""How far a step moves the network as a whole."""
+"""How far each step rotates the weights of the network as a whole."""
 
 from __future__ import annotations
 
@@ -8,24 +8,25 @@ from gradwidget.diagnose.evidence.depth_profile import Floats
 from gradwidget.diagnose.evidence.window import Window, median
 
 
-def turns(window: Window, frames: int, *, of_start: bool = False) -> Floats:
-    """float64 [<=frames]: how far each of the newest steps turned the weights, over their scale,
-    oldest first.
+def rotations(window: Window, frames: int, *, of_start: bool = False) -> Floats:
+    """float64 [<=frames]: how far each of the newest steps rotated the weights, oldest first.
 
-    The median over the layers with weight matrices, so that neither a head that starts at zero nor
-    a few layers that hardly move speak for all; NaN where no change was measured. What a step did
-    to the weights' size alone is taken out where the next step was measured too: that is the work
-    of weight decay, not of the learning rate.
+    That is the change of the weights over their scale, without the part that only changed their
+    norm, which is the effect of weight decay and not of the learning rate (known where the next
+    step was measured too). The median over the layers with weight matrices, so that neither a head
+    that starts at zero nor a few layers that hardly move decide it; NaN where no change was
+    measured.
 
     Args:
         window: the newest frames.
         frames: how many.
-        of_start: measured in the scale of the start alone, also where the weights have outgrown it
-            since: weights that a high rate has blown up hardly turn any more.
+        of_start: divide by the initial scale, even where the weights have outgrown it: weights that
+            a high learning rate has made very large hardly rotate any more.
     """
     among = window.traits.matrices & window.trainable
     norm = window.history.recent(window.weight, frames)[:, among].astype(np.float64)
     change = window.history.recent("matrix_change", frames)[:, among].astype(np.float64)
+    # Without the change of the norm, by Pythagoras.
     in_a_row = np.diff(window.history.recent_steps(frames)) == 1
     with np.errstate(invalid="ignore"):
         grown = np.where(in_a_row[:, None], np.diff(norm, axis=0), 0.0)

@@ -1,0 +1,28 @@
+"""LeakyReLU instead of ReLU."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from gradwidget.diagnose.finding import Remedy
+from gradwidget.diagnose.remedies.listing import quote
+from gradwidget.frame import Layer
+
+
+def leaky_relu(layers: Sequence[Layer]) -> Remedy:
+    """Replaces every ReLU module before the output with LeakyReLU."""
+    return Remedy(
+        title="Use LeakyReLU",
+        why="Its small slope below zero gives units that are off a gradient, so that they can "
+        "recover.",
+        code=f"""\
+order = [name for name, _ in model.named_modules()]
+before_output = order[: order.index({quote(layers[-1].name)})]
+found = [name for name in before_output if isinstance(model.get_submodule(name), torch.nn.ReLU)]
+for name in found:
+    parent, _, child = name.rpartition(".")
+    setattr(model.get_submodule(parent), child, torch.nn.LeakyReLU(0.01))
+if not found:
+    print("forward() calls relu itself: write torch.nn.functional.leaky_relu there.")
+""",
+    )

@@ -1,0 +1,24 @@
+"""Positive biases for dead ReLU units."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from gradwidget.diagnose.finding import Remedy
+from gradwidget.diagnose.remedies.listing import listing
+
+
+def raise_bias(names: Sequence[str]) -> Remedy:
+    """Sets the biases of the layers to a small positive value."""
+    return Remedy(
+        title="Raise the biases",
+        why="Units with a bias far below zero are off for every input; with 0.01, they start out "
+        "on.",
+        code=f"""\
+for name in {listing(names)}:
+    bias = getattr(model.get_submodule(name), "bias", None)
+    if bias is not None:
+        torch.nn.init.constant_(bias, 0.01)
+        optimizer.state.pop(bias, None)
+""",
+    )
