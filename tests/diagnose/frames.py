@@ -45,6 +45,15 @@ def healthy(depth: int, **changes: Any) -> dict[str, Any]:
     return {**figures, **changes, "scalars": scalars}
 
 
+def moving(
+    depth: int, update: float | np.ndarray[Any, Any], loss: float = 2.0, **scalars: float
+) -> dict[str, Any]:
+    """A step that changes the weights of each layer by ``update`` of their size."""
+    return healthy(
+        depth, update_ratio=np.broadcast_to(update, depth), scalars={"loss": loss, **scalars}
+    )
+
+
 def frame(step: int, layers: Sequence[Layer], figures: Mapping[str, Any]) -> Frame:
     metrics = {
         name: np.asarray(value, np.float32) for name, value in figures.items() if name not in _WHOLE

@@ -4,7 +4,9 @@ from typing import Any
 
 import numpy as np
 
+from gradwidget.diagnose.evidence.window import Window
 from gradwidget.diagnose.finding import Symptom
+from gradwidget.diagnose.rules.exploding_gradients import exploding_gradients
 from tests.diagnose.frames import chain, found, healthy, judge, only
 
 DEPTH = 8
@@ -103,3 +105,25 @@ def test_is_seen_through_clipping() -> None:
         return healthy(DEPTH, raw_grad_norm=np.full(DEPTH, 0.16 * (1000 if step >= 60 else 1)))
 
     assert found(judge(70, chain(DEPTH), figures)[0]) == {Symptom.EXPLODING_GRADIENTS}
+
+
+def test_the_ratio_over_depth_is_that_of_first_and_last_layer() -> None:
+    share = np.geomspace(1e5, 1, DEPTH)
+    _, history = judge(
+        30, chain(DEPTH), healthy(DEPTH, act_grad_rms=0.01 * share, act_grad_norm=0.3 * share)
+    )
+    detection = exploding_gradients(Window(history), None)
+    assert detection is not None
+    assert abs(detection.evidence["value"] / 1e5 - 1) < 1e-3
+    assert detection.evidence["bound"] == 170
+    assert "grows 100,000× on its way from fc7 back to fc0" in detection.message
+
+
+def test_a_spike_is_measured_by_the_largest_of_the_past() -> None:
+    sizes = {40: 3.0, 60: 300.0}
+    _, history = judge(61, chain(DEPTH), lambda step: at_scale(sizes.get(step, 1.0)))
+    detection = exploding_gradients(Window(history), None)
+    assert detection is not None
+    # Three times as large as usual at step 40, three hundred times at step 60.
+    assert abs(detection.evidence["value"] - 100) < 1e-3
+    assert detection.first_step == 60

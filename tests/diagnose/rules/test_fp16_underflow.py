@@ -4,7 +4,9 @@ from typing import Any
 
 import numpy as np
 
+from gradwidget.diagnose.evidence.window import Window
 from gradwidget.diagnose.finding import Symptom
+from gradwidget.diagnose.rules.fp16_underflow import fp16_underflow
 from tests.diagnose.frames import chain, healthy, judge, only
 
 DEPTH = 4
@@ -55,3 +57,13 @@ def test_gradients_that_are_all_gone_are_found_too() -> None:
     finding = only(judge(30, chain(DEPTH), figures)[0])
     assert finding.symptom is Symptom.FP16_UNDERFLOW
     assert "exactly 0" in finding.message
+
+
+def test_the_share_of_zeros_is_named() -> None:
+    lost = gradients(3e-8, np.float16)
+    _, history = judge(30, chain(DEPTH), lost)
+    detection = fp16_underflow(Window(history), None)
+    assert detection is not None
+    worst = float(lost["grad_zero_fraction"].max())
+    assert abs(detection.evidence["value"] - worst) < 1e-6
+    assert detection.message.startswith(f"{worst:.0%} of the gradient entries of")

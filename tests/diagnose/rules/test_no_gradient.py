@@ -5,7 +5,9 @@ from typing import Any
 
 import numpy as np
 
+from gradwidget.diagnose.evidence.window import Window
 from gradwidget.diagnose.finding import Symptom
+from gradwidget.diagnose.rules.no_gradient import no_gradient
 from tests.diagnose.frames import chain, healthy, judge, only
 
 DEPTH = 4
@@ -59,3 +61,14 @@ def test_a_layer_in_no_optimizer_is_named() -> None:
     assert finding.symptom is Symptom.NO_GRADIENT
     assert finding.layers == ("fc3",)
     assert "no optimizer" in finding.message
+
+
+def test_it_takes_sixty_steps_or_twenty_after_a_gradient() -> None:
+    def detected(steps: int, last_with: int | None) -> bool:
+        def figures(step: int) -> dict[str, Any]:
+            return without() if last_with is not None and step <= last_with else without(1)
+
+        return no_gradient(Window(judge(steps, chain(DEPTH), figures)[1]), None) is not None
+
+    assert [detected(59, None), detected(60, None)] == [False, True]
+    assert [detected(50 + 19, 49), detected(50 + 20, 49)] == [False, True]

@@ -4,7 +4,9 @@ from typing import Any
 
 import numpy as np
 
+from gradwidget.diagnose.evidence.window import Window
 from gradwidget.diagnose.finding import Symptom
+from gradwidget.diagnose.rules.vanishing_gradients import vanishing_gradients
 from tests.diagnose.frames import chain, found, healthy, judge, only
 
 DEPTH = 8
@@ -111,3 +113,12 @@ def test_silent_on_a_model_that_has_converged() -> None:
         )
 
     assert judge(150, chain(DEPTH), figures)[0].findings == []
+
+
+def test_the_ratio_over_depth_is_that_of_first_and_last_layer() -> None:
+    _, history = judge(30, chain(DEPTH), profile(1e-4))
+    detection = vanishing_gradients(Window(history), None)
+    assert detection is not None
+    assert abs(detection.evidence["value"] / 1e-4 - 1) < 1e-3
+    assert (detection.evidence["bound"], detection.severity) == (3e-3, "warning")
+    assert detection.message.startswith("fc0 gets 10,000 times less gradient than fc7, and every")

@@ -1,4 +1,4 @@
-"""The three rules on NaN and Inf."""
+"""NaN or Inf in a gradient."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ from typing import Any
 
 import numpy as np
 
+from gradwidget.diagnose.evidence.window import Window
 from gradwidget.diagnose.finding import Symptom
+from gradwidget.diagnose.rules.gradients_nonfinite import gradients_nonfinite
 from tests.diagnose.frames import chain, found, healthy, judge, only, origin
 
 
@@ -20,7 +22,7 @@ def after(step_of_fault: int, **changes: Any) -> Any:
     return lambda step: healthy(4, **(changes if step >= step_of_fault else {}))
 
 
-def test_a_nan_in_a_gradient_is_said_at_once_with_its_origin_first() -> None:
+def test_a_nan_in_a_gradient_is_reported_at_once_with_its_origin_first() -> None:
     figures = after(7, grad_nonfinite=marks(0, 1, 2), origin=origin("backward", "fc2"))
     finding = only(judge(9, chain(4), figures)[0])
     assert finding.symptom is Symptom.GRADIENTS_NONFINITE
@@ -50,24 +52,16 @@ def test_steps_that_a_scaler_skips_are_its_job_unless_it_never_ends() -> None:
     assert found(judge(12, chain(4), healthy(4, **overflow))[0]) == {Symptom.GRADIENTS_NONFINITE}
 
 
-def test_a_loss_that_is_nan_or_infinite() -> None:
-    finding = only(judge(8, chain(4), after(5, scalars={"loss": float("inf")}))[0])
-    assert finding.symptom is Symptom.LOSS_NONFINITE
-    assert finding.layers == ()
-    assert "infinite at step 5" in finding.message
-    assert found(judge(8, chain(4), after(5, scalars={"loss": float("nan")}))[0]) == {
-        Symptom.LOSS_NONFINITE
-    }
-
-
-def test_weights_that_are_lost() -> None:
-    finding = only(judge(8, chain(4), after(5, weight_nonfinite=marks(1)))[0])
-    assert finding.symptom is Symptom.WEIGHTS_NONFINITE
-    assert finding.layers == ("fc1",)
-
-
 def test_counts_that_were_not_measured_say_nothing() -> None:
     figures = healthy(
         4, grad_nonfinite=np.full(4, np.nan), measured={"grad_nonfinite": np.zeros(4, np.bool_)}
     )
     assert judge(5, chain(4), figures)[0].findings == []
+
+
+def test_a_total_that_is_not_finite_is_enough() -> None:
+    _, history = judge(5, chain(4), healthy(4, scalars={"total_grad_norm": float("inf")}))
+    detection = gradients_nonfinite(Window(history), None)
+    assert detection is not None
+    assert detection.layers == ()
+    assert detection.message == "NaN or Inf in the gradients at step 4."

@@ -1,0 +1,90 @@
+"""The newest frames as the rules read them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from gradwidget.diagnose.evidence.window import Window, holding_since, median, middle
+from gradwidget.record.history import History
+from tests.diagnose.frames import chain, healthy, judge
+
+
+def in_turn(step: int) -> dict[str, Any]:
+    """Every second step measures the first layer, the others the second."""
+    measured = np.array([step % 2 == 0, step % 2 == 1, False])
+    values = np.where(measured, float(step), np.nan)
+    return healthy(3, grad_rms=values, measured={"grad_rms": measured})
+
+
+def test_a_window_needs_a_frame() -> None:
+    with pytest.raises(ValueError, match="at least one frame"):
+        Window(History())
+
+
+def test_latest_values_are_those_of_each_layer_by_itself() -> None:
+    window = Window(judge(20, chain(3), in_turn)[1])
+    latest = window.latest("grad_rms", 3)
+    np.testing.assert_equal(latest[:, 0], [18, 16, 14])
+    np.testing.assert_equal(latest[:, 1], [19, 17, 15])
+    assert np.isnan(latest[:, 2]).all()
+
+
+def test_a_median_needs_more_than_half_of_the_window() -> None:
+    def median_after(steps: int) -> float:
+        history = judge(steps, chain(2), healthy(2, grad_rms=np.full(2, 0.5)))[1]
+        return float(Window(history).median("grad_rms")[0])
+
+    assert np.isnan(median_after(4))
+    assert median_after(5) == 0.5
+
+
+def test_what_lasts_is_not_known_before_that_many_steps() -> None:
+    def lasting_after(steps: int) -> float:
+        history = judge(steps, chain(2), healthy(2, act_dead_fraction=np.ones(2)))[1]
+        return float(Window(history).lasting("act_dead_fraction")[0])
+
+    assert np.isnan(lasting_after(19))
+    assert lasting_after(20) == 1.0
+
+
+def test_weights_that_start_at_zero_have_a_scale() -> None:
+    start = np.array([0.0, 40.0])
+    window = Window(judge(10, chain(2, width=16), healthy(2, matrix_norm=start))[1])
+    # Sixteen rows: a norm of four preserves variance.
+    assert window.weight_scale.tolist() == [4.0, 40.0]
+
+
+def test_the_loss_that_is_left_is_a_share_of_the_start() -> None:
+    history = judge(
+        30, chain(2), lambda step: healthy(2, scalars={"loss": 2.0 if step < 10 else 0.5})
+    )[1]
+    window = Window(history)
+    assert (window.start_loss, window.loss, window.loss_left) == (2.0, 0.5, 0.25)
+    assert window.has_learned
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_the_median_is_numpys_where_the_number_of_values_is_odd(seed: int) -> None:
+    random = np.random.default_rng(seed)
+    values = random.normal(size=(9, 6))
+    values[random.random(values.shape) < 0.3] = np.nan
+    count = np.sum(~np.isnan(values), axis=0)
+    odd = (count % 2 == 1) & (count >= 5)
+    result = median(values, least=5)
+    np.testing.assert_equal(result[odd], np.nanmedian(values[:, odd], axis=0))
+    assert np.isnan(result[count < 5]).all()
+    assert not np.isnan(result[count >= 5]).any()
+
+
+def test_evidence_holds_since_the_step_before_which_two_values_dissent() -> None:
+    steps = [9, 8, 7, 6, 5, 4]
+    assert holding_since(steps, np.array([True, True, False, True, False, False])) == 6
+    assert holding_since(steps, np.array([True, False, False, True, True, True])) == 9
+
+
+def test_the_middle_ignores_what_is_not_finite() -> None:
+    assert middle(np.array([np.nan, 1.0, 5.0, np.inf, 3.0])) == 3.0
+    assert np.isnan(middle(np.array([np.nan])))

@@ -1,0 +1,49 @@
+"""Layers near the input that hardly change."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from gradwidget.diagnose.evidence.window import Window
+from gradwidget.diagnose.finding import Symptom
+from gradwidget.diagnose.rules.early_layers_frozen import early_layers_frozen
+from tests.diagnose.frames import chain, found, judge, moving
+
+DEPTH = 6
+
+
+def test_early_layers_that_hardly_move_are_named() -> None:
+    moves = np.array([1e-7, 1e-6, 1e-3, 1e-3, 1e-3, 1e-3])
+    engine, _ = judge(60, chain(DEPTH), lambda step: moving(DEPTH, moves, loss=2.0 * 0.98**step))
+    assert found(engine) == {Symptom.EARLY_LAYERS_FROZEN}
+    assert engine.findings[0].layers == ("fc0", "fc1")
+
+
+def test_it_is_told_how_much_less_they_move() -> None:
+    moves = np.array([1e-7, 1e-6, 1e-3, 1e-3, 1e-3, 1e-3])
+    _, history = judge(60, chain(DEPTH), lambda step: moving(DEPTH, moves, loss=2.0 * 0.98**step))
+    detection = early_layers_frozen(Window(history), None)
+    assert detection is not None
+    assert abs(detection.evidence["value"] - 1e-4) < 1e-9
+    assert "move 10,000 times less than those of" in detection.message
+
+
+def test_silent_on_a_quiet_layer_in_the_middle_and_on_tenfold_differences() -> None:
+    moves = np.array([1e-4, 1e-3, 1e-8, 1e-3, 1e-3, 1e-3])
+    assert (
+        judge(60, chain(DEPTH), lambda step: moving(DEPTH, moves, loss=2.0 * 0.98**step))[
+            0
+        ].findings
+        == []
+    )
+
+
+def test_a_bias_that_moves_is_no_layer_that_learns() -> None:
+    head = np.array([1.0] * (DEPTH - 1) + [1000.0])
+    figures = {**moving(DEPTH, 1e-3 * head), "matrix_change": np.full(DEPTH, 4e-3)}
+    assert (
+        judge(60, chain(DEPTH), lambda step: {**figures, "scalars": {"loss": 2.0 * 0.98**step}})[
+            0
+        ].findings
+        == []
+    )

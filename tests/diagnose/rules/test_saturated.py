@@ -1,0 +1,35 @@
+"""Outputs at the ends of the range of their activation function."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from gradwidget.diagnose.evidence.window import Window
+from gradwidget.diagnose.finding import Symptom
+from gradwidget.diagnose.rules.saturated import saturated
+from tests.diagnose.frames import chain, healthy, judge, only
+
+DEPTH = 5
+
+
+def saturation(layer: int, share: float) -> dict[str, Any]:
+    values = np.full(DEPTH, 0.1)
+    values[layer] = share
+    return healthy(DEPTH, act_saturated_fraction=values)
+
+
+def test_a_saturated_hidden_layer_is_named() -> None:
+    finding = only(judge(60, chain(DEPTH, "tanh"), saturation(1, 0.95))[0])
+    assert finding.symptom is Symptom.SATURATED
+    assert finding.layers == ("fc1",)
+
+
+def test_an_output_that_is_confident_is_not_saturated() -> None:
+    assert judge(60, chain(DEPTH, "tanh"), saturation(DEPTH - 1, 1.0))[0].findings == []
+
+
+def test_half_of_the_outputs_may_be_saturated() -> None:
+    _, history = judge(60, chain(DEPTH, "tanh"), saturation(1, 0.5))
+    assert saturated(Window(history), None) is None

@@ -1,0 +1,44 @@
+"""Weights that have become very large."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from gradwidget.diagnose.evidence.window import Window
+from gradwidget.diagnose.finding import Symptom
+from gradwidget.diagnose.rules.weights_growing import weights_growing
+from tests.diagnose.frames import chain, healthy, judge, only
+
+DEPTH = 4
+
+
+def norms(layer: int, value: float) -> dict[str, Any]:
+    values = np.full(DEPTH, 4.0)
+    values[layer] = value
+    return healthy(DEPTH, matrix_norm=values)
+
+
+def test_weights_that_grow_exponentially_are_named_once_they_are_large() -> None:
+    def figures(step: int) -> dict[str, Any]:
+        return norms(1, 4.0 * 1.05 ** max(0, step - 30))
+
+    finding = only(judge(120, chain(DEPTH), figures)[0])
+    assert finding.symptom is Symptom.WEIGHTS_GROWING
+    assert finding.layers == ("fc1",)
+    # ln 6.3 / ln 1.05 = 38 steps after it began.
+    assert 66 <= finding.first_step <= 70
+
+
+def test_growth_is_measured_from_the_initial_norm() -> None:
+    _, history = judge(60, chain(DEPTH), lambda step: norms(1, 4.0 if step < 9 else 40.0))
+    detection = weights_growing(Window(history), None)
+    assert detection is not None
+    assert detection.evidence["value"] == 10.0
+    assert detection.first_step == 9
+    assert "grown to 10× their scale" in detection.message
+
+
+def test_silent_while_a_layer_that_starts_at_zero_grows_to_a_usual_size() -> None:
+    assert judge(100, chain(DEPTH), lambda step: norms(3, min(6.0, 0.1 * step)))[0].findings == []

@@ -1,0 +1,55 @@
+"""The state of each layer in one word."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from gradwidget.diagnose.finding import Finding, Symptom
+from gradwidget.diagnose.summary.layer_state import LayerState, layer_states
+from tests.diagnose.frames import chain, healthy, judge
+
+
+def finding(symptom: Symptom, *layers: str) -> Finding:
+    return Finding(symptom, "warning", "", layers, 0, 0, 0)
+
+
+def states(*findings: Finding, **changes: Any) -> tuple[LayerState, ...]:
+    layers = [replace(layer, trainable=layer.name != "fc3") for layer in chain(4)]
+    history = judge(1, layers, healthy(4, **changes))[1]
+    return layer_states(history, findings)
+
+
+def test_a_layer_with_a_gradient_is_ok_and_a_frozen_one_is_not_trainable() -> None:
+    assert states() == (*(LayerState.OK,) * 3, LayerState.NOT_TRAINABLE)
+
+
+def test_an_active_finding_gives_its_layers_its_state() -> None:
+    vanishing = finding(Symptom.VANISHING_GRADIENTS, "fc0", "fc1")
+    assert states(vanishing)[:3] == (*(LayerState.VANISHING,) * 2, LayerState.OK)
+    assert states(replace(vanishing, active=False))[:3] == (LayerState.OK,) * 3
+
+
+def test_of_several_findings_the_graver_state_counts() -> None:
+    vanishing = finding(Symptom.VANISHING_GRADIENTS, "fc0")
+    dead = finding(Symptom.DEAD_RELU, "fc0")
+    assert states(vanishing, dead)[0] == LayerState.DEAD
+
+
+def test_nan_counts_before_everything_else() -> None:
+    broken = np.array([1, 0, 0, 0])
+    dead = finding(Symptom.DEAD_RELU, "fc0")
+    assert states(dead, grad_nonfinite=broken)[0] == LayerState.NONFINITE
+
+
+def test_a_missing_gradient_and_one_that_is_not_measured_are_told_apart() -> None:
+    norm = np.array([0.1, 0.0, np.nan, 0.1])
+    missing = np.array([0, 1, 0, 0])
+    assert states(grad_is_none=missing, grad_norm=norm) == (
+        LayerState.OK,
+        LayerState.NO_GRADIENT,
+        LayerState.NOT_MEASURED,
+        LayerState.NOT_TRAINABLE,
+    )
