@@ -232,7 +232,7 @@ class Thresholds:
             is_count = isinstance(field.default, int)
             least = 1 if is_count and field.name != "recovery_steps" else 0
             kind, words = (Integral, "a whole number") if is_count else (Real, "a finite number")
-            if not (isinstance(value, kind) and math.isfinite(value) and value >= least):
+            if not (isinstance(value, kind) and math.isfinite(value) and float(value) >= least):
                 message = f"{field.name} must be {words}, at least {least}, not {value!r}"
                 raise ValueError(message)
 

@@ -28,7 +28,7 @@ def test_a_bound_that_means_nothing_is_refused(changes: dict[str, Any], words: s
 
 
 def test_every_bound_may_be_given_as_a_number_of_numpy() -> None:
-    given = {
+    given: dict[str, Any] = {
         field.name: (np.int64 if isinstance(field.default, int) else np.float64)(
             getattr(DEFAULT, field.name)
         )
