@@ -169,7 +169,7 @@ def test_orthogonal_weights_cure_a_state_that_grows() -> None:
     assert loss < loss_before
 
 
-def test_a_head_that_the_optimizer_does_not_know_is_taken_in() -> None:
+def test_a_head_that_the_optimizer_does_not_hold_is_added() -> None:
     torch.manual_seed(0)
     model = nn.Sequential(
         nn.Linear(8, 16), nn.ReLU(), nn.Linear(16, 16), nn.ReLU(), nn.Linear(16, 3)
@@ -200,7 +200,7 @@ class Cut(nn.Module):
         return y
 
 
-def test_a_layer_that_is_cut_off_is_looked_into_or_frozen(
+def test_a_layer_that_is_cut_off_is_found_or_frozen(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     model = Cut()

@@ -10,7 +10,7 @@ from gradwidget.diagnose.evidence.window import Window
 from gradwidget.diagnose.rules.over_depth import past_bound, profile, ratios_over_time
 from tests.diagnose.frames import chain, healthy, judge
 
-SHARE = np.array([1e-5, 1e-4, 1e-1, 1.0])
+SHARE = np.array([1e-5, 1e-3, 1e-1, 1.0])
 
 
 def window_of(**changes: Any) -> Window:

@@ -37,18 +37,18 @@ def test_a_backward_direction_that_reflects_what_fades_above_is_no_explosion() -
 
 
 def test_a_direction_is_no_explosion_where_the_middle_alone_is_read() -> None:
-    towards, away = (
+    toward, away = (
         np.geomspace(1e-4, 1, 20, dtype=np.float32),
         np.geomspace(1, 1e-7, 20, dtype=np.float32),
     )
-    read, nothing = np.concatenate([towards, away]), np.zeros(20, np.float32)
-    above = {False: np.concatenate([towards, nothing]), True: np.concatenate([nothing, away])}
+    read, nothing = np.concatenate([toward, away]), np.zeros(20, np.float32)
+    above = {False: np.concatenate([toward, nothing]), True: np.concatenate([nothing, away])}
     assert found(stack({False: read, True: np.ones(40, np.float32)}, above)) == set()
 
 
 def test_a_backward_direction_that_grows_is_found_though_another_fades_above() -> None:
     """Each direction read where it ends: both ends above have their own loss, what comes in fades
-    towards neither."""
+    toward neither."""
     fading, growing = over_time(1e-5), over_time(1e5)[::-1]
     engine = stack(
         {False: np.ones(40, np.float32), True: growing}, {False: fading, True: fading[::-1]}

@@ -1,0 +1,85 @@
+"""Every remedy has a file of its own name, is offered for a symptom, and its code can be run."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import pkgutil
+from importlib import import_module
+from typing import Any
+
+import numpy as np
+import pytest
+
+from gradwidget.action import parse_action
+from gradwidget.diagnose import remedies
+from gradwidget.diagnose.evidence.window import Window
+from gradwidget.diagnose.finding import Detection, Remedy, Symptom
+from gradwidget.diagnose.remedies import by_symptom
+from gradwidget.frame import Layer
+from tests.diagnose.frames import healthy, judge
+
+NO_REMEDIES = {"by_symptom", "listing"}
+"""What ranks the remedies, and what they share."""
+
+NAMES = sorted({module.name for module in pkgutil.iter_modules(remedies.__path__)} - NO_REMEDIES)
+
+LAYERS = (
+    *(Layer(f"fc{i}", "Linear", {"weight": (16, 16)}, activation="sigmoid") for i in range(5)),
+    Layer("rnn", "RNN", {"weight_ih_l0": (16, 16), "weight_hh_l0": (16, 16)}),
+    Layer("lstm", "LSTM", {"weight_ih_l0": (64, 16), "weight_hh_l0": (64, 16)}),
+    Layer("head", "Linear", {"weight": (3, 16)}),
+)
+
+
+def offered(symptom: Symptom) -> list[Remedy]:
+    """What is offered where the symptom concerns every layer of a model with all kinds of them."""
+    window = Window(judge(30, LAYERS, healthy(len(LAYERS)))[1])
+    scalars: dict[str, Any] = {"value": 0.3, "bound": 0.1, "window": 9.0}
+    names = tuple(layer.name for layer in LAYERS)
+    detection = Detection("warning", "", names, 20, scalars, "")
+    return list(by_symptom.remedies_for(symptom, detection, window))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_remedy_is_a_function_of_the_name_of_its_file(name: str) -> None:
+    module = import_module(f"gradwidget.diagnose.remedies.{name}")
+    public = [
+        one
+        for one, value in vars(module).items()
+        if inspect.isfunction(value) and value.__module__ == module.__name__ and one[0] != "_"
+    ]
+    assert public == [name]
+    assert getattr(by_symptom, name) is getattr(module, name), "it is offered for no symptom"
+    assert module.__doc__
+    assert getattr(module, name).__doc__
+
+
+@pytest.mark.parametrize("symptom", [symptom for symptom in Symptom if symptom != "plateau"])
+def test_every_symptom_has_remedies_whose_code_is_python(symptom: Symptom) -> None:
+    found = offered(symptom)
+    assert found
+    for remedy in found:
+        assert ast.parse(remedy.code).body
+        assert remedy.why.endswith(".")
+        assert remedy.title[0].isupper()
+        assert remedy.action is None or parse_action(remedy.action).text
+    assert len({remedy.title for remedy in found}) == len(found)
+
+
+def test_every_remedy_is_reached_by_some_symptom() -> None:
+    titles = {remedy.title for symptom in Symptom for remedy in offered(symptom)}
+    # Growing and shrinking weights get opposite ones of the same file.
+    assert len(titles) > len(NAMES)
+    for words in ("ReLU instead of sigmoid", "fewer layers: 5 instead of 8", "gated cell"):
+        assert any(words in title for title in titles), words
+
+
+def test_a_plateau_has_the_remedies_of_its_cause() -> None:
+    def figures(step: int) -> dict[str, Any]:
+        del step
+        return healthy(8, act_dead_fraction=np.ones(8), scalars={"loss": 2.0})
+
+    engine, _ = judge(150, LAYERS, figures)
+    by = {finding.symptom: finding for finding in engine.findings}
+    assert by[Symptom.PLATEAU].remedies == by[Symptom.DEAD_RELU].remedies != ()

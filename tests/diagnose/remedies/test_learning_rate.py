@@ -1,0 +1,39 @@
+"""A lower or higher learning rate, by a factor."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from gradwidget.diagnose.evidence.window import Window
+from gradwidget.diagnose.remedies.learning_rate import learning_rate
+from tests.diagnose.frames import chain, healthy, judge
+
+
+def window_of(**scalars: float) -> Window:
+    figures = healthy(3)
+    figures["scalars"] = scalars
+    return Window(judge(3, chain(3), figures)[1])
+
+
+@pytest.mark.parametrize(
+    ("factor", "known", "unknown"),
+    [
+        (0.1, "Lower the learning rate to 0.02", "Lower the learning rate, 10× lower"),
+        (100.0, "Raise the learning rate to 20", "Raise the learning rate, 100× higher"),
+    ],
+)
+def test_the_title_gives_the_new_rate_where_the_old_one_is_known(
+    factor: float, known: str, unknown: str
+) -> None:
+    assert learning_rate(window_of(lr=0.2), factor, "").title == known
+    assert learning_rate(window_of(), factor, "").title == unknown
+
+
+def test_the_code_changes_every_group() -> None:
+    groups = [{"params": [torch.ones(1)], "lr": 0.2}, {"params": [torch.ones(1)], "lr": 0.02}]
+    optimizer = torch.optim.SGD(groups)
+    remedy = learning_rate(window_of(lr=0.2), 0.1, "")
+    exec(remedy.code, {"optimizer": optimizer})  # noqa: S102 - that is what it is for
+    assert [group["lr"] for group in optimizer.param_groups] == pytest.approx([0.02, 0.002])
+    assert remedy.action == {"kind": "scale_lr", "factor": 0.1}
