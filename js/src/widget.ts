@@ -11,7 +11,7 @@ import { Store } from "./state/store.ts";
 interface Traits {
   _figure: string;
   _model_class: string;
-  _channel: string;
+  _comm_id: string;
   [key: string]: unknown;
 }
 
@@ -23,7 +23,7 @@ export default () => {
   return {
     initialize({ model }: InitializeProps<Traits>): void {
       store = new Store(model.get("_model_class"));
-      const comm = openComm(model as AnyModel, model.get("_channel"));
+      const comm = openComm(model as AnyModel, model.get("_comm_id"));
       loop = new LoopControl(comm);
       inspector = new Inspector(loop);
       model.on("msg:custom", (message: ToPage, [data]: DataView[]) => {
