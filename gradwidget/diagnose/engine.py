@@ -45,7 +45,7 @@ class Engine:
         self._open: dict[Symptom, _Open] = {}
         self._resolved: list[Finding] = []
         self._traits = Traits(())
-        self._suspicion = Suspicion()
+        self._suspicion = Suspicion(limits.window)
         self._last_step = 0
         self._was_apart = False
         self.wanted = Wanted()
@@ -53,8 +53,9 @@ class Engine:
 
     @property
     def findings(self) -> list[Finding]:
-        """Active ones first, critical before warning, then the earliest; resolved ones after, the
-        earliest first.
+        """Active ones first, critical before warning, then the earliest.
+
+        Resolved ones come after them, the earliest first.
         """
         active = [entry.finding for entry in self._open.values()]
         active.sort(key=lambda finding: (finding.severity != "critical", finding.first_step))
@@ -88,11 +89,11 @@ class Engine:
         self._was_apart = apart
 
     def _due(self, turn: int, *, apart: bool) -> Iterator[tuple[Symptom, Rule]]:
-        """The rules to ask at this frame: all of them where frames are far apart, or where
-        something is suspected.
+        """The rules to ask at this frame: all of them where frames are far apart.
 
-        And after a frame that is: it may lack what is measured on the way through the layers, which
-        the next one has.
+        And after a frame that was far from the one before: it may lack what is measured on the way
+        through the layers, which the next one has. A rule whose symptom is suspected is asked at
+        every frame.
         """
         apart |= self._was_apart
         interval = self._limits.slow_rule_interval
