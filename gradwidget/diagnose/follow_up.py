@@ -14,11 +14,6 @@ from gradwidget.token_bucket import TokenBucket
 
 SERIES_IN_A_ROW = 2
 """Times that the same suspicion is worth a series of steps before it is only watched."""
-WATCHED = 12
-"""Samples for which it is then watched, as is what comes of a new finding.
-
-After them it is left to the ordinary samples, each of which gives one back if it does not show it.
-"""
 
 
 class Wanted(NamedTuple):
@@ -33,8 +28,13 @@ class Wanted(NamedTuple):
 class Suspicion:
     """Remembers what is suspected, and how much was sampled for it already.
 
+    Args:
+        window: frames by which a rule judges. For as many samples a suspicion is watched after its
+            last series, and what comes of a new finding. Then it is left to the ordinary samples,
+            each of which gives one back if it does not show it.
+
     Example:
-        >>> suspicion = Suspicion()
+        >>> suspicion = Suspicion(window=9)
         >>> suspicion.wanted([Symptom.DEAD_RELU], apart=True, opened=False)
         Wanted(series=True, watch=True)
         >>> Symptom.DEAD_RELU in suspicion
@@ -45,10 +45,11 @@ class Suspicion:
         Wanted(series=False, watch=False)
     """
 
-    def __init__(self) -> None:
+    def __init__(self, window: int) -> None:
+        self._window = window
         self._now: frozenset[Symptom] = frozenset()
         self._samples: dict[Symptom, TokenBucket] = {}
-        """What may still be sampled for each symptom: a series is worth ``WATCHED`` samples."""
+        """What may still be sampled for each symptom; a series counts as a window of samples."""
         self._to_watch = 0
 
     def __contains__(self, symptom: Symptom) -> bool:
@@ -65,7 +66,7 @@ class Suspicion:
             opened: whether the newest frame opened a finding. What comes of it is watched for a
                 while.
         """
-        self._to_watch = WATCHED if opened else max(self._to_watch - apart, 0)
+        self._to_watch = self._window if opened else max(self._to_watch - apart, 0)
         # A suspicion counts where it arises and at ordinary samples, not throughout its series.
         fresh = set(suspects) if apart else set(suspects) - self._now
         self._now = frozenset(suspects)
@@ -75,9 +76,10 @@ class Suspicion:
         # Each pays for a series while it can and leaves enough to be watched after the last one.
         series = False
         for symptom in fresh:
-            bucket = self._samples.setdefault(symptom, TokenBucket((SERIES_IN_A_ROW + 1) * WATCHED))
-            pays = bucket.balance >= 2 * WATCHED
-            bucket.take(WATCHED if pays else 1)
+            burst = (SERIES_IN_A_ROW + 1) * self._window
+            bucket = self._samples.setdefault(symptom, TokenBucket(burst))
+            pays = bucket.balance >= 2 * self._window
+            bucket.take(self._window if pays else 1)
             series |= pays
         is_watched = any(self._samples[symptom].balance for symptom in suspects)
         return Wanted(series, is_watched or self._to_watch > 0)

@@ -13,8 +13,9 @@ from gradwidget.capture.torch_private import loss_scale
 
 
 class LossFinder:
-    """Collects the losses of one step; those of micro-batches are averaged, as they were given to
-    backward.
+    """Collects the losses of one step.
+
+    Those of micro-batches are averaged, as they were given to backward.
     """
 
     def __init__(self, readback: Readback) -> None:
@@ -39,8 +40,9 @@ class LossFinder:
             self.scale = self._readback.add(scale)
 
     def found(self, roots: Sequence[Tensor]) -> None:
-        """Takes the roots of a backward pass that reached the model for the loss, where they are
-        single numbers.
+        """Takes the roots of a backward pass for the loss, where they are single numbers.
+
+        To be called where the pass has reached the model.
         """
         for root in roots:
             if root.numel() != 1 or root.is_complex():

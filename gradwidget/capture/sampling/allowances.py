@@ -1,4 +1,4 @@
-"""Why a step is sampled, how much sampling each reason is allowed, and every constant of sampling."""
+"""Why a step is sampled, how much of that each reason is allowed, and every other constant."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ class Level(Enum):
 
 
 class LevelDetector:
-    """Learns what is usual as it goes: it reports the onset of something else, not its whole length.
+    """Learns what is usual as it goes, and so reports the onset of something else, not all of it.
 
     Example:
         >>> detector = LevelDetector()

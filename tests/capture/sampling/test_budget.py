@@ -17,7 +17,7 @@ from gradwidget.capture.sampling.budget import Budget
 
 STEP = 0.1
 COST = 1.0
-"""Far more than the budget pays for, so that a step is only sampled where it is requested or due."""
+"""Far more than the budget pays for: a step is only sampled where it is requested or overdue."""
 LIMITED = [reason for reason, one in ALLOWANCES.items() if one.refill]
 
 

@@ -3,6 +3,8 @@ much."""
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 
 from gradwidget.capture.sampling.allowances import (
@@ -53,9 +55,7 @@ def test_it_takes_sixteen_steps_and_two_samples_to_the_next_one(apart: int, ever
     run(budget, schedule, range(SERIES + 1))
     steps = range(SERIES + 1, SERIES + 1 + 10 * every, apart)
     along_time = [step for step in steps if schedule.take(step)]
-    assert {later - step for step, later in zip(along_time, along_time[1:], strict=False)} == {
-        every
-    }
+    assert {later - step for step, later in pairwise(along_time)} == {every}
 
 
 @pytest.mark.parametrize("share", [None, 0.01])
