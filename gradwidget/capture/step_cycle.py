@@ -11,18 +11,18 @@ from weakref import ref
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from gradwidget.capture.collect.activations import UNSEEN, Lasting
+from gradwidget.capture.collect.activations import ActivationCache
 from gradwidget.capture.collect.frame_builder import FrameBuilder
 from gradwidget.capture.collect.gradient_hooks import GradientHooks
 from gradwidget.capture.collect.nonfinite_graph import origin_in_graph
 from gradwidget.capture.collect.weight_updates import LIMIT, WeightUpdates
 from gradwidget.capture.guard import Guard
-from gradwidget.capture.hooks.compiling import REASON as COMPILED
 from gradwidget.capture.hooks.forward import ForwardHooks, is_training_forward
 from gradwidget.capture.hooks.global_hook import Args, Kwargs
 from gradwidget.capture.inspect.inspector import Inspector
 from gradwidget.capture.model.layers import LayerTable
 from gradwidget.capture.model.optimizers import OptimizerParameters
+from gradwidget.capture.reasons import COMPILED, UNSEEN
 from gradwidget.capture.sampling.allowances import Reason
 from gradwidget.capture.sampling.budget import Budget
 from gradwidget.capture.sampling.recurrent_schedule import RecurrentSchedule
@@ -81,7 +81,8 @@ class StepCycle:
         self._emit = emit
         self._wants_outputs = activations
         self._triggers = SamplingTriggers(self.budget, table)
-        self._lasting = Lasting(RecurrentSchedule(self.budget))
+        self._activation_cache = ActivationCache()
+        self._recurrent_schedule = RecurrentSchedule(self.budget)
         self._waiting: deque[FrameBuilder] = deque()
         self._is_closed = False
         self._is_refreshed = True
@@ -149,8 +150,8 @@ class StepCycle:
 
     def nonlinearity_ran(self, module: nn.Module, args: Args) -> None:
         """See ``ForwardListener``."""
-        for name, kind in self.builder.activations.taken(module, args).items():
-            self._table.followed_by(name, kind)
+        for name, kind in self.builder.activations.match_activation_module(module, args).items():
+            self._table.note_activation_function(name, kind)
 
     def refresh(self) -> None:
         """Walks the model again, once a sampled step: what was changed between two shows then."""
@@ -232,7 +233,8 @@ class StepCycle:
             step,
             self._table,
             self.gradient_hooks.register,
-            self._lasting,
+            self._activation_cache,
+            self._recurrent_schedule,
             sampled=sampled,
             outputs=self._wants_outputs,
             look=self.inspector.begin(step, sampled=sampled, wanted=wanted),

@@ -3,33 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from functools import cached_property, partial
+from functools import cached_property
 from numbers import Real
 
 import numpy as np
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from gradwidget.capture.collect.activations import Activations, Lasting, OnGradient, first_tensor
+from gradwidget.capture.collect.activations import (
+    ActivationCache,
+    Activations,
+    OnGradient,
+    first_tensor,
+)
 from gradwidget.capture.collect.loss import LossFinder
 from gradwidget.capture.collect.nonfinite_origin import find_origin
-from gradwidget.capture.collect.recurrent import Recurrent
+from gradwidget.capture.collect.recurrent import RecurrentGradients
 from gradwidget.capture.collect.weight_updates import Copies
-from gradwidget.capture.inspect.collector import LayerCollector
+from gradwidget.capture.inspect.collector import InspectionCollector
 from gradwidget.capture.model.layers import LayerTable
+from gradwidget.capture.reasons import SHARDED
+from gradwidget.capture.sampling.recurrent_schedule import RecurrentSchedule
 from gradwidget.capture.stats.norms import plain
 from gradwidget.capture.stats.per_layer import Column, Numbers, PerLayer, Reading, flags, joined
-from gradwidget.capture.stats.readback import Fetch, Figures, Readback
+from gradwidget.capture.stats.readback import Fetch, Readback, Values
 from gradwidget.capture.stats.tensor_stats import L1, L2, PEAK, measure, measure_l2, measure_rows
 from gradwidget.frame import Frame, Layer, NonfiniteOrigin
 
 Parameters = Sequence[nn.Parameter | None]
 """All parameters of the layers, by number; None where one is no more."""
-
-
-SHARDED = (
-    "Its parameters are sharded: each process holds only a part of them, so they are not measured."
-)
 
 
 class FrameBuilder:
@@ -40,7 +42,8 @@ class FrameBuilder:
         step: its number.
         table: the layers.
         on_gradient: registers what is to be done with the gradient of a tensor.
-        lasting: what is known from earlier steps.
+        cache: what is known of outputs from earlier steps.
+        schedule: decides in which steps recurrent layers are measured along time.
         sampled: whether it is measured in full.
         outputs: whether the outputs of layers are measured too, where it is sampled from its start.
         look: collects what somebody wants to see of single layers; the step is then sampled.
@@ -51,11 +54,12 @@ class FrameBuilder:
         step: int,
         table: LayerTable,
         on_gradient: OnGradient,
-        lasting: Lasting,
+        cache: ActivationCache,
+        schedule: RecurrentSchedule,
         *,
         sampled: bool,
         outputs: bool,
-        look: LayerCollector | None,
+        look: InspectionCollector | None,
     ) -> None:
         self.step = step
         self.sampled = sampled or look is not None
@@ -76,7 +80,8 @@ class FrameBuilder:
         self.found_inf: Fetch | None = None
         self.reasons: dict[str, str] = {}
         self._on_gradient = on_gradient
-        self._lasting = lasting
+        self._cache = cache
+        self._schedule = schedule
         self._table = table
         self._sizes: dict[int, int] = {}
         self._matrices: set[int] = set()
@@ -95,13 +100,14 @@ class FrameBuilder:
     @cached_property
     def activations(self) -> Activations:
         """The outputs of the layers."""
-        return Activations(self.readback, self._on_gradient, self._lasting, self.reasons)
+        return Activations(self.readback, self._on_gradient, self._cache, self.reasons)
 
     @cached_property
-    def recurrent(self) -> Recurrent:
+    def recurrent(self) -> RecurrentGradients:
         """The recurrent layers."""
-        take_turn = partial(self._lasting.turns.take, self.step)
-        return Recurrent(self.readback, self._on_gradient, self.reasons, take_turn)
+        return RecurrentGradients(
+            self.readback, self._on_gradient, self.reasons, self._schedule, self.step
+        )
 
     def log(self, name: str, value: object) -> None:
         """Adds a figure of the user's.
@@ -129,26 +135,26 @@ class FrameBuilder:
         output: object,
     ) -> None:
         """Takes note of a layer that has run, where outputs are looked at."""
-        if not self.has_outputs or not self.activations.passed(layer, module, args, output):
+        if not self.has_outputs or not self.activations.add_output(layer, module, args, output):
             return
-        self.recurrent.passed(layer, module, args, kwargs, output)
+        self.recurrent.add_call(layer, module, args, kwargs, output)
         tensor = None if self.look is None else first_tensor(output)
         if self.look is not None and tensor is not None:
-            self.look.passed(layer, tensor, self.activations.follower(layer))
+            self.look.add_output(layer, tensor, self.activations.nonlinearity_of(layer))
 
     def forget(self) -> None:
         """Drops what led to gradients that were cleared."""
-        self.loss.forget()
+        self.loss.clear()
         if self.has_outputs:
-            self.activations.forget()
-            self.recurrent.forget()
+            self.activations.drop_cleared()
+            self.recurrent.clear()
         self._raw = None
 
     def forget_taken(self) -> None:
         """Drops what ``torch.autograd.grad`` gave: a backward pass makes the step's gradient."""
         self.taken = 0
-        self.loss.forget()
-        self.activations.forget_flows()
+        self.loss.clear()
+        self.activations.drop_gradients()
 
     def read_raw(self, parameters: Parameters, taken: Mapping[int, Tensor] | None = None) -> None:
         """Reads the norms that gradients have right after backward: not yet unscaled, not yet
@@ -201,7 +207,7 @@ class FrameBuilder:
         self._owned.update(number for number in owned if parameters[number] is not None)
         self._divisor = None if scale is None else self.readback.add(scale)
         if self.look is not None:
-            self.look.read(parameters, owned, taken, scale)
+            self.look.add_gradients(parameters, owned, taken, scale)
         self._note_sizes(parameters, numbers)
         self._gradients.append(Reading(numbers, measure(gradients, self.readback)))
 
@@ -257,7 +263,7 @@ class FrameBuilder:
             unseen: why the output of a layer was not seen, where it was not.
         """
         self._fixed = self._table.layers, self._table.pairs
-        self.activations.finish()
+        self.activations.measure_staged()
         self.reasons |= dict.fromkeys(self._table.sharded, SHARDED)
         if self.has_outputs:
             self.activations.explain_unseen((layer.name for layer in self._table.layers), unseen)
@@ -322,7 +328,7 @@ class FrameBuilder:
             self.skipped or (self.found_inf is not None and float(self.found_inf()) > 0),
             dict(self.reasons),
             find_origin(layers, columns, outputs, scalars.get("loss"), self.traced),
-            self.recurrent.gather(scale),
+            self.recurrent.profiles(scale),
         )
 
     def _note_sizes(self, parameters: Parameters, numbers: Iterable[int]) -> None:
@@ -334,7 +340,7 @@ class FrameBuilder:
                     self._matrices.add(number)
 
 
-def _norm(norms: Figures) -> float:
+def _norm(norms: Values) -> float:
     return float(np.sqrt(np.sum(norms**2)))
 
 

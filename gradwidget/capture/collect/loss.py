@@ -13,9 +13,7 @@ from gradwidget.capture.torch_private import loss_scale
 
 
 class LossFinder:
-    """Collects the losses of one step; those of micro-batches are averaged, as they were given to
-    backward.
-    """
+    """Collects the losses of one step; those of several micro-batches are averaged."""
 
     def __init__(self, readback: Readback) -> None:
         self._readback = readback
@@ -24,10 +22,10 @@ class LossFinder:
         self.scale: Fetch | None = None
         """The scale of the gradients of this step; None where no scaler was used."""
 
-    def scaled(
+    def add_scaled(
         self, losses: Sequence[Tensor], scaled: Sequence[Tensor], scaler: GradScaler
     ) -> None:
-        """Remembers which loss stands behind a scaled one, and the scale."""
+        """Notes which losses were scaled, by what, and what came out."""
         if not scaler.is_enabled():
             return
         self._scaled = [(after, before) for after, before in self._scaled if after() is not None]
@@ -38,10 +36,8 @@ class LossFinder:
         if scale is not None:
             self.scale = self._readback.add(scale)
 
-    def found(self, roots: Sequence[Tensor]) -> None:
-        """Takes the roots of a backward pass that reached the model for the loss, where they are
-        single numbers.
-        """
+    def add(self, roots: Sequence[Tensor]) -> None:
+        """Adds the roots of a backward pass that reached the model, where they are numbers."""
         for root in roots:
             if root.numel() != 1 or root.is_complex():
                 return
@@ -60,8 +56,8 @@ class LossFinder:
             return None, None
         return self.value, None if self.scale is None else float(self.scale())
 
-    def forget(self) -> None:
-        """Drops what was found: the gradients that it led to were cleared."""
+    def clear(self) -> None:
+        """Drops the losses so far: the gradients that they led to were cleared."""
         self._found = []
 
     @property

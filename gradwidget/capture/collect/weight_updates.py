@@ -1,4 +1,4 @@
-"""How far a step really moved the weights, whatever the optimizer did to get there."""
+"""How far a step moved the weights, whatever the optimizer did."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ Copies = Iterable[tuple[list[int], Tensor]]
 """Numbers of alike parameters, and the copies [parameters, ...] of their weights."""
 
 LIMIT = 64 * 2**20
-"""Bytes of snapshots at most; layers take turns."""
+"""Bytes of snapshots at most; beyond that layers take turns."""
 
 
 class WeightUpdates:
-    """Copies weights before a step and compares after it.
+    """Copies weights before a step and compares them after it.
 
     Args:
         table: the layers.
@@ -32,32 +32,32 @@ class WeightUpdates:
     def __init__(self, table: LayerTable, limit: int | None = LIMIT) -> None:
         self._table = table
         self._limit = limit
-        self._taken: list[tuple[list[int], Tensor]] = []
+        self._copies: list[tuple[list[int], Tensor]] = []
         self._memory: dict[int, Tensor] = {}
-        """The copies of large parameters, by number: memory that would be costly to get anew at
-        every step."""
-        self._turn = 0
+        """The copies of large parameters, by number: memory that is costly to allocate again."""
+        self._first_row = 0
+        """The layer with which the next round of copies begins."""
 
     @torch.no_grad()
     def before(self, parameters: Sequence[nn.Parameter | None], owned: Sequence[int]) -> Copies:
-        """Copies the weights of the layers whose turn it is, and gives each copy as it is made."""
+        """Copies the weights of the layers whose turn it is; yields each copy as it is made."""
         chosen = [
             (number, one)
             for number in self._in_turn(parameters, owned)
             if (one := parameters[number]) is not None
         ]
         numbers, weights = [number for number, _ in chosen], [_real(one) for _, one in chosen]
-        self._taken = []
+        self._copies = []
         kept: dict[int, Tensor] = {}
         for group in alike(weights):
             if weights[group[0]].numel() <= ALONE:
-                self._taken.append(
+                self._copies.append(
                     (
                         [numbers[place] for place in group],
                         torch.stack([weights[place] for place in group]),
                     )
                 )
-                yield self._taken[-1]
+                yield self._copies[-1]
                 continue
             for place in group:
                 number, weight = numbers[place], weights[place]
@@ -65,8 +65,8 @@ class WeightUpdates:
                 if copy is None or copy.shape != weight.shape or copy.dtype != weight.dtype:
                     copy = torch.empty_like(weight)
                 kept[number] = copy.copy_(weight)
-                self._taken.append(([number], copy[None]))
-                yield self._taken[-1]
+                self._copies.append(([number], copy[None]))
+                yield self._copies[-1]
         self._memory = kept
 
     @torch.no_grad()
@@ -74,10 +74,10 @@ class WeightUpdates:
         self, parameters: Sequence[nn.Parameter | None], readback: Readback
     ) -> Reading | None:
         """Norms of the changes of what was copied; None where nothing was."""
-        taken, self._taken = self._taken, []
+        copied, self._copies = self._copies, []
         found: list[int] = []
         norms: list[Fetch] = []
-        for numbers, copies in taken:
+        for numbers, copies in copied:
             weights = [
                 (row, one)
                 for row, number in enumerate(numbers)
@@ -115,18 +115,18 @@ class WeightUpdates:
         rows = sorted(by_row)
         chosen: dict[int, None] = {}
         left = self._limit
-        first = self._turn
+        first = self._first_row
         for step in range(len(rows)):
             place = (first + step) % len(rows)
             needed = [number for number in by_row[rows[place]] if number not in chosen]
             cost = sum(bytes_of[number] for number in needed)
             if cost > self._limit:
-                continue  # a layer that never fits is passed over in every round
+                continue  # a layer that never fits is skipped in every round
             if cost > left:
                 break
             left -= cost
             chosen.update(dict.fromkeys(needed))
-            self._turn = place + 1
+            self._first_row = place + 1
         return list(chosen)
 
 
@@ -139,10 +139,15 @@ def _changes(now: list[Tensor], copies: Tensor, readback: Readback) -> Fetch:
     if now[0].is_cpu and now[0].numel() > ALONE:
         norm = np.array([distance(now[0], copies[0])])
         return lambda: norm
-    rows = stacked(now, range(len(now))).to(_wide(now[0])).sub_(copies).reshape(len(now), -1)
+    rows = (
+        stacked(now, range(len(now)))
+        .to(_difference_dtype(now[0]))
+        .sub_(copies)
+        .reshape(len(now), -1)
+    )
     return norms_of_rows(rows, readback)
 
 
-def _wide(tensor: Tensor) -> torch.dtype:
+def _difference_dtype(tensor: Tensor) -> torch.dtype:
     # the difference of two numbers of a narrow format may lie between two of its own
     return torch.float64 if tensor.dtype is torch.float64 else torch.float32

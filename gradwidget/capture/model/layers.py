@@ -46,12 +46,11 @@ class LayerTable:
         self.generation = 0
         """Rises when parameters or layers are no longer the same."""
         self.order_is_stale = True
-        """True until a forward has shown in which order the layers run, and again when new layers
-        appear."""
+        """True until a forward has shown the order of the layers, and when new ones appear."""
         self.has_lazy = False
         """Whether a parameter has no shape yet."""
         self._select = select
-        self._glance: list[int] = []
+        self._fingerprint: list[int] = []
         self._seen: list[tuple[str, str, int, bool, bool]] | None = None
         self._names: list[str] = []
         self._executed: dict[str, int] = {}
@@ -63,8 +62,7 @@ class LayerTable:
             np.empty(0, np.intp),
             np.empty(0, np.intp),
         )
-        """(parameter numbers, rows): who owns what; a tied parameter appears once for each of its
-        layers."""
+        """(parameter numbers, rows) of every parameter and layer that owns it; tied ones repeat."""
         if not (self.refresh(model) and self.layers):
             if not any(True for _ in model.parameters()):
                 message = (
@@ -77,13 +75,14 @@ class LayerTable:
             raise ValueError(message)
 
     def refresh(self, model: nn.Module) -> bool:
-        """Looks at the model again; True when something about its layers has changed for good."""
+        """Reads the model again; True when something about its layers has changed for good."""
         if self.sharded:
-            return False  # from forward to backward whole parameters stand in for the parts; nothing else changes
-        glance = _glance(model)
-        if glance == self._glance and not self.has_lazy:
+            # From forward to backward whole parameters stand in for the parts.
             return False
-        self._glance = glance
+        fingerprint = _fingerprint(model)
+        if fingerprint == self._fingerprint and not self.has_lazy:
+            return False
+        self._fingerprint = fingerprint
         found: dict[str, dict[str, nn.Parameter]] = {}
         for name, module in _owned(model):
             outer = _outer(name)
@@ -99,7 +98,8 @@ class LayerTable:
         if seen == self._seen or any(
             type(one) is Tensor for own in found.values() for one in own.values()
         ):
-            return False  # plain tensors in the place of parameters: torch.func.functional_call is at work
+            # Plain tensors in the place of parameters: torch.func.functional_call is at work.
+            return False
         self._seen = seen
         self.has_lazy = any(lazy for *_, lazy in seen)
         modules = {name or ROOT: module for name, module in model.named_modules()}
@@ -135,9 +135,7 @@ class LayerTable:
             self._arrange()
 
     def tensors(self) -> list[nn.Parameter | None]:
-        """All parameters by number; None where one is no more, or cannot be read because it is
-        sharded.
-        """
+        """All parameters by number; None where one no longer exists or is sharded."""
         found = [one() for one in self.parameters]
         return (
             [None if one is not None and is_sharded(one) else one for one in found]
@@ -160,19 +158,17 @@ class LayerTable:
         return None if number is None else self._owners[number][0]
 
     def numbers_of(self, layer: str) -> dict[str, int]:
-        """The numbers of a layer's parameters by their local names; empty for a layer that is not
-        watched.
-        """
+        """The numbers of a layer's parameters by local name; empty for one that is not watched."""
         return self._own.get(layer, {})
 
     def has_run(self, name: str) -> bool:
         """Whether the forward of this layer has been seen."""
         return name in self._executed
 
-    def followed_by(self, name: str, activation: str) -> None:
-        """Notes the elementwise nonlinearity that follows a layer."""
-        if self._activations.get(name) != activation:
-            self._activations[name] = activation
+    def note_activation_function(self, name: str, kind: str) -> None:
+        """Notes the activation function of a layer, such as ``"relu"``."""
+        if self._activations.get(name) != kind:
+            self._activations[name] = kind
             self._arrange()
 
     def _hold(self, found: dict[str, dict[str, nn.Parameter]]) -> None:
@@ -214,7 +210,7 @@ class LayerTable:
         self.pairs = np.array(numbers, np.intp), np.array(owned, np.intp)
 
 
-def _glance(model: nn.Module) -> list[int]:
+def _fingerprint(model: nn.Module) -> list[int]:
     """What would be different if modules or parameters had been replaced, frozen or unfrozen."""
     seen: list[int] = []
     known: set[int] = set()
@@ -228,10 +224,10 @@ def _glance(model: nn.Module) -> list[int]:
         # The public walks take several times as long.
         seen += [
             2 * id(one) + one.requires_grad
-            for one in module._parameters.values()
+            for one in module._parameters.values()  # noqa: SLF001  # see above
             if one is not None
         ]
-        waiting += module._modules.values()  # noqa: SLF001
+        waiting += module._modules.values()  # noqa: SLF001  # see above
     return seen
 
 
@@ -242,8 +238,9 @@ def _owned(model: nn.Module) -> Iterable[tuple[str, nn.Module]]:
 
 
 def _outer(name: str) -> str:
-    """Name of the layer that a module's parameters count for: for a parametrisation the module that
-    it is on.
+    """Name of the layer that a module's parameters count for.
+
+    For a parametrization it is the module that is parametrized.
     """
     parts = name.split(".")
     if PARAMETRIZATIONS not in parts:
