@@ -12,6 +12,7 @@ from typing import Concatenate, ParamSpec, Protocol, TypeVar
 
 import torch
 
+from gradwidget.capture.torch_private import has_modes, without_modes
 from gradwidget.problem import Problem
 
 P = ParamSpec("P")
@@ -123,7 +124,12 @@ def entry(where: str, *, any_thread: bool = False) -> Callable[[Method[S, P]], M
             if is_timed:
                 guard.entered = started
             try:
-                method(self, *args, **kwargs)
+                # A user's mode would count our operations as the model's, or let none be real.
+                if has_modes():
+                    with without_modes():
+                        method(self, *args, **kwargs)
+                else:
+                    method(self, *args, **kwargs)
             except Exception:  # noqa: BLE001  # see Guard.run
                 guard.failed(where)
             finally:

@@ -54,7 +54,7 @@ LATER = "Comes with the next sampled step."
 CLEARED = "It was cleared in place after the step: it comes with the next one."
 NOT_WATCHED = "Activations are not watched (activations=False)."
 
-# Tensors
+# Tensors: sentences about one tensor, which may be part of one about a layer
 
 LAZY = "It is created in the first forward."
 SHARD = "It is sharded: each process holds only a part of it."
@@ -68,9 +68,42 @@ NOTHING = "There is nothing to show."
 
 def layout(kind: str) -> str:
     """For a tensor whose entries are not laid out in rows and columns, as ``"sparse_coo"``."""
-    return f"Its layout is {kind}: there is no histogram of that."
+    return f"Its layout is {kind}: its entries cannot be read."
 
 
 def quantized(kind: str) -> str:
     """For a quantized tensor of a type, as ``"qint8"``."""
-    return f"It is quantized ({kind}): there is no histogram of that."
+    return f"It is quantized ({kind}): its entries cannot be read."
+
+
+def subclass(name: str) -> str:
+    """For a tensor of a class that carries out its operations itself."""
+    return f"It is a {name}, which carries out its operations itself: its entries cannot be read."
+
+
+def failed(error: Exception) -> str:
+    """For a tensor that could not be read because of an error."""
+    return f"Reading it raised {type(error).__name__}: {error}"
+
+
+# Layers with such a tensor
+
+
+def parameter(name: str, why: str) -> str:
+    """For a layer with a parameter that cannot be read; ``why`` is about the parameter."""
+    return f"Its parameters are not measured, because of {name}. {why}"
+
+
+def gradient(name: str, why: str) -> str:
+    """For a layer with a gradient that cannot be read; ``why`` is about the gradient."""
+    return f"Its gradient is not measured, because of that of {name}. {why}"
+
+
+def output(why: str) -> str:
+    """For a layer whose output cannot be read; ``why`` is about the output."""
+    return f"Its output is not measured. {why}"
+
+
+def output_gradient(why: str) -> str:
+    """For a layer whose output's gradient cannot be read; ``why`` is about the gradient."""
+    return f"Its activation gradient is not measured. {why}"

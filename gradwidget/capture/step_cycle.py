@@ -81,7 +81,7 @@ class StepCycle:
         self._emit = emit
         self._wants_outputs = activations
         self._triggers = SamplingTriggers(self.budget, table)
-        self._activation_cache = ActivationCache()
+        self._activation_cache = ActivationCache(guard)
         self._recurrent_schedule = RecurrentSchedule(self.budget)
         self._waiting: deque[FrameBuilder] = deque()
         self._is_closed = False
@@ -89,7 +89,7 @@ class StepCycle:
         self._was_finite = True
         self._began = self._last_end = perf_counter()
         self._spent_before = 0.0
-        self.reach.watch(table.alive())
+        self.reach.watch(table.parameters)
         self.builder: FrameBuilder = self._begin(start_step, sampled=True, wanted=False)
         """Collects the step under way."""
 
@@ -160,7 +160,7 @@ class StepCycle:
         if self.builder.sampled and is_due and model is not None:
             self._is_refreshed = True
             if self._table.refresh(model):
-                self.reach.watch(self._table.alive())
+                self.reach.watch(self._table.parameters)
 
     # ------------------------------------------------------------------ from step to step
 
@@ -200,6 +200,7 @@ class StepCycle:
         self.budget.stepped(now - self._last_end, spent - self._spent_before)
         self._last_end, self._spent_before = now, spent
         self._is_refreshed = False
+        self._table.release()
         sampled = self.budget.sampling or self._leaves_gradients(builder)
         self.builder = self._begin(builder.step + 1, sampled=sampled, wanted=wanted)
         self.builder.inherit(builder)
@@ -222,6 +223,7 @@ class StepCycle:
         self._is_closed = True
         self.listen()
         self.inspector.release()
+        self._table.release()
         self._guard.run("finishing the last step", self._finish_last)
 
     def listen(self) -> None:

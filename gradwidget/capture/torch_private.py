@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from typing import Any
 
 import torch
@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.amp.grad_scaler import GradScaler
 from torch.jit import _builtins
 from torch.nn.modules import module as torch_module
+from torch.utils._python_dispatch import _disable_current_modes
 from torch.utils.hooks import RemovableHandle
 
 
@@ -33,6 +34,22 @@ def is_sharded(tensor: Tensor) -> bool:
     """Whether each process holds only a part of the tensor."""
     # By the name of its class, since importing the class takes long.
     return type(tensor).__name__ == "DTensor" or type(tensor.data).__name__ == "DTensor"
+
+
+def without_subclass(tensor: Tensor) -> Tensor:
+    """The tensor itself, of torch's own class: nothing that a subclass does is called."""
+    with torch._C.DisableTorchFunctionSubclass():  # noqa: SLF001  # torch's own subclasses use it
+        return tensor.as_subclass(Tensor)
+
+
+def has_modes() -> bool:
+    """Whether a dispatch mode is active on this thread, such as one that counts operations."""
+    return torch._C._len_torch_dispatch_stack() > 0  # noqa: SLF001  # nothing public tells
+
+
+def without_modes() -> AbstractContextManager[object]:
+    """No dispatch mode sees, counts or changes what is done in this context."""
+    return _disable_current_modes()  # nothing public does
 
 
 def version(tensor: Tensor) -> int:

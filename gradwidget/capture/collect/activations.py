@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, fields, is_dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
 from weakref import ReferenceType, ref
 
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn.modules.batchnorm import _NormBase
-from torch.nn.modules.conv import _ConvNd
 
+from gradwidget.capture import reasons
+from gradwidget.capture.collect.outputs import Output, first_tensor, unit_dimension
+from gradwidget.capture.guard import Guard
 from gradwidget.capture.model.nonlinearity import (
     Node,
     Nonlinearity,
@@ -21,19 +21,12 @@ from gradwidget.capture.model.nonlinearity import (
     node_of,
     nonlinearity_of,
 )
-from gradwidget.capture.reasons import LEAF, NO_BACKWARD, NO_GRAD_MODE, NO_GRAPH, TRANSFORMED
-from gradwidget.capture.stats.norms import ALONE, l2, plain
-from gradwidget.capture.stats.output_stats import (
-    NONFINITE,
-    NORM,
-    gradient_statistics,
-    output_statistics,
-)
-from gradwidget.capture.stats.per_layer import Column, Numbers, PerLayer, flags
+from gradwidget.capture.model.readable import UnreadableError, plain, unreadable
+from gradwidget.capture.stats.norms import ALONE, l2
+from gradwidget.capture.stats.output_stats import gradient_statistics, output_statistics
 from gradwidget.capture.stats.readback import Fetch, Readback, as_numpy
-from gradwidget.capture.stats.staging import RowStatistics, Slot, StagingBuffers, gather
+from gradwidget.capture.stats.staging import RowStatistics, Slot, StagingBuffers
 from gradwidget.capture.torch_private import in_backward, is_transformed, version
-from gradwidget.frame import BoolArray, Layer
 
 OnGradient = Callable[[Tensor, Callable[[Tensor], None]], None]
 """Given a tensor and a function: calls it with the gradient of the tensor when that arrives."""
@@ -42,36 +35,6 @@ Call = tuple[str, int]
 """Name of a layer and the number of its call within a round.
 
 A round is all forwards that lead to one backward pass."""
-
-
-@dataclass(slots=True)
-class Output:
-    """One output of one call of a layer, and the gradient that came back to it."""
-
-    layer: str
-    size: int
-    forward: Slot
-    """Its ``output_statistics``."""
-    backward: Slot | None = None
-    """The ``gradient_statistics`` of its gradient."""
-    gradients: int = 0
-    arrival: int = 0
-    """In which order the gradients arrived."""
-    data_nonfinite: Fetch | None = None
-    """How many entries of the data that the layer was given are not finite; None where it was given
-    no raw data."""
-    round: int = 0
-    """Number of the round in which the layer ran."""
-    doubt: str | None = None
-    """Why its activation function is not known; None where the statistics are those after it."""
-
-    def nonfinite(self) -> float:
-        """How many entries are not finite."""
-        return float(self.forward.values()[NONFINITE])
-
-    def gradient(self) -> float | None:
-        """Norm of the gradient that came back; None where none did."""
-        return None if self.backward is None else float(self.backward.values()[NORM])
 
 
 @dataclass(slots=True)
@@ -101,10 +64,15 @@ class GraphlessOutput:
 class ActivationCache:
     """What is kept from step to step; lives as long as the capture."""
 
+    guard: Guard
+    """Contains failures: one layer that cannot be read costs no other."""
     nonlinearities: dict[Call, Nonlinearity | None] = field(default_factory=dict)
     """The activation function of each call of each layer; None where it has none."""
-    buffers: StagingBuffers = field(default_factory=StagingBuffers)
+    buffers: StagingBuffers = field(init=False)
     """Memory in which small outputs are gathered."""
+
+    def __post_init__(self) -> None:
+        self.buffers = StagingBuffers(self.guard)
 
 
 class Activations:
@@ -119,7 +87,7 @@ class Activations:
         readback: brings the statistics.
         on_gradient: registers what is to be done with the gradient of a tensor.
         cache: what is kept from earlier steps; added to.
-        reasons: why a layer could not be measured, by its name; added to.
+        why: reasons why a layer is not measured, by its name; added to.
     """
 
     def __init__(
@@ -127,12 +95,13 @@ class Activations:
         readback: Readback,
         on_gradient: OnGradient,
         cache: ActivationCache,
-        reasons: dict[str, str],
+        why: dict[str, str],
     ) -> None:
         self._readback = readback
         self._on_gradient = on_gradient
         self._nonlinearities = cache.nonlinearities
-        self._reasons = reasons
+        self._why = why
+        self._guard = cache.guard
         self._buffers = cache.buffers
         self.outputs: list[Output] = []
         """In the order in which the layers ran."""
@@ -143,7 +112,8 @@ class Activations:
         self._round_is_over = False
         self._without_grad: set[str] = set()
         self._held: list[HeldOutput] = []
-        self._graphless: list[GraphlessOutput] = []
+        self._graphless: dict[int, GraphlessOutput] = {}
+        """By the ``id`` of the tensor."""
 
     def add_output(
         self, layer: str, module: nn.Module, args: tuple[object, ...], output: object
@@ -165,20 +135,30 @@ class Activations:
             if type(output) is Tensor and output.is_floating_point()
             else first_tensor(output)
         )
-        if tensor is None or tensor.is_meta or tensor.numel() == 0:
+        if tensor is None:
             return False
         if not torch.is_grad_enabled():
             self._without_grad.add(layer)
             return False
         if is_transformed(tensor):
-            self._reasons.setdefault(layer, TRANSFORMED)
+            self._why.setdefault(layer, reasons.TRANSFORMED)
             return False
-        if not self._is_first_run(layer):
-            return False
+        refused = _has_no_statistics(tensor)
+        if refused is None:
+            if not self._is_first_run(layer):
+                return False
+            # What goes wrong with one layer is contained for that layer alone.
+            place = f"reading the output of {layer}"
+            if self._guard.run(place, self._add, layer, module, args, tensor):
+                return True
+        self._why.setdefault(layer, reasons.output(refused or reasons.NOT_READ))
+        return False
+
+    def _add(self, layer: str, module: nn.Module, args: tuple[object, ...], tensor: Tensor) -> bool:
         number = self._calls.get(layer, 0)
         self._calls[layer] = number + 1
         call = layer, number
-        units = _unit_dimension(module, tensor)
+        units = unit_dimension(module, tensor)
         note = Output(
             layer, tensor.numel(), self._slot(tensor, units, self._nonlinearities.get(call))
         )
@@ -190,7 +170,7 @@ class Activations:
         if tensor.grad_fn is not None:
             self._on_gradient(tensor, partial(self._add_gradient, note))
         elif tensor.requires_grad:
-            self._reasons.setdefault(layer, LEAF)
+            self._why.setdefault(layer, reasons.LEAF)
         return True
 
     def nonlinearity_of(self, layer: str) -> Nonlinearity | None:
@@ -210,13 +190,14 @@ class Activations:
 
     def _hold(self, call: Call, note: Output, tensor: Tensor, units: int) -> None:
         if tensor.requires_grad:
-            note.doubt = NO_BACKWARD
+            note.doubt = reasons.NO_BACKWARD
             self._held.append(
                 HeldOutput(call, note, tensor, node_of(tensor), version(tensor), units)
             )
         else:
-            note.doubt = NO_GRAPH
-            self._graphless.append(GraphlessOutput(call, note, ref(tensor), version(tensor), units))
+            note.doubt = reasons.NO_GRAPH
+            graphless = GraphlessOutput(call, note, ref(tensor), version(tensor), units)
+            self._graphless[id(tensor)] = graphless
 
     def match_activation_module(
         self, module: nn.Module, args: tuple[object, ...]
@@ -226,16 +207,14 @@ class Activations:
         Returns:
             The kinds of activation functions newly found, by layer.
         """
-        tensor = args[0] if self._graphless and args and isinstance(args[0], Tensor) else None
-        one = (
-            next((one for one in self._graphless if one.tensor() is tensor), None)
-            if tensor is not None
-            else None
-        )
-        found = nonlinearity_of(module, tensor) if one is not None and tensor is not None else None
-        if one is None or tensor is None or found is None:
+        tensor = args[0] if self._graphless and args else None
+        one = self._graphless.get(id(tensor))
+        if one is None or not isinstance(tensor, Tensor) or one.tensor() is not tensor:
             return {}
-        self._graphless.remove(one)
+        found = nonlinearity_of(module, tensor)
+        if found is None:
+            return {}
+        del self._graphless[id(tensor)]
         self._apply_found(one, tensor, found)
         return {one.call[0]: found.kind}
 
@@ -269,19 +248,20 @@ class Activations:
     ) -> None:
         """Measures an output again, now that its activation function is known."""
         self._nonlinearities[one.call] = nonlinearity
-        kept = one.output
-        kept.doubt = None
+        one.output.doubt = None
         if nonlinearity is None:
             return
         # Applied in place, it has already turned the held output into what is to be measured.
         if version(tensor) != one.version:
             nonlinearity = nonlinearity.applied()
-        kept.forward = self._slot(tensor, one.units, nonlinearity)
+        place = f"reading the output of {one.call[0]}"
+        slot = self._guard.run(place, self._slot, tensor, one.units, nonlinearity)
+        one.output.forward = slot or Slot.unmeasured()
 
     def end_round(self) -> None:
         """A backward pass has run: forwards from now on belong to the next round."""
         self._round_is_over = True
-        self._graphless = []
+        self._graphless = {}
 
     def drop_gradients(self) -> None:
         """Drops the gradients that came back so far: they led to nothing that was used."""
@@ -292,15 +272,9 @@ class Activations:
         note.gradients += 1
         self._arrivals += 1
         note.arrival = self._arrivals
-        entries = plain(gradient)
-        if entries.numel() > ALONE:
-            note.backward = Slot(
-                RowStatistics(*gradient_statistics(entries[None], self._readback)), 0
-            )
-        else:
-            note.backward = self._buffers.buffer_for("gradient", entries, gradient_statistics).put(
-                entries, self._readback
-            )
+        place = f"reading the gradient of the output of {note.layer}"
+        slot = self._guard.run(place, self._gradient_slot, note.layer, gradient)
+        note.backward = slot or Slot.unmeasured()
 
     def drop_cleared(self) -> None:
         """Drops outputs that led to gradients which were cleared: of earlier rounds, or reached."""
@@ -315,7 +289,7 @@ class Activations:
     def measure_staged(self) -> None:
         """Measures what is still staged, and releases what is held."""
         self._buffers.flush(self._readback)
-        self._held, self._graphless = [], []
+        self._held, self._graphless = [], {}
 
     def explain_unseen(self, layers: Iterable[str], reason: str) -> None:
         """Gives a reason for each of the layers whose output was not seen in this step.
@@ -327,58 +301,9 @@ class Activations:
         seen = {note.layer for note in self.outputs}
         for layer in layers:
             if layer not in seen:
-                self._reasons.setdefault(
-                    layer, NO_GRAD_MODE if layer in self._without_grad else reason
+                self._why.setdefault(
+                    layer, reasons.NO_GRAD_MODE if layer in self._without_grad else reason
                 )
-
-    def columns(self, layers: Sequence[Layer], scale: float) -> dict[str, Column]:
-        """The metrics of outputs. Only once the readback is ready.
-
-        Args:
-            layers: rows of the columns.
-            scale: what the loss was multiplied by.
-        """
-        rows = {layer.name: row for row, layer in enumerate(layers)}
-        notes = [note for note in self.outputs if note.layer in rows]
-        if not notes:
-            return {}
-        owners = np.array([rows[note.layer] for note in notes])
-        flowed = np.array([note.gradients for note in notes])
-        # A forward without a backward pass was an evaluation; where no gradient can flow every
-        # forward counts.
-        used = (flowed > 0) | (np.bincount(owners, flowed, len(layers))[owners] == 0)
-        per_layer = PerLayer(
-            len(layers),
-            np.arange(len(notes)),
-            owners,
-            np.array([float(note.size) for note in notes]),
-        )
-        statistics = gather([note.forward for note in notes])
-        certain = used & ~self._doubted(notes, owners, used)
-        columns = per_layer.output_columns(statistics, certain)
-        columns["act_dead_fraction"] = _dead_in_every_call(
-            columns["act_dead_fraction"], notes, owners, certain
-        )
-        # Two backward passes through one output: the sum of their gradients is not known here.
-        unclear = np.bincount(owners, flowed > 1, len(layers))[owners] > 0
-        came = {
-            number: note.backward for number, note in enumerate(notes) if note.backward is not None
-        }
-        reached = flags(list(came), len(notes)) & used & ~unclear
-        gradients = np.zeros((2, len(notes)))
-        if came:
-            gradients[:, list(came)] = gather(list(came.values()))
-        columns |= per_layer.output_gradient_columns(gradients, used, reached, scale)
-        return {name: column for name, column in columns.items() if column.measured.any()}
-
-    def _doubted(self, notes: Sequence[Output], owners: Numbers, used: BoolArray) -> BoolArray:
-        """The outputs of layers with one that counts and is in doubt; adds the reasons."""
-        doubted = np.zeros(len(notes), np.bool_)
-        for number, note in enumerate(notes):
-            if note.doubt and used[number]:
-                self._reasons.setdefault(note.layer, note.doubt)
-                doubted |= owners == owners[number]
-        return doubted
 
     def _data_nonfinite(self, args: tuple[object, ...]) -> Fetch | None:
         if args and isinstance(args[0], Tensor) and args[0].grad_fn is not None:
@@ -387,16 +312,31 @@ class Activations:
         # What no operation made is data: it came into the model from outside.
         if tensor is None or tensor.grad_fn is not None or tensor.numel() == 0:
             return None
-        values = plain(tensor)
+        try:
+            values = plain(tensor)
+        except UnreadableError:
+            return None
+        if values.is_meta or values.is_nested:
+            return None
         if values.is_cpu and np.isfinite(as_numpy(l2(values))):
             return None
         return self._readback.add(values.numel() - torch.isfinite(values).sum())
 
+    def _gradient_slot(self, layer: str, gradient: Tensor) -> Slot | None:
+        try:
+            entries = _with_dimensions(plain(gradient))
+        except UnreadableError as error:
+            self._why.setdefault(layer, reasons.output_gradient(str(error)))
+            return None
+        if entries.numel() > ALONE:
+            return Slot(RowStatistics(*gradient_statistics(entries[None], self._readback)), 0)
+        return self._buffers.buffer_for("gradient", entries, gradient_statistics).put(
+            entries, self._readback
+        )
+
     def _slot(self, tensor: Tensor, units: int, nonlinearity: Nonlinearity | None) -> Slot:
         """Where the statistics of an output after its activation function will be."""
-        entries = plain(tensor)
-        if entries.dim() == 0:
-            entries = entries.reshape(1)
+        entries = _with_dimensions(plain(tensor))
         measure = partial(output_statistics, units=units, nonlinearity=nonlinearity)
         if entries.numel() > ALONE:
             return Slot(RowStatistics(*measure(entries[None], self._readback)), 0)
@@ -405,49 +345,16 @@ class Activations:
         )
 
 
-def _dead_in_every_call(
-    dead: Column, notes: Sequence[Output], owners: Numbers, used: BoolArray
-) -> Column:
-    """A unit of a layer that ran several times is dead if it was in every call.
-
-    Where the calls differ in their number of units, it is not measured.
-    """
-    values, measured = dead.values.copy(), dead.measured.copy()
-    for owner in np.flatnonzero(np.bincount(owners, used, len(values)) > 1):
-        alive = [
-            notes[number].forward.units()
-            for number in np.flatnonzero(used & (owners == owner)).tolist()
-        ]
-        measured[owner] = len({len(call) for call in alive}) == 1
-        values[owner] = 1 - np.max(alive, axis=0).mean() if measured[owner] else np.nan
-    return Column(values, measured)
+def _has_no_statistics(output: Tensor) -> str | None:
+    """Why there are no statistics of an output, in a sentence; None where there are."""
+    is_ordinary = type(output) is Tensor and output.layout is torch.strided
+    if not is_ordinary or output.is_meta or output.is_nested:
+        reason = unreadable(output)
+        if reason is not None:
+            return reason
+    return None if output.numel() else reasons.EMPTY
 
 
-def _unit_dimension(module: nn.Module, tensor: Tensor) -> int:
-    """The dimension of units, from the end.
-
-    That of channels for convolutions and the layers that normalize them, else the last.
-    """
-    if isinstance(module, _ConvNd):
-        return -1 - len(module.kernel_size)
-    if isinstance(module, (_NormBase, nn.GroupNorm)) and tensor.dim() > 2:
-        return 1 - tensor.dim()
-    return -1
-
-
-def first_tensor(output: object) -> Tensor | None:
-    """The first floating-point or complex tensor in a module's output.
-
-    Tuples, lists, mappings and dataclasses are searched, nested ones too.
-    """
-    if isinstance(output, Tensor):
-        return output if output.is_floating_point() or output.is_complex() else None
-    if isinstance(output, Mapping):
-        parts: Any = output.values()
-    elif isinstance(output, (tuple, list)):
-        parts = output
-    elif is_dataclass(output) and not isinstance(output, type):
-        parts = [getattr(output, part.name) for part in fields(output)]
-    else:
-        return None
-    return next((tensor for tensor in map(first_tensor, parts) if tensor is not None), None)
+def _with_dimensions(entries: Tensor) -> Tensor:
+    """A single number, such as a loss that a layer returns, is one unit."""
+    return entries.reshape(1) if entries.dim() == 0 else entries

@@ -8,6 +8,7 @@ from weakref import ReferenceType, ref
 from torch import Tensor
 from torch.amp.grad_scaler import GradScaler
 
+from gradwidget.capture.model.readable import unreadable
 from gradwidget.capture.stats.readback import Fetch, Readback
 from gradwidget.capture.torch_private import loss_scale
 
@@ -39,7 +40,9 @@ class LossFinder:
     def add(self, roots: Sequence[Tensor]) -> None:
         """Adds the roots of a backward pass that reached the model, where they are numbers."""
         for root in roots:
-            if root.numel() != 1 or root.is_complex():
+            if type(root) is not Tensor and unreadable(root) is not None:
+                return
+            if root.is_meta or root.numel() != 1 or root.is_complex():
                 return
         if roots:
             self._found.append([self._readback.add_number(self._unscaled(root)) for root in roots])

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
+from gradwidget.capture import reasons
 from gradwidget.capture.model.layers import LayerTable
 from gradwidget.capture.stats.norms import ALONE, distance
-from gradwidget.capture.stats.per_layer import Reading
 from gradwidget.capture.stats.readback import Fetch, Readback
+from gradwidget.capture.stats.reading import Reading
 from gradwidget.capture.stats.tensor_stats import alike, norms_of_rows, stacked
 
 Copies = Iterable[tuple[list[int], Tensor]]
@@ -33,41 +34,46 @@ class WeightUpdates:
         self._table = table
         self._limit = limit
         self._copies: list[tuple[list[int], Tensor]] = []
+        self._refused: dict[int, str] = {}
         self._memory: dict[int, Tensor] = {}
         """The copies of large parameters, by number: memory that is costly to allocate again."""
         self._first_row = 0
         """The layer with which the next round of copies begins."""
 
     @torch.no_grad()
-    def before(self, parameters: Sequence[nn.Parameter | None], owned: Sequence[int]) -> Copies:
+    def before(self, parameters: Sequence[nn.Parameter | None], held: Sequence[int]) -> Copies:
         """Copies the weights of the layers whose turn it is; yields each copy as it is made."""
-        chosen = [
-            (number, one)
-            for number in self._in_turn(parameters, owned)
-            if (one := parameters[number]) is not None
-        ]
-        numbers, weights = [number for number, _ in chosen], [_real(one) for _, one in chosen]
-        self._copies = []
-        kept: dict[int, Tensor] = {}
-        for group in alike(weights):
-            if weights[group[0]].numel() <= ALONE:
-                self._copies.append(
-                    (
-                        [numbers[place] for place in group],
-                        torch.stack([weights[place] for place in group]),
-                    )
-                )
-                yield self._copies[-1]
+        weights = {
+            number: _real(one)
+            for number in self._in_turn(parameters, held)
+            if (one := parameters[number]) is not None and one.layout is torch.strided
+        }
+        self._copies, self._refused = [], {}
+        known, self._memory = self._memory, {}
+        for group in _groups(weights):
+            try:
+                self._copies.append((group, self._copied(group, weights, known)))
+            except Exception as error:  # noqa: BLE001  # one that cannot be copied costs no other
+                self._refused |= dict.fromkeys(group, reasons.failed(error))
                 continue
-            for place in group:
-                number, weight = numbers[place], weights[place]
-                copy = self._memory.get(number)
-                if copy is None or copy.shape != weight.shape or copy.dtype != weight.dtype:
-                    copy = torch.empty_like(weight)
-                kept[number] = copy.copy_(weight)
-                self._copies.append(([number], copy[None]))
-                yield self._copies[-1]
-        self._memory = kept
+            yield self._copies[-1]
+
+    def _copied(
+        self, group: list[int], weights: Mapping[int, Tensor], known: Mapping[int, Tensor]
+    ) -> Tensor:
+        first = weights[group[0]]
+        if first.numel() <= ALONE:
+            return torch.stack([weights[number] for number in group])
+        (number,) = group
+        copy = known.get(number)
+        if copy is None or (copy.shape, copy.dtype, copy.device) != (
+            first.shape,
+            first.dtype,
+            first.device,
+        ):
+            copy = torch.empty_like(first)
+        self._memory[number] = copy.copy_(first)
+        return copy[None]
 
     @torch.no_grad()
     def after(
@@ -75,6 +81,7 @@ class WeightUpdates:
     ) -> Reading | None:
         """Norms of the changes of what was copied; None where nothing was."""
         copied, self._copies = self._copies, []
+        refused, self._refused = self._refused, {}
         found: list[int] = []
         norms: list[Fetch] = []
         for numbers, copies in copied:
@@ -88,26 +95,31 @@ class WeightUpdates:
                 for row, one in weights
                 if (weight := _real(one)).shape == copies.shape[1:]
             ]
-            if now:
-                found += [numbers[row] for row, _ in now]
-                before = copies if len(now) == len(numbers) else copies[[row for row, _ in now]]
+            if not now:
+                continue
+            before = copies if len(now) == len(numbers) else copies[[row for row, _ in now]]
+            try:
                 norms.append(_changes([weight for _, weight in now], before, readback))
-        return (
-            Reading(found, lambda: np.concatenate([fetch() for fetch in norms])) if found else None
-        )
+            except Exception as error:  # noqa: BLE001  # see above
+                refused |= dict.fromkeys(numbers, reasons.failed(error))
+            else:
+                found += [numbers[row] for row, _ in now]
+        if not (found or refused):
+            return None
+        return Reading(found, lambda: np.concatenate([fetch() for fetch in norms]), refused)
 
     def _in_turn(
-        self, parameters: Sequence[nn.Parameter | None], owned: Sequence[int]
+        self, parameters: Sequence[nn.Parameter | None], held: Sequence[int]
     ) -> Iterable[int]:
         if self._limit is None:
-            return owned
+            return held
         bytes_of = {
             number: one.numel() * one.element_size()
-            for number in owned
+            for number in held
             if (one := parameters[number]) is not None
         }
         if sum(bytes_of.values()) <= self._limit:
-            return owned
+            return held
         by_row: dict[int, list[int]] = {}
         for number, row in zip(*self._table.pairs, strict=True):
             if int(number) in bytes_of:
@@ -128,6 +140,17 @@ class WeightUpdates:
             chosen.update(dict.fromkeys(needed))
             self._first_row = place + 1
         return list(chosen)
+
+
+def _groups(weights: Mapping[int, Tensor]) -> list[list[int]]:
+    """Numbers of weights that are copied together, those of large ones by themselves."""
+    numbers, tensors = list(weights), list(weights.values())
+    groups = [[numbers[place] for place in group] for group in alike(tensors)]
+    return [
+        part
+        for group in groups
+        for part in ([group] if weights[group[0]].numel() <= ALONE else [[one] for one in group])
+    ]
 
 
 def _real(one: Tensor) -> Tensor:

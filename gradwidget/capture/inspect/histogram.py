@@ -18,10 +18,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.nn.parameter import is_lazy
 
 from gradwidget.capture import reasons
-from gradwidget.capture.torch_private import is_sharded, is_transformed
+from gradwidget.capture.model.readable import unreadable
+from gradwidget.capture.torch_private import without_subclass
 from gradwidget.frame import Entry, Histogram
 
 Axis = Literal["linear", "log"]
@@ -43,31 +43,13 @@ A_DECADE = 2
 LARGEST = float(np.finfo(np.float64).max)
 
 
-def unreadable(tensor: Tensor) -> str | None:
+def has_no_histogram(tensor: Tensor) -> str | None:
     """Why there is no histogram of a tensor, in a sentence; None where there can be one."""
-    out_of_reach = {
-        reasons.LAZY: is_lazy,
-        reasons.SHARD: is_sharded,
-        reasons.INSIDE_TRANSFORM: is_transformed,
-        reasons.META: lambda one: one.is_meta,
-        reasons.CUDA_GRAPH: _is_recorded,
-    }
-    for reason, is_so in out_of_reach.items():
-        if is_so(tensor):
-            return reason
-    return _unsuited(tensor)
-
-
-def _is_recorded(tensor: Tensor) -> bool:
-    return tensor.is_cuda and torch.cuda.is_current_stream_capturing()
-
-
-def _unsuited(tensor: Tensor) -> str | None:
-    if tensor.is_nested or tensor.layout is not torch.strided:
-        kind = "nested" if tensor.is_nested else str(tensor.layout).removeprefix("torch.")
-        return reasons.layout(kind)
-    if tensor.is_quantized:
-        return reasons.quantized(str(tensor.dtype).removeprefix("torch."))
+    reason = unreadable(tensor)
+    if reason is not None:
+        return reason
+    if tensor.layout is not torch.strided:
+        return reasons.layout(str(tensor.layout).removeprefix("torch."))
     if tensor.is_complex():
         return reasons.COMPLEX
     return None if tensor.numel() else reasons.EMPTY
@@ -109,9 +91,13 @@ def histogram_of(
     refused = {
         name: reason
         for name, tensor in tensors.items()
-        if (reason := unreadable(tensor)) is not None
+        if (reason := has_no_histogram(tensor)) is not None
     }
-    readable = {name: tensor.detach() for name, tensor in tensors.items() if name not in refused}
+    readable = {
+        name: without_subclass(tensor.detach())
+        for name, tensor in tensors.items()
+        if name not in refused
+    }
     if not readable:
         return " ".join(dict.fromkeys(refused.values())) or reasons.NOTHING
     total = sum(tensor.numel() for tensor in readable.values())

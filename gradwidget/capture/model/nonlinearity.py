@@ -146,7 +146,7 @@ def nonlinearity_of(module: nn.Module, given: Tensor) -> Nonlinearity | None:
         return None  # RReLU draws random numbers
     with torch.enable_grad():
         one = torch.ones(
-            [1] * given.dim(), requires_grad=True
+            [1] * given.dim(), device="cpu", requires_grad=True
         ).clone()  # a copy: an in-place module refuses a leaf
         return recognize(module.forward(one).grad_fn)
 

@@ -38,35 +38,12 @@ SUMMED = 1 << 17
 Over as many as this nothing that matters is lost, even where all are alike and rounded alike."""
 
 
-def plain(tensor: Tensor) -> Tensor:
-    """The entries of a gradient as a dense real tensor.
-
-    Of a sparse gradient the stored entries, of a complex one the moduli.
-
-    Raises:
-        TypeError: a layout whose entries are not at hand (a sharded or a nested tensor).
-    """
-    if tensor.requires_grad:
-        tensor = tensor.detach()
-    if type(tensor) is Tensor and tensor.layout is torch.strided and not tensor.is_complex():
-        return tensor
-    if tensor.layout is not torch.strided:
-        if tensor.layout is not torch.sparse_coo:
-            message = f"cannot read a gradient of layout {tensor.layout}"
-            raise TypeError(message)
-        tensor = tensor.coalesce().values()
-    if type(tensor).__name__ == "DTensor":
-        message = "cannot read a sharded gradient: each rank holds a part of it"
-        raise TypeError(message)
-    return tensor.abs() if tensor.is_complex() else tensor
-
-
 def l2(tensor: Tensor) -> Tensor:
     """L2 norm of a dense real tensor as a tensor of one element, right from 1e-30 to 1e+25."""
     if not tensor.is_cpu:
         return vector_norm(tensor, dtype=accumulator(tensor))
     if tensor.numel() > ALONE:
-        return torch.tensor(large_norm(tensor), dtype=torch.float64)
+        return torch.tensor(large_norm(tensor), dtype=torch.float64, device="cpu")
     return torch.from_numpy(row_norms(tensor.reshape(1, -1))).reshape(())
 
 

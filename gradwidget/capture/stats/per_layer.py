@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gradwidget.capture.stats import output_stats
-from gradwidget.capture.stats.readback import Fetch, Values
+from gradwidget.capture.stats.readback import Values
 from gradwidget.capture.stats.tensor_stats import L1, L2, NONFINITE, NONZERO, PEAK
 from gradwidget.frame import BoolArray
 
@@ -51,6 +51,18 @@ class PerLayer:
     def __init__(self, rows: int, numbers: Numbers, owners: Numbers, sizes: Values) -> None:
         self._rows, self._numbers, self._owners, self._sizes = rows, numbers, owners, sizes
         self._last: Selection | None = None
+
+    def without(self, numbers: Collection[int]) -> PerLayer:
+        """The same without the layers that own any of these: a part of a layer stands for nothing.
+
+        Args:
+            numbers: of parameters that could not be read.
+        """
+        if not numbers:
+            return self
+        lost = np.unique(self._owners[np.isin(self._numbers, list(numbers))])
+        kept = ~np.isin(self._owners, lost)
+        return PerLayer(self._rows, self._numbers[kept], self._owners[kept], self._sizes)
 
     def total(self, values: Values, read: BoolArray) -> Column:
         """Sum over a layer's parameters that were read."""
@@ -164,28 +176,3 @@ class PerLayer:
     def _column(self, values: Values, chosen: Selection) -> Column:
         values[chosen.unmeasured] = np.nan
         return Column(values, chosen.measured)
-
-
-class Reading(NamedTuple):
-    """Statistics of some parameters, on their way from the device."""
-
-    numbers: list[int]
-    fetch: Fetch
-
-
-def joined(readings: Sequence[Reading], height: int, count: int) -> tuple[Values, BoolArray]:
-    """The statistics [height, count] of all readings, and which parameters were read."""
-    statistics = np.zeros((height, count))
-    read = np.zeros(count, np.bool_)
-    for numbers, fetch in readings:
-        if numbers:
-            statistics[:, numbers] = fetch()
-            read[numbers] = True
-    return statistics, read
-
-
-def flags(numbers: Sequence[int], count: int) -> BoolArray:
-    """Bool array [count] that is True at ``numbers``."""
-    result = np.zeros(count, np.bool_)
-    result[list(numbers)] = True
-    return result

@@ -10,6 +10,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from gradwidget.capture import reasons
+from gradwidget.capture.model.readable import UnreadableError
+
 Values = NDArray[np.float64]
 Fetch = Callable[[], Values]
 
@@ -48,11 +51,16 @@ class Readback:
         Returns:
             A function that gives the values as float64, in the shape of ``values``; only once
             ``ready``.
+
+        Raises:
+            UnreadableError: it is on the meta device.
         """
         values = values.detach()
         if values.is_cpu:
             arrived = as_numpy(values)
             return lambda: arrived
+        if values.is_meta:
+            raise UnreadableError(reasons.META)
         slot: list[Values] = []
         self._queued.setdefault(values.device, []).append((values, slot))
         return lambda: slot[0]
@@ -76,7 +84,9 @@ class Readback:
         for device, entries in self._queued.items():
             dtype = torch.float32 if device.type == "mps" else torch.float64  # MPS has no float64
             packed = torch.cat([values.reshape(-1).to(dtype) for values, _ in entries])
-            host = torch.empty(packed.shape, dtype=packed.dtype, pin_memory=device.type == "cuda")
+            host = torch.empty(
+                packed.shape, dtype=packed.dtype, device="cpu", pin_memory=device.type == "cuda"
+            )
             host.copy_(packed, non_blocking=True)
             event = torch.Event(device.type)
             event.record()

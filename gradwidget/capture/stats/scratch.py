@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from gradwidget.capture.torch_private import without_modes
 from gradwidget.frame import BoolArray
 
 KEPT = 1 << 18
@@ -33,12 +34,18 @@ def scratch(purpose: str, entries: int, dtype: torch.dtype) -> Tensor:
         tensor([3., 4.])
     """
     if entries > KEPT:
-        return torch.empty(entries, dtype=dtype)
+        return _memory(entries, dtype)
     memory = _kept.numbers.get((purpose, dtype))
     if memory is None:
-        with torch.inference_mode(mode=False):  # made in it, nothing could write to it outside
-            memory = _kept.numbers[purpose, dtype] = torch.empty(KEPT, dtype=dtype)
+        memory = _kept.numbers[purpose, dtype] = _memory(KEPT, dtype)
     return memory[:entries]
+
+
+def _memory(entries: int, dtype: torch.dtype) -> Tensor:
+    # What is made in inference mode could not be written to outside of it, what a dispatch mode
+    # makes may be no memory at all, and torch's default device may be any.
+    with torch.inference_mode(mode=False), without_modes():
+        return torch.empty(entries, dtype=dtype, device="cpu")
 
 
 def nonzero(values: NDArray[Any]) -> BoolArray:

@@ -10,8 +10,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from gradwidget.capture.guard import Guard
 from gradwidget.capture.stats.norms import PIECE
 from gradwidget.capture.stats.readback import Fetch, Readback, Values, never_sent
+
+MOST = 256
+"""Tensors that are gathered at most: of more, the call that measures them is not what costs."""
 
 MeasureRows = Callable[[Tensor, Readback], tuple[Fetch, Fetch]]
 """Measures rows [rows, ...]: float64 [statistics, rows], and float64 [rows, units]."""
@@ -33,8 +37,18 @@ class Slot(NamedTuple):
     rows: RowStatistics
     row: int
 
+    @classmethod
+    def unmeasured(cls) -> Slot:
+        """A slot of a tensor that could not be read."""
+        return cls(RowStatistics(), 0)
+
+    @property
+    def is_measured(self) -> bool:
+        """False as long as the rows were not measured, and where that has failed."""
+        return self.rows.values is not never_sent
+
     def values(self) -> Values:
-        """Float64 [statistics]. Only once the readback is ready."""
+        """Float64 [statistics]. Only once the readback is ready, and where it is measured."""
         column: Values = self.rows.values()[:, self.row]
         return column
 
@@ -47,7 +61,8 @@ class Slot(NamedTuple):
 def gather(slots: Sequence[Slot]) -> Values:
     """The statistics of many slots: float64 [statistics, slots].
 
-    Only once the readback is ready. All slots have equally many statistics; there is at least one.
+    Only once the readback is ready. All slots are measured and have equally many statistics; there
+    is at least one.
     """
     batches: dict[int, tuple[RowStatistics, list[int], list[int]]] = {}
     for number, (batch, row) in enumerate(slots):
@@ -79,18 +94,23 @@ class StagingBuffer:
     """
 
     def __init__(self, like: Tensor, measure: MeasureRows) -> None:
-        capacity = max(1, PIECE // like.numel())
+        self.kind = f"tensors of shape {tuple(like.shape)} and type {like.dtype}"
+        """What it holds, in words."""
+        self._capacity = max(1, min(MOST, PIECE // like.numel()))
         dtype = torch.float64 if like.dtype is torch.float64 else torch.float32
-        self._memory = torch.empty((capacity, *like.shape), dtype=dtype, device=like.device)
-        self._rows = self._memory.unbind()
+        self._memory = torch.empty((self._capacity, *like.shape), dtype=dtype, device=like.device)
+        self._rows: list[Tensor] = []
+        """Views of single rows: each is made once, when it is first written to."""
         self._measure = measure
         self._count = 0
         self._statistics = RowStatistics()
 
     def put(self, tensor: Tensor, readback: Readback) -> Slot:
         """Copies a tensor in; its statistics will be in the slot returned."""
-        if self._count == len(self._rows):
+        if self._count == self._capacity:
             self.flush(readback)
+        if self._count == len(self._rows):
+            self._rows.append(self._memory[self._count])
         self._rows[self._count].copy_(tensor)
         self._count += 1
         return Slot(self._statistics, self._count - 1)
@@ -106,9 +126,14 @@ class StagingBuffer:
 
 
 class StagingBuffers:
-    """All staging buffers of a capture, kept from step to step as long as they are used."""
+    """All staging buffers of a capture, kept from step to step as long as they are used.
 
-    def __init__(self) -> None:
+    Args:
+        guard: contains failures.
+    """
+
+    def __init__(self, guard: Guard) -> None:
+        self._guard = guard
         self._buffers: dict[Hashable, StagingBuffer] = {}
 
     def buffer_for(self, purpose: Hashable, like: Tensor, measure: MeasureRows) -> StagingBuffer:
@@ -128,8 +153,9 @@ class StagingBuffers:
     def flush(self, readback: Readback) -> None:
         """Flushes every buffer, and drops those that were empty.
 
-        Shapes that vary from step to step would otherwise fill the memory.
+        Shapes that vary from step to step would otherwise fill the memory. A buffer that cannot be
+        measured costs no other: its slots stay unmeasured, and it is dropped too.
         """
-        unused = [key for key, buffer in self._buffers.items() if not buffer.flush(readback)]
-        for key in unused:
-            del self._buffers[key]
+        for key, buffer in list(self._buffers.items()):
+            if not self._guard.run(f"measuring {buffer.kind}", buffer.flush, readback):
+                del self._buffers[key]

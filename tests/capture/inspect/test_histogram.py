@@ -19,8 +19,8 @@ from gradwidget.capture.inspect.histogram import (
     RUN,
     Axis,
     edges_for,
+    has_no_histogram,
     histogram_of,
-    unreadable,
 )
 from gradwidget.capture.reasons import NOTHING
 from gradwidget.frame import Entry, Histogram
@@ -99,7 +99,7 @@ def test_the_values_inside_a_transform_cannot_be_read() -> None:
     reasons: list[str | None] = []
 
     def function(x: Tensor) -> Tensor:
-        reasons.append(unreadable(x))
+        reasons.append(has_no_histogram(x))
         return x.sum()
 
     torch.func.grad(function)(torch.ones(3))
