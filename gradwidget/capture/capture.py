@@ -15,6 +15,7 @@ from gradwidget.capture.hooks import torch_events
 from gradwidget.capture.intervene.actuator import Actuator
 from gradwidget.capture.model.layers import LayerFilter, LayerTable
 from gradwidget.capture.model.optimizers import OptimizerParameters
+from gradwidget.capture.reasons import REPLACED
 from gradwidget.capture.sampling.allowances import Reason
 from gradwidget.capture.step_cycle import StepCycle
 from gradwidget.capture.steps.optimizer_steps import OptimizerSteps
@@ -22,11 +23,6 @@ from gradwidget.capture.steps.pause_point import Gatekeeper, PausePoint
 from gradwidget.capture.torch_private import in_backward, is_transformed
 from gradwidget.frame import Frame, Layer
 from gradwidget.problem import Problem
-
-REPLACED = (
-    "The optimizer holds other tensors than the model's parameters (they were replaced, as by "
-    "load_state_dict(assign=True)), so this layer is not being trained."
-)
 
 
 class Capture:
@@ -204,7 +200,7 @@ class Capture:
             self._pass_ended(taken=None, weighted=weighted)
         if self._steps.backward_ended():
             # The optimizers have cleared the gradients already: nothing else shows the pass.
-            self.cycle.builder.loss.found(roots)
+            self.cycle.builder.loss.add(roots)
             self._finish()
 
     @entry("noting a failed backward pass")
@@ -294,7 +290,7 @@ class Capture:
         self, losses: Sequence[Tensor], scaled: Sequence[Tensor], scaler: GradScaler
     ) -> None:
         """See ``torch_events.Listener``."""
-        self.cycle.builder.loss.scaled(losses, scaled, scaler)
+        self.cycle.builder.loss.add_scaled(losses, scaled, scaler)
 
     @entry("noting the start of a scaler's step")
     def scaler_step_begins(self) -> None:

@@ -1,6 +1,4 @@
-"""Contains every failure of ours, and times every entry of ours, so that the user's loop sees
-neither.
-"""
+"""Contains every failure of gradwidget, and times every entry, so that the loop sees neither."""
 
 from __future__ import annotations
 
@@ -14,21 +12,21 @@ from typing import Concatenate, ParamSpec, Protocol, TypeVar
 
 import torch
 
+from gradwidget.capture.torch_private import has_modes, without_modes
 from gradwidget.problem import Problem
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
 STRIKES = 3
-"""Failures in one place after which that place is switched off."""
+"""Failures in one place after which it is switched off."""
 
 
 class Guard:
-    """Keeps a failure from reaching the training loop, and adds up the time spent on our side of
-    every call.
+    """Keeps failures from the training loop, and adds up the time that gradwidget spends.
 
-    An ``Exception`` becomes a ``Problem``, once a place; after three in the same place the place is
-    switched off. ``KeyboardInterrupt`` passes: it is the user's.
+    An ``Exception`` becomes a ``Problem``, once per place; after three in the same place the place
+    is switched off. ``KeyboardInterrupt`` passes: it is the user's.
 
     Example:
         >>> guard = Guard()
@@ -60,7 +58,7 @@ class Guard:
         return self.spent + (perf_counter() - self.entered if self.entered else 0.0)
 
     def is_off(self, where: str) -> bool:
-        """Whether ``where`` has failed so often that it is not tried any more."""
+        """Whether ``where`` has failed so often that it is no longer tried."""
         return self.strikes[where] >= STRIKES
 
     def run(self, where: str, call: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R | None:
@@ -74,9 +72,7 @@ class Guard:
             return None
 
     def failed(self, where: str) -> None:
-        """Keeps the exception being handled as a problem; the third in one place says that the
-        place is off.
-        """
+        """Keeps the exception being handled as a problem; the third says that the place is off."""
         self.strikes[where] += 1
         if self.strikes[where] == 1:
             self.note(where, f"{where} failed; training goes on", traceback.format_exc())
@@ -128,7 +124,12 @@ def entry(where: str, *, any_thread: bool = False) -> Callable[[Method[S, P]], M
             if is_timed:
                 guard.entered = started
             try:
-                method(self, *args, **kwargs)
+                # A user's mode would count our operations as the model's, or let none be real.
+                if has_modes():
+                    with without_modes():
+                        method(self, *args, **kwargs)
+                else:
+                    method(self, *args, **kwargs)
             except Exception:  # noqa: BLE001  # see Guard.run
                 guard.failed(where)
             finally:

@@ -11,18 +11,18 @@ from weakref import ref
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from gradwidget.capture.collect.activations import UNSEEN, Lasting
+from gradwidget.capture.collect.activations import ActivationCache
 from gradwidget.capture.collect.frame_builder import FrameBuilder
 from gradwidget.capture.collect.gradient_hooks import GradientHooks
 from gradwidget.capture.collect.nonfinite_graph import origin_in_graph
 from gradwidget.capture.collect.weight_updates import LIMIT, WeightUpdates
 from gradwidget.capture.guard import Guard
-from gradwidget.capture.hooks.compiling import REASON as COMPILED
 from gradwidget.capture.hooks.forward import ForwardHooks, is_training_forward
 from gradwidget.capture.hooks.global_hook import Args, Kwargs
 from gradwidget.capture.inspect.inspector import Inspector
 from gradwidget.capture.model.layers import LayerTable
 from gradwidget.capture.model.optimizers import OptimizerParameters
+from gradwidget.capture.reasons import COMPILED, UNSEEN
 from gradwidget.capture.sampling.allowances import Reason
 from gradwidget.capture.sampling.budget import Budget
 from gradwidget.capture.sampling.recurrent_schedule import RecurrentSchedule
@@ -81,14 +81,15 @@ class StepCycle:
         self._emit = emit
         self._wants_outputs = activations
         self._triggers = SamplingTriggers(self.budget, table)
-        self._lasting = Lasting(RecurrentSchedule(self.budget))
+        self._activation_cache = ActivationCache(guard)
+        self._recurrent_schedule = RecurrentSchedule(self.budget)
         self._waiting: deque[FrameBuilder] = deque()
         self._is_closed = False
         self._is_refreshed = True
         self._was_finite = True
         self._began = self._last_end = perf_counter()
         self._spent_before = 0.0
-        self.reach.watch(table.alive())
+        self.reach.watch(table.parameters)
         self.builder: FrameBuilder = self._begin(start_step, sampled=True, wanted=False)
         """Collects the step under way."""
 
@@ -149,8 +150,8 @@ class StepCycle:
 
     def nonlinearity_ran(self, module: nn.Module, args: Args) -> None:
         """See ``ForwardListener``."""
-        for name, kind in self.builder.activations.taken(module, args).items():
-            self._table.followed_by(name, kind)
+        for name, kind in self.builder.activations.match_activation_module(module, args).items():
+            self._table.note_activation_function(name, kind)
 
     def refresh(self) -> None:
         """Walks the model again, once a sampled step: what was changed between two shows then."""
@@ -159,7 +160,7 @@ class StepCycle:
         if self.builder.sampled and is_due and model is not None:
             self._is_refreshed = True
             if self._table.refresh(model):
-                self.reach.watch(self._table.alive())
+                self.reach.watch(self._table.parameters)
 
     # ------------------------------------------------------------------ from step to step
 
@@ -199,6 +200,7 @@ class StepCycle:
         self.budget.stepped(now - self._last_end, spent - self._spent_before)
         self._last_end, self._spent_before = now, spent
         self._is_refreshed = False
+        self._table.release()
         sampled = self.budget.sampling or self._leaves_gradients(builder)
         self.builder = self._begin(builder.step + 1, sampled=sampled, wanted=wanted)
         self.builder.inherit(builder)
@@ -221,6 +223,7 @@ class StepCycle:
         self._is_closed = True
         self.listen()
         self.inspector.release()
+        self._table.release()
         self._guard.run("finishing the last step", self._finish_last)
 
     def listen(self) -> None:
@@ -232,7 +235,8 @@ class StepCycle:
             step,
             self._table,
             self.gradient_hooks.register,
-            self._lasting,
+            self._activation_cache,
+            self._recurrent_schedule,
             sampled=sampled,
             outputs=self._wants_outputs,
             look=self.inspector.begin(step, sampled=sampled, wanted=wanted),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from typing import Any
 
 import torch
@@ -13,32 +13,47 @@ from torch import Tensor, nn
 from torch.amp.grad_scaler import GradScaler
 from torch.jit import _builtins
 from torch.nn.modules import module as torch_module
+from torch.utils._python_dispatch import _disable_current_modes
 from torch.utils.hooks import RemovableHandle
 
 
 def in_backward() -> bool:
-    """Whether this thread is inside a backward pass: a forward that runs now is a recomputation
-    (checkpointing).
+    """Whether this thread is inside a backward pass.
+
+    A forward that runs now is a recomputation (checkpointing).
     """
     return torch._C._current_graph_task_id() != -1  # noqa: SLF001  # nothing public tells a recomputation apart
 
 
 def is_transformed(tensor: Tensor) -> bool:
-    """Whether the tensor stands for others inside a transform of ``torch.func``, so that it has no
-    values to read.
-    """
+    """Whether the tensor is inside a transform of ``torch.func``, where it has no values."""
     return torch._C._functorch.is_functorch_wrapped_tensor(tensor)  # noqa: SLF001  # nothing public tells
 
 
 def is_sharded(tensor: Tensor) -> bool:
-    """Whether each process holds only a part of the tensor (by its name: importing the class takes
-    long).
-    """
+    """Whether each process holds only a part of the tensor."""
+    # By the name of its class, since importing the class takes long.
     return type(tensor).__name__ == "DTensor" or type(tensor.data).__name__ == "DTensor"
 
 
+def without_subclass(tensor: Tensor) -> Tensor:
+    """The tensor itself, of torch's own class: nothing that a subclass does is called."""
+    with torch._C.DisableTorchFunctionSubclass():  # noqa: SLF001  # torch's own subclasses use it
+        return tensor.as_subclass(Tensor)
+
+
+def has_modes() -> bool:
+    """Whether a dispatch mode is active on this thread, such as one that counts operations."""
+    return torch._C._len_torch_dispatch_stack() > 0  # noqa: SLF001  # nothing public tells
+
+
+def without_modes() -> AbstractContextManager[object]:
+    """No dispatch mode sees, counts or changes what is done in this context."""
+    return _disable_current_modes()  # nothing public does
+
+
 def version(tensor: Tensor) -> int:
-    """How often the tensor was written in place: the only sign of a change that costs no reading."""
+    """How often the tensor was written in place: a sign of change that needs no reading."""
     return tensor._version  # noqa: SLF001  # documented for this use, underscore and all
 
 
@@ -48,25 +63,22 @@ def loss_scale(scaler: GradScaler) -> Tensor | None:
 
 
 def remove_global_hook(handle: RemovableHandle) -> None:
-    """Removes a global module hook altogether: torch's own ``remove`` forgets the note that it
-    wanted keywords.
-    """
+    """Removes a global module hook, with the note that it wants keywords, which torch leaves."""
     handle.remove()
-    torch_module._global_forward_hooks_with_kwargs.pop(handle.id, None)  # noqa: SLF001  # it would grow for ever
+    torch_module._global_forward_hooks_with_kwargs.pop(handle.id, None)  # noqa: SLF001  # it would grow forever
 
 
 def is_compiled(module: nn.Module) -> bool:
-    """Whether calls of a module run compiled: by ``module.compile()``, or because ``torch.compile``
-    has made it.
-    """
+    """Whether calls of a module run compiled: by ``module.compile()`` or by ``torch.compile``."""
     return (
         getattr(module, "_compiled_call_impl", None) is not None or "_orig_mod" in module._modules
     )  # nothing public tells
 
 
 def has_compiled_wrapper(module: nn.Module) -> bool:
-    """Whether ``torch.compile`` has made another module of this one; looks through everything that
-    refers to it.
+    """Whether ``torch.compile`` has made another module of this one.
+
+    Everything that refers to the module is searched.
     """
     holders = gc.get_referrers(module) if "torch._dynamo" in sys.modules else []
     return any(type(holder) is dict and holder.get("_orig_mod") is module for holder in holders)
@@ -113,7 +125,7 @@ def script_as(replacement: Callable[..., Any], original: Callable[..., Any]) -> 
         _builtins._builtin_ops[:] = [  # noqa: SLF001  # see above
             one
             for one in _builtins._builtin_ops
-            if one[0] is not replacement  # noqa: SLF001  # see above
+            if one[0] is not replacement  # see above
         ]
         if _builtins._builtin_table is not None:  # noqa: SLF001  # see above
             _builtins._builtin_table.pop(id(replacement), None)  # noqa: SLF001  # see above

@@ -45,13 +45,8 @@ class Engine:
         self._of_one_frame = limits.of_one_frame
         self._open: dict[Symptom, _Open] = {}
         self._resolved: list[Finding] = []
-<<<<<<< HEAD
         self._traits = LayerTraits(())
         self._suspicion = Suspicion(limits.window)
-=======
-        self._traits = Traits(())
-        self._suspicion = Suspicion(limits.window)
->>>>>>> h-sampling
         self._last_step = 0
         self._was_apart = False
         self.wanted = Wanted()
@@ -59,15 +54,9 @@ class Engine:
 
     @property
     def findings(self) -> list[Finding]:
-<<<<<<< HEAD
         """Active ones first, critical before warning, then by first step; resolved ones after.
 
         The resolved ones are in the order in which they were resolved.
-=======
-        """Active ones first, critical before warning, then the earliest.
-
-        Resolved ones come after them, the earliest first.
->>>>>>> h-sampling
         """
         active = [entry.finding for entry in self._open.values()]
         active.sort(key=lambda finding: (finding.severity != "critical", finding.first_step))
@@ -103,7 +92,6 @@ class Engine:
         self.wanted = self._suspicion.wanted(suspects, apart=apart, opened=opened)
         self._was_apart = apart
 
-<<<<<<< HEAD
     def _due(self, number: int, *, apart: bool) -> Iterator[tuple[Symptom, Rule]]:
         """The rules to run at this frame.
 
@@ -114,14 +102,6 @@ class Engine:
         Args:
             number: of the frame.
             apart: whether steps before it were not measured.
-=======
-    def _due(self, turn: int, *, apart: bool) -> Iterator[tuple[Symptom, Rule]]:
-        """The rules to ask at this frame: all of them where frames are far apart.
-
-        And after a frame that was far from the one before: it may lack what is measured on the way
-        through the layers, which the next one has. A rule whose symptom is suspected is asked at
-        every frame.
->>>>>>> h-sampling
         """
         apart |= self._was_apart
         interval = self.limits.slow_rule_interval

@@ -10,13 +10,9 @@ from gradwidget.capture.collect.frame_builder import FrameBuilder
 from gradwidget.capture.collect.gradient_hooks import GradientHooks
 from gradwidget.capture.collect.weight_updates import WeightUpdates
 from gradwidget.capture.model.layers import LayerTable
+from gradwidget.capture.reasons import SEVERAL_GRADS
 from gradwidget.capture.steps.backward_reach import BackwardReach
 from gradwidget.capture.steps.manual import ManualLoop
-
-SEVERAL = (
-    "The loop called torch.autograd.grad several times in this step: what it made of the results "
-    "is not known, so the gradient that it took is not measured."
-)
 
 Taken = Mapping[int, Tensor]
 """Gradients by the number of their parameter, where a loop took them itself."""
@@ -113,15 +109,17 @@ class BackwardReader:
                 if number is not None and gradient is not None:
                     taken[number] = gradient
         else:
-            builder.reasons |= dict.fromkeys((layer.name for layer in self._table.layers), SEVERAL)
+            builder.reasons |= dict.fromkeys(
+                (layer.name for layer in self._table.layers), SEVERAL_GRADS
+            )
         self._find_loss(builder, roots, weighted=weighted)
         return taken
 
     def find_activation_functions(self, builder: FrameBuilder, roots: Sequence[Tensor]) -> None:
         """Finds in the graph which activation function each layer has."""
         if builder.has_outputs:
-            for name, kind in builder.activations.backward_begins(roots).items():
-                self._table.followed_by(name, kind)
+            for name, kind in builder.activations.find_nonlinearities(roots).items():
+                self._table.note_activation_function(name, kind)
 
     def read(self, builder: FrameBuilder, taken: Taken | None) -> None:
         """Reads the gradients that a pass has left.
@@ -132,7 +130,7 @@ class BackwardReader:
         """
         if builder.sampled:
             parameters = self._table.tensors()
-            builder.recurrent.backward_ended()
+            builder.recurrent.measure_calls()
             builder.read_raw(parameters, taken)
             if self._manual.possible:
                 # Nobody may announce the step: what it will use is read now, and again if an
@@ -147,9 +145,9 @@ class BackwardReader:
 
     def _find_loss(self, builder: FrameBuilder, roots: Sequence[Tensor], *, weighted: bool) -> None:
         if builder.has_outputs:
-            builder.activations.backward_ended()
+            builder.activations.end_round()
         if not weighted:
-            builder.loss.found(roots)
+            builder.loss.add(roots)
 
 
 def _trainable(parameters: Sequence[nn.Parameter | None]) -> list[int]:

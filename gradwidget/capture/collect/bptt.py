@@ -1,8 +1,8 @@
 """Backpropagation through time by hand, for the gradients of the hidden states alone.
 
 Autograd would make a graph of every operation of every time step. Here all that does not wait for a
-later time step is worked out for all of them at once; what is left is a product and a few small
-operations a step.
+later time step is computed for all of them at once; what is left is a product and a few small
+operations per step.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from torch.nn.functional import linear
 
 
 @dataclass(frozen=True, slots=True)
-class Layer:
+class RecurrentPass:
     """One layer of a recurrent stack in one direction, as it has run; time runs as it reads.
 
     ``T`` time steps, batch ``B``, ``I`` inputs, ``H`` units of the hidden state and ``C`` of an
@@ -26,8 +26,7 @@ class Layer:
     mode: str
     """As ``nn.RNNBase.mode``."""
     weights: list[Tensor]
-    """Of input and of hidden state, then their biases if it has any, then that of the projection if
-    it has one."""
+    """Of input and of hidden state, then biases and the weight of the projection, if any."""
     has_bias: bool
     x: Tensor
     """What it read [T, B, I]."""
@@ -38,7 +37,7 @@ class Layer:
 
 
 class Flow(NamedTuple):
-    """The gradient that reaches each hidden state, by all ways, and that of what the layer read."""
+    """The total gradient at each hidden state, and at what the layer read."""
 
     h: Tensor
     """[T, B, H]"""
@@ -46,8 +45,8 @@ class Flow(NamedTuple):
     """[T, B, I]"""
 
 
-def backpropagate(layer: Layer, out: Tensor, last: list[Tensor | None]) -> Flow:
-    """The gradients of a layer's hidden states.
+def backpropagate(layer: RecurrentPass, out: Tensor, last: list[Tensor | None]) -> Flow:
+    """The gradients of a layer's hidden states and inputs.
 
     Args:
         layer: the layer; all its tensors in float32 and without a graph.
@@ -58,7 +57,8 @@ def backpropagate(layer: Layer, out: Tensor, last: list[Tensor | None]) -> Flow:
     Example:
         >>> weights = [torch.zeros(1, 1), torch.full((1, 1), 0.5)]
         >>> states = torch.zeros(2, 1, 1)
-        >>> layer = Layer("RNN_TANH", weights, False, torch.zeros(2, 1, 1), states, (states[0],))
+        >>> x = torch.zeros(2, 1, 1)
+        >>> layer = RecurrentPass("RNN_TANH", weights, False, x, states, (states[0],))
         >>> backpropagate(layer, torch.tensor([0.0, 1.0]).reshape(2, 1, 1), [None]).h.flatten()
         tensor([0.5000, 1.0000])
     """
@@ -115,7 +115,9 @@ def _gru(
     return h, torch.cat([slope * h for slope in (*shared, to_new)], -1)
 
 
-def _lstm(layer: Layer, sums: Tensor, out: Tensor, last: Tensor | None) -> tuple[Tensor, Tensor]:
+def _lstm(
+    layer: RecurrentPass, sums: Tensor, out: Tensor, last: Tensor | None
+) -> tuple[Tensor, Tensor]:
     w_h, start = layer.weights[1], layer.start[1]
     projection = layer.weights[-1] if len(layer.weights) % 2 else None
     enter, forget, new, leave = sums.chunk(4, -1)

@@ -10,26 +10,29 @@ import numpy as np
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from gradwidget.capture.collect.activations import Activations, Lasting, OnGradient, first_tensor
+from gradwidget.capture import reasons
+from gradwidget.capture.collect.activation_columns import activation_columns
+from gradwidget.capture.collect.activations import (
+    ActivationCache,
+    Activations,
+    OnGradient,
+)
 from gradwidget.capture.collect.loss import LossFinder
 from gradwidget.capture.collect.nonfinite_origin import find_origin
-from gradwidget.capture.collect.recurrent import Recurrent
+from gradwidget.capture.collect.outputs import first_tensor
+from gradwidget.capture.collect.recurrent import RecurrentGradients
 from gradwidget.capture.collect.weight_updates import Copies
-from gradwidget.capture.inspect.collector import LayerCollector
+from gradwidget.capture.inspect.collector import InspectionCollector
 from gradwidget.capture.model.layers import LayerTable
-from gradwidget.capture.stats.norms import plain
-from gradwidget.capture.stats.per_layer import Column, Numbers, PerLayer, Reading, flags, joined
-from gradwidget.capture.stats.readback import Fetch, Figures, Readback
+from gradwidget.capture.sampling.recurrent_schedule import RecurrentSchedule
+from gradwidget.capture.stats.per_layer import Column, Numbers, PerLayer
+from gradwidget.capture.stats.readback import Fetch, Readback, Values
+from gradwidget.capture.stats.reading import Reading, flags, joined, read, refused_in
 from gradwidget.capture.stats.tensor_stats import L1, L2, PEAK, measure, measure_l2, measure_rows
 from gradwidget.frame import Frame, Layer, NonfiniteOrigin
 
 Parameters = Sequence[nn.Parameter | None]
 """All parameters of the layers, by number; None where one is no more."""
-
-
-SHARDED = (
-    "Its parameters are sharded: each process holds only a part of them, so they are not measured."
-)
 
 
 class FrameBuilder:
@@ -40,7 +43,8 @@ class FrameBuilder:
         step: its number.
         table: the layers.
         on_gradient: registers what is to be done with the gradient of a tensor.
-        lasting: what is known from earlier steps.
+        cache: what is known of outputs from earlier steps.
+        schedule: decides in which steps recurrent layers are measured along time.
         sampled: whether it is measured in full.
         outputs: whether the outputs of layers are measured too, where it is sampled from its start.
         look: collects what somebody wants to see of single layers; the step is then sampled.
@@ -51,11 +55,12 @@ class FrameBuilder:
         step: int,
         table: LayerTable,
         on_gradient: OnGradient,
-        lasting: Lasting,
+        cache: ActivationCache,
+        schedule: RecurrentSchedule,
         *,
         sampled: bool,
         outputs: bool,
-        look: LayerCollector | None,
+        look: InspectionCollector | None,
     ) -> None:
         self.step = step
         self.sampled = sampled or look is not None
@@ -76,7 +81,8 @@ class FrameBuilder:
         self.found_inf: Fetch | None = None
         self.reasons: dict[str, str] = {}
         self._on_gradient = on_gradient
-        self._lasting = lasting
+        self._cache = cache
+        self._schedule = schedule
         self._table = table
         self._sizes: dict[int, int] = {}
         self._matrices: set[int] = set()
@@ -88,6 +94,7 @@ class FrameBuilder:
         self._changes: list[Reading] = []
         self._owned: set[int] = set()
         self._divisor: Fetch | None = None
+        self._lacks_gradients = False
         self._fixed: tuple[tuple[Layer, ...], tuple[Numbers, Numbers]] = ((), table.pairs)
 
     # Both are made when they are first asked for: most steps are not sampled and need neither.
@@ -95,13 +102,14 @@ class FrameBuilder:
     @cached_property
     def activations(self) -> Activations:
         """The outputs of the layers."""
-        return Activations(self.readback, self._on_gradient, self._lasting, self.reasons)
+        return Activations(self.readback, self._on_gradient, self._cache, self.reasons)
 
     @cached_property
-    def recurrent(self) -> Recurrent:
+    def recurrent(self) -> RecurrentGradients:
         """The recurrent layers."""
-        take_turn = partial(self._lasting.turns.take, self.step)
-        return Recurrent(self.readback, self._on_gradient, self.reasons, take_turn)
+        return RecurrentGradients(
+            self.readback, self._on_gradient, self.reasons, self._schedule, self.step
+        )
 
     def log(self, name: str, value: object) -> None:
         """Adds a figure of the user's.
@@ -129,26 +137,26 @@ class FrameBuilder:
         output: object,
     ) -> None:
         """Takes note of a layer that has run, where outputs are looked at."""
-        if not self.has_outputs or not self.activations.passed(layer, module, args, output):
+        if not self.has_outputs or not self.activations.add_output(layer, module, args, output):
             return
-        self.recurrent.passed(layer, module, args, kwargs, output)
+        self.recurrent.add_call(layer, module, args, kwargs, output)
         tensor = None if self.look is None else first_tensor(output)
         if self.look is not None and tensor is not None:
-            self.look.passed(layer, tensor, self.activations.follower(layer))
+            self.look.add_output(layer, tensor, self.activations.nonlinearity_of(layer))
 
     def forget(self) -> None:
         """Drops what led to gradients that were cleared."""
-        self.loss.forget()
+        self.loss.clear()
         if self.has_outputs:
-            self.activations.forget()
-            self.recurrent.forget()
+            self.activations.drop_cleared()
+            self.recurrent.clear()
         self._raw = None
 
     def forget_taken(self) -> None:
         """Drops what ``torch.autograd.grad`` gave: a backward pass makes the step's gradient."""
         self.taken = 0
-        self.loss.forget()
-        self.activations.forget_flows()
+        self.loss.clear()
+        self.activations.drop_gradients()
 
     def read_raw(self, parameters: Parameters, taken: Mapping[int, Tensor] | None = None) -> None:
         """Reads the norms that gradients have right after backward: not yet unscaled, not yet
@@ -159,10 +167,10 @@ class FrameBuilder:
             taken: gradients by the number of the parameter, where they were not left at the
                 parameters.
         """
-        numbers, gradients = _gradients(parameters, range(len(parameters)), taken)
-        if not numbers:
+        gradients = _gradients(parameters, range(len(parameters)), taken)
+        if not gradients:
             return
-        self._raw = Reading(numbers, measure_l2(gradients, self.readback))
+        self._raw = read(gradients, partial(measure_l2, readback=self.readback))
         self._raw_scale, self._spent = self.loss.scale, set()
 
     def unused(self) -> set[int] | None:
@@ -197,13 +205,13 @@ class FrameBuilder:
             scale: by what a fused optimizer will divide them; None where they are unscaled already.
             taken: as for ``read_raw``.
         """
-        numbers, gradients = _gradients(parameters, owned, taken)
+        gradients = _gradients(parameters, owned, taken)
         self._owned.update(number for number in owned if parameters[number] is not None)
         self._divisor = None if scale is None else self.readback.add(scale)
         if self.look is not None:
-            self.look.read(parameters, owned, taken, scale)
-        self._note_sizes(parameters, numbers)
-        self._gradients.append(Reading(numbers, measure(gradients, self.readback)))
+            self.look.add_gradients(parameters, owned, taken, scale)
+        self._note_sizes(parameters, gradients)
+        self._gradients.append(read(gradients, partial(measure, readback=self.readback)))
 
     def read_step(self, optimizer: Optimizer, parameters: Parameters, owned: Sequence[int]) -> None:
         """Reads the gradients, and what the optimizer knows about this step."""
@@ -238,8 +246,7 @@ class FrameBuilder:
                 )
                 for number in numbers:
                     del alive[number]
-        weights = [plain(one) for one in alive.values()]
-        self._weights.append(Reading(list(alive), measure(weights, self.readback, sums=False)))
+        self._weights.append(read(alive, partial(measure, readback=self.readback, sums=False)))
 
     def read_changes(self, changes: Reading | None) -> None:
         """Takes note of how far the step moved the weights."""
@@ -257,12 +264,26 @@ class FrameBuilder:
             unseen: why the output of a layer was not seen, where it was not.
         """
         self._fixed = self._table.layers, self._table.pairs
-        self.activations.finish()
-        self.reasons |= dict.fromkeys(self._table.sharded, SHARDED)
+        self._lacks_gradients = bool(self._table.unread or refused_in(self._gradients))
+        self.activations.measure_staged()
+        self._explain_refused()
         if self.has_outputs:
             self.activations.explain_unseen((layer.name for layer in self._table.layers), unseen)
         self.readback.send()
 
+    def _explain_refused(self) -> None:
+        self.reasons |= self._table.unread
+        read_ones = self._gradients if self._raw is None else [*self._gradients, self._raw]
+        for readings, explain in (
+            (read_ones, reasons.gradient),
+            ([*self._weights, *self._changes], reasons.parameter),
+        ):
+            for number, why in refused_in(readings).items():
+                for layer, local in self._table.names_of(number):
+                    self.reasons.setdefault(layer, explain(local, why))
+
+    # A user may have asked numpy to raise where something overflows.
+    @np.errstate(all="ignore")
     def frame(self) -> Frame:
         """The frame. Only once the readback is ready."""
         layers, (numbers, rows) = self._fixed
@@ -274,30 +295,32 @@ class FrameBuilder:
         columns: dict[str, Column] = {}
         scalars = dict(self.scalars)
         held = flags(list(self._owned), count)
-        with np.errstate(all="ignore"):
-            if self._gradients:
-                figures, read = joined(self._gradients, 5, count)
-                figures[[L2, L1, PEAK]] /= (
-                    float(self._divisor()) if self._divisor is not None else 1.0
-                )
-                columns |= place.gradient_columns(figures, read)
-                columns["grad_is_none"] = place.lacking(held, read)
-                scalars["total_grad_norm"] = _norm(figures[L2])
-            if self._raw is not None:
-                norms, read = joined([self._raw], 1, count)
-                norms /= float(self._raw_scale()) if self._raw_scale is not None else 1.0
-                read &= ~flags(list(self._spent), count)
-                norms, read = norms[0], read & held if self._owned else read
-                columns["raw_grad_norm"] = place.norm(norms, read)
-                scalars["raw_total_grad_norm"] = _norm(norms[read])
-            if self._weights:
-                weights, read = joined(self._weights, 5, count)
-                matrices = flags(list(self._matrices), count)
-                columns |= place.weight_columns(weights, read, matrices)
-                changes, moved = joined(self._changes, 1, count)
-                columns["update_ratio"] = place.ratio(changes[0], weights[L2], moved & read)
-                columns["matrix_change"] = place.norm(changes[0], moved & read & matrices)
-        columns |= self.activations.columns(layers, scale)
+        if self._gradients:
+            statistics, are_read = joined(self._gradients, 5, count)
+            statistics[[L2, L1, PEAK]] /= (
+                float(self._divisor()) if self._divisor is not None else 1.0
+            )
+            whole = place.without(refused_in(self._gradients))
+            columns |= whole.gradient_columns(statistics, are_read)
+            columns["grad_is_none"] = whole.lacking(held, are_read)
+            scalars["total_grad_norm"] = _norm(statistics[L2])
+        if self._raw is not None:
+            norms, are_read = joined([self._raw], 1, count)
+            norms /= float(self._raw_scale()) if self._raw_scale is not None else 1.0
+            are_read &= ~flags(list(self._spent), count)
+            norms, are_read = norms[0], are_read & held if self._owned else are_read
+            columns["raw_grad_norm"] = place.without(self._raw.refused).norm(norms, are_read)
+            scalars["raw_total_grad_norm"] = _norm(norms[are_read])
+        if self._weights:
+            weights, are_read = joined(self._weights, 5, count)
+            matrices = flags(list(self._matrices), count)
+            whole = place.without(refused_in(self._weights))
+            columns |= whole.weight_columns(weights, are_read, matrices)
+            changes, moved = joined(self._changes, 1, count)
+            whole = whole.without(refused_in(self._changes))
+            columns["update_ratio"] = whole.ratio(changes[0], weights[L2], moved & are_read)
+            columns["matrix_change"] = whole.norm(changes[0], moved & are_read & matrices)
+        columns |= activation_columns(self.activations.outputs, layers, scale, self.reasons)
         if self.loss.scale is not None:
             scalars["loss_scale"] = scale
         if (loss := self.loss.value) is not None:
@@ -306,7 +329,7 @@ class FrameBuilder:
         outputs = [
             one for one in self.activations.outputs if one.gradients
         ] or self.activations.outputs
-        if self._table.sharded:  # the sums over what can be read are not those of the model
+        if self._lacks_gradients:  # the sums over what can be read are not those of the model
             scalars.pop("total_grad_norm", None)
             scalars.pop("raw_total_grad_norm", None)
         return Frame(
@@ -322,7 +345,7 @@ class FrameBuilder:
             self.skipped or (self.found_inf is not None and float(self.found_inf()) > 0),
             dict(self.reasons),
             find_origin(layers, columns, outputs, scalars.get("loss"), self.traced),
-            self.recurrent.gather(scale),
+            self.recurrent.profiles(scale),
         )
 
     def _note_sizes(self, parameters: Parameters, numbers: Iterable[int]) -> None:
@@ -334,19 +357,22 @@ class FrameBuilder:
                     self._matrices.add(number)
 
 
-def _norm(norms: Figures) -> float:
+def _norm(norms: Values) -> float:
     return float(np.sqrt(np.sum(norms**2)))
 
 
 def _gradients(
     parameters: Parameters, numbers: Iterable[int], taken: Mapping[int, Tensor] | None
-) -> tuple[list[int], list[Tensor]]:
-    found: list[int] = []
-    gradients: list[Tensor] = []
-    for number in numbers:
-        one = parameters[number]
-        gradient = None if one is None else one.grad if taken is None else taken.get(number)
-        if gradient is not None:
-            found.append(number)
-            gradients.append(plain(gradient))
-    return found, gradients
+) -> dict[int, Tensor]:
+    """The gradients that there are, by the number of their parameter."""
+    if taken is not None:
+        return {
+            number: taken[number]
+            for number in numbers
+            if parameters[number] is not None and number in taken
+        }
+    return {
+        number: gradient
+        for number in numbers
+        if (one := parameters[number]) is not None and (gradient := one.grad) is not None
+    }

@@ -8,15 +8,13 @@ from weakref import ReferenceType, ref
 from torch import Tensor
 from torch.amp.grad_scaler import GradScaler
 
+from gradwidget.capture.model.readable import unreadable
 from gradwidget.capture.stats.readback import Fetch, Readback
 from gradwidget.capture.torch_private import loss_scale
 
 
 class LossFinder:
-    """Collects the losses of one step.
-
-    Those of micro-batches are averaged, as they were given to backward.
-    """
+    """Collects the losses of one step; those of several micro-batches are averaged."""
 
     def __init__(self, readback: Readback) -> None:
         self._readback = readback
@@ -25,10 +23,10 @@ class LossFinder:
         self.scale: Fetch | None = None
         """The scale of the gradients of this step; None where no scaler was used."""
 
-    def scaled(
+    def add_scaled(
         self, losses: Sequence[Tensor], scaled: Sequence[Tensor], scaler: GradScaler
     ) -> None:
-        """Remembers which loss stands behind a scaled one, and the scale."""
+        """Notes which losses were scaled, by what, and what came out."""
         if not scaler.is_enabled():
             return
         self._scaled = [(after, before) for after, before in self._scaled if after() is not None]
@@ -39,13 +37,12 @@ class LossFinder:
         if scale is not None:
             self.scale = self._readback.add(scale)
 
-    def found(self, roots: Sequence[Tensor]) -> None:
-        """Takes the roots of a backward pass for the loss, where they are single numbers.
-
-        To be called where the pass has reached the model.
-        """
+    def add(self, roots: Sequence[Tensor]) -> None:
+        """Adds the roots of a backward pass that reached the model, where they are numbers."""
         for root in roots:
-            if root.numel() != 1 or root.is_complex():
+            if type(root) is not Tensor and unreadable(root) is not None:
+                return
+            if root.is_meta or root.numel() != 1 or root.is_complex():
                 return
         if roots:
             self._found.append([self._readback.add_number(self._unscaled(root)) for root in roots])
@@ -62,8 +59,8 @@ class LossFinder:
             return None, None
         return self.value, None if self.scale is None else float(self.scale())
 
-    def forget(self) -> None:
-        """Drops what was found: the gradients that it led to were cleared."""
+    def clear(self) -> None:
+        """Drops the losses so far: the gradients that they led to were cleared."""
         self._found = []
 
     @property

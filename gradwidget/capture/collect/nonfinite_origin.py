@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from gradwidget.capture.collect.activations import Output
+from gradwidget.capture.collect.outputs import Output
 from gradwidget.capture.stats.per_layer import Column
 from gradwidget.frame import Layer, NonfiniteOrigin
 

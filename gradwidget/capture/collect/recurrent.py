@@ -1,10 +1,10 @@
-"""How the gradient of a recurrent layer runs along the time axis.
+"""How the gradient of a recurrent layer changes along time.
 
 The fused kernels of ``nn.RNN``, ``nn.LSTM`` and ``nn.GRU`` show the gradient of their output, which
 is only what each hidden state gives to the loss directly: with a loss on the last step it is
 exactly 0 before it. What matters is the total, with what comes back through later steps. So it is
 worked out after the backward pass, from what the layer read and gave and the gradients that reached
-that; nothing of the user's is touched by it.
+that; nothing of the user's is touched.
 """
 
 from __future__ import annotations
@@ -19,9 +19,11 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence
 
 from gradwidget.capture.collect.activations import OnGradient
-from gradwidget.capture.collect.bptt import Layer, backpropagate
+from gradwidget.capture.collect.bptt import RecurrentPass, backpropagate
+from gradwidget.capture.reasons import DROPOUT, PACKED
+from gradwidget.capture.sampling.recurrent_schedule import RecurrentSchedule
 from gradwidget.capture.stats.norms import l2
-from gradwidget.capture.stats.readback import Fetch, Figures, Readback
+from gradwidget.capture.stats.readback import Fetch, Readback, Values
 from gradwidget.capture.stats.tensor_stats import norms_of_rows
 from gradwidget.frame import FloatArray, RecurrentProfile
 
@@ -38,8 +40,8 @@ FORWARDS: dict[str, Callable[..., tuple[Tensor, ...]]] = {
 
 
 @dataclass(slots=True)
-class Run:
-    """One call of a recurrent layer: its inputs, and the gradients that came back to its outputs."""
+class RecurrentCall:
+    """One call of a recurrent layer: its inputs, its outputs and the gradients of these."""
 
     layer: str
     module: nn.RNNBase
@@ -50,8 +52,8 @@ class Run:
 
 
 @dataclass(slots=True)
-class Profile:
-    """Norms on their way from the device."""
+class PendingProfile:
+    """Norms of one layer and direction, on their way from the device."""
 
     layer: str
     depth: int
@@ -60,14 +62,15 @@ class Profile:
     """Float64 [T]."""
 
 
-class Recurrent:
+class RecurrentGradients:
     """Collects the recurrent layers of one step.
 
     Args:
         readback: brings the norms.
         on_gradient: registers what is to be done with the gradient of a tensor.
-        reasons: why a layer could not be followed, by layer name; added to.
-        turn: gives whether it is the turn of layers that take long to follow.
+        reasons: why a layer could not be measured along time, by layer name; added to.
+        schedule: decides whether layers that take long are measured in this step.
+        step: number of the step.
     """
 
     def __init__(
@@ -75,18 +78,20 @@ class Recurrent:
         readback: Readback,
         on_gradient: OnGradient,
         reasons: dict[str, str],
-        turn: Callable[[], bool],
+        schedule: RecurrentSchedule,
+        step: int,
     ) -> None:
         self._readback = readback
         self._on_gradient = on_gradient
         self._reasons = reasons
-        self._turn = turn
-        self._is_turn: bool | None = None
-        self._runs: dict[str, Run] = {}
+        self._schedule = schedule
+        self._step = step
+        self._is_due: bool | None = None
+        self._calls: dict[str, RecurrentCall] = {}
         self._cells: dict[str, list[Fetch | None]] = {}
-        self._profiles: list[Profile] = []
+        self._profiles: list[PendingProfile] = []
 
-    def passed(
+    def add_call(
         self,
         layer: str,
         module: nn.Module,
@@ -94,31 +99,31 @@ class Recurrent:
         kwargs: Mapping[str, object],
         output: object,
     ) -> None:
-        """Takes note of a call of a recurrent layer; others are none of its business."""
+        """Notes a call of a recurrent layer; calls of other modules are ignored."""
         if not torch.is_grad_enabled():
             return
         if isinstance(module, nn.RNNBase):
-            self._run(layer, module, args, kwargs, output)
+            self._add_fused(layer, module, args, kwargs, output)
         elif isinstance(module, CELLS):
             hidden = output[0] if isinstance(output, tuple) else output
             if isinstance(hidden, Tensor) and hidden.requires_grad:
                 norms = self._cells.setdefault(layer, [])
                 norms.append(None)
-                self._on_gradient(hidden, partial(self._cell_flowed, layer, len(norms) - 1))
+                self._on_gradient(hidden, partial(self._add_cell_gradient, layer, len(norms) - 1))
 
-    def backward_ended(self) -> None:
-        """Follows the layers that gradients have reached, and lets go of their inputs."""
-        runs, self._runs = self._runs, {}
-        for run in runs.values():
-            if run.gradients:
+    def measure_calls(self) -> None:
+        """Measures the calls that gradients have reached, and releases their inputs."""
+        calls, self._calls = self._calls, {}
+        for call in calls.values():
+            if call.gradients:
                 with torch.no_grad():
-                    self._profiles += self._followed(run)
+                    self._profiles += self._measured(call)
 
-    def forget(self) -> None:
-        """Drops everything."""
-        self._runs, self._cells, self._profiles = {}, {}, []
+    def clear(self) -> None:
+        """Drops everything: what it led to was cleared."""
+        self._calls, self._cells, self._profiles = {}, {}, []
 
-    def gather(self, scale: float) -> tuple[RecurrentProfile, ...]:
+    def profiles(self, scale: float) -> tuple[RecurrentProfile, ...]:
         """The profiles. Only once the readback is ready.
 
         Args:
@@ -136,12 +141,12 @@ class Recurrent:
                 profiles.append(RecurrentProfile(layer, "dL/dh", _scaled(np.array(reached), scale)))
         return tuple(profiles)
 
-    def _cell_flowed(self, layer: str, place: int, gradient: Tensor) -> None:
+    def _add_cell_gradient(self, layer: str, place: int, gradient: Tensor) -> None:
         norms = self._cells.get(layer, [])
         if place < len(norms):
             norms[place] = self._readback.add(l2(gradient.detach()))
 
-    def _run(
+    def _add_fused(
         self,
         layer: str,
         module: nn.RNNBase,
@@ -152,57 +157,54 @@ class Recurrent:
         inputs = args[0] if args else kwargs.get("input")
         given = args[1] if len(args) > 1 else kwargs.get("hx")
         if isinstance(inputs, PackedSequence):
-            self._reasons[layer] = (
-                "Its gradient over time is not followed: the sequences are packed."
-            )
+            self._reasons[layer] = PACKED
             return
         if module.dropout and module.training and module.num_layers > 1:
-            self._reasons[layer] = (
-                "Its gradient over time is not followed: dropout between its layers cannot be repeated."
-            )
+            self._reasons[layer] = DROPOUT
             return
         if not isinstance(inputs, Tensor) or not isinstance(output, tuple):
             return
         states = given if isinstance(given, tuple) else () if given is None else (given,)
         last = output[1] if isinstance(output[1], tuple) else (output[1],)
         outputs = (output[0], *last)
-        if self._is_turn is None:
-            self._is_turn = self._turn()
-        if not self._is_turn:
+        # The schedule is asked once per step.
+        if self._is_due is None:
+            self._is_due = self._schedule.take(self._step)
+        if not self._is_due:
             return
-        run = Run(
+        call = RecurrentCall(
             layer,
             module,
             inputs.detach(),
             tuple(one.detach() for one in states),
             tuple(one.detach() for one in outputs),
         )
-        self._runs[layer] = run
+        self._calls[layer] = call
         for number, one in enumerate(outputs):
             if one.requires_grad:
-                self._on_gradient(one, partial(_reached, run, number))
+                self._on_gradient(one, partial(_add_gradient, call, number))
 
-    def _followed(self, run: Run) -> list[Profile]:
+    def _measured(self, call: RecurrentCall) -> list[PendingProfile]:
         """The profiles of a layer's stack, the one nearest the input first."""
-        stack = _stack(run)
-        directions = 2 if run.module.bidirectional else 1
-        profiles: list[Profile] = []
+        stack = _stack(call)
+        directions = 2 if call.module.bidirectional else 1
+        profiles: list[PendingProfile] = []
         out = (
-            _in_time(run.gradients[0], run)
-            if 0 in run.gradients
-            else torch.zeros_like(_outputs(run))
+            _in_time(call.gradients[0], call)
+            if 0 in call.gradients
+            else torch.zeros_like(_outputs(call))
         )
-        for depth in reversed(range(run.module.num_layers)):
+        for depth in reversed(range(call.module.num_layers)):
             below = torch.zeros_like(stack[depth * directions].x)
             for direction, part in enumerate(out.chunk(directions, -1)):
                 place = depth * directions + direction
-                last = _last_gradients(run, place, len(part[0]))
+                last = _last_gradients(call, place, len(part[0]))
                 flow = backpropagate(stack[place], part.flip(0) if direction else part, last)
                 below += flow.x.flip(0) if direction else flow.x
                 h = flow.h.flip(0) if direction else flow.h
                 profiles.append(
-                    Profile(
-                        run.layer,
+                    PendingProfile(
+                        call.layer,
                         depth,
                         direction == 1,
                         norms_of_rows(h.flatten(1), self._readback),
@@ -212,34 +214,37 @@ class Recurrent:
         return sorted(profiles, key=lambda one: (one.depth, one.reverse))
 
 
-def _reached(run: Run, number: int, gradient: Tensor) -> None:
-    run.gradients[number] = gradient.detach()
+def _add_gradient(call: RecurrentCall, number: int, gradient: Tensor) -> None:
+    call.gradients[number] = gradient.detach()
 
 
-def _stack(run: Run) -> list[Layer]:
-    """Every layer of the stack and every direction, as it has run: the hidden states below the top
-    are made anew.
+def _stack(call: RecurrentCall) -> list[RecurrentPass]:
+    """Every layer of the stack in every direction, as it has run.
+
+    The hidden states below the top are computed again.
     """
-    module = run.module
+    module = call.module
     directions = 2 if module.bidirectional else 1
-    x = _in_time(run.inputs, run)
-    stack: list[Layer] = []
+    x = _in_time(call.inputs, call)
+    stack: list[RecurrentPass] = []
     for depth in range(module.num_layers):
         places = range(depth * directions, (depth + 1) * directions)
         weights = [
             [one.detach().to(torch.float32) for one in module.all_weights[place]]
             for place in places
         ]
-        starts = [_start(run, place, x) for place in places]
+        starts = [_start(call, place, x) for place in places]
         h = (
-            _outputs(run)
+            _outputs(call)
             if depth == module.num_layers - 1
             else _forward(module, x, starts, weights)
         )
         for direction, part in enumerate(h.chunk(directions, -1)):
             read, states = (x.flip(0), part.flip(0)) if direction else (x, part)
             stack.append(
-                Layer(module.mode, weights[direction], module.bias, read, states, starts[direction])
+                RecurrentPass(
+                    module.mode, weights[direction], module.bias, read, states, starts[direction]
+                )
             )
         x = h
     return stack
@@ -266,36 +271,38 @@ def _forward(
     return out
 
 
-def _in_time(tensor: Tensor, run: Run) -> Tensor:
+def _in_time(tensor: Tensor, call: RecurrentCall) -> Tensor:
     """Inputs, outputs or their gradients as [T, B, ...] in float32."""
-    if run.inputs.dim() == 2:
+    if call.inputs.dim() == 2:
         tensor = tensor[:, None]
-    elif run.module.batch_first:
+    elif call.module.batch_first:
         tensor = tensor.transpose(0, 1)
     return tensor.to(torch.float32)
 
 
-def _outputs(run: Run) -> Tensor:
-    return _in_time(run.outputs[0], run)
+def _outputs(call: RecurrentCall) -> Tensor:
+    return _in_time(call.outputs[0], call)
 
 
-def _start(run: Run, place: int, x: Tensor) -> State:
-    if run.states:
-        return tuple(state[place].reshape(x.shape[1], -1).to(torch.float32) for state in run.states)
-    module = run.module
+def _start(call: RecurrentCall, place: int, x: Tensor) -> State:
+    if call.states:
+        return tuple(
+            state[place].reshape(x.shape[1], -1).to(torch.float32) for state in call.states
+        )
+    module = call.module
     sizes = (module.proj_size or module.hidden_size, module.hidden_size)[
         : 2 if module.mode == "LSTM" else 1
     ]
     return tuple(x.new_zeros(x.shape[1], size) for size in sizes)
 
 
-def _last_gradients(run: Run, place: int, batch: int) -> list[Tensor | None]:
+def _last_gradients(call: RecurrentCall, place: int, batch: int) -> list[Tensor | None]:
     """Those of the last states of one layer and direction."""
-    found = [run.gradients.get(number) for number in range(1, len(run.outputs))]
+    found = [call.gradients.get(number) for number in range(1, len(call.outputs))]
     return [
         None if one is None else one[place].reshape(batch, -1).to(torch.float32) for one in found
     ]
 
 
-def _scaled(norms: Figures, scale: float) -> FloatArray:
+def _scaled(norms: Values, scale: float) -> FloatArray:
     return (norms / scale).astype(np.float32)

@@ -1,28 +1,29 @@
-"""How far a step really moved the weights, whatever the optimizer did to get there."""
+"""How far a step moved the weights, whatever the optimizer did."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
+from gradwidget.capture import reasons
 from gradwidget.capture.model.layers import LayerTable
 from gradwidget.capture.stats.norms import ALONE, distance
-from gradwidget.capture.stats.per_layer import Reading
 from gradwidget.capture.stats.readback import Fetch, Readback
+from gradwidget.capture.stats.reading import Reading
 from gradwidget.capture.stats.tensor_stats import alike, norms_of_rows, stacked
 
 Copies = Iterable[tuple[list[int], Tensor]]
 """Numbers of alike parameters, and the copies [parameters, ...] of their weights."""
 
 LIMIT = 64 * 2**20
-"""Bytes of snapshots at most; layers take turns."""
+"""Bytes of snapshots at most; beyond that layers take turns."""
 
 
 class WeightUpdates:
-    """Copies weights before a step and compares after it.
+    """Copies weights before a step and compares them after it.
 
     Args:
         table: the layers.
@@ -32,52 +33,58 @@ class WeightUpdates:
     def __init__(self, table: LayerTable, limit: int | None = LIMIT) -> None:
         self._table = table
         self._limit = limit
-        self._taken: list[tuple[list[int], Tensor]] = []
+        self._copies: list[tuple[list[int], Tensor]] = []
+        self._refused: dict[int, str] = {}
         self._memory: dict[int, Tensor] = {}
-        """The copies of large parameters, by number: memory that would be costly to get anew at
-        every step."""
-        self._turn = 0
+        """The copies of large parameters, by number: memory that is costly to allocate again."""
+        self._first_row = 0
+        """The layer with which the next round of copies begins."""
 
     @torch.no_grad()
-    def before(self, parameters: Sequence[nn.Parameter | None], owned: Sequence[int]) -> Copies:
-        """Copies the weights of the layers whose turn it is, and gives each copy as it is made."""
-        chosen = [
-            (number, one)
-            for number in self._in_turn(parameters, owned)
-            if (one := parameters[number]) is not None
-        ]
-        numbers, weights = [number for number, _ in chosen], [_real(one) for _, one in chosen]
-        self._taken = []
-        kept: dict[int, Tensor] = {}
-        for group in alike(weights):
-            if weights[group[0]].numel() <= ALONE:
-                self._taken.append(
-                    (
-                        [numbers[place] for place in group],
-                        torch.stack([weights[place] for place in group]),
-                    )
-                )
-                yield self._taken[-1]
+    def before(self, parameters: Sequence[nn.Parameter | None], held: Sequence[int]) -> Copies:
+        """Copies the weights of the layers whose turn it is; yields each copy as it is made."""
+        weights = {
+            number: _real(one)
+            for number in self._in_turn(parameters, held)
+            if (one := parameters[number]) is not None and one.layout is torch.strided
+        }
+        self._copies, self._refused = [], {}
+        known, self._memory = self._memory, {}
+        for group in _groups(weights):
+            try:
+                self._copies.append((group, self._copied(group, weights, known)))
+            except Exception as error:  # noqa: BLE001  # one that cannot be copied costs no other
+                self._refused |= dict.fromkeys(group, reasons.failed(error))
                 continue
-            for place in group:
-                number, weight = numbers[place], weights[place]
-                copy = self._memory.get(number)
-                if copy is None or copy.shape != weight.shape or copy.dtype != weight.dtype:
-                    copy = torch.empty_like(weight)
-                kept[number] = copy.copy_(weight)
-                self._taken.append(([number], copy[None]))
-                yield self._taken[-1]
-        self._memory = kept
+            yield self._copies[-1]
+
+    def _copied(
+        self, group: list[int], weights: Mapping[int, Tensor], known: Mapping[int, Tensor]
+    ) -> Tensor:
+        first = weights[group[0]]
+        if first.numel() <= ALONE:
+            return torch.stack([weights[number] for number in group])
+        (number,) = group
+        copy = known.get(number)
+        if copy is None or (copy.shape, copy.dtype, copy.device) != (
+            first.shape,
+            first.dtype,
+            first.device,
+        ):
+            copy = torch.empty_like(first)
+        self._memory[number] = copy.copy_(first)
+        return copy[None]
 
     @torch.no_grad()
     def after(
         self, parameters: Sequence[nn.Parameter | None], readback: Readback
     ) -> Reading | None:
         """Norms of the changes of what was copied; None where nothing was."""
-        taken, self._taken = self._taken, []
+        copied, self._copies = self._copies, []
+        refused, self._refused = self._refused, {}
         found: list[int] = []
         norms: list[Fetch] = []
-        for numbers, copies in taken:
+        for numbers, copies in copied:
             weights = [
                 (row, one)
                 for row, number in enumerate(numbers)
@@ -88,26 +95,31 @@ class WeightUpdates:
                 for row, one in weights
                 if (weight := _real(one)).shape == copies.shape[1:]
             ]
-            if now:
-                found += [numbers[row] for row, _ in now]
-                before = copies if len(now) == len(numbers) else copies[[row for row, _ in now]]
+            if not now:
+                continue
+            before = copies if len(now) == len(numbers) else copies[[row for row, _ in now]]
+            try:
                 norms.append(_changes([weight for _, weight in now], before, readback))
-        return (
-            Reading(found, lambda: np.concatenate([fetch() for fetch in norms])) if found else None
-        )
+            except Exception as error:  # noqa: BLE001  # see above
+                refused |= dict.fromkeys(numbers, reasons.failed(error))
+            else:
+                found += [numbers[row] for row, _ in now]
+        if not (found or refused):
+            return None
+        return Reading(found, lambda: np.concatenate([fetch() for fetch in norms]), refused)
 
     def _in_turn(
-        self, parameters: Sequence[nn.Parameter | None], owned: Sequence[int]
+        self, parameters: Sequence[nn.Parameter | None], held: Sequence[int]
     ) -> Iterable[int]:
         if self._limit is None:
-            return owned
+            return held
         bytes_of = {
             number: one.numel() * one.element_size()
-            for number in owned
+            for number in held
             if (one := parameters[number]) is not None
         }
         if sum(bytes_of.values()) <= self._limit:
-            return owned
+            return held
         by_row: dict[int, list[int]] = {}
         for number, row in zip(*self._table.pairs, strict=True):
             if int(number) in bytes_of:
@@ -115,19 +127,30 @@ class WeightUpdates:
         rows = sorted(by_row)
         chosen: dict[int, None] = {}
         left = self._limit
-        first = self._turn
+        first = self._first_row
         for step in range(len(rows)):
             place = (first + step) % len(rows)
             needed = [number for number in by_row[rows[place]] if number not in chosen]
             cost = sum(bytes_of[number] for number in needed)
             if cost > self._limit:
-                continue  # a layer that never fits is passed over in every round
+                continue  # a layer that never fits is skipped in every round
             if cost > left:
                 break
             left -= cost
             chosen.update(dict.fromkeys(needed))
-            self._turn = place + 1
+            self._first_row = place + 1
         return list(chosen)
+
+
+def _groups(weights: Mapping[int, Tensor]) -> list[list[int]]:
+    """Numbers of weights that are copied together, those of large ones by themselves."""
+    numbers, tensors = list(weights), list(weights.values())
+    groups = [[numbers[place] for place in group] for group in alike(tensors)]
+    return [
+        part
+        for group in groups
+        for part in ([group] if weights[group[0]].numel() <= ALONE else [[one] for one in group])
+    ]
 
 
 def _real(one: Tensor) -> Tensor:
@@ -139,10 +162,15 @@ def _changes(now: list[Tensor], copies: Tensor, readback: Readback) -> Fetch:
     if now[0].is_cpu and now[0].numel() > ALONE:
         norm = np.array([distance(now[0], copies[0])])
         return lambda: norm
-    rows = stacked(now, range(len(now))).to(_wide(now[0])).sub_(copies).reshape(len(now), -1)
+    rows = (
+        stacked(now, range(len(now)))
+        .to(_difference_dtype(now[0]))
+        .sub_(copies)
+        .reshape(len(now), -1)
+    )
     return norms_of_rows(rows, readback)
 
 
-def _wide(tensor: Tensor) -> torch.dtype:
+def _difference_dtype(tensor: Tensor) -> torch.dtype:
     # the difference of two numbers of a narrow format may lie between two of its own
     return torch.float64 if tensor.dtype is torch.float64 else torch.float32

@@ -16,11 +16,6 @@ from torch import nn
 from gradwidget.capture.guard import Guard
 from gradwidget.capture.torch_private import has_compiled_wrapper, is_compiled, on_compiling
 
-REASON = (
-    "The model, or a part of it, runs in code that torch.compile has made: hooks would make it compile anew, so "
-    "outputs of layers are not measured."
-)
-
 
 class Compiling:
     """Knows whether module hooks may be on.

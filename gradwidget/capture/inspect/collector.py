@@ -1,4 +1,4 @@
-"""What is seen of a few layers in one step, besides the figures that every layer has."""
+"""What an inspection collects of a few layers in one step, besides the metrics of every layer."""
 
 from __future__ import annotations
 
@@ -12,14 +12,11 @@ from gradwidget.capture.guard import Guard
 from gradwidget.capture.inspect.histogram import histogram_of
 from gradwidget.capture.model.layers import LayerTable
 from gradwidget.capture.model.nonlinearity import Nonlinearity
-from gradwidget.capture.stats.norms import plain
+from gradwidget.capture.model.readable import plain
+from gradwidget.capture.reasons import NO_GRADIENT, NOT_READ, UNSEEN
 from gradwidget.frame import Entry, Histogram, Inspection
 
-LOOKING = "looking into a layer"
-
-UNUSED = "The step used no gradient of it."
-UNSEEN = "It was not seen to run in this step."
-NOT_READ = "It could not be read: see the problems that gradwidget reports."
+INSPECTING = "inspecting a layer"
 
 Parameters = Sequence[nn.Parameter | None]
 Named = Mapping[str, Tensor | None]
@@ -27,9 +24,10 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 
-class LayerCollector:
-    """Collects histograms of some layers while a step runs, on its thread. Nothing of a tensor is
-    kept.
+class InspectionCollector:
+    """Collects histograms of some layers while a step runs, on its thread.
+
+    Nothing of a tensor is kept.
 
     Args:
         step: its number.
@@ -51,31 +49,31 @@ class LayerCollector:
         self._calls: dict[str, int] = {}
 
     def spent_in_all(self) -> float:
-        """Seconds that gradwidget has spent in this step so far, whatever for."""
+        """Seconds that gradwidget has spent in this step so far, for any purpose."""
         return self._guard.spent_until_now() - self._spent_before
 
-    def passed(self, layer: str, output: Tensor, follower: Nonlinearity | None) -> None:
-        """Takes note of an output of a layer; the last one of the step counts.
+    def add_output(self, layer: str, output: Tensor, nonlinearity: Nonlinearity | None) -> None:
+        """Makes the histogram of an output; the last one of the step counts.
 
         Args:
-            layer: its name; layers that nobody asked for are passed over.
+            layer: name of the layer; those that are not inspected are ignored.
             output: what it returned.
-            follower: the nonlinearity that follows it, where that is known.
+            nonlinearity: its activation function, where that is known.
         """
         if layer in self.layers:
             self._calls[layer] = self._calls.get(layer, 0) + 1
             self._activations[layer] = (
-                self._run(activation, output, follower, self.step) or NOT_READ
+                self._run(activation, output, nonlinearity, self.step) or NOT_READ
             )
 
-    def read(
+    def add_gradients(
         self,
         parameters: Parameters,
         owned: Collection[int],
         taken: Mapping[int, Tensor] | None,
         scale: Tensor | None,
     ) -> None:
-        """Reads the gradients that the optimizer is about to use.
+        """Makes the histograms of the gradients that the optimizer is about to use.
 
         Args:
             parameters: all parameters of the layers.
@@ -92,8 +90,8 @@ class LayerCollector:
                 }
                 self._gradients[layer] = self._run(gradient, found, self.step, scale) or NOT_READ
 
-    def finish(self, parameters: Parameters, reasons: Mapping[str, str]) -> list[Inspection]:
-        """What was seen, once the step is over.
+    def inspections(self, parameters: Parameters, reasons: Mapping[str, str]) -> list[Inspection]:
+        """One inspection per layer, once the step is over.
 
         Args:
             parameters: all parameters of the layers, as the step left them.
@@ -104,7 +102,7 @@ class LayerCollector:
     def _inspection(
         self, layer: str, parameters: Parameters, reasons: Mapping[str, str]
     ) -> Inspection:
-        of_gradient = self._gradients.get(layer, UNUSED)
+        of_gradient = self._gradients.get(layer, NO_GRADIENT)
         slopes, worst = (of_gradient, ()) if isinstance(of_gradient, str) else of_gradient
         own = {name: parameters[number] for name, number in self._table.numbers_of(layer).items()}
         return Inspection(
@@ -116,9 +114,9 @@ class LayerCollector:
             self._calls.get(layer),
         )
 
-    def _run(self, look: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R | None:
+    def _run(self, make: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R | None:
         began = perf_counter()
-        found = self._guard.run(LOOKING, look, *args, **kwargs)
+        found = self._guard.run(INSPECTING, make, *args, **kwargs)
         self.spent += perf_counter() - began
         return found
 
@@ -126,10 +124,10 @@ class LayerCollector:
 def gradient(
     gradients: Named, step: int, scale: Tensor | None = None
 ) -> tuple[Histogram, tuple[Entry, ...]] | str:
-    """How the gradients of a layer are spread, and the greatest of their entries."""
+    """The histogram of a layer's gradients, and their greatest entries."""
     present = {name: one for name, one in gradients.items() if one is not None}
     if not present:
-        return UNUSED
+        return NO_GRADIENT
     absent = [name for name in gradients if name not in present]
     note = f"without {', '.join(absent)}: no gradient at hand" if absent else ""
     return histogram_of(
@@ -143,19 +141,19 @@ def gradient(
 
 
 def weight(parameters: Named, step: int | None) -> Histogram | str:
-    """How the parameters of a layer are spread."""
+    """The histogram of a layer's parameters."""
     found = histogram_of(
         {name: one for name, one in parameters.items() if one is not None}, step=step, axis="linear"
     )
     return found if isinstance(found, str) else found[0]
 
 
-def activation(output: Tensor, follower: Nonlinearity | None, step: int) -> Histogram | str:
-    """How an output is spread once it has gone through what follows it."""
-    note = "" if follower is None else f"after {follower.kind}"
-    through = None if follower is None else follower.apply
-    if follower is not None and not follower.pointwise:
-        output, through = follower.apply(plain(output)[None])[0], None
+def activation(output: Tensor, nonlinearity: Nonlinearity | None, step: int) -> Histogram | str:
+    """The histogram of an output after its activation function."""
+    note = "" if nonlinearity is None else f"after {nonlinearity.kind}"
+    through = None if nonlinearity is None else nonlinearity.apply
+    if nonlinearity is not None and not nonlinearity.pointwise:
+        output, through = nonlinearity.apply(plain(output)[None])[0], None
     found = histogram_of({"output": output}, step=step, axis="linear", through=through, note=note)
     return found if isinstance(found, str) else found[0]
 

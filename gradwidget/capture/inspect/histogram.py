@@ -1,5 +1,6 @@
-"""Tensors into histograms and their greatest entries, whatever their size and format; nothing of a
-tensor is kept.
+"""Histograms of tensors and their greatest entries, whatever their size and format.
+
+Nothing of a tensor is kept.
 
 No random number is drawn and nothing is written to a tensor. Large tensors are read in runs, so
 that little memory is needed besides; what counts exactly (zeros, entries that are not finite,
@@ -17,13 +18,14 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.nn.parameter import is_lazy
 
-from gradwidget.capture.torch_private import is_sharded, is_transformed
+from gradwidget.capture import reasons
+from gradwidget.capture.model.readable import unreadable
+from gradwidget.capture.torch_private import without_subclass
 from gradwidget.frame import Entry, Histogram
 
 Axis = Literal["linear", "log"]
-"""How bins lie: of one width, or as parts of a power of ten on both sides of 0."""
+"""How bins are arranged: of one width, or as parts of a power of ten on both sides of 0."""
 
 LIMIT = 1 << 16
 """Entries that are sorted into bins at most."""
@@ -34,42 +36,23 @@ WORST = 5
 BINS = 40
 """Bins of one width; one more where they lie around 0, so that the middle one has it."""
 DECADES = 6
-"""Powers of ten under the greatest entry that are told apart on a log axis; what is smaller counts
-as near 0."""
+"""Powers of ten below the greatest entry that a log axis resolves; smaller entries are near 0."""
 A_DECADE = 2
 """Bins in a power of ten."""
 
 LARGEST = float(np.finfo(np.float64).max)
 
 
-def unreadable(tensor: Tensor) -> str | None:
-    """Why the entries of a tensor cannot be sorted into bins, in a sentence; None where they can."""
-    out_of_reach = {
-        "It is made in the first forward.": is_lazy,
-        "It is sharded: each process holds only a part of it.": is_sharded,
-        "It is inside a transform of torch.func, where no value can be read.": is_transformed,
-        "It is on the meta device and has no values.": lambda one: one.is_meta,
-        "The step is being recorded as a CUDA graph, where no value can be read.": _is_recorded,
-    }
-    for reason, is_so in out_of_reach.items():
-        if is_so(tensor):
-            return reason
-    return _unsuited(tensor)
-
-
-def _is_recorded(tensor: Tensor) -> bool:
-    return tensor.is_cuda and torch.cuda.is_current_stream_capturing()
-
-
-def _unsuited(tensor: Tensor) -> str | None:
-    if tensor.is_nested or tensor.layout is not torch.strided:
-        kind = "nested" if tensor.is_nested else str(tensor.layout).removeprefix("torch.")
-        return f"Its layout is {kind}: there is no histogram of that."
-    if tensor.is_quantized:
-        return f"It is quantised ({str(tensor.dtype).removeprefix('torch.')}): there is no histogram of that."
+def has_no_histogram(tensor: Tensor) -> str | None:
+    """Why there is no histogram of a tensor, in a sentence; None where there can be one."""
+    reason = unreadable(tensor)
+    if reason is not None:
+        return reason
+    if tensor.layout is not torch.strided:
+        return reasons.layout(str(tensor.layout).removeprefix("torch."))
     if tensor.is_complex():
-        return "It is complex: its entries have no order."
-    return None if tensor.numel() else "It is empty."
+        return reasons.COMPLEX
+    return None if tensor.numel() else reasons.EMPTY
 
 
 def histogram_of(
@@ -85,33 +68,40 @@ def histogram_of(
     """The histogram over all entries of some tensors, and the greatest of them.
 
     Args:
-        tensors: by name; those that cannot be read are passed over, and ``note`` of the result says
+        tensors: by name; those that cannot be read are left out, and ``note`` of the result says
             so.
         step: which step they belong to; None before the first.
-        axis: how the bins lie.
+        axis: how the bins are arranged.
         divisor: what the entries are divided by, as a loss scale.
         through: an elementwise function that the entries go through first.
         note: what a reader has to know besides.
-        names_worst: whether the greatest entries are wanted, which cost more than all else.
+        names_worst: whether the greatest entries are wanted, which cost more than the histogram.
 
     Returns:
         Why there is nothing, in a sentence, where none of the tensors can be read.
 
     Example:
-        >>> spread, worst = histogram_of({"weight": torch.tensor([[0.0, -2.0]])}, step=3, axis="linear", names_worst=True)
-        >>> spread.zeros, spread.low, int(spread.counts.sum()), worst[0]
+        >>> weight = torch.tensor([[0.0, -2.0]])
+        >>> found, worst = histogram_of(
+        ...     {"weight": weight}, step=3, axis="linear", names_worst=True
+        ... )
+        >>> found.zeros, found.low, int(found.counts.sum()), worst[0]
         (1, -2.0, 2, Entry(parameter='weight', index=(0, 1), value=-2.0))
     """
-    reasons = {
+    refused = {
         name: reason
         for name, tensor in tensors.items()
-        if (reason := unreadable(tensor)) is not None
+        if (reason := has_no_histogram(tensor)) is not None
     }
-    readable = {name: tensor.detach() for name, tensor in tensors.items() if name not in reasons}
+    readable = {
+        name: without_subclass(tensor.detach())
+        for name, tensor in tensors.items()
+        if name not in refused
+    }
     if not readable:
-        return " ".join(dict.fromkeys(reasons.values())) or "There is none."
+        return " ".join(dict.fromkeys(refused.values())) or reasons.NOTHING
     total = sum(tensor.numel() for tensor in readable.values())
-    found = _Found(_prime_from(math.ceil(total / LIMIT)), names_worst)
+    found = _Reading(_prime_from(math.ceil(total / LIMIT)), names_worst)
     with torch.no_grad():
         for name, tensor in readable.items():
             for start, run in _runs(tensor):
@@ -128,8 +118,8 @@ def histogram_of(
     finite = sample[np.isfinite(sample)]
     edges = edges_for(low, high, axis)
     counts, _ = np.histogram(finite, edges)
-    missing = [f"not of {name}: {reason}" for name, reason in reasons.items()]
-    spread = Histogram(
+    missing = [f"not of {name}: {reason}" for name, reason in refused.items()]
+    histogram = Histogram(
         step,
         axis,
         edges,
@@ -148,12 +138,13 @@ def histogram_of(
         for entry in found.worst
         if entry.value
     )
-    return spread, worst
+    return histogram, worst
 
 
 def edges_for(low: float, high: float, axis: Axis) -> NDArray[np.float64]:
-    """Where bins end that hold everything from ``low`` to ``high``; alike for alike extremes, so
-    that they rest.
+    """Where the bins end that hold everything from ``low`` to ``high``.
+
+    They depend on the extremes only roughly, so that they stay the same from step to step.
     """
     peak = np.nanmax([abs(low), abs(high), 0.0])
     if peak == 0:
@@ -175,13 +166,13 @@ def edges_for(low: float, high: float, axis: Axis) -> NDArray[np.float64]:
         else:
             edges = round_peak * np.linspace(-1, 1, BINS + 2)
     edges = np.clip(edges, -LARGEST, LARGEST)
-    # What rounding has taken from the outermost ones is given back.
+    # Rounding must not cut off the extremes.
     edges[0], edges[-1] = np.fmin(edges[0], low), np.fmax(edges[-1], high)
     return np.asarray(edges, np.float64)
 
 
 @dataclass(slots=True)
-class _Found:
+class _Reading:
     """What has been read so far."""
 
     stride: int
@@ -199,10 +190,10 @@ class _Found:
         """Reads a run of entries whose first is number ``start`` of the tensor ``name``."""
         least, most = run.aminmax()
         # A run is so short that a count is exact in its own type.
-        figures = torch.stack([torch.count_nonzero(run).to(run.dtype), least, most]).tolist()
-        self.zeros += len(run) - int(figures[0])
-        if math.isfinite(figures[1]) and math.isfinite(figures[2]):
-            self.low, self.high = min(self.low, figures[1]), max(self.high, figures[2])
+        counted = torch.stack([torch.count_nonzero(run).to(run.dtype), least, most]).tolist()
+        self.zeros += len(run) - int(counted[0])
+        if math.isfinite(counted[1]) and math.isfinite(counted[2]):
+            self.low, self.high = min(self.low, counted[1]), max(self.high, counted[2])
         else:
             self._take_nonfinite(run)
         if self.names_worst:
@@ -235,8 +226,9 @@ def _size(entry: Entry) -> float:
 
 
 def _runs(tensor: Tensor, start: int = 0) -> Iterator[tuple[int, Tensor]]:
-    """The entries in their logical order, at most ``RUN`` at a time: the number of the first, and a
-    vector.
+    """The entries in their logical order, at most ``RUN`` at a time.
+
+    Yields the number of the first entry, and a vector.
     """
     count = tensor.numel()
     if count <= RUN:
@@ -262,8 +254,9 @@ def _real(run: Tensor) -> Tensor:
 
 
 def _prime_from(number: int) -> int:
-    """The first prime from ``number`` on; 1 for 1. A sample of every so many entries then misses no
-    row or column.
+    """The first prime from ``number`` on; 1 for 1.
+
+    A sample with such a stride misses no row or column.
     """
     while number > 1 and any(number % divisor == 0 for divisor in range(2, math.isqrt(number) + 1)):
         number += 1

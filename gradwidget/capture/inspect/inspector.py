@@ -1,4 +1,4 @@
-"""Which layers somebody looks at closely, and when: the same in a running, a held and an idle loop."""
+"""Which layers are inspected, and when: in a running, a paused and an idle loop."""
 
 from __future__ import annotations
 
@@ -10,46 +10,42 @@ from torch import Tensor
 
 from gradwidget.capture.guard import Guard, entry
 from gradwidget.capture.inspect.collector import (
-    LOOKING,
-    LayerCollector,
+    INSPECTING,
+    InspectionCollector,
     Parameters,
     gradient,
     gradient_of,
     weight,
 )
 from gradwidget.capture.model.layers import LayerTable
+from gradwidget.capture.reasons import CLEARED, LATER, NOT_WATCHED
 from gradwidget.capture.steps.backward_reach import BackwardReach
 from gradwidget.capture.torch_private import version
 from gradwidget.frame import Entry, Histogram, Inspection
 
 LEASE = 6.0
-"""Seconds for which a layer is looked at after it was last asked for: nobody has to say that he has
-gone."""
+"""Seconds for which a layer is inspected after it was last asked for: it ends by itself."""
 AGAIN = 0.5
-"""Seconds between two looks at least, in a loop that runs freely."""
+"""Seconds between two inspections at least, in a loop that runs freely."""
 SHARE = 0.5
-"""Part of the budget that looks may use while the loop runs freely; the first look and those of a
-person who steps come at once."""
+"""Part of the budget that inspections may use while the loop runs freely.
 
-LATER = "Comes with the next step that is looked at."
-CLEARED = "It was cleared in place after the step: it comes with the next one."
-NOT_WATCHED = "Activations are not watched (activations=False)."
+The first inspection, and those of a person who steps, come at once."""
 
 
 class Inspector:
-    """Looks into single layers on the training thread, and keeps of each what was last seen:
-    figures, never tensors.
+    """Inspects single layers on the training thread, and keeps the last inspection of each.
 
-    Only while the loop is held does it keep references to the gradients of the step that was done,
-    since a loop clears them before it can be held.
+    No tensor is kept. Only while the loop is paused does it hold references to the gradients of the
+    step that was done, since a loop clears them before it can be paused.
 
     Args:
         table: the layers.
         guard: contains failures.
         reach: knows whether a backward pass has run in the step under way.
-        budget: share of the step time that gradwidget may cost; None looks as often as ``AGAIN``
-            allows.
-        activations: whether outputs are looked at.
+        budget: share of the step time that gradwidget may cost; None inspects as often as
+            ``AGAIN`` allows.
+        activations: whether outputs are watched.
     """
 
     def __init__(
@@ -74,9 +70,9 @@ class Inspector:
         self._seen: dict[str, tuple[int, Inspection]] = {}
         self._ended = 0
         self._next_along = 0.0
-        """From when on a step that is sampled anyway is looked into."""
+        """From when on layers are inspected in a step that is sampled anyway."""
         self._next_own = 0.0
-        """From when on a step is sampled for a look."""
+        """From when on a step is sampled for an inspection."""
         self._step = 0
         self._last_step: int | None = None
         self._kept: dict[int, tuple[Tensor, int]] = {}
@@ -84,12 +80,12 @@ class Inspector:
         self._thread = threading.get_ident()
 
     def ask(self, layer: str) -> bool:
-        """Somebody looks at a layer, and will say so again as long as he does; for any thread.
+        """Asks for a layer to be inspected for ``LEASE`` seconds; from any thread.
 
-        It is looked at once at least, however long the step takes.
+        It is inspected once at least, however long the step takes.
 
         Returns:
-            Whether there is nothing newer to be seen than what has just been emitted again.
+            Whether the last inspection is still the newest: it has just been emitted again.
         """
         with self._lock:
             self._until[layer] = monotonic() + LEASE
@@ -100,13 +96,13 @@ class Inspector:
         self.emit(inspection)
         return True
 
-    def begin(self, step: int, *, sampled: bool, wanted: bool) -> LayerCollector | None:
-        """What is to collect what the step that begins shows; None where nobody wants to see it.
+    def begin(self, step: int, *, sampled: bool, wanted: bool) -> InspectionCollector | None:
+        """A step begins: the collector of its inspections; None where none is due.
 
         Args:
             step: its number.
             sampled: whether it is sampled anyway.
-            wanted: whether somebody wants the loop to stop, now or soon.
+            wanted: whether somebody wants the loop to pause, now or soon.
         """
         self._step = step
         if not self._until:
@@ -124,25 +120,25 @@ class Inspector:
         if layers and (
             wanted or is_new or now >= (self._next_along if sampled else self._next_own)
         ):
-            return LayerCollector(step, layers, self._table, self.guard)
+            return InspectionCollector(step, layers, self._table, self.guard)
         return None
 
     def step_ended(
         self,
         step: int,
-        look: LayerCollector | None,
+        look: InspectionCollector | None,
         reasons: dict[str, str],
         *,
         held: bool,
         wanted: bool,
     ) -> None:
-        """A step is over: tells what was seen in it.
+        """A step is over: emits its inspections.
 
         Args:
             step: its number.
             look: what ``begin`` gave for it.
             reasons: why outputs were not seen, by layer.
-            held: whether the loop is to be held now.
+            held: whether the loop is to be paused now.
             wanted: whether somebody wants that, now or soon.
         """
         self._ended += 1
@@ -157,12 +153,14 @@ class Inspector:
                 if one is not None and one.grad is not None
             }
         if look is not None:
-            self.guard.run(LOOKING, self._finish, look, reasons, is_shown=held or not wanted)
+            self.guard.run(INSPECTING, self._finish, look, reasons, is_shown=held or not wanted)
 
-    def _finish(self, look: LayerCollector, reasons: dict[str, str], *, is_shown: bool) -> None:
+    def _finish(
+        self, look: InspectionCollector, reasons: dict[str, str], *, is_shown: bool
+    ) -> None:
         if not self._activations:
             reasons = dict.fromkeys(look.layers, NOT_WATCHED)
-        inspections = look.finish(self._table.tensors(), reasons)
+        inspections = look.inspections(self._table.tensors(), reasons)
         now = monotonic()
         for inspection in inspections:
             self._note(inspection)
@@ -172,26 +170,23 @@ class Inspector:
             for inspection in inspections:
                 self.emit(inspection)
 
-    def let_go(self, *, sampled: bool) -> LayerCollector | None:
-        """The loop goes on: what is to collect what the step that begins now shows, with what was
-        asked for meanwhile.
+    def let_go(self, *, sampled: bool) -> InspectionCollector | None:
+        """The loop is resumed: a collector that includes what was asked for meanwhile.
 
         Args:
-            sampled: whether that step is looked at.
+            sampled: whether the step that begins now is sampled.
         """
         self.release()
         return self.begin(self._step, sampled=True, wanted=True) if sampled else None
 
     def release(self) -> None:
-        """Lets go of the gradients."""
+        """Releases the gradients."""
         self._is_held = False
         self._kept = {}
 
-    @entry(LOOKING)
+    @entry(INSPECTING)
     def look_now(self, layer: str) -> None:
-        """Looks at what there is between two steps; only on the training thread, or when that is
-        idle.
-        """
+        """Inspects a layer between two steps; only on the training thread, or when that is idle."""
         with self._lock:
             ended, before = self._seen.get(layer, (-1, None))
         if ended != self._ended or before is None:

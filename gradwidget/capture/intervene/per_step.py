@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
-from gradwidget.capture.stats.norms import plain
+from gradwidget.capture.model.readable import plain
 
 
 class StepIntervention(Protocol):

@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from fnmatch import fnmatchcase
-from weakref import ReferenceType, ref
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
+from gradwidget.capture import reasons
+from gradwidget.capture.model.parameter_handle import ParameterHandle
+from gradwidget.capture.model.readable import unreadable
 from gradwidget.capture.torch_private import is_sharded
 from gradwidget.frame import Layer
 
 LayerFilter = str | Sequence[str] | Callable[[str, nn.Module], bool] | None
+
+Pairs = tuple[NDArray[np.intp], NDArray[np.intp]]
+"""Numbers of parameters, and the row of a layer that owns each."""
 
 ROOT = "(root)"
 PARAMETRIZATIONS = "parametrizations"
@@ -24,7 +30,7 @@ PARAMETRIZATIONS = "parametrizations"
 class LayerTable:
     """The layers of a model: rows of every frame, in order of first execution.
 
-    The model is walked, never kept: parameters are held weakly, modules by identity alone.
+    The model is walked, never kept: modules and parameters are found again by handles.
 
     Args:
         model: the model.
@@ -35,36 +41,34 @@ class LayerTable:
     """
 
     def __init__(self, model: nn.Module, select: LayerFilter) -> None:
-        self.layers: tuple[Layer, ...] = ()
-        """The same tuple object as long as nothing about it changes."""
         self.names: dict[int, str] = {}
         """Name of a layer by the ``id`` of its module."""
-        self.parameters: list[ReferenceType[nn.Parameter]] = []
+        self.parameters: list[ParameterHandle] = []
         """Every parameter of the layers once, in order of registration."""
-        self.sharded: frozenset[str] = frozenset()
-        """Names of layers of whose parameters each process holds only a part."""
+        self.unread: dict[str, str] = {}
+        """Why no parameter of a layer is read, by its name: one of them cannot be."""
         self.generation = 0
         """Rises when parameters or layers are no longer the same."""
         self.order_is_stale = True
-        """True until a forward has shown in which order the layers run, and again when new layers
-        appear."""
+        """True until a forward has shown the order of the layers, and when new ones appear."""
         self.has_lazy = False
         """Whether a parameter has no shape yet."""
         self._select = select
-        self._glance: list[int] = []
+        self._is_sharded = False
+        self._fingerprint: list[int] = []
         self._seen: list[tuple[str, str, int, bool, bool]] | None = None
         self._names: list[str] = []
+        self._found: dict[str, Layer] = {}
         self._executed: dict[str, int] = {}
         self._activations: dict[str, str] = {}
         self._owners: list[tuple[str, ...]] = []
         self._own: dict[str, dict[str, int]] = {}
         self._numbers: dict[int, int] = {}
-        self.pairs: tuple[NDArray[np.intp], NDArray[np.intp]] = (
-            np.empty(0, np.intp),
-            np.empty(0, np.intp),
-        )
-        """(parameter numbers, rows): who owns what; a tied parameter appears once for each of its
-        layers."""
+        self._left_out: list[int] = []
+        self._at_hand: list[nn.Parameter | None] | None = None
+        self._layers: tuple[Layer, ...] = ()
+        self._pairs: Pairs = np.empty(0, np.intp), np.empty(0, np.intp)
+        self._changes = self._arranged = 0
         if not (self.refresh(model) and self.layers):
             if not any(True for _ in model.parameters()):
                 message = (
@@ -76,53 +80,61 @@ class LayerTable:
             message = f"no layer matches layers={select!r}. This model's layers begin with: {names}"
             raise ValueError(message)
 
+    @property
+    def layers(self) -> tuple[Layer, ...]:
+        """The same tuple object as long as nothing about it changes."""
+        self._arrange()
+        return self._layers
+
+    @property
+    def pairs(self) -> Pairs:
+        """(parameter numbers, rows) of every parameter that is read and every layer that owns it.
+
+        Tied parameters appear once for each of their layers.
+        """
+        self._arrange()
+        return self._pairs
+
     def refresh(self, model: nn.Module) -> bool:
-        """Looks at the model again; True when something about its layers has changed for good."""
-        if self.sharded:
-            return False  # from forward to backward whole parameters stand in for the parts; nothing else changes
-        glance = _glance(model)
-        if glance == self._glance and not self.has_lazy:
+        """Reads the model again; True when something about its layers has changed for good."""
+        if self._is_sharded:
+            # From forward to backward whole parameters stand in for the parts.
             return False
-        self._glance = glance
-        found: dict[str, dict[str, nn.Parameter]] = {}
+        fingerprint = _fingerprint(model)
+        if fingerprint == self._fingerprint and not self.has_lazy:
+            return False
+        self._fingerprint = fingerprint
+        # The parameters of each layer, by their names there.
+        found: dict[str, dict[str, Owned]] = {}
         for name, module in _owned(model):
             outer = _outer(name)
             inside = "" if outer == name else name.removeprefix(outer).lstrip(".")
             own = found.setdefault(outer, {})
             for local, parameter in module.named_parameters(recurse=False, remove_duplicate=False):
-                own[f"{inside}.{local}".lstrip(".")] = parameter
+                own[f"{inside}.{local}".lstrip(".")] = Owned(parameter, module, local)
         seen = [
-            (name, local, id(parameter), parameter.requires_grad, is_lazy(parameter))
+            (name, local, id(one.parameter), one.parameter.requires_grad, is_lazy(one.parameter))
             for name, own in found.items()
-            for local, parameter in own.items()
+            for local, one in own.items()
         ]
         if seen == self._seen or any(
-            type(one) is Tensor for own in found.values() for one in own.values()
+            type(one.parameter) is Tensor for own in found.values() for one in own.values()
         ):
-            return False  # plain tensors in the place of parameters: torch.func.functional_call is at work
+            # Plain tensors in the place of parameters: torch.func.functional_call is at work.
+            return False
         self._seen = seen
         self.has_lazy = any(lazy for *_, lazy in seen)
+        # Which of them are watched, and what they are.
         modules = {name or ROOT: module for name, module in model.named_modules()}
         names = [name for name in found if _matches(self._select, name, modules[name])]
         self.names = {id(modules[name]): name for name in names}
-        self._found = {
-            name: Layer(
-                name,
-                type(modules[name]).__name__,
-                {local: _shape(one) for local, one in found[name].items()},
-                any(one.requires_grad for one in found[name].values()),
-            )
-            for name in names
-        }
+        self._found = {name: _layer(name, modules[name], found[name]) for name in names}
         if set(names) - set(self._names):
             self.order_is_stale = True
         self._names = names
-        self.sharded = frozenset(
-            name for name in names if any(is_sharded(one) for one in found[name].values())
-        )
         self._hold({name: found[name] for name in names})
         self.generation += 1
-        self._arrange()
+        self._changes += 1
         return True
 
     def ran(self, modules: Iterable[int]) -> None:
@@ -132,22 +144,33 @@ class LayerTable:
         self.order_is_stale = not executed
         if list(executed) != list(self._executed):
             self._executed = executed
-            self._arrange()
+            self._changes += 1
+
+    def note_activation_function(self, name: str, kind: str) -> None:
+        """Notes the activation function of a layer, such as ``"relu"``."""
+        if self._activations.get(name) != kind:
+            self._activations[name] = kind
+            self._changes += 1
 
     def tensors(self) -> list[nn.Parameter | None]:
-        """All parameters by number; None where one is no more, or cannot be read because it is
-        sharded.
+        """All parameters by number; None where one no longer exists or cannot be read.
+
+        They are looked up once per step, until ``release``.
         """
-        found = [one() for one in self.parameters]
-        return (
-            [None if one is not None and is_sharded(one) else one for one in found]
-            if self.sharded
-            else found
-        )
+        if self._at_hand is None:
+            found = [handle() for handle in self.parameters]
+            for number in self._left_out:
+                found[number] = None
+            self._at_hand = found
+        return list(self._at_hand)
+
+    def release(self) -> None:
+        """A step is over: the parameters looked up for it are let go."""
+        self._at_hand = None
 
     def alive(self) -> list[nn.Parameter]:
-        """The parameters that are still there."""
-        return [one for held in self.parameters if (one := held()) is not None]
+        """The parameters that still exist, read or not."""
+        return [one for handle in self.parameters if (one := handle()) is not None]
 
     def number_of(self, tensor: Tensor) -> int | None:
         """The number of a parameter; None for any other tensor."""
@@ -160,39 +183,58 @@ class LayerTable:
         return None if number is None else self._owners[number][0]
 
     def numbers_of(self, layer: str) -> dict[str, int]:
-        """The numbers of a layer's parameters by their local names; empty for a layer that is not
-        watched.
-        """
+        """The numbers of a layer's parameters by local name; empty for one that is not watched."""
         return self._own.get(layer, {})
+
+    def names_of(self, number: int) -> list[tuple[str, str]]:
+        """The layers that own a parameter, and its name in each."""
+        return [
+            (layer, local)
+            for layer in self._owners[number]
+            for local, known in self._own[layer].items()
+            if known == number
+        ]
 
     def has_run(self, name: str) -> bool:
         """Whether the forward of this layer has been seen."""
         return name in self._executed
 
-    def followed_by(self, name: str, activation: str) -> None:
-        """Notes the elementwise nonlinearity that follows a layer."""
-        if self._activations.get(name) != activation:
-            self._activations[name] = activation
-            self._arrange()
-
-    def _hold(self, found: dict[str, dict[str, nn.Parameter]]) -> None:
+    def _hold(self, found: dict[str, dict[str, Owned]]) -> None:
         owners: dict[int, list[str]] = {}
         self.parameters = []
+        self._at_hand = None
+        self.unread = {}
+        self._is_sharded = False
         for name, own in found.items():
-            for parameter in own.values():
+            for local, (parameter, module, inner) in own.items():
                 if id(parameter) not in owners:
-                    self.parameters.append(ref(parameter))
+                    self.parameters.append(ParameterHandle(module, inner))
                 known = owners.setdefault(id(parameter), [])
                 if name not in known:
                     known.append(name)
+                if is_sharded(parameter):
+                    self._is_sharded = True
+                    self.unread[name] = reasons.SHARDED
+                elif (why := unreadable(parameter)) is not None:
+                    self.unread.setdefault(name, reasons.parameter(local, why))
         self._owners = [tuple(names) for names in owners.values()]
         self._numbers = {parameter: number for number, parameter in enumerate(owners)}
         self._own = {
-            name: {local: self._numbers[id(parameter)] for local, parameter in own.items()}
+            name: {local: self._numbers[id(one.parameter)] for local, one in own.items()}
             for name, own in found.items()
         }
+        self._left_out = [
+            number
+            for number, names in enumerate(self._owners)
+            if all(name in self.unread for name in names)
+        ]
 
     def _arrange(self) -> None:
+        """Puts the layers in order; once for all changes since it was last asked for."""
+        # Another thread may ask while this one notes the next change.
+        changes = self._changes
+        if self._arranged == changes:
+            return
         # A layer that has not run (used without being called, or not yet) stays behind the one
         # registered before it.
         keys: dict[str, tuple[int, int]] = {}
@@ -204,17 +246,38 @@ class LayerTable:
         layers = tuple(
             replace(self._found[name], activation=self._activations.get(name)) for name in ordered
         )
-        if layers != self.layers:
-            self.layers = layers
+        if layers != self._layers:
+            self._layers = layers
         rows = {name: row for row, name in enumerate(ordered)}
         pairs = [
-            (number, rows[name]) for number, names in enumerate(self._owners) for name in names
+            (number, rows[name])
+            for number, names in enumerate(self._owners)
+            for name in names
+            if name not in self.unread
         ]
         numbers, owned = zip(*pairs, strict=True) if pairs else ((), ())
-        self.pairs = np.array(numbers, np.intp), np.array(owned, np.intp)
+        self._pairs = np.array(numbers, np.intp), np.array(owned, np.intp)
+        self._arranged = changes
 
 
-def _glance(model: nn.Module) -> list[int]:
+class Owned(NamedTuple):
+    """A parameter, and where it is registered."""
+
+    parameter: nn.Parameter
+    module: nn.Module
+    name: str
+
+
+def _layer(name: str, module: nn.Module, own: Mapping[str, Owned]) -> Layer:
+    return Layer(
+        name,
+        type(module).__name__,
+        {local: _shape(one.parameter) for local, one in own.items()},
+        any(one.parameter.requires_grad for one in own.values()),
+    )
+
+
+def _fingerprint(model: nn.Module) -> list[int]:
     """What would be different if modules or parameters had been replaced, frozen or unfrozen."""
     seen: list[int] = []
     known: set[int] = set()
@@ -228,10 +291,10 @@ def _glance(model: nn.Module) -> list[int]:
         # The public walks take several times as long.
         seen += [
             2 * id(one) + one.requires_grad
-            for one in module._parameters.values()
+            for one in module._parameters.values()  # noqa: SLF001  # see above
             if one is not None
         ]
-        waiting += module._modules.values()  # noqa: SLF001
+        waiting += module._modules.values()  # noqa: SLF001  # see above
     return seen
 
 
@@ -242,8 +305,9 @@ def _owned(model: nn.Module) -> Iterable[tuple[str, nn.Module]]:
 
 
 def _outer(name: str) -> str:
-    """Name of the layer that a module's parameters count for: for a parametrisation the module that
-    it is on.
+    """Name of the layer that a module's parameters count for.
+
+    For a parametrization it is the module that is parametrized.
     """
     parts = name.split(".")
     if PARAMETRIZATIONS not in parts:
@@ -252,9 +316,11 @@ def _outer(name: str) -> str:
 
 
 def _shape(parameter: Tensor) -> tuple[int, ...]:
-    # a lazy parameter has no shape before the first forward, and asking for it raises
-    lazy: bool = is_lazy(parameter)
-    return (0,) if lazy else tuple(parameter.shape)
+    # A lazy parameter has no shape before the first forward, and a nested one has none at all:
+    # asking for it raises.
+    if is_lazy(parameter) or parameter.is_nested:
+        return (0,)
+    return tuple(parameter.shape)
 
 
 def _matches(select: LayerFilter, name: str, module: nn.Module) -> bool:

@@ -1,56 +1,130 @@
-"""The elementwise nonlinearities: how one is recognised in a graph, redone, and judged saturated."""
+"""The activation functions: how one is found in the autograd graph, redone, and judged saturated.
+
+It does not matter whether it is a module, a function or a method, in place or not: what is read is
+the graph.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.autograd.graph import get_gradient_edge
 from torch.nn import functional
 from torch.nn.modules import activation
 
 FLAT = 0.05
-"""An output is saturated where the slope is under this share of the steepest (Glorot & Bengio 2010
-look at the same tails): |tanh| > 0.975, a sigmoid outside of 0.013 … 0.987."""
+"""An output is saturated where the slope is under this share of the steepest.
+
+Glorot & Bengio (2010) look at the same tails: |tanh| > 0.975, a sigmoid outside of 0.013 … 0.987.
+"""
 CERTAIN = 0.99
 """A softmax is saturated where one entry has more than this."""
 
 TANH_FLAT = (1 - FLAT) ** 0.5
 SIGMOID_FLAT = TANH_FLAT / 2  # around 0.5: sigmoid(2x) = (1 + tanh x) / 2
 
+SEE_THROUGH = (
+    "ViewBackward",
+    "UnsafeViewBackward",
+    "ReshapeAliasBackward",
+    "TransposeBackward",
+    "TBackward",
+    "PermuteBackward",
+    "UnsqueezeBackward",
+    "SqueezeBackward",
+    "ToCopyBackward",
+    "CloneBackward",
+    "AliasBackward",
+)
+"""Nodes that change the shape or the format of what passes, not its values."""
+
 Apply = Callable[[Tensor], Tensor]
+
+Node = Any
+"""A node of the autograd graph; torch's have no common type."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Nonlinearity:
-    """What follows a layer."""
+    """An activation function, with the parameters that it was seen with."""
 
     kind: str
     """Such as ``"relu"``."""
 
     apply: Apply
-    """The function itself, with the parameters that it was seen with, for many tensors at once
-    [tensors, ...]."""
+    """The function itself, for many tensors at once [tensors, ...]."""
 
     saturated: Apply | None = None
-    """Bool tensor of which outputs are in the flats; None for a function that has none to get stuck
-    in."""
+    """Which outputs are saturated, as a bool tensor; None for a function that cannot be."""
 
     pointwise: bool = True
-    """Whether each entry of the output depends on its own entry of the input alone."""
+    """Whether each entry of its output depends on one entry of its input alone."""
 
     def applied(self) -> Nonlinearity:
-        """The same for tensors on which it was already carried out, in place."""
+        """The same for tensors to which it has been applied already, in place."""
         return replace(self, apply=lambda x: x)
 
 
-def recognised(node: Any) -> Nonlinearity | None:  # noqa: ANN401  # nodes of the graph have no common type
-    """The nonlinearity of a node of the autograd graph; None where it is something else.
+def node_of(tensor: Tensor) -> Node:
+    """The node that made a tensor; for a leaf the one that accumulates its gradient."""
+    return get_gradient_edge(tensor).node
+
+
+def find_nonlinearities(
+    roots: Sequence[Tensor], outputs: Mapping[Node, int]
+) -> dict[int, Nonlinearity | None]:
+    """Walks the graph from the roots of a backward pass.
+
+    Args:
+        roots: where backward starts.
+        outputs: the node that made each output of interest, and a number for it.
+
+    Returns:
+        The activation function of each output, by its number; None where it has none. Outputs that
+        the walk does not reach are missing.
+    """
+    found: dict[int, Nonlinearity | None] = {}
+    stack = [node_of(root) for root in roots if root.requires_grad]
+    seen: set[Node] = set(stack)
+    while stack:
+        node = stack.pop()
+        if node in outputs:
+            found.setdefault(outputs[node], None)
+        below = [one for one, _ in node.next_functions if one is not None]
+        # An activation function is that of the outputs right below it, through mere views.
+        nonlinearity = recognize(node)
+        if nonlinearity is not None:
+            for one in _without_views(below, outputs):
+                if one in outputs:
+                    found[outputs[one]] = found.get(outputs[one]) or nonlinearity
+        for one in below:
+            if one not in seen:
+                seen.add(one)
+                stack.append(one)
+    return found
+
+
+def _without_views(nodes: Iterable[Node], outputs: Mapping[Node, int]) -> Iterable[Node]:
+    for node in nodes:
+        below = node
+        while (
+            below not in outputs
+            and below.name().startswith(SEE_THROUGH)
+            and below.next_functions[0][0] is not None
+        ):
+            below = below.next_functions[0][0]
+        yield below
+
+
+def recognize(node: Node) -> Nonlinearity | None:
+    """The activation function of a node of the autograd graph; None where it is something else.
 
     Only numbers are read from the node, never a saved tensor: unpacking one may recompute a whole
-        checkpoint.
+    checkpoint.
     """
     make = _MADE_FROM.get(node.name())
     return None if make is None else make(node)
@@ -61,29 +135,28 @@ def is_nonlinear(module: nn.Module) -> bool:
     return type(module).__module__ == activation.__name__
 
 
-def of_module(module: nn.Module, taken: Tensor) -> Nonlinearity | None:
-    """The nonlinearity that an activation module is, with its parameters; None where it is not an
-    elementwise one.
+def nonlinearity_of(module: nn.Module, given: Tensor) -> Nonlinearity | None:
+    """The activation function that a module is; None where it is not a known one.
 
     Args:
         module: a module that has run.
-        taken: what it was given; the number of its dimensions matters.
+        given: what it was given; the number of its dimensions matters.
     """
     if any(True for _ in module.parameters()) or isinstance(module, nn.RReLU):
         return None  # RReLU draws random numbers
     with torch.enable_grad():
         one = torch.ones(
-            [1] * taken.dim(), requires_grad=True
+            [1] * given.dim(), device="cpu", requires_grad=True
         ).clone()  # a copy: an in-place module refuses a leaf
-        return recognised(module.forward(one).grad_fn)
+        return recognize(module.forward(one).grad_fn)
 
 
-def _softmax_dim(node: Any) -> int:  # noqa: ANN401  # see recognised
-    dim: int = node._saved_dim  # noqa: SLF001  # a number, kept unsigned by torch
+def _softmax_dim(node: Node) -> int:
+    dim: int = node._saved_dim  # noqa: SLF001  # a number, which torch keeps unsigned
     return dim - 2**64 if dim >= 2**63 else dim
 
 
-def _softmax(node: Any) -> Nonlinearity:  # noqa: ANN401  # see recognised
+def _softmax(node: Node) -> Nonlinearity:
     dim = _softmax_dim(node)
     dim += dim >= 0  # of many tensors at once, behind the first dimension
     return Nonlinearity(
@@ -91,54 +164,54 @@ def _softmax(node: Any) -> Nonlinearity:  # noqa: ANN401  # see recognised
     )
 
 
-def _hardtanh(node: Any) -> Nonlinearity:  # noqa: ANN401  # see recognised
+def _hardtanh(node: Node) -> Nonlinearity:
     low, high = node._saved_min_val, node._saved_max_val  # noqa: SLF001  # numbers
     return Nonlinearity(
         "hardtanh", lambda x: x.clamp(low, high), lambda y: (y <= low) | (y >= high)
     )
 
 
-def _clamp(node: Any) -> Nonlinearity | None:  # noqa: ANN401  # see recognised
+def _clamp(node: Node) -> Nonlinearity | None:
     low = node._saved_min  # noqa: SLF001  # a number
     is_relu = low == 0 and getattr(node, "_saved_max", None) is None
     return _plain("relu", torch.relu)(node) if is_relu else None
 
 
-def _leaky_relu(node: Any) -> Nonlinearity:  # noqa: ANN401  # see recognised
+def _leaky_relu(node: Node) -> Nonlinearity:
     slope = node._saved_negative_slope  # noqa: SLF001  # a number
     return Nonlinearity("leaky_relu", lambda x: functional.leaky_relu(x, slope))
 
 
-def _elu(node: Any) -> Nonlinearity:  # noqa: ANN401  # see recognised
+def _elu(node: Node) -> Nonlinearity:
     alpha, scale, inner = node._saved_alpha, node._saved_scale, node._saved_input_scale  # noqa: SLF001  # numbers
     return Nonlinearity(
         "elu", lambda x: torch.where(x > 0, scale * x, scale * alpha * torch.expm1(inner * x))
     )
 
 
-def _gelu(node: Any) -> Nonlinearity:  # noqa: ANN401  # see recognised
+def _gelu(node: Node) -> Nonlinearity:
     approximate = node._saved_approximate  # noqa: SLF001  # a word
     return Nonlinearity("gelu", lambda x: functional.gelu(x, approximate=approximate))
 
 
-def _softplus(node: Any) -> Nonlinearity:  # noqa: ANN401  # see recognised
+def _softplus(node: Node) -> Nonlinearity:
     beta, threshold = node._saved_beta, node._saved_threshold  # noqa: SLF001  # numbers
     return Nonlinearity("softplus", lambda x: functional.softplus(x, beta, threshold))
 
 
-def _threshold(node: Any) -> Nonlinearity:  # noqa: ANN401  # see recognised
+def _threshold(node: Node) -> Nonlinearity:
     threshold = node._saved_threshold  # noqa: SLF001  # a number
     return Nonlinearity("threshold", lambda x: torch.where(x > threshold, x, torch.zeros_like(x)))
 
 
 def _plain(
     kind: str, apply: Apply, saturated: Apply | None = None
-) -> Callable[[Any], Nonlinearity]:
+) -> Callable[[Node], Nonlinearity]:
     found = Nonlinearity(kind, apply, saturated)
     return lambda _: found
 
 
-_MADE_FROM: dict[str, Callable[[Any], Nonlinearity | None]] = {
+_MADE_FROM: dict[str, Callable[[Node], Nonlinearity | None]] = {
     "ReluBackward0": _plain("relu", torch.relu),
     "ClampMinBackward0": _clamp,
     "ClampBackward1": _clamp,

@@ -12,8 +12,7 @@ Known = tuple[ReferenceType[Optimizer], int, int, list[int]]
 
 
 class OptimizerParameters:
-    """Looks it up once an optimizer, and again when its groups or the model's parameters have
-    changed.
+    """Looked up once per optimizer, and again when its groups or the model's parameters change.
 
     Args:
         table: the layers.
@@ -27,9 +26,7 @@ class OptimizerParameters:
         self._once: WeakSet[Optimizer] = WeakSet()
 
     def of(self, optimizer: Optimizer) -> list[int]:
-        """Numbers of the model's trainable parameters that it holds; empty where it is not listened
-        to.
-        """
+        """Numbers of the trainable parameters that it holds; empty if it is not listened to."""
         if self._only is not None and not _is_same(self._only(), optimizer):
             return []
         size = 0
@@ -56,13 +53,11 @@ class OptimizerParameters:
         return numbers
 
     def lost(self, optimizer: Optimizer) -> bool:
-        """Whether it held some of the model's parameters once and holds none any more: they were
-        replaced.
-        """
+        """Whether it has held parameters of the model that were all replaced since."""
         return optimizer in self._once and not self.of(optimizer)
 
     def optimizers(self) -> list[Optimizer]:
-        """Those that have stepped any of the parameters and are still there."""
+        """Those that hold any of the parameters, have stepped, and still exist."""
         found = [(optimizer(), numbers) for optimizer, _, _, numbers in self._known.values()]
         return [optimizer for optimizer, numbers in found if optimizer is not None and numbers]
 

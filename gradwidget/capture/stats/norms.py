@@ -1,8 +1,7 @@
-"""Norms that neither under- nor overflow, whatever the format, and how tensors are read piece by
-piece.
+"""Norms that neither underflow nor overflow, and how tensors are read piece by piece.
 
 In float32 a sum of squares is exactly 0 for entries of 1e-23 and infinite from 1e19 on. Where a
-norm leaves the range in which its squares are safe it is taken again in float64.
+norm leaves the range in which its squares are safe, it is computed again in float64.
 """
 
 from __future__ import annotations
@@ -18,44 +17,25 @@ from torch import Tensor
 from gradwidget.capture.stats.readback import as_numpy
 from gradwidget.capture.stats.scratch import KEPT, scratch
 
-LOST = 1e-17
-"""A float32 L2 norm of n entries above ``LOST * sqrt(n)`` has lost nothing that matters to squares
-that are too small for float32: each loses at most 1.2e-38, all together less than a 10,000th of the
-sum."""
+SAFE_LOW = 1e-17
+"""A float32 L2 norm of n entries above ``SAFE_LOW * sqrt(n)`` is right.
+
+Each square that is too small for float32 loses at most 1.2e-38, all together less than a 10,000th
+of the sum."""
 SAFE_HIGH = 1e18
 """A float32 L2 norm below this has lost nothing to squares that are too large."""
 LIFT = 2.0**60
 """Lifts what is too small to be squared, exactly."""
 ALONE = 1 << 16
-"""A tensor of more entries than this is read by itself, smaller ones that are alike together: on
-them a call costs more than the copy that brings them together."""
+"""A tensor of more entries than this is read by itself, smaller ones of one shape together.
+
+On small ones a call costs more than the copy that brings them together."""
 PIECE = KEPT
-"""Entries that are worked on at a time: they stay in the cache from one figure to the next."""
+"""Entries that are processed at a time: they stay in the cache from one statistic to the next."""
 SUMMED = 1 << 17
-"""Entries whose squares are added up in float32: over so many that loses nothing that matters, even
-where all are alike and rounded alike. Such sums are added up in float64."""
+"""Entries whose squares are added up in float32; such sums are added up in float64.
 
-
-def plain(tensor: Tensor) -> Tensor:
-    """The entries of a gradient as a dense real tensor: stored ones of a sparse one, moduli of a
-    complex one.
-
-    Raises:
-        TypeError: a layout whose entries are not at hand (a sharded or a nested tensor).
-    """
-    if tensor.requires_grad:
-        tensor = tensor.detach()
-    if type(tensor) is Tensor and tensor.layout is torch.strided and not tensor.is_complex():
-        return tensor
-    if tensor.layout is not torch.strided:
-        if tensor.layout is not torch.sparse_coo:
-            message = f"cannot read a gradient of layout {tensor.layout}"
-            raise TypeError(message)
-        tensor = tensor.coalesce().values()
-    if type(tensor).__name__ == "DTensor":
-        message = "cannot read a sharded gradient: each rank holds a part of it"
-        raise TypeError(message)
-    return tensor.abs() if tensor.is_complex() else tensor
+Over as many as this nothing that matters is lost, even where all are alike and rounded alike."""
 
 
 def l2(tensor: Tensor) -> Tensor:
@@ -63,23 +43,21 @@ def l2(tensor: Tensor) -> Tensor:
     if not tensor.is_cpu:
         return vector_norm(tensor, dtype=accumulator(tensor))
     if tensor.numel() > ALONE:
-        return torch.tensor(large_norm(tensor), dtype=torch.float64)
+        return torch.tensor(large_norm(tensor), dtype=torch.float64, device="cpu")
     return torch.from_numpy(row_norms(tensor.reshape(1, -1))).reshape(())
 
 
 def row_norms(rows: Tensor) -> NDArray[np.float64]:
-    """L2 norms [rows] of a matrix [rows, entries] in the memory of the CPU, whose rows are not
-    long.
-    """
+    """L2 norms [rows] of a matrix [rows, entries] on the CPU whose rows are not long."""
     norms = as_numpy(vector_norm(rows, dim=1, dtype=accumulator(rows)))
     found = norms.tolist()
-    low = LOST * math.sqrt(rows.shape[1])
-    # A NaN slips through this, or does not: it needs no second reading.
+    low = SAFE_LOW * math.sqrt(rows.shape[1])
+    # A NaN may or may not pass this test: it needs no second reading either way.
     if rows.dtype is torch.float64 or (min(found) > low and max(found) < SAFE_HIGH):
         return norms
     small, large = np.flatnonzero(norms <= low), np.flatnonzero(norms >= SAFE_HIGH)
     if small.size:
-        # All rows, into memory that is kept: picking the small ones would cost more.
+        # All rows, into memory that is kept: selecting the small ones would cost more.
         lifted = scratch("lifted", rows.numel(), torch.float32).view(rows.shape)
         torch.mul(at_least_single(rows), LIFT, out=lifted)
         norms[small] = as_numpy(vector_norm(lifted, dim=1, dtype=torch.float32))[small] / LIFT
@@ -91,15 +69,13 @@ def row_norms(rows: Tensor) -> NDArray[np.float64]:
 
 
 def large_norm(tensor: Tensor) -> float:
-    """L2 norm of a tensor of any size that lies in the memory of the CPU."""
+    """L2 norm of a tensor of any size on the CPU."""
     squares = [square for piece in pieces(tensor) for square in sums_of_squares(piece)]
     return norm_of_squares(squares, tensor.numel(), pieces(tensor))
 
 
 def distance(one: Tensor, other: Tensor) -> float:
-    """L2 norm of the difference of two tensors of one shape, of any size, that lie in the memory of
-    the CPU.
-    """
+    """L2 norm of the difference of two tensors of one shape, of any size, on the CPU."""
     if one.stride() != other.stride():
         return large_norm(one - other)
     squares: list[Tensor] = []
@@ -118,9 +94,12 @@ def sums_of_squares(piece: Tensor) -> list[Tensor]:
 
 
 def norm_of_squares(squares: list[Tensor], entries: int, again: Iterable[Tensor]) -> float:
-    """The L2 norm of so many entries from the sums of squares of their parts.
+    """The L2 norm from the sums of squares of parts.
 
-    Or of the parts themselves, which ``again`` gives once more, where the squares were not safe.
+    Args:
+        squares: the sums of the squares of the parts.
+        entries: number of entries of all parts.
+        again: the parts themselves, which are read where the squares were not safe.
     """
     norm = _root(squares)
     if squares[0].dtype is torch.float64 or _is_safe(norm, entries):
@@ -135,28 +114,36 @@ def _root(squares: list[Tensor]) -> float:
 
 
 def _is_safe(norm: float, entries: int) -> bool:
-    return LOST * math.sqrt(entries) < norm < SAFE_HIGH or math.isnan(norm)
+    return SAFE_LOW * math.sqrt(entries) < norm < SAFE_HIGH or math.isnan(norm)
 
 
 def pieces(tensor: Tensor) -> Iterator[Tensor]:
-    """The entries of a tensor in runs of at most ``PIECE``, in float32 or float64; in which order
-    does not matter.
-    """
-    entries = _as_laid_out(tensor)
+    """The entries in runs of at most ``PIECE``, in float32 or float64, in no particular order."""
+    # Where the entries fill their memory without gaps, this order needs no copy.
+    entries = tensor.permute(memory_order(tensor)).reshape(-1)
     for piece in entries.split(PIECE) if len(entries) > PIECE else (entries,):
         yield at_least_single(piece)
 
 
+def memory_order(tensor: Tensor) -> list[int]:
+    """The dimensions in the order in which they are laid out in memory, outermost first."""
+    dimensions = range(tensor.dim())
+    if tensor.is_contiguous():
+        return list(dimensions)
+    return sorted(dimensions, key=tensor.stride, reverse=True)
+
+
 def at_least_single(tensor: Tensor) -> Tensor:
-    """The entries in float32 or float64: numpy knows no bfloat16, and sums in half precision
-    overflow.
+    """The entries in float32 or float64.
+
+    Numpy knows no bfloat16, and sums in half precision overflow.
     """
     return tensor if tensor.dtype in {torch.float32, torch.float64} else tensor.float()
 
 
-def sizes(entries: Tensor) -> Tensor:
-    """|x| of a vector in the memory of the CPU; good until the next call."""
-    return torch.abs(entries, out=scratch("sizes", len(entries), entries.dtype))
+def magnitudes(entries: Tensor) -> Tensor:
+    """|x| of a vector on the CPU; valid until the next call."""
+    return torch.abs(entries, out=scratch("magnitudes", len(entries), entries.dtype))
 
 
 def vector_norm(
@@ -168,19 +155,10 @@ def vector_norm(
 
 
 def accumulator(tensor: Tensor) -> torch.dtype:
-    """Type in which sums are kept: float64 on accelerators, where reading memory is what costs (MPS
-    has none).
+    """Type in which sums are kept.
+
+    Float64 on accelerators, where reading memory is what costs (MPS has none).
     """
     if tensor.dtype is torch.float64:
         return torch.float64
     return torch.float32 if tensor.is_cpu or tensor.is_mps else torch.float64
-
-
-def _as_laid_out(tensor: Tensor) -> Tensor:
-    """All entries as one vector, without a copy where they fill their memory without gaps, in
-    whatever order.
-    """
-    if tensor.is_contiguous():
-        return tensor.view(-1)
-    outermost_first = sorted(range(tensor.dim()), key=tensor.stride, reverse=True)
-    return tensor.permute(outermost_first).reshape(-1)

@@ -1,4 +1,4 @@
-"""Brings figures from the device to numpy without ever waiting for the device."""
+"""Brings statistics from the device to numpy without ever waiting for the device."""
 
 from __future__ import annotations
 
@@ -10,25 +10,28 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-Figures = NDArray[np.float64]
-Fetch = Callable[[], Figures]
+from gradwidget.capture import reasons
+from gradwidget.capture.model.readable import UnreadableError
+
+Values = NDArray[np.float64]
+Fetch = Callable[[], Values]
 
 
-def nothing() -> Figures:
-    """Stands where no figures are on their way.
+def never_sent() -> Values:
+    """The ``Fetch`` of values that are not on their way.
 
     Raises:
         LookupError: always.
     """
-    message = "these figures were never sent for"
+    message = "these values were never sent for"
     raise LookupError(message)
 
 
 class Readback:
     """Collects small tensors of one step; their values can be fetched once ``ready``.
 
-    On the CPU they are there at once. On an accelerator everything is packed into one tensor a
-    device and copied to pinned memory behind the work already queued, to be read at a later step.
+    On the CPU they are available immediately. On an accelerator all tensors of a device are packed
+    into one and copied to pinned memory behind the work already queued, to be read at a later step.
 
     Example:
         >>> readback = Readback()
@@ -39,24 +42,34 @@ class Readback:
     """
 
     def __init__(self) -> None:
-        self._queued: dict[torch.device, list[tuple[Tensor, list[Figures]]]] = {}
-        self._sent: list[tuple[torch.Event, Tensor, list[tuple[Tensor, list[Figures]]]]] = []
+        self._queued: dict[torch.device, list[tuple[Tensor, list[Values]]]] = {}
+        self._sent: list[tuple[torch.Event, Tensor, list[tuple[Tensor, list[Values]]]]] = []
 
     def add(self, values: Tensor) -> Fetch:
-        """A function that gives the values as float64, in the shape of ``values``, once they are
-        there.
+        """Queues a tensor.
+
+        Returns:
+            A function that gives the values as float64, in the shape of ``values``; only once
+            ``ready``.
+
+        Raises:
+            UnreadableError: it is on the meta device.
         """
         values = values.detach()
         if values.is_cpu:
-            figures = as_numpy(values)
-            return lambda: figures
-        slot: list[Figures] = []
+            arrived = as_numpy(values)
+            return lambda: arrived
+        if values.is_meta:
+            raise UnreadableError(reasons.META)
+        slot: list[Values] = []
         self._queued.setdefault(values.device, []).append((values, slot))
         return lambda: slot[0]
 
     def add_number(self, value: Tensor) -> Callable[[], float]:
-        """The same for a tensor of one element, at every step: by ``tolist``, which calls one
-        function of torch.
+        """The same for a tensor of one element, as a number.
+
+        It is called at every step: ``tolist`` is the cheapest way to read one, a single call of
+        torch.
         """
         if value.dim():
             value = value.reshape(())
@@ -69,8 +82,11 @@ class Readback:
     def send(self) -> None:
         """Starts the copies of what was added; nothing can be added after it."""
         for device, entries in self._queued.items():
-            packed = torch.cat([values.reshape(-1).to(_wide(device)) for values, _ in entries])
-            host = torch.empty(packed.shape, dtype=packed.dtype, pin_memory=device.type == "cuda")
+            dtype = torch.float32 if device.type == "mps" else torch.float64  # MPS has no float64
+            packed = torch.cat([values.reshape(-1).to(dtype) for values, _ in entries])
+            host = torch.empty(
+                packed.shape, dtype=packed.dtype, device="cpu", pin_memory=device.type == "cuda"
+            )
             host.copy_(packed, non_blocking=True)
             event = torch.Event(device.type)
             event.record()
@@ -90,7 +106,7 @@ class Readback:
             event.synchronize()
 
     def _arrived(
-        self, parcel: tuple[torch.Event, Tensor, list[tuple[Tensor, list[Figures]]]]
+        self, parcel: tuple[torch.Event, Tensor, list[tuple[Tensor, list[Values]]]]
     ) -> bool:
         event, host, entries = parcel
         if not event.query():
@@ -103,14 +119,10 @@ class Readback:
         return True
 
 
-def as_numpy(values: Tensor) -> Figures:
-    """A float64 copy of a CPU tensor, read from its memory: no operation that waits is dispatched."""
+def as_numpy(values: Tensor) -> Values:
+    """A float64 copy of a CPU tensor, read from its memory: nothing that waits is dispatched."""
     # numpy converts a handful of numbers ten times faster than torch does
     values = values.detach()
     if values.dtype is torch.bfloat16:
         values = values.float()  # numpy has no such type
     return np.array(values.numpy(), np.float64)
-
-
-def _wide(device: torch.device) -> torch.dtype:
-    return torch.float32 if device.type == "mps" else torch.float64  # MPS has no float64

@@ -1,6 +1,4 @@
-"""Memory for what is worked out on the way to a figure: kept, as new memory is cold and costs more
-than the work.
-"""
+"""Working memory that is kept: new memory is cold, and getting it costs more than the work."""
 
 from __future__ import annotations
 
@@ -12,10 +10,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from gradwidget.capture.torch_private import without_modes
 from gradwidget.frame import BoolArray
 
 KEPT = 1 << 18
-"""Entries that are kept for each type; what is larger gets memory of its own."""
+"""Entries that are kept per purpose and type; larger requests get memory of their own."""
 
 
 class _Kept(threading.local):
@@ -28,23 +27,29 @@ _kept = _Kept()
 
 
 def scratch(purpose: str, entries: int, dtype: torch.dtype) -> Tensor:
-    """A vector [entries] on the CPU to write to; good until the next call with the same purpose.
+    """A vector [entries] on the CPU to write to; valid until the next call with the same purpose.
 
     Example:
-        >>> torch.abs(torch.tensor([-3.0, 4.0]), out=scratch("sizes", 2, torch.float32))
+        >>> torch.abs(torch.tensor([-3.0, 4.0]), out=scratch("magnitudes", 2, torch.float32))
         tensor([3., 4.])
     """
     if entries > KEPT:
-        return torch.empty(entries, dtype=dtype)
+        return _memory(entries, dtype)
     memory = _kept.numbers.get((purpose, dtype))
     if memory is None:
-        with torch.inference_mode(mode=False):  # made in it, nothing could write to it outside
-            memory = _kept.numbers[purpose, dtype] = torch.empty(KEPT, dtype=dtype)
+        memory = _kept.numbers[purpose, dtype] = _memory(KEPT, dtype)
     return memory[:entries]
 
 
+def _memory(entries: int, dtype: torch.dtype) -> Tensor:
+    # What is made in inference mode could not be written to outside of it, what a dispatch mode
+    # makes may be no memory at all, and torch's default device may be any.
+    with torch.inference_mode(mode=False), without_modes():
+        return torch.empty(entries, dtype=dtype, device="cpu")
+
+
 def nonzero(values: NDArray[Any]) -> BoolArray:
-    """Which values are not 0, in their shape; good until the next call.
+    """Which values are not 0, in their shape; valid until the next call.
 
     Example:
         >>> nonzero(np.array([[0.0, 2.0]]))

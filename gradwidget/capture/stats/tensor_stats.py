@@ -1,4 +1,4 @@
-"""All figures of many tensors in few calls: on small ones the call costs more than the work."""
+"""All statistics of many tensors in few calls: on small ones the call costs more than the work."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from gradwidget.capture.stats.norms import (
     at_least_single,
     l2,
     large_norm,
+    magnitudes,
     norm_of_squares,
     pieces,
     row_norms,
-    sizes,
     sums_of_squares,
     vector_norm,
 )
@@ -31,14 +31,20 @@ from gradwidget.capture.stats.scratch import nonzero, scratch
 Kind = tuple[torch.Size, torch.dtype, torch.device]
 
 L2, L1, PEAK, NONZERO, NONFINITE = range(5)
-"""Rows of what ``measure`` gives."""
+"""Rows of what ``measure`` gives: L2 norm, sum of |x|, largest |x|, and two counts."""
 
 
 def measure(tensors: Sequence[Tensor], readback: Readback, *, sums: bool = True) -> Fetch:
-    """Figures of dense real tensors: a function that gives float64 [5, tensors].
+    """Statistics of dense real tensors.
 
-    The rows are ``L2``, ``L1`` (sum of |x|), ``PEAK`` (largest |x|), ``NONZERO`` and ``NONFINITE``
-    (counts). Without ``sums``, ``L1`` and ``NONZERO`` are left at 0 where they would cost.
+    Args:
+        tensors: the tensors.
+        readback: brings the statistics.
+        sums: whether ``L1`` and ``NONZERO`` are wanted; otherwise they are 0 where they would cost.
+
+    Returns:
+        A function that gives float64 [5, tensors]: ``L2``, ``L1``, ``PEAK``, ``NONZERO`` and
+        ``NONFINITE``; of empty tensors all are 0.
     """
     groups = alike(tensors)
     fetches = [
@@ -51,21 +57,21 @@ def measure(tensors: Sequence[Tensor], readback: Readback, *, sums: bool = True)
     ]
 
     def fetch() -> NDArray[np.float64]:
-        figures = np.zeros((5, len(tensors)))
+        statistics = np.zeros((5, len(tensors)))
         for group, fetched in zip(groups, fetches, strict=True):
-            figures[:, group] = fetched()
-        return figures
+            statistics[:, group] = fetched()
+        return statistics
 
     return fetch
 
 
 def measure_rows(rows: Tensor, readback: Readback, *, sums: bool = True) -> Fetch:
-    """The same of alike tensors [tensors, ...] that have been brought together."""
+    """The same of tensors of one shape that have been brought together [tensors, ...]."""
     if not rows.is_cpu:
         return readback.add(_on_device(rows.reshape(len(rows), -1)))
     is_large = len(rows) == 1 and rows.numel() > ALONE
-    figures = _of_large(rows[0], sums=sums)[:, None] if is_large else _of_rows(rows, sums=sums)
-    return lambda: figures
+    statistics = _of_large(rows[0], sums=sums)[:, None] if is_large else _of_rows(rows, sums=sums)
+    return lambda: statistics
 
 
 def measure_l2(tensors: Sequence[Tensor], readback: Readback) -> Fetch:
@@ -100,13 +106,15 @@ def norms_of_rows(rows: Tensor, readback: Readback) -> Fetch:
 
 
 def nonzero_in_rows(rows: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """How many are true in each row; numpy counts one row at a time far faster than along an axis."""
+    """How many are true in each row."""
+    # Numpy counts one row at a time far faster than along an axis.
     return np.array([np.count_nonzero(row) for row in rows], np.float64)
 
 
 def alike(tensors: Sequence[Tensor]) -> Sequence[Sequence[int]]:
-    """Numbers of tensors of one shape, type and place, as many together as are read at once; empty
-    ones left out.
+    """Numbers of tensors that are read together: of one shape, type and device.
+
+    Empty tensors are left out.
     """
     return _grouped(tuple([(tensor.shape, tensor.dtype, tensor.device) for tensor in tensors]))
 
@@ -126,9 +134,7 @@ def _grouped(kinds: tuple[Kind, ...]) -> list[list[int]]:
 
 
 def stacked(tensors: Sequence[Tensor], group: Sequence[int]) -> Tensor:
-    """A copy [tensors, ...] of those of a group, which are alike; on the CPU good until the next
-    call.
-    """
+    """A copy [tensors, ...] of the tensors of a group; on the CPU valid until the next call."""
     chosen = [tensors[number] for number in group]
     first = chosen[0]
     if not first.is_cpu:
@@ -140,36 +146,39 @@ def stacked(tensors: Sequence[Tensor], group: Sequence[int]) -> Tensor:
 
 
 def _of_rows(tensors: Tensor, *, sums: bool) -> NDArray[np.float64]:
+    """Of tensors [tensors, ...] that are small."""
     rows = at_least_single(tensors).reshape(len(tensors), -1)
-    figures = np.zeros((5, len(rows)))
-    figures[L2] = row_norms(rows)
+    statistics = np.zeros((5, len(rows)))
+    statistics[L2] = row_norms(rows)
     if sums:
-        figures[NONZERO] = nonzero_in_rows(nonzero(rows.numpy()))
-    moduli = sizes(rows.view(-1)).view(rows.shape)
-    figures[PEAK] = as_numpy(moduli.amax(1))
+        statistics[NONZERO] = nonzero_in_rows(nonzero(rows.numpy()))
+    absolute = magnitudes(rows.view(-1)).view(rows.shape)
+    statistics[PEAK] = as_numpy(absolute.amax(1))
     if sums:
-        figures[L1] = as_numpy(moduli.sum(1))
-    if not math.isfinite(sum(figures[PEAK].tolist())):
-        for number in np.flatnonzero(~np.isfinite(figures[PEAK])):
-            figures[NONFINITE, number] = np.count_nonzero(~np.isfinite(rows[number].numpy()))
-    return figures
+        statistics[L1] = as_numpy(absolute.sum(1))
+    if not math.isfinite(sum(statistics[PEAK].tolist())):
+        for number in np.flatnonzero(~np.isfinite(statistics[PEAK])):
+            statistics[NONFINITE, number] = np.count_nonzero(~np.isfinite(rows[number].numpy()))
+    return statistics
 
 
 def _of_large(tensor: Tensor, *, sums: bool) -> NDArray[np.float64]:
+    """Of one large tensor, piece by piece: a piece stays in the cache between its statistics."""
     squares: list[Tensor] = []
     peaks: list[float] = []
     total = 0.0
     count = odd = 0
     for piece in pieces(tensor):
         squares += sums_of_squares(piece)
-        moduli = sizes(piece)
-        peaks.append(float(moduli.amax().numpy()))
+        absolute = magnitudes(piece)
+        peaks.append(float(absolute.amax().numpy()))
         if sums:
-            total += float(moduli.sum().numpy())
+            total += float(absolute.sum().numpy())
             count += int(np.count_nonzero(nonzero(piece.numpy())))
+    # Only where a peak is not finite are such entries counted, in a second reading.
     peak = max(peaks)
     if not math.isfinite(sum(peaks)):
-        peak = float(np.max(peaks))  # which a NaN does not slip through
+        peak = float(np.max(peaks))  # unlike max, it gives NaN where there is one
         odd = sum([int(np.count_nonzero(~np.isfinite(piece.numpy()))) for piece in pieces(tensor)])
     norm = norm_of_squares(squares, tensor.numel(), pieces(tensor))
     return np.array([norm, total, peak, count, odd], np.float64)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from weakref import ReferenceType, ref
 
 from torch import nn
+from torch.nn.parameter import is_lazy
 
+from gradwidget.capture.model.parameter_handle import ParameterHandle
 from gradwidget.capture.torch_private import version
 
 PROBES = 4
@@ -21,21 +22,29 @@ class BackwardReach:
     """Tells from identity and version of gradients what happened to them, without reading a value."""
 
     def __init__(self) -> None:
-        self._probes: list[ReferenceType[nn.Parameter]] = []
+        self._handles: Sequence[ParameterHandle] = ()
+        self._probes: list[ParameterHandle] = []
         self._before: list[Mark] = []
         self._after: list[Mark] = []
         self._all: list[nn.Parameter] = []
         self._all_before: list[Mark] = []
 
-    def watch(self, parameters: Sequence[nn.Parameter]) -> None:
+    def watch(self, parameters: Sequence[ParameterHandle]) -> None:
         """Chooses the probes among parameters: some from the input's end to the output's."""
-        trainable = [one for one in parameters if one.requires_grad]
+        self._handles = tuple(parameters)
+        trainable = [
+            handle
+            for handle in parameters
+            if (one := handle()) is not None and one.requires_grad and not is_lazy(one)
+        ]
         stride = max(1, len(trainable) // PROBES)
-        self._probes = [ref(one) for one in trainable[::stride][:PROBES]]
+        self._probes = trainable[::stride][:PROBES]
         self._after = []
 
-    def probed(self) -> list[nn.Parameter]:
-        """The parameters looked at on every step."""
+    def probed(self) -> list[nn.Parameter] | None:
+        """The parameters looked at on every step; None while plain tensors stand in for them."""
+        if any(probe.is_hidden for probe in self._probes):
+            return None
         return [one for probe in self._probes if (one := probe()) is not None]
 
     def step_begins(self) -> None:
@@ -58,8 +67,8 @@ class BackwardReach:
         self._all = list(parameters) if parameters is not None else []
         self._all_before = _marks(self._all)
         return bool(self._after) and any(
-            known not in (UNTOUCHED, now)
-            for known, now in zip(self._after, self._before, strict=True)
+            known not in (UNTOUCHED, now) and probe() is not None
+            for known, now, probe in zip(self._after, self._before, self._probes, strict=True)
         )
 
     def ended(self) -> bool:
@@ -72,7 +81,8 @@ class BackwardReach:
         for one, before, now in zip(everything, everything_before, _marks(everything), strict=True):
             if now != before:
                 # This one shows what the probes do not: it becomes one of them.
-                self._probes = [ref(one), *self._probes[: PROBES - 1]]
+                found = [handle for handle in self._handles if handle() is one]
+                self._probes = [*found, *self._probes[: PROBES - 1]]
                 self._after = _marks([probe() for probe in self._probes])
                 return True
         return False

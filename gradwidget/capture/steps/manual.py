@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import gc
 
+import torch
 from torch import nn
 from torch.optim import Optimizer
 
 from gradwidget.capture.model.optimizers import OptimizerParameters
+from gradwidget.capture.model.readable import unreadable
 from gradwidget.capture.stats.readback import as_numpy
 from gradwidget.capture.steps.backward_reach import BackwardReach
-from gradwidget.capture.torch_private import is_sharded, version
+from gradwidget.capture.torch_private import version
 
 PATIENCE = 3
 """Changes of the weights that are put up with before a loop counts as manual although an optimizer
@@ -46,11 +48,15 @@ class ManualLoop:
     def backward_ended(self) -> None:
         """From here on a change of the weights ends the step."""
         if self.possible:
-            self._marks = [_mark(one) for one in self._reach.probed()]
+            probed = self._reach.probed()
+            self._marks = None if probed is None else [_mark(one) for one in probed]
 
     def has_stepped(self) -> bool:
         """Whether the weights have changed since; True once a step."""
-        if self._marks is None or self._marks == [_mark(one) for one in self._reach.probed()]:
+        if self._marks is None:
+            return False
+        probed = self._reach.probed()
+        if probed is None or self._marks == [_mark(one) for one in probed]:
             return False
         self._marks = None
         if self._patience is None:
@@ -67,7 +73,7 @@ class ManualLoop:
 
 
 def _mark(parameter: nn.Parameter) -> Mark:
-    if is_sharded(parameter):
+    if unreadable(parameter) is not None or parameter.layout is not torch.strided:
         return id(parameter), version(parameter), 0.0
     values = parameter.detach()
     total = 0.0

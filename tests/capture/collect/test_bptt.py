@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from gradwidget.capture.collect.bptt import Layer, backpropagate
+from gradwidget.capture.collect.bptt import RecurrentPass, backpropagate
 
 LENGTH, BATCH, WIDTH = 6, 3, 5
 
@@ -38,7 +38,7 @@ def test_the_gradients_of_hidden_states_and_inputs_are_those_of_autograd(
     loss.backward()
 
     weights = [one.detach() for one in layer.all_weights[0]]
-    ran = Layer(
+    ran = RecurrentPass(
         layer.mode,
         weights,
         has_bias,

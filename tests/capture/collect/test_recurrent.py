@@ -12,7 +12,9 @@ import torch
 from torch import Tensor, nn
 from torch.optim import SGD
 
-from gradwidget.capture.collect.recurrent import Recurrent
+from gradwidget.capture.collect.recurrent import RecurrentGradients
+from gradwidget.capture.sampling.budget import Budget
+from gradwidget.capture.sampling.recurrent_schedule import RecurrentSchedule
 from gradwidget.capture.stats.readback import Readback
 
 Watch = Callable[..., Any]
@@ -68,7 +70,7 @@ def test_profiles_are_the_total_gradients_of_the_hidden_states(
         layer: nn.RNNBase = nn.RNN(4, WIDTH, layers, nonlinearity=kind.removeprefix("RNN_").lower())
     else:
         layer = getattr(nn, kind)(4, WIDTH, layers)
-    x = torch.randn(LENGTH, BATCH, 4)  # raw figures: they require no gradient
+    x = torch.randn(LENGTH, BATCH, 4)  # raw statistics: they require no gradient
     truth = Unrolled(layer)
     out = truth(x)
     (out.square().sum() if loss_on == "all outputs" else out[-1].square().sum()).backward()
@@ -122,8 +124,12 @@ def test_the_repeated_run_gives_what_the_layer_gave(options: dict[str, Any]) -> 
     """If the gradients of the inputs through the repeated run agree, so do those of the hidden
     states."""
     layer = nn.LSTM(4, WIDTH, **options)
-    collected = Recurrent(
-        Readback(), lambda tensor, take: tensor.register_hook(take), {}, lambda: True
+    collected = RecurrentGradients(
+        Readback(),
+        lambda tensor, take: tensor.register_hook(take),
+        {},
+        RecurrentSchedule(Budget(None)),
+        step=0,
     )
     x = (
         torch.randn(BATCH, LENGTH, 4)
@@ -131,11 +137,11 @@ def test_the_repeated_run_gives_what_the_layer_gave(options: dict[str, Any]) -> 
         else torch.randn(LENGTH, BATCH, 4)
     )
     output = layer(x)
-    collected.passed("layer", layer, (x,), {}, output)
-    (run,) = collected._runs.values()
+    collected.add_call("layer", layer, (x,), {}, output)
+    (call,) = collected._calls.values()
     weights = torch.randn_like(output[0])
     (output[0] * weights).sum().backward()
-    profiles = collected._followed(run)
+    profiles = collected._measured(call)
     # the hidden states of the top layer are the output, whose gradient at the last step read has no
     # later one
     ends = weights.transpose(0, 1) if options.get("batch_first") else weights

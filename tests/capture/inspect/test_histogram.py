@@ -19,9 +19,10 @@ from gradwidget.capture.inspect.histogram import (
     RUN,
     Axis,
     edges_for,
+    has_no_histogram,
     histogram_of,
-    unreadable,
 )
+from gradwidget.capture.reasons import NOTHING
 from gradwidget.frame import Entry, Histogram
 
 AXES: tuple[Axis, ...] = ("linear", "log")
@@ -82,7 +83,7 @@ def test_every_number_format_is_read(dtype: torch.dtype) -> None:
         (lambda: torch.eye(3).to_sparse_csr(), "sparse_csr"),
         (lambda: torch.ones(2, device="meta"), "no values"),
         (lambda: torch.empty(0, 3), "empty"),
-        (lambda: torch.quantize_per_tensor(torch.ones(2), 0.1, 0, torch.qint8), "quantised"),
+        (lambda: torch.quantize_per_tensor(torch.ones(2), 0.1, 0, torch.qint8), "quantized"),
         (lambda: nn.LazyLinear(2).weight, "first forward"),
     ],
 )
@@ -98,7 +99,7 @@ def test_the_values_inside_a_transform_cannot_be_read() -> None:
     reasons: list[str | None] = []
 
     def function(x: Tensor) -> Tensor:
-        reasons.append(unreadable(x))
+        reasons.append(has_no_histogram(x))
         return x.sum()
 
     torch.func.grad(function)(torch.ones(3))
@@ -124,7 +125,7 @@ def test_parameters_are_taken_together_and_one_that_cannot_be_read_is_named() ->
 
 
 def test_what_does_not_exist_is_said() -> None:
-    assert histogram_of({}, step=0, axis="linear") == "There is none."
+    assert histogram_of({}, step=0, axis="linear") == NOTHING
 
 
 def test_entries_that_are_not_finite_come_first() -> None:

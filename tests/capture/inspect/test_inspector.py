@@ -16,8 +16,8 @@ from torch.amp.grad_scaler import GradScaler
 
 from gradwidget.capture.capture import Capture
 from gradwidget.capture.inspect import inspector as subject
-from gradwidget.capture.inspect.collector import NOT_READ, UNUSED
-from gradwidget.capture.inspect.inspector import CLEARED, LATER, LEASE, NOT_WATCHED, Inspector
+from gradwidget.capture.inspect.inspector import LEASE, Inspector
+from gradwidget.capture.reasons import CLEARED, LATER, NO_GRADIENT, NOT_READ, NOT_WATCHED
 from gradwidget.frame import Histogram, Inspection
 
 Watch = Callable[..., Capture]
@@ -271,8 +271,8 @@ def test_what_cannot_be_had_is_said_in_words(watch: Watch) -> None:
         loop.model(torch.randn(16, 4)).square().mean().backward()
         loop.optimizer.step()
     found = {one.layer: one for one in loop.seen}
-    assert found["frozen"].gradient == UNUSED
-    assert found["idle"].gradient == UNUSED
+    assert found["frozen"].gradient == NO_GRADIENT
+    assert found["idle"].gradient == NO_GRADIENT
     assert isinstance(found["idle"].activation, str)
     assert "not seen to run" in found["idle"].activation
     assert isinstance(found["table"].gradient, str)
@@ -307,7 +307,7 @@ def test_a_failure_is_contained_recorded_and_shown(
         loop.step()
     assert loop.seen[0].gradient == NOT_READ
     assert spread(loop.seen[0].weight).total == 40
-    assert [problem.where for problem in loop.capture.problems] == ["looking into a layer"]
+    assert [problem.where for problem in loop.capture.problems] == ["inspecting a layer"]
     assert len(loop.capture.frames) == 3  # type: ignore[attr-defined]
 
 

@@ -1,4 +1,4 @@
-"""Figures of outputs are the same whether they were read as a whole, part by part, or beside
+"""Statistics of outputs are the same whether they were read as a whole, part by part, or beside
 others."""
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from gradwidget.capture.stats.output_stats import (
     NONZERO,
     NORM,
     SATURATED,
-    gradient_figures,
-    output_figures,
+    gradient_statistics,
+    output_statistics,
 )
 from gradwidget.capture.stats.readback import Readback
 
@@ -39,29 +39,33 @@ SHAPES = {
 
 
 @pytest.mark.parametrize(
-    "follower", [None, RELU, TANH, SOFTMAX], ids=["nothing", "relu", "tanh", "softmax"]
+    "nonlinearity", [None, RELU, TANH, SOFTMAX], ids=["nothing", "relu", "tanh", "softmax"]
 )
 @pytest.mark.parametrize("name", SHAPES)
-def test_figures_agree_with_those_in_double_precision(
-    name: str, follower: Nonlinearity | None
+def test_statistics_agree_with_those_in_double_precision(
+    name: str, nonlinearity: Nonlinearity | None
 ) -> None:
     shape, units = SHAPES[name]
     output = torch.randn(shape, generator=torch.Generator().manual_seed(0))
     output.movedim(units, 0)[::3] = -30.0  # a third of the units, far in a flat
-    figures, alive = output_figures(output[None], Readback(), units=units, follower=follower)
+    statistics, alive = output_statistics(
+        output[None], Readback(), units=units, nonlinearity=nonlinearity
+    )
 
-    truth = output.double() if follower is None else follower.apply(output[None].double())[0]
+    truth = (
+        output.double() if nonlinearity is None else nonlinearity.apply(output[None].double())[0]
+    )
     expected = (truth.movedim(units, 0).reshape(shape[units], -1) != 0).any(1)
-    assert figures()[NORM, 0] == pytest.approx(float(truth.norm()), rel=1e-5)
-    assert figures()[NONZERO, 0] == pytest.approx(int(torch.count_nonzero(truth)), rel=1e-5)
-    assert figures()[NONFINITE, 0] == 0
-    assert figures()[ALIVE, 0] == pytest.approx(float(expected.double().mean()))
+    assert statistics()[NORM, 0] == pytest.approx(float(truth.norm()), rel=1e-5)
+    assert statistics()[NONZERO, 0] == pytest.approx(int(torch.count_nonzero(truth)), rel=1e-5)
+    assert statistics()[NONFINITE, 0] == 0
+    assert statistics()[ALIVE, 0] == pytest.approx(float(expected.double().mean()))
     assert alive()[0].tolist() == expected.double().tolist()
-    if follower is None or follower.saturated is None:
-        assert np.isnan(figures()[SATURATED, 0])
+    if nonlinearity is None or nonlinearity.saturated is None:
+        assert np.isnan(statistics()[SATURATED, 0])
     else:
-        share = float(follower.saturated(truth[None]).double().mean())
-        assert figures()[SATURATED, 0] == pytest.approx(share, abs=1e-5)
+        share = float(nonlinearity.saturated(truth[None]).double().mean())
+        assert statistics()[SATURATED, 0] == pytest.approx(share, abs=1e-5)
 
 
 @pytest.mark.parametrize("size", [1e-30, 1e25])
@@ -70,10 +74,10 @@ def test_norms_of_very_small_and_very_large_entries_are_right(
     shape: tuple[int, ...], size: float
 ) -> None:
     entries = size * torch.randn(shape, generator=torch.Generator().manual_seed(0))
-    figures, _ = output_figures(entries[None], Readback(), units=-1, follower=None)
-    slopes, _ = gradient_figures(entries[None], Readback())
+    statistics, _ = output_statistics(entries[None], Readback(), units=-1, nonlinearity=None)
+    slopes, _ = gradient_statistics(entries[None], Readback())
     truth = float(entries.double().norm())
-    assert figures()[NORM, 0] == pytest.approx(truth, rel=1e-4)
+    assert statistics()[NORM, 0] == pytest.approx(truth, rel=1e-4)
     assert slopes()[NORM, 0] == pytest.approx(truth, rel=1e-4)
 
 
@@ -81,8 +85,8 @@ def test_norms_of_very_small_and_very_large_entries_are_right(
 def test_entries_that_are_not_finite_are_counted(shape: tuple[int, ...]) -> None:
     entries = torch.zeros(shape)
     entries.view(-1)[[1, 7, 11]] = torch.tensor([float("nan"), float("inf"), -float("inf")])
-    figures, _ = output_figures(entries[None], Readback(), units=-1, follower=None)
-    assert figures()[NONFINITE, 0] == 3
+    statistics, _ = output_statistics(entries[None], Readback(), units=-1, nonlinearity=None)
+    assert statistics()[NONFINITE, 0] == 3
 
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float64])
@@ -90,6 +94,6 @@ def test_gradients_of_any_format_and_layout_are_read(dtype: torch.dtype) -> None
     gradient: Tensor = torch.randn(400, 500, generator=torch.Generator().manual_seed(0)).to(dtype)
     gradient[::2] = 0
     for one in (gradient, gradient.T, gradient[:, ::2]):
-        figures, _ = gradient_figures(one[None], Readback())
-        assert figures()[NORM, 0] == pytest.approx(float(one.double().norm()), rel=1e-4)
-        assert figures()[NONZERO, 0] == int(torch.count_nonzero(one))
+        statistics, _ = gradient_statistics(one[None], Readback())
+        assert statistics()[NORM, 0] == pytest.approx(float(one.double().norm()), rel=1e-4)
+        assert statistics()[NONZERO, 0] == int(torch.count_nonzero(one))

@@ -1,0 +1,63 @@
+"""Which tensors have entries that can be read, and why others have not."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn.parameter import is_lazy
+
+from gradwidget.capture import reasons
+from gradwidget.capture.torch_private import is_sharded, is_transformed, without_subclass
+
+KINDS = (Tensor, nn.Parameter)
+
+
+class UnreadableError(TypeError):
+    """The entries of a tensor cannot be read; the message is a sentence for the user."""
+
+
+def plain(tensor: Tensor) -> Tensor:
+    """The entries of a gradient, a weight or an output as a dense real tensor.
+
+    Of a sparse tensor the stored entries, of a complex one the moduli. What can go wrong with an
+    ordinary tensor (that it is on the meta device, or nested) is left to what reads it.
+
+    Raises:
+        UnreadableError: its entries are not at hand.
+    """
+    if type(tensor) in KINDS and tensor.layout is torch.strided and not tensor.is_complex():
+        return tensor.detach() if tensor.requires_grad else tensor
+    reason = unreadable(tensor)
+    if reason is not None:
+        raise UnreadableError(reason)
+    tensor = without_subclass(tensor.detach())
+    if tensor.layout is torch.sparse_coo:
+        tensor = tensor.coalesce().values()
+    return tensor.abs() if tensor.is_complex() else tensor
+
+
+def unreadable(tensor: Tensor) -> str | None:
+    """Why the entries of a tensor cannot be read, in a sentence; None where they can."""
+    out_of_reach = {
+        reasons.LAZY: is_lazy,
+        reasons.SHARD: is_sharded,
+        reasons.INSIDE_TRANSFORM: is_transformed,
+        reasons.META: lambda one: one.is_meta,
+        reasons.CUDA_GRAPH: _is_recorded,
+    }
+    for reason, is_so in out_of_reach.items():
+        if is_so(tensor):
+            return reason
+    if tensor.is_nested or tensor.layout not in {torch.strided, torch.sparse_coo}:
+        kind = "nested" if tensor.is_nested else str(tensor.layout).removeprefix("torch.")
+        return reasons.layout(kind)
+    if tensor.is_quantized:
+        return reasons.quantized(str(tensor.dtype).removeprefix("torch."))
+    # Operations of such a class are its own: they may do anything, and give anything.
+    if type(tensor).__torch_dispatch__ is not Tensor.__torch_dispatch__:
+        return reasons.subclass(type(tensor).__name__)
+    return None
+
+
+def _is_recorded(tensor: Tensor) -> bool:
+    return tensor.is_cuda and torch.cuda.is_current_stream_capturing()

@@ -1,0 +1,89 @@
+"""Statistics of numbered tensors, of which one that cannot be read costs no other."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from torch import Tensor
+
+from gradwidget.capture import reasons
+from gradwidget.capture.model.readable import plain, unreadable
+from gradwidget.capture.stats.readback import Fetch, Values
+from gradwidget.frame import BoolArray
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """Statistics of some tensors, on their way from the device."""
+
+    numbers: list[int]
+    fetch: Fetch
+    """Float64 [statistics, numbers]."""
+    refused: Mapping[int, str] = field(default_factory=dict)
+    """Why others could not be read, by number."""
+
+
+def read(tensors: Mapping[int, Tensor], measure: Callable[[Sequence[Tensor]], Fetch]) -> Reading:
+    """Measures tensors: all together, or, where that fails, one by one.
+
+    Args:
+        tensors: by number.
+        measure: gives float64 [statistics, tensors] of dense real tensors.
+
+    Raises:
+        Exception: what measuring raised, where none of them could be read.
+    """
+    try:
+        return Reading(list(tensors), measure([plain(one) for one in tensors.values()]))
+    except Exception:  # noqa: BLE001  # which of them it was, and whether all, comes out next
+        return _read_one_by_one(tensors, measure)
+
+
+def _read_one_by_one(
+    tensors: Mapping[int, Tensor], measure: Callable[[Sequence[Tensor]], Fetch]
+) -> Reading:
+    fetches: dict[int, Fetch] = {}
+    refused: dict[int, str] = {}
+    failure: Exception | None = None
+    for number, one in tensors.items():
+        why = unreadable(one)
+        if why is not None:
+            refused[number] = why
+            continue
+        try:
+            fetches[number] = measure([plain(one)])
+        except Exception as error:  # noqa: BLE001  # given as the reason for this one alone
+            refused[number] = reasons.failed(error)
+            failure = error
+    if failure is not None and not fetches:
+        raise failure
+    return Reading(
+        list(fetches),
+        lambda: np.concatenate([fetch() for fetch in fetches.values()], axis=-1),
+        refused,
+    )
+
+
+def joined(readings: Sequence[Reading], height: int, count: int) -> tuple[Values, BoolArray]:
+    """The statistics [height, count] of all readings, and which parameters were read."""
+    statistics = np.zeros((height, count))
+    read_ones = np.zeros(count, np.bool_)
+    for reading in readings:
+        if reading.numbers:
+            statistics[:, reading.numbers] = reading.fetch()
+            read_ones[reading.numbers] = True
+    return statistics, read_ones
+
+
+def refused_in(readings: Sequence[Reading]) -> dict[int, str]:
+    """Why tensors could not be read, by number, of all readings."""
+    return {number: why for reading in readings for number, why in reading.refused.items()}
+
+
+def flags(numbers: Sequence[int], count: int) -> BoolArray:
+    """Bool array [count] that is True at ``numbers``."""
+    result = np.zeros(count, np.bool_)
+    result[list(numbers)] = True
+    return result
