@@ -270,8 +270,9 @@ class StepCycle:
         return wanted
 
     def _leaves_gradients(self, builder: FrameBuilder) -> bool:
-        """Whether a sampled step has left gradients for another optimizer: of several that take
-        turns none is to be missing.
+        """Whether a sampled step has left gradients for another optimizer.
+
+        Of several that take turns none is to be missing.
         """
         optimizers = self._optimizers.optimizers() if builder.sampled else []
         if len(optimizers) < 2:

@@ -1,4 +1,4 @@
-"""What is read of a step's backward passes, and of calls of ``torch.autograd.grad`` in their place."""
+"""Reads what a backward pass leaves, or a call of ``torch.autograd.grad`` in its place."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What has been gathered of a step so far, and the frame that is made of it."""
+"""Collects what is measured in a step, and builds its frame."""
 
 from __future__ import annotations
 
@@ -32,12 +32,13 @@ from gradwidget.capture.stats.tensor_stats import L1, L2, PEAK, measure, measure
 from gradwidget.frame import Frame, Layer, NonfiniteOrigin
 
 Parameters = Sequence[nn.Parameter | None]
-"""All parameters of the layers, by number; None where one is no more."""
+"""All parameters of the layers, by number; None where one no longer exists."""
 
 
 class FrameBuilder:
-    """One step under way. Everything in it is a small tensor or a number; the user's tensors are
-    read, not kept.
+    """One step under way.
+
+    Everything in it is a small tensor or a number; the user's tensors are read, not kept.
 
     Args:
         step: its number.
@@ -74,8 +75,7 @@ class FrameBuilder:
         """How often the loop took gradients by ``torch.autograd.grad``, where no backward pass has
         run."""
         self.has_outputs = self.sampled and outputs
-        """Whether outputs were looked at since the step began, so that one that was not seen has a
-        reason."""
+        """Whether outputs are measured since the step began: a missing one then has a reason."""
         self.traced: NonfiniteOrigin | None = None
         """What the graph showed of a loss that is not finite, where outputs were not measured."""
         self.found_inf: Fetch | None = None
@@ -112,7 +112,7 @@ class FrameBuilder:
         )
 
     def log(self, name: str, value: object) -> None:
-        """Adds a figure of the user's.
+        """Adds a value of the user's.
 
         Raises:
             TypeError: it is neither a number nor a tensor of one element.
@@ -136,7 +136,7 @@ class FrameBuilder:
         kwargs: Mapping[str, object],
         output: object,
     ) -> None:
-        """Takes note of a layer that has run, where outputs are looked at."""
+        """Adds the output of a layer that has run, where outputs are measured."""
         if not self.has_outputs or not self.activations.add_output(layer, module, args, output):
             return
         self.recurrent.add_call(layer, module, args, kwargs, output)
@@ -159,8 +159,7 @@ class FrameBuilder:
         self.activations.drop_gradients()
 
     def read_raw(self, parameters: Parameters, taken: Mapping[int, Tensor] | None = None) -> None:
-        """Reads the norms that gradients have right after backward: not yet unscaled, not yet
-        clipped.
+        """Reads the norms of gradients right after backward: not yet unscaled, not yet clipped.
 
         Args:
             parameters: all parameters of the layers.
@@ -174,14 +173,16 @@ class FrameBuilder:
         self._raw_scale, self._spent = self.loss.scale, set()
 
     def unused(self) -> set[int] | None:
-        """Numbers of the parameters with a gradient that no step has used; None where no backward
-        pass was read.
+        """Numbers of the parameters with a gradient that no step has used.
+
+        None where no backward pass was read.
         """
         return None if self._raw is None else set(self._raw.numbers) - self._spent - self._owned
 
     def inherit(self, before: FrameBuilder) -> None:
-        """Takes over what the step before has left of a backward pass: several optimizers may use
-        one.
+        """Takes over what the step before has left of a backward pass.
+
+        Several optimizers may use one.
         """
         if before.unused():
             self._raw, self._raw_scale, self._spent = (
@@ -249,16 +250,16 @@ class FrameBuilder:
         self._weights.append(read(alive, partial(measure, readback=self.readback, sums=False)))
 
     def read_changes(self, changes: Reading | None) -> None:
-        """Takes note of how far the step moved the weights."""
+        """Adds how far the step moved the weights."""
         if changes is not None:
             self._changes.append(changes)
 
     def forget_statistics(self) -> None:
-        """Drops gradients and weights read earlier in this step: a later reading takes their place."""
+        """Drops gradients and weights read earlier in this step: a later reading replaces them."""
         self._gradients, self._weights, self._owned = [], [], set()
 
     def finish(self, unseen: str) -> None:
-        """Nothing is added any more: fixes the layers of the frame and sends for the figures.
+        """Nothing is added any more: fixes the layers of the frame and requests the values.
 
         Args:
             unseen: why the output of a layer was not seen, where it was not.

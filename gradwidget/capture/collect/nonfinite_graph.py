@@ -93,7 +93,7 @@ def _order(one: Operation) -> int:
 
 
 def _operations(root: Node, table: LayerTable) -> list[Operation]:
-    """The operations behind a node, in the order in which they ran; none where they are too many."""
+    """The operations behind a node in the order in which they ran; none if they are too many."""
     nodes: dict[Node, list[Node]] = {}
     waiting = [root] if root is not None else []
     while waiting:

@@ -19,13 +19,13 @@ def find_origin(
     loss: float | None,
     traced: NonfiniteOrigin | None = None,
 ) -> NonfiniteOrigin | None:
-    """Follows a step in the order in which its values came to be: weights, inputs, outputs, loss,
-    gradients.
+    """Follows a step in the order of its values: weights, inputs, outputs, loss, gradients.
 
     Args:
         layers: rows of the columns.
         columns: the metrics of the step.
-        outputs: what the layers gave, in the order in which they ran; empty where nobody looked.
+        outputs: what the layers gave, in the order in which they ran; empty where none was
+            measured.
         loss: None where none was found.
         traced: what the graph showed, in the place of outputs that were not measured.
 

@@ -1,9 +1,9 @@
 """Keeps what torch.compile makes from ever seeing a hook of ours.
 
-Compiled code is guarded on the number of torch's global module hooks: where it changes, the code is
-compiled anew, and after a few times not at all. So the hooks are off while anything is compiled,
-and stay off for good once it shows that the model, or a part of it, runs compiled: it is then
-watched through its parameters and their gradients alone.
+Compiled code depends on the number of torch's global module hooks: where it changes, the code is
+compiled again, and after a few times not at all. So the hooks are removed while anything is
+compiled, and are never registered again once it shows that the model, or a part of it, runs
+compiled: it is then watched through its parameters and their gradients alone.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from gradwidget.capture.torch_private import has_compiled_wrapper, is_compiled, 
 
 
 class Compiling:
-    """Knows whether module hooks may be on.
+    """Knows whether module hooks may be registered.
 
     Args:
         model: the model, held weakly.
         guard: contains failures.
-        pause: takes the hooks off.
-        resume: puts them on again where they are wanted.
+        pause: removes the hooks.
+        resume: registers them again where they are wanted.
     """
 
     def __init__(
@@ -33,7 +33,7 @@ class Compiling:
         self.forbids_hooks = any(
             is_compiled(module) for module in model.modules()
         ) or has_compiled_wrapper(model)
-        """True for good once hooks on modules would do harm."""
+        """True from the moment on that module hooks would do harm."""
         self._model = ref(model)
         self._guard = guard
         self._pause = pause
@@ -44,7 +44,7 @@ class Compiling:
         self._compiled_before = False
 
     def watch(self, *, wanted: bool) -> None:
-        """A step begins. Listens to the compiler, which has to be done while hooks are on."""
+        """A step begins. Listens to the compiler, which is needed while hooks are registered."""
         self._is_forward = True
         if self._stop is not None:
             self._stop()
@@ -63,14 +63,13 @@ class Compiling:
         self.forbids_hooks = concerned
 
     def forward_ended(self, *, saw_layers: bool) -> None:
-        """A backward pass begins: what is compiled from now on in this step (an optimizer) is not
-        the model.
+        """A backward pass begins: what is compiled later in this step is not the model.
 
         Args:
             saw_layers: whether any layer of the model was seen to run.
         """
         if self._compiled and (self._compiled_before or not saw_layers):
-            # It was the model that was compiled, or it is compiled anew for the sake of our hooks.
+            # It was the model that was compiled, or it is compiled again because of our hooks.
             self.forbids_hooks = True
         self._compiled_before |= self._compiled
         self._compiled = self._is_forward = False

@@ -100,7 +100,7 @@ class GlobalHook:
             remove_global_hook(handle)
 
     @way_in
-    def _called(self, module: nn.Module, args: Args, *rest: Any) -> None:
+    def _called(self, module: nn.Module, args: Args, *rest: Any) -> None:  # noqa: ANN401  # as torch gives it
         # A thread that is in the middle of a call when another removes the hook leaves the
         # keywords out: torch has then forgotten that they were asked for.
         kwargs = rest[0] if len(rest) > 1 else {}

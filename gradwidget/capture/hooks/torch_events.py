@@ -1,6 +1,6 @@
 """The places in torch where gradwidget listens: one shared set for all captures of the process.
 
-Nothing is put on a user's model, optimizer or tensor. While at least one capture is attached,
+Nothing is registered on a user's model, optimizer or tensor. While at least one capture is attached,
 ``torch.autograd.backward`` and ``grad``, ``torch.compile``, ``GradScaler.scale`` and ``step`` are
 wrapped and torch's global optimizer hooks are registered; when the last one leaves, all of it is
 gone.
@@ -38,13 +38,12 @@ class Listener(Protocol):
         """An outermost backward pass is about to run."""
 
     def recomputed(self, roots: Sequence[Tensor]) -> None:
-        """Inside of it a backward pass through a recomputed part (reentrant checkpointing) is about
-        to run.
-        """
+        """Inside of it, one through a recomputed part (reentrant checkpointing) is about to run."""
 
     def backward_ended(self, roots: Sequence[Tensor], *, weighted: bool) -> None:
-        """It has run; ``weighted`` where gradients were given for the roots, which then are no
-        losses.
+        """It has run.
+
+        ``weighted`` where gradients were given for the roots, which then are no losses.
         """
 
     def backward_failed(self) -> None:
@@ -53,8 +52,9 @@ class Listener(Protocol):
     def taking_begins(
         self, roots: Sequence[Tensor], inputs: Sequence[Tensor], *, differentiable: bool
     ) -> None:
-        """``torch.autograd.grad`` is about to run, to make a graph of its own where
-        ``differentiable``.
+        """``torch.autograd.grad`` is about to run.
+
+        It makes a graph of its own where ``differentiable``.
         """
 
     def taking_ended(
@@ -94,9 +94,8 @@ class _Shared:
     def __init__(self) -> None:
         self.listeners: tuple[Listener, ...] = ()
         self.handles: list[RemovableHandle] = []
-        self.lock = (
-            threading.RLock()
-        )  # the end of a forgotten capture may come in the middle of an attach
+        # The end of a forgotten capture may come in the middle of an attach.
+        self.lock = threading.RLock()
 
 
 _shared = _Shared()
@@ -132,7 +131,7 @@ def detach(listener: Listener) -> None:
 
 
 class _Wrapped:
-    """A function of torch that is wrapped while somebody listens."""
+    """A function of torch that is wrapped while there are listeners."""
 
     def __init__(self, owner: Any, name: str, wrapper: Callable[..., Any]) -> None:
         self._owner, self._name, self._wrapper = owner, name, wrapper
@@ -166,8 +165,9 @@ class _Wrapped:
 
 
 def _tell(tell: Callable[[Listener], None]) -> None:
-    """Tells every listener; what fails on the way must not reach the user's loop, and is kept as a
-    problem.
+    """Tells every listener.
+
+    What fails on the way does not reach the user's loop, and is kept as a problem.
     """
     for listener in _shared.listeners:
         try:

@@ -11,7 +11,7 @@ from gradwidget.capture.model.parameter_handle import ParameterHandle
 from gradwidget.capture.torch_private import version
 
 PROBES = 4
-"""Parameters looked at on every step; all are looked at only where a sampled step's probes saw
+"""Parameters checked in every step; all are checked only where a sampled step's probes saw
 nothing."""
 
 Mark = tuple[int, int]
@@ -19,7 +19,7 @@ UNTOUCHED: Mark = (0, -1)
 
 
 class BackwardReach:
-    """Tells from identity and version of gradients what happened to them, without reading a value."""
+    """Tells from identity and version of gradients what happened to them, reading no value."""
 
     def __init__(self) -> None:
         self._handles: Sequence[ParameterHandle] = ()
@@ -42,7 +42,7 @@ class BackwardReach:
         self._after = []
 
     def probed(self) -> list[nn.Parameter] | None:
-        """The parameters looked at on every step; None while plain tensors stand in for them."""
+        """The parameters checked in every step; None while plain tensors stand in for them."""
         if any(probe.is_hidden for probe in self._probes):
             return None
         return [one for probe in self._probes if (one := probe()) is not None]
@@ -57,11 +57,13 @@ class BackwardReach:
         return bool(self._after)
 
     def begins(self, parameters: Sequence[nn.Parameter] | None) -> bool:
-        """Notes the state before a backward pass; True where gradients were cleared since the pass
-        before.
+        """Notes the state before a backward pass.
 
         Args:
-            parameters: all parameters where the step is sampled; None looks at the probes only.
+            parameters: all parameters where the step is sampled; None checks the probes only.
+
+        Returns:
+            Whether gradients were cleared since the pass before.
         """
         self._before = _marks([probe() for probe in self._probes])
         self._all = list(parameters) if parameters is not None else []

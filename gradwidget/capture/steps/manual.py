@@ -15,8 +15,8 @@ from gradwidget.capture.steps.backward_reach import BackwardReach
 from gradwidget.capture.torch_private import version
 
 PATIENCE = 3
-"""Changes of the weights that are put up with before a loop counts as manual although an optimizer
-is at hand: some loops (sharpness-aware ones) move the weights themselves before the first step that
+"""Changes of the weights that are tolerated before a loop counts as manual although there is an
+optimizer: some loops (sharpness-aware ones) move the weights themselves before the first step that
 an optimizer announces."""
 SAMPLED = 1024
 """Entries of a parameter that are added up to see a change made through ``.data``, which leaves no
@@ -29,20 +29,20 @@ class ManualLoop:
     """A step has ended once the weights are no longer those that a backward pass left.
 
     Args:
-        reach: chooses the parameters looked at.
-        owners: knows whether an optimizer is at hand.
+        reach: chooses the parameters that are checked.
+        optimizers: knows whether there is an optimizer.
     """
 
-    def __init__(self, reach: BackwardReach, owners: OptimizerParameters) -> None:
+    def __init__(self, reach: BackwardReach, optimizers: OptimizerParameters) -> None:
         self.possible = True
-        """False for good once an optimizer has stepped."""
+        """False from the first step of an optimizer on."""
         self._reach = reach
-        self._owners = owners
+        self._optimizers = optimizers
         self._marks: list[Mark] | None = None
         self._patience: int | None = None
 
     def optimizer_stepped(self) -> None:
-        """The loop is none of those."""
+        """The loop is not one of those."""
         self.possible, self._marks = False, None
 
     def backward_ended(self) -> None:
@@ -65,10 +65,11 @@ class ManualLoop:
         return self._patience < 0
 
     def _has_optimizer(self) -> bool:
-        # looked up once a capture; type(), since asking an object for its class may run somebody's
-        # code
+        # Looked up once per capture. By type(), since asking an object for its class may run code of
+        # its own.
         return any(
-            issubclass(type(one), Optimizer) and self._owners.of(one) for one in gc.get_objects()
+            issubclass(type(one), Optimizer) and self._optimizers.of(one)
+            for one in gc.get_objects()
         )
 
 

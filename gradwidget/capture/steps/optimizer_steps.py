@@ -8,8 +8,7 @@ from gradwidget.capture.torch_private import in_backward
 
 
 class OptimizerSteps:
-    """Tells apart a step, one that wraps another, one inside of a backward pass, and one that a
-    gradient scaler skips.
+    """Tells a step from one that wraps another, is part of a backward pass, or was skipped.
 
     Example:
         >>> import torch

@@ -1,8 +1,8 @@
 """Which thread trains the model: what happens on any other is not its training.
 
-Torch's hooks tell of every backward pass and every module of the process, whatever thread it runs
-on. Reading a gradient while the engine of another thread replaces it ends the process, so nothing of
-the model is touched before it is known that a pass is its own.
+Torch's hooks tell of every backward pass and every module of the process, on any thread. Reading a
+gradient while the engine of another thread replaces it ends the process, so nothing of the model is
+touched before it is known that a pass is its own.
 """
 
 from __future__ import annotations
