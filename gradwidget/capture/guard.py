@@ -111,7 +111,7 @@ def entry(where: str, *, any_thread: bool = False) -> Callable[[Method[S, P]], M
     def wrap(method: Method[S, P]) -> Method[S, P]:
         @functools.wraps(method)
         def guarded(self: S, /, *args: P.args, **kwargs: P.kwargs) -> None:
-            # A compiler that traces through a hook must find nothing there: it would break the graph.
+            # A compiler that traces through a hook must find nothing: it would break the graph.
             if torch.compiler.is_compiling():
                 return
             guard = self.guard
