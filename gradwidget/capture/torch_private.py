@@ -38,6 +38,8 @@ def is_sharded(tensor: Tensor) -> bool:
 
 def without_subclass(tensor: Tensor) -> Tensor:
     """The tensor itself, of torch's own class: nothing that a subclass does is called."""
+    if type(tensor) is Tensor:
+        return tensor
     with torch._C.DisableTorchFunctionSubclass():  # noqa: SLF001  # torch's own subclasses use it
         return tensor.as_subclass(Tensor)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property, partial
 from numbers import Real
 
@@ -169,7 +169,7 @@ class FrameBuilder:
         gradients = _gradients(parameters, range(len(parameters)), taken)
         if not gradients:
             return
-        self._raw = read(gradients, partial(measure_l2, readback=self.readback))
+        self._raw = self._read(gradients, measure_l2)
         self._raw_scale, self._spent = self.loss.scale, set()
 
     def unused(self) -> set[int] | None:
@@ -212,7 +212,7 @@ class FrameBuilder:
         if self.look is not None:
             self.look.add_gradients(parameters, owned, taken, scale)
         self._note_sizes(parameters, gradients)
-        self._gradients.append(read(gradients, partial(measure, readback=self.readback)))
+        self._gradients.append(self._read(gradients, measure))
 
     def read_step(self, optimizer: Optimizer, parameters: Parameters, owned: Sequence[int]) -> None:
         """Reads the gradients, and what the optimizer knows about this step."""
@@ -247,7 +247,7 @@ class FrameBuilder:
                 )
                 for number in numbers:
                     del alive[number]
-        self._weights.append(read(alive, partial(measure, readback=self.readback, sums=False)))
+        self._weights.append(self._read(alive, partial(measure, sums=False)))
 
     def read_changes(self, changes: Reading | None) -> None:
         """Adds how far the step moved the weights."""
@@ -348,6 +348,9 @@ class FrameBuilder:
             find_origin(layers, columns, outputs, scalars.get("loss"), self.traced),
             self.recurrent.profiles(scale),
         )
+
+    def _read(self, tensors: Mapping[int, Tensor], measure: Callable[..., Fetch]) -> Reading:
+        return read(tensors, partial(measure, readback=self.readback), self._cache.guard)
 
     def _note_sizes(self, parameters: Parameters, numbers: Iterable[int]) -> None:
         for number in numbers:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -9,6 +10,7 @@ import numpy as np
 from torch import Tensor
 
 from gradwidget.capture import reasons
+from gradwidget.capture.guard import Guard
 from gradwidget.capture.model.readable import plain, unreadable
 from gradwidget.capture.stats.readback import Fetch, Values
 from gradwidget.frame import BoolArray
@@ -25,28 +27,27 @@ class Reading:
     """Why others could not be read, by number."""
 
 
-def read(tensors: Mapping[int, Tensor], measure: Callable[[Sequence[Tensor]], Fetch]) -> Reading:
+def read(
+    tensors: Mapping[int, Tensor], measure: Callable[[Sequence[Tensor]], Fetch], guard: Guard
+) -> Reading:
     """Measures tensors: all together, or, where that fails, one by one.
 
     Args:
         tensors: by number.
         measure: gives float64 [statistics, tensors] of dense real tensors.
-
-    Raises:
-        Exception: what measuring raised, where none of them could be read.
+        guard: keeps as a problem what the kind of the tensor does not explain.
     """
     try:
         return Reading(list(tensors), measure([plain(one) for one in tensors.values()]))
-    except Exception:  # noqa: BLE001  # which of them it was, and whether all, comes out next
-        return _read_one_by_one(tensors, measure)
+    except Exception:  # noqa: BLE001  # which of them it was comes out next
+        return _read_one_by_one(tensors, measure, guard)
 
 
 def _read_one_by_one(
-    tensors: Mapping[int, Tensor], measure: Callable[[Sequence[Tensor]], Fetch]
+    tensors: Mapping[int, Tensor], measure: Callable[[Sequence[Tensor]], Fetch], guard: Guard
 ) -> Reading:
     fetches: dict[int, Fetch] = {}
     refused: dict[int, str] = {}
-    failure: Exception | None = None
     for number, one in tensors.items():
         why = unreadable(one)
         if why is not None:
@@ -56,9 +57,7 @@ def _read_one_by_one(
             fetches[number] = measure([plain(one)])
         except Exception as error:  # noqa: BLE001  # given as the reason for this one alone
             refused[number] = reasons.failed(error)
-            failure = error
-    if failure is not None and not fetches:
-        raise failure
+            guard.note("reading a tensor", refused[number], traceback.format_exc())
     return Reading(
         list(fetches),
         lambda: np.concatenate([fetch() for fetch in fetches.values()], axis=-1),
