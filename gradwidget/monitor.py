@@ -45,7 +45,7 @@ class GradMonitor:
             one of these. A word alone is for critical findings. On an accelerator each sampled step
             then waits for its values.
         start_step: number of the first step seen, for a resumed run.
-        thresholds: bounds to judge by in place of the default ones, such as
+        thresholds: bounds to judge by instead of the default ones, such as
             ``Thresholds(vanishing_ratio=1e-6)``.
 
     Raises:

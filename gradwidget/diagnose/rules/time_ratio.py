@@ -90,7 +90,7 @@ def _by_itself(ratio: float, profile: RecurrentProfile, frame: Frame) -> float:
     above seems to grow at every step back; likewise, an explosion above seems to vanish. So the
     ratio is divided by that of the incoming gradient: all directions above taken together.
     """
-    # Only a layer above that reads the other way can be mistaken for this one.
+    # Nothing is reflected where everything above reads the same way.
     above = _above(profile, frame)
     if all(one.reverse == profile.reverse for one in above):
         return ratio
