@@ -17,7 +17,7 @@ from gradwidget import GradWidget
 from gradwidget.frame import Frame
 from gradwidget.metrics import METRICS
 from gradwidget.view.updates import Updates
-from tests.view.fakes import FakeMonitor, chain
+from tests.support.fake_monitor import FakeMonitor, chain
 
 
 class Feed:

@@ -10,7 +10,7 @@ from fnmatch import fnmatchcase
 from functools import partial
 from multiprocessing import get_context
 
-from evaluation.runs.catalog import exhibits
+from evaluation.runs.catalog import all_runs
 from evaluation.runs.run import Conditions
 from evaluation.score import tally
 from evaluation.table import table
@@ -53,7 +53,7 @@ def main() -> None:
         help="that each batch takes to arrive",
     )
     options = parser.parse_args()
-    names = [name for name in exhibits() if fnmatchcase(name, options.only)]
+    names = [name for name in all_runs() if fnmatchcase(name, options.only)]
     conditions = [Conditions(seed, options.varied) for seed in range(options.seeds)]
     done = []
     for one in trials(names, conditions, every_step=options.every_step, loading=options.loading):

@@ -55,12 +55,12 @@ CODE = """
 import warnings
 import torch
 from gradwidget import GradWidget
-from evaluation.runs.catalog import exhibits
+from evaluation.runs.catalog import all_runs
 from evaluation.runs.run import Conditions
 
 warnings.simplefilter("ignore")  # what is wrong with the run makes torch warn
 torch.set_num_threads(1)
-run = exhibits()[{run!r}]
+run = all_runs()[{run!r}]
 training = run.start(Conditions())
 w = GradWidget(training.model, training.optimizer, budget=None)
 for step in range(run.steps):

@@ -17,7 +17,7 @@ ARCHITECTURES = (
 )
 
 
-def exhibits() -> dict[str, Run]:
+def all_runs() -> dict[str, Run]:
     """The runs by name."""
     for name in ARCHITECTURES:
         import_module(f"evaluation.runs.{name}")

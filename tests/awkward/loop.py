@@ -120,7 +120,7 @@ class Case:
         return build(OPTIMIZERS[optimizer or self.optimizers[0]])
 
 
-ZOO: dict[str, Case] = {}
+LOOPS: dict[str, Case] = {}
 
 
 def awkward(
@@ -135,8 +135,8 @@ def awkward(
     def register(build: Callable[[Optimizing], Loop]) -> Callable[[Optimizing], Loop]:
         name = build.__name__
         assert build.__doc__, name
-        assert name not in ZOO, name
-        ZOO[name] = Case(
+        assert name not in LOOPS, name
+        LOOPS[name] = Case(
             name, build.__doc__, build, optimizers, same_as, frozenset(unseen), frozenset(hidden)
         )
         return build

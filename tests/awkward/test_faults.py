@@ -13,12 +13,12 @@ import tests.awkward.loops  # noqa: F401  # registers every loop
 from gradwidget import Frame, GradMonitor
 from tests.awkward.agreement import agrees
 from tests.awkward.faults import Faults, functions
-from tests.awkward.loop import ZOO, Loop
+from tests.awkward.loop import LOOPS, Loop
 from tests.awkward.test_identity import bits
 
 UNSEEN = " without a look at outputs"
 
-LOOPS = (
+SOME = (
     "plain",
     "a_scaler_alone",
     "a_stacked_lstm",
@@ -51,7 +51,7 @@ def test_every_function_of_every_sub_package_can_be_made_to_fail(part: str, leas
 
 def loop_of(name: str) -> Loop:
     """A fresh loop."""
-    return ZOO[name.removesuffix(UNSEEN)].loop()
+    return LOOPS[name.removesuffix(UNSEEN)].loop()
 
 
 def watch(loop: Loop, name: str) -> GradMonitor:
@@ -64,7 +64,7 @@ def sites() -> dict[str, str]:
     """Every site that a running loop reaches, and the quickest loop that does."""
     found: dict[str, str] = {}
     with Faults() as faults:
-        for name in LOOPS:
+        for name in SOME:
             loop = loop_of(name)
             with watch(loop, name):
                 faults.calls.clear()
@@ -107,7 +107,7 @@ def test_ten_thousand_faults_never_reach_the_loop_nor_a_weight() -> None:
                     name, 3
                 ), site
         while faults.hits.total() < TOTAL:
-            for name in LOOPS:
+            for name in SOME:
                 assert watched(name, faults, steps=3, only=None, probability=0.2) == unwatched(
                     name, 3
                 )
@@ -138,7 +138,7 @@ def differing(said: Frame, true: Frame) -> Iterator[str]:
 @pytest.mark.slow
 def test_after_one_failure_anywhere_capture_recovers_or_says_that_it_stopped() -> None:
     truths = {}
-    for name in LOOPS:
+    for name in SOME:
         loop = loop_of(name)
         with watch(loop, name) as monitor:
             truths[name] = frames(loop, monitor, 5)[-1]

@@ -29,7 +29,7 @@ CASES = [
 ]
 WIDTHS = {"light": (480, 900, 1600), "dark": (480, 1600)}
 MARKS = {"vanishing": "▼", "exploding": "▲", "non-finite": "✕"}
-GALLERY = Path(__file__).with_name("gallery.py")
+GALLERY = "tests/support/gallery.py"
 
 Case = tuple[int, str]
 
@@ -52,10 +52,10 @@ def tall_page(chromium: Browser) -> Iterator[Page]:
 
 
 def test_every_size_and_condition_can_be_read(
-    server: JupyterServer, tall_page: Page, screenshots: Path
+    server: JupyterServer, tall_page: Page, root: Path, screenshots: Path
 ) -> None:
     codes = [
-        GALLERY.read_text(encoding="utf-8"),
+        (root / GALLERY).read_text(encoding="utf-8"),
         *(f"w = trained({size}, {name!r})\nw" for size, name in CASES),
     ]
     write_notebook(server.folder / "gallery.ipynb", codes)

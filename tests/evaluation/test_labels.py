@@ -9,12 +9,12 @@ from multiprocessing import get_context
 
 import pytest
 
-from evaluation.runs.catalog import exhibits
+from evaluation.runs.catalog import all_runs
 from evaluation.runs.run import Conditions, Run
 from evaluation.trial import known
 from evaluation.truth.labels import Fact
 
-RUNS = exhibits()
+RUNS = all_runs()
 
 
 @pytest.fixture(scope="module")

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from evaluation.runs.catalog import exhibits
+from evaluation.runs.catalog import all_runs
 from evaluation.score import OURS, right_layers, tally
 from evaluation.table import table
 from evaluation.trial import Known, Report, Trial
 from evaluation.truth.labels import Answer, Fact
 
-exhibits()
+all_runs()
 
 
 def _trial(
