@@ -15,7 +15,7 @@ from pathlib import Path
 
 from playwright.sync_api import CDPSession, Page, ViewportSize, sync_playwright
 
-from tests.support.chromium import QUIET
+from tests.support.chromium import launch
 from tests.support.notebook import Notebook, write_notebook
 from tests.support.server import JupyterServer, serving, wait_until
 
@@ -64,12 +64,8 @@ def main() -> None:
     # The kernel imports benchmarks.page_source.
     os.environ["PYTHONPATH"] = str(ROOT)
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=os.environ.get("GRADWIDGET_CHROMIUM", "/usr/bin/chromium"), args=QUIET
-        )
-        served = Path(folder) / "served"
-        served.mkdir()
-        with serving("lab", served, Path(folder)) as server:
+        browser = launch(playwright)
+        with serving("lab", Path(folder)) as server:
             for layers, bound in ((300, 50), (1000, 30)):
                 notebook = opened(browser.new_page(viewport=VIEWPORT), server, layers, 200)
                 rate = frames(notebook)

@@ -1,5 +1,4 @@
-"""Makes docs/images: a real run of each symptom in real JupyterLab, from the zoo of tests, as the
-widget shows it.
+"""Makes docs/images: a real run of each symptom in real JupyterLab, as the widget shows it.
 
 ``.venv/bin/python scripts/make_pictures.py [symptom …]``; without names, all of them.
 """
@@ -17,7 +16,7 @@ ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))
 
 from scripts.small_png import small_png  # noqa: E402 - found only with the root on the path
-from tests.support.chromium import QUIET  # noqa: E402 - as above
+from tests.support.chromium import launch  # noqa: E402 - as above
 from tests.support.notebook import Notebook, write_notebook  # noqa: E402 - as above
 from tests.support.server import serving, wait_until  # noqa: E402 - as above
 
@@ -27,7 +26,7 @@ WIDTH, MOST = 1010, 440
 of few."""
 
 # The run that shows a symptom best, and the metric that tells most of it.
-EXHIBITS = {
+SHOWN = {
     "vanishing_gradients": ("mlp_sigmoid_deep", "grad_rms"),
     "exploding_gradients": ("mlp_wild_start", "act_grad_rms"),
     "early_layers_frozen": ("mlp_rate_group_slip", "update_ratio"),
@@ -72,18 +71,15 @@ w
 
 
 def main() -> None:
-    """Writes a PNG a symptom."""
-    chosen = sys.argv[1:] or list(EXHIBITS)
-    # The kernel imports the zoo.
+    """Writes a PNG for each symptom."""
+    chosen = sys.argv[1:] or list(SHOWN)
+    # The kernel imports the runs.
     os.environ["PYTHONPATH"] = str(ROOT)
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
-        served = Path(folder) / "served"
-        served.mkdir()
-        codes = [CODE.format(run=EXHIBITS[name][0], symptom=name) for name in chosen]
-        write_notebook(served / "pictures.ipynb", codes)
-        executable = os.environ.get("GRADWIDGET_CHROMIUM", "/usr/bin/chromium")
-        browser = playwright.chromium.launch(executable_path=executable, args=QUIET)
-        with serving("lab", served, Path(folder)) as server:
+        browser = launch(playwright)
+        with serving("lab", Path(folder)) as server:
+            codes = [CODE.format(run=SHOWN[name][0], symptom=name) for name in chosen]
+            write_notebook(server.folder / "pictures.ipynb", codes)
             page = browser.new_page(viewport={"width": 1700, "height": 1500})
             notebook = Notebook(page, server.url("pictures.ipynb"), len(codes))
             for number, name in enumerate(chosen):
@@ -97,7 +93,7 @@ def shoot(region: Locator, symptom: str) -> None:
     """The upper part of the widget, its finding of that symptom in sight."""
     page = region.page
     region.evaluate("(node, width) => { node.parentElement.style.width = `${width}px`; }", WIDTH)
-    region.get_by_label("Metric").select_option(EXHIBITS[symptom][1])
+    region.get_by_label("Metric").select_option(SHOWN[symptom][1])
     card = region.locator(f".gw-card[data-symptom={symptom}]").first
     card.evaluate(
         "node => { const side = node.closest('.gw-side');"

@@ -69,6 +69,16 @@ class Supervised(Loop):
         self.losses.append(loss.detach())
         return loss
 
+    def descend(self, probe: Probe, loss: Tensor) -> None:
+        """The second half of a step whose gradients are cleared: backward from this loss, and on."""
+        probe.loss(loss)
+        loss.backward()
+        probe.raw()
+        probe.before(self.optimizer)
+        self.optimizer.step()
+        probe.after()
+        self.losses.append(loss.detach())
+
     def step(self, probe: Probe) -> None:
         """Trains by one step; LBFGS evaluates the loss by itself, several times."""
         if isinstance(self.optimizer, LBFGS):

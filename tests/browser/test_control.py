@@ -5,15 +5,15 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from tests.support.console import SubshellConsole
-from tests.support.notebook import BUSY, START, Notebook, write_notebook
-from tests.support.server import JupyterServer, serving, wait_until
+from tests.support.notebook import BUSY, START, Notebook
+from tests.support.server import JupyterServer, wait_until
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
 
@@ -51,30 +51,8 @@ CLIPS = (
 AFTER = "print('kernel is free after', len(done), 'steps')"
 
 
-@pytest.fixture
-def server(tmp_path: Path) -> Iterator[JupyterServer]:
-    folder = tmp_path / "served"
-    folder.mkdir()
-    write_notebook(folder / "control.ipynb", (MODEL, LOOP, AFTER))
-    with serving("lab", folder, tmp_path) as running:
-        yield running
-
-
-@pytest.fixture
-def notebook(server: JupyterServer, page: Page) -> Notebook:
-    """The training cell runs."""
-    notebook = Notebook(page, server.url("control.ipynb"), 3)
-    notebook.run(0)
-    notebook.start(1)
-    return notebook
-
-
-@pytest.fixture
-def console(server: JupyterServer, notebook: Notebook) -> Iterator[SubshellConsole]:
-    del notebook  # its kernel is the one
-    with SubshellConsole(server.connection_file()) as console:
-        wait_until(lambda: console.evaluate("len(done) > 5"), "the first steps")
-        yield console
+CELLS = (MODEL, LOOP, AFTER)
+HAS_BEGUN = "len(done) > 5"
 
 
 @pytest.fixture
@@ -253,7 +231,7 @@ def test_a_tab_closed_while_paused_is_opened_again_and_resumed(
     # The focus is on a button of the picture now; whatever is no key of its own is still the
     # notebook's.
     page.keyboard.press("Control+s")
-    saved = server.folder / "control.ipynb"
+    saved = server.folder / "loop.ipynb"
     wait_until(
         lambda: "application/vnd.jupyter.widget-view" in saved.read_text(encoding="utf-8"),
         "the save",
@@ -262,7 +240,7 @@ def test_a_tab_closed_while_paused_is_opened_again_and_resumed(
     page.close()
     wait_until(lambda: server.kernel_state() == "busy", "a server that knows that the cell runs")
 
-    reopened = Notebook(context.new_page(), server.url("control.ipynb"), 3, status="busy")
+    reopened = Notebook(context.new_page(), server.url("loop.ipynb"), 3, status="busy")
     region = reopened.widget(0)
     expect(region).to_contain_text("Paused after step", timeout=START)
     expect(reopened.status).to_have_attribute("data-status", "busy")

@@ -4,21 +4,24 @@ has ended."""
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from typing import get_args
 
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Locator, expect
 
 from tests.support.access import violations
 from tests.support.console import SubshellConsole
 from tests.support.labels import faults
-from tests.support.notebook import BUSY, Notebook, turn_dark, write_notebook
+from tests.support.notebook import BUSY, Notebook, turn_dark
 from tests.support.reading import number
-from tests.support.server import App, JupyterServer, serving, wait_until
+from tests.support.server import App, wait_until
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.timeout(600),
+    pytest.mark.parametrize("app", get_args(App)),
+]
 
 MODEL = """
 import time
@@ -57,33 +60,10 @@ while goes_on:
     time.sleep(0.01)
 """
 
+CELLS = (MODEL, LOOP, "pass")
+HAS_BEGUN = "len(greatest) > 30"
+
 STEP = re.compile(r"step ([\d,]+)")
-
-
-@pytest.fixture(params=get_args(App))
-def server(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[JupyterServer]:
-    folder = tmp_path / "served"
-    folder.mkdir()
-    write_notebook(folder / "inspection.ipynb", (MODEL, LOOP, "pass"))
-    with serving(request.param, folder, tmp_path) as running:
-        yield running
-
-
-@pytest.fixture
-def notebook(server: JupyterServer, page: Page) -> Notebook:
-    """The training cell runs."""
-    notebook = Notebook(page, server.url("inspection.ipynb"), 3)
-    notebook.run(0)
-    notebook.start(1)
-    return notebook
-
-
-@pytest.fixture
-def console(server: JupyterServer, notebook: Notebook) -> Iterator[SubshellConsole]:
-    del notebook  # its kernel is the one
-    with SubshellConsole(server.connection_file()) as console:
-        wait_until(lambda: console.evaluate("len(greatest) > 30"), "the first steps")
-        yield console
 
 
 def spread(detail: Locator, title: str) -> str:

@@ -66,9 +66,7 @@ def server(
 ) -> Iterator[JupyterServer]:
     """JupyterLab, unless a test asks for both."""
     state = tmp_path_factory.mktemp("server")
-    folder = state / "served"
-    folder.mkdir()
-    with serving(getattr(request, "param", "lab"), folder, state) as running:
+    with serving(getattr(request, "param", "lab"), state) as running:
         yield running
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from typing import get_args
@@ -15,22 +14,16 @@ from playwright.sync_api import Locator, Page, expect
 
 from tests.support.notebook import BUSY, Notebook
 from tests.support.reading import Reading, read
-from tests.support.server import App, JupyterServer, serving, wait_until
+from tests.support.server import App, JupyterServer, wait_until
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(900)]
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.timeout(900),
+    pytest.mark.parametrize("app", get_args(App)),
+]
 
 READINGS = 5
 NETWORKS = ("sigmoid", "tanh", "repaired")
-
-
-@pytest.fixture(params=get_args(App))
-def server(request: pytest.FixtureRequest, root: Path, tmp_path: Path) -> Iterator[JupyterServer]:
-    """JupyterLab, then Notebook, each serving a copy of the quickstart."""
-    folder = tmp_path / "served"
-    folder.mkdir()
-    shutil.copy(root / "examples" / "quickstart.ipynb", folder)
-    with serving(request.param, folder, tmp_path) as running:
-        yield running
 
 
 def watch(region: Locator, notebook: Notebook, cell: int) -> list[Reading]:
@@ -108,6 +101,7 @@ def test_the_quickstart_is_live_and_right(
         "cells"
     ]
     index = {cell["id"]: i for i, cell in enumerate(cells)}
+    shutil.copy(root / "examples" / "quickstart.ipynb", server.folder)
     notebook = Notebook(page, server.url("quickstart.ipynb"), len(cells))
     notebook.run(index["data"])
     notebook.run(index["network"])

@@ -37,9 +37,7 @@ Case = tuple[int, str]
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[JupyterServer]:
     state = tmp_path_factory.mktemp("server")
-    folder = state / "served"
-    folder.mkdir()
-    with serving("lab", folder, state) as running:
+    with serving("lab", state) as running:
         yield running
 
 

@@ -151,8 +151,15 @@ class JupyterServer:
 
 
 @contextmanager
-def serving(app: App, folder: Path, state: Path) -> Iterator[JupyterServer]:
-    """A server that answers; it is stopped at the end."""
+def serving(app: App, state: Path) -> Iterator[JupyterServer]:
+    """A server that answers; it is stopped at the end.
+
+    Args:
+        app: what it shows notebooks in.
+        state: a folder for all that it keeps, in which ``served`` is made for its notebooks.
+    """
+    folder = state / "served"
+    folder.mkdir()
     server = JupyterServer(app, folder, state)
     try:
         wait_until(server.is_up, f"{MODULES[app]} to start")

@@ -73,14 +73,7 @@ class GradientPenalty(Supervised):
         samples = torch.randn(8, 4, requires_grad=True)
         scores = self.model(samples)
         (slopes,) = torch.autograd.grad(scores.sum(), samples, create_graph=True)
-        loss = scores.mean() + (slopes.norm(dim=1) - 1).square().mean()
-        probe.loss(loss)
-        loss.backward()
-        probe.raw()
-        probe.before(self.optimizer)
-        self.optimizer.step()
-        probe.after()
-        self.losses.append(loss.detach())
+        self.descend(probe, scores.mean() + (slopes.norm(dim=1) - 1).square().mean())
 
 
 @awkward(optimizers=FIRST_ORDER, unseen=("act_grad",))
@@ -99,14 +92,7 @@ class Unrolled(Supervised):
         inputs, targets = self.batch()
         inner = self.criterion(self.model(inputs), targets)
         gradients = torch.autograd.grad(inner, list(self.model.parameters()), create_graph=True)
-        loss = inner + sum(gradient.square().sum() for gradient in gradients)
-        probe.loss(loss)
-        loss.backward()
-        probe.raw()
-        probe.before(self.optimizer)
-        self.optimizer.step()
-        probe.after()
-        self.losses.append(loss.detach())
+        self.descend(probe, inner + sum(gradient.square().sum() for gradient in gradients))
 
 
 @awkward(optimizers=FIRST_ORDER, unseen=("act_grad",))

@@ -292,14 +292,8 @@ class Probing(Supervised):
         self.optimizer.zero_grad()
         inputs, targets = self.batch()
         loss = self.criterion(self.model(inputs), targets)
-        probe.loss(loss)
         torch.autograd.grad(loss * 100, list(self.model.parameters()), retain_graph=True)
-        loss.backward()
-        probe.raw()
-        probe.before(self.optimizer)
-        self.optimizer.step()
-        probe.after()
-        self.losses.append(loss.detach())
+        self.descend(probe, loss)
 
 
 @awkward(
