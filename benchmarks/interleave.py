@@ -1,5 +1,4 @@
-"""Plain and instrumented steps alternating in one process, so that whatever else the machine does
-hits both alike.
+"""Plain and instrumented steps alternating in one process, so disturbances hit both alike.
 
 Two copies of the network take turns, step by step. One copy with the instrument put on and off
 would train on through both halves, and what the instrument leaves in the caches would slow down the

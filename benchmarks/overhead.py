@@ -1,5 +1,4 @@
-"""What watching costs, beside what others cost: ``python -m benchmarks.overhead [workload …]
-[--seconds 20]``.
+"""What watching costs, beside other tools: ``python -m benchmarks.overhead [workload …]``.
 
 Every figure is the median over blocks of the ratio of instrumented to plain steps, in processor
 time of the training thread, with the quartiles behind it; the first row, two plain copies, is the

@@ -128,9 +128,7 @@ def moving(page: Page) -> None:
 
 
 def travel(page: Page) -> float:
-    """Milliseconds of the page's own work for each step, all that follows from a key included; one
-    step a frame.
-    """
+    """Milliseconds of the page's own work for each step of travel, one step per frame."""
     slider = page.get_by_role("slider", name="Step shown")
     slider.focus()
     session = page.context.new_cdp_session(page)
@@ -146,7 +144,7 @@ def travel(page: Page) -> float:
 
 
 def memory(notebook: Notebook, minutes: float) -> tuple[float, float]:
-    """Megabytes of the page's heap after its first updates, and so many minutes of updates later."""
+    """Megabytes of the page's heap after its first updates, and ``minutes`` of updates later."""
     session = notebook.page.context.new_cdp_session(notebook.page)
     session.send("Performance.enable")
     notebook.page.keyboard.press("End")

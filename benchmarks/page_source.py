@@ -1,5 +1,4 @@
-"""What the page is fed with in ``benchmarks.page``: run in the notebook's kernel, which then only
-sends.
+"""What feeds the page in ``benchmarks.page``: runs in the notebook's kernel, and only sends.
 
 Frames are made beforehand, with every statistic of every layer, so that the kernel takes little of
 the processor from the browser that is measured.

@@ -64,7 +64,7 @@ class Nothing:
 
 
 class Monitored(Nothing):
-    """A GradMonitor, taken off torch while the plain copy runs, which it would hear of otherwise."""
+    """A GradMonitor, detached from torch while the plain copy runs, which it must not see."""
 
     def __init__(self, workload: Workload, **options: Any) -> None:  # noqa: ANN401  # keywords of GradMonitor
         super().__init__(workload)

@@ -1,5 +1,6 @@
-"""What recording a frame and judging it costs: 200 layers, every statistic, 10,000 frames of
-history.
+"""What recording a frame and judging it costs.
+
+200 layers, every statistic, 10,000 frames of history.
 """
 
 from __future__ import annotations

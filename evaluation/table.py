@@ -9,8 +9,7 @@ from evaluation.score import GRADIENT, OURS, Score, Tally
 
 
 def table(tally: Tally) -> str:
-    """Recall and precision by symptom beside the earlier tools; then false alarms and everything
-    that was not right."""
+    """Recall and precision by symptom, then false alarms and everything that was not right."""
     return "\n".join([*_symptoms(tally), "", *_summary(tally), "", *_misses(tally)])
 
 

@@ -1,6 +1,4 @@
-"""Fails when a hand-written file has grown past the house limit: one noun a file, readable at a
-glance.
-"""
+"""Fails when a hand-written file or a folder has grown past the limits of this house."""
 
 from __future__ import annotations
 

@@ -1,5 +1,4 @@
-"""Makes docs/images/layer.png: a recurrent layer opened in real JupyterLab, looked at closely while
-it trains.
+"""Makes docs/images/layer.png: a recurrent layer inspected in real JupyterLab as it trains.
 
 ``.venv/bin/python scripts/make_layer_picture.py``
 """

@@ -31,8 +31,7 @@ def stack(
     gain: float | None = None,
     between: Callable[[int], nn.Module] | None = None,
 ) -> nn.Sequential:
-    """Linear layers with an activation after each but the last, named by their places in an
-    ``nn.Sequential``.
+    """Linear layers with an activation after each but the last, named as in ``nn.Sequential``.
 
     Args:
         widths: sizes from input to output.

@@ -94,8 +94,7 @@ def watch(run: Run, conditions: Conditions) -> Witness:
 
 
 def _either_of(one: Fact, other: Fact) -> Fact:
-    """A symptom with two definitions: the one that says yes first, else the one that is less sure
-    of no."""
+    """A symptom with two definitions: the one that says yes, else the one less sure of no."""
     order: dict[Answer, int] = {"yes": 0, "either": 1, "no": 2}
     if one.answer == other.answer == "yes":
         layers = one.layers + tuple(name for name in other.layers if name not in one.layers)
@@ -126,8 +125,10 @@ def _low(series: Series, yes: float, no: float, least: int = 1) -> Fact:
 
 
 def _rolling_median(values: Floats, width: int) -> Floats:
-    """[steps, layers]: the median of each step and those before it, NaN before more than half of
-    them are there."""
+    """[steps, layers]: the median of each step and the ``width`` - 1 before it.
+
+    NaN before more than half of them are there.
+    """
     if width == 1:
         return values
     padded = np.concatenate([np.full((width - 1, values.shape[1]), np.nan), values])
@@ -149,8 +150,10 @@ def _table(moments: Iterable[dict[str, float]], names: Iterable[str]) -> Floats:
 def _depth(
     training: Training, moments: list[Moment], *, yes: float, no: float, explode: bool = False
 ) -> Fact:
-    """The gradient of each output of the chain over that of the last: by element and as a whole,
-    both must agree."""
+    """The gradient of each output of the chain over that of the last.
+
+    By element and as a whole; both must agree.
+    """
     chain = training.chain
     if len(chain) < 2:
         return NO
@@ -182,8 +185,7 @@ def _depth(
 
 
 def _lost_since_start(moments: list[Moment]) -> Fact:
-    """A layer's gradient over that of its first steps, while the loss is still above half of its
-    start."""
+    """A layer's gradient over that of its first steps, while the loss is above half its start."""
     names = list(moments[0].parameters)
     norms = _table([{n: p.gradient_norm for n, p in m.parameters.items()} for m in moments], names)
     start = np.nanmedian(np.where(np.isfinite(norms[:SUSTAINED]), norms[:SUSTAINED], 0.0), axis=0)
@@ -198,8 +200,7 @@ def _lost_since_start(moments: list[Moment]) -> Fact:
 
 
 def _by_layer(names: list[str], values: Floats) -> Series:
-    """The figures of parameters as those of their layers: a layer has it when all of its parameters
-    have."""
+    """The values of parameters as those of layers: a layer has it when all its parameters have."""
     layers = list(dict.fromkeys(layer_of(name) for name in names))
     columns = [[i for i, name in enumerate(names) if layer_of(name) == layer] for layer in layers]
     return Series(
@@ -245,8 +246,7 @@ def _grown(moments: list[Moment], step: int) -> tuple[str, ...]:
 
 
 def _unstable(moments: list[Moment]) -> Fact:
-    """Single updates that raise the probe loss by half its level and at least a tenth of the
-    initial loss."""
+    """Single updates that raise the probe loss by half, and a tenth of the initial loss."""
     initial = abs(moments[0].probe_loss)
     jumps = [
         step
@@ -292,8 +292,10 @@ def _natural(shape: tuple[int, ...]) -> float:
 
 
 def _weights_changed(training: Training, moments: list[Moment]) -> dict[str, Fact]:
-    """Norms of the matrices over their start; growth over the larger of the start and the
-    variance-preserving scale."""
+    """Norms of the matrices over their start.
+
+    Growth is over the larger of the start and the variance-preserving scale.
+    """
     shapes = {
         n: tuple(p.shape)
         for n, p in training.model.named_parameters()
@@ -353,8 +355,9 @@ def _no_gradient(training: Training, moments: list[Moment], onset: int) -> Fact:
 def _frozen(
     training: Training, order: list[str], since: Weights, lately: Weights, onset: int
 ) -> Fact:
-    """Relative displacement of the least moved early matrix over that of the most moved late one,
-    since the onset.
+    """Relative displacement of the least moved early matrix over that of the most moved late one.
+
+    Both since the onset.
 
     What holds over the last quarter alone may be said as well.
     """
@@ -375,8 +378,9 @@ def _frozen(
 
 
 def _stillness(training: Training, order: list[str], before: Weights) -> dict[str, float]:
-    """Relative displacement of each matrix over that of the most moved of the last third, input
-    first.
+    """Relative displacement of each matrix over that of the most moved of the last third.
+
+    Input first.
 
     Empty where nothing moved, or too few matrices tell early from late.
     """

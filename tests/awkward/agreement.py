@@ -1,5 +1,4 @@
-"""Runs a loop twice, once watched by gradwidget and once by the reference, and says where the two
-disagree."""
+"""Runs a loop watched by gradwidget and by the reference, and says where the two disagree."""
 
 from __future__ import annotations
 

@@ -32,8 +32,7 @@ STEPS = 4
 
 
 class Loop:
-    """A model and the loop that trains it, in the calls and the order in which a user would write
-    them.
+    """A model and the loop that trains it, in the calls and the order that a user would write.
 
     Everything that training makes hangs on attributes: modules, optimizers, tensors. ``state``
         finds it there.
@@ -58,8 +57,7 @@ class Loop:
             self.step(probe or Silence())
 
     def state(self) -> Iterator[Tensor]:
-        """Every tensor that training has made: parameters, gradients, buffers, optimizer state,
-        losses."""
+        """Every tensor that training has made: parameters, gradients, buffers, losses and so on."""
         for value in vars(self).values():
             if isinstance(value, nn.Module):
                 for parameter in value.parameters():

@@ -1,5 +1,6 @@
-"""The truth: every statistic computed slowly, in float64, from inside the loop, by nothing that
-capture uses.
+"""The truth: every statistic computed slowly, in float64, from inside the loop.
+
+Nothing that capture uses is used here.
 
 Outputs are taken where ``nn.Module.__call__`` returns them and keep their own gradients; gradients
 and weights are read a parameter at a time at the moments that the loop itself announces.
@@ -64,8 +65,10 @@ class Change:
 
 @dataclass
 class Reference:
-    """Listens to a loop and collects the truth of each step; use it as a context manager around the
-    run."""
+    """Listens to a loop and collects the truth of each step.
+
+    Use it as a context manager around the run.
+    """
 
     loop: Loop
     truths: list[Truth] = field(default_factory=list)
@@ -113,8 +116,7 @@ class Reference:
         return owned
 
     def keep(self, name: str, module: nn.Module, tensor: Tensor) -> Tensor:
-        """Keeps what a layer returned; the model goes on with a copy, so nothing in place can reach
-        it."""
+        """Keeps what a layer returned; the model goes on with a copy, so that it stays so."""
         if torch._C._functorch.is_functorch_wrapped_tensor(tensor):
             return tensor
         if self.stepped:
@@ -241,8 +243,7 @@ def norm(parts: list[Entries]) -> float:
 
 
 def apart(value: Any, keep: Callable[[Tensor], Tensor]) -> tuple[Any, bool]:
-    """The value with its first floating tensor replaced by what ``keep`` makes of it, and whether
-    there was one."""
+    """The value with its first floating tensor replaced by ``keep`` of it; whether it has one."""
     if isinstance(value, Tensor):
         return (
             (keep(value), True)

@@ -70,7 +70,7 @@ class Supervised(Loop):
         return loss
 
     def descend(self, probe: Probe, loss: Tensor) -> None:
-        """The second half of a step whose gradients are cleared: backward from this loss, and on."""
+        """The second half of a step whose gradients are cleared: backward from this loss."""
         probe.loss(loss)
         loss.backward()
         probe.raw()

@@ -32,7 +32,7 @@ def test_watching_within_a_budget_changes_no_bit() -> None:
 def trained(
     case: Case, optimizer: str, *, watched: bool, budget: float | None = None, steps: int = STEPS
 ) -> list[bytes]:
-    """Every bit that a run leaves behind: what was trained, and the state of all random generators."""
+    """Every bit that a run leaves: what was trained, and the state of all random generators."""
     loop = case.loop(optimizer)
     monitor = GradMonitor(loop.model, loop.named, budget=budget) if watched else None
     loop.run(steps)

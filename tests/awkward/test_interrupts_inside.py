@@ -1,4 +1,4 @@
-"""An interrupt inside gradwidget's own code reaches the user, and the run goes on as it would without us."""
+"""After an interrupt inside gradwidget, the loop goes on as it would without us."""
 
 from __future__ import annotations
 

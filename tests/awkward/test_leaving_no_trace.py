@@ -1,5 +1,4 @@
-"""Nothing of gradwidget is on model, optimizer or torch, and nothing of the user's stays with
-gradwidget."""
+"""Model, optimizer and torch carry nothing of gradwidget, and it keeps nothing of the user's."""
 
 from __future__ import annotations
 

@@ -1,5 +1,4 @@
-"""A close look at every layer in every step, in loops of every kind: no bit of the training
-changes, and it is true."""
+"""Inspecting every layer at every step, in loops of every kind, changes no bit, and is true."""
 
 from __future__ import annotations
 

@@ -58,7 +58,7 @@ class Alone:
 
 
 class InUse:
-    """A widget that is used: a page is open on it, and a person holds, changes and inspects the loop.
+    """A widget that is used: a page is open on it, and a person pauses, changes and inspects.
 
     What a page and its reader do happens on the training thread, after each frame, so that it is
     part of the step. A thread of its own lets the loop go on when it is held.
@@ -112,7 +112,7 @@ class InUse:
 
 
 def forget(widget: GradWidget) -> None:
-    """Makes ipywidgets and anywidget let go of a widget, which keeps the memory of a whole history."""
+    """Makes ipywidgets and anywidget drop a widget, which keeps the memory of a whole history."""
     AnyWidget.close(widget)
     files: list[Any] = [GradWidget._esm, GradWidget._css]
     for file in files:

@@ -1,5 +1,4 @@
-"""Pause, step, apply and undo in real JupyterLab, with a training cell that runs for the whole
-test."""
+"""Pause, step, apply and undo in real JupyterLab, while a training cell runs."""
 
 from __future__ import annotations
 

@@ -1,5 +1,4 @@
-"""The hunt of examples/debug_a_nan.ipynb, from a NaN loss to its cause to the fix, as its reader
-would do it."""
+"""The hunt of examples/debug_a_nan.ipynb, from a NaN loss to its cause to the fix."""
 
 from __future__ import annotations
 

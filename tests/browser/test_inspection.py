@@ -1,5 +1,4 @@
-"""A layer looked at closely in real JupyterLab: while the cell runs, while it is held, and after it
-has ended."""
+"""A layer inspected in real JupyterLab: while the cell runs, while it is paused, and afterwards."""
 
 from __future__ import annotations
 

@@ -1,5 +1,4 @@
-"""The picture in real JupyterLab, used with mouse and keyboard while a training cell keeps the
-kernel busy."""
+"""The picture in real JupyterLab, used with mouse and keyboard while a training cell runs."""
 
 from __future__ import annotations
 
@@ -75,7 +74,7 @@ in_both = pytest.mark.parametrize("server", get_args(App), indirect=True)
 
 @pytest.fixture
 def train(page: Page, server: JupyterServer, request: pytest.FixtureRequest) -> Iterator[Train]:
-    """Opens a notebook of the test's own and starts its loop; the kernel is ended after the test."""
+    """Opens a notebook of the test's own and starts its loop; ends the kernel after the test."""
 
     def start(model: str) -> Locator:
         notebook = opened(page, server, request.node.name, model, LOOP)

@@ -27,8 +27,7 @@ NETWORKS = ("sigmoid", "tanh", "repaired")
 
 
 def watch(region: Locator, notebook: Notebook, cell: int) -> list[Reading]:
-    """Readings at rising steps, no two with the same bars, while the prompt of the training cell
-    shows that it runs."""
+    """Readings at rising steps, no two with the same bars, while the training cell runs."""
     readings: list[Reading] = []
     code_cells = [i for i in range(notebook.count) if notebook.prompt(i).count()]
     prompt = code_cells.index(cell)

@@ -1,5 +1,4 @@
-"""Pictures of models of every size and condition, for a person to look at; no text in them is cut
-or covered."""
+"""Pictures of models of every size and condition, to be looked at; no text is cut or covered."""
 
 from __future__ import annotations
 
@@ -117,8 +116,7 @@ def longest_bar(region: Locator) -> float:
 
 
 def assert_what_is_wrong_has_a_row(region: Locator, case: Case) -> None:
-    """Every layer that a finding names is a row with the finding's mark, or lies in a closed group
-    that carries it."""
+    """Every layer that a finding names has the finding's mark on its row, or on a closed group."""
     _, condition = case
     rows = {}
     for row in region.get_by_role("row").all():

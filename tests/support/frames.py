@@ -80,8 +80,13 @@ Figures = Mapping[str, Any]
 def judge(
     steps: int | Iterable[int], layers: Sequence[Layer], figures: Callable[[int], Figures] | Figures
 ) -> tuple[Engine, History]:
-    """Runs the engine over hand-made steps, so many or those given; figures that do not change need
-    no function."""
+    """Runs the engine over hand-made steps.
+
+    Args:
+        steps: how many, or which.
+        layers: of every frame.
+        figures: the values of a step, or a function that gives them.
+    """
     history, engine = History(), Engine()
     layers = tuple(layers)
     for step in range(steps) if isinstance(steps, int) else steps:

@@ -1,5 +1,4 @@
-"""Models for the screenshots, run in the kernel of a notebook: any number of layers, healthy or
-sick in one way.
+"""Models for the screenshots: any number of layers, healthy or sick in one way.
 
 The tests put this file's text into a first cell, since a kernel does not see the tests. Orthogonal
 layers pass a gradient on unchanged however many they are; what each of them gains or loses besides
@@ -67,8 +66,7 @@ class Chain(nn.Module):
 
 
 def names(count: int) -> list[str]:
-    """Layers as a model of that size has them: a small perceptron, a convolutional network, a
-    transformer."""
+    """Layer names of a model of that size: a perceptron, a convolutional network, a transformer."""
     if count <= 24:
         return [f"hidden{i}" for i in range(1, count)] + ["output"]
     if count <= 60:

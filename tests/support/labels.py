@@ -1,5 +1,4 @@
-"""The texts of the picture as boxes on the page: which overlap, which are cut, and which rows they
-name."""
+"""The texts of the picture as boxes on the page: which overlap, and which are cut."""
 
 from __future__ import annotations
 

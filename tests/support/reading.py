@@ -63,8 +63,7 @@ class Reading:
         return np.array([row.value for row in self.rows])
 
     def agrees(self, tolerance: float = 0.05) -> bool:
-        """Whether each bar ends where its row's value lies on the log axis, to a fraction of a
-        power of ten."""
+        """Whether each bar ends where its row's value is on the log axis, in powers of ten."""
         if (
             len(self.ends) != len(self.rows)
             or np.isnan(self.values).any()

@@ -43,8 +43,7 @@ def blocks(optimizing: Optimizing) -> Loop:
 
 @awkward(same_as=blocks)
 def checkpoints_reentrant(optimizing: Optimizing) -> Loop:
-    """Blocks run first without a graph, then again inside the backward, which starts backward
-    passes of its own."""
+    """Blocks run without a graph, then again in the backward, which starts passes of its own."""
     return Supervised(Blocks("reentrant"), optimizing, noise(8, 6), follows=RELUS)
 
 
@@ -126,8 +125,7 @@ class KeptGraph(Supervised):
 
 @awkward(optimizers=FIRST_ORDER)
 def gradients_that_require_gradients(optimizing: Optimizing) -> Loop:
-    """backward(create_graph=True, inputs=…): every gradient has a graph, which must not be kept
-    alive."""
+    """backward(create_graph=True, inputs=…): every gradient has a graph, which must not live on."""
     return KeptGraph(mlp(nn.Tanh), optimizing, noise(8, 4), follows={"0": "tanh", "2": "tanh"})
 
 

@@ -130,8 +130,7 @@ class Attention(nn.Module):
 
 @awkward()
 def attention_that_bypasses_its_projection(optimizing: Optimizing) -> Loop:
-    """MultiheadAttention uses its out_proj's weight without ever calling it, and returns (tensor,
-    None)."""
+    """MultiheadAttention uses its out_proj's weight without calling it; returns (tensor, None)."""
     return Supervised(
         Attention(), optimizing, lambda: (torch.randint(0, 11, (4, 5)), torch.randn(4, 3))
     )
@@ -206,5 +205,5 @@ class Named(nn.Module):
 
 @awkward()
 def names_that_are_markup(optimizing: Optimizing) -> Loop:
-    """Names hold markup and format signs, and a ParameterList owns parameters but is never called."""
+    """Names hold markup and format signs; a ParameterList has parameters but is never called."""
     return Supervised(Named(), optimizing, noise(8, 4), follows={"blocks.<b>&amp;": "silu"})
