@@ -20,7 +20,7 @@ from tests.support.fake_monitor import FakeMonitor, chain
 
 
 class Feed:
-    """A widget on layers that nobody trains.
+    """A widget on layers that are not trained.
 
     Args:
         count: layers, each a row of its own.
@@ -55,7 +55,7 @@ class Feed:
             time.sleep(max(0.0, began + (number + 1) / rate - time.monotonic()))
 
     def _frame(self, step: int) -> Frame:
-        """One step of a healthy run, its figures a little different each time."""
+        """One step of a healthy run, its values a little different each time."""
         count = len(self._layers)
         sizes = 1e-3 * np.logspace(-1, 1, count) * self._random.lognormal(0, 0.3, count)
         metrics = {

@@ -1,4 +1,4 @@
-"""``python -m evaluation``: trains the zoo and prints what the diagnosis makes of it."""
+"""``python -m evaluation``: trains every run and prints what the diagnosis makes of it."""
 
 from __future__ import annotations
 
@@ -35,7 +35,9 @@ def trials(
 def main() -> None:
     """Reads the command line."""
     parser = argparse.ArgumentParser(prog="python -m evaluation", description=__doc__)
-    parser.add_argument("--seeds", type=int, default=1, help="train every run with so many seeds")
+    parser.add_argument(
+        "--seeds", type=int, default=1, help="how many seeds to train every run with"
+    )
     parser.add_argument(
         "--varied",
         action="store_true",
@@ -64,8 +66,8 @@ def main() -> None:
             file=sys.stderr,
             flush=True,
         )
-    print(f"\r{'':60}", file=sys.stderr)  # noqa: T201
-    print(table(tally(done)))  # noqa: T201
+    print(f"\r{'':60}", file=sys.stderr)
+    print(table(tally(done)))
 
 
 if __name__ == "__main__":

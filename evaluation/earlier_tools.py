@@ -1,8 +1,7 @@
 """Fixed-threshold rules of two earlier tools, in our words, fed with what was measured.
 
 Both are given the best of conditions: every step, gradients unscaled and before clipping. A tool is
-    credited with a
-symptom wherever its alarm can fairly be read as that one.
+credited with a symptom wherever its alarm can fairly be read as that one.
 """
 
 from __future__ import annotations
@@ -16,7 +15,7 @@ Alarms = dict[str, int]
 """The first step of an alarm by symptom."""
 
 WINDOW = 20
-"""Steps that gradient-flow's ``analyze`` looks at in one go."""
+"""Steps that gradient-flow's ``analyze`` reads in one go."""
 
 
 def gradient_flow(moments: list[Moment]) -> Alarms:

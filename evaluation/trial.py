@@ -19,9 +19,11 @@ from gradwidget import GradMonitor
 
 CACHE = Path(__file__).resolve().parent.parent / "build" / "evaluation"
 LOADING = 0.01
-"""Seconds that each batch takes to arrive. The models are small so that the zoo is quick to train,
-but the budget is a share of time: with steps of 10 ms or more, as of a small real training, a run
-lasts a few seconds."""
+"""Seconds that each batch takes to arrive.
+
+The models are small so that they are quick to train, but the budget is a share of time: with steps
+of 10 ms or more, as of a small real training, a run lasts a few seconds.
+"""
 SECOND_RUNS = ("lr_too_high", "lr_too_low", "plateau")
 
 

@@ -97,14 +97,16 @@ def shoot(region: Locator, symptom: str) -> None:
     card = region.locator(f".gw-card[data-symptom={symptom}]").first
     card.evaluate(
         "node => { const side = node.closest('.gw-side');"
-        " side.scrollTop += node.getBoundingClientRect().top - side.getBoundingClientRect().top - 8; }"
+        " const top = (one) => one.getBoundingClientRect().top;"
+        " side.scrollTop += top(node) - top(side) - 8; }"
     )
     region.scroll_into_view_if_needed()
     rows = region.get_by_role("row")
     wait_until(lambda: region.locator("rect.bar").count() == rows.count() > 0, "the bars")
     page.wait_for_timeout(1500)  # bqplot settles after a change of size and says nothing of it
     box = region.evaluate(
-        "node => { const { x, y, width, height } = node.getBoundingClientRect(); return { x, y, width, height }; }"
+        "node => { const { x, y, width, height } = node.getBoundingClientRect();"
+        " return { x, y, width, height }; }"
     )
     target = FOLDER / f"{symptom}.png"
     height = min(box["height"], MOST)

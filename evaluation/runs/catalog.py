@@ -1,4 +1,4 @@
-"""Every run of the zoo, read from the files of the architectures."""
+"""Every run, read from the files of the architectures."""
 
 from __future__ import annotations
 

@@ -86,7 +86,7 @@ def cnn_rate_jumps(c: Conditions) -> Training:
 
 @sick(200, onset=110, weights_shrinking="*")
 def cnn_decay_jumps(c: Conditions) -> Training:
-    """From step 110 the weight decay takes five per cent of every weight at each step."""
+    """From step 110 the weight decay takes five percent of every weight at each step."""
     model = convolutions(c, 3)
     optimizer = c.sgd(model, 0.02)
     fault = at(

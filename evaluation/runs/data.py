@@ -49,7 +49,7 @@ def _digits() -> tuple[Tensor, Tensor]:
 
 
 def digits(conditions: Conditions, size: int = 64) -> Batches:
-    """1,797 handwritten digits of 64 pixels, standardised, and their classes."""
+    """1,797 handwritten digits of 64 pixels, standardized, and their classes."""
     x, y = _digits()
     return Batches(x, y, conditions.batch(size), conditions.seed)
 

@@ -1,4 +1,4 @@
-"""Multilayer perceptrons: how the zoo builds them."""
+"""Multilayer perceptrons: how the runs build them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from evaluation.runs.run import Conditions
 
-Initialise = Callable[[Tensor], Tensor]
+Initialize = Callable[[Tensor], Tensor]
 
 
 class Amplifier(nn.Module):
@@ -86,7 +86,7 @@ class Residual(nn.Module):
 
 
 class Detached(nn.Module):
-    """BackwardReader values on and, once ``on``, no gradient back: a stray ``.detach()``."""
+    """Passes values on and, once ``on``, no gradient back: a stray ``.detach()``."""
 
     def __init__(self, *, on: bool = True) -> None:
         super().__init__()

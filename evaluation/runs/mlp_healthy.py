@@ -120,7 +120,7 @@ def mlp_loss_scaled(c: Conditions) -> Training:
 
 @healthy(200)
 def mlp_tanh(c: Conditions) -> Training:
-    """Six tanh layers with Xavier's initialisation: some decay over depth, and no harm in it."""
+    """Six tanh layers with Xavier's initialization: some decay over depth, and no harm in it."""
     model = stack(tower(c, 6, 64), nn.Tanh, gain=1.1)
     return supervised(c, model, c.sgd(model, 0.1), digits(c), chain=names_of(model))
 

@@ -66,7 +66,7 @@ CHAIN = ("rnn", "head")
 
 @sick(120, rnn_vanishing_in_time="rnn")
 def recurrent_tanh_forgets(c: Conditions) -> Training:
-    """A tanh RNN with torch's own initialisation on the adding problem over 40 steps."""
+    """A tanh RNN with torch's own initialization on the adding problem over 40 steps."""
     model = LastStep((nn.RNN if c.sick else nn.GRU)(2, c.width(32), batch_first=True), 1)
     return supervised(c, model, c.sgd(model, 0.01), adding(c, 40), functional.mse_loss, chain=CHAIN)
 

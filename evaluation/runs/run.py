@@ -1,4 +1,4 @@
-"""A training run of the zoo: how it is built, what it is known to have, and how it takes a step."""
+"""A training run: how it is built, what it is known to have, and how it takes a step."""
 
 from __future__ import annotations
 
@@ -131,14 +131,14 @@ class Training:
             self.schedule.step()
 
     def observe(self, scale: float = 1.0) -> None:
-        """Tells whoever watches that the gradients of this step are complete."""
+        """Tells all observers that the gradients of this step are complete."""
         for observer in self.observers:
             observer(scale)
 
 
 @dataclass(frozen=True)
 class Run:
-    """One exhibit: a training run and the symptoms that it is known to have."""
+    """One training run and the symptoms that it is known to have."""
 
     name: str
     build: Build

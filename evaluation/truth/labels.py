@@ -1,4 +1,4 @@
-"""What a run has and has not, by the figures that define each symptom, measured by brute force."""
+"""What a run has and has not, by the values that define each symptom, measured by brute force."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Floats = NDArray[np.float64]
 Weights = dict[str, Floats]
 
 SUSTAINED = 20
-"""Steps that a figure which is meant to last is the median of."""
+"""Steps whose median a value is that is meant to last."""
 
 
 @dataclass(frozen=True)
@@ -29,13 +29,13 @@ class Fact:
     """One symptom in one run."""
 
     answer: Answer
-    """Whether the run has it; either where the figure lies between the two bounds."""
+    """Whether the run has it; either where the value is between the two bounds."""
     value: float
-    """The figure that decides."""
+    """The value that decides."""
     layers: tuple[str, ...] = ()
     """Layers it may be said of, the worst first: those that are not short of the second bound."""
     onset: int = 0
-    """The first step at which the figure was past the first bound; 0 when it never was."""
+    """The first step at which the value was past the first bound; 0 when it never was."""
 
 
 NO = Fact("no", math.nan)
@@ -43,7 +43,7 @@ NO = Fact("no", math.nan)
 
 @dataclass(frozen=True)
 class Series:
-    """A figure by step and layer in which small is bad; an explosion is turned around."""
+    """A value by step and layer in which small is bad; an explosion is turned around."""
 
     layers: tuple[str, ...]
     values: Floats
@@ -103,9 +103,9 @@ def _either_of(one: Fact, other: Fact) -> Fact:
 
 
 def _low(series: Series, yes: float, no: float, least: int = 1) -> Fact:
-    """Has it when the figure of some layer falls to ``yes``; has it not when none falls to ``no``.
+    """Has it when the value of some layer falls to ``yes``; has it not when none falls to ``no``.
 
-    The figure is the median of so many steps.
+    The value is the median of ``least`` steps.
     """
     if not series.layers:
         return NO
@@ -170,16 +170,16 @@ def _depth(
             ratio = table[:, :-1] / np.where(table[:, -1:] > 0, table[:, -1:], np.nan)
             readings.append(1 / ratio if explode else ratio)
         readings[-1][np.isinf(readings[-1])] = np.nan
-    figures = np.fmax(*readings)
+    ratios = np.fmax(*readings)
     own = len(chain) - 1
-    fact = _low(Series(chain[:-1], figures[:, :own]), yes, no, SUSTAINED)
+    fact = _low(Series(chain[:-1], ratios[:, :own]), yes, no, SUSTAINED)
     value = 1 / fact.value if explode and fact.value else fact.value
     if fact.answer == "no":
         return Fact("no", value)
     return Fact(
         fact.answer,
         value,
-        fact.layers + _low(Series(tuple(beside), figures[:, own:]), yes, no, SUSTAINED).layers,
+        fact.layers + _low(Series(tuple(beside), ratios[:, own:]), yes, no, SUSTAINED).layers,
         fact.onset,
     )
 
@@ -337,7 +337,7 @@ def _underflow(moments: list[Moment]) -> Fact:
 
 def _no_gradient(training: Training, moments: list[Moment], onset: int) -> Fact:
     """Trainable parameters without a gradient in 99 % of the steps, or in no optimizer."""
-    owned = {
+    optimized = {
         id(p) for o in training.optimizers for group in o.param_groups for p in group["params"]
     }
     missing = []
@@ -347,7 +347,7 @@ def _no_gradient(training: Training, moments: list[Moment], onset: int) -> Fact:
         without = np.mean(
             [not m.parameters[name].has_gradient for m in moments if name in m.parameters]
         )
-        if without >= 0.99 or id(parameter) not in owned:
+        if without >= 0.99 or id(parameter) not in optimized:
             missing.append(layer_of(name))
     return Fact("yes", float(len(missing)), tuple(dict.fromkeys(missing)), onset) if missing else NO
 

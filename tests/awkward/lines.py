@@ -9,7 +9,7 @@ from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
 from types import CodeType, FrameType
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import gradwidget
 
@@ -56,7 +56,7 @@ def interrupted_at(place: Place, call: Callable[[], object]) -> bool:
 
 @contextmanager
 def _told_of(arrive: Callable[[Place], object]) -> Iterator[None]:
-    def trace(frame: FrameType, event: str, _: object) -> Callable[..., object] | None:
+    def trace(frame: FrameType, event: str, _: object) -> Any:
         code = frame.f_code
         if not code.co_filename.startswith(PACKAGE):
             return None

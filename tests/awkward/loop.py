@@ -85,7 +85,7 @@ def tensors_in(value: Any) -> Iterator[Tensor]:
 
 @dataclass(frozen=True)
 class Case:
-    """One awkward loop of the zoo."""
+    """One awkward loop."""
 
     name: str
     awkward: str
@@ -94,7 +94,7 @@ class Case:
     optimizers: tuple[str, ...]
     """Those that make sense for it."""
     same_as: Callable[[Optimizing], Loop] | None
-    """A plain loop that computes the same figures, where the awkward one cannot be looked into."""
+    """A plain loop that computes the same values, where the awkward one cannot be read."""
     unseen: frozenset[str]
     """Beginnings of the metrics that have no single true value here."""
     hidden: frozenset[str]
@@ -106,7 +106,7 @@ class Case:
         return self._seeded(self.build, optimizer, seed)
 
     def plain(self, optimizer: str | None = None, seed: int = 0) -> Loop:
-        """A fresh loop for the reference to look into."""
+        """A fresh loop for the reference to read."""
         return self._seeded(self.same_as or self.build, optimizer, seed)
 
     def _seeded(

@@ -1,4 +1,4 @@
-"""What a training loop tells whoever listens: the moments that the true figures depend on."""
+"""What a training loop tells its listener: the moments that the true values depend on."""
 
 from __future__ import annotations
 

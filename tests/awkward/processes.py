@@ -52,7 +52,7 @@ def train(rank: int, kind: str, watched: bool, folder: str) -> None:  # noqa: FB
     Path(folder, f"{kind}{watched}{rank}.json").write_text(json.dumps(found))
     dist.barrier()
     dist.destroy_process_group()
-    # A device mesh keeps its group, and with it the threads of gloo, for good. One that lets go of
+    # A device mesh keeps its group, and with it the threads of gloo, for good. One that drops
     # a tensor while the interpreter is torn down aborts the process, rarely:
     # https://github.com/pytorch/pytorch/pull/179291
     os._exit(0)

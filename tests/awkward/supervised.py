@@ -30,7 +30,7 @@ class Supervised(Loop):
         batch: makes one batch: inputs, targets.
         criterion: loss of outputs and targets.
         follows: the nonlinearity after each layer.
-        micro_batches: batches accumulated to a step.
+        micro_batches: batches accumulated per step.
         meddle: done between backward and step, such as clipping.
     """
 

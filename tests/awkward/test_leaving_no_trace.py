@@ -183,7 +183,7 @@ def test_nothing_reads_from_the_device_on_the_hot_path(name: str) -> None:
 
 
 class Witness(Silence):
-    """Remembers every loss, weakly: a loss that is gone has let go of the graph behind it."""
+    """Remembers every loss, weakly: a loss that is gone has dropped the graph behind it."""
 
     def __init__(self) -> None:
         self.losses: list[ref[Tensor]] = []

@@ -23,7 +23,7 @@ MILD = Clip(1e30)
 
 
 class Watching(Protocol):
-    """A monitor on a loop, and whatever stands around it."""
+    """A monitor on a loop, and whatever is around it."""
 
     monitor: GradMonitor
 
@@ -61,7 +61,7 @@ class InUse:
     """A widget that is used: a page is open on it, and a person pauses, changes and inspects.
 
     What a page and its reader do happens on the training thread, after each frame, so that it is
-    part of the step. A thread of its own lets the loop go on when it is held.
+    part of the step. A thread of its own resumes the loop when it is paused.
     """
 
     def __init__(self, loop: Loop) -> None:
@@ -75,7 +75,7 @@ class InUse:
         self.answers += [gate.submit(Apply(MILD)), gate.submit(Inspect(self._layers[0]))]
         gate.submit(Pause())
         self._over = threading.Event()
-        self._helper = threading.Thread(target=self._let_go_on, daemon=True)
+        self._helper = threading.Thread(target=self._resume, daemon=True)
         self._helper.start()
 
     @property
@@ -104,7 +104,7 @@ class InUse:
         if (last := self.monitor.history.last) is not None and last.step == 1:
             self.answers.append(self.monitor.control.gate.submit(Undo()))
 
-    def _let_go_on(self) -> None:
+    def _resume(self) -> None:
         gate = self.monitor.control.gate
         while not self._over.wait(0.001):
             if gate._left == 0:

@@ -84,11 +84,13 @@ def test_pause_step_resume_and_interrupt(
         return int(console.evaluate("len(done)"))
 
     console.execute(
-        "held = []\n"
+        "paused = []\n"
         "def note():\n"
-        "    if w.monitor._session.control.gate.state.mode == 'paused': held.append(time.monotonic())\n"
+        "    if w.monitor._session.control.gate.state.mode == 'paused': paused.append(time.monotonic())\n"
         "asked = []\n"
-        "def hear(message, receive=w._requests.receive): asked.append(time.monotonic()); receive(message)\n"
+        "def hear(message, receive=w._requests.receive):\n"
+        "    asked.append(time.monotonic())\n"
+        "    receive(message)\n"
         "w.monitor._session.on_control.append(note)\n"
         "w._requests.receive = hear\n"
     )
@@ -98,12 +100,12 @@ def test_pause_step_resume_and_interrupt(
     expect(region).to_contain_text("Paused after step")
     took = time.monotonic() - began
     longest = float(console.evaluate("max(done[-20:])"))
-    assert float(console.evaluate("held[0] - asked[0]")) < max(0.25, 2 * longest)
+    assert float(console.evaluate("paused[0] - asked[0]")) < max(0.25, 2 * longest)
     assert took < 5
     at = settled(steps)
     is_busy(notebook)
 
-    # A held loop uses no processor.
+    # A paused loop uses no processor.
     used = "sum(__import__('os').times()[:2])"
     before = float(console.evaluate(used))
     time.sleep(1)  # the stretch over which the processor's use is measured
@@ -129,7 +131,7 @@ def test_pause_step_resume_and_interrupt(
     assert console.evaluate("w.batch is not None and list(w.batch.args[0].shape)") == [32, 16]
 
     button(region, "Resume").click()
-    wait_until(lambda: steps() > at + 20, "the run to go on")
+    wait_until(lambda: steps() > at + 20, "the run to continue")
     expect(button(region, "Pause")).to_be_visible()
 
     button(region, "Pause").focus()
@@ -149,7 +151,7 @@ def test_pause_step_resume_and_interrupt(
     expect(button(region, "Pause")).to_be_visible()
 
 
-def test_findings_hold_the_loop_and_their_remedies_are_applied_and_undone(
+def test_findings_pause_the_loop_and_their_remedies_are_applied_and_undone(
     notebook: Notebook, region: Locator, console: SubshellConsole, screenshots: Path
 ) -> None:
     def norms() -> list[float]:
@@ -249,7 +251,7 @@ def test_a_tab_closed_while_paused_is_opened_again_and_resumed(
     button(region, "Step").click()
     wait_until(lambda: steps() == at + 1, "one step")
     button(region, "Resume").click()
-    wait_until(lambda: steps() > at + 5, "the run to go on")
+    wait_until(lambda: steps() > at + 5, "the run to continue")
 
     console.execute("w.pause()")
     expect(button(region, "Resume")).to_be_visible()

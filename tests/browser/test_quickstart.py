@@ -52,13 +52,13 @@ def watch(region: Locator, notebook: Notebook, cell: int) -> list[Reading]:
 
 def assert_history_has_these(server: JupyterServer, readings: list[Reading]) -> None:
     """The rows, which the bars agree with, are what the history holds for the same steps."""
-    held = server.evaluate(
+    kept_there = server.evaluate(
         "{'steps': w.history.steps.tolist(), 'layers': [layer.name for layer in w.history.layers],"
         " 'grad_rms': w.history['grad_rms'].tolist()}"
     )
-    columns = dict(zip(held["steps"], held["grad_rms"], strict=True))
+    columns = dict(zip(kept_there["steps"], kept_there["grad_rms"], strict=True))
     for reading in readings:
-        assert [row.layer for row in reading.rows] == held["layers"]
+        assert [row.layer for row in reading.rows] == kept_there["layers"]
     # The oldest columns of a long run are merged with their neighbours.
     kept = [reading for reading in readings if reading.step in columns]
     assert kept, f"none of the steps {[reading.step for reading in readings]} is in the history"
@@ -79,14 +79,10 @@ def names_in_state(reading: Reading, state: str, mark: str) -> list[str]:
 def one_color(reading: Reading, state: str) -> str:
     """The color of all bars in a state, which no other bar has."""
     here = {
-        color
-        for color, row in zip(reading.colors, reading.rows, strict=True)
-        if row.state == state
+        color for color, row in zip(reading.colors, reading.rows, strict=True) if row.state == state
     }
     others = {
-        color
-        for color, row in zip(reading.colors, reading.rows, strict=True)
-        if row.state != state
+        color for color, row in zip(reading.colors, reading.rows, strict=True) if row.state != state
     }
     assert len(here) == 1
     assert not here & others

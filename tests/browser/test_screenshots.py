@@ -108,7 +108,8 @@ def longest_bar(region: Locator) -> float:
         region.evaluate(
             """(region) => {
                 const plot = region.querySelector(".gw-plot").getBoundingClientRect();
-                const ends = [...region.querySelectorAll("rect.bar")].map((bar) => bar.getBoundingClientRect().right);
+                const bars = [...region.querySelectorAll("rect.bar")];
+                const ends = bars.map((bar) => bar.getBoundingClientRect().right);
                 return (Math.max(...ends) - plot.left) / plot.width;
             }"""
         )

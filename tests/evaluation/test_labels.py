@@ -1,4 +1,4 @@
-"""Every label of the zoo is borne out by measurement, and the diagnosis holds up on it."""
+"""Measurement confirms the label of every run."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def measured() -> dict[str, dict[str, Fact]]:
 
 
 @pytest.mark.zoo
-@pytest.mark.timeout(1200)  # the first of them waits for the whole zoo to be trained
+@pytest.mark.timeout(1200)  # the first of them waits for all runs to be trained
 @pytest.mark.parametrize("run", [run for run in RUNS.values() if run.has], ids=lambda run: run.name)
 def test_a_sick_run_measurably_has_what_its_label_says(
     run: Run, measured: dict[str, dict[str, Fact]]
@@ -44,7 +44,7 @@ def test_a_sick_run_measurably_has_what_its_label_says(
 
 
 @pytest.mark.zoo
-@pytest.mark.timeout(1200)  # the first of them waits for the whole zoo to be trained
+@pytest.mark.timeout(1200)  # the first of them waits for all runs to be trained
 @pytest.mark.parametrize(
     "run", [run for run in RUNS.values() if run.healthy], ids=lambda run: run.name
 )

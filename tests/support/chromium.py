@@ -9,7 +9,7 @@ from playwright.sync_api import Browser, Playwright
 QUIET = [
     "--no-sandbox",  # there is none for root in a container
     "--disable-gpu",
-    # Nothing is fetched that a test did not ask for.
+    # Nothing is fetched that nobody asked for.
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",

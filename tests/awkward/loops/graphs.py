@@ -54,7 +54,7 @@ def checkpoints_reentrant(optimizing: Optimizing) -> Loop:
     ),
 )
 def accumulated_checkpoints_reentrant(optimizing: Optimizing) -> Loop:
-    """Every micro-batch computes its blocks anew, and each counts."""
+    """Every micro-batch computes its blocks again, and each counts."""
     return Supervised(Blocks("reentrant"), optimizing, noise(8, 6), follows=RELUS, micro_batches=3)
 
 
@@ -65,7 +65,7 @@ def checkpoints_not_reentrant(optimizing: Optimizing) -> Loop:
 
 
 class GradientPenalty(Supervised):
-    """Penalises the gradient with respect to the input, as WGAN-GP does."""
+    """Penalizes the gradient with respect to the input, as WGAN-GP does."""
 
     def step(self, probe: Probe) -> None:
         self.optimizer.zero_grad()

@@ -58,7 +58,7 @@ class Doubling(torch.autograd.Function):
 
 
 class Custom(nn.Module):
-    """BackwardReader its hidden layer through a custom function."""
+    """Passes its hidden layer through a custom function."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""Parameters that are shared, frozen, swapped, parametrised or not there yet."""
+"""Parameters that are shared, frozen, swapped, parametrized or not there yet."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ class Backbone(nn.Module):
 
 @awkward(hidden=("act_rms", "act_zero", "act_dead", "act_saturated", "act_nonfinite"))
 def a_frozen_backbone_of_functions(optimizing: Optimizing) -> Loop:
-    """Nothing tells which function follows a layer that has no graph."""
+    """Nothing tells the activation function of a layer that has no graph."""
     return Supervised(Backbone(), optimizing, noise(8, 4), follows={"stem": "relu", "body": "tanh"})
 
 
@@ -203,7 +203,7 @@ def a_weight_norm(optimizing: Optimizing) -> Loop:
 
 @awkward()
 def a_low_rank_addition(optimizing: Optimizing) -> Loop:
-    """A parametrisation with parameters of its own, over a frozen weight."""
+    """A parametrization with parameters of its own, over a frozen weight."""
     model = mlp(nn.ELU)
     model[0].requires_grad_(requires_grad=False)
     parametrize.register_parametrization(model[0], "weight", Doubled(8, 4))

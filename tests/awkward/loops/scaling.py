@@ -116,13 +116,13 @@ def an_overflow_after_unscale(optimizing: Optimizing) -> Loop:
 
 @awkward(optimizers=FIRST_ORDER)
 def a_scaler_over_accumulated_batches(optimizing: Optimizing) -> Loop:
-    """Three scaled backward passes to a step."""
+    """Three scaled backward passes per step."""
     return Scaled(optimizing, accumulate=3)
 
 
 @awkward()
 def accumulation(optimizing: Optimizing) -> Loop:
-    """Three backward passes to a step."""
+    """Three backward passes per step."""
     return Supervised(
         mlp(), optimizing, noise(8, 4), follows={"0": "relu", "2": "relu"}, micro_batches=3
     )

@@ -21,7 +21,7 @@ RELUS = {"0": "relu", "2": "relu"}
 
 
 class Closure(Supervised):
-    """BackwardReader a closure to an optimizer that would not need one."""
+    """Passes a closure to an optimizer that would not need one."""
 
     def step(self, probe: Probe) -> None:
         inputs, targets = self.batch()
@@ -281,7 +281,7 @@ def neither_backward_nor_optimizer(optimizing: Optimizing) -> Loop:
 
 
 class Probing(Supervised):
-    """Takes gradients for a look at them before it goes backward, from the same graph."""
+    """Takes gradients to read them before it goes backward, from the same graph."""
 
     def step(self, probe: Probe) -> None:
         self.optimizer.zero_grad()

@@ -85,7 +85,7 @@ class Repeated(nn.Module):
 
 @awkward()
 def a_module_called_many_times(optimizing: Optimizing) -> Loop:
-    """One block runs five times in a forward: its figures cover all five."""
+    """One block runs five times in a forward: its statistics cover all five."""
     return Supervised(
         Repeated(), optimizing, noise(8, 4), follows={"first": "tanh", "block": "tanh"}
     )
