@@ -9,7 +9,7 @@ from statistics import median
 
 from evaluation.runs.run import RUNS
 from evaluation.trial import Report, Trial
-from evaluation.truth.labels import NO
+from evaluation.truth.fact import NO
 
 GRADIENT = (
     "exploding_gradients",

@@ -14,7 +14,9 @@ import torch
 from evaluation.earlier_tools import TOOLS, Alarms
 from evaluation.runs.catalog import all_runs
 from evaluation.runs.run import Conditions
-from evaluation.truth.labels import Fact, learning, watch
+from evaluation.truth.fact import Fact
+from evaluation.truth.labels import watch
+from evaluation.truth.learning import learning
 from gradwidget import GradMonitor
 
 CACHE = Path(__file__).resolve().parent.parent / "build" / "evaluation"

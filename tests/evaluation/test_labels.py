@@ -12,7 +12,7 @@ import pytest
 from evaluation.runs.catalog import all_runs
 from evaluation.runs.run import Conditions, Run
 from evaluation.trial import known
-from evaluation.truth.labels import Fact
+from evaluation.truth.fact import Fact
 
 RUNS = all_runs()
 

@@ -6,7 +6,7 @@ from evaluation.runs.catalog import all_runs
 from evaluation.score import OURS, right_layers, tally
 from evaluation.table import table
 from evaluation.trial import Known, Report, Trial
-from evaluation.truth.labels import Answer, Fact
+from evaluation.truth.fact import Answer, Fact
 
 all_runs()
 

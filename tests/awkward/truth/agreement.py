@@ -10,7 +10,7 @@ import numpy as np
 
 from gradwidget import Frame, GradMonitor
 from tests.awkward.loop import STEPS, Case
-from tests.awkward.reference import Reference, Truth
+from tests.awkward.truth.reference import Reference, Truth
 
 RELATIVE = 1e-3
 SCALARS = ("loss", "total_grad_norm", "raw_total_grad_norm")

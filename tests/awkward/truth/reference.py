@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from tests.awkward.loop import Loop
-from tests.awkward.statistics import (
+from tests.awkward.truth.statistics import (
     of_activations,
     of_gradients,
     of_output_gradients,
