@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 import tests.awkward.loops  # noqa: F401  # registers every loop
-from tests.awkward.truth.agreement import disagreements
 from tests.awkward.loop import LOOPS, Case
+from tests.awkward.truth.agreement import disagreements
 
 RUNS = [(case, optimizer) for case in LOOPS.values() for optimizer in case.optimizers]
 

@@ -22,9 +22,11 @@ OUTERMOST = frozenset(
         "capture.guard.Guard.run",
         "capture.guard.Guard.failed",
         "capture.guard.Guard.note",
+        "capture.guard.Guard.is_elsewhere",
         "capture.guard.Guard.is_off",
         "capture.guard.Guard.spent_until_now",
         "capture.guard.entry",
+        "capture.guard.way_in",
         "problem.Problem.__init__",
         # These are what torch itself calls: two or three lines each, which hand everything on to
         # what contains it.
@@ -37,8 +39,7 @@ OUTERMOST = frozenset(
         "capture.hooks.torch_events._step_begins",
         "capture.hooks.torch_events._step_ended",
         "capture.hooks.torch_events._tell",
-        "capture.hooks.forward.Forward._left",
-        "capture.model.nonlinearity.is_nonlinear",
+        "capture.hooks.global_hook.GlobalPreHook._called",
     }
 )
 
@@ -89,7 +90,7 @@ class Faults:
 
     def __enter__(self) -> Faults:
         wrapped: dict[Any, Any] = {}
-        for owner, name, function, site in list(functions(self._part)):
+        for owner, name, function, site in functions(self._part):
             self._wrap(owner, name, function, site)
             wrapped[function] = vars(owner)[name]
         # A function is kept under its name in other modules as well, and in tables.
@@ -150,25 +151,32 @@ def guarded(function: Any) -> CellType | None:
     return function.__closure__[names.index("method")] if "method" in names else None
 
 
-def functions(part: str) -> Iterator[tuple[Any, str, Any, str]]:
-    """Owner, name, function and site of everything that a package and its sub-packages define."""
+def functions(part: str) -> list[tuple[Any, str, Any, str]]:
+    """Owner, name, function and site of everything that a package and its sub-packages define.
+
+    Left out are the few functions that contain the failures of all others.
+    """
+    found = list(defined(part))
+    if part == "gradwidget":
+        unknown = OUTERMOST - {site for *_, site in found}
+        assert not unknown, f"no functions: {unknown}"
+    return [one for one in found if one[3] not in OUTERMOST]
+
+
+def defined(part: str) -> Iterator[tuple[Any, str, Any, str]]:
+    """The same, without an exception."""
     for module in modules(part):
         short = module.__name__.removeprefix("gradwidget.")
         for name, value in list(vars(module).items()):
             if getattr(value, "__module__", None) != module.__name__:
                 continue
             if isinstance(value, FunctionType):
-                yield from chosen(module, name, value, f"{short}.{name}")
+                yield module, name, value, f"{short}.{name}"
             elif inspect.isclass(value):
                 for attribute, held in list(vars(value).items()):
-                    if isinstance(held, (FunctionType, property)):
-                        yield from chosen(value, attribute, held, f"{short}.{name}.{attribute}")
-
-
-def chosen(owner: Any, name: str, function: Any, site: str) -> Iterator[tuple[Any, str, Any, str]]:
-    """The function, unless it is one of the few that contain the failures of all others."""
-    if site not in OUTERMOST and (not name.startswith("__") or name == "__init__"):
-        yield owner, name, function, site
+                    ours = not attribute.startswith("__") or attribute == "__init__"
+                    if ours and isinstance(held, (FunctionType, property)):
+                        yield value, attribute, held, f"{short}.{name}.{attribute}"
 
 
 def modules(part: str) -> list[ModuleType]:

@@ -33,10 +33,16 @@ class Watching(Protocol):
 
     @property
     def complaints(self) -> list[str]:
-        """The same, and what was answered to requests that were not carried out."""
+        """The same, what layers lack by a failure, and answers to requests that were refused."""
 
     def close(self) -> None:
         """Ends it."""
+
+
+def failed_readings(monitor: GradMonitor) -> list[str]:
+    """Why layers of the newest frames lack a statistic, where reading it raised something."""
+    reasons = (why for frame in monitor.history.recent_frames(64) for why in frame.reasons.values())
+    return [why for why in reasons if " raised " in why]
 
 
 class Alone:
@@ -51,7 +57,7 @@ class Alone:
 
     @property
     def complaints(self) -> list[str]:
-        return self.problems
+        return self.problems + failed_readings(self.monitor)
 
     def close(self) -> None:
         self.monitor.close()
@@ -69,9 +75,9 @@ class InUse:
         self.answers: list[Future[Answer]] = []
         self.widget = GradWidget(loop.model, loop.named, budget=None, on_finding=self.found.append)
         self.monitor = self.widget.monitor
-        self.monitor.on_frame.append(self._use)
+        self.monitor._session.on_frame.append(self._use)
         self._layers = [layer.name for layer in self.monitor.layers]
-        gate = self.monitor.control.gate
+        gate = self.monitor._session.control.gate
         self.answers += [gate.submit(Apply(MILD)), gate.submit(Inspect(self._layers[0]))]
         gate.submit(Pause())
         self._over = threading.Event()
@@ -86,7 +92,8 @@ class InUse:
     @property
     def complaints(self) -> list[str]:
         answers = [answer.result() for answer in self.answers if answer.done()]
-        return self.problems + [answer.text for answer in answers if not answer.ok]
+        refused = [answer.text for answer in answers if not answer.ok]
+        return self.problems + failed_readings(self.monitor) + refused
 
     def close(self) -> None:
         self._over.set()
@@ -102,10 +109,10 @@ class InUse:
         ask({"kind": "pause_on", "request": "pause_on", "severity": "warning", "pause": False})
         ask({"kind": "undo", "request": "undo", "number": 10**6})
         if (last := self.monitor.history.last) is not None and last.step == 1:
-            self.answers.append(self.monitor.control.gate.submit(Undo()))
+            self.answers.append(self.monitor._session.control.gate.submit(Undo()))
 
     def _resume(self) -> None:
-        gate = self.monitor.control.gate
+        gate = self.monitor._session.control.gate
         while not self._over.wait(0.001):
             if gate._left == 0:
                 gate.submit(Resume())
