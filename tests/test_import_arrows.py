@@ -19,8 +19,8 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "scripts": (*SHARED, "evaluation"),
 }
 """What the files of a folder may import of these, besides the folder itself."""
-ANY_TEST = (*SHARED, "evaluation")
-"""The same for a folder of tests: never another folder of tests."""
+ANY_TEST = (*SHARED, "evaluation", "scripts")
+"""The same for a folder of tests: never another folder of tests, nor a benchmark."""
 
 
 def folder_of(file: Path) -> str:
