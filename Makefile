@@ -20,7 +20,7 @@ help: ## this list
 
 install: $(INSTALLED) $(BUNDLE) ## a .venv with gradwidget (editable) and all that development needs
 
-# Made anew only when what is to be installed changes. The editable install builds the front end as well.
+# Made again only when what is to be installed changes. The editable install builds the front end as well.
 $(INSTALLED): pyproject.toml constraints.txt hatch_build.py
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || { echo "gradwidget needs Python 3.10 or newer: make PYTHON=python3.x"; exit 1; }
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -39,22 +39,27 @@ $(BUNDLE): $(shell find js/src -type f) js/build.mjs js/package.json js/package-
 demo: install ## opens JupyterLab on the quickstart notebook (PORT=8888)
 	$(BIN)/jupyter lab --port=$(PORT) $(if $(filter 0,$(shell id -u)),--allow-root) examples/quickstart.ipynb
 
-test: js chromium ## every test but the zoo's labels (`make zoo`), the ones in a real browser included
-	$(BIN)/python -m pytest -q -m "not zoo"
+# Two processes where no browser is driven; whichever is done first takes tests over from the other.
+PYTEST   := $(BIN)/python -m pytest -q
+PARALLEL := $(PYTEST) -n 2 --dist worksteal
 
-unit: install ## a quick round: Python tests without a browser, the slow ones and the awkward loops, in two minutes
-	$(BIN)/python -m pytest -q -m "not browser and not zoo and not slow" --ignore=tests/awkward
+test: js chromium ## every test but the labels of evaluation/ (`make zoo`), those in a real browser included
+	$(PYTEST) -m browser
+	$(PARALLEL) -m "not browser and not zoo"
+
+unit: install ## a quick round in two minutes: no browser, no slow test, and of the awkward loops five a day
+	$(PARALLEL) -m "not browser and not zoo and not slow" --loops 5
 
 js: install $(NODE_MODULES) ## TypeScript tests, without a browser
 	cd js && npm test
 
 browser: install chromium ## drives real JupyterLab and Notebook in Chromium; screenshots go to build/screenshots
-	$(BIN)/python -m pytest -q -m browser
+	$(PYTEST) -m browser
 
 chromium:
 	@scripts/ensure_chromium.sh
 
-lint: install $(NODE_MODULES) ## ruff, mypy, import arrows, file sizes, generated files, biome, tsc
+lint: install $(NODE_MODULES) ## ruff, mypy, import arrows, sizes of files and folders, biome, tsc
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
@@ -62,13 +67,13 @@ lint: install $(NODE_MODULES) ## ruff, mypy, import arrows, file sizes, generate
 	$(BIN)/python scripts/check_sizes.py
 	cd js && npm run lint
 
-bench: install chromium ## the figures that the documents give, measured on this machine; the last takes ten minutes
+bench: install chromium ## the numbers that the documents give, measured on this machine; the last takes ten minutes
 	$(BIN)/python -m benchmarks
 	$(BIN)/python -m benchmarks.memory
 	$(BIN)/python -m benchmarks.page
 
-zoo: install ## trains the sick and healthy runs of evaluation/ and proves their labels, and scores the diagnosis on them: an hour
-	$(BIN)/python -m pytest -q -m zoo
+zoo: install ## trains the sick and healthy runs of evaluation/, proves their labels and scores the diagnosis on them: an hour
+	$(PYTEST) -m zoo
 	$(BIN)/python -m evaluation --seeds 5
 	$(BIN)/python -m evaluation --seeds 2 --varied
 
@@ -76,7 +81,7 @@ generate: install ## writes the TypeScript that is made from Python: messages an
 	$(BIN)/python scripts/gen_messages.py
 	$(BIN)/python scripts/gen_states.py
 
-format: install $(NODE_MODULES) ## rewrites what the linters can mend by themselves
+format: install $(NODE_MODULES) ## rewrites what the linters can fix automatically
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 	cd js && npm run format

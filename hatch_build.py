@@ -1,5 +1,4 @@
-"""Builds the front end (js/ → gradwidget/static) whenever a wheel, an sdist or an editable install
-is made.
+"""Builds the front end (js/ → gradwidget/static) for every wheel, sdist and editable install.
 
 A bundle that was made from the present sources is left alone, so installing from an sdist needs no
 Node. Where the system has no Node, one that ships as a Python package is asked for as a build
@@ -28,9 +27,7 @@ class FrontEndError(RuntimeError):
 
 
 def source_hash(js: Path) -> str:
-    """Fingerprint of all that the bundle is made from; ``sourceHash`` in js/build.mjs computes the
-    same.
-    """
+    """Fingerprint of all that the bundle is made from, as ``sourceHash`` in js/build.mjs."""
     sources = [
         path.relative_to(js).as_posix() for path in (js / "src").rglob("*") if path.is_file()
     ]
@@ -60,9 +57,7 @@ def system_has_node() -> bool:
 
 
 def npm_command() -> tuple[list[str], dict[str, str]]:
-    """How npm is called, and in which environment: the system's, or else the one from the build
-    requirements.
-    """
+    """How npm is called, and in which environment: the system's, or the build requirement's."""
     if system_has_node():
         return [shutil.which("npm") or "npm"], dict(os.environ)
     # Present only where `dependencies` below asked for it.
@@ -103,7 +98,7 @@ class FrontEndHook(BuildHookInterface[Any]):
         return not os.environ.get("GRADWIDGET_SKIP_JS") and not is_fresh(Path(self.root))
 
     def dependencies(self) -> list[str]:
-        """What the build needs beyond hatchling: Node, where it has to run and the system has none."""
+        """What the build needs beyond hatchling: Node, where it runs and the system has none."""
         return [BUNDLED_NODE] if self._has_work() and not system_has_node() else []
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:  # noqa: ARG002 - hatchling's signature

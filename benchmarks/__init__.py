@@ -1,1 +1,1 @@
-"""The figures that the documentation states, re-made by one command."""
+"""The numbers that the documentation states, measured again by one command."""

@@ -1,4 +1,4 @@
-"""``python -m benchmarks``: what recording and judging a frame costs, then the table of overheads."""
+"""``python -m benchmarks``: the cost of recording and judging a frame, then all overheads."""
 
 from __future__ import annotations
 

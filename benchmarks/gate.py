@@ -1,4 +1,4 @@
-"""What the gate costs a step while nobody asks for anything: ``python -m benchmarks.gate``."""
+"""What the gate costs per step while nobody requests anything: ``python -m benchmarks.gate``."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from gradwidget.control.gate import Gate
 
 CALLS = 200_000
 BOUND = 5.0
-"""Microseconds a step that the gate may cost at most."""
+"""Microseconds per step that the gate may cost at most."""
 
 
 def nothing() -> bool:
@@ -24,8 +24,8 @@ def main() -> None:
         for name, call in (("empty call", nothing), ("open gate", gate.step_done))
     }
     for name, cost in microseconds.items():
-        print(f"{name:<12} {cost:.3f} µs a step")
-    assert microseconds["open gate"] < BOUND, "the gate is too dear"
+        print(f"{name:<12} {cost:.3f} µs per step")
+    assert microseconds["open gate"] < BOUND, "the gate is too expensive"
 
 
 if __name__ == "__main__":

@@ -1,7 +1,6 @@
-"""Plain and instrumented steps alternating in one process, so that whatever else the machine does
-hits both alike.
+"""Plain and instrumented steps alternating in one process, so disturbances hit both alike.
 
-Two copies of the network take turns, step by step. One copy with the instrument put on and off
+Two copies of the network take turns, step by step. One copy with the instrument switched on and off
 would train on through both halves, and what the instrument leaves in the caches would slow down the
 plain half as well.
 """
@@ -18,7 +17,7 @@ from benchmarks.rivals import Method
 from benchmarks.workloads import Workload
 
 SETTLING = 500
-"""Steps before the clock starts, in which what is found at the start of a run is looked at closely.
+"""Steps before the clock starts, in which what is found at the start of a run is sampled closely.
 """
 LONGEST = 25.0
 """Seconds that they may take, once there were ``FEWEST`` of them."""
@@ -35,7 +34,7 @@ class Measured(NamedTuple):
     plain: float
     """Processor seconds of a plain step."""
     statistics: int
-    """How many figures a parameter or layer it delivers; 0 where none."""
+    """How many statistics it delivers per parameter or layer; 0 where none."""
 
 
 def measure(

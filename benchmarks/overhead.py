@@ -1,9 +1,8 @@
-"""What watching costs, beside what others cost: ``python -m benchmarks.overhead [workload …]
-[--seconds 20]``.
+"""What watching costs, beside other tools: ``python -m benchmarks.overhead [workload …]``.
 
-Every figure is the median over blocks of the ratio of instrumented to plain steps, in processor
+Every number is the median over blocks of the ratio of instrumented to plain steps, in processor
 time of the training thread, with the quartiles behind it; the first row, two plain copies, is the
-noise floor. Steps until the sampling has settled are left out. Where a row delivers figures at
+noise floor. Steps until the sampling has settled are left out. Where a row delivers statistics at
 every step, the last column of a cell is its cost for one of them.
 """
 
@@ -40,7 +39,7 @@ def main() -> None:
 
 
 def line(measured: Measured) -> str:
-    """The figures of one row."""
+    """The numbers of one row."""
     shares = [100 * share for share in measured.shares]
     low, middle, high = statistics.quantiles(shares, n=4)
     each = f"{middle / measured.statistics:+13.2f}" if measured.statistics else f"{'–':>13}"

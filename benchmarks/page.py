@@ -1,8 +1,8 @@
 """What the picture costs the browser: ``python -m benchmarks.page [--minutes 10]``.
 
-In real JupyterLab and Chromium: frames a second while updates come in, the page's work for one step
-    of travelling in
-time, what a long run leaves in the page's memory, and the size of what the page loads.
+In real JupyterLab and Chromium: frames per second while updates come in, the page's work for one
+step of travel in time, what a long run leaves in the page's memory, and the size of what the page
+loads.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from pathlib import Path
 
 from playwright.sync_api import CDPSession, Page, ViewportSize, sync_playwright
 
-from tests.support.chromium import QUIET
+from tests.support.chromium import launch
 from tests.support.notebook import Notebook, write_notebook
 from tests.support.server import JupyterServer, serving, wait_until
 
@@ -29,7 +29,7 @@ TRAVELS = 60
 FEW = 3
 """Metrics of which a snapshot holds 1,500 columns of 200 layers; of all together it holds fewer."""
 WARM_UP = 10_000
-"""Milliseconds of updates before the page's memory is first looked at."""
+"""Milliseconds of updates before the page's memory is first read."""
 
 # Time between the frames that the browser really drew.
 COUNT_FRAMES = """(seconds) => new Promise((done) => {
@@ -55,38 +55,27 @@ NEXT_STEP = """(step) => new Promise((done) => {
 
 
 def main() -> None:
-    """Prints the figures."""
+    """Prints the numbers."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.page", description=__doc__)
     parser.add_argument("--minutes", type=float, default=10.0, help="of the long run")
     minutes = parser.parse_args().minutes
-    print("the picture in Chromium (headless, drawn by the processor):", flush=True)
+    print("the picture in Chromium (headless, drawn by the processor):")
     print_sizes()
     # The kernel imports benchmarks.page_source.
     os.environ["PYTHONPATH"] = str(ROOT)
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=os.environ.get("GRADWIDGET_CHROMIUM", "/usr/bin/chromium"), args=QUIET
-        )
-        served = Path(folder) / "served"
-        served.mkdir()
-        with serving("lab", served, Path(folder)) as server:
+        browser = launch(playwright)
+        with serving("lab", Path(folder)) as server:
             for layers, bound in ((300, 50), (1000, 30)):
                 notebook = opened(browser.new_page(viewport=VIEWPORT), server, layers, 200)
                 rate = frames(notebook)
-                print(
-                    f"  {layers} layers at 10 updates a second: {rate:.0f} frames a second (bound {bound})",
-                    flush=True,
-                )
+                say(f"{layers} layers, 10 updates per second: {rate:.0f} frames/s (bound {bound})")
                 notebook.page.close()
             notebook = opened(browser.new_page(viewport=VIEWPORT), server, 200, 1500, FEW)
-            print(
-                f"  a step of travel, 1,500 columns of 200 layers: {travel(notebook.page):.1f} ms (bound 16 ms)"
-            )
+            took = travel(notebook.page)
+            say(f"a step of travel, 1,500 columns of 200 layers: {took:.1f} ms (bound 16 ms)")
             before, after = memory(notebook, minutes)
-            print(
-                f"  memory of the page: {before:.0f} MB, {after:.0f} MB after {minutes:g} minutes more",
-                flush=True,
-            )
+            say(f"memory of the page: {before:.0f} MB, {after:.0f} MB {minutes:g} minutes later")
         browser.close()
 
 
@@ -94,18 +83,21 @@ def print_sizes() -> None:
     """What the page loads besides bqplot."""
     parts = [(STATIC / name).read_bytes() for name in ("widget.js", "widget.css")]
     plain, packed = sum(map(len, parts)), sum(len(gzip.compress(part)) for part in parts)
-    print(
-        f"  front end: {plain / 1000:.0f} KB, {packed / 1000:.0f} KB compressed (bound 150 KB)",
-        flush=True,
-    )
+    say(f"front end: {plain / 1000:.0f} KB, {packed / 1000:.0f} KB compressed (bound 150 KB)")
+
+
+def say(line: str) -> None:
+    """Prints a line at once: the next one is minutes away."""
+    print(f"  {line}", flush=True)
 
 
 def opened(
     page: Page, server: JupyterServer, layers: int, steps: int, metrics: int = 99
 ) -> Notebook:
-    """A notebook that shows a picture of so many layers, steps and metrics at most."""
+    """A notebook that shows a picture of ``layers``, ``steps`` and at most ``metrics``."""
+    feed = f"feed = Feed({layers}, {steps}, {metrics})"
     codes = [
-        f"from benchmarks.page_source import Feed\nfeed = Feed({layers}, {steps}, {metrics})\nfeed.widget",
+        f"from benchmarks.page_source import Feed\n{feed}\nfeed.widget",
         f"feed.run({FRAME_SECONDS + 5})",
         "feed.run(3600, 12)",
     ]
@@ -119,7 +111,7 @@ def opened(
 
 
 def frames(notebook: Notebook) -> float:
-    """Frames a second while updates come in."""
+    """Frames per second while updates come in."""
     notebook.run(1)
     moving(notebook.page)
     return float(notebook.page.evaluate(COUNT_FRAMES, FRAME_SECONDS))
@@ -132,9 +124,7 @@ def moving(page: Page) -> None:
 
 
 def travel(page: Page) -> float:
-    """Milliseconds of the page's own work for each step, all that follows from a key included; one
-    step a frame.
-    """
+    """Milliseconds of the page's own work for each step of travel, one step per frame."""
     slider = page.get_by_role("slider", name="Step shown")
     slider.focus()
     session = page.context.new_cdp_session(page)
@@ -150,7 +140,7 @@ def travel(page: Page) -> float:
 
 
 def memory(notebook: Notebook, minutes: float) -> tuple[float, float]:
-    """Megabytes of the page's heap after its first updates, and so many minutes of updates later."""
+    """Megabytes of the page's heap after its first updates, and ``minutes`` of updates later."""
     session = notebook.page.context.new_cdp_session(notebook.page)
     session.send("Performance.enable")
     notebook.page.keyboard.press("End")

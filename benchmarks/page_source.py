@@ -1,5 +1,4 @@
-"""What the page is fed with in ``benchmarks.page``: run in the notebook's kernel, which then only
-sends.
+"""What feeds the page in ``benchmarks.page``: runs in the notebook's kernel, and only sends.
 
 Frames are made beforehand, with every statistic of every layer, so that the kernel takes little of
 the processor from the browser that is measured.
@@ -17,11 +16,11 @@ from gradwidget import GradWidget
 from gradwidget.frame import Frame
 from gradwidget.metrics import METRICS
 from gradwidget.view.updates import Updates
-from tests.view.fakes import FakeMonitor, chain
+from tests.support.fake_monitor import FakeMonitor, chain
 
 
 class Feed:
-    """A widget on layers that nobody trains.
+    """A widget on layers that are not trained.
 
     Args:
         count: layers, each a row of its own.
@@ -56,7 +55,7 @@ class Feed:
             time.sleep(max(0.0, began + (number + 1) / rate - time.monotonic()))
 
     def _frame(self, step: int) -> Frame:
-        """One step of a healthy run, its figures a little different each time."""
+        """One step of a healthy run, its values a little different each time."""
         count = len(self._layers)
         sizes = 1e-3 * np.logspace(-1, 1, count) * self._random.lognormal(0, 0.3, count)
         metrics = {

@@ -1,6 +1,6 @@
 """What is measured: nothing, gradwidget in three settings, and what people use today."""
 
-# ruff: noqa: SLF001  # nobody but the bench has to take a capture off and on again
+# ruff: noqa: SLF001  # nobody but the bench has to switch a capture off and on
 from __future__ import annotations
 
 import importlib.util
@@ -17,10 +17,10 @@ from gradwidget.widget import GradWidget
 
 
 class Method(Protocol):
-    """A way to look at gradients."""
+    """A way to watch gradients."""
 
     statistics: int
-    """How many figures a parameter or layer it delivers at a step that it looks at."""
+    """How many statistics it delivers per parameter or layer at a step that it samples."""
 
     def on(self) -> None:
         """The instrumented step is about to run."""
@@ -35,7 +35,7 @@ class Method(Protocol):
         """Processor seconds spent since the last call on threads other than the training one."""
 
     def close(self) -> None:
-        """Takes it off for good."""
+        """Removes it for good."""
 
 
 class Nothing:
@@ -47,10 +47,10 @@ class Nothing:
         self.model = workload.model
 
     def on(self) -> None:
-        """Has nothing to put on."""
+        """Has nothing to switch on."""
 
     def off(self, seconds: float) -> None:
-        """Has nothing to take off."""
+        """Has nothing to switch off."""
 
     def after_step(self) -> None:
         """Does nothing."""
@@ -60,11 +60,11 @@ class Nothing:
         return 0.0
 
     def close(self) -> None:
-        """Has nothing to take off."""
+        """Has nothing to switch off."""
 
 
 class Monitored(Nothing):
-    """A GradMonitor, taken off torch while the plain copy runs, which it would hear of otherwise."""
+    """A GradMonitor, detached from torch while the plain copy runs, which it must not see."""
 
     def __init__(self, workload: Workload, **options: Any) -> None:  # noqa: ANN401  # keywords of GradMonitor
         super().__init__(workload)
@@ -131,12 +131,12 @@ class ReadOnce(Nothing):
 
 
 class PlotGradFlow(Nothing):
-    """The loop that everybody copies, without its drawing: mean and largest |g| a parameter."""
+    """The loop that everybody copies, without its drawing: mean and largest |g| per parameter."""
 
     statistics = 2
 
     def after_step(self) -> None:
-        """Reads a parameter at a time."""
+        """Reads one parameter after the other."""
         means, peaks = [], []
         for name, one in self.model.named_parameters():
             if one.requires_grad and "bias" not in name and one.grad is not None:
@@ -167,7 +167,7 @@ class TensorBoard(Nothing):
 
 
 class WandbWatch(Nothing):
-    """``wandb.watch(log="all", log_freq=1)`` with a log a step, offline."""
+    """``wandb.watch(log="all", log_freq=1)`` with a log per step, offline."""
 
     def __init__(self, workload: Workload) -> None:
         super().__init__(workload)

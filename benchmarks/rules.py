@@ -1,5 +1,6 @@
-"""What recording a frame and judging it costs: 200 layers, every statistic, 10,000 frames of
-history.
+"""What recording a frame and judging it costs.
+
+200 layers, every statistic, 10,000 frames of history.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ SIZES = {"log": 1.0, "share": 0.3, "count": 0.0, "flag": 0.0}
 
 
 def costs() -> tuple[float, float]:
-    """Milliseconds a frame for recording and for judging, the medians over all frames."""
+    """Milliseconds per frame for recording and for judging, the medians over all frames."""
     shapes = {"weight": (64, 64), "bias": (64,)}
     layers = tuple(Layer(f"layer{i}", "Linear", shapes, activation="relu") for i in range(LAYERS))
     random = np.random.default_rng(0)
@@ -49,11 +50,10 @@ def costs() -> tuple[float, float]:
 
 
 def main() -> None:
-    """Prints the figures."""
+    """Prints the numbers."""
     record, judge = costs()
-    print(
-        f"{LAYERS} layers, {FRAMES:,} frames: recording {record:.2f} ms a frame, all rules {judge:.2f} ms (bound 2 ms)"
-    )
+    costs_each = f"recording {record:.2f} ms per frame, all rules {judge:.2f} ms (bound 2 ms)"
+    print(f"{LAYERS} layers, {FRAMES:,} frames: {costs_each}")
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
 """Training runs with proven labels, and the table of what the diagnosis makes of them.
 
 A part of its own: it trains real models, measures by brute force what is wrong with each
-    (``truth``), and only then
-asks ``GradMonitor``, so it knows nothing of the rules in ``gradwidget/diagnose``.
+(``truth``), and only then asks ``GradMonitor``, so it knows nothing of the rules in
+``gradwidget/diagnose``.
 
 - ``runs``: what a run is, and the runs by architecture
 - ``truth``: the brute-force measurement that confirms their labels

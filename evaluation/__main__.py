@@ -1,4 +1,4 @@
-"""``python -m evaluation``: trains the zoo and prints what the diagnosis makes of it."""
+"""``python -m evaluation``: trains every run and prints what the diagnosis makes of it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from fnmatch import fnmatchcase
 from functools import partial
 from multiprocessing import get_context
 
-from evaluation.runs.catalog import exhibits
+from evaluation.runs.catalog import all_runs
 from evaluation.runs.run import Conditions
 from evaluation.score import tally
 from evaluation.table import table
@@ -35,7 +35,9 @@ def trials(
 def main() -> None:
     """Reads the command line."""
     parser = argparse.ArgumentParser(prog="python -m evaluation", description=__doc__)
-    parser.add_argument("--seeds", type=int, default=1, help="train every run with so many seeds")
+    parser.add_argument(
+        "--seeds", type=int, default=1, help="how many seeds to train every run with"
+    )
     parser.add_argument(
         "--varied",
         action="store_true",
@@ -53,7 +55,7 @@ def main() -> None:
         help="that each batch takes to arrive",
     )
     options = parser.parse_args()
-    names = [name for name in exhibits() if fnmatchcase(name, options.only)]
+    names = [name for name in all_runs() if fnmatchcase(name, options.only)]
     conditions = [Conditions(seed, options.varied) for seed in range(options.seeds)]
     done = []
     for one in trials(names, conditions, every_step=options.every_step, loading=options.loading):
@@ -64,8 +66,8 @@ def main() -> None:
             file=sys.stderr,
             flush=True,
         )
-    print(f"\r{'':60}", file=sys.stderr)  # noqa: T201
-    print(table(tally(done)))  # noqa: T201
+    print(f"\r{'':60}", file=sys.stderr)
+    print(table(tally(done)))
 
 
 if __name__ == "__main__":

@@ -1,9 +1,7 @@
-"""Fixed-threshold rules of two earlier tools, in our words, fed with what the watch has measured at
-every step.
+"""Fixed-threshold rules of two earlier tools, in our words, fed with what was measured.
 
 Both are given the best of conditions: every step, gradients unscaled and before clipping. A tool is
-    credited with a
-symptom wherever its alarm can fairly be read as that one.
+credited with a symptom wherever its alarm can fairly be read as that one.
 """
 
 from __future__ import annotations
@@ -17,12 +15,13 @@ Alarms = dict[str, int]
 """The first step of an alarm by symptom."""
 
 WINDOW = 20
-"""Steps that gradient-flow's ``analyze`` looks at in one go."""
+"""Steps that gradient-flow's ``analyze`` reads in one go."""
 
 
 def gradient_flow(moments: list[Moment]) -> Alarms:
-    """gradient-flow (andrewjc/GradientFlow, analyzers/gradient_flow.py): absolute bounds on one
-    window of steps.
+    """gradient-flow (andrewjc/GradientFlow, analyzers/gradient_flow.py): absolute bounds.
+
+    They are read on one window of steps at a time.
 
     Mean magnitude below 1e-6 vanishes, a largest entry above 10 explodes, more than 90 % of zeros
     are dead.

@@ -9,7 +9,7 @@ from statistics import median
 
 from evaluation.runs.run import RUNS
 from evaluation.trial import Report, Trial
-from evaluation.truth.labels import NO
+from evaluation.truth.fact import NO
 
 GRADIENT = (
     "exploding_gradients",
@@ -26,7 +26,7 @@ definition."""
 class Score:
     """The counts of one symptom."""
 
-    labelled: int = 0
+    labeled: int = 0
     found: int = 0
     also: int = 0
     """Runs that measurably have it beside the fault they were made for."""
@@ -43,7 +43,7 @@ class Score:
 
     @property
     def recall(self) -> float:
-        return self.found / self.labelled if self.labelled else float("nan")
+        return self.found / self.labeled if self.labeled else float("nan")
 
     @property
     def precision(self) -> float:
@@ -56,7 +56,7 @@ class Score:
 
     def __iadd__(self, other: Score) -> Score:
         for name in (
-            "labelled",
+            "labeled",
             "found",
             "also",
             "also_found",
@@ -145,11 +145,11 @@ def _count(scores: dict[str, Score], trial: Trial, said: set[str]) -> None:
     for symptom in said | has.keys() | trial.known.facts.keys():
         score = scores.setdefault(symptom, Score())
         answer = trial.known.facts.get(symptom, NO).answer
-        labelled, found = symptom in has and answer == "yes", symptom in said
-        score.labelled += labelled
-        score.found += labelled and found
-        score.also += answer == "yes" and not labelled
-        score.also_found += answer == "yes" and not labelled and found
+        labeled, found = symptom in has and answer == "yes", symptom in said
+        score.labeled += labeled
+        score.found += labeled and found
+        score.also += answer == "yes" and not labeled
+        score.also_found += answer == "yes" and not labeled and found
         score.right += found and answer == "yes"
         # On a healthy run silence is the only right answer, between the bounds as well.
         score.wrong += found and (answer == "no" or (not has and answer == "either"))

@@ -9,8 +9,7 @@ from evaluation.score import GRADIENT, OURS, Score, Tally
 
 
 def table(tally: Tally) -> str:
-    """Recall and precision by symptom beside the earlier tools; then false alarms and everything
-    that was not right."""
+    """Recall and precision by symptom, then false alarms and everything that was not right."""
     return "\n".join([*_symptoms(tally), "", *_summary(tally), "", *_misses(tally)])
 
 
@@ -39,12 +38,13 @@ def _symptoms(tally: Tally) -> Iterator[str]:
 
 
 def _row(name: str, score: Score, others: list[Score]) -> str:
-    return (
-        f"{name:24}{f'{score.found}/{score.labelled}':>9}{_share(score.recall):>8}{_share(score.precision):>11}"
-        f"{f'{score.layers_right}/{score.layers_asked}':>9}{_steps(score.delay):>7}"
-        f"{f'{score.also_found}/{score.also}':>8}"
-        + "".join(f"{_share(other.recall):>10}{_share(other.precision):>8}" for other in others)
+    ours = (
+        f"{f'{score.found}/{score.labeled}':>9}{_share(score.recall):>8}"
+        f"{_share(score.precision):>11}{f'{score.layers_right}/{score.layers_asked}':>9}"
+        f"{_steps(score.delay):>7}{f'{score.also_found}/{score.also}':>8}"
     )
+    theirs = (f"{_share(other.recall):>10}{_share(other.precision):>8}" for other in others)
+    return f"{name:24}{ours}{''.join(theirs)}"
 
 
 def _summary(tally: Tally) -> Iterator[str]:
@@ -54,8 +54,10 @@ def _summary(tally: Tally) -> Iterator[str]:
         delay for symptom in GRADIENT for delay in tally.symptoms.get(symptom, Score()).delays
     )
     if delays:
-        yield f"median delay of gradient symptoms: {delays[len(delays) // 2]} steps (of {len(delays)})"
-    yield "found: of the runs made for it.  also: of the runs that measurably have it beside their own fault."
+        middle = delays[len(delays) // 2]
+        yield f"median delay of gradient symptoms: {middle} steps (of {len(delays)})"
+    yield "found: of the runs made for it."
+    yield "also: of the runs that measurably have it beside their own fault."
 
 
 def _misses(tally: Tally) -> Iterator[str]:

@@ -12,16 +12,20 @@ from pathlib import Path
 import torch
 
 from evaluation.earlier_tools import TOOLS, Alarms
-from evaluation.runs.catalog import exhibits
+from evaluation.runs.catalog import all_runs
 from evaluation.runs.run import Conditions
-from evaluation.truth.labels import Fact, learning, watch
+from evaluation.truth.fact import Fact
+from evaluation.truth.labels import watch
+from evaluation.truth.learning import learning
 from gradwidget import GradMonitor
 
-CACHE = Path(__file__).resolve().parents[2] / "build" / "zoo"
+CACHE = Path(__file__).resolve().parent.parent / "build" / "evaluation"
 LOADING = 0.01
-"""Seconds that each batch takes to arrive. The models are small so that the zoo is quick to train,
-but the budget is a share of time: with steps of 10 ms or more, as of a small real training, a run
-lasts a few seconds."""
+"""Seconds that each batch takes to arrive.
+
+The models are small so that they are quick to train, but the budget is a share of time: with steps
+of 10 ms or more, as of a small real training, a run lasts a few seconds.
+"""
 SECOND_RUNS = ("lr_too_high", "lr_too_low", "plateau")
 
 
@@ -68,7 +72,7 @@ def trial(
         loading: seconds that each batch takes to arrive.
     """
     torch.set_num_threads(1)
-    run = exhibits()[name]
+    run = all_runs()[name]
     training = run.start(conditions)
     monitor = (
         GradMonitor(training.model, budget=None) if every_step else GradMonitor(training.model)
@@ -100,8 +104,7 @@ def trial(
 
 
 def known(name: str, conditions: Conditions, *, second: bool = True) -> Known:
-    """The facts about a run, and what the earlier tools make of it; kept on disk until the zoo
-    itself changes.
+    """The facts about a run, and what the earlier tools make of it; kept on disk until they change.
 
     Args:
         name: of the run.
@@ -120,7 +123,7 @@ def known(name: str, conditions: Conditions, *, second: bool = True) -> Known:
     for path in (kept_at[True], kept_at[second]):
         if path.exists():
             return _known_from(path.read_text(encoding="utf-8"))
-    witness = watch(exhibits()[name], conditions)
+    witness = watch(all_runs()[name], conditions)
     facts = {**witness.facts, **(learning(witness) if second else {})}
     found = Known(facts, {tool: rules(witness.moments) for tool, rules in TOOLS.items()})
     kept_at[second].parent.mkdir(parents=True, exist_ok=True)
@@ -141,12 +144,8 @@ def _known_from(text: str) -> Known:
 def _edition() -> str:
     """Changes whenever anything does that could change a fact."""
     digest = hashlib.sha256(torch.__version__.encode())
-    for source in sorted(Path(__file__).parent.glob("*.py")):
-        if source.stem not in (
-            "trial",
-            "score",
-            "table",
-            "__main__",
-        ) and not source.stem.startswith("test_"):
+    here = Path(__file__).parent
+    for part in ("runs/*.py", "truth/*.py", "earlier_tools.py"):
+        for source in sorted(here.glob(part)):
             digest.update(source.read_bytes())
     return digest.hexdigest()[:12]

@@ -1,12 +1,10 @@
-"""Makes docs/images/layer.png: a recurrent layer opened in real JupyterLab, looked at closely while
-it trains.
+"""Makes docs/images/layer.png: a recurrent layer inspected in real JupyterLab as it trains.
 
 ``.venv/bin/python scripts/make_layer_picture.py``
 """
 
 from __future__ import annotations
 
-import os
 import re
 import sys
 import tempfile
@@ -18,7 +16,7 @@ ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))
 
 from scripts.small_png import small_png  # noqa: E402 - found only with the root on the path
-from tests.support.chromium import QUIET  # noqa: E402 - as above
+from tests.support.chromium import launch  # noqa: E402 - as above
 from tests.support.notebook import Notebook, write_notebook  # noqa: E402 - as above
 from tests.support.server import serving  # noqa: E402 - as above
 
@@ -63,13 +61,10 @@ for step in range(150):
 def main() -> None:
     """Writes the PNG."""
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
-        served = Path(folder) / "served"
-        served.mkdir()
-        codes = (MODEL, LOOP, "pass")
-        write_notebook(served / "layer.ipynb", codes)
-        executable = os.environ.get("GRADWIDGET_CHROMIUM", "/usr/bin/chromium")
-        browser = playwright.chromium.launch(executable_path=executable, args=QUIET)
-        with serving("lab", served, Path(folder)) as server:
+        browser = launch(playwright)
+        with serving("lab", Path(folder)) as server:
+            codes = (MODEL, LOOP, "pass")
+            write_notebook(server.folder / "layer.ipynb", codes)
             page = browser.new_page(viewport={"width": 1700, "height": 1500})
             notebook = Notebook(page, server.url("layer.ipynb"), len(codes))
             notebook.run(0)

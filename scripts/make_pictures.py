@@ -1,5 +1,4 @@
-"""Makes docs/images: a real run of each symptom in real JupyterLab, from the zoo of tests, as the
-widget shows it.
+"""Makes docs/images: a real run of each symptom in real JupyterLab, as the widget shows it.
 
 ``.venv/bin/python scripts/make_pictures.py [symptom …]``; without names, all of them.
 """
@@ -17,7 +16,7 @@ ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))
 
 from scripts.small_png import small_png  # noqa: E402 - found only with the root on the path
-from tests.support.chromium import QUIET  # noqa: E402 - as above
+from tests.support.chromium import launch  # noqa: E402 - as above
 from tests.support.notebook import Notebook, write_notebook  # noqa: E402 - as above
 from tests.support.server import serving, wait_until  # noqa: E402 - as above
 
@@ -27,7 +26,7 @@ WIDTH, MOST = 1010, 440
 of few."""
 
 # The run that shows a symptom best, and the metric that tells most of it.
-EXHIBITS = {
+SHOWN = {
     "vanishing_gradients": ("mlp_sigmoid_deep", "grad_rms"),
     "exploding_gradients": ("mlp_wild_start", "act_grad_rms"),
     "early_layers_frozen": ("mlp_rate_group_slip", "update_ratio"),
@@ -55,12 +54,12 @@ CODE = """
 import warnings
 import torch
 from gradwidget import GradWidget
-from evaluation.runs.catalog import exhibits
+from evaluation.runs.catalog import all_runs
 from evaluation.runs.run import Conditions
 
 warnings.simplefilter("ignore")  # what is wrong with the run makes torch warn
 torch.set_num_threads(1)
-run = exhibits()[{run!r}]
+run = all_runs()[{run!r}]
 training = run.start(Conditions())
 w = GradWidget(training.model, training.optimizer, budget=None)
 for step in range(run.steps):
@@ -72,18 +71,15 @@ w
 
 
 def main() -> None:
-    """Writes a PNG a symptom."""
-    chosen = sys.argv[1:] or list(EXHIBITS)
-    # The kernel imports the zoo.
+    """Writes a PNG for each symptom."""
+    chosen = sys.argv[1:] or list(SHOWN)
+    # The kernel imports the runs.
     os.environ["PYTHONPATH"] = str(ROOT)
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
-        served = Path(folder) / "served"
-        served.mkdir()
-        codes = [CODE.format(run=EXHIBITS[name][0], symptom=name) for name in chosen]
-        write_notebook(served / "pictures.ipynb", codes)
-        executable = os.environ.get("GRADWIDGET_CHROMIUM", "/usr/bin/chromium")
-        browser = playwright.chromium.launch(executable_path=executable, args=QUIET)
-        with serving("lab", served, Path(folder)) as server:
+        browser = launch(playwright)
+        with serving("lab", Path(folder)) as server:
+            codes = [CODE.format(run=SHOWN[name][0], symptom=name) for name in chosen]
+            write_notebook(server.folder / "pictures.ipynb", codes)
             page = browser.new_page(viewport={"width": 1700, "height": 1500})
             notebook = Notebook(page, server.url("pictures.ipynb"), len(codes))
             for number, name in enumerate(chosen):
@@ -97,18 +93,20 @@ def shoot(region: Locator, symptom: str) -> None:
     """The upper part of the widget, its finding of that symptom in sight."""
     page = region.page
     region.evaluate("(node, width) => { node.parentElement.style.width = `${width}px`; }", WIDTH)
-    region.get_by_label("Metric").select_option(EXHIBITS[symptom][1])
+    region.get_by_label("Metric").select_option(SHOWN[symptom][1])
     card = region.locator(f".gw-card[data-symptom={symptom}]").first
     card.evaluate(
         "node => { const side = node.closest('.gw-side');"
-        " side.scrollTop += node.getBoundingClientRect().top - side.getBoundingClientRect().top - 8; }"
+        " const top = (one) => one.getBoundingClientRect().top;"
+        " side.scrollTop += top(node) - top(side) - 8; }"
     )
     region.scroll_into_view_if_needed()
     rows = region.get_by_role("row")
     wait_until(lambda: region.locator("rect.bar").count() == rows.count() > 0, "the bars")
     page.wait_for_timeout(1500)  # bqplot settles after a change of size and says nothing of it
     box = region.evaluate(
-        "node => { const { x, y, width, height } = node.getBoundingClientRect(); return { x, y, width, height }; }"
+        "node => { const { x, y, width, height } = node.getBoundingClientRect();"
+        " return { x, y, width, height }; }"
     )
     target = FOLDER / f"{symptom}.png"
     height = min(box["height"], MOST)

@@ -30,8 +30,7 @@ def _widths(c: Conditions) -> list[int]:
     weights_nonfinite="*",
 )
 def autoencoder_rate_jumps(c: Conditions) -> Training:
-    """At step 105 the learning rate is multiplied by 30: error and gradient blow each other up, to
-    infinity."""
+    """At step 105 the learning rate is multiplied by 30: error and gradient go to infinity."""
     model = stack(_widths(c), nn.ReLU, gain=2**0.5)
     optimizer = c.sgd(model, 0.1)
     fault = at(105, lambda: multiply_rate(30.0, optimizer))
@@ -85,8 +84,7 @@ def autoencoder_encoder_rate(c: Conditions) -> Training:
 
 
 class Variational(nn.Module):
-    """Mean and log-variance of a code, and a sample of it decoded; answers with all three in one
-    tensor."""
+    """Mean and log-variance of a code, and a sample of it decoded; all three in one tensor."""
 
     def __init__(self, width: int) -> None:
         super().__init__()

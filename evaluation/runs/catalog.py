@@ -1,4 +1,4 @@
-"""Every run of the zoo, read from the files of the architectures."""
+"""Every run, read from the files of the architectures."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ ARCHITECTURES = (
 )
 
 
-def exhibits() -> dict[str, Run]:
+def all_runs() -> dict[str, Run]:
     """The runs by name."""
     for name in ARCHITECTURES:
         import_module(f"evaluation.runs.{name}")

@@ -14,8 +14,7 @@ from evaluation.runs.run import Conditions, Training, healthy, sick
 def convolutions(
     c: Conditions, count: int, width: int = 16, *, norm: bool = False, gain: float = 2**0.5
 ) -> nn.Sequential:
-    """So many 3×3 convolutions with ReLU, the second of stride 2, then one linear layer on what is
-    left."""
+    """``depth`` 3×3 convolutions with ReLU, the second of stride 2, then one linear layer."""
     width = c.width(width)
     modules: list[nn.Module] = []
     for place in range(count):
@@ -44,7 +43,7 @@ def cnn_small_start(c: Conditions) -> Training:
 
 @sick(170, onset=125, exploding_gradients="*")
 def cnn_bad_batch(c: Conditions) -> Training:
-    """A batch of broken images, a thousand times too bright, at step 125; the gradient is clipped."""
+    """A batch of broken images, a thousand times too bright, at step 125, under clipping."""
     scale = Amplifier(1.0)
     model = nn.Sequential(scale, *convolutions(c, 3))
 
@@ -87,7 +86,7 @@ def cnn_rate_jumps(c: Conditions) -> Training:
 
 @sick(200, onset=110, weights_shrinking="*")
 def cnn_decay_jumps(c: Conditions) -> Training:
-    """From step 110 the weight decay takes five per cent of every weight at each step."""
+    """From step 110 the weight decay takes five percent of every weight at each step."""
     model = convolutions(c, 3)
     optimizer = c.sgd(model, 0.02)
     fault = at(
@@ -121,8 +120,7 @@ def cnn_new_head_unknown_to_optimizer(c: Conditions) -> Training:
 
 @sick(180, onset=120, fp16_underflow="*")
 def cnn_loss_scale_lost(c: Conditions) -> Training:
-    """fp16 on a loss that is weighted down; at step 120 the scaler's scale falls from 1,048,576 to
-    a fraction."""
+    """fp16 on a loss that is weighted down; at step 120 the scaler's scale falls from 1,048,576."""
     model = convolutions(c, 2, 8)
     scaler = torch.amp.GradScaler("cpu", init_scale=2.0**16, growth_interval=10**6)
     fault = at(120, lambda: scaler.update(2.0**-10))
@@ -141,8 +139,7 @@ def cnn_loss_scale_lost(c: Conditions) -> Training:
 
 @sick(190, onset=130, gradients_nonfinite="*")
 def cnn_overflow_skipped(c: Conditions) -> Training:
-    """fp16 with a scaler; from step 130 the weights of a layer are so large that the forward pass
-    overflows."""
+    """fp16 with a scaler; from step 130 a layer's weights are so large that it overflows."""
     model = convolutions(c, 2, 8)
     scaler = torch.amp.GradScaler("cpu", init_scale=2.0**10, growth_interval=10**6)
     fault = at(130, lambda: multiply(1e6, convs(model)[1].weight))
@@ -207,8 +204,7 @@ def cnn_half_scaled(c: Conditions) -> Training:
 
 
 class Bottleneck(nn.Module):
-    """Two convolutions with batch norm; the last norm starts at 0, as torchvision's
-    ``zero_init_residual``."""
+    """Two convolutions with batch norm; the last norm starts at 0 (``zero_init_residual``)."""
 
     def __init__(self, width: int) -> None:
         super().__init__()

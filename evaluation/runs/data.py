@@ -18,8 +18,7 @@ PROBE = 128
 
 @dataclass(frozen=True)
 class Batches:
-    """Training batches by number, and one batch that stays the same. The same number gives the same
-    batch."""
+    """Training batches by number, always the same ones, and one batch that stays the same."""
 
     x: Tensor
     y: Tensor
@@ -50,7 +49,7 @@ def _digits() -> tuple[Tensor, Tensor]:
 
 
 def digits(conditions: Conditions, size: int = 64) -> Batches:
-    """1,797 handwritten digits of 64 pixels, standardised, and their classes."""
+    """1,797 handwritten digits of 64 pixels, standardized, and their classes."""
     x, y = _digits()
     return Batches(x, y, conditions.batch(size), conditions.seed)
 
@@ -62,8 +61,7 @@ def images(conditions: Conditions, size: int = 32) -> Batches:
 
 
 def adding(conditions: Conditions, length: int, size: int = 32) -> Batches:
-    """The adding problem: two of the numbers of a sequence are marked, and their sum is asked for
-    (LSTM, 1997)."""
+    """The adding problem (LSTM, 1997): the sum of the two numbers of a sequence that are marked."""
     generator = torch.Generator().manual_seed(1000 + conditions.seed)
     count = 1000
     numbers = torch.rand(count, length, generator=generator)
@@ -100,8 +98,7 @@ def alphabet_size() -> int:
 
 
 def text(conditions: Conditions, length: int, size: int = 16) -> Batches:
-    """Stretches of an English text as character numbers; the next character is asked for at each
-    place."""
+    """Pieces of an English text as character numbers; the target is the next character."""
     codes, _ = _text()
     windows = codes.unfold(0, length + 1, 1)
     generator = torch.Generator().manual_seed(3000 + conditions.seed)

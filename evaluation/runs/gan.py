@@ -123,8 +123,7 @@ def _play(
 
 @sick(200, onset=110, dead_relu="generator.2")
 def gan_generator_dies(c: Conditions) -> Training:
-    """At step 110 the second layer of the generator is thrown far below 0: it answers with one
-    point."""
+    """At step 110 the generator's second layer is thrown far below 0: it answers with one point."""
     model = Pair(c.width(32))
     return _play(c, model, before=at(110, lambda: fill(-60.0, linears(model.generator)[1].bias)))
 
@@ -144,8 +143,7 @@ def gan_judge_scaled_up(c: Conditions) -> Training:
 
 @sick(160, no_gradient="generator.0")
 def gan_first_layer_detached(c: Conditions) -> Training:
-    """The optimizer of the generator never sees its first layer's gradient: a ``.detach()`` after
-    it."""
+    """The generator's optimizer never sees its first layer's gradient: a ``.detach()`` after it."""
     model = Pair(c.width(32))
     if c.sick:
         model.generator[0] = Stopped(NOISE, c.width(32))

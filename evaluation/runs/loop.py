@@ -39,8 +39,10 @@ def supervised(
     scale: float = 1.0,
     **options: Unpack[Options],
 ) -> Training:
-    """Inputs to the model, its output and the targets to the criterion; under autocast where a
-    precision is given."""
+    """The loss is the criterion of the model's output and the targets.
+
+    The forward runs under autocast where a precision is given.
+    """
 
     def exact(number: int) -> Tensor:
         x, y = batches[number]

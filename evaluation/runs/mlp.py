@@ -1,4 +1,4 @@
-"""Multilayer perceptrons: how the zoo builds them."""
+"""Multilayer perceptrons: how the runs build them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from evaluation.runs.run import Conditions
 
-Initialise = Callable[[Tensor], Tensor]
+Initialize = Callable[[Tensor], Tensor]
 
 
 class Amplifier(nn.Module):
@@ -31,8 +31,7 @@ def stack(
     gain: float | None = None,
     between: Callable[[int], nn.Module] | None = None,
 ) -> nn.Sequential:
-    """Linear layers with an activation after each but the last, named by their places in an
-    ``nn.Sequential``.
+    """Linear layers with an activation after each but the last, named as in ``nn.Sequential``.
 
     Args:
         widths: sizes from input to output.
@@ -87,7 +86,7 @@ class Residual(nn.Module):
 
 
 class Detached(nn.Module):
-    """BackwardReader values on and, once ``on``, no gradient back: a stray ``.detach()``."""
+    """Passes values on and, once ``on``, no gradient back: a stray ``.detach()``."""
 
     def __init__(self, *, on: bool = True) -> None:
         super().__init__()

@@ -26,7 +26,7 @@ def mlp_plain(c: Conditions) -> Training:
 
 @healthy(200)
 def mlp_summed_loss(c: Conditions) -> Training:
-    """The loss is summed over the batch: every gradient is sixty times what an average would give."""
+    """The loss is summed over the batch: every gradient is sixty times what an average gives."""
     model = _plain(c)
     size = digits(c).size
     optimizer = c.sgd(model, 0.1 / size)
@@ -103,8 +103,7 @@ def mlp_accumulated(c: Conditions) -> Training:
 
 @healthy(180)
 def mlp_loss_scaled(c: Conditions) -> Training:
-    """A gradient scaler at 65,536 in bfloat16: the raw gradients are huge, those that are used are
-    not."""
+    """A gradient scaler at 65,536 in bfloat16: raw gradients are huge, those that are used not."""
     model = _plain(c)
     scaler = torch.amp.GradScaler("cpu", init_scale=2.0**16)
     return supervised(
@@ -121,7 +120,7 @@ def mlp_loss_scaled(c: Conditions) -> Training:
 
 @healthy(200)
 def mlp_tanh(c: Conditions) -> Training:
-    """Six tanh layers with Xavier's initialisation: some decay over depth, and no harm in it."""
+    """Six tanh layers with Xavier's initialization: some decay over depth, and no harm in it."""
     model = stack(tower(c, 6, 64), nn.Tanh, gain=1.1)
     return supervised(c, model, c.sgd(model, 0.1), digits(c), chain=names_of(model))
 
@@ -185,8 +184,7 @@ def mlp_head_now_and_then(c: Conditions) -> Training:
 
 
 class LowRank(nn.Module):
-    """A frozen layer with a trainable low-rank addition whose second factor starts at 0 (arXiv
-    2106.09685)."""
+    """A frozen layer with a trainable low-rank addition that starts at 0 (arXiv 2106.09685)."""
 
     def __init__(self, fan_in: int, fan_out: int, rank: int = 4) -> None:
         super().__init__()
@@ -218,8 +216,7 @@ def mlp_low_rank(c: Conditions) -> Training:
 
 @healthy(220)
 def mlp_zero_residual(c: Conditions) -> Training:
-    """Residual branches whose last layer starts at 0: the layers before it get nothing at step 0
-    (arXiv 1901.09321)."""
+    """Residual branches whose last layer starts at 0: others get nothing yet (arXiv 1901.09321)."""
     width = c.width(64)
 
     def branch() -> nn.Module:
@@ -246,8 +243,7 @@ def mlp_sparse_units(c: Conditions) -> Training:
 
 @healthy(220)
 def mlp_leaves_a_plateau(c: Conditions) -> Training:
-    """Small tanh weights: the loss rests for a while, then falls, and the gradient rises by a
-    factor as it does."""
+    """Small tanh weights: the loss rests for a while, then falls, and the gradient rises."""
     model = stack(tower(c, 2, 64), nn.Tanh, gain=0.35)
     return supervised(c, model, c.sgd(model, 0.25), digits(c), chain=names_of(model))
 

@@ -14,7 +14,7 @@ from evaluation.runs.run import Conditions, Training, sick
 
 @sick(160, vanishing_gradients="*", early_layers_frozen="*", plateau="")
 def mlp_sigmoid_deep(c: Conditions) -> Training:
-    """Nine hidden sigmoid layers with torch's own initialisation: each slope is a quarter at most."""
+    """Nine hidden sigmoid layers with torch's own initialization: each slope is at most 1/4."""
     model = stack(
         tower(c, 9, 64), nn.Sigmoid if c.sick else nn.ReLU, gain=None if c.sick else 2**0.5
     )
@@ -66,7 +66,7 @@ def mlp_bad_batch(c: Conditions) -> Training:
 
 @sick(170, onset=140, loss_nonfinite="", gradients_nonfinite="*", weights_nonfinite="*")
 def mlp_log_of_zero(c: Conditions) -> Training:
-    """A hand-written cross-entropy takes the logarithm of a probability that has become exactly 0."""
+    """A hand-written cross-entropy takes the logarithm of a probability that is exactly 0."""
     model = stack(tower(c, 2, 64), nn.ReLU, gain=2**0.5)
     sharpness = Amplifier(1.0)
     model = nn.Sequential(*model, sharpness)
@@ -103,7 +103,7 @@ def mlp_rate_too_high(c: Conditions) -> Training:
 
 @sick(260, onset=110, weights_growing="*")
 def mlp_negative_decay(c: Conditions) -> Training:
-    """A sign error in the weight decay, from step 110: the weights grow by a few per cent a step."""
+    """A sign error in the weight decay, from step 110: weights grow by a few percent per step."""
     model = stack(tower(c, 3, 64), nn.ReLU, gain=2**0.5, between=nn.BatchNorm1d)
     optimizer = c.sgd(model, 0.05)
     fault = at(
@@ -114,8 +114,7 @@ def mlp_negative_decay(c: Conditions) -> Training:
 
 @sick(200, weights_shrinking="*")
 def mlp_heavy_decay(c: Conditions) -> Training:
-    """Weight decay of 2 with AdamW at a rate of 0.01: two per cent of every weight are lost at each
-    step."""
+    """Weight decay of 2 with AdamW at a rate of 0.01: a step takes two percent of a weight."""
     model = stack(tower(c, 3, 64), nn.ReLU, gain=2**0.5)
     optimizer = torch.optim.AdamW(
         model.parameters(), lr=c.rate(1e-4), weight_decay=2.5e2 if c.sick else 1e-2
@@ -176,8 +175,7 @@ def mlp_rate_too_low(c: Conditions) -> Training:
 
 @sick(220, onset=110, early_layers_frozen="[02]")
 def mlp_rate_group_slip(c: Conditions) -> Training:
-    """From step 110 the group of the first two layers has a learning rate a million times too
-    small."""
+    """From step 110 the first two layers have a learning rate a million times too small."""
     model = stack(tower(c, 4, 64), nn.ReLU, gain=2**0.5)
     rate = c.rate(0.05) / c.loss_scale
     early, late = linears(model)[:2], linears(model)[2:]
@@ -219,8 +217,7 @@ def mlp_half_without_scaler(c: Conditions) -> Training:
 
 @sick(160, plateau="")
 def mlp_shuffled_against_targets(c: Conditions) -> Training:
-    """Zero everywhere: weights that start at 0 stay at 0 but for the last bias, and the loss stays
-    near ln 10."""
+    """Weights that start at 0 stay at 0 but for the last bias, and the loss stays near ln 10."""
     model = stack(tower(c, 2, 64), nn.ReLU, gain=0.0 if c.sick else 2**0.5)
     return supervised(
         c, model, c.sgd(model, 0.1), digits(c), functional.cross_entropy, chain=names_of(model)

@@ -66,15 +66,14 @@ CHAIN = ("rnn", "head")
 
 @sick(120, rnn_vanishing_in_time="rnn")
 def recurrent_tanh_forgets(c: Conditions) -> Training:
-    """A tanh RNN with torch's own initialisation on the adding problem over 40 steps."""
+    """A tanh RNN with torch's own initialization on the adding problem over 40 steps."""
     model = LastStep((nn.RNN if c.sick else nn.GRU)(2, c.width(32), batch_first=True), 1)
     return supervised(c, model, c.sgd(model, 0.01), adding(c, 40), functional.mse_loss, chain=CHAIN)
 
 
 @sick(170, onset=110, rnn_vanishing_in_time="rnn")
 def recurrent_gate_slams_shut(c: Conditions) -> Training:
-    """From step 110 the forget gates of an LSTM have a bias of -4: nothing lives longer than a few
-    steps."""
+    """From step 110 the forget gates of an LSTM have a bias of -4: it forgets in a few steps."""
     width = c.width(24)
     rnn = nn.LSTM(4, width, batch_first=True)
     bias = rnn.get_parameter("bias_hh_l0")
@@ -94,8 +93,7 @@ def recurrent_gate_slams_shut(c: Conditions) -> Training:
 
 @sick(120, rnn_vanishing_in_time="cell")
 def recurrent_cell_forgets(c: Conditions) -> Training:
-    """A cell in a loop of one's own whose recurrent weights start at a third of what carries over
-    25 steps."""
+    """A cell in a loop, whose recurrent weights start at a third of what carries over 25 steps."""
     width = c.width(24)
     model = CellLoop(4, width, 4)
     nn.init.orthogonal_(model.cell.weight_hh, gain=0.3 if c.sick else 1.0)
@@ -104,8 +102,7 @@ def recurrent_cell_forgets(c: Conditions) -> Training:
 
 @sick(120, rnn_exploding_in_time="rnn")
 def recurrent_relu_explodes(c: Conditions) -> Training:
-    """A ReLU RNN whose recurrent matrix starts at 1.4 times the identity, over 30 steps, with
-    clipping on."""
+    """A ReLU RNN whose recurrent matrix starts at 1.4 × identity, over 30 steps, with clipping."""
     width = c.width(24)
     rnn = nn.RNN(2, width, nonlinearity="relu", batch_first=True)
     with torch.no_grad():

@@ -1,4 +1,4 @@
-"""A training run of the zoo: how it is built, what it is known to have, and how it takes a step."""
+"""A training run: how it is built, what it is known to have, and how it takes a step."""
 
 from __future__ import annotations
 
@@ -15,8 +15,7 @@ Build = Callable[["Conditions"], "Training"]
 
 @dataclass(frozen=True)
 class Conditions:
-    """What a run is built from: the seed, and whether the sizes are to differ from those it was
-    written with."""
+    """What a run is built from: the seed, and whether sizes are to differ from the usual ones."""
 
     seed: int = 0
     varied: bool = False
@@ -25,7 +24,7 @@ class Conditions:
     against."""
 
     def _factor(self, name: str, low: float, high: float) -> float:
-        """The same for every call with one name, so that a layer and the data that feed it agree."""
+        """The same for every call with one name, so a layer and the data that feed it agree."""
         if not self.varied:
             return 1.0
         draw = random.Random(f"{self.seed}/{name}").random()  # noqa: S311 - sizes, not secrets
@@ -47,13 +46,11 @@ class Conditions:
 
     @property
     def loss_scale(self) -> float:
-        """What the loss is multiplied by: 1 when it is averaged, else about what summing over a
-        batch does."""
+        """What the loss is multiplied by: 1 for an average, else about what a sum makes of it."""
         return 32.0 if self._factor("reduction", 1.0, 4.0) > 2 else 1.0
 
     def sgd(self, model: nn.Module, rate: float, momentum: float = 0.0) -> torch.optim.SGD:
-        """Plain gradient descent, its rate divided by the scale of the loss as whoever sums a loss
-        would do."""
+        """Plain gradient descent, its rate divided by the scale of the loss."""
         return torch.optim.SGD(
             _trainable(model), lr=self.rate(rate) / self.loss_scale, momentum=momentum
         )
@@ -134,14 +131,14 @@ class Training:
             self.schedule.step()
 
     def observe(self, scale: float = 1.0) -> None:
-        """Tells whoever watches that the gradients of this step are complete."""
+        """Tells all observers that the gradients of this step are complete."""
         for observer in self.observers:
             observer(scale)
 
 
 @dataclass(frozen=True)
 class Run:
-    """One exhibit: a training run and the symptoms that it is known to have."""
+    """One training run and the symptoms that it is known to have."""
 
     name: str
     build: Build
@@ -159,8 +156,7 @@ class Run:
         return not self.has
 
     def start(self, conditions: Conditions) -> Training:
-        """The model and its loop in the state before the first step; the same ones for the same
-        conditions."""
+        """The model and its loop before the first step; the same ones for the same conditions."""
         torch.manual_seed(conditions.seed)
         return self.build(conditions)
 

@@ -99,8 +99,7 @@ def _width(c: Conditions) -> int:
 
 @sick(130, onset=105, gradients_nonfinite="*", weights_nonfinite="*", loss_nonfinite="")
 def transformer_root_of_zero(c: Conditions) -> Training:
-    """At step 105 a masked value becomes exactly 0 under a square root: finite forward, NaN
-    backward."""
+    """At step 105 a masked value is exactly 0 under a root: finite forward, NaN backward."""
     root, gate = RootOfSquare(), Amplifier(1.0)
     model = Language(_width(c), 2, before_blocks=nn.Sequential(gate, root))
 
@@ -167,8 +166,7 @@ def transformer_rate_too_low(c: Conditions) -> Training:
 
 @sick(120, vanishing_gradients="*")
 def transformer_without_skips(c: Conditions) -> Training:
-    """The skip connections were forgotten, and what the blocks pass on is scaled as if they were
-    there."""
+    """The skip connections were forgotten, and the blocks are scaled as if they were there."""
     model = Language(_width(c), 4, scale=0.05)
     for block in model.blocks:
         if c.sick and isinstance(block, Block):

@@ -1,5 +1,4 @@
-"""Everything about a training that can be measured by brute force, at every step and for every
-layer.
+"""Everything about a training that brute force can measure, per step and per layer.
 
 Plain autograd and nothing cheap: ``retain_grad`` on each output, every gradient read before it is
     clipped, a probe
@@ -28,8 +27,10 @@ NO_SLOPE = {nn.Sigmoid: (1e-7, 1 - 1.5e-7), nn.Tanh: (-1 + 6e-8, 1 - 6e-8)}
 
 @dataclass
 class Parameter:
-    """One parameter at one step. Gradients are those before clipping, unscaled; NaN where there is
-    none."""
+    """One parameter at one step.
+
+    Gradients are those before clipping, unscaled; NaN where there is none.
+    """
 
     norm: float
     nonfinite: int

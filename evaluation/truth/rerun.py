@@ -15,7 +15,7 @@ LAST = 10
 """Steps over which a final loss is averaged."""
 
 HOPELESS = 100.0
-"""A second run whose loss has grown by this much is not followed to its end."""
+"""A second run whose loss has grown by this much is not run to its end."""
 
 
 def probe(training: Training) -> float:

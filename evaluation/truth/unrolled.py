@@ -1,4 +1,4 @@
-"""Recurrent layers run one time step after the other, so that every state's gradient can be read."""
+"""Recurrent layers run one time step after the other, so every state's gradient can be read."""
 
 from __future__ import annotations
 
@@ -12,8 +12,7 @@ from torch import Tensor, nn
 def unrolled(
     module: nn.RNN | nn.LSTM | nn.GRU, states: list[list[Tensor]]
 ) -> Callable[[Tensor], tuple[Tensor, None]]:
-    """A ``forward`` that computes what the module computes, by its cell, for one layer and batches
-    first.
+    """A ``forward`` that computes by its cell what the module does: one layer, batches first.
 
     Args:
         module: whose weights are used.

@@ -32,8 +32,7 @@ STEPS = 4
 
 
 class Loop:
-    """A model and the loop that trains it, in the calls and the order in which a user would write
-    them.
+    """A model and the loop that trains it, in the calls and the order that a user would write.
 
     Everything that training makes hangs on attributes: modules, optimizers, tensors. ``state``
         finds it there.
@@ -58,8 +57,7 @@ class Loop:
             self.step(probe or Silence())
 
     def state(self) -> Iterator[Tensor]:
-        """Every tensor that training has made: parameters, gradients, buffers, optimizer state,
-        losses."""
+        """Every tensor that training has made: parameters, gradients, buffers, losses and so on."""
         for value in vars(self).values():
             if isinstance(value, nn.Module):
                 for parameter in value.parameters():
@@ -87,7 +85,7 @@ def tensors_in(value: Any) -> Iterator[Tensor]:
 
 @dataclass(frozen=True)
 class Case:
-    """One awkward loop of the zoo."""
+    """One awkward loop."""
 
     name: str
     awkward: str
@@ -96,7 +94,7 @@ class Case:
     optimizers: tuple[str, ...]
     """Those that make sense for it."""
     same_as: Callable[[Optimizing], Loop] | None
-    """A plain loop that computes the same figures, where the awkward one cannot be looked into."""
+    """A plain loop that computes the same values, where the awkward one cannot be read."""
     unseen: frozenset[str]
     """Beginnings of the metrics that have no single true value here."""
     hidden: frozenset[str]
@@ -108,7 +106,7 @@ class Case:
         return self._seeded(self.build, optimizer, seed)
 
     def plain(self, optimizer: str | None = None, seed: int = 0) -> Loop:
-        """A fresh loop for the reference to look into."""
+        """A fresh loop for the reference to read."""
         return self._seeded(self.same_as or self.build, optimizer, seed)
 
     def _seeded(
@@ -120,7 +118,7 @@ class Case:
         return build(OPTIMIZERS[optimizer or self.optimizers[0]])
 
 
-ZOO: dict[str, Case] = {}
+LOOPS: dict[str, Case] = {}
 
 
 def awkward(
@@ -135,8 +133,8 @@ def awkward(
     def register(build: Callable[[Optimizing], Loop]) -> Callable[[Optimizing], Loop]:
         name = build.__name__
         assert build.__doc__, name
-        assert name not in ZOO, name
-        ZOO[name] = Case(
+        assert name not in LOOPS, name
+        LOOPS[name] = Case(
             name, build.__doc__, build, optimizers, same_as, frozenset(unseen), frozenset(hidden)
         )
         return build

@@ -1,4 +1,4 @@
-"""What a training loop tells whoever listens: the moments that the true figures depend on."""
+"""What a training loop tells its listener: the moments that the true values depend on."""
 
 from __future__ import annotations
 
@@ -16,8 +16,7 @@ class Probe(Protocol):
         """This loss, as yet unscaled, goes backward now, multiplied by ``scale``."""
 
     def raw(self, scale: float = 1.0) -> None:
-        """The backward is over; nothing has touched the gradients yet, which are ``scale`` times
-        too large."""
+        """The backward is over; the gradients are as it left them, ``scale`` times too large."""
 
     def before(self, stepping: Optimizer | Iterable[nn.Parameter], scale: float = 1.0) -> None:
         """These parameters change now, by gradients that are ``scale`` times too large."""

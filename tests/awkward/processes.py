@@ -19,8 +19,7 @@ WORLD = 2
 
 
 def train(rank: int, kind: str, watched: bool, folder: str) -> None:  # noqa: FBT001  # torch passes by position
-    """Trains four steps as one of the processes, writes down what came of it, and ends that
-    process."""
+    """Trains four steps as one of the processes, writes the outcome to a file, and ends it."""
     torch.set_num_threads(1)
     dist.init_process_group(
         "gloo", init_method=f"file://{folder}/{kind}{watched}", rank=rank, world_size=WORLD
@@ -53,7 +52,7 @@ def train(rank: int, kind: str, watched: bool, folder: str) -> None:  # noqa: FB
     Path(folder, f"{kind}{watched}{rank}.json").write_text(json.dumps(found))
     dist.barrier()
     dist.destroy_process_group()
-    # A device mesh keeps its group, and with it the threads of gloo, for good. One that lets go of
+    # A device mesh keeps its group, and with it the threads of gloo, for good. One that drops
     # a tensor while the interpreter is torn down aborts the process, rarely:
     # https://github.com/pytorch/pytorch/pull/179291
     os._exit(0)

@@ -30,7 +30,7 @@ class Supervised(Loop):
         batch: makes one batch: inputs, targets.
         criterion: loss of outputs and targets.
         follows: the nonlinearity after each layer.
-        micro_batches: batches accumulated to a step.
+        micro_batches: batches accumulated per step.
         meddle: done between backward and step, such as clipping.
     """
 
@@ -68,6 +68,16 @@ class Supervised(Loop):
         probe.raw()
         self.losses.append(loss.detach())
         return loss
+
+    def descend(self, probe: Probe, loss: Tensor) -> None:
+        """The second half of a step whose gradients are cleared: backward from this loss."""
+        probe.loss(loss)
+        loss.backward()
+        probe.raw()
+        probe.before(self.optimizer)
+        self.optimizer.step()
+        probe.after()
+        self.losses.append(loss.detach())
 
     def step(self, probe: Probe) -> None:
         """Trains by one step; LBFGS evaluates the loss by itself, several times."""

@@ -12,9 +12,9 @@ from torch import Tensor
 
 import tests.awkward.loops  # noqa: F401  # registers every loop
 from gradwidget import GradMonitor
-from tests.awkward.loop import STEPS, ZOO, Case
+from tests.awkward.loop import LOOPS, STEPS, Case
 
-RUNS = [(case, optimizer) for case in ZOO.values() for optimizer in case.optimizers]
+RUNS = [(case, optimizer) for case in LOOPS.values() for optimizer in case.optimizers]
 
 
 @pytest.mark.parametrize(("case", "optimizer"), RUNS, ids=lambda one: getattr(one, "name", one))
@@ -23,7 +23,7 @@ def test_watching_changes_no_bit(case: Case, optimizer: str) -> None:
 
 
 def test_watching_within_a_budget_changes_no_bit() -> None:
-    case = ZOO["dropout_and_the_random_state"]
+    case = LOOPS["dropout_and_the_random_state"]
     assert trained(case, "Adam", watched=True, budget=0.01, steps=60) == trained(
         case, "Adam", watched=False, steps=60
     )
@@ -32,7 +32,7 @@ def test_watching_within_a_budget_changes_no_bit() -> None:
 def trained(
     case: Case, optimizer: str, *, watched: bool, budget: float | None = None, steps: int = STEPS
 ) -> list[bytes]:
-    """Every bit that a run leaves behind: what was trained, and the state of all random generators."""
+    """Every bit that a run leaves: what was trained, and the state of all random generators."""
     loop = case.loop(optimizer)
     monitor = GradMonitor(loop.model, loop.named, budget=budget) if watched else None
     loop.run(steps)

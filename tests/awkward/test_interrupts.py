@@ -1,5 +1,4 @@
-"""An interrupt in the middle of the user's own forward, backward or step: the loop goes on as it
-would without us."""
+"""After an interrupt in a forward, backward or step, the loop goes on as it would without us."""
 
 from __future__ import annotations
 

@@ -1,5 +1,4 @@
-"""Nothing of gradwidget is on model, optimizer or torch, and nothing of the user's stays with
-gradwidget."""
+"""Model, optimizer and torch carry nothing of gradwidget, and it keeps nothing of the user's."""
 
 from __future__ import annotations
 
@@ -17,12 +16,12 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 import tests.awkward.loops  # noqa: F401  # registers every loop
 from gradwidget import GradMonitor
-from tests.awkward.loop import ZOO, Case
+from tests.awkward.loop import LOOPS, Case
 from tests.awkward.loops.structure import Convolutions, mlp
 from tests.awkward.probe import Silence
 from tests.awkward.traces import on_modules, on_optimizers, on_torch, traces
 
-CASES = list(ZOO.values())
+CASES = list(LOOPS.values())
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
@@ -38,7 +37,7 @@ def test_after_close_everything_is_as_it_was(case: Case) -> None:
 
 
 def test_after_the_model_is_gone_nothing_listens() -> None:
-    case = ZOO["plain"]
+    case = LOOPS["plain"]
     expected = traces(case.loop())
     loop = case.loop()
     monitor = GradMonitor(loop.model, budget=None)
@@ -53,7 +52,7 @@ def test_after_the_model_is_gone_nothing_listens() -> None:
 
 @pytest.mark.parametrize("after", ["a step", "a forward"])
 def test_a_monitor_that_is_dropped_stops_listening(after: str) -> None:
-    loop = ZOO["plain"].loop()
+    loop = LOOPS["plain"].loop()
     expected = dict(on_torch())
     monitor = GradMonitor(loop.model, budget=None)
     loop.run(2)
@@ -68,7 +67,7 @@ def test_a_monitor_that_is_dropped_stops_listening(after: str) -> None:
 
 
 def test_a_monitor_that_is_to_act_lives_as_long_as_its_model() -> None:
-    loop = ZOO["a_loss_that_turns_nan"].loop()
+    loop = LOOPS["a_loss_that_turns_nan"].loop()
     expected = dict(on_torch())
     findings: list[Any] = []
     GradMonitor(loop.model, budget=None, on_finding=findings.append)
@@ -81,7 +80,7 @@ def test_a_monitor_that_is_to_act_lives_as_long_as_its_model() -> None:
 
 
 def test_while_a_step_is_sampled_model_and_optimizer_carry_nothing() -> None:
-    loop = ZOO["plain"].loop()
+    loop = LOOPS["plain"].loop()
     loop.run(2)
     expected = {**dict(on_modules(loop)), **dict(on_optimizers(loop))}
     with GradMonitor(loop.model, budget=None):
@@ -172,7 +171,7 @@ HOST_READS = {
 def test_nothing_reads_from_the_device_on_the_hot_path(name: str) -> None:
     reads = {}
     for watched in (False, True):
-        loop = ZOO[name].loop()
+        loop = LOOPS[name].loop()
         monitor = GradMonitor(loop.model, budget=None) if watched else None
         with Operations() as operations:
             loop.run()
@@ -184,7 +183,7 @@ def test_nothing_reads_from_the_device_on_the_hot_path(name: str) -> None:
 
 
 class Witness(Silence):
-    """Remembers every loss, weakly: a loss that is gone has let go of the graph behind it."""
+    """Remembers every loss, weakly: a loss that is gone has dropped the graph behind it."""
 
     def __init__(self) -> None:
         self.losses: list[ref[Tensor]] = []

@@ -1,5 +1,4 @@
-"""A close look at every layer in every step, in loops of every kind: no bit of the training
-changes, and it is true."""
+"""Inspecting every layer at every step, in loops of every kind, changes no bit, and is true."""
 
 from __future__ import annotations
 
@@ -10,7 +9,7 @@ import tests.awkward.loops  # noqa: F401  # registers every loop
 from gradwidget import GradMonitor
 from gradwidget.capture.inspect import inspector
 from gradwidget.frame import Frame, Inspection
-from tests.awkward.loop import ZOO, Case
+from tests.awkward.loop import LOOPS, Case
 from tests.awkward.test_identity import bits, trained
 
 IN_PARTS = "an_optimizer_in_the_backward"
@@ -18,7 +17,7 @@ IN_PARTS = "an_optimizer_in_the_backward"
 and says so."""
 
 
-@pytest.mark.parametrize("case", ZOO.values(), ids=lambda case: case.name)
+@pytest.mark.parametrize("case", LOOPS.values(), ids=lambda case: case.name)
 def test_looking_closely_changes_no_bit_and_agrees_with_the_figures_of_the_frame(
     case: Case, monkeypatch: pytest.MonkeyPatch
 ) -> None:

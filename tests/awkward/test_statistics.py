@@ -5,14 +5,14 @@ from __future__ import annotations
 import pytest
 
 import tests.awkward.loops  # noqa: F401  # registers every loop
-from tests.awkward.agreement import disagreements
-from tests.awkward.loop import ZOO, Case
+from tests.awkward.loop import LOOPS, Case
+from tests.awkward.truth.agreement import disagreements
 
-RUNS = [(case, optimizer) for case in ZOO.values() for optimizer in case.optimizers]
+RUNS = [(case, optimizer) for case in LOOPS.values() for optimizer in case.optimizers]
 
 
 def test_the_zoo_is_large() -> None:
-    assert len(ZOO) >= 40
+    assert len(LOOPS) >= 40
 
 
 @pytest.mark.parametrize(("case", "optimizer"), RUNS, ids=lambda one: getattr(one, "name", one))

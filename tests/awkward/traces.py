@@ -15,8 +15,7 @@ from tests.awkward.loop import Loop
 
 
 def traces(loop: Loop) -> dict[str, object]:
-    """What hangs where, by a name for the place; equal before and after means that nothing was
-    left."""
+    """What hangs where, by a name for the place; the same before and after: nothing was left."""
     return {**dict(on_torch()), **dict(on_modules(loop)), **dict(on_optimizers(loop))}
 
 

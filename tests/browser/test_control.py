@@ -1,19 +1,18 @@
-"""Pause, step, apply and undo in real JupyterLab, with a training cell that runs for the whole
-test."""
+"""Pause, step, apply and undo in real JupyterLab, while a training cell runs."""
 
 from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from tests.support.console import SubshellConsole
-from tests.support.notebook import BUSY, START, Notebook, write_notebook
-from tests.support.server import JupyterServer, serving, wait_until
+from tests.support.notebook import BUSY, START, Notebook
+from tests.support.server import JupyterServer, wait_until
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
 
@@ -51,30 +50,8 @@ CLIPS = (
 AFTER = "print('kernel is free after', len(done), 'steps')"
 
 
-@pytest.fixture
-def server(tmp_path: Path) -> Iterator[JupyterServer]:
-    folder = tmp_path / "served"
-    folder.mkdir()
-    write_notebook(folder / "control.ipynb", (MODEL, LOOP, AFTER))
-    with serving("lab", folder, tmp_path) as running:
-        yield running
-
-
-@pytest.fixture
-def notebook(server: JupyterServer, page: Page) -> Notebook:
-    """The training cell runs."""
-    notebook = Notebook(page, server.url("control.ipynb"), 3)
-    notebook.run(0)
-    notebook.start(1)
-    return notebook
-
-
-@pytest.fixture
-def console(server: JupyterServer, notebook: Notebook) -> Iterator[SubshellConsole]:
-    del notebook  # its kernel is the one
-    with SubshellConsole(server.connection_file()) as console:
-        wait_until(lambda: console.evaluate("len(done) > 5"), "the first steps")
-        yield console
+CELLS = (MODEL, LOOP, AFTER)
+HAS_BEGUN = "len(done) > 5"
 
 
 @pytest.fixture
@@ -107,11 +84,13 @@ def test_pause_step_resume_and_interrupt(
         return int(console.evaluate("len(done)"))
 
     console.execute(
-        "held = []\n"
+        "paused = []\n"
         "def note():\n"
-        "    if w.monitor._session.control.gate.state.mode == 'paused': held.append(time.monotonic())\n"
+        "    if w.monitor._session.control.gate.state.mode == 'paused': paused.append(time.monotonic())\n"
         "asked = []\n"
-        "def hear(message, receive=w._requests.receive): asked.append(time.monotonic()); receive(message)\n"
+        "def hear(message, receive=w._requests.receive):\n"
+        "    asked.append(time.monotonic())\n"
+        "    receive(message)\n"
         "w.monitor._session.on_control.append(note)\n"
         "w._requests.receive = hear\n"
     )
@@ -121,12 +100,12 @@ def test_pause_step_resume_and_interrupt(
     expect(region).to_contain_text("Paused after step")
     took = time.monotonic() - began
     longest = float(console.evaluate("max(done[-20:])"))
-    assert float(console.evaluate("held[0] - asked[0]")) < max(0.25, 2 * longest)
+    assert float(console.evaluate("paused[0] - asked[0]")) < max(0.25, 2 * longest)
     assert took < 5
     at = settled(steps)
     is_busy(notebook)
 
-    # A held loop uses no processor.
+    # A paused loop uses no processor.
     used = "sum(__import__('os').times()[:2])"
     before = float(console.evaluate(used))
     time.sleep(1)  # the stretch over which the processor's use is measured
@@ -152,7 +131,7 @@ def test_pause_step_resume_and_interrupt(
     assert console.evaluate("w.batch is not None and list(w.batch.args[0].shape)") == [32, 16]
 
     button(region, "Resume").click()
-    wait_until(lambda: steps() > at + 20, "the run to go on")
+    wait_until(lambda: steps() > at + 20, "the run to continue")
     expect(button(region, "Pause")).to_be_visible()
 
     button(region, "Pause").focus()
@@ -172,7 +151,7 @@ def test_pause_step_resume_and_interrupt(
     expect(button(region, "Pause")).to_be_visible()
 
 
-def test_findings_hold_the_loop_and_their_remedies_are_applied_and_undone(
+def test_findings_pause_the_loop_and_their_remedies_are_applied_and_undone(
     notebook: Notebook, region: Locator, console: SubshellConsole, screenshots: Path
 ) -> None:
     def norms() -> list[float]:
@@ -253,7 +232,7 @@ def test_a_tab_closed_while_paused_is_opened_again_and_resumed(
     # The focus is on a button of the picture now; whatever is no key of its own is still the
     # notebook's.
     page.keyboard.press("Control+s")
-    saved = server.folder / "control.ipynb"
+    saved = server.folder / "loop.ipynb"
     wait_until(
         lambda: "application/vnd.jupyter.widget-view" in saved.read_text(encoding="utf-8"),
         "the save",
@@ -262,7 +241,7 @@ def test_a_tab_closed_while_paused_is_opened_again_and_resumed(
     page.close()
     wait_until(lambda: server.kernel_state() == "busy", "a server that knows that the cell runs")
 
-    reopened = Notebook(context.new_page(), server.url("control.ipynb"), 3, status="busy")
+    reopened = Notebook(context.new_page(), server.url("loop.ipynb"), 3, status="busy")
     region = reopened.widget(0)
     expect(region).to_contain_text("Paused after step", timeout=START)
     expect(reopened.status).to_have_attribute("data-status", "busy")
@@ -272,7 +251,7 @@ def test_a_tab_closed_while_paused_is_opened_again_and_resumed(
     button(region, "Step").click()
     wait_until(lambda: steps() == at + 1, "one step")
     button(region, "Resume").click()
-    wait_until(lambda: steps() > at + 5, "the run to go on")
+    wait_until(lambda: steps() > at + 5, "the run to continue")
 
     console.execute("w.pause()")
     expect(button(region, "Resume")).to_be_visible()

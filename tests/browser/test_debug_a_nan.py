@@ -1,11 +1,9 @@
-"""The hunt of examples/debug_a_nan.ipynb, from a NaN loss to its cause to the fix, as its reader
-would do it."""
+"""The hunt of examples/debug_a_nan.ipynb, from a NaN loss to its cause to the fix."""
 
 from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,25 +11,17 @@ from playwright.sync_api import Page, expect
 
 from tests.support.console import SubshellConsole
 from tests.support.notebook import BUSY, START, Notebook
-from tests.support.server import JupyterServer, serving
+from tests.support.server import JupyterServer
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
 
 NAME = "debug_a_nan.ipynb"
 
 
-@pytest.fixture
-def server(root: Path, tmp_path: Path) -> Iterator[JupyterServer]:
-    folder = tmp_path / "served"
-    folder.mkdir()
-    shutil.copy(root / "examples" / NAME, folder)
-    with serving("lab", folder, tmp_path) as running:
-        yield running
-
-
 def test_the_culprit_is_caught_in_the_act(
     server: JupyterServer, page: Page, root: Path, screenshots: Path
 ) -> None:
+    shutil.copy(root / "examples" / NAME, server.folder)
     cells = json.loads((root / "examples" / NAME).read_text(encoding="utf-8"))["cells"]
     index = {cell["id"]: number for number, cell in enumerate(cells)}
     prompts = [cell["id"] for cell in cells if cell["cell_type"] == "code"]

@@ -1,24 +1,26 @@
-"""A layer looked at closely in real JupyterLab: while the cell runs, while it is held, and after it
-has ended."""
+"""A layer inspected in real JupyterLab: while the cell runs, while it is paused, and afterwards."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from typing import get_args
 
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Locator, expect
 
 from tests.support.access import violations
 from tests.support.console import SubshellConsole
 from tests.support.labels import faults
-from tests.support.notebook import BUSY, Notebook, turn_dark, write_notebook
+from tests.support.notebook import BUSY, Notebook, turn_dark
 from tests.support.reading import number
-from tests.support.server import App, JupyterServer, serving, wait_until
+from tests.support.server import App, wait_until
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.timeout(600),
+    pytest.mark.parametrize("app", get_args(App)),
+]
 
 MODEL = """
 import time
@@ -57,36 +59,13 @@ while goes_on:
     time.sleep(0.01)
 """
 
+CELLS = (MODEL, LOOP, "pass")
+HAS_BEGUN = "len(greatest) > 30"
+
 STEP = re.compile(r"step ([\d,]+)")
 
 
-@pytest.fixture(params=get_args(App))
-def server(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[JupyterServer]:
-    folder = tmp_path / "served"
-    folder.mkdir()
-    write_notebook(folder / "inspection.ipynb", (MODEL, LOOP, "pass"))
-    with serving(request.param, folder, tmp_path) as running:
-        yield running
-
-
-@pytest.fixture
-def notebook(server: JupyterServer, page: Page) -> Notebook:
-    """The training cell runs."""
-    notebook = Notebook(page, server.url("inspection.ipynb"), 3)
-    notebook.run(0)
-    notebook.start(1)
-    return notebook
-
-
-@pytest.fixture
-def console(server: JupyterServer, notebook: Notebook) -> Iterator[SubshellConsole]:
-    del notebook  # its kernel is the one
-    with SubshellConsole(server.connection_file()) as console:
-        wait_until(lambda: console.evaluate("len(greatest) > 30"), "the first steps")
-        yield console
-
-
-def spread(detail: Locator, title: str) -> str:
+def histogram(detail: Locator, title: str) -> str:
     """What a histogram says of itself; empty while there is none."""
     images = detail.get_by_role("img", name=re.compile(f"^{title}, "))
     return images.get_attribute("aria-label") or "" if images.count() else ""
@@ -118,7 +97,7 @@ def open_layer(region: Locator, name: str) -> Locator:
     return region.get_by_label("Layer detail")
 
 
-def test_a_layer_is_looked_into_while_the_cell_runs_while_it_is_held_and_afterwards(
+def test_a_layer_is_inspected_while_the_cell_runs_while_it_is_paused_and_afterwards(
     notebook: Notebook, console: SubshellConsole, root: Path, screenshots: Path
 ) -> None:
     page, region = notebook.page, notebook.widget(0)
@@ -126,37 +105,37 @@ def test_a_layer_is_looked_into_while_the_cell_runs_while_it_is_held_and_afterwa
     # While the cell runs, and ever again.
     detail = open_layer(region, "embed")
     wait_until(
-        lambda: step_of(spread(detail, "activation")) > 0, "the first histogram of the output"
+        lambda: step_of(histogram(detail, "activation")) > 0, "the first histogram of the output"
     )
-    first = step_of(spread(detail, "gradient"))
+    first = step_of(histogram(detail, "gradient"))
     assert first > 0
-    assert "128 entries" in spread(detail, "weight")
-    wait_until(lambda: step_of(spread(detail, "gradient")) > first, "a newer one")
+    assert "128 entries" in histogram(detail, "weight")
+    wait_until(lambda: step_of(histogram(detail, "gradient")) > first, "a newer one")
     expect(detail).to_contain_text("after tanh")
     expect(detail).to_contain_text("runs once per step")
     expect(notebook.prompt(1)).to_have_text(BUSY)
 
-    # Held: the step that was done last, and its greatest entry, of a layer that nobody had open
+    # Paused: the step that was done last, and its greatest entry, of a layer that nobody had open
     # before.
     detail.get_by_role("button", name="Close").click()
     wait_until(
         lambda: console.evaluate("not w.monitor._session.capture.cycle.inspector._until"),
-        "nobody to look into it any more",
+        "nobody to inspect it any more",
     )
     controls = region.get_by_role("group", name="Control of the running loop")
     controls.get_by_role("button", name="Pause", exact=True).click()
     expect(region).to_contain_text("Paused after step")
-    held = int(console.evaluate("w.monitor._session.control.gate.state.step"))
+    paused = int(console.evaluate("w.monitor._session.control.gate.state.step"))
     assert console.evaluate("model.embed.weight.grad is None"), (
         "the loop has cleared it, and yet it is shown"
     )
     detail = open_layer(region, "embed")
     wait_until(
-        lambda: step_of(spread(detail, "gradient")) == held,
+        lambda: step_of(histogram(detail, "gradient")) == paused,
         "the gradient of the step that was done last",
     )
-    assert step_of(spread(detail, "weight")) == held
-    row, column, value = console.evaluate(f"greatest[{held}]")
+    assert step_of(histogram(detail, "weight")) == paused
+    row, column, value = console.evaluate(f"greatest[{paused}]")
     entry = (
         detail.get_by_role("list", name="Greatest gradient entries").get_by_role("listitem").first
     )
@@ -166,9 +145,10 @@ def test_a_layer_is_looked_into_while_the_cell_runs_while_it_is_held_and_afterwa
     assert number(shown[3]) == pytest.approx(value, rel=0.05)
     controls.get_by_role("button", name="Step", exact=True).click()
     wait_until(
-        lambda: step_of(spread(detail, "activation")) == held + 1, "the output in the next step"
+        lambda: step_of(histogram(detail, "activation")) == paused + 1,
+        "the output in the next step",
     )
-    assert step_of(spread(detail, "gradient")) == held + 1
+    assert step_of(histogram(detail, "gradient")) == paused + 1
 
     # The gradient of a recurrent layer by time step.
     detail = open_layer(region, "body")
@@ -179,7 +159,7 @@ def test_a_layer_is_looked_into_while_the_cell_runs_while_it_is_held_and_afterwa
     detail.screenshot(path=screenshots / "inspection-wide.png")
     detail = open_layer(region, "embed")
     wait_until(
-        lambda: step_of(spread(detail, "activation")) == held + 1, "what was seen of it before"
+        lambda: step_of(histogram(detail, "activation")) == paused + 1, "what was seen of it before"
     )
     region.page.set_viewport_size({"width": 1900, "height": 1400})
     region.screenshot(path=screenshots / "inspection-side.png")
@@ -219,6 +199,6 @@ def test_a_layer_is_looked_into_while_the_cell_runs_while_it_is_held_and_afterwa
     last = int(console.evaluate("len(greatest)")) - 1
     detail = open_layer(region, "head")
     wait_until(
-        lambda: step_of(spread(detail, "gradient")) == last,
+        lambda: step_of(histogram(detail, "gradient")) == last,
         "the gradient that the last step has left",
     )

@@ -1,5 +1,4 @@
-"""The picture in real JupyterLab, used with mouse and keyboard while a training cell keeps the
-kernel busy."""
+"""The picture in real JupyterLab, used with mouse and keyboard while a training cell runs."""
 
 from __future__ import annotations
 
@@ -39,7 +38,8 @@ w
 DEEP = SICK.replace(
     "layers = [layer for _ in range(8) for layer in (nn.Linear(16, 16), nn.Sigmoid())]\n"
     "model = nn.Sequential(*layers, nn.Linear(16, 4))",
-    "block = lambda: nn.Sequential(nn.LayerNorm(16), nn.Linear(16, 16), nn.Tanh(), nn.Linear(16, 16))\n"
+    "inside = lambda: (nn.LayerNorm(16), nn.Linear(16, 16), nn.Tanh(), nn.Linear(16, 16))\n"
+    "block = lambda: nn.Sequential(*inside())\n"
     "model = nn.Sequential(*(block() for _ in range(30)), nn.Linear(16, 4))",
 )
 
@@ -66,9 +66,7 @@ def server(
 ) -> Iterator[JupyterServer]:
     """JupyterLab, unless a test asks for both."""
     state = tmp_path_factory.mktemp("server")
-    folder = state / "served"
-    folder.mkdir()
-    with serving(getattr(request, "param", "lab"), folder, state) as running:
+    with serving(getattr(request, "param", "lab"), state) as running:
         yield running
 
 
@@ -77,7 +75,7 @@ in_both = pytest.mark.parametrize("server", get_args(App), indirect=True)
 
 @pytest.fixture
 def train(page: Page, server: JupyterServer, request: pytest.FixtureRequest) -> Iterator[Train]:
-    """Opens a notebook of the test's own and starts its loop; the kernel is ended after the test."""
+    """Opens a notebook of the test's own and starts its loop; ends the kernel after the test."""
 
     def start(model: str) -> Locator:
         notebook = opened(page, server, request.node.name, model, LOOP)
@@ -92,7 +90,7 @@ def train(page: Page, server: JupyterServer, request: pytest.FixtureRequest) -> 
 
 
 def end_kernels(server: JupyterServer) -> None:
-    """Ends the loops, which would run for ever."""
+    """Ends the loops, which would run forever."""
     address = urlsplit(server.url("any.ipynb"))
     headers = {"Authorization": f"token {parse_qs(address.query)['token'][0]}"}
     kernels = f"http://{address.netloc}/api/kernels"
@@ -133,7 +131,7 @@ def test_everything_works_while_the_kernel_is_busy(
     slider = region.get_by_role("slider", name="Step shown")
     live = region.get_by_role("button", name="Live")
 
-    # Travel with the mouse: bars, headline and slider show the past while training goes on.
+    # Travel with the mouse: bars, headline and slider show the past while training continues.
     box = slider.bounding_box()
     assert box is not None
     page.mouse.click(box["x"] + box["width"] / 4, box["y"] + box["height"] / 2)
@@ -144,7 +142,7 @@ def test_everything_works_while_the_kernel_is_busy(
     expect(region.get_by_text("step shown")).to_be_visible()
     then = rows_of(region)
     wait_until(
-        lambda: int(slider.get_attribute("aria-valuemax") or 0) > newest, "training to go on"
+        lambda: int(slider.get_attribute("aria-valuemax") or 0) > newest, "training to continue"
     )
     assert rows_of(region) == then
     region.screenshot(path=screenshots / "picture-travel.png")
@@ -226,7 +224,10 @@ def test_a_tab_that_was_hidden_for_a_while_has_missed_nothing(page: Page, train:
         """(slider) => {
             const waiting = [], drawn = window.requestAnimationFrame;
             window.requestAnimationFrame = (callback) => waiting.push(callback);
-            window.showAgain = () => { window.requestAnimationFrame = drawn; waiting.forEach((each) => drawn(each)); };
+            window.showAgain = () => {
+                window.requestAnimationFrame = drawn;
+                waiting.forEach((each) => drawn(each));
+            };
             return slider.getAttribute("aria-valuemax");
         }"""
     )
@@ -278,7 +279,7 @@ def test_a_page_that_is_reloaded_in_the_middle_of_a_cell_has_the_whole_run_at_on
     expect(held).to_have_text(where, timeout=60_000)
     region.get_by_role("button", name="Resume", exact=True).click()
     shown = step_of(region) or 0
-    wait_until(lambda: (step_of(region) or 0) > shown + 5, "the run to go on")
+    wait_until(lambda: (step_of(region) or 0) > shown + 5, "the run to continue")
 
 
 @in_both
@@ -309,12 +310,16 @@ def test_nothing_keeps_an_assistive_reader_out_in_light_and_dark(
 
 
 def aligned(region: Locator) -> bool:
-    """Whether each bar stands at the height of its row, to a pixel."""
+    """Whether each bar is at the height of its row, to a pixel."""
     middles = json.loads(
         region.evaluate(
             """(region) => {
-                const middle = (node) => { const box = node.getBoundingClientRect(); return box.top + box.height / 2; };
-                const all = (selector) => [...region.querySelectorAll(selector)].map(middle).sort((a, b) => a - b);
+                const middle = (node) => {
+                    const box = node.getBoundingClientRect();
+                    return box.top + box.height / 2;
+                };
+                const found = (selector) => [...region.querySelectorAll(selector)];
+                const all = (selector) => found(selector).map(middle).sort((a, b) => a - b);
                 return JSON.stringify([all(".gw-row"), all(".bqplot rect.bar")]);
             }"""
         )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from typing import get_args
@@ -15,27 +14,20 @@ from playwright.sync_api import Locator, Page, expect
 
 from tests.support.notebook import BUSY, Notebook
 from tests.support.reading import Reading, read
-from tests.support.server import App, JupyterServer, serving, wait_until
+from tests.support.server import App, JupyterServer, wait_until
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(900)]
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.timeout(900),
+    pytest.mark.parametrize("app", get_args(App)),
+]
 
 READINGS = 5
 NETWORKS = ("sigmoid", "tanh", "repaired")
 
 
-@pytest.fixture(params=get_args(App))
-def server(request: pytest.FixtureRequest, root: Path, tmp_path: Path) -> Iterator[JupyterServer]:
-    """JupyterLab, then Notebook, each serving a copy of the quickstart."""
-    folder = tmp_path / "served"
-    folder.mkdir()
-    shutil.copy(root / "examples" / "quickstart.ipynb", folder)
-    with serving(request.param, folder, tmp_path) as running:
-        yield running
-
-
 def watch(region: Locator, notebook: Notebook, cell: int) -> list[Reading]:
-    """Readings at rising steps, no two with the same bars, while the prompt of the training cell
-    shows that it runs."""
+    """Readings at rising steps, no two with the same bars, while the training cell runs."""
     readings: list[Reading] = []
     code_cells = [i for i in range(notebook.count) if notebook.prompt(i).count()]
     prompt = code_cells.index(cell)
@@ -60,13 +52,13 @@ def watch(region: Locator, notebook: Notebook, cell: int) -> list[Reading]:
 
 def assert_history_has_these(server: JupyterServer, readings: list[Reading]) -> None:
     """The rows, which the bars agree with, are what the history holds for the same steps."""
-    held = server.evaluate(
+    kept_there = server.evaluate(
         "{'steps': w.history.steps.tolist(), 'layers': [layer.name for layer in w.history.layers],"
         " 'grad_rms': w.history['grad_rms'].tolist()}"
     )
-    columns = dict(zip(held["steps"], held["grad_rms"], strict=True))
+    columns = dict(zip(kept_there["steps"], kept_there["grad_rms"], strict=True))
     for reading in readings:
-        assert [row.layer for row in reading.rows] == held["layers"]
+        assert [row.layer for row in reading.rows] == kept_there["layers"]
     # The oldest columns of a long run are merged with their neighbours.
     kept = [reading for reading in readings if reading.step in columns]
     assert kept, f"none of the steps {[reading.step for reading in readings]} is in the history"
@@ -87,14 +79,10 @@ def names_in_state(reading: Reading, state: str, mark: str) -> list[str]:
 def one_color(reading: Reading, state: str) -> str:
     """The color of all bars in a state, which no other bar has."""
     here = {
-        color
-        for color, row in zip(reading.colors, reading.rows, strict=True)
-        if row.state == state
+        color for color, row in zip(reading.colors, reading.rows, strict=True) if row.state == state
     }
     others = {
-        color
-        for color, row in zip(reading.colors, reading.rows, strict=True)
-        if row.state != state
+        color for color, row in zip(reading.colors, reading.rows, strict=True) if row.state != state
     }
     assert len(here) == 1
     assert not here & others
@@ -108,6 +96,7 @@ def test_the_quickstart_is_live_and_right(
         "cells"
     ]
     index = {cell["id"]: i for i, cell in enumerate(cells)}
+    shutil.copy(root / "examples" / "quickstart.ipynb", server.folder)
     notebook = Notebook(page, server.url("quickstart.ipynb"), len(cells))
     notebook.run(index["data"])
     notebook.run(index["network"])

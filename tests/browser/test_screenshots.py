@@ -1,5 +1,4 @@
-"""Pictures of models of every size and condition, for a person to look at; no text in them is cut
-or covered."""
+"""Pictures of models of every size and condition, to be looked at; no text is cut or covered."""
 
 from __future__ import annotations
 
@@ -29,7 +28,7 @@ CASES = [
 ]
 WIDTHS = {"light": (480, 900, 1600), "dark": (480, 1600)}
 MARKS = {"vanishing": "▼", "exploding": "▲", "non-finite": "✕"}
-GALLERY = Path(__file__).with_name("gallery.py")
+GALLERY = "tests/support/gallery.py"
 
 Case = tuple[int, str]
 
@@ -37,9 +36,7 @@ Case = tuple[int, str]
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[JupyterServer]:
     state = tmp_path_factory.mktemp("server")
-    folder = state / "served"
-    folder.mkdir()
-    with serving("lab", folder, state) as running:
+    with serving("lab", state) as running:
         yield running
 
 
@@ -52,10 +49,10 @@ def tall_page(chromium: Browser) -> Iterator[Page]:
 
 
 def test_every_size_and_condition_can_be_read(
-    server: JupyterServer, tall_page: Page, screenshots: Path
+    server: JupyterServer, tall_page: Page, root: Path, screenshots: Path
 ) -> None:
     codes = [
-        GALLERY.read_text(encoding="utf-8"),
+        (root / GALLERY).read_text(encoding="utf-8"),
         *(f"w = trained({size}, {name!r})\nw" for size, name in CASES),
     ]
     write_notebook(server.folder / "gallery.ipynb", codes)
@@ -111,7 +108,8 @@ def longest_bar(region: Locator) -> float:
         region.evaluate(
             """(region) => {
                 const plot = region.querySelector(".gw-plot").getBoundingClientRect();
-                const ends = [...region.querySelectorAll("rect.bar")].map((bar) => bar.getBoundingClientRect().right);
+                const bars = [...region.querySelectorAll("rect.bar")];
+                const ends = bars.map((bar) => bar.getBoundingClientRect().right);
                 return (Math.max(...ends) - plot.left) / plot.width;
             }"""
         )
@@ -119,8 +117,7 @@ def longest_bar(region: Locator) -> float:
 
 
 def assert_what_is_wrong_has_a_row(region: Locator, case: Case) -> None:
-    """Every layer that a finding names is a row with the finding's mark, or lies in a closed group
-    that carries it."""
+    """Every layer that a finding names has the finding's mark on its row, or on a closed group."""
     _, condition = case
     rows = {}
     for row in region.get_by_role("row").all():

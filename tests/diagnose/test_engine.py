@@ -11,7 +11,7 @@ from gradwidget.diagnose.engine import Engine
 from gradwidget.diagnose.finding import Symptom
 from gradwidget.diagnose.thresholds import Thresholds
 from gradwidget.record.history import History
-from tests.diagnose.frames import chain, found, frame, healthy, judge
+from tests.support.frames import chain, found, frame, healthy, judge
 
 DEPTH = 6
 GRADIENTS = ("grad_norm", "grad_rms", "act_grad_rms", "act_grad_norm")

@@ -9,7 +9,7 @@ from gradwidget.diagnose.finding import Symptom
 from gradwidget.diagnose.follow_up import SERIES_IN_A_ROW, Suspicion, Wanted
 from gradwidget.diagnose.thresholds import Thresholds
 from gradwidget.record.history import History
-from tests.diagnose.frames import chain, frame, healthy
+from tests.support.frames import chain, frame, healthy
 
 DEPTH = 5
 WINDOW = Thresholds().window

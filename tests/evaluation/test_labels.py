@@ -1,4 +1,4 @@
-"""Every label of the zoo is borne out by measurement, and the diagnosis holds up on it."""
+"""Measurement confirms the label of every run."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from multiprocessing import get_context
 
 import pytest
 
-from evaluation.runs.catalog import exhibits
+from evaluation.runs.catalog import all_runs
 from evaluation.runs.run import Conditions, Run
 from evaluation.trial import known
-from evaluation.truth.labels import Fact
+from evaluation.truth.fact import Fact
 
-RUNS = exhibits()
+RUNS = all_runs()
 
 
 @pytest.fixture(scope="module")
@@ -26,7 +26,7 @@ def measured() -> dict[str, dict[str, Fact]]:
 
 
 @pytest.mark.zoo
-@pytest.mark.timeout(1200)  # the first of them waits for the whole zoo to be trained
+@pytest.mark.timeout(1200)  # the first of them waits for all runs to be trained
 @pytest.mark.parametrize("run", [run for run in RUNS.values() if run.has], ids=lambda run: run.name)
 def test_a_sick_run_measurably_has_what_its_label_says(
     run: Run, measured: dict[str, dict[str, Fact]]
@@ -44,7 +44,7 @@ def test_a_sick_run_measurably_has_what_its_label_says(
 
 
 @pytest.mark.zoo
-@pytest.mark.timeout(1200)  # the first of them waits for the whole zoo to be trained
+@pytest.mark.timeout(1200)  # the first of them waits for all runs to be trained
 @pytest.mark.parametrize(
     "run", [run for run in RUNS.values() if run.healthy], ids=lambda run: run.name
 )

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from evaluation.runs.catalog import exhibits
+from evaluation.runs.catalog import all_runs
 from evaluation.score import OURS, right_layers, tally
 from evaluation.table import table
 from evaluation.trial import Known, Report, Trial
-from evaluation.truth.labels import Answer, Fact
+from evaluation.truth.fact import Answer, Fact
 
-exhibits()
+all_runs()
 
 
 def _trial(
@@ -22,10 +22,10 @@ def _trial(
     return Trial(run, 0, known, reports, ())
 
 
-def test_a_labelled_symptom_that_is_said_counts_as_found_with_its_layers_and_delay() -> None:
+def test_a_labeled_symptom_that_is_said_counts_as_found_with_its_layers_and_delay() -> None:
     total = tally([_trial("mlp_relu_killed", {"dead_relu": "yes"}, {"dead_relu": 137}, {})])
     score = total.symptoms["dead_relu"]
-    assert (score.labelled, score.found, score.layers_right, score.delays) == (1, 1, 1, [7])
+    assert (score.labeled, score.found, score.layers_right, score.delays) == (1, 1, 1, [7])
     assert total.earlier["other"]["dead_relu"].recall == 0.0
     assert not total.misses
 
@@ -41,9 +41,9 @@ def test_a_symptom_between_the_bounds_may_be_said_of_a_sick_run_but_not_of_a_hea
     assert [miss.kind for miss in on_healthy.misses] == ["false alarm"]
 
 
-def test_a_label_that_is_not_borne_out_is_noted_and_not_counted() -> None:
+def test_a_label_that_is_not_confirmed_is_noted_and_not_counted() -> None:
     total = tally([_trial("mlp_relu_killed", {"dead_relu": "either"}, {}, {})])
-    assert total.symptoms["dead_relu"].labelled == 0
+    assert total.symptoms["dead_relu"].labeled == 0
     assert [miss.kind for miss in total.misses] == ["no label"]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from benchmarks.memory import readings
+from tests.support.long_run import readings
 
 
 @pytest.mark.slow

@@ -5,7 +5,7 @@ import numpy as np
 from gradwidget.frame import Layer
 from gradwidget.record.history import History
 from gradwidget.report.text import report
-from tests.diagnose.frames import chain, frame, healthy, judge
+from tests.support.frames import chain, frame, healthy, judge
 
 
 def sick(names: tuple[str, ...]) -> str:

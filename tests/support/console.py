@@ -1,5 +1,4 @@
-"""A console on the kernel of a running cell: what JupyterLab's "New Subshell Console" is to a
-person."""
+"""A console on the kernel of a running cell, as JupyterLab's "New Subshell Console" is one."""
 
 from __future__ import annotations
 

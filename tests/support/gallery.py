@@ -1,5 +1,4 @@
-"""Models for the screenshots, run in the kernel of a notebook: any number of layers, healthy or
-sick in one way.
+"""Models for the screenshots: any number of layers, healthy or sick in one way.
 
 The tests put this file's text into a first cell, since a kernel does not see the tests. Orthogonal
 layers pass a gradient on unchanged however many they are; what each of them gains or loses besides
@@ -17,8 +16,7 @@ from gradwidget import GradWidget
 
 WIDTH = 8
 STEPS = {4: 44, 24: 44, 60: 44, 300: 22, 1000: 14}
-"""How long a model of so many layers is trained: long enough for a diagnosis, and for the patience
-of a test."""
+"""Steps of training by number of layers: enough for a diagnosis, and few enough for a test."""
 
 GAINS = {"healthy": 1.0, "vanishing": 1e-9, "exploding": 1e5, "non-finite": 1.0}
 """What a gradient is multiplied by on its way through the whole model."""
@@ -67,8 +65,7 @@ class Chain(nn.Module):
 
 
 def names(count: int) -> list[str]:
-    """Layers as a model of that size has them: a small perceptron, a convolutional network, a
-    transformer."""
+    """Layer names of a model of that size: a perceptron, a convolutional network, a transformer."""
     if count <= 24:
         return [f"hidden{i}" for i in range(1, count)] + ["output"]
     if count <= 60:
@@ -102,7 +99,7 @@ def names(count: int) -> list[str]:
 
 
 def trained(count: int, condition: str) -> GradWidget:
-    """A widget on a model of so many layers, after a few steps."""
+    """A widget on a model of ``count`` layers, after a few steps."""
     torch.manual_seed(count)
     torch.set_num_threads(1)
     model = Chain(names(count), GAINS[condition])

@@ -1,5 +1,4 @@
-"""The texts of the picture as boxes on the page: which overlap, which are cut, and which rows they
-name."""
+"""The texts of the picture as boxes on the page: which overlap, and which are cut."""
 
 from __future__ import annotations
 
@@ -15,7 +14,8 @@ LOOK = """(region) => {
     const boxes = [];
     while (walker.nextNode()) {
         const parent = walker.currentNode.parentElement;
-        if (!walker.currentNode.data.trim() || parent.closest("option, pre") || !parent.checkVisibility()) continue;
+        if (!walker.currentNode.data.trim() || parent.closest("option, pre")) continue;
+        if (!parent.checkVisibility()) continue;
         const range = document.createRange();
         range.selectNodeContents(walker.currentNode);
         for (const { left, top, right, bottom } of range.getClientRects()) {
@@ -50,7 +50,7 @@ class Box:
     right: float
     bottom: float
     cut: bool
-    """It goes on beyond the frame that it lies in."""
+    """It extends beyond the frame that it is in."""
 
     def overlaps(self, other: Box) -> bool:
         """By more than the empty space that a line has above and below its letters."""

@@ -1,5 +1,4 @@
-"""A notebook in a page, handled as a person does: select a cell, press Shift+Enter, look at its
-prompt."""
+"""A notebook in a page, used as a person does: select a cell, press Shift+Enter, see its prompt."""
 
 from __future__ import annotations
 

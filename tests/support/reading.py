@@ -19,11 +19,12 @@ LOOK = """(region) => {
     return {
         step: region.querySelector("[data-step]")?.getAttribute("data-step") ?? null,
         rows: all("[role=table] [role=row]").map((row) => ({
-            label: row.getAttribute("aria-label"), text: row.textContent, top: row.getBoundingClientRect().top,
+            label: row.getAttribute("aria-label"), text: row.textContent,
         })),
         bars: all(".bqplot rect.bar").map((bar) => {
             const { right, width, top, height } = bar.getBoundingClientRect();
-            return { end: right, width, middle: top + height / 2, color: getComputedStyle(bar).fill };
+            const color = getComputedStyle(bar).fill;
+            return { end: right, width, middle: top + height / 2, color };
         }),
         ticks: all(".gw-value-axis span").map((tick) => ({
             label: tick.textContent, at: middle(tick.getBoundingClientRect()),
@@ -63,8 +64,7 @@ class Reading:
         return np.array([row.value for row in self.rows])
 
     def agrees(self, tolerance: float = 0.05) -> bool:
-        """Whether each bar ends where its row's value lies on the log axis, to a fraction of a
-        power of ten."""
+        """Whether each bar ends where its row's value is on the log axis, in powers of ten."""
         if (
             len(self.ends) != len(self.rows)
             or np.isnan(self.values).any()
@@ -97,7 +97,7 @@ def read(region: Locator) -> Reading | None:
 
 
 def number(text: str) -> float:
-    """A figure as the page writes it: 57,300 or −3.1×10⁻⁸."""
+    """A number as the page writes it: 57,300 or −3.1×10⁻⁸."""
     return float(text.replace(",", "").replace("×10", "e").replace("−", "-").translate(PLAIN))
 
 

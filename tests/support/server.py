@@ -1,5 +1,4 @@
-"""A real Jupyter server on a free port, with settings of its own, and a line to the kernel that it
-runs."""
+"""A real Jupyter server on a free port, with settings of its own, and a line to its kernel."""
 
 from __future__ import annotations
 
@@ -128,8 +127,7 @@ class JupyterServer:
         return str(max(self._runtime.glob("kernel-*.json"), key=lambda path: path.stat().st_mtime))
 
     def evaluate(self, expression: str) -> Any:
-        """Value of a Python expression in the newest kernel, by way of JSON; a running cell is
-        waited for."""
+        """Value of a Python expression in the newest kernel, by way of JSON; waits for a cell."""
         client = BlockingKernelClient(connection_file=self.connection_file())
         client.load_connection_file()
         client.start_channels()
@@ -151,8 +149,15 @@ class JupyterServer:
 
 
 @contextmanager
-def serving(app: App, folder: Path, state: Path) -> Iterator[JupyterServer]:
-    """A server that answers; it is stopped at the end."""
+def serving(app: App, state: Path) -> Iterator[JupyterServer]:
+    """A server that answers; it is stopped at the end.
+
+    Args:
+        app: what it shows notebooks in.
+        state: a folder for all that it keeps, in which ``served`` is made for its notebooks.
+    """
+    folder = state / "served"
+    folder.mkdir()
     server = JupyterServer(app, folder, state)
     try:
         wait_until(server.is_up, f"{MODULES[app]} to start")

@@ -12,7 +12,7 @@ from gradwidget.problem import Problem
 from gradwidget.record.history import RECENT
 from gradwidget.view.protocol.messages import Block, Shown
 from gradwidget.view.updates import Updates
-from tests.view.fakes import FakeMonitor, chain, frame
+from tests.support.fake_monitor import FakeMonitor, chain, frame
 
 LAYERS = chain(4)
 

@@ -1,4 +1,4 @@
-"""The zoo: importing it registers every awkward loop."""
+"""Awkward loops of every kind; importing this registers all of them."""
 
 from tests.awkward.loops import (
     graphs,

@@ -43,8 +43,7 @@ def blocks(optimizing: Optimizing) -> Loop:
 
 @awkward(same_as=blocks)
 def checkpoints_reentrant(optimizing: Optimizing) -> Loop:
-    """Blocks run first without a graph, then again inside the backward, which starts backward
-    passes of its own."""
+    """Blocks run without a graph, then again in the backward, which starts passes of its own."""
     return Supervised(Blocks("reentrant"), optimizing, noise(8, 6), follows=RELUS)
 
 
@@ -55,7 +54,7 @@ def checkpoints_reentrant(optimizing: Optimizing) -> Loop:
     ),
 )
 def accumulated_checkpoints_reentrant(optimizing: Optimizing) -> Loop:
-    """Every micro-batch computes its blocks anew, and each counts."""
+    """Every micro-batch computes its blocks again, and each counts."""
     return Supervised(Blocks("reentrant"), optimizing, noise(8, 6), follows=RELUS, micro_batches=3)
 
 
@@ -66,21 +65,14 @@ def checkpoints_not_reentrant(optimizing: Optimizing) -> Loop:
 
 
 class GradientPenalty(Supervised):
-    """Penalises the gradient with respect to the input, as WGAN-GP does."""
+    """Penalizes the gradient with respect to the input, as WGAN-GP does."""
 
     def step(self, probe: Probe) -> None:
         self.optimizer.zero_grad()
         samples = torch.randn(8, 4, requires_grad=True)
         scores = self.model(samples)
         (slopes,) = torch.autograd.grad(scores.sum(), samples, create_graph=True)
-        loss = scores.mean() + (slopes.norm(dim=1) - 1).square().mean()
-        probe.loss(loss)
-        loss.backward()
-        probe.raw()
-        probe.before(self.optimizer)
-        self.optimizer.step()
-        probe.after()
-        self.losses.append(loss.detach())
+        self.descend(probe, scores.mean() + (slopes.norm(dim=1) - 1).square().mean())
 
 
 @awkward(optimizers=FIRST_ORDER, unseen=("act_grad",))
@@ -99,14 +91,7 @@ class Unrolled(Supervised):
         inputs, targets = self.batch()
         inner = self.criterion(self.model(inputs), targets)
         gradients = torch.autograd.grad(inner, list(self.model.parameters()), create_graph=True)
-        loss = inner + sum(gradient.square().sum() for gradient in gradients)
-        probe.loss(loss)
-        loss.backward()
-        probe.raw()
-        probe.before(self.optimizer)
-        self.optimizer.step()
-        probe.after()
-        self.losses.append(loss.detach())
+        self.descend(probe, inner + sum(gradient.square().sum() for gradient in gradients))
 
 
 @awkward(optimizers=FIRST_ORDER, unseen=("act_grad",))
@@ -140,8 +125,7 @@ class KeptGraph(Supervised):
 
 @awkward(optimizers=FIRST_ORDER)
 def gradients_that_require_gradients(optimizing: Optimizing) -> Loop:
-    """backward(create_graph=True, inputs=…): every gradient has a graph, which must not be kept
-    alive."""
+    """backward(create_graph=True, inputs=…): every gradient has a graph, which must not live on."""
     return KeptGraph(mlp(nn.Tanh), optimizing, noise(8, 4), follows={"0": "tanh", "2": "tanh"})
 
 

@@ -14,7 +14,7 @@ from tests.awkward.supervised import Supervised, noise
 
 @awkward()
 def an_inplace_relu(optimizing: Optimizing) -> Loop:
-    """ReLU(inplace=True) overwrites the layer's output, which full backward hooks do not survive."""
+    """ReLU(inplace=True) overwrites the layer's output; full backward hooks do not survive it."""
     model = nn.Sequential(nn.Linear(4, 8), nn.ReLU(inplace=True), nn.Linear(8, 3))
     return Supervised(model, optimizing, noise(16, 4), follows={"0": "relu"})
 
@@ -41,8 +41,7 @@ class InPlace(nn.Module):
 
 @awkward(unseen=("act_rms", "act_zero", "act_dead"))
 def residuals_added_in_place(optimizing: Optimizing) -> Loop:
-    """A residual is added into a layer's output, and a view of it is scaled: the output itself is
-    gone."""
+    """A residual is added into an output, and a view of it is scaled: the output is gone."""
     return Supervised(InPlace(), optimizing, noise(8, 4), follows={"first": "sigmoid"})
 
 
@@ -59,7 +58,7 @@ class Doubling(torch.autograd.Function):
 
 
 class Custom(nn.Module):
-    """BackwardReader its hidden layer through a custom function."""
+    """Passes its hidden layer through a custom function."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -100,6 +99,5 @@ class Detached(nn.Module):
 
 @awkward(unseen=("act",))
 def a_graph_cut_in_the_middle(optimizing: Optimizing) -> Loop:
-    """A detach leaves the first layer without gradients; what follows it cannot be read from the
-    graph."""
+    """A detach leaves the first layer without gradients, and hides its activation function."""
     return Supervised(Detached(), optimizing, noise(8, 4), follows={"first": "relu"})

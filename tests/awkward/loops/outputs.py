@@ -83,8 +83,7 @@ class Keywords(Supervised):
 
 @awkward()
 def outputs_in_containers(optimizing: Optimizing) -> Loop:
-    """Layers return a dict, a dataclass and a named tuple; the model takes keywords and returns a
-    nested dict."""
+    """Layers return a dict, a dataclass and a named tuple; the model takes keywords."""
     return Keywords(
         Structured(), optimizing, noise(8, 4), follows={"first": "tanh", "second": "relu"}
     )

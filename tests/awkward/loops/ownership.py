@@ -1,4 +1,4 @@
-"""Parameters that are shared, frozen, swapped, parametrised or not there yet."""
+"""Parameters that are shared, frozen, swapped, parametrized or not there yet."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Tied(nn.Module):
 
 @awkward()
 def tied_weights(optimizing: Optimizing) -> Loop:
-    """Embedding and decoder share a weight: each layer has its gradient, the total counts it once."""
+    """Embedding and decoder share a weight: both layers have its gradient, the total once."""
     return Supervised(
         Tied(),
         optimizing,
@@ -47,8 +47,7 @@ def a_frozen_backbone(optimizing: Optimizing) -> Loop:
 
 
 class Backbone(nn.Module):
-    """A frozen part whose nonlinearities are functions, one of them under ``no_grad``, before a
-    trained head."""
+    """A frozen part with functions as nonlinearities, one under ``no_grad``; a trained head."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -64,7 +63,7 @@ class Backbone(nn.Module):
 
 @awkward(hidden=("act_rms", "act_zero", "act_dead", "act_saturated", "act_nonfinite"))
 def a_frozen_backbone_of_functions(optimizing: Optimizing) -> Loop:
-    """Nothing tells which function follows a layer that has no graph."""
+    """Nothing tells the activation function of a layer that has no graph."""
     return Supervised(Backbone(), optimizing, noise(8, 4), follows={"stem": "relu", "body": "tanh"})
 
 
@@ -77,8 +76,7 @@ def a_frozen_backbone_in_place(optimizing: Optimizing) -> Loop:
 
 
 class Unheard(nn.Module):
-    """A body with two heads, the loss of only one of which is taken, and a position that is its own
-    output."""
+    """A body with two heads, one of which reaches the loss, and a layer that is its own output."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -104,8 +102,7 @@ class Place(nn.Module):
 
 @awkward(hidden=("act",), unseen=("grad_is_none",))
 def a_head_that_nobody_uses(optimizing: Optimizing) -> Loop:
-    """One layer runs and gets no gradient, another returns a leaf: a hook on it would outlive the
-    step."""
+    """One layer gets no gradient, another returns a leaf: a hook on that would outlive the step."""
     return Supervised(Unheard(), optimizing, noise(8, 4))
 
 
@@ -137,8 +134,7 @@ def unfrozen_later(optimizing: Optimizing) -> Loop:
 
 
 class Restored(Supervised):
-    """Loads a checkpoint by assignment after two steps, and makes a new optimizer for the new
-    parameters."""
+    """Loads a checkpoint by assignment after two steps, and makes a new optimizer for it."""
 
     def __init__(self, model: nn.Module, optimizing: Optimizing) -> None:
         super().__init__(model, optimizing, noise(8, 4), follows={"0": "relu", "2": "relu"})
@@ -199,8 +195,7 @@ class Doubled(nn.Module):
 
 @awkward()
 def a_weight_norm(optimizing: Optimizing) -> Loop:
-    """weight_norm's two parameters live in a parametrisation, and count for the layer that it is
-    on."""
+    """weight_norm's two parameters are in a parametrization, and count for the layer it is on."""
     model = mlp()
     parametrizations.weight_norm(model[2])
     return Supervised(model, optimizing, noise(8, 4), follows={"0": "relu", "2": "relu"})
@@ -208,7 +203,7 @@ def a_weight_norm(optimizing: Optimizing) -> Loop:
 
 @awkward()
 def a_low_rank_addition(optimizing: Optimizing) -> Loop:
-    """A parametrisation with parameters of its own, over a frozen weight."""
+    """A parametrization with parameters of its own, over a frozen weight."""
     model = mlp(nn.ELU)
     model[0].requires_grad_(requires_grad=False)
     parametrize.register_parametrization(model[0], "weight", Doubled(8, 4))

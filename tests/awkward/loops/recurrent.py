@@ -24,8 +24,7 @@ class LastOutput(nn.Module):
 
 @awkward()
 def a_stacked_lstm(optimizing: Optimizing) -> Loop:
-    """Two stacked layers in one module, which returns (output, (h, c)); only the last step reaches
-    the loss."""
+    """Two stacked layers in one module, which returns (output, (h, c)); the last step counts."""
     return Supervised(
         LastOutput(nn.LSTM(4, 5, 2, batch_first=True), 5), optimizing, noise(6, 7, 4, out=3)
     )

@@ -1,4 +1,4 @@
-"""Gradient scalers, clipping and accumulation: gradients that are not yet what the optimizer uses."""
+"""Gradient scalers, clipping and accumulation: gradients that are not yet those that are used."""
 
 from __future__ import annotations
 
@@ -74,15 +74,13 @@ class Scaled(Supervised):
 
 @awkward(optimizers=FIRST_ORDER)
 def a_scaler_alone(optimizing: Optimizing) -> Loop:
-    """GradScaler without unscale_: gradients are 1,024 times too large until the step, or in it
-    where it is fused."""
+    """GradScaler without unscale_: gradients are 1,024 times too large until the step."""
     return Scaled(optimizing)
 
 
 @awkward(optimizers=FIRST_ORDER)
 def a_scaler_with_unscale_and_clipping(optimizing: Optimizing) -> Loop:
-    """GradScaler with unscale_ and clipping between: scaled, unscaled and clipped gradients in
-    turn."""
+    """GradScaler with unscale_, then clipping: scaled, unscaled and clipped gradients in turn."""
     return Scaled(optimizing, unscale=True)
 
 
@@ -118,13 +116,13 @@ def an_overflow_after_unscale(optimizing: Optimizing) -> Loop:
 
 @awkward(optimizers=FIRST_ORDER)
 def a_scaler_over_accumulated_batches(optimizing: Optimizing) -> Loop:
-    """Three scaled backward passes to a step."""
+    """Three scaled backward passes per step."""
     return Scaled(optimizing, accumulate=3)
 
 
 @awkward()
 def accumulation(optimizing: Optimizing) -> Loop:
-    """Three backward passes to a step."""
+    """Three backward passes per step."""
     return Supervised(
         mlp(), optimizing, noise(8, 4), follows={"0": "relu", "2": "relu"}, micro_batches=3
     )

@@ -82,13 +82,11 @@ class Adversarial(Loop):
 
 @awkward(optimizers=FIRST_ORDER, unseen=("act",))
 def a_discriminator(optimizing: Optimizing) -> Loop:
-    """The generator's step contaminates the watched discriminator's gradients, and runs it forward
-    once more."""
+    """The generator's step contaminates the watched discriminator's gradients and reruns it."""
     return Adversarial(optimizing, watch_generator=False)
 
 
 @awkward(optimizers=FIRST_ORDER)
 def a_generator(optimizing: Optimizing) -> Loop:
-    """The watched generator ran before the other model's step, and its loss comes through that
-    model."""
+    """The watched generator ran before the other's step, and its loss comes through that model."""
     return Adversarial(optimizing, watch_generator=True)

@@ -21,7 +21,7 @@ RELUS = {"0": "relu", "2": "relu"}
 
 
 class Closure(Supervised):
-    """BackwardReader a closure to an optimizer that would not need one."""
+    """Passes a closure to an optimizer that would not need one."""
 
     def step(self, probe: Probe) -> None:
         inputs, targets = self.batch()
@@ -72,8 +72,7 @@ class InBackward(Supervised):
 
 @awkward(optimizers=FIRST_ORDER, unseen=("raw",))
 def an_optimizer_in_the_backward(optimizing: Optimizing) -> Loop:
-    """Each parameter has its own optimizer, which steps inside the backward and clears the gradient
-    at once."""
+    """Each parameter has its own optimizer, which steps and clears inside the backward."""
     return InBackward(optimizing)
 
 
@@ -182,8 +181,7 @@ class Validated(Supervised):
 
 @awkward()
 def validation_between_steps(optimizing: Optimizing) -> Loop:
-    """Forwards in eval, no_grad and inference mode, and a deep copy that goes backward, none of
-    which is training."""
+    """Forwards in eval, no_grad and inference mode, and a copy goes backward: none is training."""
     return Validated(optimizing)
 
 
@@ -250,14 +248,12 @@ class BySgd(Supervised):
 
 @awkward(optimizers=FIRST_ORDER)
 def gradients_assigned_by_hand(optimizing: Optimizing) -> Loop:
-    """torch.autograd.grad returns the gradients and the loop assigns them: there is no backward()
-    to be seen."""
+    """torch.autograd.grad returns the gradients, the loop assigns them: no backward() is seen."""
     return BySgd(mlp(), optimizing, noise(8, 4), follows=RELUS)
 
 
 class Functional(Supervised):
-    """Subtracts gradients that torch.autograd.grad has returned: no parameter ever has a gradient
-    of its own."""
+    """Subtracts what torch.autograd.grad has returned: no parameter ever has a gradient itself."""
 
     def step(self, probe: Probe) -> None:
         loss = self.criterion(self.model(self.batch()[0]), torch.zeros(8, 3))
@@ -278,28 +274,21 @@ class Functional(Supervised):
 
 @awkward(optimizers=OWN)
 def neither_backward_nor_optimizer(optimizing: Optimizing) -> Loop:
-    """torch.autograd.grad and a subtraction: nothing is ever left at a parameter, and nothing
-    steps."""
+    """torch.autograd.grad and a subtraction: parameters keep no gradient, and nothing steps."""
     loop = Functional(mlp(), optimizing, noise(8, 4), follows=RELUS)
     del loop.optimizer
     return loop
 
 
 class Probing(Supervised):
-    """Takes gradients for a look at them before it goes backward, from the same graph."""
+    """Takes gradients to read them before it goes backward, from the same graph."""
 
     def step(self, probe: Probe) -> None:
         self.optimizer.zero_grad()
         inputs, targets = self.batch()
         loss = self.criterion(self.model(inputs), targets)
-        probe.loss(loss)
         torch.autograd.grad(loss * 100, list(self.model.parameters()), retain_graph=True)
-        loss.backward()
-        probe.raw()
-        probe.before(self.optimizer)
-        self.optimizer.step()
-        probe.after()
-        self.losses.append(loss.detach())
+        self.descend(probe, loss)
 
 
 @awkward(
@@ -307,13 +296,12 @@ class Probing(Supervised):
     same_as=lambda optimizing: Supervised(mlp(), optimizing, noise(8, 4), follows=RELUS),
 )
 def gradients_taken_only_to_look(optimizing: Optimizing) -> Loop:
-    """torch.autograd.grad of something else, then the backward that counts, through the same
-    outputs."""
+    """torch.autograd.grad of something else, then the backward that counts: the same outputs."""
     return Probing(mlp(), optimizing, noise(8, 4), follows=RELUS)
 
 
 class Sharpness(Supervised):
-    """Steps from the gradient at the worst point nearby (SAM): weights move twice before the step."""
+    """Steps from the gradient at the worst point nearby (SAM): weights move twice before it."""
 
     def step(self, probe: Probe) -> None:
         inputs, targets = self.batch()
@@ -335,8 +323,7 @@ class Sharpness(Supervised):
 
 @awkward(optimizers=FIRST_ORDER, unseen=("loss", "act"))
 def sharpness_aware_steps(optimizing: Optimizing) -> Loop:
-    """SAM: two passes at different weights, one step; only an optimizer that is named tells these
-    apart."""
+    """SAM: two passes at different weights, one step; only a named optimizer tells these apart."""
     loop = Sharpness(mlp(), optimizing, noise(8, 4), follows=RELUS)
     loop.named = loop.optimizer
     return loop

@@ -85,7 +85,7 @@ class Repeated(nn.Module):
 
 @awkward()
 def a_module_called_many_times(optimizing: Optimizing) -> Loop:
-    """One block runs five times in a forward: its figures cover all five."""
+    """One block runs five times in a forward: its statistics cover all five."""
     return Supervised(
         Repeated(), optimizing, noise(8, 4), follows={"first": "tanh", "block": "tanh"}
     )
@@ -130,8 +130,7 @@ class Attention(nn.Module):
 
 @awkward()
 def attention_that_bypasses_its_projection(optimizing: Optimizing) -> Loop:
-    """MultiheadAttention uses its out_proj's weight without ever calling it, and returns (tensor,
-    None)."""
+    """MultiheadAttention uses its out_proj's weight without calling it; returns (tensor, None)."""
     return Supervised(
         Attention(), optimizing, lambda: (torch.randint(0, 11, (4, 5)), torch.randn(4, 3))
     )
@@ -206,5 +205,5 @@ class Named(nn.Module):
 
 @awkward()
 def names_that_are_markup(optimizing: Optimizing) -> Loop:
-    """Names hold markup and format signs, and a ParameterList owns parameters but is never called."""
+    """Names hold markup and format signs; a ParameterList has parameters but is never called."""
     return Supervised(Named(), optimizing, noise(8, 4), follows={"blocks.<b>&amp;": "silu"})

@@ -52,8 +52,7 @@ def compiled_after(optimizing: Optimizing) -> Loop:
 
 @awkward(optimizers=("SGD",), same_as=relus, hidden=("act",))
 def compiled_in_place(optimizing: Optimizing) -> Loop:
-    """model.compile() leaves the object and its names as they were, but calls of it run compiled
-    code."""
+    """model.compile() leaves object and names as they were, but calls of it run compiled code."""
     torch.compiler.reset()
     model = mlp()
     model.compile(backend="eager")

@@ -134,9 +134,7 @@ def test_entries_that_are_not_finite_come_first() -> None:
     assert {entry.index for entry in worst[:2]} == {(2,), (3,)}
 
 
-def test_a_large_tensor_is_sampled_and_says_so_while_zeros_extremes_and_the_greatest_are_of_all() -> (
-    None
-):
+def test_a_large_tensor_is_sampled_and_says_so_while_zeros_and_extremes_are_those_of_all() -> None:
     torch.manual_seed(0)
     tensor = torch.randn(3, 700, 701)
     assert tensor.numel() > RUN > LIMIT

@@ -1,71 +1,19 @@
-"""What is seen of a single layer in a step, between two steps and while the loop is held, and what
-that costs."""
+"""What is seen of a single layer in a step and between two steps, and what that costs."""
 
 from __future__ import annotations
 
 import threading
-import weakref
-from collections.abc import Callable
-from typing import Any
 
-import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
 from torch.amp.grad_scaler import GradScaler
 
-from gradwidget.capture.capture import Capture
 from gradwidget.capture.inspect import inspector as subject
-from gradwidget.capture.inspect.inspector import LEASE, Inspector
-from gradwidget.capture.reasons import CLEARED, LATER, NO_GRADIENT, NOT_READ, NOT_WATCHED
-from gradwidget.frame import Histogram, Inspection
-
-Watch = Callable[..., Capture]
-
-
-class Loop:
-    """A small network that is trained step by step, and what was seen of its layers."""
-
-    def __init__(self, watch: Watch, model: nn.Module | None = None, **options: Any) -> None:
-        self.model = model or nn.Sequential(nn.Linear(4, 8), nn.Tanh(), nn.Linear(8, 1))
-        self.optimizer = torch.optim.SGD(self.model.parameters(), lr=0.1)
-        self.capture = watch(self.model, **options)
-        self.seen: list[Inspection] = []
-        self.inspector.emit = self.seen.append
-        self.gradients: dict[str, Tensor] = {}
-        self.outputs: list[Tensor] = []
-
-    @property
-    def inspector(self) -> Inspector:
-        return self.capture.cycle.inspector
-
-    def step(self, calls: int = 1) -> None:
-        self.optimizer.zero_grad()
-        self.outputs = [self.model(torch.randn(16, 4)) for _ in range(calls)]
-        torch.stack(self.outputs).square().mean().backward()
-        self.gradients = {
-            name: one.grad.clone()
-            for name, one in self.model.named_parameters()
-            if one.grad is not None
-        }
-        self.optimizer.step()
-
-
-def spread(found: Histogram | str) -> Histogram:
-    assert not isinstance(found, str), found
-    return found
-
-
-def same(found: Histogram | str, *tensors: Tensor) -> bool:
-    """Whether a histogram is numpy's over all entries of the tensors."""
-    values = torch.cat([tensor.detach().flatten() for tensor in tensors]).double().numpy()
-    counts, _ = np.histogram(values, spread(found).edges)
-    return counts.tolist() == spread(found).counts.tolist() and spread(found).total == len(values)
-
-
-@pytest.fixture(autouse=True)
-def at_any_pace(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(subject, "AGAIN", 0.0)
+from gradwidget.capture.inspect.inspector import LEASE
+from gradwidget.capture.reasons import LATER, NO_GRADIENT, NOT_READ, NOT_WATCHED
+from gradwidget.frame import Inspection
+from tests.capture.inspect.loop import Loop, Watch, histogram, same
 
 
 def test_the_step_after_the_request_shows_gradient_weights_and_output(watch: Watch) -> None:
@@ -80,7 +28,9 @@ def test_the_step_after_the_request_shows_gradient_weights_and_output(watch: Wat
     assert same(found.gradient, loop.gradients["2.weight"], loop.gradients["2.bias"])
     assert same(found.weight, *loop.model[2].parameters())  # type: ignore[index]
     assert same(found.activation, *loop.outputs)
-    assert {spread(part).step for part in (found.gradient, found.weight, found.activation)} == {2}
+    assert {histogram(part).step for part in (found.gradient, found.weight, found.activation)} == {
+        2
+    }
     worst = found.worst[0]
     assert loop.gradients[f"2.{worst.parameter}"][worst.index].item() == worst.value
     assert abs(worst.value) == max(
@@ -103,7 +53,7 @@ def test_an_output_is_shown_after_the_nonlinearity_that_follows_and_of_several_t
     (found,) = loop.seen
     assert found.calls == 3
     assert same(found.activation, taken[-1])
-    assert spread(found.activation).note == "after tanh"
+    assert histogram(found.activation).note == "after tanh"
 
 
 def test_an_output_after_softmax_sums_up_whole_rows(watch: Watch) -> None:
@@ -113,7 +63,7 @@ def test_an_output_after_softmax_sums_up_whole_rows(watch: Watch) -> None:
     loop.inspector.ask("0")
     loop.step()
     loop.step()
-    found = spread(loop.seen[0].activation)
+    found = histogram(loop.seen[0].activation)
     assert found.note == "after softmax"
     assert 0 < found.low < found.high < 1
 
@@ -189,7 +139,7 @@ def test_a_step_that_nobody_would_have_sampled_is_sampled_for_it(watch: Watch) -
     frames = len(loop.capture.frames)  # type: ignore[attr-defined]
     loop.step()
     assert len(loop.capture.frames) == frames + 1  # type: ignore[attr-defined]
-    assert spread(loop.seen[-1].activation).step == 16
+    assert histogram(loop.seen[-1].activation).step == 16
 
 
 def test_looking_changes_no_weight_and_draws_no_random_number(watch: Watch) -> None:
@@ -227,7 +177,7 @@ def test_a_scaled_loss_does_not_show_in_the_gradient(watch: Watch, kind: str) ->
         scaler.scale(model(data).square().mean()).backward()
         scaler.step(optimizer)
         scaler.update()
-    assert spread(seen[0].gradient).high == pytest.approx(expected.max().item(), rel=1e-5)
+    assert histogram(seen[0].gradient).high == pytest.approx(expected.max().item(), rel=1e-5)
     assert abs(seen[0].worst[0].value) == pytest.approx(expected.abs().max().item(), rel=1e-5)
 
 
@@ -277,7 +227,7 @@ def test_what_cannot_be_had_is_said_in_words(watch: Watch) -> None:
     assert "not seen to run" in found["idle"].activation
     assert isinstance(found["table"].gradient, str)
     assert "sparse" in found["table"].gradient
-    assert spread(found["used"].gradient).total == 20
+    assert histogram(found["used"].gradient).total == 20
     assert not loop.capture.problems
 
 
@@ -306,7 +256,7 @@ def test_a_failure_is_contained_recorded_and_shown(
     for _ in range(3):
         loop.step()
     assert loop.seen[0].gradient == NOT_READ
-    assert spread(loop.seen[0].weight).total == 40
+    assert histogram(loop.seen[0].weight).total == 40
     assert [problem.where for problem in loop.capture.problems] == ["inspecting a layer"]
     assert len(loop.capture.frames) == 3  # type: ignore[attr-defined]
 
@@ -330,7 +280,11 @@ def test_between_two_cells_there_is_what_the_last_step_has_left(watch: Watch) ->
     loop = Loop(watch, budget=None)
     loop.inspector.ask("0")
     loop.inspector.look_now("0")
-    assert (loop.seen[0].gradient, loop.seen[0].activation, spread(loop.seen[0].weight).step) == (
+    assert (
+        loop.seen[0].gradient,
+        loop.seen[0].activation,
+        histogram(loop.seen[0].weight).step,
+    ) == (
         LATER,
         LATER,
         None,
@@ -339,7 +293,7 @@ def test_between_two_cells_there_is_what_the_last_step_has_left(watch: Watch) ->
     loop.inspector.ask("2")
     loop.inspector.look_now("2")
     found = loop.seen[-1]
-    assert spread(found.gradient).step == spread(found.weight).step == 0
+    assert histogram(found.gradient).step == histogram(found.weight).step == 0
     assert same(found.gradient, loop.gradients["2.weight"], loop.gradients["2.bias"])
     assert found.activation == LATER
     # A backward pass without a step belongs to the step under way.
@@ -348,8 +302,8 @@ def test_between_two_cells_there_is_what_the_last_step_has_left(watch: Watch) ->
     loop.model(torch.randn(16, 4)).square().mean().backward()
     loop.inspector._seen.clear()
     loop.inspector.look_now("2")
-    assert spread(loop.seen[-1].gradient).step == 2
-    assert spread(loop.seen[-1].weight).step == 1
+    assert histogram(loop.seen[-1].gradient).step == 2
+    assert histogram(loop.seen[-1].weight).step == 1
 
 
 def test_what_was_seen_stays_where_nothing_newer_is_left(
@@ -372,7 +326,7 @@ def test_what_was_seen_stays_where_nothing_newer_is_left(
         full.activation,
         full.worst,
     )
-    assert spread(found.weight).step == 3
+    assert histogram(found.weight).step == 3
 
 
 def test_who_asks_again_before_anything_has_happened_is_shown_the_same(watch: Watch) -> None:
@@ -382,99 +336,3 @@ def test_who_asks_again_before_anything_has_happened_is_shown_the_same(watch: Wa
     loop.step()
     assert loop.inspector.ask("0")
     assert loop.seen[0] is loop.seen[1]
-
-
-class Keeper:
-    """Holds the loop after its first step, and does something then."""
-
-    def __init__(self, act: Callable[[], None]) -> None:
-        self.attention = True
-        self.act = act
-
-    def step_done(self) -> bool:
-        return True
-
-    def cross(self, step: int) -> None:
-        del step
-        self.attention = False
-        self.act()
-
-
-def held(watch: Watch, act: Callable[[Loop], None], *, to_none: bool = True) -> Loop:
-    """A loop in which something is done while it is held after step 0, the gradients being cleared
-    by then."""
-    loop: Loop
-
-    def do() -> None:
-        act(loop)
-
-    loop = Loop(watch, gate=Keeper(do), budget=1e-9)
-    for _ in range(2):
-        loop.optimizer.zero_grad(set_to_none=to_none)
-        loop.model(torch.randn(16, 4)).square().mean().backward()
-        loop.gradients = loop.gradients or {
-            name: one.grad.clone()
-            for name, one in loop.model.named_parameters()
-            if one.grad is not None
-        }
-        loop.optimizer.step()
-    return loop
-
-
-def test_a_held_loop_shows_the_gradients_of_the_step_that_was_done_and_lets_go_of_them_when_it_goes_on(
-    watch: Watch,
-) -> None:
-    kept: list[weakref.ref[Tensor]] = []
-
-    def act(loop: Loop) -> None:
-        assert loop.model[0].weight.grad is None  # type: ignore[index]
-        kept.extend(weakref.ref(one) for one, _ in loop.inspector._kept.values())
-        loop.inspector.ask("0")
-        loop.inspector.look_now("0")
-
-    loop = held(watch, act)
-    assert same(loop.seen[0].gradient, loop.gradients["0.weight"], loop.gradients["0.bias"])
-    assert spread(loop.seen[0].gradient).step == 0
-    assert loop.seen[0].activation == LATER
-    assert len(kept) == 4
-    assert [one() for one in kept] == [None] * 4
-    assert spread(loop.seen[1].activation).step == 1, "the very next step brings the output"
-
-
-def test_gradients_that_were_cleared_in_place_are_not_shown_as_those_of_the_step(
-    watch: Watch,
-) -> None:
-    def act(loop: Loop) -> None:
-        loop.inspector.ask("0")
-        loop.inspector.look_now("0")
-
-    loop = held(watch, act, to_none=False)
-    assert loop.seen[0].gradient == CLEARED
-
-
-def test_the_step_that_a_held_loop_goes_on_with_is_sampled_whatever_the_budget(
-    watch: Watch,
-) -> None:
-    loop: Loop
-    keeper = Keeper(lambda: loop.inspector.look_now("0"))
-    keeper.attention = False
-    loop = Loop(watch, gate=keeper, budget=1e-9)
-    for _ in range(15):
-        loop.step()
-    assert loop.capture.sampling_interval > 1
-    keeper.attention = True
-    loop.step()
-    loop.inspector.ask("0")
-    loop.step()
-    assert [isinstance(found.activation, Histogram) for found in loop.seen] == [False, True]
-    assert spread(loop.seen[0].gradient).step == 15
-    assert spread(loop.seen[1].activation).step == 16
-
-
-def test_it_is_known_which_thread_trains(watch: Watch) -> None:
-    loop = Loop(watch, budget=None)
-    assert not loop.inspector.is_elsewhere()
-    thread = threading.Thread(target=loop.step)
-    thread.start()
-    thread.join()
-    assert loop.inspector.is_elsewhere()

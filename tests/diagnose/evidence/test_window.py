@@ -9,7 +9,7 @@ import pytest
 
 from gradwidget.diagnose.evidence.window import Window, holding_since, median, middle
 from gradwidget.record.history import History
-from tests.diagnose.frames import chain, healthy, judge
+from tests.support.frames import chain, healthy, judge
 
 
 def in_turn(step: int) -> dict[str, Any]:

@@ -9,7 +9,7 @@ import pytest
 from gradwidget.diagnose.evidence.window import Window
 from gradwidget.diagnose.finding import Detection, Origin, Symptom
 from gradwidget.diagnose.remedies.by_symptom import remedies_for
-from tests.diagnose.frames import chain, healthy, judge
+from tests.support.frames import chain, healthy, judge
 
 DEPTH = 4
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from gradwidget.diagnose.evidence.window import Window
 from gradwidget.diagnose.remedies.clip import clip
-from tests.diagnose.frames import chain, healthy, judge
+from tests.support.frames import chain, healthy, judge
 
 
 def window_of(norms: list[float], **more: float) -> Window:

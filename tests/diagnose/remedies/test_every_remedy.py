@@ -17,7 +17,7 @@ from gradwidget.diagnose.evidence.window import Window
 from gradwidget.diagnose.finding import Detection, Remedy, Symptom
 from gradwidget.diagnose.remedies import by_symptom
 from gradwidget.frame import Layer
-from tests.diagnose.frames import healthy, judge
+from tests.support.frames import healthy, judge
 
 NO_REMEDIES = {"by_symptom", "listing"}
 """What ranks the remedies, and what they share."""

@@ -7,7 +7,7 @@ from torch import nn
 
 from gradwidget.diagnose.remedies.fewer_layers import fewer_layers
 from gradwidget.frame import Layer
-from tests.diagnose.frames import chain
+from tests.support.frames import chain
 
 
 def test_three_of_four_square_hidden_layers_are_removed_with_their_activation_function() -> None:

@@ -7,7 +7,7 @@ import torch
 
 from gradwidget.diagnose.evidence.window import Window
 from gradwidget.diagnose.remedies.learning_rate import learning_rate
-from tests.diagnose.frames import chain, healthy, judge
+from tests.support.frames import chain, healthy, judge
 
 
 def window_of(**scalars: float) -> Window:

@@ -7,7 +7,7 @@ from torch import nn
 
 from gradwidget.diagnose.remedies.use_relu import use_relu
 from gradwidget.frame import Layer
-from tests.diagnose.frames import chain
+from tests.support.frames import chain
 
 
 def layers(activation: str) -> list[Layer]:

@@ -7,7 +7,7 @@ import numpy as np
 from gradwidget.diagnose.evidence.window import Window
 from gradwidget.diagnose.finding import Symptom
 from gradwidget.diagnose.rules.early_layers_frozen import early_layers_frozen
-from tests.diagnose.frames import chain, found, judge, moving
+from tests.support.frames import chain, found, judge, moving
 
 DEPTH = 6
 

@@ -7,7 +7,7 @@ import pytest
 from gradwidget.diagnose.evidence.window import Window
 from gradwidget.diagnose.finding import Symptom
 from gradwidget.diagnose.rules import AT_EVERY_FRAME, RULES
-from tests.diagnose.frames import chain, healthy, judge
+from tests.support.frames import chain, healthy, judge
 
 
 def test_every_symptom_has_a_rule_and_the_plateau_comes_last() -> None:

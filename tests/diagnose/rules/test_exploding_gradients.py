@@ -7,7 +7,7 @@ import numpy as np
 from gradwidget.diagnose.evidence.window import Window
 from gradwidget.diagnose.finding import Symptom
 from gradwidget.diagnose.rules.exploding_gradients import exploding_gradients
-from tests.diagnose.frames import chain, found, healthy, judge, only
+from tests.support.frames import chain, found, healthy, judge, only
 
 DEPTH = 8
 

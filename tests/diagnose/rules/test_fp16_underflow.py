@@ -7,7 +7,7 @@ import numpy as np
 from gradwidget.diagnose.evidence.window import Window
 from gradwidget.diagnose.finding import Symptom
 from gradwidget.diagnose.rules.fp16_underflow import fp16_underflow
-from tests.diagnose.frames import chain, healthy, judge, only
+from tests.support.frames import chain, healthy, judge, only
 
 DEPTH = 4
 

@@ -9,7 +9,7 @@ import numpy as np
 from gradwidget.diagnose.evidence.window import Window
 from gradwidget.diagnose.finding import Symptom
 from gradwidget.diagnose.rules.gradients_nonfinite import gradients_nonfinite
-from tests.diagnose.frames import chain, found, healthy, judge, only, origin
+from tests.support.frames import chain, found, healthy, judge, only, origin
 
 
 def marks(*layers: int) -> np.ndarray[tuple[int], np.dtype[np.float64]]:

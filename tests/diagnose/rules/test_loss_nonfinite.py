@@ -7,7 +7,7 @@ from typing import Any
 from gradwidget.diagnose.evidence.window import Window
 from gradwidget.diagnose.finding import Symptom
 from gradwidget.diagnose.rules.loss_nonfinite import loss_nonfinite
-from tests.diagnose.frames import chain, found, healthy, judge, only, origin
+from tests.support.frames import chain, found, healthy, judge, only, origin
 
 
 def after(step_of_fault: int, **changes: Any) -> Any:

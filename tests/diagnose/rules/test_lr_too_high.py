@@ -5,7 +5,7 @@ from __future__ import annotations
 from gradwidget.diagnose.evidence.window import Window
 from gradwidget.diagnose.finding import Symptom
 from gradwidget.diagnose.rules.lr_too_high import lr_too_high
-from tests.diagnose.frames import chain, found, judge, moving
+from tests.support.frames import chain, found, judge, moving
 
 DEPTH = 6
 

@@ -9,7 +9,7 @@ import numpy as np
 from gradwidget.diagnose.evidence.window import Window
 from gradwidget.diagnose.finding import Symptom
 from gradwidget.diagnose.rules.lr_too_low import lr_too_low
-from tests.diagnose.frames import chain, found, judge, moving
+from tests.support.frames import chain, found, judge, moving
 
 DEPTH = 6
 

@@ -8,7 +8,7 @@ import numpy as np
 from gradwidget.diagnose.evidence.window import Window
 from gradwidget.diagnose.finding import Symptom
 from gradwidget.diagnose.rules.no_gradient import no_gradient
-from tests.diagnose.frames import chain, healthy, judge, only
+from tests.support.frames import chain, healthy, judge, only
 
 DEPTH = 4
 

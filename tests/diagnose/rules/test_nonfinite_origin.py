@@ -9,7 +9,7 @@ import pytest
 
 from gradwidget.diagnose.evidence.window import Window
 from gradwidget.diagnose.rules.nonfinite_origin import layers_with, origin_of
-from tests.diagnose.frames import chain, healthy, judge, origin
+from tests.support.frames import chain, healthy, judge, origin
 
 
 def window_of(**changes: Any) -> Window:

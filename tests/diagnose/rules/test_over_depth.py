@@ -8,7 +8,7 @@ import numpy as np
 
 from gradwidget.diagnose.evidence.window import Window
 from gradwidget.diagnose.rules.over_depth import past_bound, profile, ratios_over_time
-from tests.diagnose.frames import chain, healthy, judge
+from tests.support.frames import chain, healthy, judge
 
 SHARE = np.array([1e-5, 1e-3, 1e-1, 1.0])
 

@@ -10,7 +10,7 @@ import numpy as np
 from gradwidget.diagnose.evidence.window import Window
 from gradwidget.diagnose.finding import Symptom
 from gradwidget.diagnose.rules.plateau import plateau
-from tests.diagnose.frames import chain, judge, moving
+from tests.support.frames import chain, judge, moving
 
 DEPTH = 6
 

@@ -9,7 +9,6 @@ from gradwidget.diagnose.evidence.window import Window
 from gradwidget.diagnose.finding import Symptom
 from gradwidget.diagnose.rules.rnn_exploding_in_time import rnn_exploding_in_time
 from gradwidget.frame import RecurrentProfile
-from tests.diagnose.frames import found, only
 from tests.diagnose.recurrent import (
     BothWays,
     judged,
@@ -20,6 +19,7 @@ from tests.diagnose.recurrent import (
     stack,
     trained,
 )
+from tests.support.frames import found, only
 
 
 def test_exploding_along_time_names_the_layer() -> None:

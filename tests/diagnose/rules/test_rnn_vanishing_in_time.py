@@ -10,8 +10,8 @@ from gradwidget.diagnose.evidence.window import Window
 from gradwidget.diagnose.finding import Symptom
 from gradwidget.diagnose.rules.rnn_vanishing_in_time import rnn_vanishing_in_time
 from gradwidget.frame import RecurrentProfile
-from tests.diagnose.frames import found, only
 from tests.diagnose.recurrent import BothWays, judged, over_time, run_of, stack, trained
+from tests.support.frames import found, only
 
 
 def test_vanishing_along_time_names_the_layer() -> None:

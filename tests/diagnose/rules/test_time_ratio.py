@@ -8,8 +8,8 @@ from gradwidget.diagnose.evidence.window import Window
 from gradwidget.diagnose.finding import Symptom
 from gradwidget.diagnose.rules.time_ratio import time_ratios
 from gradwidget.frame import RecurrentProfile
-from tests.diagnose.frames import found, only
 from tests.diagnose.recurrent import judged_together, only_at_the_last, over_time, run_of, stack
+from tests.support.frames import found, only
 
 
 def test_a_direction_has_a_ratio_once_more_than_half_of_the_profiles_exist() -> None:

@@ -10,7 +10,7 @@ import pytest
 from gradwidget.diagnose.evidence.window import Window
 from gradwidget.diagnose.rules.weight_rotation import rotations
 from gradwidget.frame import Layer
-from tests.diagnose.frames import chain, healthy, judge
+from tests.support.frames import chain, healthy, judge
 
 
 def test_a_change_is_relative_to_the_norm_of_the_weights() -> None:

@@ -9,7 +9,7 @@ import numpy as np
 from gradwidget.diagnose.evidence.window import Window
 from gradwidget.diagnose.finding import Symptom
 from gradwidget.diagnose.rules.weights_growing import weights_growing
-from tests.diagnose.frames import chain, healthy, judge, only
+from tests.support.frames import chain, healthy, judge, only
 
 DEPTH = 4
 

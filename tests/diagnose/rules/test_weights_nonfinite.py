@@ -9,7 +9,7 @@ import numpy as np
 from gradwidget.diagnose.evidence.window import Window
 from gradwidget.diagnose.finding import Symptom
 from gradwidget.diagnose.rules.weights_nonfinite import weights_nonfinite
-from tests.diagnose.frames import chain, healthy, judge, only, origin
+from tests.support.frames import chain, healthy, judge, only, origin
 
 
 def marks(*layers: int) -> np.ndarray[tuple[int], np.dtype[np.float64]]:

@@ -9,7 +9,7 @@ import numpy as np
 from gradwidget.diagnose.evidence.window import Window
 from gradwidget.diagnose.finding import Symptom
 from gradwidget.diagnose.rules.weights_shrinking import weights_shrinking
-from tests.diagnose.frames import chain, found, healthy, judge
+from tests.support.frames import chain, found, healthy, judge
 
 DEPTH = 4
 

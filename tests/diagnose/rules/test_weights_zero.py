@@ -9,7 +9,7 @@ import numpy as np
 from gradwidget.diagnose.evidence.window import Window
 from gradwidget.diagnose.rules.weights_zero import weights_zero
 from gradwidget.frame import Layer
-from tests.diagnose.frames import chain, healthy, judge
+from tests.support.frames import chain, healthy, judge
 
 DEPTH = 4
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from gradwidget.diagnose.finding import Finding, Symptom
 from gradwidget.diagnose.summary.layer_state import LayerState, layer_states
-from tests.diagnose.frames import chain, healthy, judge
+from tests.support.frames import chain, healthy, judge
 
 
 def finding(symptom: Symptom, *layers: str) -> Finding:

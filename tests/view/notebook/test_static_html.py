@@ -9,7 +9,7 @@ import numpy as np
 from gradwidget.frame import Frame, Layer
 from gradwidget.record.history import History
 from gradwidget.view.notebook.static_html import MOST_ROWS, fallback_html
-from tests.view.fakes import FakeMonitor, chain, frame
+from tests.support.fake_monitor import FakeMonitor, chain, frame
 
 
 class Reader(HTMLParser):

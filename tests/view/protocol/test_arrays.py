@@ -8,7 +8,7 @@ from gradwidget.frame import Frame
 from gradwidget.record.history import History
 from gradwidget.view.protocol import arrays
 from gradwidget.view.protocol.codec import Array
-from tests.view.fakes import chain, frame
+from tests.support.fake_monitor import chain, frame
 
 LAYERS = chain(3)
 

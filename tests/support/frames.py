@@ -25,7 +25,7 @@ def chain(depth: int, activation: str | None = "relu", width: int = 16) -> tuple
 
 def healthy(depth: int, **changes: Any) -> dict[str, Any]:
     """The metrics and scalars of an unremarkable step; what is given replaces or adds to them."""
-    figures: dict[str, Any] = {
+    values: dict[str, Any] = {
         "grad_norm": np.full(depth, 0.16),
         "grad_rms": np.full(depth, 0.01),
         "grad_nonfinite": np.zeros(depth),
@@ -41,8 +41,8 @@ def healthy(depth: int, **changes: Any) -> dict[str, Any]:
         "grad_is_none": np.zeros(depth),
         "scalars": {"lr": 0.1, "total_grad_norm": 0.16 * depth**0.5},
     }
-    scalars = {**figures["scalars"], **changes.pop("scalars", {})}
-    return {**figures, **changes, "scalars": scalars}
+    scalars = {**values["scalars"], **changes.pop("scalars", {})}
+    return {**values, **changes, "scalars": scalars}
 
 
 def moving(
@@ -54,9 +54,9 @@ def moving(
     )
 
 
-def frame(step: int, layers: Sequence[Layer], figures: Mapping[str, Any]) -> Frame:
+def frame(step: int, layers: Sequence[Layer], values: Mapping[str, Any]) -> Frame:
     metrics = {
-        name: np.asarray(value, np.float32) for name, value in figures.items() if name not in _WHOLE
+        name: np.asarray(value, np.float32) for name, value in values.items() if name not in _WHOLE
     }
     if "update_ratio" in metrics and "matrix_norm" in metrics:
         metrics.setdefault("matrix_change", metrics["update_ratio"] * metrics["matrix_norm"])
@@ -64,29 +64,34 @@ def frame(step: int, layers: Sequence[Layer], figures: Mapping[str, Any]) -> Fra
         step,
         tuple(layers),
         metrics,
-        measured=figures.get("measured", {}),
-        scalars=figures.get("scalars", {}),
-        skipped=figures.get("skipped", False),
-        origin=figures.get("origin"),
+        measured=values.get("measured", {}),
+        scalars=values.get("scalars", {}),
+        skipped=values.get("skipped", False),
+        origin=values.get("origin"),
     )
 
 
 _WHOLE = {"scalars", "measured", "skipped", "origin"}
 
 
-Figures = Mapping[str, Any]
+Values = Mapping[str, Any]
 
 
 def judge(
-    steps: int | Iterable[int], layers: Sequence[Layer], figures: Callable[[int], Figures] | Figures
+    steps: int | Iterable[int], layers: Sequence[Layer], values: Callable[[int], Values] | Values
 ) -> tuple[Engine, History]:
-    """Runs the engine over hand-made steps, so many or those given; figures that do not change need
-    no function."""
+    """Runs the engine over hand-made steps.
+
+    Args:
+        steps: how many, or which.
+        layers: of every frame.
+        values: the values of a step, or a function that gives them.
+    """
     history, engine = History(), Engine()
     layers = tuple(layers)
     for step in range(steps) if isinstance(steps, int) else steps:
-        now = figures(step) if callable(figures) else figures
-        # A run that learns, unless the figures say otherwise: then a plateau is no part of what is
+        now = values(step) if callable(values) else values
+        # A run that learns, unless the values say otherwise: then a plateau is no part of what is
         # tested.
         scalars = {"loss": 2.0 * 0.98**step, **now["scalars"]}
         history.append(frame(step, layers, {**now, "scalars": scalars}))

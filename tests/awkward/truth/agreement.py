@@ -1,5 +1,4 @@
-"""Runs a loop twice, once watched by gradwidget and once by the reference, and says where the two
-disagree."""
+"""Runs a loop watched by gradwidget and by the reference, and says where the two disagree."""
 
 from __future__ import annotations
 
@@ -11,7 +10,7 @@ import numpy as np
 
 from gradwidget import Frame, GradMonitor
 from tests.awkward.loop import STEPS, Case
-from tests.awkward.reference import Reference, Truth
+from tests.awkward.truth.reference import Reference, Truth
 
 RELATIVE = 1e-3
 SCALARS = ("loss", "total_grad_norm", "raw_total_grad_norm")
@@ -21,7 +20,7 @@ SKIPPED_UPDATES = ("update_ratio", "matrix_change")
 
 @dataclass(frozen=True)
 class Disagreement:
-    """A figure that is wrong, or missing without need."""
+    """A value that is wrong, or missing without need."""
 
     step: int
     layer: str
@@ -36,7 +35,7 @@ class Disagreement:
 
 
 def disagreements(case: Case, optimizer: str) -> list[Disagreement]:
-    """Every figure of every step in which a monitor without a budget differs from the truth."""
+    """Every value of every step in which a monitor without a budget differs from the truth."""
     frames, history = watched(case, optimizer)
     plain = case.plain(optimizer)
     with Reference(plain) as reference:
@@ -79,9 +78,9 @@ def compare(case: Case, frame: Frame, truth: Truth) -> Iterator[Disagreement]:
     """Where a frame is wrong, and where it lacks what can be known."""
     names = [WRAPPERS.sub("", layer.name) for layer in frame.layers]
     assert frame.skipped == truth.skipped, f"step {frame.step}: skipped is {frame.skipped}"
-    for name, figures in (truth.layers | truth.others).items():
+    for name, truths in (truth.layers | truth.others).items():
         row = names.index(name)
-        for metric, true in figures.items():
+        for metric, true in truths.items():
             if true_elsewhere(case, metric) or (truth.skipped and metric in SKIPPED_UPDATES):
                 continue
             said = float(frame.metrics[metric][row]) if frame.is_measured(metric)[row] else None
@@ -93,7 +92,7 @@ def compare(case: Case, frame: Frame, truth: Truth) -> Iterator[Disagreement]:
 
 
 def scalars(case: Case, frame: Frame, truths: Mapping[str, float]) -> Iterator[Disagreement]:
-    """The same for the figures of the whole step."""
+    """The same for the scalars of the whole step."""
     for name in SCALARS:
         if name in truths and not true_elsewhere(case, name):
             said = frame.scalars.get(name)
@@ -112,7 +111,7 @@ def is_explained(case: Case, frame: Frame, layer: str, metric: str) -> bool:
 
 
 def agrees(said: float, true: float) -> bool:
-    """To 1e-3 relative; of figures that are not finite, that they are not."""
+    """To 1e-3 relative; of values that are not finite, that they are not."""
     if not np.isfinite(true):
         return not np.isfinite(said)
     return abs(said - true) <= RELATIVE * abs(true) + 1e-38

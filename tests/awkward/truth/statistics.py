@@ -1,4 +1,4 @@
-"""The figures of DESIGN, spelled out with numpy in float64."""
+"""The statistics, spelled out with numpy in float64."""
 
 from __future__ import annotations
 
@@ -44,15 +44,15 @@ def rows(module: nn.Module, output: Tensor, follows: str | None) -> Entries:
 
 
 def of_gradients(parts: list[Entries]) -> dict[str, float]:
-    """Figures of a layer's gradient; that it has none, if it has none."""
+    """Statistics of a layer's gradient; that it has none, if it has none."""
     if not parts:
         return {"grad_is_none": 1.0}
     every = np.abs(np.concatenate(parts))
-    figures = {"grad_is_none": 0.0, "grad_nonfinite": float((~np.isfinite(every)).sum())}
+    values = {"grad_is_none": 0.0, "grad_nonfinite": float((~np.isfinite(every)).sum())}
     if not every.size:
-        return figures
+        return values
     with np.errstate(all="ignore"):
-        return figures | {
+        return values | {
             "grad_norm": float(np.sqrt((every**2).sum())),
             "grad_rms": float(np.sqrt((every**2).mean())),
             "grad_mean_abs": float(every.mean()),
@@ -62,7 +62,7 @@ def of_gradients(parts: list[Entries]) -> dict[str, float]:
 
 
 def of_weights(parts: list[Entries]) -> dict[str, float]:
-    """Figures of a layer's weights."""
+    """Statistics of a layer's weights."""
     every = np.abs(np.concatenate(parts))
     return {
         "weight_norm": float(np.sqrt((every**2).sum())),
@@ -72,27 +72,27 @@ def of_weights(parts: list[Entries]) -> dict[str, float]:
 
 
 def of_activations(calls: list[Entries], follows: str | None) -> dict[str, float]:
-    """Figures of a layer's activations over all calls of a step, each [samples, units]."""
+    """Statistics of a layer's activations over all calls of a step, each [samples, units]."""
     if not calls or not sum(call.size for call in calls):
         return {}
     every = np.abs(np.concatenate([call.reshape(-1) for call in calls]))
-    figures = {
+    values = {
         "act_rms": float(np.sqrt((every**2).mean())),
         "act_zero_fraction": float((every == 0).mean()),
         "act_nonfinite": float((~np.isfinite(every)).sum()),
     }
     if len({call.shape[1] for call in calls}) == 1:
-        figures["act_dead_fraction"] = float((np.concatenate(calls) == 0).all(axis=0).mean())
+        values["act_dead_fraction"] = float((np.concatenate(calls) == 0).all(axis=0).mean())
     if follows in SLOPE:
         slope, steepest = SLOPE[follows]
-        figures["act_saturated_fraction"] = float(
+        values["act_saturated_fraction"] = float(
             (slope(np.concatenate(calls)) < FLAT * steepest).mean()
         )
-    return figures
+    return values
 
 
 def of_output_gradients(calls: list[Entries]) -> dict[str, float]:
-    """Figures of dL/d(output) over all calls of a step."""
+    """Statistics of dL/d(output) over all calls of a step."""
     if not calls:
         return {}
     every = np.abs(np.concatenate(calls))

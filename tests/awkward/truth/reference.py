@@ -1,5 +1,6 @@
-"""The truth: every statistic computed slowly, in float64, from inside the loop, by nothing that
-capture uses.
+"""The truth: every statistic computed slowly, in float64, from inside the loop.
+
+Nothing that capture uses is used here.
 
 Outputs are taken where ``nn.Module.__call__`` returns them and keep their own gradients; gradients
 and weights are read a parameter at a time at the moments that the loop itself announces.
@@ -18,7 +19,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from tests.awkward.loop import Loop
-from tests.awkward.statistics import (
+from tests.awkward.truth.statistics import (
     of_activations,
     of_gradients,
     of_output_gradients,
@@ -48,7 +49,7 @@ class Output:
     """One call of a layer."""
 
     tensor: Tensor
-    followed: Entries
+    activations: Entries
     """Values after the nonlinearity, as rows of units."""
     evaluation: int
 
@@ -64,8 +65,10 @@ class Change:
 
 @dataclass
 class Reference:
-    """Listens to a loop and collects the truth of each step; use it as a context manager around the
-    run."""
+    """Listens to a loop and collects the truth of each step.
+
+    Use it as a context manager around the run.
+    """
 
     loop: Loop
     truths: list[Truth] = field(default_factory=list)
@@ -92,7 +95,7 @@ class Reference:
                 name is None
                 or reference.in_backward
                 or not torch.is_grad_enabled()
-                or name not in reference.owners()
+                or name not in reference.own_parameters()
             ):
                 return result
             return apart(result, lambda tensor: reference.keep(name, module, tensor))[0]
@@ -103,18 +106,17 @@ class Reference:
     def __exit__(self, *_: object) -> None:
         nn.Module.__call__ = self._call  # type: ignore[method-assign]  # as it was
 
-    def owners(self) -> dict[str, list[nn.Parameter]]:
+    def own_parameters(self) -> dict[str, list[nn.Parameter]]:
         """Parameters by the layer that they count for, "" for the model itself."""
-        owned: dict[str, list[nn.Parameter]] = {}
+        found: dict[str, list[nn.Parameter]] = {}
         for name, module in self.loop.model.named_modules():
             own = list(module.parameters(recurse=False))
             if own:
-                owned.setdefault(f".{name}".split(PARAMETRIZATIONS)[0].lstrip("."), []).extend(own)
-        return owned
+                found.setdefault(f".{name}".split(PARAMETRIZATIONS)[0].lstrip("."), []).extend(own)
+        return found
 
     def keep(self, name: str, module: nn.Module, tensor: Tensor) -> Tensor:
-        """Keeps what a layer returned; the model goes on with a copy, so nothing in place can reach
-        it."""
+        """Keeps what a layer returned; the model goes on with a copy, so that it stays so."""
         if torch._C._functorch.is_functorch_wrapped_tensor(tensor):
             return tensor
         if self.stepped:
@@ -149,7 +151,7 @@ class Reference:
             stepping = [
                 parameter for group in stepping.param_groups for parameter in group["params"]
             ]
-        everything = {parameter for own in self.owners().values() for parameter in own}
+        everything = {parameter for own in self.own_parameters().values() for parameter in own}
         for parameter in stepping:
             if parameter in everything:
                 gradient = None if parameter.grad is None else entries(parameter.grad) / scale
@@ -165,18 +167,18 @@ class Reference:
         if not self.changes:
             return
         layers, others = {}, {}
-        for name, own in self.owners().items():
+        for name, own in self.own_parameters().items():
             trained = [
                 parameter
                 for parameter in own
                 if parameter in self.changes and parameter.requires_grad
             ]
             # Where one forward serves the steps of two optimizers, it belongs to the first.
-            figures = {} if self.stepped else self._acts(name, last_only=closure)
+            values = {} if self.stepped else self._acts(name, last_only=closure)
             if trained:
-                layers[name or "(root)"] = figures | self._parameters(trained)
+                layers[name or "(root)"] = values | self._parameters(trained)
             else:
-                others[name or "(root)"] = figures | of_weights(
+                others[name or "(root)"] = values | of_weights(
                     [entries(parameter) for parameter in own]
                 )
         self.truths.append(Truth(layers, others, self._scalars(), skipped))
@@ -193,8 +195,8 @@ class Reference:
             for output in outputs
             if output.tensor.grad is not None
         ]
-        followed = [output.followed for output in outputs]
-        return of_activations(followed, self.loop.follows.get(name)) | of_output_gradients(
+        activations = [output.activations for output in outputs]
+        return of_activations(activations, self.loop.follows.get(name)) | of_output_gradients(
             gradients
         )
 
@@ -203,18 +205,18 @@ class Reference:
         moved = [entries(one) - weight for one, weight in zip(trained, before, strict=True)]
         matrices = [place for place, one in enumerate(trained) if one.dim() > 1 and one.numel()]
         gradients = [self.changes[one].gradient for one in trained]
-        figures = of_weights(before) | of_gradients(
+        values = of_weights(before) | of_gradients(
             [gradient for gradient in gradients if gradient is not None]
         )
         raw = [self.raws[parameter] for parameter in trained if parameter in self.raws]
         if raw:
-            figures["raw_grad_norm"] = norm(raw)
-        if figures["weight_norm"] > 0:
-            figures["update_ratio"] = norm(moved) / figures["weight_norm"]
+            values["raw_grad_norm"] = norm(raw)
+        if values["weight_norm"] > 0:
+            values["update_ratio"] = norm(moved) / values["weight_norm"]
         if matrices:
-            figures["matrix_norm"] = norm([before[place] for place in matrices])
-            figures["matrix_change"] = norm([moved[place] for place in matrices])
-        return figures
+            values["matrix_norm"] = norm([before[place] for place in matrices])
+            values["matrix_change"] = norm([moved[place] for place in matrices])
+        return values
 
     def _scalars(self) -> dict[str, float]:
         gradients = [
@@ -241,8 +243,7 @@ def norm(parts: list[Entries]) -> float:
 
 
 def apart(value: Any, keep: Callable[[Tensor], Tensor]) -> tuple[Any, bool]:
-    """The value with its first floating tensor replaced by what ``keep`` makes of it, and whether
-    there was one."""
+    """The value with its first floating tensor replaced by ``keep`` of it; whether it has one."""
     if isinstance(value, Tensor):
         return (
             (keep(value), True)
@@ -269,7 +270,7 @@ def members(value: Any) -> Iterator[tuple[Any, Any]]:
 def rebuilt(value: Any, key: Any, changed: Any) -> Any:
     """The container with one item changed."""
     if isinstance(value, Mapping):
-        return type(value)({**value, key: changed})  # type: ignore[call-arg]  # every mapping of the zoo takes one
+        return type(value)({**value, key: changed})  # type: ignore[call-arg]  # every mapping of these loops takes one
     if is_dataclass(value) and not isinstance(value, type):
         return replace(value, **{key: changed})
     items = [changed if number == key else item for number, item in enumerate(value)]

@@ -1,4 +1,4 @@
-"""A monitor without a model: frames are handed to it, so that the view can be driven to any state."""
+"""A monitor without a model: it is handed frames, so the view can be driven to any state."""
 
 from __future__ import annotations
 
