@@ -59,6 +59,11 @@ class Case:
         return [EXTRAS[name] for name in self.extras]
 
     @property
+    def is_done_by_hand(self) -> bool:
+        """Whether what its remedies do can be done by hand."""
+        return all(part.has_bits for part in self.parts)
+
+    @property
     def is_sound(self) -> bool:
         """Whether its parts go together."""
         names = {self.model, self.loop, self.optimizer, *self.extras}

@@ -11,16 +11,18 @@ import signal
 import tempfile
 import time
 import traceback
-from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import BinaryIO
 
 from tests.torture.case import Case
 from tests.torture.compare import Failure, UnsoundError, failures
 from tests.torture.run import settle
 
-PATIENCE = 30.0
-"""Seconds after which a case that has not come back hangs."""
+PATIENCE = 20.0
+"""Seconds of processor time that a case may take, and of none at all until it counts as hanging."""
+LONGEST = 10
+"""Times as many seconds after which it hangs on whatever clock: other work may slow it down."""
 
 
 @dataclass(frozen=True)
@@ -45,10 +47,12 @@ def attempt(case: Case, patience: float = PATIENCE) -> Outcome:
         pid = os.fork()
         if not pid:
             os.close(reading)
-            _child(case, writing, trace, patience)
+            _child(case, writing, trace)
         os.close(writing)
-        said, in_time = _listen(reading, patience)
+        said, in_time = _listen(reading, pid, patience)
         if not in_time:
+            os.kill(pid, signal.SIGUSR1)  # it writes down where each of its threads is
+            time.sleep(0.2)
             os.kill(pid, signal.SIGKILL)
         _, status = os.waitpid(pid, 0)
         os.close(reading)
@@ -56,7 +60,7 @@ def attempt(case: Case, patience: float = PATIENCE) -> Outcome:
         return _outcome(said, trace.read().decode(errors="replace"), status, in_time=in_time)
 
 
-def _child(case: Case, writing: int, trace: BinaryIO, patience: float) -> None:
+def _child(case: Case, writing: int, trace: BinaryIO) -> None:
     """Does not return."""
 
     def say(what: str, value: object) -> None:
@@ -66,7 +70,7 @@ def _child(case: Case, writing: int, trace: BinaryIO, patience: float) -> None:
     os.dup2(trace.fileno(), 2)
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
     faulthandler.enable(trace)
-    faulthandler.dump_traceback_later(max(patience - 1, patience / 2), file=trace)
+    faulthandler.register(signal.SIGUSR1, file=trace)
     settle()
     try:
         found = failures(case, lambda phase: say("phase", phase))
@@ -78,17 +82,29 @@ def _child(case: Case, writing: int, trace: BinaryIO, patience: float) -> None:
     os._exit(0)
 
 
-def _listen(reading: int, patience: float) -> tuple[list[tuple[str, object]], bool]:
+def _listen(
+    reading: int, pid: int, patience: float
+) -> tuple[list[tuple[str, object]], bool]:
     """What the child says until it ends, and whether it ended in time."""
-    end, held = time.monotonic() + patience, b""
+    began, held = time.monotonic(), b""
+    worked, worked_at = 0.0, began
     while True:
-        ready, _, _ = select.select([reading], [], [], max(0.0, end - time.monotonic()))
-        if not ready:
+        ready, _, _ = select.select([reading], [], [], 0.5)
+        if ready:
+            part = os.read(reading, 1 << 16)
+            if not part:
+                return _parsed(held), True
+            held += part
+        now, spent = time.monotonic(), _processor_time(pid)
+        if spent > worked + 0.1:
+            worked, worked_at = spent, now
+        if spent > patience or now - worked_at > patience or now - began > LONGEST * patience:
             return _parsed(held), False
-        part = os.read(reading, 1 << 16)
-        if not part:
-            return _parsed(held), True
-        held += part
+
+
+def _processor_time(pid: int) -> float:
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def _parsed(held: bytes) -> list[tuple[str, object]]:
@@ -115,5 +131,3 @@ def _outcome(
     check = "escaped" if what == "raised" else "crash" if in_time else "hang"
     return Outcome((Failure(check, phase, detail),))
 
-
-Attempt = Callable[[Case], Outcome]

@@ -53,9 +53,9 @@ def failures(case: Case, progress: Callable[[str], None]) -> list[Failure]:
         case: what is run.
         progress: told what comes next, for a process that does not come back.
     """
-    progress("alone")
-    alone = Run(case, None)
-    alone.go()
+    alone: Run | None = None
+    if not any(part.watched_first for part in case.parts):
+        alone = _alone(case, progress)
     found: list[Failure] = []
     for watch in case.watches:
         progress(watch)
@@ -64,25 +64,33 @@ def failures(case: Case, progress: Callable[[str], None]) -> list[Failure]:
         run.go()
         grown = weight.grown()
         progress(f"comparing {watch}")
-        known = alone
-        if run.watcher is not None and run.watcher.applied:
+        known = alone = alone or _alone(case, progress)
+        if run.watcher is not None and run.watcher.applied and case.is_done_by_hand:
             known = Run(case, None, run.watcher.applied)
             known.go()
         details = [
             *_slow(run, known),
             *_told(run, known),
             *_left(torch_before),
-            *(() if any(one.spends_memory for one in run.extras) else grown),
+            *(() if any(part.spends_memory for part in case.parts) else grown),
         ]
         found += [Failure(check, watch, detail) for check, detail in details]
-    if any(one.check in ("bits", "seen") for one in found):
-        progress("alone once more")
-        again = Run(case, None)
-        again.go()
-        if (again.state, again.seen) != (alone.state, alone.seen):
+    if any(one.check in ("bits", "seen", "raised") for one in found):
+        again = _alone(case, progress)
+        if alone is not None and (again.state, again.seen) != (alone.state, alone.seen):
             message = f"not the same twice: {_differences(alone.state, again.state)}"
             raise UnsoundError(message)
     return found
+
+
+def _alone(case: Case, progress: Callable[[str], None]) -> Run:
+    progress("alone")
+    run = Run(case, None)
+    run.go()
+    if not run.done:
+        message = f"it never trains: {run.raised[-1:]}"
+        raise UnsoundError(message)
+    return run
 
 
 def _slow(run: Run, alone: Run) -> Iterator[tuple[str, str]]:
@@ -186,9 +194,11 @@ def _problems(run: Run) -> Iterator[tuple[str, str]]:
     problems = run.watcher.monitor.problems
     for problem in problems:
         last = (problem.traceback.strip().splitlines() or [""])[-1]
+        if any(one.breaks for one in run.extras):
+            continue
         if "switched off" in problem.message:
-            yield "switched off", f"{problem.message} {last}"
-        elif not any(one.breaks for one in run.extras):
+            yield "switched off", problem.message
+        else:
             yield "problem", f"{problem.where}: {last}"
     try:
         report = run.watcher.monitor.report()

@@ -49,6 +49,8 @@ class Extra:
     """Whether plain autograd knows the figures of a step."""
     has_all_frames: ClassVar[bool] = True
     """Whether a monitor without a budget has a frame of every step."""
+    watched_first: ClassVar[bool] = False
+    """Whether it only shows in a process in which nothing of the kind has happened yet."""
     breaks: ClassVar[bool] = False
     """Whether something is broken here on purpose that gradwidget has to report as a problem."""
     ends_early: ClassVar[bool] = False

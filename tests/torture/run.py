@@ -60,8 +60,7 @@ class Run:
         """Optimizer steps that have ended without an error."""
         self.step = 0
         self.state: State = {}
-        self.clears = True
-        """Whether gradients are cleared before each step."""
+        self.inputs: Any = None
         random.seed(case.seed)
         np.random.seed(case.seed)  # noqa: NPY002  # the global state is what a user's loop draws from
         torch.manual_seed(case.seed)
@@ -82,18 +81,24 @@ class Run:
             self._attach(self.watch)
         self.loop.begin()
         for one in self.extras:
-            one.begin()
+            self._try(f"beginning {one.name}", one.begin)
         began = time.process_time()
         for self.step in range(self.case.steps):
             self._one_step(self.step)
         self.seconds = time.process_time() - began
         for one in self.extras:
-            one.end()
+            self._try(f"ending {one.name}", one.end)
         if self.watcher is not None:
-            self.watcher.close()
+            self._try("closing", self.watcher.close)
         self.state = state_of(self)
         for one in self.extras:
             one.tidy()
+
+    def _try(self, where: str, call: Callable[[], object]) -> None:
+        try:
+            call()
+        except Exception as error:  # noqa: BLE001  # whatever a user would have met
+            self._note(where, error)
 
     def _attach(self, watch: str) -> None:
         options = {name: value for one in self.extras for name, value in one.options().items()}
@@ -139,14 +144,14 @@ class Run:
 
     def clear(self, *, to_none: bool = True) -> None:
         """Clears all gradients."""
-        if self.clears:
-            self.truths.losses = []
-            for optimizer in self.optimizers:
-                optimizer.zero_grad(set_to_none=to_none)
+        self.truths.losses = []
+        for optimizer in self.optimizers:
+            optimizer.zero_grad(set_to_none=to_none)
 
     def evaluate(self, forward: Any = None) -> Tensor:
         """The loss of a fresh batch."""
-        inputs = self.source.inputs(self.batch, self.data)
+        # As a variable of a loop does, this keeps the batch until the next one is there.
+        inputs = self.inputs = self.source.inputs(self.batch, self.data)
         call = forward or self.model
         for one in self.extras:
             call = one.call(self.step, call)

@@ -70,6 +70,8 @@ class CheckpointingReentrant(Checkpointing):
 class ScriptsAutogradGrad(Extra):
     """``torch.jit.script`` of a function that calls ``torch.autograd.grad``, during the run."""
 
+    watched_first: ClassVar[bool] = True  # torch looks for its functions once in a process
+
     def before(self, step: int) -> None:
         if step == 1:
             scripted = torch.jit.script(gradient_penalty)
@@ -107,8 +109,26 @@ class CompiledModel(Extra):
         torch._dynamo.reset()
 
 
+class Earlier(Extra):
+    """Something that was done to torch once and is over; the model has a large layer, too."""
+
+    without: ClassVar[tuple[str, ...]] = ("memory", "scale", "threads")
+
+    def rebuild(self, model: nn.Module) -> nn.Module:
+        model.large = nn.Linear(300, 300)
+        return model
+
+    def loss(self, step: int, loss: Tensor) -> Tensor:
+        return loss + self.run.model.get_submodule(self._large)(torch.ones(2, 300)).square().mean()
+
+    def begin(self) -> None:
+        self._large = next(
+            name for name, _ in self.run.model.named_modules() if name.endswith("large")
+        )
+
+
 @extra
-class DefaultDeviceMeta(Extra):
+class DefaultDeviceMeta(Earlier):
     """An earlier model was watched while torch's default device was that of tensors without data."""
 
     def prepare(self) -> None:
@@ -120,7 +140,7 @@ class DefaultDeviceMeta(Extra):
 
 
 @extra
-class FakeTensors(Extra):
+class FakeTensors(Earlier):
     """An earlier model was trained in fake tensors, as tools do that estimate memory."""
 
     def prepare(self) -> None:
@@ -129,13 +149,14 @@ class FakeTensors(Extra):
 
 
 @extra
-class InferenceMode(Extra):
+class InferenceMode(Earlier):
     """An earlier model was attached to in inference mode."""
 
     def prepare(self) -> None:
         with torch.inference_mode():
+            model = nn.Linear(3, 3)
             if self.run.watch is not None:
-                GradMonitor(nn.Linear(3, 3)).close()
+                GradMonitor(model).close()
 
 
 @extra
@@ -155,12 +176,13 @@ class DoublePrecision(Extra):
 
 
 def _train_another(watch: str | None, device: str | None = None) -> None:
-    model = nn.Sequential(nn.Linear(4, 40, device=device), nn.ReLU(), nn.Linear(40, 2, device=device))
+    shape = {"in_features": 300, "out_features": 300, "device": device}
+    model = nn.Sequential(nn.Linear(**shape), nn.ReLU(), nn.Linear(**shape))
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
     monitor = GradMonitor(model, budget=None) if watch else None
     for _ in range(2):
         optimizer.zero_grad()
-        model(torch.ones(2, 4, device=device)).square().mean().backward()
+        model(torch.ones(2, 300, device=device)).square().mean().backward()
         optimizer.step()
     if monitor is not None:
         monitor.close()
@@ -171,6 +193,8 @@ class FlopCounter(Extra):
     """Floating point operations are counted, and nobody else's are among them."""
 
     without: ClassVar[tuple[str, ...]] = ("threads",)
+
+    usual: ClassVar[dict[str, str]] = {"model": "recurrent"}  # its time steps are worked out anew
 
     def around(self, step: int) -> AbstractContextManager[object]:
         self.counter = FlopCounterMode(display=False)

@@ -46,10 +46,18 @@ class Paged(Extra):
         try:
             self.arrive(watcher.widget)
         except Exception as error:  # noqa: BLE001  # whatever the kernel would have met
-            complaint = f"a message raised {error!r}"[:300]
-            if complaint not in self.run.complaints:
-                self.run.complaints.append(complaint)
+            self.complain(f"a message raised {error!r}"[:300])
         watcher.control.resume()
+
+    def complain(self, complaint: str) -> None:
+        """Something went wrong; told once."""
+        if complaint not in self.run.complaints:
+            self.run.complaints.append(complaint)
+
+    def end(self) -> None:
+        watcher = self.run.watcher
+        for problem in watcher.widget._view_problems if watcher and watcher.widget else ():
+            self.complain(f"{problem.where}: {problem.traceback.strip().splitlines()[-1][:200]}")
 
 
 @extra
@@ -66,10 +74,14 @@ class HugeStepCounts(Paged):
     """Steps by a number that has too many digits to be printed."""
 
     def arrive(self, widget: Any) -> None:
-        for count in (10**4000, 10**4000, int("9" * 4300), 1, 1):
+        answers: list[object] = []
+        widget.send = lambda content, *_: answers.append(content)
+        counts = (10**4000, int("9" * 4300), 1, 1)
+        for count in counts:
             widget._receive({"kind": "step", "request": "r", "count": count})
-        _ = widget.monitor.control.gate.state
-        widget._receive({"kind": "hello"})
+        answered = [one for one in answers if isinstance(one, dict) and one.get("kind") == "answer"]
+        if len(answered) != len(counts):
+            self.complain(f"{len(counts)} requests have {len(answered)} answers")
 
 
 class Comm:

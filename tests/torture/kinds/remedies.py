@@ -190,12 +190,12 @@ class ReinitializedHalfWay(Impossible):
         return LowPrecision()
 
 
-class Complex(nn.Module):
-    """A layer of five dimensions of size zero."""
+class WholeNumbers(nn.Module):
+    """A layer with a weight of whole numbers, for which nothing can be drawn."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.weight = nn.Parameter(torch.empty(0, 3), requires_grad=False)
+        self.weight = nn.Parameter(torch.ones(3, 3, dtype=torch.int8), requires_grad=False)
         self.bias = nn.Parameter(torch.zeros(3))
 
     def forward(self, x: Tensor) -> Tensor:
@@ -203,13 +203,13 @@ class Complex(nn.Module):
 
 
 @extra
-class ReinitializedEmpty(Impossible):
-    """The second layer to be drawn has a weight without entries."""
+class ReinitializedWholeNumbers(Impossible):
+    """The second layer to be drawn has a weight of whole numbers."""
 
     scheme: ClassVar[str] = "kaiming"
 
     def layer(self) -> nn.Module:
-        return Complex()
+        return WholeNumbers()
 
 
 @extra

@@ -199,8 +199,9 @@ class OtherReader(Meanwhile):
             monitor = watcher.monitor
             monitor.report()
             _ = monitor.findings, monitor.problems, monitor.overhead, monitor.layers
-            if "grad_rms" in monitor.history:
-                _ = monitor.history["grad_rms"], monitor.history.scalars
+            with monitor.lock:
+                if "grad_rms" in monitor.history:
+                    _ = monitor.history["grad_rms"], monitor.history.scalars
 
 
 @extra
