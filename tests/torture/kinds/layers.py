@@ -305,6 +305,13 @@ class SubclassParameter(Odd):
         return odd
 
 
+METADATA = {
+    *("__get__", "dim", "size", "numel", "is_floating_point", "is_complex", "detach"),
+    *("register_hook", "requires_grad_", "stride", "element_size", "storage_offset"),
+}
+"""What can be asked of a lazy tensor without working it out."""
+
+
 class Lazy(Tensor):
     """A tensor that is worked out when somebody asks for its entries, and counts how often."""
 
@@ -314,8 +321,7 @@ class Lazy(Tensor):
     def __torch_function__(
         cls, func: Any, types: Any, args: Any = (), kwargs: Any = None
     ) -> Any:
-        name = getattr(func, "__name__", "")
-        if name not in ("__get__", "dim", "size", "numel", "is_floating_point", "detach"):
+        if getattr(func, "__name__", "") not in METADATA:
             Lazy.asked += 1
         return super().__torch_function__(func, types, args, kwargs or {})
 
