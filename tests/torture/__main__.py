@@ -1,5 +1,6 @@
 """Tortures gradwidget: ``python -m tests.torture --seconds 600 --seed 1``."""
 
+# ruff: noqa: T201  # a command: it speaks on the terminal
 from __future__ import annotations
 
 import argparse
@@ -80,16 +81,19 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.torture", description=__doc__)
     parser.add_argument("--seconds", type=float, default=FOREVER, help="how long to go on")
     parser.add_argument("--cases", type=int, help="how many cases; as many as there is time for")
-    parser.add_argument("--seed", type=int, default=time.time_ns() % 1_000_000, help="of the cases")
+    seed = time.time_ns() % 1_000_000
+    parser.add_argument("--seed", type=int, default=seed, help="draws the cases")
     parser.add_argument("--first", type=int, default=0, help="number of the first case")
     parser.add_argument("--only", choices=sorted(KINDS), help="one kind of extras")
     parser.add_argument("--patience", type=float, default=PATIENCE, help="seconds a case may take")
     parser.add_argument("--each", action="store_true", help="first each extra by itself, once")
-    parser.add_argument("--quick", action="store_true", help="leave failing cases as large as drawn")
+    parser.add_argument("--quick", action="store_true", help="do not make failing cases small")
     parser.add_argument("--case", help="a case as it was printed: runs it alone")
     parser.add_argument("--list", action="store_true", help="what is varied")
     options = parser.parse_args()
-    if not (options.case or options.list or options.cases or options.each or options.seconds < FOREVER):
+    if not (
+        options.case or options.list or options.cases or options.each or options.seconds < FOREVER
+    ):
         parser.error("say how long: --seconds or --cases")
     return options
 

@@ -97,13 +97,15 @@ def each(only: str | None = None) -> list[Case]:
 
 def _alone(name: str) -> Case:
     part = EXTRAS[name]
-    chosen = {"model": "mlp", "loop": "plain", "optimizer": "sgd", **part.usual}
-    if part.models and chosen["model"] not in part.models:
-        chosen["model"] = part.models[0]
-    if part.loops and chosen["loop"] not in part.loops:
-        chosen["loop"] = part.loops[0]
-    steps = part.steps or Case.steps
-    return Case(extras=(name,), steps=steps, watches=part.watches, **chosen)
+    model, loop = (one[0] if one and one[0] else "" for one in (part.models, part.loops))
+    return Case(
+        model=part.usual.get("model") or model or Case.model,
+        loop=part.usual.get("loop") or loop or Case.loop,
+        optimizer=part.usual.get("optimizer") or Case.optimizer,
+        extras=(name,),
+        steps=part.steps or Case.steps,
+        watches=part.watches,
+    )
 
 
 def _draw(chance: random.Random, kind: str) -> Case:

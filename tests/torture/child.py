@@ -82,9 +82,7 @@ def _child(case: Case, writing: int, trace: BinaryIO) -> None:
     os._exit(0)
 
 
-def _listen(
-    reading: int, pid: int, patience: float
-) -> tuple[list[tuple[str, object]], bool]:
+def _listen(reading: int, pid: int, patience: float) -> tuple[list[tuple[str, object]], bool]:
     """What the child says until it ends, and whether it ended in time."""
     began, held = time.monotonic(), b""
     worked, worked_at = 0.0, began
@@ -111,9 +109,7 @@ def _parsed(held: bytes) -> list[tuple[str, object]]:
     return [tuple(json.loads(line)) for line in held.split(b"\n")[:-1]]
 
 
-def _outcome(
-    said: list[tuple[str, object]], trace: str, status: int, *, in_time: bool
-) -> Outcome:
+def _outcome(said: list[tuple[str, object]], trace: str, status: int, *, in_time: bool) -> Outcome:
     phase = str(next((value for what, value in reversed(said) if what == "phase"), "start"))
     what, value = said[-1] if said else ("phase", "start")
     if what == "found" and isinstance(value, list):
@@ -130,4 +126,3 @@ def _outcome(
         return Outcome(unsound=f"while it ran alone: {detail}")
     check = "escaped" if what == "raised" else "crash" if in_time else "hang"
     return Outcome((Failure(check, phase, detail),))
-

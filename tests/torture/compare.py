@@ -206,9 +206,7 @@ def _problems(run: Run) -> Iterator[tuple[str, str]]:
     except Exception as error:  # noqa: BLE001  # whatever a user would have met
         yield "report", f"{type(error).__name__}: {error}"
         return
-    strange = {
-        one for one in report if one != "\n" and not one.isprintable() or is_steering(one)
-    }
+    strange = {one for one in report if (one != "\n" and not one.isprintable()) or is_steering(one)}
     if strange:
         yield "report", f"has characters that steer a terminal: {sorted(map(ascii, strange))}"
     first = report.partition("\n")[0].lower()

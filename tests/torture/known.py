@@ -1,14 +1,21 @@
 """The failures of a session: each is made small once, and counted from then on."""
 
+# ruff: noqa: T201  # a command: it speaks on the terminal
 from __future__ import annotations
 
-from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from tests.torture.case import Case
 from tests.torture.child import Outcome, attempt
 from tests.torture.compare import Failure
 from tests.torture.minimize import minimized
+
+
+SEVEREST = [
+    *("crash", "hang", "escaped", "raised", "bits", "seen", "promise", "hooks", "figures"),
+    *("frames", "switched off", "problem", "report", "confession", "slow", "memory"),
+]
+"""The checks, in the order in which what fails them is made small."""
 
 
 @dataclass
@@ -19,7 +26,6 @@ class Defect:
     case: Case
     failure: Failure
     times: int = 1
-    kinds: Counter[str] = field(default_factory=Counter)
 
     def explains(self, case: Case, check: str) -> bool:
         """Whether a case has everything in it that it takes to fail like this."""
@@ -42,27 +48,27 @@ class Known:
 
     def failed(self, case: Case, outcome: Outcome, *, shrink: bool) -> None:
         """Counts the failures of a case, and makes those small that are new."""
-        for check in sorted(outcome.checks):
-            defect = next((one for one in self.defects if one.explains(case, check)), None)
-            if defect is None:
-                defect = self._new(case, check, outcome, shrink=shrink)
-            else:
-                defect.times += 1
-            defect.kinds.update({part.kind for part in case.parts})
+        left = set(outcome.checks)
+        for check in sorted(left):
+            known = next((one for one in self.defects if one.explains(case, check)), None)
+            if known is not None:
+                known.times += 1
+                left.discard(check)
+        while left:
+            check = min(left, key=SEVEREST.index)
+            small, last = case, outcome
+            if shrink:
+                patience = min(self._patience, 10.0)
+                small, last = minimized(case, outcome, check, lambda one: attempt(one, patience))
+            for one in last.failures:
+                if one.check in left:
+                    left.discard(one.check)
+                    self._new(small, one)
 
-    def _new(self, case: Case, check: str, outcome: Outcome, *, shrink: bool) -> Defect:
-        small, last = case, None
-        if shrink:
-            small, last = minimized(case, check, lambda one: attempt(one, self._patience))
-        failure = next(one for one in (last or outcome).failures if one.check == check)
-        same = next((one for one in self.defects if (one.check, one.case) == (check, small)), None)
-        if same is not None:
-            same.times += 1
-            return same
-        defect = Defect(check, small, failure)
-        self.defects.append(defect)
-        print(f"\n{failure}\n    python -m tests.torture --case '{small}'", flush=True)
-        return defect
+    def _new(self, case: Case, failure: Failure) -> None:
+        if all((one.check, one.case) != (failure.check, case) for one in self.defects):
+            self.defects.append(Defect(failure.check, case, failure))
+            print(f"\n{failure}\n    python -m tests.torture --case '{case}'", flush=True)
 
     def summary(self) -> None:
         """Prints every defect with how often it was met."""

@@ -126,7 +126,7 @@ class Closure(Loop):
     has_figures: ClassVar[bool] = False
 
     def step(self) -> None:
-        def evaluate() -> Tensor:
+        def evaluate() -> Any:
             self.run.clear()
             loss = self.run.evaluate()
             self.run.backward(loss)
@@ -186,7 +186,8 @@ class Penalized(Loop):
         taken = torch.autograd.grad(
             loss, self.run.trainable, create_graph=True, allow_unused=True, retain_graph=True
         )
-        penalty = sum(one.square().sum() for one in taken if one is not None and not one.is_sparse)
+        found: list[Tensor | None] = list(taken)
+        penalty = sum(one.square().sum() for one in found if one is not None)
         self.run.backward(loss + 0.01 * penalty)
         self.finish()
 
@@ -269,5 +270,3 @@ class OneThreadEach(Loop):
 
     def step(self) -> None:
         self.run.in_thread(super().step)
-
-

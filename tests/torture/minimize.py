@@ -8,39 +8,39 @@ from dataclasses import replace
 from tests.torture.case import Case
 from tests.torture.child import Outcome
 
-TRIES = 2
-"""How often a smaller case is tried: a race does not show every time."""
+TRIES = 3
+"""How often a smaller case is tried where a race may be at work, which does not show every time."""
+RACES = ("crash", "raised", "promise")
+"""The checks in which races show."""
+MOST, FEW = 50, 8
+"""How many cases are tried in all, and how many where each that fails takes long."""
 
 
 def minimized(
-    case: Case, check: str, attempt: Callable[[Case], Outcome], most: int = 60
-) -> tuple[Case, Outcome | None]:
+    case: Case, outcome: Outcome, check: str, attempt: Callable[[Case], Outcome]
+) -> tuple[Case, Outcome]:
     """The smallest case found that fails in the same check, and its outcome.
 
     Args:
         case: one that fails.
+        outcome: its outcome.
         check: the check that it fails in.
         attempt: runs a case.
-        most: how many runs this may take.
     """
-    best: Outcome | None = None
-    left = most
+    left = FEW if check == "hang" else MOST
     shrunk = True
     while shrunk and left > 0:
         shrunk = False
         for smaller in _smaller(case):
-            outcome = None
-            for _ in range(TRIES):
+            for _ in range(TRIES if check in RACES else 1):
                 left -= 1
-                outcome = attempt(smaller)
-                if check in outcome.checks:
+                found = attempt(smaller)
+                if check in found.checks:
+                    case, outcome, shrunk = smaller, found, True
                     break
-            if outcome is not None and check in outcome.checks:
-                case, best, shrunk = smaller, outcome, True
+            if shrunk or left <= 0:
                 break
-            if left <= 0:
-                break
-    return case, best
+    return case, outcome
 
 
 def _smaller(case: Case) -> Iterator[Case]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any
 
 import torch
@@ -32,8 +33,7 @@ class Trained(nn.Module):
 def dense(layers: int, width: int, activation: type[nn.Module] = nn.ReLU) -> nn.Sequential:
     """A chain of linear layers with an activation function between them."""
     sizes = [IN, *[width] * layers]
-    pairs = zip(sizes, sizes[1:], strict=False)
-    body = [part for low, high in pairs for part in (nn.Linear(low, high), activation())]
+    body = [part for low, high in pairwise(sizes) for part in (nn.Linear(low, high), activation())]
     return nn.Sequential(*body, nn.Linear(width, 3))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -14,7 +15,10 @@ Optimizing = Callable[[Sequence[Tensor]], Optimizer]
 
 def two_groups(parameters: Sequence[Tensor]) -> Optimizer:
     """Every other parameter in a group with a learning rate of its own."""
-    groups = [{"params": parameters[::2]}, {"params": parameters[1::2], "lr": 0.003}]
+    groups: list[dict[str, Any]] = [
+        {"params": parameters[::2]},
+        {"params": parameters[1::2], "lr": 0.003},
+    ]
     return SGD([group for group in groups if group["params"]], lr=0.01, momentum=0.5)
 
 

@@ -83,8 +83,9 @@ class Run:
         for one in self.extras:
             self._try(f"beginning {one.name}", one.begin)
         began = time.process_time()
-        for self.step in range(self.case.steps):
-            self._one_step(self.step)
+        for step in range(self.case.steps):
+            self.step = step
+            self._one_step(step)
         self.seconds = time.process_time() - began
         for one in self.extras:
             self._try(f"ending {one.name}", one.end)

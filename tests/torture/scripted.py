@@ -1,5 +1,4 @@
-# ruff: noqa: I002  # torch.jit.script reads the annotations, which must be no text
-"""A function for ``torch.jit.script``, which wants the source of a module without postponed annotations."""
+"""A function for ``torch.jit.script``, which cannot read postponed annotations."""
 
 import torch
 

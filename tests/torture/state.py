@@ -39,7 +39,7 @@ def state_of(run: Run) -> State:
 
 def _random() -> Iterator[tuple[str, str]]:
     yield "torch's random state", text(torch.get_rng_state())
-    yield "numpy's random state", text(np.random.get_state()[1:])  # noqa: NPY002  # what users draw from
+    yield "numpy's random state", text(np.random.get_state(legacy=True))  # noqa: NPY002  # what users draw from
     yield "random's state", text(random.getstate())
 
 
@@ -86,17 +86,7 @@ def _anything(where: str, value: Any, depth: int = 0) -> Iterator[tuple[str, str
 def text(value: Any) -> str:
     """A short text that tells a value from every other."""
     if isinstance(value, Tensor):
-        if value.device.type == "meta":
-            return f"meta {tuple(value.shape)}"
-        if value.is_nested:
-            return text([text(one) for one in value.unbind()])
-        dense = value.detach()
-        dense = dense if dense.layout is torch.strided else dense.to_dense()
-        dense = dense.resolve_conj().resolve_neg().contiguous()
-        bits = dense.reshape(-1).view(torch.uint8).numpy().tobytes() if dense.numel() else b""
-        if dense.numel() == 1 and dense.is_floating_point():
-            return float(dense).hex()
-        return f"{dense.dtype} {tuple(dense.shape)} {_digest(bits)}"
+        return _tensor(value.detach())
     if isinstance(value, Generator):
         return text(value.get_state())
     if isinstance(value, np.ndarray):
@@ -105,6 +95,19 @@ def text(value: Any) -> str:
         return value.hex()
     written = re.sub(r"0x[0-9a-f]+", "0x…", repr(value))
     return written if len(written) < 80 else f"{written[:60]}… {_digest(written.encode())}"
+
+
+def _tensor(value: Tensor) -> str:
+    if value.device.type == "meta":
+        return f"meta {tuple(value.shape)}"
+    if value.is_nested:
+        return text([_tensor(one) for one in value.unbind()])
+    dense = value if value.layout is torch.strided else value.to_dense()
+    dense = dense.resolve_conj().resolve_neg().contiguous()
+    if dense.numel() == 1 and dense.is_floating_point():
+        return float(dense).hex()
+    bits = dense.reshape(-1).view(torch.uint8).numpy().tobytes() if dense.numel() else b""
+    return f"{dense.dtype} {tuple(dense.shape)} {_digest(bits)}"
 
 
 def _digest(bits: bytes) -> str:

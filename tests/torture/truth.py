@@ -59,9 +59,7 @@ class Step:
         }
         parameters = [one for one in model.parameters() if id(one) in trained]
         self._weights = {id(one): entries(one) for one in parameters}
-        self._gradients = {
-            id(one): entries(one.grad) for one in parameters if one.grad is not None
-        }
+        self._gradients = {id(one): entries(one.grad) for one in parameters if one.grad is not None}
 
     def truth(self) -> Truth:
         """The figures, now that the step has ended."""

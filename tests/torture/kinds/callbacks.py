@@ -1,12 +1,12 @@
 """Functions of the user's that gradwidget calls: they raise, or do what nobody expects there."""
 
+# ruff: noqa: ARG002  # every extra has the same methods, and few use all that they are given
 from __future__ import annotations
 
+import gc
 import math
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, ClassVar
-
-import gc
 
 from torch import Tensor, nn
 
@@ -155,7 +155,7 @@ class FilterRaisesLater(Extra):
 class Hostile(nn.Module):
     """A module of the user's that cannot be walked."""
 
-    def modules(self) -> Iterator[nn.Module]:
+    def modules(self, remove_duplicate: bool = True) -> Iterator[nn.Module]:  # noqa: FBT001, FBT002  # as torch has it
         message = "not to be walked"
         raise TypeError(message)
 
@@ -218,5 +218,3 @@ class Replaced(Extra):
             if not self.run.watcher.monitor.closed:
                 self.run.complaints.append("the first monitor still listens")
             self.second.close()
-
-

@@ -202,5 +202,3 @@ class ForkedWhilePausing(ForkedChild):
         super().after(step)
         if asks and self.run.watcher is not None:
             self.run.watcher.control.resume()
-
-

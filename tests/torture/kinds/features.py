@@ -1,5 +1,6 @@
 """Parts of torch that look at, compile, transform or count what runs."""
 
+# ruff: noqa: ARG002  # every extra has the same methods, and few use all that they are given
 from __future__ import annotations
 
 import copy
@@ -29,14 +30,20 @@ class Autocast(Extra):
     without: ClassVar[tuple[str, ...]] = ("half_brain", "complex_layer", "sparse_parameter")
 
     def call(self, step: int, forward: Callable[..., Any]) -> Callable[..., Any]:
-        return torch.autocast("cpu", dtype=torch.bfloat16)(forward)
+        def call(*args: Any, **kwargs: Any) -> Any:
+            with torch.autocast("cpu", dtype=torch.bfloat16):
+                return forward(*args, **kwargs)
+
+        return call
 
 
 class Checkpointing(Extra):
     """Activations are computed again on the way back."""
 
     reentrant: ClassVar[bool] = False
-    without: ClassVar[tuple[str, ...]] = ("mapped", "checkpointing_reentrant", "checkpointing_plain")
+    without: ClassVar[tuple[str, ...]] = (
+        *("mapped", "checkpointing_reentrant", "checkpointing_plain"),
+    )
 
     def call(self, step: int, forward: Callable[..., Any]) -> Callable[..., Any]:
         def call(*args: Any, **kwargs: Any) -> Any:
@@ -86,7 +93,8 @@ class ScriptedPart(Extra):
     without: ClassVar[tuple[str, ...]] = ("stateful", "hooks", "faults", "copied", "saved")
 
     def rebuild(self, model: nn.Module) -> nn.Module:
-        model.body = torch.jit.script(model.body)
+        scripted: Any = torch.jit.script(self.run.source.body)
+        self.run.source.body = scripted
         return model
 
 
@@ -119,7 +127,8 @@ class Earlier(Extra):
         return model
 
     def loss(self, step: int, loss: Tensor) -> Tensor:
-        return loss + self.run.model.get_submodule(self._large)(torch.ones(2, 300)).square().mean()
+        large = self.run.model.get_submodule(self._large)
+        return loss + torch.as_tensor(large(torch.ones(2, 300))).square().mean()
 
     def begin(self) -> None:
         self._large = next(
@@ -129,7 +138,7 @@ class Earlier(Extra):
 
 @extra
 class DefaultDeviceMeta(Earlier):
-    """An earlier model was watched while torch's default device was that of tensors without data."""
+    """An earlier model was watched while torch made all tensors without data."""
 
     def prepare(self) -> None:
         torch.set_default_device("meta")
@@ -176,8 +185,8 @@ class DoublePrecision(Extra):
 
 
 def _train_another(watch: str | None, device: str | None = None) -> None:
-    shape = {"in_features": 300, "out_features": 300, "device": device}
-    model = nn.Sequential(nn.Linear(**shape), nn.ReLU(), nn.Linear(**shape))
+    first, last = (nn.Linear(300, 300, device=device) for _ in range(2))
+    model = nn.Sequential(first, nn.ReLU(), last)
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
     monitor = GradMonitor(model, budget=None) if watch else None
     for _ in range(2):
@@ -206,7 +215,7 @@ class FlopCounter(Extra):
 
 class _Ops(TorchDispatchMode):
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]  # torch leaves it untyped
         self.names: list[str] = []
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
@@ -298,7 +307,8 @@ class TransformedGradients(Extra):
         weights = {name: one.detach() for name, one in self.run.model.named_parameters()}
 
         def loss(weights: dict[str, Tensor], x: Tensor) -> Tensor:
-            return torch.func.functional_call(self.run.model, weights, (x[None],)).square().sum()
+            output = torch.func.functional_call(self.run.model, weights, (x[None],))
+            return torch.as_tensor(output.square().sum())
 
         x = torch.ones(3, 5, dtype=next(iter(weights.values())).dtype)
         found = torch.func.vmap(torch.func.grad(loss), (None, 0))(weights, x)
@@ -351,7 +361,9 @@ class GrowingModel(Extra):
     """A layer is added in the middle of the run."""
 
     models: ClassVar[tuple[str, ...] | None] = ("mlp", "one_entry", "dropped")
-    without: ClassVar[tuple[str, ...]] = ("layers", "stateful", "scripted_part", "callbacks", "faults")
+    without: ClassVar[tuple[str, ...]] = (
+        *("layers", "stateful", "scripted_part", "callbacks", "faults"),
+    )
     has_figures: ClassVar[bool] = False
 
     def before(self, step: int) -> None:

@@ -1,5 +1,6 @@
 """Hooks of the user's, everywhere that torch has them: they are called as often as without us."""
 
+# ruff: noqa: ARG002  # every extra has the same methods, and few use all that they are given
 from __future__ import annotations
 
 from typing import Any, ClassVar

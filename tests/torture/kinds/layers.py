@@ -285,7 +285,7 @@ class LazyLayer(Odd):
     def rebuild(self, model: nn.Module) -> nn.Module:
         whole = super().rebuild(model)
         # Optimizers are made after the shapes are known, as the documentation of torch has it.
-        whole.odd(torch.ones(2, 3))
+        whole.get_submodule("odd")(torch.ones(2, 3))
         return whole
 
 
@@ -318,12 +318,11 @@ class Lazy(Tensor):
     asked: ClassVar[int] = 0
 
     @classmethod
-    def __torch_function__(
-        cls, func: Any, types: Any, args: Any = (), kwargs: Any = None
-    ) -> Any:
+    def __torch_function__(cls, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         if getattr(func, "__name__", "") not in METADATA:
             Lazy.asked += 1
-        return super().__torch_function__(func, types, args, kwargs or {})
+        call: Any = super().__torch_function__
+        return call(func, types, args, kwargs or {})
 
 
 @extra
@@ -340,7 +339,7 @@ class LazyOutput(Odd):
                 self.inner = Computes(lambda x, weight: (x @ weight).as_subclass(Lazy))
 
             def forward(self, x: Tensor) -> Tensor:
-                return self.inner(x).as_subclass(Tensor)
+                return torch.as_tensor(self.inner(x).as_subclass(Tensor))
 
         return Fed()
 
@@ -382,7 +381,7 @@ class DoubleWhileSwapping(Extra):
 
     def before(self, step: int) -> None:
         if step == 2:
-            torch.__future__.set_swap_module_params_on_conversion(True)  # noqa: FBT003  # its only argument
+            torch.__future__.set_swap_module_params_on_conversion(True)
             for one in self.run.model.parameters():
                 one.grad = None
             self.run.model.double()
@@ -391,6 +390,4 @@ class DoubleWhileSwapping(Extra):
         return lambda x: forward(x.double() if step >= 2 else x)
 
     def tidy(self) -> None:
-        torch.__future__.set_swap_module_params_on_conversion(False)  # noqa: FBT003  # its only argument
-
-
+        torch.__future__.set_swap_module_params_on_conversion(False)

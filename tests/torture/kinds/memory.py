@@ -151,18 +151,20 @@ class LongRun(Spending):
     has_figures: ClassVar[bool] = False
     has_bits: ClassVar[bool] = False
 
+    def prepare(self) -> None:
+        self._then = 0.0, 0
+
     def after(self, step: int) -> None:
         if self.run.watcher is not None:
             self.run.watcher.frames.clear()
         self.run.seen.clear()
         if step in (300, self.run.case.steps - 1):
             gc.collect()
-            now = resident(), len(gc.get_objects())
+            then, self._then = self._then, (resident(), len(gc.get_objects()))
             if step > 300 and self.run.watcher is not None:
-                grown, more = now[0] - self._then[0], now[1] - self._then[1]
+                grown, more = self._then[0] - then[0], self._then[1] - then[1]
                 if grown > 24 or more > 20_000:
                     self.run.complaints.append(f"{grown:.0f} MiB and {more} objects more")
-            self._then = now
 
     def end(self) -> None:
         if self.run.watcher is not None and (last := self.run.watcher.monitor.history.last):

@@ -1,5 +1,6 @@
 """What a page sends, or something else that calls itself one: nothing of it reaches the loop."""
 
+# ruff: noqa: ARG002  # every extra has the same methods, and few use all that they are given
 from __future__ import annotations
 
 import json
@@ -14,7 +15,11 @@ VALUES: tuple[Any, ...] = (
     *(None, True, -1, 0, 1.5, 10**4300, "9", "", [], {}, [[]], float("nan"), "undo", b"x"),
 )
 """What stands where something else is expected."""
-KINDS = ("pause_on", "step", "apply", "undo", "inspect", "hello", None, 3, [], {"a": 1}, "x" * 10**6)
+KINDS: tuple[Any, ...] = (
+    *("pause_on", "step", "apply", "undo", "inspect", "hello"),
+    *(None, 3, [], {"a": 1}, "x" * 10**6),
+)
+"""What says of which kind a message is."""
 FIELDS = ("request", "count", "number", "layer", "severity", "pause", "symptom", "change")
 
 
@@ -93,6 +98,7 @@ class HugeStepCounts(Paged):
             widget._receive({"kind": "step", "request": "r", "count": count})
         if self.answers - before != len(counts):
             self.complain(f"{len(counts)} requests have {self.answers - before} answers")
+        widget._receive({"kind": "undo", "request": "r", "number": 1})  # has the state told again
 
 
 class Comm:
@@ -133,7 +139,7 @@ class MalformedOpens(Paged):
     """Channels that are opened with anything, and send anything."""
 
     def arrive(self, widget: Any) -> None:
-        opened = get_comm_manager().targets["gradwidget"]
+        opened: Any = get_comm_manager().targets["gradwidget"]
         for message in OPENS:
             opened(Comm(), message)
         comm = Comm()

@@ -1,5 +1,6 @@
 """The loop is held between two steps, and let go, from another thread, or by nobody."""
 
+# every extra has the same methods, and few use all that they are given
 from __future__ import annotations
 
 import math
@@ -8,6 +9,7 @@ import signal
 import threading
 import time
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from typing import Any, ClassVar
 
 from torch import Tensor
@@ -151,13 +153,8 @@ class PausedInAScript(Extra):
     def before(self, step: int) -> None:
         watcher = self.run.watcher
         if watcher is not None and step == 1:
-            try:
+            with suppress(ValueError):  # it may say that nobody could resume
                 (watcher.widget or watcher.control).pause()
-            except ValueError:
-                pass  # it says that nobody could resume
-
-    def loss(self, step: int, loss: Tensor) -> Tensor:
-        return loss
 
 
 @extra
@@ -170,10 +167,8 @@ class SteppedInAScript(Extra):
     def before(self, step: int) -> None:
         watcher = self.run.watcher
         if watcher is not None and step == 1:
-            try:
+            with suppress(ValueError):  # as above
                 (watcher.widget or watcher.control).step(1)
-            except ValueError:
-                pass  # as above
 
 
 @extra

@@ -1,5 +1,6 @@
-"""Remedies are applied to the running loop, and taken back; the truth about them is done by hand."""
+"""Remedies are applied to the running loop, and taken back; the same is done by hand."""
 
+# ruff: noqa: ARG002  # every extra has the same methods, and few use all that they are given
 from __future__ import annotations
 
 import math
@@ -75,9 +76,7 @@ class SparseClipped(Applied):
         watcher = self.run.watcher
         if watcher is None or step < 5 or not watcher.control.changes:
             return
-        dense = [
-            one.grad.to_dense() for one in self.run.model.parameters() if one.grad is not None
-        ]
+        dense = [one.grad.to_dense() for one in self.run.model.parameters() if one.grad is not None]
         norm = math.sqrt(sum(float(one.double().square().sum()) for one in dense))
         if norm > 1.001e-6:
             self.run.complaints.append(f"clipped at 1e-6, says the change, but the norm is {norm}")
@@ -122,9 +121,7 @@ class Reinitialized(Applied):
         for layer in watcher.monitor.layers:
             if any(len(shape) > 1 for shape in layer.shapes.values()):
                 random = torch.get_rng_state()
-                self.answer = watcher.apply(
-                    kind="reinitialize", layers={layer.name: "kaiming"}
-                )
+                self.answer = watcher.apply(kind="reinitialize", layers={layer.name: "kaiming"})
                 watcher.control.undo()
                 self._random = random
                 return
@@ -290,12 +287,10 @@ class Wrapper(Optimizer):
 
     def __init__(self, inner: Optimizer) -> None:
         self.inner = inner
-        groups = [
-            {"params": group["params"], "lr": group["lr"]} for group in inner.param_groups
-        ]
+        groups = [{"params": group["params"], "lr": group["lr"]} for group in inner.param_groups]
         super().__init__(groups, {})
 
-    def step(self, closure: Any = None) -> Any:  # type: ignore[override]  # as users write it
+    def step(self, closure: Any = None) -> Any:
         return self.inner.step(closure)
 
 

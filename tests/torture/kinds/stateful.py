@@ -78,7 +78,7 @@ class Stateful(NotFinite):
         return super().loss(step, loss)
 
     def begin(self) -> None:
-        """Gradients that are not finite are cleared before the step, so that weights stay finite."""
+        """Gradients that are not finite are cleared before the step: weights stay finite."""
 
         def spare(*_: object) -> None:
             if self.is_bad(self.run.step):
@@ -121,7 +121,7 @@ class OwnTorchGenerator(Stateful):
 
 class _Random(Left):
     def make(self) -> None:
-        self.held = {"deep": [random.Random(1)]}
+        self.held = {"deep": [random.Random(1)]}  # noqa: S311  # no secret
 
     def work(self) -> float:
         return self.held["deep"][0].random()

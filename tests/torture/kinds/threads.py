@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import ClassVar
 
 import torch
@@ -124,8 +125,8 @@ class OtherWatched(Training):
         super().end()
         if self.monitor is not None:
             losses = self.monitor.history.scalars.get("loss")
-            wrong = [] if losses is None else losses[abs(losses - self.LOSS) > 100]
-            if len(wrong):
+            wrong = [] if losses is None else losses[abs(losses - self.LOSS) > 100].tolist()
+            if wrong:
                 self.run.complaints.append(f"the other monitor has losses of {wrong[:3]}")
             self.run.complaints += [
                 f"the other monitor: {problem.where}: {problem.traceback[-200:]}"
@@ -226,10 +227,8 @@ class OtherInspects(Meanwhile):
         watcher = self.run.watcher
         if watcher is not None and not watcher.monitor.closed:
             for layer in watcher.monitor.layers:
-                try:
+                with suppress(ValueError):  # it has been closed, or the layer is gone
                     watcher.monitor.inspect(layer.name)
-                except ValueError:
-                    continue  # it has been closed, or the layer is gone
             watcher.monitor.log(other=1.0)
 
 

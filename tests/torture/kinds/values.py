@@ -1,5 +1,6 @@
 """Values and names that nobody expects: huge, hostile, or none at all."""
 
+# ruff: noqa: ARG002  # every extra has the same methods, and few use all that they are given
 from __future__ import annotations
 
 import json
@@ -13,6 +14,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from gradwidget import GradMonitor
 from tests.torture.extra import Extra, extra
 
 LOGGED: dict[str, Callable[[], object]] = {
@@ -47,14 +49,17 @@ class LogsAnything(Extra):
         if watcher is None:
             return
         for what, make in LOGGED.items():
-            try:
-                watcher.monitor.log(**{what: make()})
-            except TypeError:
-                pass
-            except Exception as error:  # noqa: BLE001  # whatever a user would have met
-                complaint = f"log of what is {what} raised {error!r}"
-                if complaint not in self.run.complaints:
-                    self.run.complaints.append(complaint)
+            self._log(watcher.monitor, what, make())
+
+    def _log(self, monitor: GradMonitor, what: str, value: object) -> None:
+        try:
+            monitor.log(**{what: value})
+        except TypeError:
+            return  # documented
+        except Exception as error:  # noqa: BLE001  # whatever a user would have met
+            complaint = f"log of what is {what} raised {error!r}"
+            if complaint not in self.run.complaints:
+                self.run.complaints.append(complaint)
 
 
 @extra
@@ -191,7 +196,7 @@ class HugeLoss(Extra):
         return loss * 1e22
 
 
-class _Unprintable(RuntimeError):
+class _UnprintableError(RuntimeError):
     def __str__(self) -> str:
         message = "not even its text can be had"
         raise ValueError(message)
@@ -205,8 +210,7 @@ class UnprintableError(Extra):
 
     def begin(self) -> None:
         def boom() -> None:
-            raise _Unprintable
+            raise _UnprintableError
 
         if self.run.watcher is not None:
             self.run.watcher.monitor.on_frame.append(boom)
-
