@@ -10,7 +10,6 @@ from tests.torture.child import Outcome, attempt
 from tests.torture.compare import Failure
 from tests.torture.minimize import minimized
 
-
 SEVEREST = [
     *("crash", "hang", "escaped", "raised", "bits", "seen", "promise", "hooks", "figures"),
     *("frames", "switched off", "problem", "report", "confession", "slow", "memory"),
@@ -58,12 +57,14 @@ class Known:
             check = min(left, key=SEVEREST.index)
             small, last = case, outcome
             if shrink:
-                patience = min(self._patience, 10.0)
-                small, last = minimized(case, outcome, check, lambda one: attempt(one, patience))
+                small, last = minimized(case, outcome, check, self._again)
             for one in last.failures:
                 if one.check in left:
                     left.discard(one.check)
                     self._new(small, one)
+
+    def _again(self, case: Case) -> Outcome:
+        return attempt(case, min(self._patience, 10.0))
 
     def _new(self, case: Case, failure: Failure) -> None:
         if all((one.check, one.case) != (failure.check, case) for one in self.defects):
