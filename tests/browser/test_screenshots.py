@@ -29,7 +29,7 @@ CASES = [
 ]
 WIDTHS = {"light": (480, 900, 1600), "dark": (480, 1600)}
 MARKS = {"vanishing": "▼", "exploding": "▲", "non-finite": "✕"}
-GALLERY = Path(__file__).with_name("gallery.py")
+GALLERY = Path(__file__).parents[1] / "support" / "gallery.py"
 
 Case = tuple[int, str]
 
