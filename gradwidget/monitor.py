@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ParamSpec
 from weakref import WeakKeyDictionary, finalize, ref
 
 from gradwidget.capture.capture import Capture
@@ -22,12 +22,14 @@ if TYPE_CHECKING:
     from torch import nn
     from torch.optim import Optimizer
 
-    from gradwidget.action import Action
+    from gradwidget.action import Action, Applied
     from gradwidget.capture.steps.pause_point import Batch
     from gradwidget.control.reaction import Response
     from gradwidget.diagnose.finding import Finding, Severity
     from gradwidget.frame import Frame, Inspection, Layer
     from gradwidget.problem import Problem
+
+P = ParamSpec("P")
 
 LayerFilter = str | Sequence[str] | Callable[[str, "nn.Module"], bool] | None
 
@@ -101,7 +103,7 @@ class GradMonitor:
         """As given: share of a step's time that gradwidget may cost, or None."""
         self._engine = Engine()
 
-        def actuate(action: Action) -> Callable[[], None]:
+        def actuate(action: Action) -> Applied:
             return capture.actuator.apply(action)
 
         def look(layer: str) -> None:
@@ -109,7 +111,7 @@ class GradMonitor:
 
         # Torch's hooks keep the capture, which keeps the gate: neither may keep a monitor that
         # nobody holds any more.
-        self.control = Control(actuate, weakly(self._control_changed), look)
+        self.control = Control(actuate, weakly(self._control_changed), look, weakly(self._refused))
         """Holds the loop between two steps, and changes it there."""
         self.on_control: list[Callable[[], None]] = []
         """Called on any thread when the loop was held, let go or changed; keep them quick."""
@@ -144,8 +146,7 @@ class GradMonitor:
             findings = self._engine.findings
         self._capture.look_closer(*self._engine.wanted)
         self._reaction.opened(findings)
-        for notify in self.on_frame:
-            notify()
+        self._tell("on_frame", self.on_frame)
 
     @property
     def findings(self) -> list[Finding]:
@@ -201,6 +202,7 @@ class GradMonitor:
             TypeError: neither a word nor a function.
         """
         self._reaction.set(on_finding, resumable=resumable)
+        self.control.gate.resumers.asked()
         self._capture.prompt = bool(self._reaction.responses)
         boundary = self._capture.boundary
         if boundary is not None and "pause" in self._reaction.responses.values():
@@ -295,12 +297,21 @@ class GradMonitor:
         self._capture.guard.run("acting on a finding", function, finding)
 
     def _inspected(self, inspection: Inspection) -> None:
-        for notify in self.on_inspection:
-            notify(inspection)
+        self._tell("on_inspection", self.on_inspection, inspection)
 
     def _control_changed(self) -> None:
-        for notify in self.on_control:
-            notify()
+        self._tell("on_control", self.on_control)
+
+    def _refused(self, reason: str) -> None:
+        self._capture.guard.note("pausing", reason)
+
+    def _tell(
+        self, name: str, callbacks: Sequence[Callable[P, object]], *args: P.args, **kwargs: P.kwargs
+    ) -> None:
+        # Each on its own: one that fails silences itself only, and never reaches the loop.
+        for callback in tuple(callbacks):
+            where = f"calling {getattr(callback, '__qualname__', repr(callback))} of {name}"
+            self._capture.guard.run(where, callback, *args, **kwargs)
 
     def __enter__(self) -> GradMonitor:
         return self

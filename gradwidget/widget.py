@@ -20,6 +20,7 @@ from gradwidget.record.history import WHOLE_FRAMES
 from gradwidget.view.bar_figure import bar_figure
 from gradwidget.view.kernel.comm import PageComm
 from gradwidget.view.kernel.idle import when_idle
+from gradwidget.view.kernel.page_while_busy import page_while_busy
 from gradwidget.view.kernel.restore import restorer
 from gradwidget.view.notebook.display import NotebookDisplay
 from gradwidget.view.notebook.static_html import fallback_html
@@ -134,6 +135,7 @@ class GradWidget(anywidget.AnyWidget):
         monitor.on_frame.append(self._ticker.wake)
         monitor.on_control.append(self._show_control)
         monitor.on_inspection.append(self._show_inspection)
+        monitor.control.gate.resumers.expect_page(*page_while_busy())
         self._restorer = restorer()
         if self._restorer is not None:
             self._restorer.join(self._contain)
@@ -274,6 +276,7 @@ class GradWidget(anywidget.AnyWidget):
             self._contain("drawing what is new", error)
 
     def _receive(self, message: Mapping[str, object]) -> None:
+        self.monitor.control.gate.resumers.page_answers()
         try:
             if message.get("kind") == "hello":
                 with self._sending:

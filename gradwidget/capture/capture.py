@@ -230,6 +230,7 @@ class Capture:
         self._finalizer.detach()
         if self.boundary is not None:
             self.boundary.close()
+        self.guard.run("ending what was applied", self.actuator.close)
         self.guard.run("finishing the last step", self._finish_last)
 
     # ------------------------------------------------------------------ what torch tells
@@ -286,7 +287,7 @@ class Capture:
             return
         self._manual.optimizer_stepped()
         draft = self._draft
-        leave_out = self.actuator.before_step(optimizer)
+        leave_out = self.actuator.before_step(optimizer, with_closure=with_closure)
         if leave_out:
             draft.skipped = draft.sampled = True
         if not in_backward():
