@@ -97,7 +97,7 @@ class Actuator:
             if self._guard.run(skipping.doing, skipping.leaves_out, optimizer):
                 return True
         for clipping in self._clipping:
-            self._guard.run(clipping.doing, clipping.before_step, optimizer)
+            self._guard.run(clipping.doing, self._clip_step, clipping, optimizer)
         if len(optimizers) > 1:
             self._guard.run("telling optimizers apart", self._together.ready, optimizer, optimizers)
         # Scaled now as well, for what is recorded of the step; hooks of others see their own rates.
@@ -152,6 +152,11 @@ class Actuator:
         if len(apart) > 1 and not any(self._together.after(one) for one in apart):
             text += ", for each optimizer on its own"
         return Applied(lambda: self._clipping.remove(clipping), text)
+
+    def _clip_step(self, clipping: Clipping, optimizer: Optimizer) -> None:
+        # Once a step: a wrapper's step has clipped for the optimizer inside it.
+        if not self._nesting.is_covered(optimizer):
+            clipping.before_step(optimizer)
 
     def _skip(self, action: SkipNonfinite, optimizers: Sequence[Optimizer]) -> Applied:
         skipping = Skipping()

@@ -29,7 +29,9 @@ class Nesting:
     def step_begins(self, optimizer: Optimizer) -> None:
         """An optimizer is about to step."""
         running = self._running.steps
-        # A step that raised has not told its end: what is on the stack counts, where there is one.
+        # A step that raised has not told its end. This optimizer's own cannot be still running, and
+        # of others the stack tells.
+        self.step_ended(optimizer)
         while running and not _is_running(running[-1]()):
             running.pop()
         outer = running[-1]() if running else None
@@ -40,8 +42,26 @@ class Nesting:
     def step_ended(self, optimizer: Optimizer) -> None:
         """It has stepped."""
         running = self._running.steps
-        while running and running.pop()() is not optimizer:
-            pass
+        for place, known in enumerate(running):
+            if known() is optimizer:
+                del running[place:]
+                return
+
+    def is_covered(self, optimizer: Optimizer) -> bool:
+        """Whether its step is part of a running one, of an optimizer with the same parameters."""
+        running = (known() for known in self._running.steps[:-1])
+        around = {
+            id(parameter)
+            for outer in running
+            if outer is not None
+            for group in outer.param_groups
+            for parameter in group["params"]
+        }
+        return bool(around) and all(
+            id(parameter) in around
+            for group in optimizer.param_groups
+            for parameter in group["params"]
+        )
 
     def inside(self, optimizer: Optimizer) -> list[Optimizer]:
         """Those that were seen to step within a step of this one."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from weakref import WeakKeyDictionary, ref
 
 import torch
 from torch import Tensor
@@ -30,14 +31,20 @@ class Clipping:
     ) -> None:
         self._max_norm = max_norm
         self._together = together
+        self._clipped_with: WeakKeyDictionary[Optimizer, ref[Optimizer]] = WeakKeyDictionary()
 
     def before_step(self, optimizer: Optimizer) -> None:
         """Clips in place, as ``clip_grad_norm_`` in the loop would; gradients stay clipped."""
+        together = self._together(optimizer)
+        earlier = self._clipped_with.pop(optimizer, lambda: None)()
+        if earlier is not None and optimizer in self._together(earlier):
+            return
+        self._clipped_with |= {other: ref(optimizer) for other in together}
         # A fused optimizer under a gradient scaler gets scaled gradients and divides them itself:
         # so does the bound.
         scale = getattr(optimizer, "grad_scale", None)
         bound = self._max_norm if scale is None else self._max_norm * float(scale)
-        trained = _trained(optimizer, *self._together(optimizer))
+        trained = _trained(optimizer, *together)
         if any(_gradient(parameter).is_sparse for parameter in trained):
             _clip_sparse([_gradient(parameter) for parameter in trained], bound)
         else:
