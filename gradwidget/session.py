@@ -8,7 +8,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ParamSpec
 from weakref import WeakKeyDictionary, finalize, ref
 
 from gradwidget.capture.capture import Capture
@@ -25,13 +25,15 @@ if TYPE_CHECKING:
     from torch import nn
     from torch.optim import Optimizer
 
-    from gradwidget.action import Action
+    from gradwidget.action import Action, Applied
     from gradwidget.capture.steps.pause_point import Batch
     from gradwidget.control.commands import Answer
     from gradwidget.control.reaction import Response
     from gradwidget.diagnose.finding import Finding, Severity
     from gradwidget.frame import Frame, Inspection, Layer
     from gradwidget.problem import Problem
+
+P = ParamSpec("P")
 
 LayerFilter = str | Sequence[str] | Callable[[str, "nn.Module"], bool] | None
 
@@ -76,13 +78,13 @@ class Session:
         """As given: share of a step's time that gradwidget may cost, or None."""
         self._engine = Engine(thresholds)
 
-        def actuate(action: Action) -> Callable[[], None]:
+        def actuate(action: Action) -> Applied:
             return capture.actuator.apply(action)
 
         def look(layer: str) -> None:
             capture.cycle.inspector.look_now(layer)
 
-        self.control = Control(actuate, weakly(self._control_changed), look)
+        self.control = Control(actuate, weakly(self._control_changed), look, weakly(self._refused))
         """Pauses the loop between two steps, and changes it there."""
         self._reaction = Reaction(self.control, weakly(self._call))
         self._reaction.set(on_finding, resumable=False)
@@ -173,6 +175,7 @@ class Session:
             TypeError: neither a word nor a function.
         """
         self._reaction.set(on_finding, resumable=resumable)
+        self.control.gate.resumers.asked()
         self.capture.cycle.prompt = bool(self._reaction.responses)
         pause_point = self.capture.pause_point
         if pause_point is not None and "pause" in self._reaction.responses.values():
@@ -246,20 +249,28 @@ class Session:
         wanted = self._engine.wanted
         self.capture.sample_more(series=wanted.series, watch=wanted.watch)
         self._reaction.opened(findings)
-        for notify in self.on_frame:
-            notify()
+        self._tell("on_frame", self.on_frame)
 
     def _call(self, function: Callable[[Finding], object], finding: Finding) -> None:
         self.capture.guard.run("acting on a finding", function, finding)
 
     def _inspected(self, inspection: Inspection) -> None:
         self._inspections[inspection.layer] = inspection
-        for notify in self.on_inspection:
-            notify(inspection)
+        self._tell("on_inspection", self.on_inspection, inspection)
 
     def _control_changed(self) -> None:
-        for notify in self.on_control:
-            notify()
+        self._tell("on_control", self.on_control)
+
+    def _refused(self, reason: str) -> None:
+        self.capture.guard.note("pausing", reason)
+
+    def _tell(
+        self, name: str, callbacks: Sequence[Callable[P, object]], *args: P.args, **kwargs: P.kwargs
+    ) -> None:
+        # Each on its own: one that fails silences itself only, and never reaches the loop.
+        for callback in tuple(callbacks):
+            where = f"calling {getattr(callback, '__qualname__', repr(callback))} of {name}"
+            self.capture.guard.run(where, callback, *args, **kwargs)
 
 
 def _attach(model: nn.Module, session: Session, *, is_kept: bool) -> None:

@@ -22,6 +22,7 @@ from gradwidget.session import LayerFilter
 from gradwidget.view.bar_figure import bar_figure
 from gradwidget.view.kernel.comm import PageComm
 from gradwidget.view.kernel.idle import when_idle
+from gradwidget.view.kernel.page_while_busy import page_while_busy
 from gradwidget.view.kernel.restore import restorer
 from gradwidget.view.notebook.display import NotebookDisplay
 from gradwidget.view.notebook.static_html import fallback_html
@@ -143,6 +144,7 @@ class GradWidget(anywidget.AnyWidget):
         session.on_frame.append(self._ticker.wake)
         session.on_control.append(self._show_control)
         session.on_inspection.append(self._show_inspection)
+        session.control.gate.resumers.expect_page(*page_while_busy())
         self._restorer = restorer()
         if self._restorer is not None:
             self._restorer.join(self._contain)
@@ -283,6 +285,7 @@ class GradWidget(anywidget.AnyWidget):
             self._contain("drawing what is new", error)
 
     def _receive(self, message: Mapping[str, object]) -> None:
+        self._session.control.gate.resumers.page_answers()
         try:
             if message.get("kind") == "hello":
                 with self._sending:
