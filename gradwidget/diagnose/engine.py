@@ -46,7 +46,7 @@ class Engine:
         self._open: dict[Symptom, _Open] = {}
         self._resolved: list[Finding] = []
         self._traits = LayerTraits(())
-        self._suspicion = Suspicion(limits.window)
+        self._suspicion = Suspicion()
         self._last_step = 0
         self._was_apart = False
         self.wanted = Wanted()

@@ -12,8 +12,13 @@ from typing import NamedTuple
 from gradwidget.diagnose.finding import Symptom
 from gradwidget.token_bucket import TokenBucket
 
+SERIES = 11
+"""Steps in a row that are sampled for a suspicion, as capture allows for a diagnosis.
+
+For as many samples it is watched after that, and so is what comes of a new finding.
+"""
 SERIES_IN_A_ROW = 2
-"""Times that the same suspicion is worth a series of steps before it is only watched."""
+"""Series that the same suspicion is worth before it is only watched."""
 
 
 class Wanted(NamedTuple):
@@ -28,13 +33,8 @@ class Wanted(NamedTuple):
 class Suspicion:
     """Remembers what is suspected, and how much was sampled for it already.
 
-    Args:
-        window: frames by which a rule judges. For as many samples a suspicion is watched after its
-            last series, and what comes of a new finding. Then it is left to the ordinary samples,
-            each of which gives one back if it does not show it.
-
     Example:
-        >>> suspicion = Suspicion(window=9)
+        >>> suspicion = Suspicion()
         >>> suspicion.wanted([Symptom.DEAD_RELU], apart=True, opened=False)
         Wanted(series=True, watch=True)
         >>> Symptom.DEAD_RELU in suspicion
@@ -45,12 +45,12 @@ class Suspicion:
         Wanted(series=False, watch=False)
     """
 
-    def __init__(self, window: int) -> None:
-        self._window = window
+    def __init__(self) -> None:
         self._now: frozenset[Symptom] = frozenset()
         self._samples: dict[Symptom, TokenBucket] = {}
-        """What may still be sampled for each symptom; a series counts as a window of samples."""
+        """What may still be sampled for each; an ordinary sample that does not show it adds one."""
         self._to_watch = 0
+        self._left = 0
 
     def __contains__(self, symptom: Symptom) -> bool:
         """Whether the newest frame showed it, or, of an open finding, showed no more of it."""
@@ -66,9 +66,11 @@ class Suspicion:
             opened: whether the newest frame opened a finding. What comes of it is watched for a
                 while.
         """
-        self._to_watch = self._window if opened else max(self._to_watch - apart, 0)
-        # A suspicion counts where it arises and at ordinary samples, not throughout its series.
-        fresh = set(suspects) if apart else set(suspects) - self._now
+        self._to_watch = SERIES if opened else max(self._to_watch - apart, 0)
+        # A suspicion counts where it arises, at ordinary samples and where a series did not settle
+        # it, not at every frame between.
+        self._left = max(self._left - 1, 0)
+        fresh = set(suspects) if apart or not self._left else set(suspects) - self._now
         self._now = frozenset(suspects)
         if apart:
             for symptom in self._samples.keys() - fresh:
@@ -76,10 +78,12 @@ class Suspicion:
         # Each pays for a series while it can and leaves enough to be watched after the last one.
         series = False
         for symptom in fresh:
-            burst = (SERIES_IN_A_ROW + 1) * self._window
+            burst = (SERIES_IN_A_ROW + 1) * SERIES
             bucket = self._samples.setdefault(symptom, TokenBucket(burst))
-            pays = bucket.balance >= 2 * self._window
-            bucket.take(self._window if pays else 1)
+            pays = bucket.balance >= 2 * SERIES
+            bucket.take(SERIES if pays else 1)
             series |= pays
+        if series:
+            self._left = SERIES
         is_watched = any(self._samples[symptom].balance for symptom in suspects)
         return Wanted(series, is_watched or self._to_watch > 0)

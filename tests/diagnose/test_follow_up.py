@@ -6,13 +6,11 @@ from hypothesis import strategies as st
 
 from gradwidget.diagnose.engine import Engine
 from gradwidget.diagnose.finding import Symptom
-from gradwidget.diagnose.follow_up import SERIES_IN_A_ROW, Suspicion, Wanted
-from gradwidget.diagnose.thresholds import Thresholds
+from gradwidget.diagnose.follow_up import SERIES, SERIES_IN_A_ROW, Suspicion, Wanted
 from gradwidget.record.history import History
 from tests.support.frames import chain, frame, healthy
 
 DEPTH = 5
-WINDOW = Thresholds().window
 LAYERS = chain(DEPTH)
 SHARE = np.geomspace(1e-6, 1, DEPTH)
 
@@ -66,7 +64,7 @@ def test_what_was_found_is_watched_for_a_while() -> None:
     later = [(10 * step, True) for step in range(1, 30)]
     found = [one.watch for one in wanted(steps + later)]
     assert found[4]
-    assert sum(found[4:]) == WINDOW
+    assert sum(found[4:]) == SERIES
     assert not found[-1]
 
 
@@ -76,9 +74,9 @@ def test_wants_nothing_on_a_healthy_run() -> None:
 
 @given(shown=st.lists(st.booleans(), max_size=150))
 def test_never_wants_more_series_than_ordinary_samples_have_given_back(shown: list[bool]) -> None:
-    suspicion, found = Suspicion(WINDOW), 0
+    suspicion, found = Suspicion(), 0
     for number, is_shown in enumerate(shown, 1):
         suspects = [Symptom.DEAD_RELU] if is_shown else []
         found += suspicion.wanted(suspects, apart=True, opened=False).series
         clean = number - sum(shown[:number])
-        assert found <= SERIES_IN_A_ROW + clean / WINDOW
+        assert found <= SERIES_IN_A_ROW + clean / SERIES

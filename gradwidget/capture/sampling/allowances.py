@@ -16,18 +16,19 @@ The other part is for costs that a clock inside our calls does not see, such as 
 slower module calls while a forward hook is registered. Spot checks may use this part of that part.
 """
 AT_LEAST_EVERY = 100
-"""Steps after which a sample is made even beyond the budget."""
+"""Steps after which a sample is made even beyond the budget.
+
+What steps usually take, and lately cost, is a mean over as many.
+"""
 WATCH_EVERY = 10
 """Steps from one sample to the next while the diagnosis watches something that takes its time."""
 WATCH_PRICE = 5.0
 """Times the budget that watching may cost."""
-PACE_MEMORY = 0.98
-"""Weight of the past, per step, in what steps usually take and lately cost."""
 
 # ------------------------------------------------------------------ how long a reason is sampled
 
-SERIES = 10
-"""Steps in a row that let a rule judge: its whole window of frames, and one to spare."""
+SERIES = 11
+"""Steps in a row that let a rule judge: its whole window of frames, and two to spare."""
 AFTERMATH = 5
 """Steps after a fault that is certain: what it does to the next ones explains it."""
 
@@ -41,17 +42,20 @@ many times as long was a pause, and below this part of its first size a loss is 
 """
 RISE = 6.0
 """Times its usual deviation by which a loss rises when something may have happened."""
-NOTICEABLE = 0.2
-"""Share of its usual size by which it has to rise as well: a smooth loss hardly deviates."""
-WEIGHT_CHANGE = 1.5
-"""Factor by which weights, which have no noise, have changed noticeably."""
-MEMORY = 0.9
-"""Weight of the past, per value, in the usual one; its whole length is learned from first."""
+NOTICEABLE = 1.5
+"""Factor by which weights, or a loss that is so smooth that it hardly deviates, have changed."""
+MEMORY = 10
+"""Values of which the usual one is the mean."""
 
 # ------------------------------------------------------------------ how much a spot check reads
 
-ENTRIES = 1 << 10
-"""Entries of a tensor that are read: more would take longer than the call that reads them."""
+ENTRIES = 1 << 13
+"""Entries of a tensor that are read: more would take longer than the call that reads them.
+
+A few would be those of single units, which come and go.
+"""
+END_ENTRIES = 1 << 9
+"""The same where a backward pass ends, at every step: a NaN spreads over all that it reaches."""
 CHECKS = 8
 """Parameters that are checked at once, when their time was saved up.
 
@@ -103,10 +107,12 @@ ALLOWANCES = {
     Reason.NORM_JUMP: Allowance(AFTERMATH),
     # One step is enough where it is often noise: the diagnosis requests more if that looks wrong.
     Reason.LOSS_RISE: Allowance(1),
-    # Six times WEIGHT_CHANGE is a factor of 11, past what a rule is looking for.
-    Reason.WEIGHT_DRIFT: Allowance(1, burst=6, refill=1 / 20),
-    # So that noise does not make a sampled run one that is not.
-    Reason.SPOT_CHECK: Allowance(1, burst=3, refill=1 / 200),
+    # NOTICEABLE six times over is a factor of 11, past what a rule is looking for. Each time is two
+    # sampled steps: in the long run as many as watching makes.
+    Reason.WEIGHT_DRIFT: Allowance(1, burst=6, refill=1 / (2 * WATCH_EVERY)),
+    # So that noise does not make a sampled run one that is not: in the long run as many as there
+    # are at least.
+    Reason.SPOT_CHECK: Allowance(1, burst=3, refill=1 / (2 * AT_LEAST_EVERY)),
     # Limits itself, by symptom.
     Reason.DIAGNOSIS: Allowance(SERIES),
     Reason.PAUSE: Allowance(1),

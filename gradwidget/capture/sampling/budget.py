@@ -10,11 +10,11 @@ from gradwidget.capture.sampling.allowances import (
     AT_LEAST_EVERY,
     JUMP,
     MEMORY,
-    PACE_MEMORY,
     WATCH_EVERY,
     WATCH_PRICE,
     Reason,
 )
+from gradwidget.capture.sampling.running_mean import RunningMean
 from gradwidget.token_bucket import TokenBucket
 
 
@@ -48,12 +48,11 @@ class Budget:
         ]
         self._seconds = TokenBucket(0.0)
         self._since_sample = 0
-        self._cost = 0.0
-        self._elapsed = 0.0
-        self._ours = 0.0
-        self._weight = 0.0
-        self._samples = 0.0
-        self._usual = 0.0
+        self._cost = RunningMean(MEMORY)
+        self._elapsed = RunningMean(AT_LEAST_EVERY)
+        self._ours = RunningMean(AT_LEAST_EVERY)
+        self._sampled = RunningMean(AT_LEAST_EVERY)
+        self._charged = 0.0
         self._requested = 0
         self.request(Reason.START)
         self.is_requested = self._next_requested()
@@ -64,17 +63,17 @@ class Budget:
     @property
     def overhead(self) -> float:
         """Share of the time lately spent on our side; NaN before the first step."""
-        return self._ours / self._elapsed if self._elapsed else float("nan")
+        return self._ours.value / self._elapsed.value if self._elapsed.value else math.nan
 
     @property
     def interval(self) -> float:
         """Steps per sampled step, lately; 1.0 before the first step."""
-        return self._weight / self._samples if self._samples else 1.0
+        return 1 / self._sampled.value if self._sampled.value else 1.0
 
     @property
     def seconds_per_step(self) -> float:
         """Time that may be spent at every step on something cheap."""
-        return math.inf if self.share is None else AIM * AIM * self.share * self._usual
+        return math.inf if self.share is None else AIM * AIM * self.share * self._elapsed.value
 
     def request(self, reason: Reason) -> bool:
         """Has the steps after the one under way sampled, as many as the reason is allowed.
@@ -90,7 +89,7 @@ class Budget:
     def charge(self, seconds: float) -> None:
         """Counts time that was spent elsewhere on our behalf."""
         self._seconds.fill(-seconds)
-        self._ours += seconds
+        self._charged += seconds
 
     def stepped(self, elapsed: float, ours: float) -> None:
         """Takes note of a finished step and decides about the next.
@@ -99,16 +98,13 @@ class Budget:
             elapsed: seconds since the step before ended, ours included.
             ours: seconds of it spent on our side.
         """
-        # What steps usually take. A cell boundary or an evaluation is no step.
-        if self._usual and elapsed > JUMP * self._usual:
-            elapsed = self._usual
-        self._usual = self._usual or elapsed
-        self._usual += (1 - PACE_MEMORY) * (elapsed - self._usual)
-        # What sampling has lately cost, for whoever asks.
-        self._elapsed = PACE_MEMORY * self._elapsed + elapsed
-        self._ours = PACE_MEMORY * self._ours + ours
-        self._weight = PACE_MEMORY * self._weight + 1
-        self._samples = PACE_MEMORY * self._samples + self.sampling
+        # What steps usually take and lately cost. A cell boundary or an evaluation is no step.
+        usual = self._elapsed.value
+        elapsed = usual if usual and elapsed > JUMP * usual else elapsed
+        self._elapsed.add(elapsed)
+        self._ours.add(ours + self._charged)
+        self._charged = 0.0
+        self._sampled.add(self.sampling)
         # Requests: some of each limited reason comes back, and one of the steps is served.
         for bucket, refill in self._refills:
             bucket.fill(refill)
@@ -124,10 +120,11 @@ class Budget:
     def _pay(self, share: float, elapsed: float, ours: float, *, was_requested: bool) -> None:
         self._since_sample = 0 if self.sampling else self._since_sample + 1
         if self.sampling:
-            self._cost += (1 - MEMORY) * (ours - self._cost)
+            self._cost.add(ours)
+        cost = self._cost.value
         # A sample and what this step brought beyond it is all that is saved up.
         income = AIM * share * elapsed
-        self._seconds.burst = self._cost + income
+        self._seconds.burst = cost + income
         self._seconds.fill(income - ours)
         if was_requested:
             # Requested steps are not paid back, which would leave a reader in the dark just after
@@ -135,8 +132,8 @@ class Budget:
             self._seconds.balance = 0.0
         # A sample is overdue after a while, sooner while something is watched and that is payable.
         every = AT_LEAST_EVERY
-        if self.watched and self._usual:
-            payable = self._cost / (WATCH_PRICE * share * self._usual)
+        if self.watched and income:
+            payable = cost / (WATCH_PRICE * share * self._elapsed.value)
             every = min(every, max(WATCH_EVERY, math.ceil(payable)))
         is_overdue = self._since_sample + 1 >= every
-        self.sampling = self.is_requested or self._seconds.balance >= self._cost or is_overdue
+        self.sampling = self.is_requested or self._seconds.balance >= cost or is_overdue

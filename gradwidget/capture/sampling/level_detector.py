@@ -6,6 +6,7 @@ import math
 from enum import Enum
 
 from gradwidget.capture.sampling.allowances import JUMP, MEMORY, NOTICEABLE, RISE
+from gradwidget.capture.sampling.running_mean import RunningMean
 
 
 class Level(Enum):
@@ -28,11 +29,10 @@ class LevelDetector:
     """
 
     def __init__(self) -> None:
-        self._seen = 0
-        self._faint = 0.0
-        self._mean = 0.0
-        self._size = 0.0
-        self._deviation = 0.0
+        self._faint = math.inf
+        self._mean = RunningMean(MEMORY)
+        self._size = RunningMean(MEMORY)
+        self._deviation = RunningMean(MEMORY)
         self._was_finite = True
 
     def level(self, value: float) -> Level:
@@ -40,23 +40,22 @@ class LevelDetector:
         was_finite, self._was_finite = self._was_finite, math.isfinite(value)
         if not self._was_finite:
             return Level.JUMP if was_finite else Level.USUAL
-        if not self._seen:
+        level = self._compare(value)
+        if math.isinf(self._faint):
             self._faint = abs(value) / JUMP
-            self._mean, self._size = value, abs(value)
-        # The first values count alike: a mean that began at one of them would take long to forget.
-        memory = min(MEMORY, self._seen / (self._seen + 1))
-        level = self._compare(value, is_learned=memory == MEMORY)
-        self._deviation = memory * self._deviation + (1 - memory) * abs(value - self._mean)
-        self._mean = memory * self._mean + (1 - memory) * value
-        self._size = memory * self._size + (1 - memory) * abs(value)
-        self._seen += 1
+        else:
+            self._deviation.add(abs(value - self._mean.value))
+        self._mean.add(value)
+        self._size.add(abs(value))
         return level
 
-    def _compare(self, value: float, *, is_learned: bool) -> Level:
+    def _compare(self, value: float) -> Level:
         # What is left of a loss that has almost vanished is all noise.
         if abs(value) <= self._faint:
             return Level.USUAL
-        if abs(value) > JUMP * self._size:
+        if abs(value) > JUMP * self._size.value:
             return Level.JUMP
-        bound = max(RISE * self._deviation, NOTICEABLE * abs(self._mean))
-        return Level.RISE if is_learned and value - self._mean > bound else Level.USUAL
+        rise = value - self._mean.value
+        is_noticeable = abs(value) > NOTICEABLE * self._size.value
+        is_rise = is_noticeable and rise > RISE * self._deviation.value
+        return Level.RISE if is_rise and self._deviation.is_settled else Level.USUAL

@@ -18,13 +18,15 @@ from torch.optim import Optimizer
 from gradwidget.capture.model.layers import LayerTable
 from gradwidget.capture.sampling.allowances import (
     CHECKS,
+    END_ENTRIES,
     ENTRIES,
     JUMP,
     MEMORY,
-    WEIGHT_CHANGE,
+    NOTICEABLE,
     Reason,
 )
 from gradwidget.capture.sampling.budget import Budget
+from gradwidget.capture.sampling.running_mean import RunningMean
 from gradwidget.capture.torch_private import is_sharded
 from gradwidget.token_bucket import TokenBucket
 
@@ -45,7 +47,7 @@ class SpotChecks:
         self._generation = table.generation
         self._turn = 0
         self._seconds = TokenBucket(0.0)
-        self._cost = 0.0
+        self._cost = RunningMean(MEMORY)
         """Seconds that one check takes."""
         self._gradients: dict[int, float | None] = {}
         self._weights: dict[int, float] = {}
@@ -73,7 +75,7 @@ class SpotChecks:
         found = {self._check_end(optimizer, numbers), *self._check_rates(optimizer)}
         # Time is saved up until it pays for several checks.
         checks = min(CHECKS, len(numbers))
-        price, income = checks * self._cost, self._budget.seconds_per_step
+        price, income = checks * self._cost.value, self._budget.seconds_per_step
         self._seconds.burst = price + income
         self._seconds.fill(income)
         if self._seconds.take(price):
@@ -81,7 +83,7 @@ class SpotChecks:
             for _ in range(checks):
                 self._turn += 1
                 found |= self._check(numbers[self._turn % len(numbers)])
-            self._cost += (1 - MEMORY) * ((perf_counter() - began) / checks - self._cost)
+            self._cost.add((perf_counter() - began) / checks)
         found.discard(None)
         return next(reason for reason in Reason if reason in found) if found else None
 
@@ -110,7 +112,7 @@ class SpotChecks:
             return None
         # At every step, by the one function of torch that this takes: after a step, each is slow
         # for the first time.
-        total = sum(_first(gradient).tolist())
+        total = sum(_first(gradient, END_ENTRIES).tolist())
         return None if cmath.isfinite(total) else self._nonfinite(number)
 
     def _end_of(self, numbers: list[int]) -> int:
@@ -170,7 +172,7 @@ class SpotChecks:
         if one.dim() < 2:
             return None
         size = _size(one)
-        if not _differs(self._weights.setdefault(number, size), size, WEIGHT_CHANGE):
+        if not _differs(self._weights.setdefault(number, size), size, NOTICEABLE):
             return None
         # The sample shows all of them, so the next change is one after it.
         self._weights = {}
@@ -185,19 +187,19 @@ def _size(tensor: Tensor) -> float:
     entries = tensor.detach()
     if entries.is_complex():
         entries = torch.view_as_real(entries)
-    vector = _first(entries)
+    vector = _first(entries, ENTRIES)
     if vector.dtype is not torch.float32:
         vector = vector.float()
     return math.sqrt(torch.dot(vector, vector).numpy())
 
 
-def _first(tensor: Tensor) -> Tensor:
-    """At most ``ENTRIES`` of its first entries, as a vector."""
-    if tensor.dim() == 1 and tensor.numel() <= ENTRIES:
+def _first(tensor: Tensor, count: int) -> Tensor:
+    """Its first entries, at most ``count``, as a vector."""
+    if tensor.dim() == 1 and tensor.numel() <= count:
         return tensor
-    if tensor.numel() > ENTRIES and not tensor.is_contiguous():
-        tensor = tensor[: 1 + ENTRIES // tensor[0].numel()]
-    return tensor.reshape(-1)[:ENTRIES]
+    if tensor.numel() > count and not tensor.is_contiguous():
+        tensor = tensor[: 1 + count // tensor[0].numel()]
+    return tensor.reshape(-1)[:count]
 
 
 def _differs(before: float, now: float, factor: float) -> bool:

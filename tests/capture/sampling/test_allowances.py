@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from gradwidget.capture.sampling.allowances import ALLOWANCES, SERIES, Reason
+from gradwidget.diagnose import follow_up
 from gradwidget.diagnose.thresholds import Thresholds
 
 
@@ -18,5 +19,5 @@ def test_what_is_limited_comes_back_more_rarely_than_at_every_step() -> None:
     assert all(0 < one.refill < 1 for one in limited)
 
 
-def test_a_series_is_longer_than_the_window_of_a_rule() -> None:
-    assert Thresholds().window < SERIES
+def test_a_series_is_what_the_diagnosis_counts_on_and_longer_than_the_window_of_a_rule() -> None:
+    assert Thresholds().window < SERIES == follow_up.SERIES

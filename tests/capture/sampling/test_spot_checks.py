@@ -9,7 +9,7 @@ from torch import nn
 from torch.optim import SGD, Adam
 
 from gradwidget.capture.model.layers import LayerTable
-from gradwidget.capture.sampling.allowances import ALLOWANCES, CHECKS, WEIGHT_CHANGE, Reason
+from gradwidget.capture.sampling.allowances import ALLOWANCES, CHECKS, NOTICEABLE, Reason
 from gradwidget.capture.sampling.budget import Budget
 from gradwidget.capture.sampling.spot_checks import SpotChecks
 
@@ -187,9 +187,7 @@ def test_weights_that_drift_are_found_at_each_half_more() -> None:
     for _ in range(300):
         checked.first.weight.data *= 1.01
         found.append(checked.found())
-    assert found.count(Reason.WEIGHT_DRIFT) == pytest.approx(
-        math.log(1.01**300, WEIGHT_CHANGE), abs=2
-    )
+    assert found.count(Reason.WEIGHT_DRIFT) == pytest.approx(math.log(1.01**300, NOTICEABLE), abs=2)
     assert set(found) == {None, Reason.WEIGHT_DRIFT}
 
 
