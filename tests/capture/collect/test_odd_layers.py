@@ -28,7 +28,7 @@ class Wrapped(Tensor):
     inner: Tensor
 
     @staticmethod
-    def __new__(cls, inner: Tensor) -> Wrapped:
+    def __new__(cls: type[Wrapped], inner: Tensor) -> Wrapped:
         made: Wrapped = torch.Tensor._make_wrapper_subclass(
             cls, inner.shape, dtype=inner.dtype, requires_grad=inner.requires_grad
         )
@@ -105,7 +105,7 @@ class Dense(Optimizer):
         with torch.no_grad():
             for one in self.param_groups[0]["params"]:
                 if one.grad is not None and type(one.grad) is Tensor:
-                    one -= 0.01 * one.grad
+                    one.sub_(one.grad, alpha=0.01)
 
 
 def norm(*tensors: Tensor | None) -> float:
