@@ -56,7 +56,7 @@ class Watcher:
         self.has_every_step = arguments.get("budget", 0.01) is None
         self.frames: list[Frame] = []
         self.answers: list[tuple[Mapping[str, Any], Future[Answer]]] = []
-        self.monitor.on_frame.append(self._framed)
+        self.monitor._session.on_frame.append(self._framed)
 
     def _framed(self) -> None:
         if (frame := self.monitor.history.last) is not None:
@@ -65,7 +65,7 @@ class Watcher:
     @property
     def control(self) -> Control:
         """What holds and changes the loop."""
-        return self.monitor.control
+        return self.monitor._session.control
 
     def apply(self, **action: Any) -> Future[Answer]:
         """Asks for a remedy."""

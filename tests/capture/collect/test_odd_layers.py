@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -25,22 +26,22 @@ Make = Callable[[Tensor], Any]
 class Wrapped(Tensor):
     """A tensor that carries out every operation itself, as quantized or sharded ones do."""
 
-    inner: Tensor
+    within: Tensor
 
     @staticmethod
-    def __new__(cls: type[Wrapped], inner: Tensor) -> Wrapped:
+    def __new__(cls: type[Wrapped], within: Tensor) -> Wrapped:
         made: Wrapped = torch.Tensor._make_wrapper_subclass(
-            cls, inner.shape, dtype=inner.dtype, requires_grad=inner.requires_grad
+            cls, within.shape, dtype=within.dtype, requires_grad=within.requires_grad
         )
-        made.inner = inner
+        made.within = within
         return made
 
     @classmethod
-    def __torch_dispatch__(
+    def __torch_dispatch__(  # type: ignore[override]  # as torch's own subclasses declare it
         cls, function: Any, _types: Any, args: Any = (), kwargs: Any = None
     ) -> Any:
         def opened(value: Any) -> Any:
-            return value.inner if isinstance(value, Wrapped) else value
+            return value.within if isinstance(value, Wrapped) else value
 
         result = function(*map(opened, args), **(kwargs or {}))
         closed = Wrapped(result) if isinstance(result, Tensor) else result
@@ -87,8 +88,8 @@ class Between(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         h = self.first(x)
         h.retain_grad()
-        y = self.odd(h)
-        y = self.last(y[1] if isinstance(y, tuple) else y)
+        odd = self.odd(h)
+        y: Tensor = self.last(odd[1] if isinstance(odd, tuple) else odd)
         y.retain_grad()
         self.outputs = {"first": h, "last": y}
         return y
@@ -110,9 +111,8 @@ class Dense(Optimizer):
 
 def norm(*tensors: Tensor | None) -> float:
     """L2 norm over all entries, in double precision."""
-    return (
-        float(sum(one.detach().double().norm() ** 2 for one in tensors if one is not None)) ** 0.5
-    )
+    squares = (one.detach().double().square().sum() for one in tensors if one is not None)
+    return math.sqrt(float(sum(squares)))
 
 
 def train(model: Between, optimizer: Optimizer, capture: Any, steps: int = 3) -> None:
@@ -213,7 +213,8 @@ def test_a_loss_that_is_a_layer_is_measured_as_one_unit(watch: Watch) -> None:
             self.scale = nn.Parameter(torch.tensor(2.0))
 
         def forward(self, x: Tensor) -> Tensor:
-            return self.scale.exp() * self.body(x).square().mean()
+            loss: Tensor = self.scale.exp() * self.body(x).square().mean()
+            return loss
 
     model = Scaled()
     capture = watch(model)
