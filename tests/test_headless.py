@@ -25,7 +25,7 @@ def display(monitor):
 SUMMARY = """
 print(json.dumps({
     "findings": [
-        {"symptom": finding.symptom, "layers": finding.layers, "active": finding.active, "message": finding.message}
+        {name: getattr(finding, name) for name in ("symptom", "layers", "active", "message")}
         for finding in w.findings
     ],
     "problems": [problem.message + problem.traceback for problem in w.problems],

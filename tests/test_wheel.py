@@ -73,7 +73,8 @@ import torch
 import gradwidget
 from gradwidget import GradMonitor
 monitor = GradMonitor(torch.nn.Linear(2, 1))
-assert not {"anywidget", "bqplot", "ipywidgets"} & set(sys.modules), "headless use loads a widget library"
+loaded = {"anywidget", "bqplot", "ipywidgets"} & set(sys.modules)
+assert not loaded, "headless use loads a widget library"
 monitor.close()
 from gradwidget import GradWidget
 assert "gradwidget-sources" in str(GradWidget._esm)[:100]

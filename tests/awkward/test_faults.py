@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 
 from gradwidget import Frame, GradMonitor
-from tests.awkward.injected.faults import Faults, functions
 from tests.awkward.injected.watching import SCENES
 from tests.awkward.loop import Loop
 from tests.awkward.test_identity import bits
 from tests.awkward.truth.agreement import agrees
+from tests.support.faults import Faults, functions
 
 TOTAL = 10_000
 EACH = 20

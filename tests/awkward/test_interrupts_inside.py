@@ -13,13 +13,13 @@ import torch
 from torch.optim import Optimizer
 
 from gradwidget import Frame
-from tests.awkward.injected.faults import Faults
 from tests.awkward.injected.lines import Place, interrupted_at, places
 from tests.awkward.injected.watching import SCENES, UNREPEATABLE, Scene
 from tests.awkward.loop import Loop
 from tests.awkward.test_faults import frames, sites
 from tests.awkward.test_identity import bits
 from tests.awkward.traces import traces
+from tests.support.faults import Faults
 from tests.support.rotation import todays
 
 PLACES = None if os.environ.get("GRADWIDGET_EVERY_LINE") else 300

@@ -19,7 +19,8 @@ from gradwidget import GradMonitor
 from tests.awkward.loop import LOOPS, Case
 from tests.awkward.loops.structure import Convolutions, mlp
 from tests.awkward.probe import Silence
-from tests.awkward.traces import on_modules, on_optimizers, on_torch, traces
+from tests.awkward.traces import on_modules, on_optimizers, traces
+from tests.support.torch_traces import on_torch
 
 CASES = list(LOOPS.values())
 

@@ -85,8 +85,9 @@ def test_pause_step_resume_and_interrupt(
 
     console.execute(
         "paused = []\n"
+        "gate = w.monitor._session.control.gate\n"
         "def note():\n"
-        "    if w.monitor._session.control.gate.state.mode == 'paused': paused.append(time.monotonic())\n"
+        "    if gate.state.mode == 'paused': paused.append(time.monotonic())\n"
         "asked = []\n"
         "def hear(message, receive=w._requests.receive):\n"
         "    asked.append(time.monotonic())\n"
@@ -213,7 +214,8 @@ def test_a_remedy_that_cannot_be_applied_says_why(
     expect(region).to_contain_text("Paused after step")
     # The optimizer is replaced by one that computes its gradients inside step().
     console.execute(
-        "w.monitor._session.capture.actuator._optimizers = lambda: [torch.optim.LBFGS(model.parameters())]"
+        "other = torch.optim.LBFGS(model.parameters())\n"
+        "w.monitor._session.capture.actuator._optimizers = lambda: [other]"
     )
     clip = region.locator(".gw-remedy", has_text=re.compile("Clip the gradient at")).first
     clip.get_by_role("button", name="Apply").click()

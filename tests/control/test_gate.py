@@ -83,9 +83,7 @@ def test_stepping_runs_exactly_that_many_steps(count: int) -> None:
     loop.finish()
 
 
-def test_steps_asked_for_in_quick_succession_add_up_and_a_pause_behind_them_loses_none_that_began() -> (
-    None
-):
+def test_steps_in_quick_succession_add_up_and_a_pause_behind_them_loses_none_that_began() -> None:
     gate = Gate(refuse)
     gate.submit(Pause())
     assert gate.step_done()
@@ -193,7 +191,8 @@ INTERRUPTED = dedent("""
     from gradwidget.control.commands import Pause
     from gradwidget.control.gate import Gate
 
-    signal.signal(signal.SIGINT, signal.default_int_handler)  # Python leaves it out where its parent ignores interrupts
+    # Python leaves it out where its parent ignores interrupts.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     gate = Gate(lambda command, step: "")
 
     def interrupt():

@@ -1,4 +1,4 @@
-"""Where outputs were not measured, the graph tells where a bad value arose, and nothing runs again."""
+"""Where outputs were not measured, the graph tells where a bad value arose: nothing runs again."""
 
 from __future__ import annotations
 

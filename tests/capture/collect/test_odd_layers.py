@@ -26,21 +26,22 @@ Make = Callable[[Tensor], Any]
 class Wrapped(Tensor):
     """A tensor that carries out every operation itself, as quantized or sharded ones do."""
 
-    held: Tensor
+    within: Tensor
 
-    def __new__(cls, inner: Tensor) -> Wrapped:  # a test's own, of one kind
+    @staticmethod
+    def __new__(cls: type[Wrapped], within: Tensor) -> Wrapped:
         made: Wrapped = torch.Tensor._make_wrapper_subclass(
-            cls, inner.shape, dtype=inner.dtype, requires_grad=inner.requires_grad
+            cls, within.shape, dtype=within.dtype, requires_grad=within.requires_grad
         )
-        made.held = inner
+        made.within = within
         return made
 
     @classmethod
-    def __torch_dispatch__(  # type: ignore[override]  # torch declares it otherwise than it calls it
+    def __torch_dispatch__(  # type: ignore[override]  # as torch's own subclasses declare it
         cls, function: Any, _types: Any, args: Any = (), kwargs: Any = None
     ) -> Any:
         def opened(value: Any) -> Any:
-            return value.held if isinstance(value, Wrapped) else value
+            return value.within if isinstance(value, Wrapped) else value
 
         result = function(*map(opened, args), **(kwargs or {}))
         closed = Wrapped(result) if isinstance(result, Tensor) else result
@@ -87,11 +88,11 @@ class Between(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         h = self.first(x)
         h.retain_grad()
-        y = self.odd(h)
-        last: Tensor = self.last(y[1] if isinstance(y, tuple) else y)
-        last.retain_grad()
-        self.outputs = {"first": h, "last": last}
-        return last
+        odd = self.odd(h)
+        y: Tensor = self.last(odd[1] if isinstance(odd, tuple) else odd)
+        y.retain_grad()
+        self.outputs = {"first": h, "last": y}
+        return y
 
 
 class Dense(Optimizer):
@@ -105,13 +106,13 @@ class Dense(Optimizer):
         with torch.no_grad():
             for one in self.param_groups[0]["params"]:
                 if one.grad is not None and type(one.grad) is Tensor:
-                    one.sub_(0.01 * one.grad)
+                    one.sub_(one.grad, alpha=0.01)
 
 
 def norm(*tensors: Tensor | None) -> float:
     """L2 norm over all entries, in double precision."""
-    parts = [float(one.detach().double().norm()) for one in tensors if one is not None]
-    return math.hypot(*parts)
+    squares = (one.detach().double().square().sum() for one in tensors if one is not None)
+    return math.sqrt(float(sum(squares)))
 
 
 def train(model: Between, optimizer: Optimizer, capture: Any, steps: int = 3) -> None:

@@ -16,6 +16,8 @@ from torch.nn.modules import module as torch_module
 from torch.optim import SGD
 from torch.optim import optimizer as torch_optimizer
 
+from tests.support.faults import guarded
+
 Watch = Callable[..., Any]
 
 

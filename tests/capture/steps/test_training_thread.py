@@ -29,7 +29,7 @@ def on_another_thread(work: Callable[[], object]) -> None:
 
 
 class Loop:
-    """Trains a model at a level of the loss that no other has, and keeps what is true of each step."""
+    """Trains a model at a level of the loss that no other has, and keeps the truth of each step."""
 
     def __init__(self, model: nn.Module, level: float) -> None:
         self.model = model
@@ -136,7 +136,7 @@ def test_a_loop_without_an_optimizer_moves_too(watch: Watch) -> None:
             model(torch.ones(4, 6)).square().mean().backward()
             with torch.no_grad():
                 for one in model.parameters():
-                    one -= 0.1 * one.grad  # type: ignore[operator, misc]  # just made
+                    one.sub_(one.grad, alpha=0.1)  # type: ignore[arg-type]  # just made
 
     on_another_thread(step)
     on_another_thread(step)

@@ -81,9 +81,7 @@ def test_stacked_layers_and_directions_are_named() -> None:
     ]
 
 
-def test_a_reason_outlives_a_step_whose_outputs_were_not_looked_at_and_ends_with_one_that_was_seen() -> (
-    None
-):
+def test_a_reason_outlives_a_step_without_outputs_and_ends_with_one_that_was_seen() -> None:
     unseen = Frame(1, (), {}, reasons={"body": "Not seen."})
     without_outputs = Frame(2, (), {"grad_rms": np.ones(1, np.float32)})
     in_full = Frame(3, (), {"act_rms": np.ones(1, np.float32)})
