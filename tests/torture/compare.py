@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gradwidget import Frame
-from tests.support.torch_traces import on_torch
+from tests.awkward.traces import on_torch
 from tests.torture.case import Case
 from tests.torture.run import Run
 from tests.torture.truth import Truth

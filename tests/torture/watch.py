@@ -53,10 +53,11 @@ class Watcher:
         arguments = {**WATCHES[watch], **options}
         self.widget = GradWidget(model, **arguments) if watch == "widget" else None
         self.monitor = self.widget.monitor if self.widget else GradMonitor(model, **arguments)
+        self.session = self.monitor._session
         self.has_every_step = arguments.get("budget", 0.01) is None
         self.frames: list[Frame] = []
         self.answers: list[tuple[Mapping[str, Any], Future[Answer]]] = []
-        self.monitor._session.on_frame.append(self._framed)
+        self.session.on_frame.append(self._framed)
 
     def _framed(self) -> None:
         if (frame := self.monitor.history.last) is not None:
@@ -65,7 +66,7 @@ class Watcher:
     @property
     def control(self) -> Control:
         """What holds and changes the loop."""
-        return self.monitor._session.control
+        return self.session.control
 
     def apply(self, **action: Any) -> Future[Answer]:
         """Asks for a remedy."""

@@ -27,7 +27,7 @@ class OnFrameRaises(Extra):
 
     def begin(self) -> None:
         if self.run.watcher is not None:
-            self.run.watcher.monitor._session.on_frame.append(boom)
+            self.run.watcher.session.on_frame.append(boom)
 
     def complaints(self) -> Iterator[str]:
         watcher = self.run.watcher
@@ -43,7 +43,7 @@ class OnInspectionRaises(Extra):
 
     def begin(self) -> None:
         if self.run.watcher is not None:
-            self.run.watcher.monitor._session.on_inspection.append(boom)
+            self.run.watcher.session.on_inspection.append(boom)
 
     def before(self, step: int) -> None:
         if self.run.watcher is not None and step == 2 and self.run.watcher.monitor.layers:
@@ -59,7 +59,7 @@ class OnControlRaises(Extra):
 
     def begin(self) -> None:
         if self.run.watcher is not None:
-            self.run.watcher.monitor._session.on_control.append(boom)
+            self.run.watcher.session.on_control.append(boom)
 
     def before(self, step: int) -> None:
         if self.run.watcher is not None and step == 1:
@@ -105,7 +105,7 @@ class OnFrameCloses(Extra):
 
     def begin(self) -> None:
         if self.run.watcher is not None:
-            self.run.watcher.monitor._session.on_frame.append(self._close)
+            self.run.watcher.session.on_frame.append(self._close)
 
     def _close(self) -> None:
         if self.run.watcher is not None and len(self.run.watcher.frames) == 2:
@@ -118,7 +118,7 @@ class OnFrameAsks(Extra):
 
     def begin(self) -> None:
         if self.run.watcher is not None:
-            self.run.watcher.monitor._session.on_frame.append(self._ask)
+            self.run.watcher.session.on_frame.append(self._ask)
 
     def _ask(self) -> None:
         assert self.run.watcher is not None

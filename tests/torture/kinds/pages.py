@@ -143,6 +143,6 @@ class MalformedOpens(Paged):
         for message in OPENS:
             opened(Comm(), message)
         comm = Comm()
-        opened(comm, {"content": {"data": {"widget": widget._channel}}})
+        opened(comm, {"content": {"data": {"widget": widget._comm_id}}})
         for message in OPENS:
             comm.arrived(message)

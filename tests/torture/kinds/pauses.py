@@ -139,7 +139,7 @@ class OnControlRaisesInPause(Pausing):
 
     def begin(self) -> None:
         if self.run.watcher is not None:
-            self.run.watcher.monitor._session.on_control.append(boom)
+            self.run.watcher.session.on_control.append(boom)
         super().begin()
 
 

@@ -213,4 +213,4 @@ class UnprintableError(Extra):
             raise _UnprintableError
 
         if self.run.watcher is not None:
-            self.run.watcher.monitor._session.on_frame.append(boom)
+            self.run.watcher.session.on_frame.append(boom)
