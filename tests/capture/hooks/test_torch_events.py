@@ -8,13 +8,14 @@ from typing import Any
 
 import pytest
 import torch
-from tests.awkward.injected.faults import guarded
 from torch import Tensor, nn
 from torch.amp.grad_scaler import GradScaler
 from torch.jit import _builtins
 from torch.nn.modules import module as torch_module
 from torch.optim import SGD
 from torch.optim import optimizer as torch_optimizer
+
+from tests.awkward.faults import guarded
 
 Watch = Callable[..., Any]
 
