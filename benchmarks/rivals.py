@@ -69,7 +69,9 @@ class Monitored(Nothing):
     def __init__(self, workload: Workload, **options: Any) -> None:  # noqa: ANN401  # keywords of GradMonitor
         super().__init__(workload)
         self.monitor = GradMonitor(workload.model, **options)
-        self.capture = self.monitor._session.capture
+        capture = self.monitor._session.capture
+        assert capture is not None
+        self.capture = capture
 
     def on(self) -> None:
         """Listens again."""

@@ -1,10 +1,12 @@
-"""See how gradients flow through a PyTorch model while it trains, and what is wrong when it does
-not learn.
+"""See how gradients flow through a PyTorch model, and what is wrong when it does not learn.
+
+The names of ``__all__`` are public, with all that they document and whose name does not begin with
+an underscore. Everything else, every module included, is private and may change at any time.
 """
 
 from __future__ import annotations
 
-from importlib import import_module
+from importlib import import_module, metadata
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -27,6 +29,7 @@ __all__ = [
     "Remedy",
     "Symptom",
     "Thresholds",
+    "__version__",
 ]
 
 _home = {
@@ -43,11 +46,17 @@ _home = {
 }
 
 
+__version__: str
+"""Of the installed package; ``pyproject.toml`` says it."""
+
+
 def __getattr__(name: str) -> object:
     # Each name loads on first use: a headless script never imports a widget library, and a fresh
     # checkout without the built front end can still be imported.
     if name in _home:
         return getattr(import_module(_home[name]), name)
+    if name == "__version__":
+        return metadata.version("gradwidget")
     message = f"module {__name__!r} has no attribute {name!r}"
     raise AttributeError(message)
 

@@ -38,8 +38,7 @@ class Layer:
     """Whether at least one own parameter requires a gradient."""
 
     activation: str | None = None
-    """Elementwise nonlinearity seen to follow the layer, such as ``"relu"``; None when none was
-    seen."""
+    """Its activation function, such as ``"relu"``; None when none was seen."""
 
     @property
     def parameter_count(self) -> int:
@@ -48,9 +47,7 @@ class Layer:
 
     @property
     def summary(self) -> str:
-        """Kind and size in a few characters, such as ``"Linear 64×64"`` (the largest parameter's
-        shape).
-        """
+        """Kind and shape of the largest parameter, such as ``"Linear 64×64"``."""
         largest = max(self.shapes.values(), key=lambda shape: int(np.prod(shape)), default=())
         return f"{self.kind} {'×'.join(str(size) for size in largest)}".rstrip()
 
@@ -69,7 +66,7 @@ class NonfiniteOrigin:
 
 @dataclass(frozen=True, slots=True)
 class RecurrentProfile:
-    """How the gradient of a recurrent layer runs along the time axis, at one step."""
+    """The gradient of a recurrent layer along time, at one step."""
 
     layer: str
     """Name of the layer."""
@@ -90,7 +87,7 @@ class RecurrentProfile:
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """Everything measured at one step: one array entry a layer, in the order of ``layers``.
+    """Everything measured at one step: one array entry per layer, in the order of ``layers``.
 
     A metric that is absent from ``metrics`` was measured for no layer. Where ``measured`` is False
     the value is NaN and means nothing; where it is True a NaN is a NaN that the run really had.
@@ -116,7 +113,7 @@ class Frame:
     """Bool array [layers] by metric name; a metric missing here was measured for every layer."""
 
     scalars: Mapping[str, float] = field(default_factory=dict)
-    """Figures of the whole step: ``loss``, ``total_grad_norm``, ``lr``, ``time`` …; absent when not
+    """Values of the whole step: ``loss``, ``total_grad_norm``, ``lr``, ``time`` …; absent when not
     measured."""
 
     skipped: bool = False
@@ -143,16 +140,16 @@ class Frame:
 
 @dataclass(frozen=True, slots=True)
 class Histogram:
-    """How the entries of one or several tensors are spread over their values."""
+    """The distribution of the entries of one or several tensors over bins."""
 
     step: int | None
     """The step that they belong to; None before the first."""
 
     axis: Literal["linear", "log"]
-    """How the bins lie: of one width, or as parts of a power of ten on both sides of 0."""
+    """Whether the bins are of one width, or parts of a power of ten on both sides of 0."""
 
     edges: NDArray[np.float64]
-    """float64 [bins + 1]: where the bins end, rising; every finite entry lies between the first and
+    """float64 [bins + 1]: where the bins end, rising; every finite entry is between the first and
     the last."""
 
     counts: NDArray[np.int64]
@@ -163,7 +160,7 @@ class Histogram:
     those are many."""
 
     total: int
-    """All entries; the figures below are of all of them."""
+    """All entries; the numbers below are of all of them."""
 
     zeros: int
     nans: int
@@ -191,9 +188,7 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Inspection:
-    """One layer looked at closely. Where something could not be had, a sentence stands in its
-    place.
-    """
+    """A close look at one layer; a sentence takes the place of what could not be had."""
 
     layer: str
     """Name of the layer."""
@@ -205,7 +200,7 @@ class Inspection:
     """The parameters as the step left them."""
 
     activation: Histogram | str
-    """The layer's output in that step, after the elementwise nonlinearity that follows it."""
+    """The layer's output in that step, after its activation function."""
 
     worst: tuple[Entry, ...] = ()
     """The greatest entries of ``gradient``: those that are not finite, then by size."""

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from concurrent.futures import Future
+from concurrent.futures import Future, wait
 from typing import TYPE_CHECKING
 
-from gradwidget.control.control import PATIENCE
 from gradwidget.control.reaction import OnFinding
 from gradwidget.diagnose.thresholds import DEFAULT, Thresholds
 from gradwidget.session import LayerFilter, Session
@@ -21,6 +20,9 @@ if TYPE_CHECKING:
     from gradwidget.frame import Inspection, Layer
     from gradwidget.problem import Problem
     from gradwidget.record.history import History
+
+PATIENCE = 2.0
+"""Seconds that a call waits for a paused loop to inspect a layer, which takes milliseconds."""
 
 
 class GradMonitor:
@@ -139,7 +141,7 @@ class GradMonitor:
 
         On the training thread they are made immediately, of what there is at that moment; the
         output comes with the next step that begins. On another thread everything comes with that
-        step: ask again after it.
+        step, ask again after it; or immediately, while the loop is paused.
 
         Args:
             layer: its name.
@@ -157,23 +159,24 @@ class GradMonitor:
             3
         """
         answer = self._session.inspect(layer)
-        if isinstance(answer, Future):
-            answer.result(PATIENCE)  # the loop is paused, so its thread is free to answer
-        else:
-            self._session.inspect_idle(layer)
+        is_seen = self._session.inspect_idle(layer)
+        if isinstance(answer, Future) and not is_seen:
+            wait([answer], PATIENCE)  # the loop is paused, so its thread can answer
         return self._session.inspection(layer)
 
     def log(self, **scalars: object) -> None:
         """Adds scalars of your own to the current step, such as ``log(val_loss=0.3)``.
 
         A name that gradwidget detects automatically (``loss``) is overridden. Tensors are not
-        synchronized.
+        synchronized. NaN and infinities are recorded as such, a number too large for a float as
+        an infinity; a tensor without a readable value (on the meta device) is left out. The first
+        64 different names are recorded. ``problems`` says what could not be.
 
         Args:
-            scalars: numbers or one-element tensors by name.
+            scalars: real numbers or one-element tensors by name.
 
         Raises:
-            TypeError: a value is neither a number nor a tensor of one element.
+            TypeError: a value is neither a real number nor a tensor of one.
         """
         self._session.log(**scalars)
 

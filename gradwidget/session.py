@@ -8,12 +8,13 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
-from typing import TYPE_CHECKING, ParamSpec
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary, finalize, ref
 
 from gradwidget.capture.capture import Capture
+from gradwidget.capture.collect.logged import recordable
 from gradwidget.control.control import Control
-from gradwidget.control.gate import Gate
 from gradwidget.control.reaction import OnFinding, Reaction
 from gradwidget.diagnose.engine import Engine
 from gradwidget.diagnose.thresholds import DEFAULT, Thresholds
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from torch import nn
     from torch.optim import Optimizer
 
-    from gradwidget.action import Action, Applied
+    from gradwidget.action import Action
     from gradwidget.capture.steps.pause_point import Batch
     from gradwidget.control.commands import Answer
     from gradwidget.control.reaction import Response
@@ -33,13 +34,31 @@ if TYPE_CHECKING:
     from gradwidget.frame import Frame, Inspection, Layer
     from gradwidget.problem import Problem
 
-P = ParamSpec("P")
-
 LayerFilter = str | Sequence[str] | Callable[[str, "nn.Module"], bool] | None
 
 _attached: WeakKeyDictionary[nn.Module, Callable[[], Session | None]] = WeakKeyDictionary()
 """The session of each model. Held weakly, except where it acts on findings: it must then still
 exist when a finding opens."""
+
+
+MOST_LOGGED = 64
+"""Names that ``log`` records at most: each is kept for the whole run, at every step."""
+
+LOGGING = "logging"
+TOO_MANY = (
+    f"log() was given more than {MOST_LOGGED} names; only the first {MOST_LOGGED} are recorded"
+)
+NOT_WATCHED = "Nothing is watched any more."
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """What there is still to say of a capture that has ended."""
+
+    layers: tuple[Layer, ...]
+    overhead: float
+    sampling_interval: float
+    closed: bool = True
 
 
 class Session:
@@ -68,6 +87,9 @@ class Session:
         together."""
         self.on_frame: list[Callable[[], None]] = []
         """Called on the training thread after each recorded frame; keep them quick."""
+        self.on_end: list[Callable[[], None]] = []
+        """Called once nothing is watched any more, on any thread and inside finalizers: they may
+        not even take a lock."""
         self.on_control: list[Callable[[], None]] = []
         """Called on any thread when the loop was paused, resumed or changed; keep them quick."""
         self.on_inspection: list[Callable[[Inspection], None]] = []
@@ -78,17 +100,23 @@ class Session:
         """As given: share of a step's time that gradwidget may cost, or None."""
         self._engine = Engine(thresholds)
 
-        def actuate(action: Action) -> Applied:
-            return capture.actuator.apply(action)
+        # Weakly: neither what torch holds nor what is kept after the end may keep the capture.
+        def actuate(action: Action) -> Callable[[], None]:
+            watching = capture()
+            if watching is None:
+                raise ValueError(NOT_WATCHED)
+            return watching.actuator.apply(action)
 
         def look(layer: str) -> None:
-            capture.cycle.inspector.look_now(layer)
+            watching = capture()
+            if watching is not None:
+                watching.cycle.inspector.look_now(layer)
 
-        self.control = Control(actuate, weakly(self._control_changed), look, weakly(self._refused))
+        self.control = Control(actuate, weakly(self._control_changed), look)
         """Pauses the loop between two steps, and changes it there."""
         self._reaction = Reaction(self.control, weakly(self._call))
         self._reaction.set(on_finding, resumable=False)
-        self.capture = capture = Capture(
+        self.capture: Capture | None = Capture(
             model,
             optimizer,
             emit=weakly(self._record),
@@ -98,13 +126,18 @@ class Session:
             start_step=start_step,
             gate=self.control.gate,
         )
-        """What watches the loop."""
-        capture.cycle.prompt = on_finding is not None
-        capture.cycle.inspector.emit = weakly(self._inspected)
+        """What watches the loop; None once nothing is watched any more."""
+        self._state: Capture | Ended = self.capture
+        self._guard = self.capture.guard
+        capture = ref(self.capture)
+        self.capture.cycle.prompt = on_finding is not None
+        self.capture.cycle.inspector.emit = weakly(self._inspected)
         self._inspections: dict[str, Inspection] = {}
-        self._finalizer = finalize(self, _stop, self.control.gate, capture)
-        self._finalizer.atexit = False
+        self._logged: set[str] = set()
+        self._finalizer = finalize(self, _stop, self.control, capture)
         self._model = ref(model)
+        self._end_of_model = finalize(model, weakly(self._end))
+        self._finalizer.atexit = self._end_of_model.atexit = False
         _attach(model, self, is_kept=on_finding is not None)
 
     # ---------------------------------------------------------------- what there is to read
@@ -123,38 +156,39 @@ class Session:
     @property
     def layers(self) -> tuple[Layer, ...]:
         """The layers watched, input first."""
-        return self.capture.layers
+        return self._state.layers
 
     @property
     def problems(self) -> list[Problem]:
         """Failures that were contained, in the order in which they first happened."""
-        return list(self.capture.problems)
+        return list(self._guard.problems)
 
     @property
     def overhead(self) -> float:
         """Share of the step time that gradwidget has lately cost; NaN before it is known."""
-        return self.capture.overhead
+        return self._state.overhead
 
     @property
     def sampling_interval(self) -> float:
         """Steps per sampled step, lately."""
-        return self.capture.sampling_interval
+        return self._state.sampling_interval
 
     @property
     def closed(self) -> bool:
         """True once nothing is watched any more."""
-        return self.capture.closed
+        return self._state.closed
 
     @property
     def batch(self) -> Batch | None:
         """What the model was called with in the last step, while the loop is paused."""
-        pause_point = self.capture.pause_point
+        capture = self.capture  # another thread may close it meanwhile, here and below
+        pause_point = None if capture is None else capture.pause_point
         return None if pause_point is None else pause_point.batch
 
     def report(self) -> str:
         """The state of every layer and all findings as text."""
         with self.lock:
-            return report(self.history, self._engine.findings)
+            return report(self.history, self._engine.findings, self.problems)
 
     # ---------------------------------------------------------------- what may be asked of it
 
@@ -175,11 +209,12 @@ class Session:
             TypeError: neither a word nor a function.
         """
         self._reaction.set(on_finding, resumable=resumable)
-        self.control.gate.resumers.asked()
-        self.capture.cycle.prompt = bool(self._reaction.responses)
-        pause_point = self.capture.pause_point
-        if pause_point is not None and "pause" in self._reaction.responses.values():
-            pause_point.watch_every_step()
+        capture = self.capture
+        if capture is not None:
+            capture.cycle.prompt = bool(self._reaction.responses)
+            pause_point = capture.pause_point
+            if pause_point is not None and "pause" in self._reaction.responses.values():
+                pause_point.watch_every_step()
         self._control_changed()
 
     def inspect(self, layer: str) -> Future[Answer] | str:
@@ -197,25 +232,30 @@ class Session:
         Raises:
             ValueError: there is no such layer, or nothing is watched any more.
         """
-        if self.closed:
-            message = "Nothing is watched any more."
-            raise ValueError(message)
+        capture = self.capture
+        if capture is None:
+            raise ValueError(NOT_WATCHED)
         if all(known.name != layer for known in self.layers):
             message = f"no layer {layer!r} is watched"
             raise ValueError(message)
-        if self.capture.cycle.inspector.ask(layer):
+        if capture.cycle.inspector.ask(layer):
             return "Nothing is newer."
         if self.control.gate.state.mode == "paused":
             return self.control.inspect(layer)
         return "Inspected in the next step."
 
-    def inspect_idle(self, layer: str) -> None:
+    def inspect_idle(self, layer: str) -> bool:
         """Inspects a layer immediately, on a thread that is certain to be idle.
 
-        Does nothing on another thread than the one that trained last, and after ``close``.
+        Returns:
+            Whether it did: only on the thread that trained last, and not after ``close``.
         """
-        if not (self.closed or self.capture.cycle.inspector.is_elsewhere()):
-            self.capture.cycle.inspector.look_now(layer)
+        capture = self.capture
+        inspector = None if capture is None else capture.cycle.inspector
+        if inspector is None or inspector.is_elsewhere():
+            return False
+        inspector.look_now(layer)
+        return True
 
     def inspection(self, layer: str) -> Inspection | None:
         """What was last seen of a layer that was inspected; None where it never was."""
@@ -223,11 +263,23 @@ class Session:
 
     def log(self, **scalars: object) -> None:
         """Adds scalars to the current step, as ``GradMonitor.log`` does."""
-        self.capture.log(**scalars)
+        capture = self.capture
+        for name, value in scalars.items():
+            found, remark = recordable(name, value)
+            if name not in self._logged and len(self._logged) == MOST_LOGGED:
+                self._guard.note(LOGGING, TOO_MANY)
+                continue
+            self._logged.add(name)
+            if remark:
+                self._guard.note(LOGGING, remark)
+            if found is not None and capture is not None:
+                capture.log(**{name: found})
 
     def charge(self, seconds: float) -> None:
         """Counts time spent elsewhere on behalf of this session (drawing) against its budget."""
-        self.capture.charge(seconds)
+        capture = self.capture
+        if capture is not None:
+            capture.charge(seconds)
 
     def close(self) -> None:
         """Removes every hook, resumes a paused loop, and ends what was applied.
@@ -235,42 +287,48 @@ class Session:
         What was recorded stays. Closing twice does nothing.
         """
         self._finalizer()
+        self._end_of_model.detach()
+        self._end()
         model = self._model()
         if model is not None and _attached.get(model, lambda: None)() is self:
             del _attached[model]
 
     # ---------------------------------------------------------------- what its parts tell it
 
+    def _end(self) -> None:
+        """Lets go of all that is of the model's size: copies of weights, staged outputs."""
+        capture = self.capture
+        if capture is None:
+            return
+        capture.close()
+        self._state = Ended(capture.layers, capture.overhead, capture.sampling_interval)
+        self.capture = None
+        for notify in tuple(self.on_end):
+            notify()
+
     def _record(self, frame: Frame) -> None:
         with self.lock:
             self.history.append(frame)
             self._engine.update(self.history)
             findings = self._engine.findings
-        wanted = self._engine.wanted
-        self.capture.sample_more(series=wanted.series, watch=wanted.watch)
+        capture, wanted = self.capture, self._engine.wanted
+        if capture is not None:
+            capture.sample_more(series=wanted.series, watch=wanted.watch)
         self._reaction.opened(findings)
-        self._tell("on_frame", self.on_frame)
+        for notify in self.on_frame:
+            notify()
 
     def _call(self, function: Callable[[Finding], object], finding: Finding) -> None:
-        self.capture.guard.run("acting on a finding", function, finding)
+        self._guard.run("acting on a finding", function, finding)
 
     def _inspected(self, inspection: Inspection) -> None:
         self._inspections[inspection.layer] = inspection
-        self._tell("on_inspection", self.on_inspection, inspection)
+        for notify in self.on_inspection:
+            notify(inspection)
 
     def _control_changed(self) -> None:
-        self._tell("on_control", self.on_control)
-
-    def _refused(self, reason: str) -> None:
-        self.capture.guard.note("pausing", reason)
-
-    def _tell(
-        self, name: str, callbacks: Sequence[Callable[P, object]], *args: P.args, **kwargs: P.kwargs
-    ) -> None:
-        # Each on its own: one that fails silences itself only, and never reaches the loop.
-        for callback in tuple(callbacks):
-            where = f"calling {getattr(callback, '__qualname__', repr(callback))} of {name}"
-            self.capture.guard.run(where, callback, *args, **kwargs)
+        for notify in self.on_control:
+            notify()
 
 
 def _attach(model: nn.Module, session: Session, *, is_kept: bool) -> None:
@@ -281,6 +339,8 @@ def _attach(model: nn.Module, session: Session, *, is_kept: bool) -> None:
     _attached[model] = (lambda: session) if is_kept else ref(session)
 
 
-def _stop(gate: Gate, capture: Capture) -> None:
-    gate.close()
-    capture.close()
+def _stop(control: Control, capture: Callable[[], Capture | None]) -> None:
+    control.close()
+    watching = capture()
+    if watching is not None:
+        watching.close()

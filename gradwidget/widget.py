@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import traceback
 from collections.abc import Mapping
@@ -22,15 +23,17 @@ from gradwidget.session import LayerFilter
 from gradwidget.view.bar_figure import bar_figure
 from gradwidget.view.kernel.comm import PageComm
 from gradwidget.view.kernel.idle import when_idle
-from gradwidget.view.kernel.page_while_busy import page_while_busy
+from gradwidget.view.kernel.registry import hold_weakly
 from gradwidget.view.kernel.restore import restorer
 from gradwidget.view.notebook.display import NotebookDisplay
-from gradwidget.view.notebook.static_html import fallback_html
+from gradwidget.view.notebook.static_html import static_html
 from gradwidget.view.protocol.messages import Answer, ToPage
+from gradwidget.view.protocol.sendable import sendable
 from gradwidget.view.protocol.to_messages import inspection_info
 from gradwidget.view.requests import Requests
 from gradwidget.view.ticker import Ticker
 from gradwidget.view.updates import Updates
+from gradwidget.wording import visible
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -47,6 +50,17 @@ if TYPE_CHECKING:
 
 STATIC = Path(__file__).parent / "static"
 
+
+def _source(name: str) -> str | Path:
+    """A file of the front end, for anywidget: its text, or its path where that is to be watched.
+
+    Of a path anywidget keeps every widget ever made, to tell it of a change.
+    """
+    path = STATIC / name
+    is_watched = os.environ.get("ANYWIDGET_HMR") == "1"
+    return path if is_watched else path.read_text(encoding="utf-8")
+
+
 VIEW_SHARE = 0.4
 """Share of the budget that ticks of the picture may use; the rest is for measuring."""
 
@@ -54,9 +68,8 @@ VIEW_SHARE = 0.4
 class GradWidget(anywidget.AnyWidget):
     """Shows, live in a notebook, how gradients flow through every layer of a model while it trains.
 
-    Display it, then run the training loop as it is: optimizer, loss and layer order are found by
-        themselves.
-    The model is held weakly; a second widget on the same model replaces the first.
+    Display it, then run the training loop as it is: optimizer, loss and layer order are detected
+    automatically. The model is held weakly; a second widget on the same model replaces the first.
 
     Args:
         source: any ``nn.Module`` with parameters, or a ``GradMonitor`` that already watches one.
@@ -66,8 +79,8 @@ class GradWidget(anywidget.AnyWidget):
         budget: share of a step's time that gradwidget may cost, the picture included.
         activations: also measure activations and activation gradients.
         on_finding: what to do when a finding opens, as for ``GradMonitor``; also ``"pause"``, which
-            holds the loop at the end of that step until somebody resumes. Applies to a monitor too,
-            unless None.
+            pauses the loop at the end of that step until somebody resumes. Applies to a monitor
+            too, unless None.
         start_step: number of the first step seen, for a resumed run.
         thresholds: bounds to judge by, as for ``GradMonitor``; the picture draws them too.
 
@@ -84,8 +97,8 @@ class GradWidget(anywidget.AnyWidget):
         >>> widget.close()
     """
 
-    _esm = STATIC / "widget.js"
-    _css = STATIC / "widget.css"
+    _esm = _source("widget.js")
+    _css = _source("widget.css")
 
     _figure = traitlets.Instance(bqplot.Figure).tag(sync=True, **widget_serialization)
     _model_class = traitlets.Unicode().tag(sync=True)
@@ -121,7 +134,9 @@ class GradWidget(anywidget.AnyWidget):
         if on_finding is not None:
             session.respond(on_finding, resumable=True)
         super().__init__(
-            _figure=bar_figure(), _model_class=session.model_class, _comm_id=uuid4().hex
+            _figure=bar_figure(),
+            _model_class=visible(session.model_class),
+            _comm_id=uuid4().hex,
         )
         self.monitor = monitor
         """The monitor that is shown."""
@@ -129,8 +144,12 @@ class GradWidget(anywidget.AnyWidget):
         self._view_problems: list[Problem] = []
         self._updates = Updates(session, session.model_class, self._view_problems)
         self._sending = threading.Lock()
+        self._closing = threading.RLock()
+        self._is_over = False
         self._display = NotebookDisplay(
-            self._static_content, version=lambda: session.history.version, contain=self._contain
+            self._static_content,
+            version=lambda: (session.history.version, len(session.problems)),
+            contain=self._contain,
         )
         self._requests = Requests(session, self._answer, when_idle)
         self._page_comm = PageComm(self._comm_id, self._receive)
@@ -138,13 +157,15 @@ class GradWidget(anywidget.AnyWidget):
         self._ticker = Ticker(
             self._tick,
             alive=lambda: not session.closed,
+            behind=lambda: self._updates.is_behind,
+            ended=self.close,
             charge=session.charge,
             share=None if session.budget is None else session.budget * VIEW_SHARE,
         )
         session.on_frame.append(self._ticker.wake)
+        session.on_end.append(self._ticker.wake)
         session.on_control.append(self._show_control)
         session.on_inspection.append(self._show_inspection)
-        session.control.gate.resumers.expect_page(*page_while_busy())
         self._restorer = restorer()
         if self._restorer is not None:
             self._restorer.join(self._contain)
@@ -156,32 +177,31 @@ class GradWidget(anywidget.AnyWidget):
 
     @property
     def findings(self) -> list[Finding]:
-        """What is wrong: active findings first, the most severe and earliest leading; resolved ones
-        after.
+        """What is wrong.
+
+        Active findings come first, the most severe and earliest leading; resolved ones after.
         """
         return self.monitor.findings
 
     def log(self, **scalars: object) -> None:
-        """Adds figures of your own to the current step, such as ``log(val_loss=0.3)``; see
-        ``GradMonitor.log``.
-        """
+        """Adds scalars of your own to the current step, as ``GradMonitor.log`` does."""
         self.monitor.log(**scalars)
 
     def pause(self) -> None:
-        """Holds the training loop at the end of the step that is running, before the next forward.
+        """Pauses the training loop at the end of the step that is running, before the next forward.
 
-        Held, it uses no processor; the picture stays live, and an interrupt ends the cell as usual.
-        From a console on a subshell of the kernel (in JupyterLab: New Subshell Console for
-        Notebook) everything can be looked at.
+        While paused it uses no processor; the picture stays live, and an interrupt ends the cell as
+        usual. From a console on a subshell of the kernel (in JupyterLab: New Subshell Console for
+        Notebook) everything can be read.
         """
         self._session.control.pause()
 
     def resume(self) -> None:
-        """Lets the loop run on."""
+        """Resumes the loop."""
         self._session.control.resume()
 
     def step(self, n: int = 1) -> None:
-        """Runs ``n`` optimizer steps, then holds the loop.
+        """Runs ``n`` optimizer steps, then pauses the loop.
 
         Raises:
             ValueError: ``n`` is below 1.
@@ -189,8 +209,7 @@ class GradWidget(anywidget.AnyWidget):
         self._session.control.step(n)
 
     def apply(self, remedy: Remedy) -> str:
-        """Applies a finding's remedy: at once while paused, else at the next boundary between two
-        steps.
+        """Applies a finding's remedy: at once while paused, else at the next pause point.
 
         It lasts until it is undone or the widget closes.
 
@@ -217,12 +236,11 @@ class GradWidget(anywidget.AnyWidget):
 
     @property
     def batch(self) -> Batch | None:
-        """While paused: what the model was last called with in the step shown (``batch.args``,
-        ``batch.kwargs``).
+        """While paused: what the model was last called with in the step shown.
 
-        None where it was not seen: a pause comes in the middle of a step whose forward is over.
-            ``step()`` runs one
-        that is seen, and with ``on_finding="pause"`` every one is.
+        ``batch.args`` and ``batch.kwargs``; None where it was not seen: a pause comes in the middle
+        of a step whose forward is over. ``step()`` runs one that is seen, and with
+        ``on_finding="pause"`` every one is.
         """
         return self.monitor.batch
 
@@ -231,23 +249,28 @@ class GradWidget(anywidget.AnyWidget):
         return self.monitor.report()
 
     def close(self) -> None:
-        """Stops watching and removes every hook. The picture stays as it is, and so does what was
-        recorded.
+        """Stops watching and removes every hook.
+
+        The picture stays as it is, and so does what was recorded, as long as the widget is held.
+        A widget whose model no longer exists closes by itself.
         """
         if self._ticker is None:
-            return  # the constructor raised, and ipywidgets closes whatever is collected
+            return  # the constructor raised, and ipywidgets closes what is collected
         self.monitor.close()
-        if self._ticker.wake in self._session.on_frame:
-            self._session.on_frame.remove(self._ticker.wake)
         self._ticker.close()
-        self._display.close()
-        if self._restorer is not None:
-            self._restorer.leave(self._contain)
-        if self._show_control in self._session.on_control:
+        with self._closing:
+            if self._is_over:
+                return
+            self._is_over = True
+            self._session.on_frame.remove(self._ticker.wake)
+            self._session.on_end.remove(self._ticker.wake)
             self._session.on_control.remove(self._show_control)
-            self._show_control()
-        if self._show_inspection in self._session.on_inspection:
             self._session.on_inspection.remove(self._show_inspection)
+            self._display.close()
+            if self._restorer is not None:
+                self._restorer.leave(self._contain)
+            self._show_control()
+            hold_weakly(self, self._figure)
 
     def __repr__(self) -> str:
         return f"<GradWidget of {self._model_class}: {self.report().splitlines()[0]}>"
@@ -262,7 +285,8 @@ class GradWidget(anywidget.AnyWidget):
 
     def _static_content(self) -> dict[str, str]:
         with self._session.lock:
-            html = fallback_html(self._model_class, self.history, self.findings)
+            problems = [*self._session.problems, *self._view_problems]
+            html = static_html(self._session.model_class, self.history, self.findings, problems)
         return {"text/html": html, "text/plain": self.report()}
 
     def __enter__(self) -> GradWidget:
@@ -284,8 +308,9 @@ class GradWidget(anywidget.AnyWidget):
         except Exception as error:  # noqa: BLE001 - whatever fails in drawing must not end the thread or the loop
             self._contain("drawing what is new", error)
 
-    def _receive(self, message: Mapping[str, object]) -> None:
-        self._session.control.gate.resumers.page_answers()
+    def _receive(self, message: object) -> None:
+        if not isinstance(message, Mapping):
+            return  # from a page, which may send anything
         try:
             if message.get("kind") == "hello":
                 with self._sending:
@@ -312,10 +337,10 @@ class GradWidget(anywidget.AnyWidget):
         try:
             self._post(message)
         except Exception as error:  # noqa: BLE001 - called on the training thread, which it must not disturb
-            self._contain("showing how things stand", error)
+            self._contain("showing the state of the loop", error)
 
     def _post(self, message: ToPage, data: bytes | None = None) -> None:
-        content: Any = message
+        content: Any = sendable(message)
         self.send(content, [] if data is None else [data])
 
     def _contain(self, where: str, error: Exception) -> None:
@@ -324,7 +349,8 @@ class GradWidget(anywidget.AnyWidget):
         last = self.monitor.history.last
         problem = Problem(
             where,
-            f"{where} failed: {error}. Training and measuring go on; the picture may be incomplete.",
+            f"{where} failed: {error}. Training and measuring go on; "
+            "the picture may be incomplete.",
             "".join(traceback.format_exception(error)),
             0 if last is None else last.step,
         )

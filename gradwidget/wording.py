@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import unicodedata
 from collections.abc import Sequence
 
 SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
@@ -28,8 +29,9 @@ def figure(value: float) -> str:
 
 
 def times_less(share: float) -> str:
-    """A share of less than one the other way round: ``"35 billion times less"``; ``"no"`` for a
-    share of 0.
+    """A share of less than one the other way round: ``"35 billion times less"``.
+
+    ``"no"`` for a share of 0.
 
     Example:
         >>> times_less(1 / 3.5e10), times_less(0.0)
@@ -50,3 +52,39 @@ def names(layers: Sequence[str], most: int = 3) -> str:
     if rest:
         return f"{', '.join(shown)} and {rest} more"
     return shown[0] if len(shown) == 1 else f"{', '.join(shown[:-1])} and {shown[-1]}"
+
+
+UNSEEN = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
+"""Categories of characters that show nothing themselves: control and format characters (among them
+those that turn the direction of writing), halves of surrogate pairs, separators of lines."""
+
+
+def visible(text: str) -> str:
+    r"""Text of a model or a user on one line, with characters that show nothing written out.
+
+    They would steer a terminal, turn the text around them, or let two names look the same; half a
+    surrogate pair cannot be encoded at all.
+
+    Example:
+        >>> print(visible("fc" + chr(0x202E) + "1"), visible("слой 1"))
+        fc\u202e1 слой 1
+    """
+    if text.isprintable():
+        return text
+    return "".join(
+        char.encode("unicode_escape").decode() if unicodedata.category(char) in UNSEEN else char
+        for char in text
+    )
+
+
+def visible_lines(text: str) -> str:
+    r"""The same of text that may have several lines, such as code or a traceback.
+
+    Example:
+        >>> print(visible_lines("a\n" + chr(0x200B) + "b"))
+        a
+        \u200bb
+    """
+    if text.isprintable():
+        return text
+    return "\n".join(visible(line) for line in text.expandtabs(4).split("\n"))

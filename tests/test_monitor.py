@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 import gc
+import math
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -14,6 +16,7 @@ from torch.nn.modules import module as module_hooks
 from torch.optim import optimizer as optimizer_hooks
 
 from gradwidget import GradMonitor, GradWidget, Symptom, Thresholds
+from gradwidget.session import MOST_LOGGED, TOO_MANY
 
 KINDS = [GradMonitor, GradWidget]
 Kind = type[GradMonitor] | type[GradWidget]
@@ -277,6 +280,86 @@ def test_on_another_thread_an_inspection_comes_with_a_step_that_begins_after_it(
     assert seen.weight.total == 8 * 3 + 3
 
 
+def test_while_the_loop_is_paused_another_thread_sees_a_layer_immediately() -> None:
+    model = network()
+    with GradMonitor(model) as monitor, ThreadPoolExecutor(1) as training:
+        control = monitor._session.control
+        control.pause()
+        done = training.submit(train, model, 3)
+        while control.gate.state.mode != "paused":
+            assert not done.done()
+        seen = monitor.inspect("0")
+        control.resume()
+        done.result()
+    assert seen is not None
+    assert not isinstance(seen.gradient, str)
+    assert seen.gradient.step == 0
+
+
 def test_pausing_where_nobody_could_resume_is_refused() -> None:
     with pytest.raises(ValueError, match="pause"):
         GradMonitor(network(), on_finding="pause")
+
+
+UNREADABLE = {
+    "meta": (torch.ones((), device="meta"), "cannot be read"),
+    "sparse": (torch.ones(1).to_sparse(), "cannot be read"),
+}
+KEPT = {
+    "nan": (math.nan, math.nan),
+    "infinite": (-math.inf, -math.inf),
+    "too large": (10**400, math.inf),
+    "too small": (-(10**400), -math.inf),
+    "fraction": (Fraction(1, 4), 0.25),
+    "numpy": (np.float32(0.5), 0.5),
+    "truth": (torch.ones((), dtype=torch.bool), 1.0),
+    "bfloat16": (torch.ones(1, 1, dtype=torch.bfloat16), 1.0),
+    "parameter": (nn.Parameter(torch.tensor(2.0)), 2.0),
+}
+
+
+@pytest.mark.parametrize("kind", KEPT)
+def test_every_number_that_is_logged_is_recorded(kind: str) -> None:
+    given, recorded = KEPT[kind]
+    model = network()
+    with GradMonitor(model, budget=None) as monitor:
+        monitor.log(mine=given)
+        train(model, 2)
+    np.testing.assert_equal(monitor.history.scalars["mine"], [recorded, math.nan])
+    assert monitor.history.scalars_measured["mine"].tolist() == [True, False]
+    assert [problem.where for problem in monitor.problems] == (
+        ["logging"] if kind.startswith("too") else []
+    )
+
+
+@pytest.mark.parametrize("kind", UNREADABLE)
+def test_what_has_no_value_to_read_is_left_out_and_said(kind: str) -> None:
+    given, words = UNREADABLE[kind]
+    model = network()
+    with GradMonitor(model, budget=None) as monitor:
+        for _ in range(3):
+            monitor.log(mine=given, other=1.0)
+            train(model, 1)
+    assert "mine" not in monitor.history.scalars
+    assert monitor.history.scalars["other"].tolist() == [1.0, 1.0, 1.0]
+    assert len(monitor.problems) == 1
+    assert words in monitor.problems[0].message
+
+
+@pytest.mark.parametrize("given", ["low", None, 1j, [1.0], torch.ones(2), torch.tensor(1j)])
+def test_what_is_no_number_is_refused(given: object) -> None:
+    with GradMonitor(network()) as monitor, pytest.raises(TypeError, match="mine must be a number"):
+        monitor.log(mine=given)
+
+
+def test_names_without_end_are_not_recorded_and_said_once() -> None:
+    model = network()
+    with GradMonitor(model, budget=None) as monitor:
+        for step in range(3 * MOST_LOGGED):
+            monitor.log(**{f"name {step}": step, "val_loss": step})
+        monitor.log(val_loss=0.5)
+        train(model, 1)
+    mine = {name for name in monitor.history.scalars if name.startswith(("name", "val"))}
+    assert mine == {"val_loss", *(f"name {step}" for step in range(MOST_LOGGED - 1))}
+    assert monitor.history.scalars["val_loss"].tolist() == [0.5]
+    assert [problem.message for problem in monitor.problems] == [TOO_MANY]

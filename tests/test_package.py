@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -22,10 +23,37 @@ def loaded_after(statement: str) -> set[str]:
 def test_the_public_names_are_listed_in_order() -> None:
     assert gradwidget.__all__ == sorted(gradwidget.__all__)
     assert dir(gradwidget) == gradwidget.__all__
-    assert set(gradwidget.__all__) == set(gradwidget._home)
+    assert {*gradwidget.__all__} == {*gradwidget._home, "__version__"}
 
 
-@pytest.mark.parametrize("name", gradwidget.__all__)
+def test_exactly_these_names_are_public() -> None:
+    assert gradwidget.__all__ == [
+        "Finding",
+        "Frame",
+        "GradMonitor",
+        "GradWidget",
+        "GradientError",
+        "History",
+        "Layer",
+        "Remedy",
+        "Symptom",
+        "Thresholds",
+        "__version__",
+    ]
+
+
+def test_what_is_public_is_imported_by_a_star() -> None:
+    names: dict[str, object] = {}
+    exec("from gradwidget import *", names)  # noqa: S102 - what is being tested
+    assert {name for name in names if name != "__builtins__"} == set(gradwidget.__all__)
+
+
+def test_the_version_is_that_of_the_project_file(root: Path) -> None:
+    project = (root / "pyproject.toml").read_text(encoding="utf-8")
+    assert f'\nversion = "{gradwidget.__version__}"\n' in project
+
+
+@pytest.mark.parametrize("name", gradwidget._home)
 def test_every_public_name_is_there_and_documented(name: str) -> None:
     public = getattr(gradwidget, name)
     assert public.__name__ == name

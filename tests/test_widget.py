@@ -13,6 +13,7 @@ from anywidget import AnyWidget
 from torch import nn
 
 from gradwidget import GradMonitor, GradWidget
+from gradwidget.capture.collect.frame_builder import FrameBuilder
 
 LONG = 10.0
 
@@ -148,6 +149,50 @@ def test_a_failure_in_drawing_is_contained_and_shown(
     assert len(problems) == 1
     assert "no more ink" in problems[0]["message"]
     assert "RuntimeError" in problems[0]["traceback"]
+
+
+def test_a_page_is_told_that_measuring_is_off_though_no_frame_ever_comes(
+    sent: Sent, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(FrameBuilder, "frame", lambda _: 1 / 0)
+    model = model_of()
+    with GradWidget(model, budget=None) as widget:
+        widget._receive({"kind": "hello"})
+        assert sent.messages[-1]["status"]["verdict"] == "Waiting for the first step"
+        train(model, 4)
+
+        def told() -> bool:
+            verdict: str = sent.messages[-1]["status"]["verdict"]
+            return verdict.startswith("Measuring is switched off")
+
+        with sent.arrived:
+            assert sent.arrived.wait_for(told, LONG)
+        assert sent.messages[-1]["status"]["state"] == "not measured"
+        assert "making a frame kept failing (ZeroDivisionError" in str(widget)
+        assert "Measuring is switched off" in widget._static_content()["text/html"]
+
+
+@pytest.mark.parametrize("message", [None, 3, "pause", [], [{"kind": "pause"}], {"kind": {}}])
+def test_a_message_of_another_shape_is_ignored(sent: Sent, message: object) -> None:
+    with GradWidget(model_of()) as widget:
+        before = len(sent.messages), len(sent.of_control)
+        widget._receive(message)
+        assert (len(sent.messages), len(sent.of_control)) == before
+        assert widget._view_problems == []
+
+
+def test_a_widget_whose_model_no_longer_exists_closes_by_itself(sent: Sent) -> None:
+    model = model_of()
+    widget = GradWidget(model)
+    train(model, 2)
+    del model
+    gc.collect()
+    thread_of(widget).join(LONG)
+    assert widget.monitor.closed
+    assert sent.messages[-1]["status"]["closed"]
+    assert sent.of_control[-1]["mode"] == "closed"
+    assert widget._session.on_frame == widget._session.on_control == []
+    assert "Healthy" in widget.report()
 
 
 def test_a_monitor_can_be_shown_too(sent: Sent) -> None:

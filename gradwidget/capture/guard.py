@@ -77,14 +77,13 @@ class Guard:
         if self.strikes[where] == 1:
             self.note(where, f"{where} failed; training goes on", traceback.format_exc())
         elif self.is_off(where):
-            self.note(
-                where, f"{where} failed {STRIKES} times and is switched off; training goes on"
-            )
+            message = f"{where} failed {STRIKES} times and is switched off; training goes on"
+            self.note(where, message, traceback.format_exc(), is_off=True)
 
-    def note(self, where: str, message: str, trace: str = "") -> None:
+    def note(self, where: str, message: str, trace: str = "", *, is_off: bool = False) -> None:
         """Keeps a problem, unless the same was kept before."""
         if all((known.where, known.message) != (where, message) for known in self.problems):
-            self.problems.append(Problem(where, message, trace, self.step))
+            self.problems.append(Problem(where, message, trace, self.step, is_off))
 
 
 class Guarded(Protocol):

@@ -1,4 +1,6 @@
-"""A breakpoint in the user's own frame, set from deep inside a call: on its next line."""
+"""A breakpoint in the user's own frame, set from deep inside a call: on the line after the one that
+is running.
+"""
 
 from __future__ import annotations
 

@@ -1,6 +1,4 @@
-"""The frames of a run in step order, bounded in memory: fine for the recent past, coarser further
-back.
-"""
+"""The frames of a run in bounded memory: fine for the recent past, coarser further back."""
 
 from __future__ import annotations
 
@@ -13,7 +11,8 @@ from numpy.typing import NDArray
 
 from gradwidget.frame import BoolArray, FloatArray, Frame, Layer
 from gradwidget.metrics import METRICS
-from gradwidget.record.track import COARSE, FINE, FOLD, START, Track
+from gradwidget.record.room import COARSE, FINE, FOLD, START, Room, room_for
+from gradwidget.record.track import Track
 
 if TYPE_CHECKING:
     import pandas as pd  # type: ignore[import-untyped]  # ships no type information
@@ -21,25 +20,27 @@ if TYPE_CHECKING:
 LOOK_BACK = 64
 """Newest frames among which the latest value of a layer is looked for.
 
-A sampled run measures layers in turn. These frames are also kept as they came, for what is not a
-metric: origins, reasons, recurrent profiles.
+A sampled run measures layers in turn. These frames, or fewer where layers are many, are also kept
+as they came, for what is not a metric: origins, reasons, recurrent profiles.
 """
 
 RECENT = FINE - FOLD
-"""Newest frames, 512, that surely have a column each."""
+"""Newest frames, 512, that surely have a column each, where layers are not too many (``kept``)."""
 
 
 class History:
-    """What was measured, a column a step; older steps share a column that keeps their lowest, mean
-    and highest value.
+    """What was measured, one column per step; older steps share a column.
 
     The newest 512 to 640 frames have a column each. Older ones are merged, ever more to a column as
-    the run grows, so that about 1,500 columns hold any number of steps and a spike is never
-    averaged away.
+    the run grows, so that about 1,400 columns hold any number of steps. A column keeps the lowest,
+    the mean and the highest value of its steps, so a spike is never averaged away.
+
+    All of it takes at most 64 MiB up to 10,000 layers: beyond 200 layers there are fewer columns.
 
     Example:
         >>> history = History()
-        >>> history.append(Frame(0, (Layer("head", "Linear", {"weight": (2, 2)}),), {"grad_rms": np.float32([0.5])}))
+        >>> layers = (Layer("head", "Linear", {"weight": (2, 2)}),)
+        >>> history.append(Frame(0, layers, {"grad_rms": np.float32([0.5])}))
         >>> history["grad_rms"], history.steps
         (array([[0.5]], dtype=float32), array([0]))
     """
@@ -48,16 +49,18 @@ class History:
         self._layers: tuple[Layer, ...] = ()
         self._tracks: dict[str, Track] = {}
         self._scalars: dict[str, Track] = {}
-        self._skipped = Track(1, np.float32, 0, 0, 0)
+        self._room = room_for(0)
+        self._skipped = Track(1, np.float32, self._room, coarse=0, fine=0, start=0)
         self._fine_steps = np.empty(FINE, np.int64)
         self._coarse_steps = np.empty(COARSE, np.int64)
+        self._coarse_frames = np.empty(COARSE, np.int64)
         self._fine = 0
         self._coarse = 0
         self._stride = 1
         self._open_frames = 0
         self._version = 0
         self._first_step: int | None = None
-        self._newest: deque[Frame] = deque(maxlen=LOOK_BACK)
+        self._newest: deque[Frame] = deque()
 
     # ---------------------------------------------------------------- reading
 
@@ -73,15 +76,18 @@ class History:
 
     @property
     def nbytes(self) -> int:
-        """Bytes that the figures take: the columns once all are in use, and the newest frames kept
-        whole.
-        """
+        """Bytes that the values take: all columns once they are in use, and the newest frames."""
         whole = sum(
             values.nbytes
             for frame in self._newest
             for values in (*frame.metrics.values(), *frame.measured.values())
         )
         return sum(track.nbytes for track in self._all_tracks()) + whole
+
+    @property
+    def kept(self) -> int:
+        """Newest frames that are sure to be there one by one: 512, fewer for many layers."""
+        return self._room.kept
 
     @property
     def last(self) -> Frame | None:
@@ -104,8 +110,7 @@ class History:
         return self._whole(self._skipped, "high")[:, 0] > 0
 
     def __getitem__(self, metric: str) -> FloatArray:
-        """float32 [columns, layers] of a metric: the value of a single step, the mean of a column
-        of several.
+        """float32 [columns, layers] of a metric: the mean of each column's steps.
 
         NaN where nothing was measured, and where the run itself had a NaN (``measured`` tells
         which).
@@ -120,14 +125,16 @@ class History:
         return metric in self._tracks
 
     def low(self, metric: str) -> FloatArray:
-        """float32 [columns, layers]: the lowest value of each column; NaN is passed over where
-        there are others.
+        """float32 [columns, layers]: the lowest value of each column.
+
+        NaN is ignored where there are other values.
         """
         return self._whole(self._track(metric), "low")
 
     def high(self, metric: str) -> FloatArray:
-        """float32 [columns, layers]: the highest value of each column; NaN is passed over where
-        there are others.
+        """float32 [columns, layers]: the highest value of each column.
+
+        NaN is ignored where there are other values.
         """
         return self._whole(self._track(metric), "high")
 
@@ -140,23 +147,19 @@ class History:
 
     @property
     def scalars(self) -> Mapping[str, NDArray[np.float64]]:
-        """float64 [columns] by name: ``loss``, ``total_grad_norm``, ``lr`` …; NaN where not
-        measured.
-        """
+        """float64 [columns] by name: ``loss``, ``total_grad_norm``, ``lr`` …; else NaN."""
         return {name: self._whole(track, "mean")[:, 0] for name, track in self._scalars.items()}
 
     @property
     def scalars_measured(self) -> Mapping[str, BoolArray]:
-        """Bool [columns] by name: whether a scalar was measured at any step of the column, be it as
-        NaN.
-        """
+        """Bool [columns] by name: whether a scalar was measured at any step, be it as NaN."""
         return {name: self._was_measured(track)[:, 0] for name, track in self._scalars.items()}
 
     def recent(self, metric: str, n: int) -> FloatArray:
-        """float32 [<=n, layers]: the newest frames one by one, oldest first; a view, valid until
-        the next append.
+        """float32 [<=n, layers]: the newest frames one by one, oldest first.
 
-        At least the last ``RECENT`` frames can be had. NaN where not measured.
+        A view, valid until the next append. At least the last ``kept`` frames can be had. NaN where
+        not measured.
         """
         track = self._track(metric)
         rows = min(n, self._fine)
@@ -164,9 +167,22 @@ class History:
             return np.full((rows, len(self._layers)), np.nan, np.float32)
         return track.fine[self._fine - rows : self._fine]
 
+    def newest(self, metric: str) -> FloatArray:
+        """float32 [layers]: each layer's newest value, of the last ``LOOK_BACK`` frames.
+
+        NaN where there is none.
+        """
+        rows = self.recent(metric, LOOK_BACK)[::-1]
+        if not len(rows):
+            return np.full(len(self._layers), np.nan, np.float32)
+        first_known = np.argmax(~np.isnan(rows), axis=0)
+        found: FloatArray = np.take_along_axis(rows, first_known[np.newaxis], axis=0)[0]
+        return found
+
     def recent_scalar(self, name: str, n: int) -> NDArray[np.float64]:
-        """float64 [<=n]: the newest values of a scalar one by one, oldest first; a view, NaN where
-        not measured.
+        """float64 [<=n]: the newest values of a scalar one by one, oldest first.
+
+        A view, valid until the next append. NaN where not measured.
         """
         rows = min(n, self._fine)
         if name not in self._scalars:
@@ -178,7 +194,7 @@ class History:
         return self._fine_steps[self._fine - min(n, self._fine) : self._fine]
 
     def recent_frames(self, n: int) -> list[Frame]:
-        """The newest frames as they came, oldest first; at most ``LOOK_BACK``."""
+        """The newest frames as they came, oldest first; at most 64, fewer for many layers."""
         return list(self._newest)[-n:]
 
     def start(self, metric: str) -> FloatArray:
@@ -197,10 +213,10 @@ class History:
         return self._scalars[name].start[:rows, 0]
 
     def to_pandas(self) -> pd.DataFrame:
-        """A table with a row a column of this history, indexed by step.
+        """A table with one row per column of this history, indexed by step.
 
         Its columns are pairs: (metric, layer) for the metrics seen, ("scalar", name) for the
-            figures of a whole step.
+        scalars of a whole step.
 
         Raises:
             ImportError: pandas is not installed.
@@ -223,8 +239,7 @@ class History:
         """Adds the next frame.
 
         Its layers may be in another order than before, or be more or fewer: what is known is
-            matched by name, and
-        what is known of layers that are gone is dropped.
+        matched by name, and what is known of layers that are gone is dropped.
 
         Raises:
             ValueError: the frame's step does not come after the last one.
@@ -235,18 +250,20 @@ class History:
             raise ValueError(message)
         if frame.layers is not self._layers:
             self._adopt(frame.layers)
-        if self._fine == FINE:
+        if self._fine == self._room.fine:
             self._fold()
         for name in frame.metrics.keys() - self._tracks.keys():
             if name not in METRICS:
                 raise KeyError(name)
-            self._tracks[name] = self._new_track(len(self._layers), np.float32)
+            self._tracks[name] = self._new_track(len(self._layers), np.float32, self._room)
         for name in frame.scalars.keys() - self._scalars.keys():
-            self._scalars[name] = self._new_track(1, np.float64)
+            self._scalars[name] = self._new_track(1, np.float64, room_for(1))
         self._write(frame)
         if self._first_step is None:
             self._first_step = frame.step
         self._newest.append(frame)
+        while len(self._newest) > self._room.whole:
+            self._newest.popleft()
         self._version += 1
 
     def _write(self, frame: Frame) -> None:
@@ -262,57 +279,72 @@ class History:
         self._fine_steps[row] = frame.step
         self._fine += 1
 
-    def _new_track(self, width: int, dtype: type[np.floating]) -> Track:
-        return Track(width, dtype, self._coarse, self._fine, min(START, self._version))
+    def _new_track(self, width: int, dtype: type[np.floating], room: Room) -> Track:
+        start = min(START, self._version)
+        return Track(width, dtype, room, coarse=self._coarse, fine=self._fine, start=start)
 
     def _adopt(self, layers: tuple[Layer, ...]) -> None:
         names = [layer.name for layer in layers]
         known = {layer.name: i for i, layer in enumerate(self._layers)}
         if names != list(known):
             source = np.array([known.get(name, -1) for name in names], np.int64)
-            start = min(START, self._version)
+            self._fit(room_for(len(layers)))
+            sizes = {"coarse": self._coarse, "fine": self._fine, "start": min(START, self._version)}
             for metric, track in self._tracks.items():
-                self._tracks[metric] = track.rearranged(source, self._coarse, self._fine, start)
+                self._tracks[metric] = track.rearranged(source, self._room, **sizes)
         self._layers = layers
 
-    def _fold(self) -> None:
-        """Summarises the oldest single columns; where there is no room, merges the summaries in
-        pairs first.
-        """
-        columns = max(1, FOLD // self._stride)
-        if self._coarse + columns > COARSE:
+    def _fit(self, room: Room) -> None:
+        """Makes what there is fit into the room for another number of layers."""
+        self._room = room
+        self._open_frames = 0
+        while self._fine > room.fine:
+            self._fold()
+        while self._coarse > room.coarse:
             self._halve()
-            columns = max(1, FOLD // self._stride)
+
+    def _fold(self) -> None:
+        """Summarizes the oldest single columns; merges summaries in pairs first to make room."""
+        fold = self._room.fold
+        while self._coarse + max(1, fold // self._stride) > self._room.coarse:
+            self._halve()
+        columns = max(1, fold // self._stride)
         for track in self._all_tracks():
-            track.fold(self._coarse, columns, self._fine)
+            track.fold(fold, self._fine, self._coarse, columns)
         self._coarse_steps[self._coarse : self._coarse + columns] = self._fine_steps[
-            : FOLD : FOLD // columns
+            : fold : fold // columns
         ]
-        self._fine_steps[: self._fine - FOLD] = self._fine_steps[FOLD : self._fine]
-        self._fine -= FOLD
+        self._coarse_frames[self._coarse : self._coarse + columns] = fold // columns
+        self._fine_steps[: self._fine - fold] = self._fine_steps[fold : self._fine]
+        self._fine -= fold
         self._coarse += columns
-        if self._stride > FOLD:
+        if self._stride > fold:
             self._join_newest()
 
     def _join_newest(self) -> None:
         """A summary of more frames than are folded at a time is filled little by little."""
         if 0 < self._open_frames < self._stride:
+            both = self._coarse_frames[self._coarse - 2 : self._coarse]
             for track in self._all_tracks():
-                track.merge(self._coarse - 2, 1)
+                track.merge(self._coarse - 2, 1, both)
             self._coarse -= 1
-            self._open_frames += FOLD
+            self._coarse_frames[self._coarse - 1] = both.sum()
+            self._open_frames += self._room.fold
         else:
-            self._open_frames = FOLD
+            self._open_frames = self._room.fold
 
     def _halve(self) -> None:
         pairs, single = divmod(self._coarse, 2)
+        frames = self._coarse_frames[: 2 * pairs].copy()
         for track in self._all_tracks():
-            track.merge(0, pairs)
+            track.merge(0, pairs, frames)
             if single:
                 track.move(2 * pairs, pairs)
         self._coarse_steps[:pairs] = self._coarse_steps[: 2 * pairs : 2].copy()
+        self._coarse_frames[:pairs] = frames.reshape(pairs, 2).sum(axis=1)
         if single:
             self._coarse_steps[pairs] = self._coarse_steps[2 * pairs]
+            self._coarse_frames[pairs] = self._coarse_frames[2 * pairs]
         self._coarse = pairs + single
         self._stride *= 2
         self._open_frames = 0

@@ -1,47 +1,42 @@
-"""One metric over the run in bounded memory: its recent rows one by one, its older ones as
-summaries.
-"""
+"""One metric over the run in bounded memory: recent rows one by one, older ones as summaries."""
 
 from __future__ import annotations
+
+from typing import Any
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from gradwidget.frame import BoolArray
-
-FINE = 640
-"""Rows kept one by one before the oldest ``FOLD`` of them are summarised."""
-FOLD = 128
-"""Rows summarised at a time."""
-COARSE = 768
-"""Summaries kept before neighbours are merged in pairs."""
-START = 20
-"""Rows of the run's start that are kept for good, as the measure of what came later."""
+from gradwidget.record.room import START, Room
 
 
 class Track:
-    """The rows of one metric, one entry a layer: summaries first, then single rows.
+    """The rows of one metric, one entry per layer: summaries first, then single rows.
 
-    How many rows of each there are is the business of the history, the same for all its tracks.
+    The history knows how many rows of each there are, the same for all its tracks.
 
     Args:
         width: entries in a row.
         dtype: kind of float to keep.
+        room: rows to have room for.
         coarse: summaries that already exist; they count as unmeasured.
         fine: single rows that already exist; they count as unmeasured.
         start: start rows that already exist; they count as unmeasured.
     """
 
-    def __init__(self, width: int, dtype: DTypeLike, coarse: int, fine: int, start: int) -> None:
+    def __init__(
+        self, width: int, dtype: DTypeLike, room: Room, *, coarse: int, fine: int, start: int
+    ) -> None:
         # empty, not full: the system commits a page only when a row is written, so a short run
         # stays small.
-        self.fine = np.empty((FINE, width), dtype)
+        self.fine = np.empty((room.fine, width), dtype)
         self.start = np.empty((START, width), dtype)
-        self.low = np.empty((COARSE, width), dtype)
-        self.mean = np.empty((COARSE, width), dtype)
-        self.high = np.empty((COARSE, width), dtype)
-        self.fine_measured = np.zeros((FINE, width), np.bool_)
-        self.coarse_measured = np.zeros((COARSE, width), np.bool_)
+        self.low = np.empty((room.coarse, width), dtype)
+        self.mean = np.empty((room.coarse, width), dtype)
+        self.high = np.empty((room.coarse, width), dtype)
+        self.fine_measured = np.zeros((room.fine, width), np.bool_)
+        self.coarse_measured = np.zeros((room.coarse, width), np.bool_)
         self.fine[:fine] = np.nan
         self.start[:start] = np.nan
         for summary in (self.low, self.mean, self.high):
@@ -68,19 +63,29 @@ class Track:
         self.fine[row] = values
         self.fine_measured[row] = measured
 
-    def fold(self, column: int, columns: int, fine: int) -> None:
-        """Summarises the oldest ``FOLD`` of ``fine`` single rows into ``columns`` summaries, from
-        ``column`` on.
-        """
-        values = self.fine[:FOLD].reshape(columns, FOLD // columns, -1)
-        measured = self.fine_measured[:FOLD].reshape(values.shape)
-        self._summarise(slice(column, column + columns), values, values, values, measured)
-        self.fine[: fine - FOLD] = self.fine[FOLD:fine]
-        self.fine_measured[: fine - FOLD] = self.fine_measured[FOLD:fine]
+    def fold(self, oldest: int, fine: int, column: int, columns: int) -> None:
+        """Summarizes single rows, which leave.
 
-    def merge(self, first: int, pairs: int) -> None:
-        """Merges ``pairs`` neighbouring pairs of summaries, the first pair beginning at column
-        ``first``.
+        Args:
+            oldest: how many, from the oldest on.
+            fine: how many there are.
+            column: the first summary to write.
+            columns: how many summaries they become; a divisor of ``oldest``.
+        """
+        values = self.fine[:oldest].reshape(columns, oldest // columns, -1)
+        measured = self.fine_measured[:oldest].reshape(values.shape)
+        into = slice(column, column + columns)
+        self._summarize(into, values, values, values, measured, frames=np.ones((1, 1, 1)))
+        self.fine[: fine - oldest] = self.fine[oldest:fine]
+        self.fine_measured[: fine - oldest] = self.fine_measured[oldest:fine]
+
+    def merge(self, first: int, pairs: int, frames: NDArray[np.int64]) -> None:
+        """Merges neighboring summaries.
+
+        Args:
+            first: the column of the first one.
+            pairs: how many pairs of them.
+            frames: int64 [2 * pairs]: how many frames each of them stands for.
         """
         old = slice(first, first + 2 * pairs)
         new = slice(first, first + pairs)
@@ -88,18 +93,27 @@ class Track:
             part[old].reshape(pairs, 2, -1).copy() for part in (self.low, self.mean, self.high)
         )
         measured = self.coarse_measured[old].reshape(pairs, 2, -1).copy()
-        self._summarise(new, low, mean, high, measured)
+        self._summarize(new, low, mean, high, measured, frames=frames.reshape(pairs, 2, 1))
 
     def move(self, source: int, target: int) -> None:
         """Copies the summary in column ``source`` to column ``target``."""
         for part in (self.low, self.mean, self.high, self.coarse_measured):
             part[target] = part[source]
 
-    def rearranged(self, source: NDArray[np.int64], coarse: int, fine: int, start: int) -> Track:
-        """The same rows for other layers: entry ``i`` comes from entry ``source[i]``, or is
-        unmeasured where -1.
+    def rearranged(
+        self, source: NDArray[np.int64], room: Room, *, coarse: int, fine: int, start: int
+    ) -> Track:
+        """The same rows for other layers.
+
+        Args:
+            source: int64 [layers]: the entry that each entry comes from; -1 leaves it unmeasured.
+            room: rows to have room for, from now on.
+            coarse: summaries that exist.
+            fine: single rows that exist.
+            start: start rows that exist.
         """
-        track = Track(len(source), self.fine.dtype, coarse, fine, start)
+        dtype = self.fine.dtype
+        track = Track(len(source), dtype, room, coarse=coarse, fine=fine, start=start)
         known = source >= 0
         for name, rows in (
             ("fine", fine),
@@ -113,19 +127,21 @@ class Track:
         track.coarse_measured[:coarse, known] = self.coarse_measured[:coarse, source[known]]
         return track
 
-    def _summarise(
+    def _summarize(
         self,
         into: slice,
         low: NDArray[np.floating],
         mean: NDArray[np.floating],
         high: NDArray[np.floating],
         measured: BoolArray,
+        *,
+        frames: NDArray[Any],
     ) -> None:
-        count = measured.sum(axis=1)
+        count = (measured * frames).sum(axis=1)
         # In float64, so that a sum of large float32 values does not overflow; 0/0 is the NaN of an
         # unmeasured entry, and a NaN or an infinity that was measured stays visible in the mean.
-        total = np.where(measured, mean, 0.0).sum(axis=1, dtype=np.float64)
         with np.errstate(invalid="ignore", over="ignore"):
+            total = np.where(measured, mean * frames, 0.0).sum(axis=1, dtype=np.float64)
             self.mean[into] = total / count
             self.low[into] = np.fmin.reduce(low, axis=1)
             self.high[into] = np.fmax.reduce(high, axis=1)

@@ -1,6 +1,4 @@
-"""A run as text: the headline, a table of layers, the findings with their fixes. For a terminal or
-a log.
-"""
+"""A run as text for a terminal or a log: the headline, a table of layers, findings with fixes."""
 
 from __future__ import annotations
 
@@ -12,44 +10,36 @@ import numpy as np
 
 from gradwidget.diagnose.finding import Finding
 from gradwidget.diagnose.summary.layer_state import LayerState, layer_states
-from gradwidget.diagnose.summary.verdict import verdict
+from gradwidget.diagnose.summary.state_look import LOOKS
+from gradwidget.problem import Problem
 from gradwidget.record.history import LOOK_BACK, History
-from gradwidget.wording import figure
+from gradwidget.report.finding_mark import finding_mark
+from gradwidget.report.headline import headline
+from gradwidget.wording import figure, visible
 
 WIDTH = 100
 BAR = 24
-MARKS: dict[LayerState, str] = {
-    LayerState.OK: "✓",
-    LayerState.VANISHING: "▼",
-    LayerState.EXPLODING: "▲",
-    LayerState.DEAD: "✝",
-    LayerState.NONFINITE: "!",
-    LayerState.NO_GRADIENT: "∅",
-    LayerState.NOT_TRAINABLE: "·",
-    LayerState.NOT_MEASURED: "?",
-}
-"""A mark a state, so that colour is not needed."""
 
 
-def report(history: History, findings: Sequence[Finding]) -> str:
+def report(history: History, findings: Sequence[Finding], problems: Sequence[Problem] = ()) -> str:
     """The state of every layer and all findings, at most 100 columns wide.
+
+    Args:
+        history: what was measured.
+        findings: as ``Engine.findings`` gives them.
+        problems: failures that were contained; the first line says what they cost.
 
     Example:
         >>> print(report(History(), []))
         Waiting for the first step
     """
     states = layer_states(history, findings)
-    parts = ["\n".join(_wrapped(verdict(findings, states), "", ""))]
+    parts = ["\n".join(_wrapped(headline(history, findings, states, problems), "", ""))]
     if history.last is not None:
         parts[0] += "\n" + _summary(history)
         parts.append(_table(history, states))
     parts += [_finding(finding) for finding in findings]
     return "\n\n".join(parts)
-
-
-def plain(text: str) -> str:
-    """Text of a model or a file without characters that would steer a terminal."""
-    return "".join(char if char.isprintable() else "�" for char in text)
 
 
 def _summary(history: History) -> str:
@@ -74,24 +64,23 @@ def _summary(history: History) -> str:
 
 
 def _table(history: History, states: Sequence[LayerState]) -> str:
-    values = _newest(history, "grad_rms")
+    values = history.newest("grad_rms")
     positive = values[np.isfinite(values) & (values > 0)]
     low, high = (float(positive.min()), float(positive.max())) if positive.size else (1.0, 1.0)
     # A decade of room below, so that the smallest bar is still a bar.
     floor, top = math.floor(math.log10(low)) - 1, math.ceil(math.log10(high))
-    state_width = max(len(state.value) for state in states)
+    state_width = max(len(LOOKS[state].word) for state in states)
     room = WIDTH - (2 + state_width + 2 + 9 + 2 + BAR) - 2
-    labels = [f"{plain(layer.name)}  {plain(layer.summary)}" for layer in history.layers]
+    labels = [f"{visible(layer.name)}  {visible(layer.summary)}" for layer in history.layers]
     label_width = min(room, max(len(label) for label in labels))
-    head = f"{'':2}{'':{state_width}}  {'layer':{label_width}}  {'grad RMS':>9}  1e{floor} to 1e{top}, log"
-    rows = [head]
+    scale = f"1e{floor} to 1e{top}, log"
+    rows = [f"{'':2}{'':{state_width}}  {'layer':{label_width}}  {'grad RMS':>9}  {scale}"]
     for label, state, value in zip(labels, states, values, strict=True):
         short = label if len(label) <= label_width else label[: label_width - 1] + "…"
         text = figure(float(value)) if not np.isnan(value) else "–"
         bar = _bar(float(value), floor, top)
-        rows.append(
-            f"{MARKS[state]} {state.value:{state_width}}  {short:{label_width}}  {text:>9}  {bar}".rstrip()
-        )
+        look = f"{LOOKS[state].mark} {LOOKS[state].word:{state_width}}"
+        rows.append(f"{look}  {short:{label_width}}  {text:>9}  {bar}".rstrip())
     return "\n".join(rows)
 
 
@@ -103,21 +92,13 @@ def _bar(value: float, floor: int, top: int) -> str:
     return "█" * (eighths // 8) + ("", "▏", "▎", "▍", "▌", "▋", "▊", "▉")[eighths % 8]
 
 
-def _newest(history: History, metric: str) -> np.ndarray[tuple[int], np.dtype[np.float32]]:
-    """float32 [layers]: each layer's newest measured value; NaN where there is none."""
-    rows = history.recent(metric, LOOK_BACK)
-    known = ~np.isnan(rows)
-    newest = len(rows) - 1 - np.argmax(known[::-1], axis=0)
-    chosen: np.ndarray[tuple[int], np.dtype[np.float32]] = rows[newest, np.arange(rows.shape[1])]
-    return chosen
-
-
 def _finding(finding: Finding) -> str:
-    state = finding.severity.upper() if finding.active else "OVER"
+    severity = finding.severity.upper() if finding.active else "RESOLVED"
     span = f"since step {finding.first_step:,}"
     if not finding.active:
         span = f"steps {finding.first_step:,} to {finding.last_step:,}"
-    lines = [f"[{state}] {finding.title}, {span}, reported at step {finding.reported_step:,}"]
+    reported = f"reported at step {finding.reported_step:,}"
+    lines = [f"{finding_mark(finding)} [{severity}] {finding.title}, {span}, {reported}"]
     lines += _wrapped(finding.message, "  ", "  ")
     if finding.layers:
         lines += _wrapped(", ".join(finding.layers), "  layers: ", "    ")
@@ -131,12 +112,14 @@ def _finding(finding: Finding) -> str:
     for number, remedy in enumerate(finding.remedies, start=1):
         lines += _wrapped(f"{remedy.title}. {remedy.why}", f"  {number}. ", "     ")
         lines += (
-            ["       " + plain(line) for line in remedy.code.splitlines()] if finding.active else []
+            ["       " + visible(line) for line in remedy.code.splitlines()]
+            if finding.active
+            else []
         )
     return "\n".join(lines)
 
 
 def _wrapped(text: str, first: str, rest: str) -> list[str]:
-    return textwrap.wrap(plain(text), WIDTH, initial_indent=first, subsequent_indent=rest) or [
+    return textwrap.wrap(visible(text), WIDTH, initial_indent=first, subsequent_indent=rest) or [
         first.rstrip()
     ]

@@ -1,6 +1,4 @@
-"""The bqplot figure that the bars of the picture are; the page fills it and places it
-(js/src/bars/bqplot-bars.ts).
-"""
+"""The bqplot figure of the picture's bars; the page fills it (js/src/bars/bqplot-bars.ts)."""
 
 from __future__ import annotations
 
@@ -8,10 +6,9 @@ import bqplot
 
 
 def bar_figure() -> bqplot.Figure:
-    """A bare figure with one horizontal bar a layer on a log scale, without axes or margins of its
-    own.
+    """A bare figure with one horizontal bar per layer on a log scale, without axes or margins.
 
-    The page sets data, colours and the scale's ends at each tick, so that nothing of it goes
+    The page sets data, colors and the scale's ends at each tick, so that nothing of it goes
     through the kernel.
     """
     # The default base of 0 has no place on a log scale: every bar would be NaN wide.

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
+from functools import partial
 from typing import TYPE_CHECKING, Literal
 
 from gradwidget.control.commands import Answer as Outcome
 from gradwidget.control.commands import Pause, Resume, Step, Undo
 from gradwidget.view.protocol.messages import Answer, ChangeInfo, ControlState, ResponseInfo
 from gradwidget.view.protocol.to_messages import change_of
+from gradwidget.wording import visible
 
 if TYPE_CHECKING:
     from gradwidget.control.control import Change
@@ -19,6 +21,10 @@ if TYPE_CHECKING:
     from gradwidget.session import Session
 
 SEVERITIES: tuple[Severity, ...] = ("critical", "warning")
+
+LARGEST = 1_000_000_000
+"""The largest number that a page may send; a larger one is a mistake, and Python may not be able to
+write it out."""
 
 
 class Requests:
@@ -34,7 +40,7 @@ class Requests:
         self,
         session: Session,
         reply: Callable[[Answer], None],
-        when_idle: Callable[[Callable[[], None]], None] = lambda _: None,
+        when_idle: Callable[[Callable[[], object]], None] = lambda _: None,
     ) -> None:
         self._session = session
         self._reply = reply
@@ -71,7 +77,7 @@ class Requests:
         )
 
     def receive(self, message: Mapping[str, object]) -> None:
-        """Does what a page asks; a message that is no request, or none of ours, is passed over."""
+        """Does what a page asks. A message that is no request, or none of ours, is ignored."""
         kind, request = message.get("kind"), message.get("request")
         handler = self._handlers.get(kind) if isinstance(kind, str) else None
         if handler is None or not isinstance(request, str):
@@ -109,7 +115,9 @@ class Requests:
     def _pause_on(self, request: Mapping[str, object]) -> str:
         severity, pause = request.get("severity"), request.get("pause")
         if severity not in SEVERITIES or not isinstance(pause, bool):
-            message = f"not understood: {severity!r}, {pause!r}"
+            message = (
+                "not understood: severity must be critical or warning, and pause true or false"
+            )
             raise ValueError(message)
         responses: dict[Severity, Response] = dict(self._session.responses)
         responses[severity] = "pause" if pause else None
@@ -120,11 +128,15 @@ class Requests:
     def _inspect(self, request: Mapping[str, object]) -> Future[Outcome] | str:
         layer = request.get("layer")
         if not isinstance(layer, str):
-            message = f"layer must be a name, not {layer!r}"
+            message = "layer must be a name"
             raise ValueError(message)  # noqa: TRY004 - it is the message that is wrong
-        said = self._session.inspect(layer)
+        # A page has names as they were sent to it, with what cannot be seen written out.
+        name = next(
+            (known.name for known in self._session.layers if visible(known.name) == layer), layer
+        )
+        said = self._session.inspect(name)
         # Where a cell runs a step comes first, or the cell ends without one.
-        self._when_idle(lambda: self._session.inspect_idle(layer))
+        self._when_idle(partial(self._session.inspect_idle, name))
         return said
 
     def _answer(self, request: str, *, ok: bool, text: str) -> None:
@@ -145,7 +157,8 @@ def _response_word(
 
 def _whole(request: Mapping[str, object], name: str) -> int:
     value = request.get(name)
-    if type(value) is not int:  # a bool is an int, but no number that anybody means
-        message = f"{name} must be a whole number, not {value!r}"
+    # A bool is an int, but no number that anybody means.
+    if type(value) is not int or not 1 <= value <= LARGEST:
+        message = f"{name} must be a whole number of at least 1 and at most {LARGEST:,}"
         raise ValueError(message)
     return value

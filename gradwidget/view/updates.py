@@ -1,6 +1,4 @@
-"""RecurrentSchedule the state of a monitor into messages: all of it for a page that opens, then only what is
-new.
-"""
+"""Turns the state of a session into messages: all of it for a page that opens, then what is new."""
 
 from __future__ import annotations
 
@@ -9,9 +7,9 @@ from typing import TYPE_CHECKING, Protocol
 
 from gradwidget.diagnose.summary.layer_state import layer_states
 from gradwidget.diagnose.summary.loss_trend import loss_trend
-from gradwidget.diagnose.summary.verdict import verdict
 from gradwidget.metrics import METRICS
-from gradwidget.record.history import LOOK_BACK, RECENT
+from gradwidget.record.history import LOOK_BACK
+from gradwidget.report.headline import headline
 from gradwidget.view.protocol import to_messages
 from gradwidget.view.protocol.arrays import newest, whole
 from gradwidget.view.protocol.codec import Array, encode
@@ -36,7 +34,7 @@ if TYPE_CHECKING:
 
 
 class Source(Protocol):
-    """What the picture reads of a monitor."""
+    """What the picture reads of a session."""
 
     history: History
 
@@ -77,9 +75,9 @@ class Updates:
     """Remembers what the page has been told.
 
     Args:
-        source: the monitor to show.
+        source: the session to show.
         model: class name of its model.
-        problems: failures of the view itself, shown after those of the monitor.
+        problems: failures of the view itself, shown after those of the session.
     """
 
     def __init__(self, source: Source, model: str, problems: Sequence[Problem]) -> None:
@@ -93,6 +91,11 @@ class Updates:
         self._sent_reasons: list[ReasonInfo] = []
         self._sent_findings: list[FindingInfo] = []
         self._sent_problems: list[ProblemInfo] = []
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether there are failures that the page has not been told of."""
+        return len(self._source.problems) + len(self._view_problems) != len(self._sent_problems)
 
     def snapshot(self) -> tuple[Shown, bytes]:
         """Everything so far, and its binary buffer."""
@@ -127,11 +130,11 @@ class Updates:
         with self._source.lock:
             history = self._source.history
             new = history.version - self._sent_frames
-            arrays = newest(history, new) if 0 < new <= RECENT else []
+            follows = new <= history.kept and self._layers is self._sent_layers
+            arrays = newest(history, new) if new and follows else []
             findings = self._source.findings
             status, states = self._status(findings)
             reasons = self._reasons
-            follows = new <= RECENT and self._layers is self._sent_layers
             self._sent_frames = history.version
         if not follows or not set(_metrics(arrays)) <= set(self._sent_metrics):
             return self.snapshot()
@@ -154,7 +157,7 @@ class Updates:
     @property
     def _layers(self) -> tuple[Layer, ...]:
         # The history's columns are in its own order, which is what the arrays have; before the
-        # first frame there is only what the monitor means to watch.
+        # first frame there is only what is meant to be watched.
         return self._source.history.layers or self._source.layers
 
     @property
@@ -171,10 +174,12 @@ class Updates:
     def _status(self, findings: list[Finding]) -> tuple[Status, list[str]]:
         history = self._source.history
         states = layer_states(history, findings)
+        problems = [*self._source.problems, *self._view_problems]
         worst = next((finding for finding in findings if finding.active), None)
-        calm = "ok" if history.version else "not measured"
+        is_off = any(problem.is_off for problem in problems)
+        calm = "ok" if history.version and not is_off else "not measured"
         status = Status(
-            verdict=verdict(findings, states),
+            verdict=headline(history, findings, states, problems),
             state=calm if worst is None else to_messages.finding_state(worst),
             step=None if history.last is None else history.last.step,
             trend=loss_trend(history),

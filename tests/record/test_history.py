@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from gradwidget.frame import Frame, Layer
 from gradwidget.metrics import METRICS
-from gradwidget.record.history import History
+from gradwidget.record.history import LOOK_BACK, History
 
 
 def layers(*names: str) -> tuple[Layer, ...]:
@@ -188,3 +188,16 @@ def test_two_hundred_thousand_steps_fit_in_as_few_columns() -> None:
     assert len(history.steps) <= 1540
     assert history.steps[0] == 0
     assert history["grad_rms"].shape == (len(history.steps), 1)
+
+
+def test_the_newest_value_of_each_layer_is_looked_for_in_recent_frames() -> None:
+    history = History()
+    of = layers("a", "b", "c")
+    assert history.newest("grad_rms").tolist() == []
+    history.append(frame(0, of, [1, 2, np.nan]))
+    history.append(frame(1, of, [3, np.nan, np.nan]))
+    np.testing.assert_equal(history.newest("grad_rms"), [3, 2, np.nan])
+    np.testing.assert_equal(history.newest("act_rms"), [np.nan] * 3)
+    for step in range(2, LOOK_BACK + 2):
+        history.append(frame(step, of, [np.nan] * 3))
+    np.testing.assert_equal(history.newest("grad_rms"), [np.nan] * 3)

@@ -25,7 +25,7 @@ def test_before_the_first_step_it_says_so() -> None:
 def test_has_a_row_a_layer_with_mark_word_value_and_bar() -> None:
     text = sick(("a", "b", "c", "d"))
     rows = [line for line in text.splitlines() if "Linear 16×16" in line]
-    assert [row.split()[0] for row in rows] == ["▼", "▼", "✓", "✓"]
+    assert [row.split()[0] for row in rows] == ["▼", "▼", "●", "●"]
     assert [row.split()[1] for row in rows] == ["vanishing", "vanishing", "ok", "ok"]
     bars = [row.count("█") for row in rows]
     assert bars == sorted(bars)
@@ -59,5 +59,5 @@ def test_a_layer_that_was_not_measured_has_no_bar_and_says_so() -> None:
     history.append(
         frame(0, chain(2), {**figures, "measured": {"grad_rms": mask, "grad_norm": mask}})
     )
-    assert "? not measured  fc1" in report(history, [])
-    assert "✓ ok            fc0" in report(history, [])
+    assert "· not measured  fc1" in report(history, [])
+    assert "● ok            fc0" in report(history, [])

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from torch import nn
 
 from gradwidget import Finding, GradMonitor, Remedy, Symptom
@@ -68,9 +71,12 @@ def test_pause_step_and_resume_are_answered_at_once(office: Office) -> None:
     ("message", "reason"),
     [
         ({"kind": "step", "count": 0}, "at least 1"),
+        ({"kind": "step", "count": int("9" * 4300)}, "at most 1,000,000,000"),
+        ({"kind": "step", "count": -(10**5000)}, "at least 1"),
+        ({"kind": "undo", "number": 10**5000}, "number must be a whole number of at least 1"),
         ({"kind": "step", "count": "3"}, "count must be a whole number"),
         ({"kind": "step", "count": True}, "count must be a whole number"),
-        ({"kind": "step"}, "count must be a whole number, not None"),
+        ({"kind": "step"}, "count must be a whole number"),
         ({"kind": "undo", "number": 1.5}, "number must be a whole number"),
         (
             {"kind": "apply", "symptom": "exploding_gradients", "reported_step": 9, "change": "x"},
@@ -79,6 +85,7 @@ def test_pause_step_and_resume_are_answered_at_once(office: Office) -> None:
         ({"kind": "apply", "symptom": ["?"], "reported_step": None}, "no longer proposed"),
         ({"kind": "pause_on", "severity": "fatal", "pause": True}, "not understood"),
         ({"kind": "pause_on", "severity": "warning", "pause": "yes"}, "not understood"),
+        ({"kind": "pause_on", "severity": {"a": 10**5000}, "pause": 10**5000}, "not understood"),
     ],
 )
 def test_what_makes_no_sense_is_refused_with_the_reason(
@@ -104,6 +111,45 @@ def test_what_makes_no_sense_is_refused_with_the_reason(
 def test_what_is_no_request_is_passed_over(office: Office, message: dict[str, object]) -> None:
     office.requests.receive(message)
     assert office.answers == []
+
+
+NOT_NUMBERS = st.none() | st.booleans() | st.text() | st.floats()
+ANYTHING = st.recursive(
+    NOT_NUMBERS | st.integers() | st.just(int("9" * 4300)),
+    lambda parts: st.lists(parts, max_size=3) | st.dictionaries(st.text(), parts, max_size=3),
+    max_leaves=5,
+)
+FIELDS = ("count", "number", "layer", "severity", "pause", "symptom", "reported_step", "change")
+
+
+@settings(deadline=None)
+@given(
+    kind=st.sampled_from(["step", "apply", "undo", "pause_on", "inspect", "other"]) | ANYTHING,
+    request=st.text() | ANYTHING,
+    rest=st.dictionaries(st.sampled_from(FIELDS), ANYTHING),
+)
+def test_no_message_raises_and_each_request_is_answered_at_most_once(
+    kind: object, request: object, rest: dict[str, object]
+) -> None:
+    model = nn.Linear(2, 1)
+    with GradMonitor(model) as monitor:
+        office = Office(model, monitor)
+        office.requests.receive({"kind": kind, "request": request, **rest})
+        assert len(office.answers) <= 1
+        json.dumps([office.answers, office.requests.state])
+
+
+def test_a_layer_is_found_by_its_name_as_it_was_sent() -> None:
+    name = "a" + chr(0x202E) + "b" + chr(0xD800)
+    model = nn.Sequential()
+    model.add_module(name, nn.Linear(2, 1))
+    with GradMonitor(model) as monitor:
+        office = Office(model, monitor)
+        answer = office.ask(kind="inspect", layer="a\\u202eb\\ud800")
+        assert answer is not None
+        assert answer["ok"]
+        office.session.inspect_idle(name)
+        assert office.session.inspection(name) is not None
 
 
 def test_a_remedy_is_found_by_its_finding_and_applied_between_two_steps(office: Office) -> None:
@@ -136,7 +182,7 @@ def test_the_switches_show_and_set_what_happens_on_a_finding(office: Office) -> 
 def test_a_layer_is_looked_into_in_the_next_step_or_as_soon_as_nothing_runs(office: Office) -> None:
     seen: list[Inspection] = []
     office.session.on_inspection.append(seen.append)
-    waiting: list[Callable[[], None]] = []
+    waiting: list[Callable[[], object]] = []
     office.requests = Requests(office.session, office.answers.append, waiting.append)
     answer = office.ask(kind="inspect", layer="(root)")
     assert answer is not None

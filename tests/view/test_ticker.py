@@ -107,3 +107,30 @@ def test_a_dear_tick_comes_less_often() -> None:
     assert ticker._pause(0.0001) == FASTEST
     assert ticker._pause(0.001) == 0.001 / 0.004
     ticker.close()
+
+
+def test_what_is_behind_is_caught_up_with_though_nothing_woke_it() -> None:
+    ticks = Ticks()
+    ticker = Ticker(
+        ticks,
+        alive=lambda: True,
+        behind=lambda: ticks.count == 0,
+        charge=lambda _: None,
+        share=None,
+    )
+    assert ticks.wait_for(lambda count: count == 1)
+    ticker.close()
+
+
+def test_its_end_is_told_unless_somebody_has_ended_it() -> None:
+    ended = threading.Event()
+    alive = threading.Event()
+    alive.set()
+    ticker = Ticker(Ticks(), alive=alive.is_set, ended=ended.set, charge=lambda _: None, share=None)
+    alive.clear()
+    ticker.wake()
+    assert ended.wait(LONG)
+    ended.clear()
+    closed = Ticker(Ticks(), alive=lambda: True, ended=ended.set, charge=lambda _: None, share=None)
+    closed.close()
+    assert not ended.is_set()

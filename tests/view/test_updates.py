@@ -9,7 +9,6 @@ import numpy as np
 
 from gradwidget.diagnose.thresholds import Thresholds
 from gradwidget.problem import Problem
-from gradwidget.record.history import RECENT
 from gradwidget.view.protocol.messages import Block, Shown
 from gradwidget.view.updates import Updates
 from tests.support.fake_monitor import FakeMonitor, chain, frame
@@ -125,7 +124,7 @@ def test_more_new_steps_than_the_history_keeps_one_by_one_bring_a_snapshot() -> 
     updates = updates_of(monitor)
     monitor.take(frame(0, LAYERS))
     updates.snapshot()
-    for step in range(1, RECENT + 2):
+    for step in range(1, monitor.history.kept + 2):
         monitor.history.append(frame(step, LAYERS))
     assert updates.update()[0]["kind"] == "snapshot"
 

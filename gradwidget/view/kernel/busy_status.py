@@ -2,7 +2,7 @@
 
 When a subshell has served a message, ipykernel says that the kernel is idle, whatever its main
 shell does. Pages then show an idle kernel while it trains, and a server that ends idle kernels
-would end one whose loop is held.
+would end one whose loop is paused.
 """
 
 from __future__ import annotations

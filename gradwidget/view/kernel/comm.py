@@ -2,7 +2,7 @@
 
 An ordinary widget message waits until the running cell ends. A comm that the page opens is served
 on a subshell of the kernel, hence at once; where the kernel has no subshells the page falls back to
-ordinary messages.
+ordinary messages. Malformed messages are ignored: nothing that a page sends raises in the kernel.
 """
 
 from __future__ import annotations
@@ -30,22 +30,33 @@ class PageComm:
 
     def __init__(self, widget: str, receive: Callable[[Mapping[str, object]], None]) -> None:
         self.receive = receive
-        _channels[widget] = self
+        _page_comms[widget] = self
         get_comm_manager().register_target(TARGET, _open)
 
 
-_channels: WeakValueDictionary[str, PageComm] = WeakValueDictionary()
+_page_comms: WeakValueDictionary[str, PageComm] = WeakValueDictionary()
 
 
 def _open(comm: BaseComm, message: Mapping[str, Any]) -> None:
     keep_status()
-    channel = _channels.get(message["content"]["data"].get("widget", ""))
-    if channel is None:
+    opening = _data(message)
+    widget = opening.get("widget")
+    if not isinstance(widget, str) or widget not in _page_comms:
         comm.close()
         return
 
     def arrived(message: Mapping[str, Any]) -> None:
         keep_status()
-        channel.receive(message["content"]["data"])
+        # Looked up each time: a page that stays open must not keep the widget.
+        page_comm = _page_comms.get(widget)
+        if page_comm is not None:
+            page_comm.receive(_data(message))
 
     comm.on_msg(arrived)
+
+
+def _data(message: Mapping[str, Any]) -> Mapping[str, object]:
+    """What a page sent; nothing where that is malformed."""
+    content = message.get("content")
+    data = content.get("data") if isinstance(content, Mapping) else None
+    return data if isinstance(data, Mapping) else {}

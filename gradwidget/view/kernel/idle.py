@@ -7,9 +7,8 @@ from collections.abc import Callable
 from gradwidget.view.kernel.running import running_kernel
 
 
-def when_idle(call: Callable[[], None]) -> None:
-    """Calls on the kernel's main thread, at once where no cell runs there, else when the cell has
-    ended.
+def when_idle(call: Callable[[], object]) -> None:
+    """Calls on the kernel's main thread as soon as no cell runs there.
 
     For any thread. Where there is no kernel, nothing is called.
     """

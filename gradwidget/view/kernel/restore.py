@@ -33,7 +33,7 @@ Contain = Callable[[str, Exception], None]
 
 
 class Restorer:
-    """Stands where the messages to one kernel arrive, as long as anybody wants it to.
+    """Receives the messages to one kernel before it does, as long as anybody wants it to.
 
     Args:
         kernel: that of ipykernel, version 7 or later.
@@ -149,7 +149,7 @@ class Restorer:
 
 
 def restorer() -> Restorer | None:
-    """That of the kernel this runs in; None where its main shell cannot be stood in for."""
+    """That of the kernel this runs in; None where nothing can answer for its main shell."""
     kernel = running_kernel()
     return None if kernel is None else _restorer_of(kernel)
 
@@ -177,7 +177,7 @@ def widget_states() -> tuple[dict[str, Any], list[bytes]]:
 def _read_states(tries: int = TRIES) -> dict[str, Any]:
     try:
         states: dict[str, Any] = Widget.get_manager_state()["state"]
-    except RuntimeError:  # the main thread has made or closed a widget in the middle of it
+    except (RuntimeError, ReferenceError):  # a widget was made or closed in the middle of it
         if tries == 1:
             raise
         return _read_states(tries - 1)

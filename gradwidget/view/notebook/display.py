@@ -1,6 +1,4 @@
-"""What a notebook keeps of the picture: a second, hidden output whose content follows the run cell
-by cell.
-"""
+"""What a notebook keeps of the picture: a second, hidden output, updated cell by cell."""
 
 from __future__ import annotations
 
@@ -19,16 +17,15 @@ trains."""
 
 
 class NotebookDisplay:
-    """Shows a widget and, beside it, its last state for where the saved notebook is looked at
-    without it.
+    """Shows a widget and its last state, for a saved notebook that is read without the widget.
 
     The widget's style sheet hides the second output as long as the widget lives in the page. It is
     brought up to date when a cell ends and now and then before, not with every tick: only the last
-    state is ever looked at.
+    state is ever read.
 
     Args:
         content: makes the second output's content, ``text/html`` and ``text/plain``.
-        version: a number that changes when the content does.
+        version: changes when the content does.
         contain: told of a failure at the end of a cell, which must not end up in the reader's
             output.
     """
@@ -37,14 +34,14 @@ class NotebookDisplay:
         self,
         content: Callable[[], Bundle],
         *,
-        version: Callable[[], int],
+        version: Callable[[], object],
         contain: Callable[[str, Exception], None],
     ) -> None:
         self._content = content
         self._version = version
         self._contain = contain
         self._handles: list[DisplayHandle] = []
-        self._written = -1
+        self._written: object = None
         self._refreshed = time.monotonic()
 
     def show(self, widget: Bundle, metadata: Bundle) -> None:
@@ -77,9 +74,7 @@ class NotebookDisplay:
             handle.update(content, raw=True)  # type: ignore[no-untyped-call]  # as above
 
     def refresh(self) -> None:
-        """As ``update``, but at most every ``REFRESH`` seconds; to be called often, from any
-        thread.
-        """
+        """As ``update``, but at most every ``REFRESH`` seconds; for any thread."""
         if time.monotonic() - self._refreshed >= REFRESH:
             self._refreshed = time.monotonic()
             self.update()

@@ -14,7 +14,7 @@ from gradwidget.record.history import History
 from gradwidget.view.protocol.codec import Array
 
 TICK_COLUMNS = 48
-"""Sampled columns a tick at most: more could not be told apart before the next tick comes."""
+"""Sampled columns per tick at most: more could not be told apart before the next tick comes."""
 
 WHOLE_FLOATS = 3_000_000
 """Numbers in a snapshot at most (12 MB), which bounds its columns where layers and metrics are
@@ -30,7 +30,7 @@ class Summary(NamedTuple):
 
 
 def newest(history: History, frames: int) -> list[Array]:
-    """The newest ``frames`` frames (at most ``history.RECENT``), column by column."""
+    """The newest ``frames`` frames (at most ``history.kept``), column by column."""
     steps = history.recent_steps(frames)
     scalars = {
         name: _told_apart(history.recent_scalar(name, frames), measured[-frames:])
@@ -49,15 +49,15 @@ def whole(history: History) -> list[Array]:
     measured = sum(not np.isnan(summary.mean).all() for summary in summaries.values())
     was_measured = history.scalars_measured
     scalars = {
-        name: _told_apart(figures, was_measured[name]) for name, figures in history.scalars.items()
+        name: _told_apart(values, was_measured[name]) for name, values in history.scalars.items()
     }
     columns = WHOLE_FLOATS // max(1, 3 * measured * len(history.layers))
     return list(_arrays(history.steps, scalars, summaries, max(columns, TICK_COLUMNS)))
 
 
-def _told_apart(figures: NDArray[np.float64], measured: BoolArray) -> NDArray[np.float64]:
-    """A figure that was NaN travels as an infinity: NaN says that there was none."""
-    return np.where(measured & np.isnan(figures), np.inf, figures)
+def _told_apart(values: NDArray[np.float64], measured: BoolArray) -> NDArray[np.float64]:
+    """A value that was NaN travels as an infinity: NaN says that there was none."""
+    return np.where(measured & np.isnan(values), np.inf, values)
 
 
 def _arrays(
@@ -67,8 +67,8 @@ def _arrays(
     columns: int,
 ) -> Iterator[Array]:
     yield Array("steps", "", steps.astype(np.float64))
-    for name, figures in scalars.items():
-        yield Array("scalar", name, figures.astype(np.float32))
+    for name, values in scalars.items():
+        yield Array("scalar", name, values.astype(np.float32))
     seen = {name: _any_value(summary.mean) for name, summary in summaries.items()}
     sampled = np.flatnonzero(np.logical_or.reduce(list(seen.values())))
     if not len(sampled):
@@ -93,9 +93,7 @@ def _any_value(values: FloatArray) -> BoolArray:
 
 
 def _condensed(summary: Summary, edges: NDArray[np.int64]) -> Summary:
-    """Joins the columns from one edge to the next; a value that is missing is passed over where
-    there are others.
-    """
+    """Joins the columns from one edge to the next; missing values are ignored where others are."""
     if len(edges) == len(summary.mean):
         return summary
     known = ~np.isnan(summary.mean)

@@ -1,8 +1,7 @@
-"""Arrays as bytes: the one binary format between Python and the page (its twin is
-js/src/protocol/codec.ts).
+"""Arrays as bytes: the one binary format between Python and the page.
 
-Blocks follow each other in one buffer, little endian, each starting at a multiple of 8 bytes so
-that the page can look at them in place.
+Its twin is js/src/protocol/codec.ts. Blocks follow each other in one buffer, little endian, each
+starting at a multiple of 8 bytes so that the page can read them in place.
 """
 
 from __future__ import annotations

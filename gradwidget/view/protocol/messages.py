@@ -11,12 +11,10 @@ from typing import Literal, TypedDict
 
 
 class Block(TypedDict):
-    """Where one array lies in the binary buffer that comes with a message; blocks follow each
-    other.
-    """
+    """One array in the binary buffer that comes with a message; blocks follow each other."""
 
     part: Literal["steps", "scalar", "sampled", "value", "low", "high"]
-    """``steps`` [n]: the steps of the scalars; ``scalar`` [n]: one figure of the whole step;
+    """``steps`` [n]: the steps of the scalars; ``scalar`` [n]: one value of the whole step;
     ``sampled`` [m]: the steps at which layers were measured; ``value`` [m, layers]: one metric at
     those; ``low`` and ``high`` [m, layers]: its extremes where a column stands for several
     steps."""
@@ -45,18 +43,18 @@ class LayerInfo(TypedDict):
     """Each own parameter with its shape, such as ``weight 64×64``."""
 
     activation: str | None
-    """The nonlinearity that follows, where one was seen."""
+    """Its activation function, where one was seen."""
 
 
 class BoundInfo(TypedDict):
     """Where a rule draws the line for a metric."""
 
     value: float
-    """In the metric's unit, or times the figure of the last layer that has one."""
+    """In the metric's unit, or times the value of the last layer that has one."""
 
     of: Literal["itself", "last layer"]
     state: str
-    """The layer state whose colour it carries."""
+    """The layer state whose color it carries."""
 
     means: str
     """What lies beyond it, in words."""
@@ -96,7 +94,7 @@ class FindingInfo(TypedDict):
     title: str
     severity: Literal["warning", "critical"]
     state: str
-    """The layer state whose colour and mark the finding carries."""
+    """The layer state whose color and mark the finding carries."""
 
     message: str
     layers: list[str]
@@ -132,7 +130,7 @@ class Status(TypedDict):
 
     verdict: str
     state: str
-    """The layer state whose colour and mark the verdict carries."""
+    """The layer state whose color and mark the verdict carries."""
 
     step: int | None
     """Newest step; null before the first."""
@@ -166,8 +164,8 @@ class Snapshot(TypedDict):
     """State of each layer."""
 
     reasons: list[ReasonInfo]
-    """Of the layers of which something was not measured in the newest step that was looked at in
-    full."""
+    """Of the layers of which something was not measured in the newest step that was
+    sampled."""
 
     findings: list[FindingInfo]
     problems: list[ProblemInfo]
@@ -216,18 +214,18 @@ class ResponseInfo(TypedDict):
 
 
 class ControlState(TypedDict):
-    """Python to page: how the loop is held, and what has been changed in it."""
+    """Python to page: whether the loop is paused, and what has been changed in it."""
 
     kind: Literal["control"]
     mode: Literal["running", "stepping", "paused", "closed"]
     left: int
-    """Steps to go until it is held; 0 unless stepping."""
+    """Steps to go until it is paused; 0 unless stepping."""
 
     step: int | None
     """While paused: the last step that was done."""
 
     reason: str
-    """The finding that it is held for; empty where a person asked."""
+    """The finding that it is paused for; empty where a person asked."""
 
     changes: list[ChangeInfo]
     responses: list[ResponseInfo]
@@ -246,7 +244,7 @@ class Answer(TypedDict):
 
 
 class HistogramInfo(TypedDict):
-    """How the entries of tensors are spread over their values."""
+    """The distribution of the entries of tensors over bins."""
 
     step: int | None
     """The step that they belong to; null before the first."""
@@ -264,7 +262,7 @@ class HistogramInfo(TypedDict):
     """Entries that were sorted into bins; fewer than ``total`` where those are many."""
 
     total: int
-    """All entries; the figures below are of all of them."""
+    """All entries; the numbers below are of all of them."""
 
     zeros: int
     nans: int
@@ -296,9 +294,7 @@ class ProfileInfo(TypedDict):
 
 
 class LayerInspection(TypedDict):
-    """Python to page: one layer looked at closely. Where something cannot be had, a sentence stands
-    in its place.
-    """
+    """Python to page: a close look at one layer; a sentence takes the place of what is missing."""
 
     kind: Literal["inspection"]
     layer: str
@@ -332,7 +328,7 @@ class Hello(TypedDict):
 
 
 class PauseRun(TypedDict):
-    """Page to Python: hold the loop at the end of the step that is running."""
+    """Page to Python: pause the loop at the end of the step that is running."""
 
     kind: Literal["pause"]
     request: str
@@ -340,14 +336,14 @@ class PauseRun(TypedDict):
 
 
 class ResumeRun(TypedDict):
-    """Page to Python: let it run on."""
+    """Page to Python: resume it."""
 
     kind: Literal["resume"]
     request: str
 
 
 class StepRun(TypedDict):
-    """Page to Python: run some steps, then hold."""
+    """Page to Python: run some steps, then pause."""
 
     kind: Literal["step"]
     request: str
@@ -373,7 +369,7 @@ class UndoChange(TypedDict):
 
 
 class PauseOn(TypedDict):
-    """Page to Python: whether to hold the loop when a finding of a severity opens."""
+    """Page to Python: whether to pause the loop when a finding of a severity opens."""
 
     kind: Literal["pause_on"]
     request: str
@@ -382,9 +378,7 @@ class PauseOn(TypedDict):
 
 
 class InspectLayer(TypedDict):
-    """Page to Python: look closely at a layer, now and for some seconds; what is seen comes in
-    messages of its own.
-    """
+    """Page to Python: inspect a layer for some seconds; what is seen comes in other messages."""
 
     kind: Literal["inspect"]
     request: str

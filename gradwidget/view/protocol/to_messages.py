@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal
 from gradwidget.action import parse_action
 from gradwidget.diagnose.summary.layer_state import STATE_OF
 from gradwidget.diagnose.summary.metric_bounds import bounds_of
+from gradwidget.diagnose.summary.state_look import GENERAL
 from gradwidget.view.protocol.messages import (
     BoundInfo,
     EntryInfo,
@@ -31,9 +32,6 @@ if TYPE_CHECKING:
     from gradwidget.metrics import Metric
     from gradwidget.problem import Problem
 
-GENERAL = "general"
-"""Stands for a layer state where a symptom is of the whole run and no layer takes its colour."""
-
 
 def finite(value: float | None) -> float | None:
     """The number, or None where JSON has none for it."""
@@ -41,7 +39,7 @@ def finite(value: float | None) -> float | None:
 
 
 def finding_state(finding: Finding) -> str:
-    """The layer state whose colour and mark a finding carries; ``GENERAL`` where none fits."""
+    """The layer state whose color and mark a finding carries; ``GENERAL`` where none fits."""
     return STATE_OF.get(finding.symptom, GENERAL)
 
 
@@ -117,8 +115,8 @@ def reason_infos(frames: Sequence[Frame]) -> list[ReasonInfo]:
     """Why something of a layer is not measured, by the newest frame that can tell.
 
     Args:
-        frames: recent ones, oldest first. One of a step whose outputs were not looked at says
-            nothing of them, neither a figure nor why there is none.
+        frames: recent ones, oldest first. One of a step whose outputs were not measured says
+            nothing of them, neither a value nor why there is none.
     """
     for frame in reversed(frames):
         if frame.reasons or "act_rms" in frame.metrics:
@@ -127,7 +125,7 @@ def reason_infos(frames: Sequence[Frame]) -> list[ReasonInfo]:
 
 
 def inspection_info(inspection: Inspection, frames: Sequence[Frame]) -> LayerInspection:
-    """A layer looked at closely, for the page.
+    """An inspection, for the page.
 
     Args:
         inspection: what was seen.
@@ -144,9 +142,9 @@ def inspection_info(inspection: Inspection, frames: Sequence[Frame]) -> LayerIns
     return LayerInspection(
         kind="inspection",
         layer=inspection.layer,
-        gradient=_spread_info(inspection.gradient),
-        weight=_spread_info(inspection.weight),
-        activation=_spread_info(inspection.activation),
+        gradient=_histogram_info(inspection.gradient),
+        weight=_histogram_info(inspection.weight),
+        activation=_histogram_info(inspection.activation),
         worst=[_entry_info(entry) for entry in inspection.worst],
         calls=inspection.calls,
         profiles=[_profile_info(profile, profiles) for profile in profiles],
@@ -154,22 +152,22 @@ def inspection_info(inspection: Inspection, frames: Sequence[Frame]) -> LayerIns
     )
 
 
-def _spread_info(spread: Histogram | str) -> HistogramInfo | str:
-    if isinstance(spread, str):
-        return spread
+def _histogram_info(histogram: Histogram | str) -> HistogramInfo | str:
+    if isinstance(histogram, str):
+        return histogram
     return HistogramInfo(
-        step=spread.step,
-        axis=spread.axis,
-        edges=spread.edges.tolist(),
-        counts=spread.counts.tolist(),
-        counted=spread.counted,
-        total=spread.total,
-        zeros=spread.zeros,
-        nans=spread.nans,
-        infinities=spread.infinities,
-        low=finite(spread.low),
-        high=finite(spread.high),
-        note=spread.note,
+        step=histogram.step,
+        axis=histogram.axis,
+        edges=histogram.edges.tolist(),
+        counts=histogram.counts.tolist(),
+        counted=histogram.counted,
+        total=histogram.total,
+        zeros=histogram.zeros,
+        nans=histogram.nans,
+        infinities=histogram.infinities,
+        low=finite(histogram.low),
+        high=finite(histogram.high),
+        note=histogram.note,
     )
 
 

@@ -1,8 +1,8 @@
 // Made by scripts/gen_messages.py; change gradwidget/view/protocol/messages.py instead.
 
-/** Where one array lies in the binary buffer that comes with a message; blocks follow each other. */
+/** One array in the binary buffer that comes with a message; blocks follow each other. */
 export interface Block {
-  /** `steps` [n]: the steps of the scalars; `scalar` [n]: one figure of the whole step; `sampled` [m]: the steps at which layers were measured; `value` [m, layers]: one metric at those; `low` and `high` [m, layers]: its extremes where a column stands for several steps. */
+  /** `steps` [n]: the steps of the scalars; `scalar` [n]: one value of the whole step; `sampled` [m]: the steps at which layers were measured; `value` [m, layers]: one metric at those; `low` and `high` [m, layers]: its extremes where a column stands for several steps. */
   part: "steps" | "scalar" | "sampled" | "value" | "low" | "high";
   /** Name of the metric or scalar; empty for `steps` and `sampled`. */
   name: string;
@@ -21,16 +21,16 @@ export interface LayerInfo {
   parameters: number;
   /** Each own parameter with its shape, such as `weight 64×64`. */
   shapes: string[];
-  /** The nonlinearity that follows, where one was seen. */
+  /** Its activation function, where one was seen. */
   activation: string | null;
 }
 
 /** Where a rule draws the line for a metric. */
 export interface BoundInfo {
-  /** In the metric's unit, or times the figure of the last layer that has one. */
+  /** In the metric's unit, or times the value of the last layer that has one. */
   value: number;
   of: "itself" | "last layer";
-  /** The layer state whose colour it carries. */
+  /** The layer state whose color it carries. */
   state: string;
   /** What lies beyond it, in words. */
   means: string;
@@ -65,7 +65,7 @@ export interface FindingInfo {
   symptom: string;
   title: string;
   severity: "warning" | "critical";
-  /** The layer state whose colour and mark the finding carries. */
+  /** The layer state whose color and mark the finding carries. */
   state: string;
   message: string;
   layers: string[];
@@ -97,7 +97,7 @@ export interface ProblemInfo {
 /** The headline. */
 export interface Status {
   verdict: string;
-  /** The layer state whose colour and mark the verdict carries. */
+  /** The layer state whose color and mark the verdict carries. */
   state: string;
   /** Newest step; null before the first. */
   step: number | null;
@@ -122,7 +122,7 @@ export interface Snapshot {
   status: Status;
   /** State of each layer. */
   states: string[];
-  /** Of the layers of which something was not measured in the newest step that was looked at in full. */
+  /** Of the layers of which something was not measured in the newest step that was sampled. */
   reasons: ReasonInfo[];
   findings: FindingInfo[];
   problems: ProblemInfo[];
@@ -161,15 +161,15 @@ export interface ResponseInfo {
   response: "pause" | "breakpoint" | "raise" | "function" | null;
 }
 
-/** Python to page: how the loop is held, and what has been changed in it. */
+/** Python to page: whether the loop is paused, and what has been changed in it. */
 export interface ControlState {
   kind: "control";
   mode: "running" | "stepping" | "paused" | "closed";
-  /** Steps to go until it is held; 0 unless stepping. */
+  /** Steps to go until it is paused; 0 unless stepping. */
   left: number;
   /** While paused: the last step that was done. */
   step: number | null;
-  /** The finding that it is held for; empty where a person asked. */
+  /** The finding that it is paused for; empty where a person asked. */
   reason: string;
   changes: ChangeInfo[];
   responses: ResponseInfo[];
@@ -185,7 +185,7 @@ export interface Answer {
   text: string;
 }
 
-/** How the entries of tensors are spread over their values. */
+/** The distribution of the entries of tensors over bins. */
 export interface HistogramInfo {
   /** The step that they belong to; null before the first. */
   step: number | null;
@@ -197,7 +197,7 @@ export interface HistogramInfo {
   counts: number[];
   /** Entries that were sorted into bins; fewer than `total` where those are many. */
   counted: number;
-  /** All entries; the figures below are of all of them. */
+  /** All entries; the numbers below are of all of them. */
   total: number;
   zeros: number;
   nans: number;
@@ -224,7 +224,7 @@ export interface ProfileInfo {
   norms: (number | null)[];
 }
 
-/** Python to page: one layer looked at closely. Where something cannot be had, a sentence stands in its place. */
+/** Python to page: a close look at one layer; a sentence takes the place of what is missing. */
 export interface LayerInspection {
   kind: "inspection";
   layer: string;
@@ -252,20 +252,20 @@ export interface Hello {
   kind: "hello";
 }
 
-/** Page to Python: hold the loop at the end of the step that is running. */
+/** Page to Python: pause the loop at the end of the step that is running. */
 export interface PauseRun {
   kind: "pause";
   /** Chosen by the page; the answer carries it, here and below. */
   request: string;
 }
 
-/** Page to Python: let it run on. */
+/** Page to Python: resume it. */
 export interface ResumeRun {
   kind: "resume";
   request: string;
 }
 
-/** Page to Python: run some steps, then hold. */
+/** Page to Python: run some steps, then pause. */
 export interface StepRun {
   kind: "step";
   request: string;
@@ -288,7 +288,7 @@ export interface UndoChange {
   number: number;
 }
 
-/** Page to Python: whether to hold the loop when a finding of a severity opens. */
+/** Page to Python: whether to pause the loop when a finding of a severity opens. */
 export interface PauseOn {
   kind: "pause_on";
   request: string;
@@ -296,7 +296,7 @@ export interface PauseOn {
   pause: boolean;
 }
 
-/** Page to Python: look closely at a layer, now and for some seconds; what is seen comes in messages of its own. */
+/** Page to Python: inspect a layer for some seconds; what is seen comes in other messages. */
 export interface InspectLayer {
   kind: "inspect";
   request: string;
