@@ -13,7 +13,7 @@ NODE_MODULES := js/node_modules/.package-lock.json
 BUNDLE       := gradwidget/static/widget.js
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test unit js browser chromium lint bench zoo format generate clean
+.PHONY: help install demo test unit js browser chromium lint bench docs torture zoo format generate clean
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -59,13 +59,19 @@ browser: install chromium ## drives real JupyterLab and Notebook in Chromium; sc
 chromium:
 	@scripts/ensure_chromium.sh
 
-lint: install $(NODE_MODULES) ## ruff, mypy, import arrows, sizes of files and folders, biome, tsc
+lint: docs $(NODE_MODULES) ## ruff, mypy, import contracts, sizes of files and folders, docs, biome, tsc
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python scripts/check_sizes.py
 	cd js && npm run lint
+
+docs: install ## the documentation, into build/docs
+	$(BIN)/python -m sphinx -q -W --keep-going -b html docs build/docs
+
+torture: install ## random runs under faults, each beside one that nobody watches (SECONDS=600 SEED=1)
+	$(BIN)/python -m tests.torture --seconds $(or $(SECONDS),600) --seed $(or $(SEED),1)
 
 bench: install chromium ## the numbers that the documents give, measured on this machine; the last takes ten minutes
 	$(BIN)/python -m benchmarks

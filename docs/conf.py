@@ -7,7 +7,7 @@ import gradwidget
 project = "gradwidget"
 author = "the gradwidget developers"
 copyright = author  # noqa: A001  # Sphinx reads this very name
-version = release = "0"
+version = release = gradwidget.__version__
 
 extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
 html_theme = "furo"

@@ -1,3 +1,1 @@
-"""Watches a training loop from outside and turns each step into a frame; the only part that imports
-torch.
-"""
+"""Watches a training loop and turns its steps into frames; the only part that imports torch."""

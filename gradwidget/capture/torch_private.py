@@ -72,9 +72,8 @@ def remove_global_hook(handle: RemovableHandle) -> None:
 
 def is_compiled(module: nn.Module) -> bool:
     """Whether calls of a module run compiled: by ``module.compile()`` or by ``torch.compile``."""
-    return (
-        getattr(module, "_compiled_call_impl", None) is not None or "_orig_mod" in module._modules
-    )  # nothing public tells
+    children = module._modules  # noqa: SLF001  # the public walk looks through all of them
+    return getattr(module, "_compiled_call_impl", None) is not None or "_orig_mod" in children
 
 
 def has_compiled_wrapper(module: nn.Module) -> bool:
@@ -124,11 +123,8 @@ def script_as(replacement: Callable[..., Any], original: Callable[..., Any]) -> 
             _builtins._register_builtin(function, op)  # noqa: SLF001  # see above
 
     def stop() -> None:
-        _builtins._builtin_ops[:] = [  # noqa: SLF001  # see above
-            one
-            for one in _builtins._builtin_ops
-            if one[0] is not replacement  # see above
-        ]
+        known = _builtins._builtin_ops  # noqa: SLF001  # see above
+        known[:] = [one for one in known if one[0] is not replacement]
         if _builtins._builtin_table is not None:  # noqa: SLF001  # see above
             _builtins._builtin_table.pop(id(replacement), None)  # noqa: SLF001  # see above
 

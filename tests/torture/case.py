@@ -7,9 +7,9 @@ import random
 from dataclasses import asdict, dataclass, fields
 
 from tests.torture.extra import EXTRAS, KINDS, Extra
-from tests.torture.loops import LOOPS
-from tests.torture.models import MODELS
-from tests.torture.optimizers import OPTIMIZERS
+from tests.torture.training.loops import LOOPS
+from tests.torture.training.models import MODELS
+from tests.torture.training.optimizers import OPTIMIZERS
 from tests.torture.watch import WATCHES
 
 OFTEN = 0.6

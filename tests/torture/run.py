@@ -20,10 +20,10 @@ from torch.optim import Optimizer
 
 from tests.torture.byhand import Hand
 from tests.torture.case import Case
-from tests.torture.loops import LOOPS
-from tests.torture.models import MODELS
-from tests.torture.optimizers import OPTIMIZERS
 from tests.torture.state import State, state_of, text
+from tests.torture.training.loops import LOOPS
+from tests.torture.training.models import MODELS
+from tests.torture.training.optimizers import OPTIMIZERS
 from tests.torture.truth import Truths
 from tests.torture.watch import Applied, Watcher
 

@@ -1,9 +1,8 @@
 """The places in torch where gradwidget listens: one shared set for all captures of the process.
 
-Nothing is registered on a user's model, optimizer or tensor. While at least one capture is attached,
+Nothing is registered on a user's model, optimizer or tensor. While a capture is attached,
 ``torch.autograd.backward`` and ``grad``, ``torch.compile``, ``GradScaler.scale`` and ``step`` are
-wrapped and torch's global optimizer hooks are registered; when the last one leaves, all of it is
-gone.
+wrapped and torch's global optimizer hooks are registered. The last one to leave removes it all.
 """
 
 # ruff: noqa: ANN401  # wrappers pass on whatever torch's own functions are given

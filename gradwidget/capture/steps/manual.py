@@ -65,8 +65,7 @@ class ManualLoop:
         return self._patience < 0
 
     def _has_optimizer(self) -> bool:
-        # Looked up once per capture. By type(), since asking an object for its class may run code of
-        # its own.
+        # Once per capture. By type(), since asking an object for its class may run its code.
         return any(
             issubclass(type(one), Optimizer) and self._optimizers.of(one)
             for one in gc.get_objects()

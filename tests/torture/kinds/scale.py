@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from gradwidget import GradMonitor
 from tests.torture.extra import Extra, extra
-from tests.torture.models import IN
+from tests.torture.training.models import IN
 
 QUARTER = 4
 """How many times as many the larger model has."""

@@ -200,7 +200,7 @@ class OtherReader(Meanwhile):
             monitor = watcher.monitor
             monitor.report()
             _ = monitor.findings, monitor.problems, monitor.overhead, monitor.layers
-            with self.run.watcher.session.lock:
+            with watcher.session.lock:
                 if "grad_rms" in monitor.history:
                     _ = monitor.history["grad_rms"], monitor.history.scalars
 
