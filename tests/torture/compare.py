@@ -8,9 +8,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.support.torch_traces import on_torch
-
 from gradwidget import Frame
+from tests.support.torch_traces import on_torch
 from tests.torture.case import Case
 from tests.torture.run import Run
 from tests.torture.truth import Truth
