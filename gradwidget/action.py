@@ -1,5 +1,6 @@
-"""What a remedy can do to a live training loop, as plain data: diagnosis writes it, capture carries
-it out.
+"""What a remedy can do to a live training loop, as plain data.
+
+Diagnosis writes it, capture carries it out.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ class Clip:
 
 @dataclass(frozen=True, slots=True)
 class ScaleLr:
-    """Multiplies the learning rate that each step uses; whatever a scheduler sets is scaled too."""
+    """Multiplies the learning rate that each step uses; what a scheduler sets is scaled too."""
 
     factor: float
     group: int | None = None
@@ -45,9 +46,7 @@ class ScaleLr:
 
 @dataclass(frozen=True, slots=True)
 class Reinitialize:
-    """Draws fresh weights for the named layers and forgets what the optimizer remembers of the old
-    ones.
-    """
+    """Draws fresh weights for the named layers and clears their optimizer state."""
 
     layers: Mapping[str, Scheme]
 
@@ -72,11 +71,22 @@ class SkipNonfinite:
 Action = Clip | ScaleLr | Reinitialize | SkipNonfinite
 
 
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """An action that has been carried out."""
+
+    undo: Callable[[], None]
+    """Takes it back; to be called between two steps."""
+
+    text: str
+    """What was changed, in a few words."""
+
+
 def parse_action(data: Mapping[str, object]) -> Action:
     """The action that plain data such as ``{"kind": "clip", "max_norm": 1.3}`` stands for.
 
     Raises:
-        ValueError: the kind is unknown, or a figure is missing or makes no sense.
+        ValueError: the kind is unknown, or a number is missing or makes no sense.
 
     Example:
         >>> parse_action({"kind": "scale_lr", "factor": 0.1}).text
@@ -108,7 +118,8 @@ def _reinitialize(data: Mapping[str, object]) -> Reinitialize:
         raise ValueError(message)
     for name, scheme in layers.items():
         if scheme not in get_args(Scheme):
-            message = f"unknown scheme {scheme!r} for layer {name!r}; known are {', '.join(get_args(Scheme))}"
+            known = ", ".join(get_args(Scheme))
+            message = f"unknown scheme {scheme!r} for layer {name!r}; known are {known}"
             raise ValueError(message)
     return Reinitialize({str(name): cast("Scheme", scheme) for name, scheme in layers.items()})
 

@@ -9,7 +9,7 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ParamSpec
 from weakref import WeakKeyDictionary, finalize, ref
 
 from gradwidget.capture.capture import Capture
@@ -26,13 +26,15 @@ if TYPE_CHECKING:
     from torch import nn
     from torch.optim import Optimizer
 
-    from gradwidget.action import Action
+    from gradwidget.action import Action, Applied
     from gradwidget.capture.steps.pause_point import Batch
     from gradwidget.control.commands import Answer
     from gradwidget.control.reaction import Response
     from gradwidget.diagnose.finding import Finding, Severity
     from gradwidget.frame import Frame, Inspection, Layer
     from gradwidget.problem import Problem
+
+P = ParamSpec("P")
 
 LayerFilter = str | Sequence[str] | Callable[[str, "nn.Module"], bool] | None
 
@@ -101,7 +103,7 @@ class Session:
         self._engine = Engine(thresholds)
 
         # Weakly: neither what torch holds nor what is kept after the end may keep the capture.
-        def actuate(action: Action) -> Callable[[], None]:
+        def actuate(action: Action) -> Applied:
             watching = capture()
             if watching is None:
                 raise ValueError(NOT_WATCHED)
@@ -112,7 +114,7 @@ class Session:
             if watching is not None:
                 watching.cycle.inspector.look_now(layer)
 
-        self.control = Control(actuate, weakly(self._control_changed), look)
+        self.control = Control(actuate, weakly(self._control_changed), look, weakly(self._refused))
         """Pauses the loop between two steps, and changes it there."""
         self._reaction = Reaction(self.control, weakly(self._call))
         self._reaction.set(on_finding, resumable=False)
@@ -209,6 +211,7 @@ class Session:
             TypeError: neither a word nor a function.
         """
         self._reaction.set(on_finding, resumable=resumable)
+        self.control.gate.resumers.asked()
         capture = self.capture
         if capture is not None:
             capture.cycle.prompt = bool(self._reaction.responses)
@@ -315,20 +318,28 @@ class Session:
         if capture is not None:
             capture.sample_more(series=wanted.series, watch=wanted.watch)
         self._reaction.opened(findings)
-        for notify in self.on_frame:
-            notify()
+        self._tell("on_frame", self.on_frame)
 
     def _call(self, function: Callable[[Finding], object], finding: Finding) -> None:
         self._guard.run("acting on a finding", function, finding)
 
     def _inspected(self, inspection: Inspection) -> None:
         self._inspections[inspection.layer] = inspection
-        for notify in self.on_inspection:
-            notify(inspection)
+        self._tell("on_inspection", self.on_inspection, inspection)
 
     def _control_changed(self) -> None:
-        for notify in self.on_control:
-            notify()
+        self._tell("on_control", self.on_control)
+
+    def _refused(self, reason: str) -> None:
+        self._guard.note("pausing", reason)
+
+    def _tell(
+        self, name: str, callbacks: Sequence[Callable[P, object]], *args: P.args, **kwargs: P.kwargs
+    ) -> None:
+        # Each on its own: one that fails silences itself only, and never reaches the loop.
+        for callback in tuple(callbacks):
+            where = f"calling {getattr(callback, '__qualname__', repr(callback))} of {name}"
+            self._guard.run(where, callback, *args, **kwargs)
 
 
 def _attach(model: nn.Module, session: Session, *, is_kept: bool) -> None:

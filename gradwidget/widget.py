@@ -23,6 +23,7 @@ from gradwidget.session import LayerFilter
 from gradwidget.view.bar_figure import bar_figure
 from gradwidget.view.kernel.comm import PageComm
 from gradwidget.view.kernel.idle import when_idle
+from gradwidget.view.kernel.page_while_busy import page_while_busy
 from gradwidget.view.kernel.registry import hold_weakly
 from gradwidget.view.kernel.restore import restorer
 from gradwidget.view.notebook.display import NotebookDisplay
@@ -166,6 +167,7 @@ class GradWidget(anywidget.AnyWidget):
         session.on_end.append(self._ticker.wake)
         session.on_control.append(self._show_control)
         session.on_inspection.append(self._show_inspection)
+        session.control.gate.resumers.expect_page(*page_while_busy())
         self._restorer = restorer()
         if self._restorer is not None:
             self._restorer.join(self._contain)
@@ -311,6 +313,7 @@ class GradWidget(anywidget.AnyWidget):
     def _receive(self, message: object) -> None:
         if not isinstance(message, Mapping):
             return  # from a page, which may send anything
+        self._session.control.gate.resumers.page_answers()
         try:
             if message.get("kind") == "hello":
                 with self._sending:

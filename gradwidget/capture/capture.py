@@ -176,6 +176,7 @@ class Capture:
         self._finalizer.detach()
         if self.pause_point is not None:
             self.pause_point.close()
+        self.guard.run("ending what was applied", self.actuator.close)
         self.cycle.close()
 
     # ------------------------------------------------------------------ what torch tells
@@ -250,7 +251,7 @@ class Capture:
         if not cycle.thread.owns_step():
             return
         cycle.manual.optimizer_stepped()
-        leave_out = self.actuator.before_step(optimizer)
+        leave_out = self.actuator.before_step(optimizer, with_closure=with_closure)
         if leave_out:
             cycle.skip()
         if not in_backward():

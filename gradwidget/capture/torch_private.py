@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.amp.grad_scaler import GradScaler
 from torch.jit import _builtins
 from torch.nn.modules import module as torch_module
+from torch.optim import Optimizer
 from torch.utils._python_dispatch import _disable_current_modes
 from torch.utils.hooks import RemovableHandle
 
@@ -72,8 +73,9 @@ def remove_global_hook(handle: RemovableHandle) -> None:
 
 def is_compiled(module: nn.Module) -> bool:
     """Whether calls of a module run compiled: by ``module.compile()`` or by ``torch.compile``."""
-    children = module._modules  # noqa: SLF001  # the public walk looks through all of them
-    return getattr(module, "_compiled_call_impl", None) is not None or "_orig_mod" in children
+    if getattr(module, "_compiled_call_impl", None) is not None:
+        return True
+    return "_orig_mod" in module._modules  # noqa: SLF001  # nothing public tells
 
 
 def has_compiled_wrapper(module: nn.Module) -> bool:
@@ -153,3 +155,17 @@ def saved_tensors(node: Any) -> Iterator[tuple[str, Tensor]]:  # noqa: ANN401  #
                 tensor = getattr(node, name.removeprefix("_raw"))
                 if isinstance(tensor, Tensor):
                     yield name.removeprefix("_raw_saved_"), tensor
+
+
+def order_step_hooks(
+    optimizer: Optimizer,
+    before_hooks: RemovableHandle,
+    before_code: RemovableHandle,
+    after_code: RemovableHandle,
+) -> None:
+    """Moves hooks of an optimizer's step before all others, and next to its own code."""
+    before = optimizer._optimizer_step_pre_hooks  # noqa: SLF001  # torch has no `prepend` for these
+    after = optimizer._optimizer_step_post_hooks  # noqa: SLF001  # as above
+    before.move_to_end(before_hooks.id, last=False)  # type: ignore[attr-defined]
+    before.move_to_end(before_code.id)  # type: ignore[attr-defined]
+    after.move_to_end(after_code.id, last=False)  # type: ignore[attr-defined]

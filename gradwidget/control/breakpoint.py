@@ -1,6 +1,4 @@
-"""A breakpoint in the user's own frame, set from deep inside a call: on the line after the one that
-is running.
-"""
+"""A breakpoint in the user's own frame, set from deep inside a call: on its next line."""
 
 from __future__ import annotations
 

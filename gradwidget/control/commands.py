@@ -6,10 +6,13 @@ from dataclasses import dataclass
 
 from gradwidget.action import Action
 
+MOST_STEPS = 1_000_000_000
+"""Steps that can be asked for at most, those that are still to be run included."""
+
 
 @dataclass(frozen=True, slots=True)
 class Pause:
-    """Hold at the end of the step that is running."""
+    """Pause at the end of the step that is running."""
 
     reason: str = ""
     """Why, in one sentence, where it was not a person who asked."""
@@ -22,13 +25,16 @@ class Resume:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """Run this many more optimizer steps, then hold."""
+    """Run this many more optimizer steps, then pause."""
 
     count: int = 1
 
     def __post_init__(self) -> None:
         if self.count < 1:
-            message = f"step takes a whole number of at least 1, not {self.count}"
+            message = f"step takes a whole number of at least 1, not {spelled(self.count)}"
+            raise ValueError(message)
+        if self.count > MOST_STEPS:
+            message = f"step takes at most {MOST_STEPS:,} steps, not {spelled(self.count)}"
             raise ValueError(message)
 
 
@@ -49,7 +55,7 @@ class Undo:
 
 @dataclass(frozen=True, slots=True)
 class Inspect:
-    """Look into a layer, between two steps."""
+    """Inspect a layer, between two steps."""
 
     layer: str
 
@@ -67,3 +73,14 @@ class Answer:
     ok: bool
     text: str
     """What was done, or why it could not be, in one sentence."""
+
+
+def spelled(number: int) -> str:
+    """A whole number for a message; one with very many digits as their number.
+
+    Example:
+        >>> spelled(12), spelled(-(10**5000))
+        ('12', 'a number of 16,610 bits')
+    """
+    bits = number.bit_length()
+    return str(number) if bits <= 64 else f"a number of {bits:,} bits"

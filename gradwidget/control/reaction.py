@@ -1,6 +1,4 @@
-"""What happens when a finding opens: the loop is held, a debugger opens, it raises, or a function
-is called.
-"""
+"""What happens when a finding opens: a pause, a debugger, an exception, or a function call."""
 
 from __future__ import annotations
 
@@ -22,9 +20,7 @@ severity."""
 
 
 class GradientError(RuntimeError):
-    """Raised in the training loop, between two steps, when a finding opens and ``on_finding`` is
-    ``"raise"``.
-    """
+    """Raised in the training loop, between two steps, by ``on_finding="raise"``."""
 
     def __init__(self, finding: Finding) -> None:
         super().__init__(finding.message)
@@ -36,7 +32,7 @@ class Reaction:
     """Acts once on each finding that opens, and once more if it becomes critical.
 
     Args:
-        control: to hold the loop with.
+        control: to pause the loop with.
         call: calls a user's function so that its failure does not reach the loop.
     """
 
@@ -58,7 +54,7 @@ class Reaction:
 
         Args:
             on_finding: what to do, as ``GradMonitor`` and ``GradWidget`` take it.
-            resumable: whether there is somebody who could let a held loop go on.
+            resumable: whether there is somebody who could resume a paused loop.
 
         Raises:
             ValueError: an unknown word or severity, or ``"pause"`` where nobody could resume.
@@ -74,8 +70,9 @@ class Reaction:
         self._responses = responses
 
     def opened(self, findings: Sequence[Finding]) -> None:
-        """Reacts to those of the present findings that are new; on the training thread, before the
-        step is left.
+        """Reacts to those of the present findings that are new.
+
+        To be called on the training thread, before the step is left.
         """
         for finding in findings:
             key = finding.symptom, finding.reported_step, finding.severity
@@ -86,13 +83,19 @@ class Reaction:
 
     def _respond(self, response: Response, finding: Finding) -> None:
         if response == "pause":
-            self._control.pause(f"{finding.title}: {finding.message}")
+            self._pause(finding)
         elif response == "raise":
             self._control.gate.fail(GradientError(finding))
         elif response == "breakpoint":
             self._call(_break, finding)
         elif response is not None:
             self._call(response, finding)
+
+    def _pause(self, finding: Finding) -> None:
+        try:
+            self._control.pause(f"{finding.title}: {finding.message}")
+        except ValueError as refused:
+            self._control.refused(str(refused))
 
 
 def _break(finding: Finding) -> None:
@@ -124,8 +127,10 @@ def _by_severity(on_finding: OnFinding) -> dict[Severity, Response]:
 def _check(response: object) -> None:
     if isinstance(response, str):
         if response not in get_args(Word):
-            message = f"unknown response {response!r}; known are {', '.join(get_args(Word))}, or a function"
+            known = ", ".join(get_args(Word))
+            message = f"unknown response {response!r}; known are {known}, or a function"
             raise ValueError(message)
     elif response is not None and not callable(response):
-        message = f"on_finding takes a word, a function or a mapping by severity, not {type(response).__name__}"
+        kind = type(response).__name__
+        message = f"on_finding takes a word, a function or a mapping by severity, not {kind}"
         raise TypeError(message)

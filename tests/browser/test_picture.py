@@ -163,7 +163,7 @@ def test_everything_works_while_the_kernel_is_busy(
         re.compile(", weight norm [0-9.]+$")
     )
     region.get_by_label("Metric").select_option("act_saturated_fraction")
-    expect(region.locator(".gw-value-axis")).to_contain_text("100 %")
+    expect(region.locator(".gw-value-axis")).to_contain_text("100%")
     # The rule's bound is drawn where the axis has it, and its meaning is under the pointer.
     share = 100 * DEFAULT.saturated_share
     assert region.locator(".gw-bound-lines i").evaluate(
@@ -171,7 +171,7 @@ def test_everything_works_while_the_kernel_is_busy(
     ) == pytest.approx(share)
     region.get_by_role("row").first.hover()
     expect(region.locator(".gw-tooltip")).to_contain_text(
-        f"limit {share:.0f} %: saturated above {share:.0f} %"
+        f"limit {share:.0f}%: saturated above {share:.0f}%"
     )
     region.get_by_label("Metric").select_option("act_grad_rms")
     expect(region.locator(".gw-bound-lines i")).to_have_count(1)
@@ -200,6 +200,9 @@ def test_everything_works_while_the_kernel_is_busy(
     live.click()
     finding.get_by_role("button", name="Code").first.click()
     expect(finding.locator("pre").first).to_be_visible()
+    assert finding.evaluate("card => card.scrollWidth <= card.clientWidth"), (
+        "code wider than its card"
+    )
 
     assert busy(page)
 

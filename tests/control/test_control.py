@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.amp.grad_scaler import GradScaler
 
-from gradwidget.action import Action
+from gradwidget.action import Action, Applied
 from gradwidget.capture.capture import Capture
 from gradwidget.control.control import Control
 from gradwidget.diagnose.finding import Remedy
@@ -27,7 +27,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:Using `torch.compile:UserWarning
 
 CLIP = Remedy("Clip", "", "", {"kind": "clip", "max_norm": 0.01})
 SLOWER = Remedy("Slow down", "", "", {"kind": "scale_lr", "factor": 0.1})
-FRESH = Remedy("Start anew", "", "", {"kind": "reinitialize", "layers": {"0": "xavier"}})
+FRESH = Remedy("Start again", "", "", {"kind": "reinitialize", "layers": {"0": "xavier"}})
 EDIT = Remedy("Use fewer layers", "", "model = ...")
 
 
@@ -74,7 +74,7 @@ class Training:
     def weights(self) -> list[Tensor]:
         return [parameter.detach().clone() for parameter in self.model.parameters()]
 
-    def _actuate(self, action: Action) -> Callable[[], None]:
+    def _actuate(self, action: Action) -> Applied:
         return self.capture.actuator.apply(action)
 
     def _inspect(self, layer: str) -> None:
@@ -147,6 +147,10 @@ class Validating(Training):
         self.model.train()
 
 
+def nothing(action: Action) -> Applied:
+    return Applied(lambda: None, action.text)
+
+
 LOOPS: list[type[Training]] = [
     Training,
     Accumulating,
@@ -166,14 +170,14 @@ def until(condition: Callable[[], bool]) -> None:
 
 
 def number_of(training: Training) -> int:
-    """The step that the loop is held after; -1 while it is not held."""
+    """The step that the loop is paused after; -1 while it is not."""
     step = training.control.gate.state.step
     return -1 if step is None else step
 
 
 @contextmanager
-def held(training: Training) -> Iterator[None]:
-    """The loop runs in its thread, held after its first step; it is let go at the end."""
+def paused(training: Training) -> Iterator[None]:
+    """The loop runs in its thread, paused after its first step; it is resumed at the end."""
     training.control.pause()
     training.thread.start()
     until(lambda: training.control.gate.state.mode == "paused" or not training.thread.is_alive())
@@ -190,7 +194,7 @@ def held(training: Training) -> Iterator[None]:
 @pytest.mark.parametrize("loop", LOOPS)
 def test_a_step_is_exactly_one_optimizer_step(loop: type[Training]) -> None:
     training = loop()
-    with held(training):
+    with paused(training):
         if loop is not Manual:
             assert training.done == 1
         for count in (1, 1, 3):
@@ -201,12 +205,12 @@ def test_a_step_is_exactly_one_optimizer_step(loop: type[Training]) -> None:
 
 
 @pytest.mark.parametrize("loop", LOOPS)
-def test_holding_and_stepping_changes_no_weight(loop: type[Training]) -> None:
+def test_pausing_and_stepping_changes_no_weight(loop: type[Training]) -> None:
     plain = loop(30)
     plain.train()
     plain.capture.close()
     training = loop(30)
-    with held(training):
+    with paused(training):
         number = number_of(training)
         training.control.step(2)
         until(lambda: number_of(training) == number + 2)
@@ -216,16 +220,18 @@ def test_holding_and_stepping_changes_no_weight(loop: type[Training]) -> None:
         assert torch.equal(one, other)
 
 
-def test_the_loop_is_held_before_the_next_forward_where_gradients_may_be_gone_already() -> None:
+def test_the_loop_is_paused_before_the_next_forward_where_gradients_may_be_gone_already() -> None:
     training = Training()
-    with held(training):
+    with paused(training):
         assert all(parameter.grad is None for parameter in training.model.parameters())
         assert training.capture.step == 1
 
 
-def test_a_clip_applied_while_held_bounds_the_norm_from_the_next_step_until_it_is_undone() -> None:
+def test_a_clip_applied_while_paused_bounds_the_norm_from_the_next_step_until_it_is_undone() -> (
+    None
+):
     training = Training()
-    with held(training):
+    with paused(training):
         assert (
             training.control.apply(CLIP)
             == "After step 0: gradient clipped at a total norm of 0.01."
@@ -245,7 +251,7 @@ def test_a_clip_applied_while_held_bounds_the_norm_from_the_next_step_until_it_i
 
 
 @pytest.mark.parametrize("loop", LOOPS)
-def test_a_layer_is_looked_into_while_the_loop_is_held_on_the_thread_that_trains(
+def test_a_layer_is_inspected_while_the_loop_is_paused_on_the_thread_that_trains(
     loop: type[Training],
 ) -> None:
     training = loop()
@@ -253,11 +259,11 @@ def test_a_layer_is_looked_into_while_the_loop_is_held_on_the_thread_that_trains
     training.capture.cycle.inspector.emit = lambda found: seen.append(
         (threading.get_ident(), found)
     )
-    with held(training):
+    with paused(training):
         number = number_of(training)
         training.capture.cycle.inspector.ask("0")
         assert (
-            training.control.inspect("0").result(PATIENCE).text == f"Looked at after step {number}."
+            training.control.inspect("0").result(PATIENCE).text == f"Inspected after step {number}."
         )
         thread, found = seen[0]
         assert thread == training.thread.ident
@@ -273,7 +279,7 @@ def test_a_layer_is_looked_into_while_the_loop_is_held_on_the_thread_that_trains
 
 def test_the_learning_rate_in_force_is_the_one_that_is_recorded() -> None:
     training = Training()
-    with held(training):
+    with paused(training):
         training.control.apply(SLOWER)
         training.control.step()
         until(lambda: training.control.gate.state.step == 1)
@@ -282,7 +288,7 @@ def test_the_learning_rate_in_force_is_the_one_that_is_recorded() -> None:
 
 def test_fresh_weights_are_undone_to_the_values_and_momentum_of_that_moment() -> None:
     training = Training()
-    with held(training):
+    with paused(training):
         before = training.weights()
         momentum = {
             key: state["momentum_buffer"].clone() for key, state in training.optimizer.state.items()
@@ -298,14 +304,14 @@ def test_fresh_weights_are_undone_to_the_values_and_momentum_of_that_moment() ->
 
 
 def test_what_only_an_edit_can_do_is_refused() -> None:
-    control = Control(lambda _action: lambda: None)
+    control = Control(nothing)
     with pytest.raises(ValueError, match="takes the edit shown in its code"):
         control.apply(EDIT)
 
 
 def test_undoing_what_is_not_in_force_says_so() -> None:
     training = Training()
-    with held(training):
+    with paused(training):
         with pytest.raises(ValueError, match="no change in force"):
             training.control.undo()
         with pytest.raises(ValueError, match="change 7 is not in force"):
@@ -313,7 +319,7 @@ def test_undoing_what_is_not_in_force_says_so() -> None:
 
 
 def test_a_change_asked_for_while_running_is_pending_and_made_between_two_steps() -> None:
-    control = Control(lambda _action: lambda: None)
+    control = Control(nothing)
     assert control.apply(CLIP).startswith("Pending")
     assert not list(control.changes)
     control.gate.cross(5)
@@ -323,8 +329,8 @@ def test_a_change_asked_for_while_running_is_pending_and_made_between_two_steps(
 def test_changes_can_be_undone_in_any_order() -> None:
     undone: list[str] = []
 
-    def actuate(action: Action) -> Callable[[], None]:
-        return lambda: undone.append(action.text)
+    def actuate(action: Action) -> Applied:
+        return Applied(lambda: undone.append(action.text), action.text)
 
     control = Control(actuate)
     for remedy in (CLIP, SLOWER):
@@ -337,13 +343,13 @@ def test_changes_can_be_undone_in_any_order() -> None:
 
 
 def test_no_hook_stays_when_nobody_wants_anything_any_more() -> None:
-    from torch.nn.modules import module as torch_module  # noqa: PLC0415 - its private registry, looked at only here
+    from torch.nn.modules import module as torch_module  # noqa: PLC0415 - its private registry, read only here
 
     training = Training(3)
     training.capture.close()
     before = len(torch_module._global_forward_pre_hooks), len(torch_module._global_forward_hooks)
     training = Training(5)
-    with held(training):
+    with paused(training):
         training.control.resume()
         until(lambda: not training.thread.is_alive())
     assert (

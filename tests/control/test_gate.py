@@ -1,4 +1,4 @@
-"""The gate: what each command does, on which thread, and that nobody waits for ever."""
+"""The gate: what each command does, on which thread, and that nobody waits forever."""
 
 from __future__ import annotations
 
@@ -54,17 +54,17 @@ def refuse(_command: Errand, _step: int) -> str:
     raise ValueError(message)
 
 
-def test_a_pause_holds_at_the_end_of_the_step_and_resume_runs_on() -> None:
+def test_a_pause_comes_at_the_end_of_the_step_and_resume_runs_on() -> None:
     gate = Gate(refuse)
     loop = Loop(gate)
     loop.start()
     until(lambda: loop.done > 10)
     assert gate.submit(Pause()).result(PATIENCE).ok
     until(is_paused(gate))
-    held = loop.done
-    assert gate.state.step == held - 1
+    done = loop.done
+    assert gate.state.step == done - 1
     gate.submit(Resume())
-    until(lambda: loop.done > held + 10)
+    until(lambda: loop.done > done + 10)
     assert gate.state.mode == "running"
     loop.finish()
 
@@ -113,7 +113,7 @@ def test_a_change_is_carried_out_by_the_training_thread_while_paused() -> None:
     loop.finish()
 
 
-def test_a_change_asked_for_while_running_waits_for_the_next_boundary_only() -> None:
+def test_a_change_asked_for_while_running_waits_for_the_next_pause_point_only() -> None:
     gate = Gate(lambda _command, step: f"after step {step}")
     answer = gate.submit(Undo())
     assert not answer.done()
@@ -142,7 +142,7 @@ def test_a_change_that_fails_is_answered_and_does_not_reach_the_loop() -> None:
     assert answer.result(PATIENCE).text == "Failed: ZeroDivisionError: by zero"
 
 
-def test_closing_lets_a_held_loop_go_and_answers_what_is_pending() -> None:
+def test_closing_resumes_a_paused_loop_and_answers_what_is_pending() -> None:
     gate = Gate(refuse)
     pending = gate.submit(Undo())
     gate.close()
@@ -194,17 +194,20 @@ INTERRUPTED = dedent("""
     # Python leaves it out where its parent ignores interrupts.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     gate = Gate(lambda command, step: "")
-    gate.submit(Pause())
 
     def interrupt():
+        gate.submit(Pause())
         while gate.state.mode != "paused":
             time.sleep(0.001)
         used = time.process_time()
         time.sleep(0.3)  # the stretch over which the processor's use is measured
         print("idle", time.process_time() - used < 0.05)
         signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
+        threading.Event().wait()  # it could still resume, until the process ends
 
     threading.Thread(target=interrupt, daemon=True).start()
+    while not gate.attention:
+        time.sleep(0.001)
     assert gate.step_done()
     try:
         gate.cross(0)

@@ -1,4 +1,4 @@
-"""What is done when a finding opens, in real loops: raise, call, hold, and a debugger in the user's
+"""What is done when a finding opens, in real loops: raise, call, pause, and a debugger in the user's
 own frame."""
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import torch
 from torch import nn
 
 from gradwidget import Finding, GradientError, GradMonitor
+from gradwidget.action import Applied
 from gradwidget.control.control import Control
 from gradwidget.control.reaction import OnFinding, Reaction
 from gradwidget.diagnose.finding import Severity, Symptom
@@ -104,7 +105,7 @@ def test_a_function_gets_each_finding_once_on_the_training_thread_and_its_failur
 
 
 def test_a_word_alone_is_for_critical_findings_and_a_mapping_says_it_for_each() -> None:
-    control = Control(lambda _action: lambda: None)
+    control = Control(lambda action: Applied(lambda: None, action.text))
     reaction = Reaction(control, lambda function, found: function(found))
     reaction.set("pause", resumable=True)
     reaction.opened([finding("warning")])
@@ -113,7 +114,7 @@ def test_a_word_alone_is_for_critical_findings_and_a_mapping_says_it_for_each() 
     assert control.gate.state.reason.endswith(": The loss is NaN.")
     control.resume()
     reaction.opened([finding("critical")])
-    assert control.gate.state.mode == "running", "the same finding holds the loop once"
+    assert control.gate.state.mode == "running", "the same finding pauses the loop once"
     reaction.set({"warning": "pause"}, resumable=True)
     reaction.opened([finding("critical", 4)])
     assert not control.gate.attention
@@ -142,17 +143,17 @@ def test_what_makes_no_sense_is_refused(given: Any, error: type[Exception], reas
         GradMonitor(network(), on_finding=given)
 
 
-def test_a_pause_on_a_finding_holds_the_loop_with_the_inputs_of_that_step() -> None:
+def test_a_pause_on_a_finding_keeps_the_inputs_of_that_step() -> None:
     model, done = network(), list[int]()
     monitor = GradMonitor(model)
     monitor._session.respond("pause", resumable=True)
-    held = threading.Event()
+    paused = threading.Event()
     monitor._session.on_control.append(
-        lambda: held.set() if monitor._session.control.gate.state.mode == "paused" else None
+        lambda: paused.set() if monitor._session.control.gate.state.mode == "paused" else None
     )
     training = threading.Thread(target=loop, args=(model, 20), kwargs={"done": done}, daemon=True)
     training.start()
-    assert held.wait(20)
+    assert paused.wait(20)
     assert done[-1] == BAD_STEP
     assert monitor._session.control.gate.state.step == BAD_STEP
     assert monitor.batch is not None

@@ -3,23 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from weakref import ref
+from weakref import WeakSet, ref
 
 from torch import nn
 from torch.optim import LBFGS, Optimizer
 
-from gradwidget.action import Action, Clip, Reinitialize, ScaleLr, SkipNonfinite
+from gradwidget.action import Action, Applied, Clip, Reinitialize, ScaleLr, SkipNonfinite
 from gradwidget.capture.guard import Guard
-from gradwidget.capture.intervene.per_step import Clipping, ScaledRate, Skipping, StepIntervention
+from gradwidget.capture.intervene.nesting import Nesting
+from gradwidget.capture.intervene.per_step import Clipping, Skipping
 from gradwidget.capture.intervene.reinitialize import reinitialize
+from gradwidget.capture.intervene.scaled_rates import ScaledRates
+from gradwidget.capture.intervene.step_edges import StepEdges
+from gradwidget.capture.intervene.together import SteppedTogether
+
+SCALING = "scaling the learning rate"
 
 
 class Actuator:
     """The hand on the loop: changes what steps do, or the weights themselves.
 
     All of it happens on the training thread: ``apply`` and what it returns between two steps, the
-        others around
-    each step of an optimizer of the model.
+    others around each step of an optimizer of the model.
 
     Args:
         model: the model, held weakly.
@@ -33,14 +38,21 @@ class Actuator:
         self._model = ref(model)
         self._optimizers = optimizers
         self._guard = guard
-        self._influences: list[StepIntervention] = []
+        self._nesting = Nesting()
+        self._together = SteppedTogether()
+        self._with_closure: WeakSet[Optimizer] = WeakSet()
+        self._clipping: list[Clipping] = []
         self._skipping: list[Skipping] = []
+        self._rates = ScaledRates(
+            self._nesting.inside, lambda message: self._guard.note(SCALING, message)
+        )
+        self._edges: dict[int, StepEdges] = {}
 
-    def apply(self, action: Action) -> Callable[[], None]:
+    def apply(self, action: Action) -> Applied:
         """Does what the action says, from the next step on.
 
         Returns:
-            A function that takes it back; also to be called between two steps.
+            What was done, and a function that takes it back; also to be called between two steps.
 
         Raises:
             ValueError: it cannot be done; says why. Nothing has been changed then.
@@ -52,26 +64,44 @@ class Actuator:
         if isinstance(action, Reinitialize):
             model = self._model()
             if model is None:
-                message = "the model is gone"
+                message = "the model no longer exists"
                 raise ValueError(message)
-            return reinitialize(model, action.layers, optimizers)
-        if isinstance(action, SkipNonfinite):
-            _check_gradients_are_at_hand(optimizers)
-            skipping = Skipping()
-            self._skipping.append(skipping)
-            return lambda: self._skipping.remove(skipping)
-        influence = _influence(action, optimizers)
-        self._influences.append(influence)
-        return lambda: self._influences.remove(influence)
+            return Applied(reinitialize(model, action.layers, optimizers), action.text)
+        if isinstance(action, ScaleLr):
+            return self._scale(action, optimizers)
+        self._check_gradients_are_at_hand(optimizers)
+        if isinstance(action, Clip):
+            return self._clip(action, optimizers)
+        return self._skip(action, optimizers)
 
-    def before_step(self, optimizer: Optimizer) -> bool:
+    def close(self) -> None:
+        """Ends everything in force; drawn weights stay. Closing twice does nothing."""
+        self._clipping.clear()
+        self._rates.clear()
+        for optimizer in self._optimizers():
+            self.over(optimizer)
+        self._skipping.clear()
+        self._release_edges()
+
+    def before_step(self, optimizer: Optimizer, *, with_closure: bool = False) -> bool:
         """An optimizer of the model is about to step; True when the step is to be left out."""
+        optimizers = self._optimizers()
+        self._guard.run("telling optimizers apart", self._nesting.step_begins, optimizer)
+        (self._with_closure.add if with_closure else self._with_closure.discard)(optimizer)
+        if len(optimizers) > 1:
+            self._guard.run("telling optimizers apart", self._together.step_begins, optimizer)
+        if self._edges:
+            self._guard.run("ordering the hooks of a step", self._order_hooks, optimizer)
         # Asked before anything is clipped: one NaN in the total norm makes every gradient NaN.
-        for one in self._skipping:
-            if self._guard.run(one.doing, one.leaves_out, optimizer):
+        for skipping in self._skipping:
+            if self._guard.run(skipping.doing, skipping.leaves_out, optimizer):
                 return True
-        for influence in self._influences:
-            self._guard.run(influence.doing, influence.before_step, optimizer)
+        for clipping in self._clipping:
+            self._guard.run(clipping.doing, self._clip_step, clipping, optimizer)
+        if len(optimizers) > 1:
+            self._guard.run("telling optimizers apart", self._together.ready, optimizer, optimizers)
+        # Scaled now as well, for what is recorded of the step; hooks of others see their own rates.
+        self.enter(optimizer)
         return False
 
     def withhold(self, optimizer: Optimizer) -> None:
@@ -80,24 +110,91 @@ class Actuator:
 
     def after_step(self, optimizer: Optimizer) -> None:
         """It has stepped."""
+        self._guard.run("telling optimizers apart", self._nesting.step_ended, optimizer)
+        self.over(optimizer)
+        edges = self._edges.get(id(optimizer))
+        if edges is not None:
+            self._guard.run("ordering the hooks of a step", edges.step_ended)
+
+    def enter(self, optimizer: Optimizer) -> None:
+        """See ``step_edges.Inside``."""
+        if self._rates:
+            self._guard.run(SCALING, self._rates.enter, optimizer)
+
+    def leave(self, optimizer: Optimizer) -> None:
+        """See ``step_edges.Inside``."""
+        self._guard.run("restoring the learning rate", self._rates.leave, optimizer)
+
+    def over(self, optimizer: Optimizer) -> None:
+        """See ``step_edges.Inside``."""
+        self.leave(optimizer)
         for skipping in self._skipping:
-            self._guard.run(skipping.doing, skipping.put_back)
-        for influence in reversed(self._influences):
-            self._guard.run(influence.doing, influence.after_step, optimizer)
+            self._guard.run("giving gradients back", skipping.put_back, optimizer)
 
-
-def _influence(action: Clip | ScaleLr, optimizers: Sequence[Optimizer]) -> StepIntervention:
-    if isinstance(action, ScaleLr):
+    def _scale(self, action: ScaleLr, optimizers: Sequence[Optimizer]) -> Applied:
         _check_rates(action, optimizers)
-        return ScaledRate(action.factor, action.group)
-    _check_gradients_are_at_hand(optimizers)
-    return Clipping(action.max_norm)
+        self._rates.add(action)
+        self._watch_edges(optimizers)
 
+        def undo() -> None:
+            self._rates.remove(action)
+            self._release_edges()
 
-def _check_gradients_are_at_hand(optimizers: Sequence[Optimizer]) -> None:
-    if any(isinstance(optimizer, LBFGS) for optimizer in optimizers):
-        message = "LBFGS computes its gradients inside step(), where they cannot be changed"
-        raise ValueError(message)
+        return Applied(undo, action.text)
+
+    def _clip(self, action: Clip, optimizers: Sequence[Optimizer]) -> Applied:
+        clipping = Clipping(action.max_norm, self._together.after)
+        self._clipping.append(clipping)
+        text = action.text
+        # A wrapper and the optimizer inside it hold the same gradients.
+        inner = [one for optimizer in optimizers for one in self._nesting.inside(optimizer)]
+        apart = [one for one in optimizers if all(one is not known for known in inner)]
+        if len(apart) > 1 and not any(self._together.after(one) for one in apart):
+            text += ", for each optimizer on its own"
+        return Applied(lambda: self._clipping.remove(clipping), text)
+
+    def _clip_step(self, clipping: Clipping, optimizer: Optimizer) -> None:
+        # Once a step: a wrapper's step has clipped for the optimizer inside it.
+        if not self._nesting.is_covered(optimizer):
+            clipping.before_step(optimizer)
+
+    def _skip(self, action: SkipNonfinite, optimizers: Sequence[Optimizer]) -> Applied:
+        skipping = Skipping()
+        self._skipping.append(skipping)
+        self._watch_edges(optimizers)
+
+        def undo() -> None:
+            for optimizer in self._optimizers():
+                skipping.put_back(optimizer)
+            self._skipping.remove(skipping)
+            self._release_edges()
+
+        return Applied(undo, action.text)
+
+    def _order_hooks(self, optimizer: Optimizer) -> None:
+        self._watch_edges([optimizer])
+        self._edges[id(optimizer)].step_begins(optimizer)
+
+    def _watch_edges(self, optimizers: Sequence[Optimizer]) -> None:
+        for optimizer in optimizers:
+            known = self._edges.get(id(optimizer))
+            if known is None or known.optimizer is not optimizer:
+                self._edges[id(optimizer)] = StepEdges(optimizer, self)
+
+    def _release_edges(self) -> None:
+        if self._rates or self._skipping:
+            return
+        while self._edges:
+            self._edges.popitem()[1].remove()
+
+    def _check_gradients_are_at_hand(self, optimizers: Sequence[Optimizer]) -> None:
+        for optimizer in optimizers:
+            if isinstance(optimizer, LBFGS) or optimizer in self._with_closure:
+                message = (
+                    f"{type(optimizer).__name__} computes its gradients inside step(), "
+                    "in a closure, where they cannot be changed"
+                )
+                raise ValueError(message)
 
 
 def _check_rates(action: ScaleLr, optimizers: Sequence[Optimizer]) -> None:

@@ -4,13 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
+from weakref import ref
 
 import torch
 from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
-from torch.optim import Optimizer
+from torch.optim import LBFGS, Optimizer
 
 from gradwidget.action import Scheme
+
+
+def _orthogonal(weight: Tensor) -> None:
+    # The decomposition behind it knows no half precision.
+    fresh = torch.empty_like(weight, dtype=torch.promote_types(weight.dtype, torch.float32))
+    weight.copy_(nn.init.orthogonal_(fresh))
+
 
 SETTERS: Mapping[Scheme, Callable[[Tensor], object]] = {
     "kaiming": lambda weight: nn.init.kaiming_normal_(weight, nonlinearity="relu"),
@@ -18,19 +26,21 @@ SETTERS: Mapping[Scheme, Callable[[Tensor], object]] = {
         weight, gain=nn.init.calculate_gain("tanh")
     ),
     "xavier": nn.init.xavier_uniform_,
-    "orthogonal": nn.init.orthogonal_,
+    "orthogonal": _orthogonal,
 }
 """How each scheme draws a weight (arXiv 1502.01852; Glorot and Bengio 2010; arXiv 1312.6120)."""
+
+Drawn = tuple[nn.Parameter, Scheme, str]
+"""A parameter, the scheme of its layer, and its name there."""
 
 
 def reinitialize(
     model: nn.Module, layers: Mapping[str, Scheme], optimizers: Sequence[Optimizer]
 ) -> Callable[[], None]:
-    """Draws weights anew, zeroes biases, sets scales to one, and clears what optimizers remember of
-    them.
+    """Draws fresh weights, zeroes biases, sets scales to one, and clears their optimizer state.
 
     Values change in place, so that tied weights, views and optimizers stay what they were. Random
-    numbers are drawn from torch's own generator, as ``nn.init`` does.
+    numbers are drawn from torch's own generators, as ``nn.init`` does.
 
     Args:
         model: the model.
@@ -41,15 +51,67 @@ def reinitialize(
         A function that puts back the values and the optimizer state of this moment.
 
     Raises:
-        ValueError: a layer is not there, or has no weight to draw. Nothing has been changed then.
+        ValueError: a layer is missing, or has no weight to draw. Nothing has been changed then.
     """
     drawn = [
         (parameter, layers[name], local)
         for name in layers
         for local, parameter in _own(model, name)
     ]
-    values = [(parameter, parameter.detach().clone()) for parameter, _, _ in drawn]
-    states: list[tuple[Optimizer, Tensor, Any]] = []
+    before = _Snapshot([parameter for parameter, _, _ in drawn], optimizers)
+    random = _random_states(drawn)
+    try:
+        _draw(drawn)
+        before.clear_states()
+    except BaseException as error:
+        # All or nothing, an interrupt included.
+        before.put_back()
+        for restore in random:
+            restore()
+        if not isinstance(error, Exception):
+            raise
+        message = f"fresh weights could not be drawn: {error}"
+        raise ValueError(message) from error
+    return before.put_back
+
+
+class _Snapshot:
+    """Values of some parameters and what optimizers remember of them, at one moment."""
+
+    def __init__(self, parameters: Sequence[nn.Parameter], optimizers: Sequence[Optimizer]) -> None:
+        # Weakly: a change that can be taken back must not keep a model alive.
+        self._values = [(ref(one), one.detach().clone()) for one in parameters]
+        self._states: list[tuple[ref[Optimizer], ref[Tensor], dict[Any, Any] | None]] = []
+        for optimizer in optimizers:
+            # What LBFGS keeps with its first parameter is of all of them.
+            keys = list(optimizer.state) if isinstance(optimizer, LBFGS) else parameters
+            # Looked up before any is cleared: a wrapper may share the state of another.
+            for key in keys:
+                self._states.append((ref(optimizer), ref(key), optimizer.state.get(key)))
+
+    def clear_states(self) -> None:
+        """Has the optimizers forget the parameters."""
+        for optimizer, parameter, _ in self._states:
+            _set_state(optimizer(), parameter(), None)
+
+    def put_back(self) -> None:
+        """Puts back all of it; what no longer exists is passed over.
+
+        Raises:
+            ValueError: a parameter has changed its shape. Nothing has been changed then.
+        """
+        values = [(one, value) for known, value in self._values if (one := known()) is not None]
+        if any(parameter.shape != value.shape for parameter, value in values):
+            message = "a layer has changed its shape since, so its weights cannot be put back"
+            raise ValueError(message)
+        with torch.no_grad():
+            for parameter, value in values:
+                parameter.copy_(value)
+        for optimizer, known, state in self._states:
+            _set_state(optimizer(), known(), state)
+
+
+def _draw(drawn: Sequence[Drawn]) -> None:
     with torch.no_grad():
         for parameter, scheme, local in drawn:
             if parameter.dim() > 1:
@@ -58,19 +120,29 @@ def reinitialize(
                 parameter.fill_(1.0)
             else:
                 parameter.zero_()
-    for optimizer in optimizers:
-        for parameter, _, _ in drawn:
-            if parameter in optimizer.state:
-                states.append((optimizer, parameter, optimizer.state.pop(parameter)))
 
-    def undo() -> None:
-        with torch.no_grad():
-            for parameter, value in values:
-                parameter.copy_(value)
-        for optimizer, owner, state in states:
-            optimizer.state[owner] = state
 
-    return undo
+def _set_state(
+    optimizer: Optimizer | None, parameter: Tensor | None, state: dict[Any, Any] | None
+) -> None:
+    if optimizer is None or parameter is None:
+        return
+    if state is None:
+        optimizer.state.pop(parameter, None)
+    else:
+        optimizer.state[parameter] = state
+
+
+def _random_states(drawn: Sequence[Drawn]) -> list[Callable[[], object]]:
+    """Functions that set the generators that are drawn from back to this moment."""
+    cpu = torch.get_rng_state()
+    restores: list[Callable[[], object]] = [lambda: torch.set_rng_state(cpu)]
+    for device in {parameter.device for parameter, _, _ in drawn if parameter.is_cuda}:
+        state = torch.cuda.get_rng_state(device)
+        restores.append(
+            lambda state=state, device=device: torch.cuda.set_rng_state(state, device)  # type: ignore[misc]
+        )
+    return restores
 
 
 def _own(model: nn.Module, name: str) -> list[tuple[str, nn.Parameter]]:
@@ -81,7 +153,10 @@ def _own(model: nn.Module, name: str) -> list[tuple[str, nn.Parameter]]:
         raise ValueError(message) from None
     own = list(module.named_parameters(recurse=False))
     if hasattr(module, "parametrizations") or hasattr(module, "weight_g"):
-        message = f"the weight of {name!r} is computed by a parametrisation; draw the weights that it is computed from"
+        message = (
+            f"the weight of {name!r} is computed by a parametrization; "
+            "draw the weights that it is computed from"
+        )
         raise ValueError(message)
     if any(is_lazy(parameter) for _, parameter in own):
         message = f"{name!r} has not seen an input yet, so its weights do not exist"

@@ -4,7 +4,7 @@ trace."""
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -12,6 +12,11 @@ import torch
 from torch import Tensor, nn
 from torch.amp.grad_scaler import GradScaler
 from torch.optim import Optimizer
+from torch.optim.optimizer import (
+    register_optimizer_step_post_hook,
+    register_optimizer_step_pre_hook,
+)
+from torch.utils.hooks import RemovableHandle
 
 from gradwidget.action import Action, Clip, Reinitialize, ScaleLr, SkipNonfinite
 from gradwidget.capture.guard import Guard
@@ -23,6 +28,31 @@ OPTIMIZERS: dict[str, Callable[[Any], Optimizer]] = {
     "adamw fused": lambda parameters: torch.optim.AdamW(parameters, lr=0.01, fused=True),
 }
 
+_hooks: list[RemovableHandle] = []
+
+
+@pytest.fixture(autouse=True)
+def _no_hook_stays() -> Iterator[None]:
+    yield
+    while _hooks:
+        _hooks.pop().remove()
+
+
+def listen(actuator: Actuator, *optimizers: Optimizer) -> None:
+    """Tells the actuator of their steps, from torch's global hooks as capture does."""
+
+    def begins(optimizer: Optimizer, *_: object) -> None:
+        if optimizer in optimizers and actuator.before_step(optimizer):
+            actuator.withhold(optimizer)
+
+    def ends(optimizer: Optimizer, *_: object) -> None:
+        if optimizer in optimizers:
+            actuator.after_step(optimizer)
+
+    _hooks.extend(
+        (register_optimizer_step_pre_hook(begins), register_optimizer_step_post_hook(ends))
+    )
+
 
 class Run:
     """A small model in training, with an actuator between its steps."""
@@ -33,15 +63,8 @@ class Run:
         self.optimizer = optimizer(self.model.parameters())
         self.guard = Guard()
         self.actuator = Actuator(self.model, lambda: [self.optimizer], self.guard)
-        self.optimizer.register_step_pre_hook(self._before_step)
-        self.optimizer.register_step_post_hook(
-            lambda optimizer, *_: self.actuator.after_step(optimizer)
-        )
+        listen(self.actuator, self.optimizer)
         self.noise = torch.Generator().manual_seed(1)
-
-    def _before_step(self, optimizer: Optimizer, *_: object) -> None:
-        if self.actuator.before_step(optimizer):
-            self.actuator.withhold(optimizer)
 
     def backward(self, scale: float = 1.0) -> None:
         self.optimizer.zero_grad()
@@ -128,7 +151,7 @@ def test_a_scaled_learning_rate_is_what_another_rate_would_be_and_is_seen_only_i
 def test_schedulers_go_on_as_they_would_have(schedule: Callable[[Optimizer], Any]) -> None:
     acted, plain = Run(), Run()
     schedules = schedule(acted.optimizer), schedule(plain.optimizer)
-    undo = acted.actuator.apply(ScaleLr(0.1))
+    undo = acted.actuator.apply(ScaleLr(0.1)).undo
     for _ in range(5):
         acted.step()
         plain.step()
@@ -197,7 +220,7 @@ def test_fresh_weights_have_the_scale_of_their_scheme_and_no_momentum() -> None:
     optimizer.step()
     actuator = Actuator(model, lambda: [optimizer], Guard())
     kept, old = last.weight.detach().clone(), first.weight.detach().clone()
-    undo = actuator.apply(Reinitialize({"0": "kaiming", "2": "orthogonal"}))
+    undo = actuator.apply(Reinitialize({"0": "kaiming", "2": "orthogonal"})).undo
     assert first.weight.std().item() == pytest.approx((2 / 400) ** 0.5, rel=0.05)
     assert first.bias.abs().max().item() == 0
     torch.testing.assert_close(square.weight @ square.weight.T, torch.eye(300), atol=1e-4, rtol=0)
@@ -218,8 +241,8 @@ def test_undoing_everything_gives_back_the_run_without_any_of_it() -> None:
         SkipNonfinite(),
         Reinitialize({"0": "xavier", "3": "xavier_tanh"}),
     ]
-    for undo in [acted.actuator.apply(action) for action in actions]:
-        undo()
+    for applied in [acted.actuator.apply(action) for action in actions]:
+        applied.undo()
     for _ in range(3):
         acted.step()
         plain.step()
@@ -242,11 +265,11 @@ def test_what_cannot_be_done_says_why_and_changes_nothing(action: Action, reason
     assert same(before, run.weights())
 
 
-def test_lazy_and_parametrised_weights_are_not_drawn() -> None:
+def test_lazy_and_parametrized_weights_are_not_drawn() -> None:
     model = nn.Sequential(nn.utils.parametrizations.weight_norm(nn.Linear(2, 2)), nn.LazyLinear(2))
     optimizer = torch.optim.SGD(model[0].parameters(), lr=0.1)
     actuator = Actuator(model, lambda: [optimizer], Guard())
-    with pytest.raises(ValueError, match="parametrisation"):
+    with pytest.raises(ValueError, match="parametrization"):
         actuator.apply(Reinitialize({"0": "xavier"}))
     with pytest.raises(ValueError, match="has not seen an input"):
         actuator.apply(Reinitialize({"1": "xavier"}))
@@ -264,7 +287,7 @@ def test_before_the_first_step_there_is_nothing_to_act_on() -> None:
         Actuator(nn.Linear(2, 1), list, Guard()).apply(Clip(1.0))
 
 
-def test_a_failing_influence_is_reported_and_the_step_goes_on(
+def test_a_failing_intervention_is_reported_and_the_step_goes_on(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     def fail(*_: object) -> None:

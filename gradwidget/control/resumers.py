@@ -1,0 +1,71 @@
+"""Who could resume a paused loop: without anybody, it is not paused."""
+
+from __future__ import annotations
+
+import threading
+
+OWN_THREAD = (
+    "Not paused: only the thread that trains has asked, and once paused it could not resume "
+    'itself. Ask from another thread, or use on_finding="breakpoint".'
+)
+
+
+class Resumers:
+    """Knows the ways to resume: other threads that have asked for something, and pages.
+
+    Example:
+        >>> resumers = Resumers()
+        >>> resumers.asked()
+        >>> resumers.refusal(trains=threading.get_ident())[:10]
+        'Not paused'
+        >>> resumers.refusal(trains=-1) is None
+        True
+    """
+
+    def __init__(self) -> None:
+        self.patience = 0.0
+        """Seconds that a paused loop waits for a page to show that it can resume."""
+        self._refusal = OWN_THREAD
+        self._threads: dict[int, threading.Thread] = {}
+        self._has_page = False
+
+    def expect_page(self, refusal: str, patience: float) -> None:
+        """Says what kind of page there may be.
+
+        Args:
+            refusal: why nothing is paused as long as no page can resume, and what to do, in a
+                sentence.
+            patience: seconds to wait for a page that is only just opening; 0 where none can.
+        """
+        self._refusal, self.patience = refusal, patience
+
+    def asked(self) -> None:
+        """The current thread asks for something, so it could ask for the loop to be resumed."""
+        self._threads = {
+            ident: known for ident, known in self._threads.items() if known.is_alive()
+        } | {threading.get_ident(): threading.current_thread()}
+
+    def page_answers(self) -> None:
+        """A message from a page arrives on the current thread.
+
+        Off the main thread it is a channel that works while a cell runs: whichever page opens next
+        has it too, so this is proof for good.
+        """
+        self.asked()
+        if threading.current_thread() is not threading.main_thread():
+            self._has_page = True
+
+    def give_up_on_page(self) -> None:
+        """No page came within the time that it was given; until one does, none is waited for."""
+        self.patience = 0.0
+
+    def refusal(self, trains: int) -> str | None:
+        """Why nobody could resume a loop on the thread with this identifier; None if somebody can.
+
+        A thread counts while it is alive.
+        """
+        if self._has_page:
+            return None
+        if any(ident != trains and one.is_alive() for ident, one in list(self._threads.items())):
+            return None
+        return self._refusal

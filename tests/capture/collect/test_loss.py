@@ -1,0 +1,83 @@
+"""The loss of a step is what its backward passes began with, unscaled."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch import Tensor
+from torch.amp.grad_scaler import GradScaler
+
+from gradwidget.capture.collect.loss import LossFinder
+from gradwidget.capture.stats.readback import Readback
+
+NUMBERS = st.floats(-1e6, 1e6, width=32)
+
+
+def finder() -> LossFinder:
+    return LossFinder(Readback())
+
+
+@given(st.lists(st.lists(NUMBERS, min_size=1, max_size=3), min_size=1, max_size=4))
+def test_passes_are_averaged_and_the_roots_of_one_are_added_up(passes: list[list[float]]) -> None:
+    found = finder()
+    for roots in passes:
+        found.add([torch.tensor(root) for root in roots])
+    expected = sum(map(sum, passes)) / len(passes)
+    assert found.value == pytest.approx(expected, rel=1e-6, abs=1e-6)
+
+
+@pytest.mark.parametrize("shape", [(), (1,), (1, 1)])
+def test_a_loss_of_one_element_counts_in_every_shape(shape: tuple[int, ...]) -> None:
+    found = finder()
+    found.add([torch.full(shape, 2.5)])
+    assert found.value == 2.5
+
+
+@pytest.mark.parametrize(
+    "root",
+    [
+        torch.ones(2),
+        torch.ones((), dtype=torch.complex64),
+        torch.ones((), device="meta"),
+    ],
+    ids=["several", "complex", "meta"],
+)
+def test_what_is_no_number_is_no_loss(root: Tensor) -> None:
+    found = finder()
+    found.add([torch.tensor(1.0), root])
+    found.add([])
+    assert found.value is None
+
+
+def test_a_scaled_loss_is_found_as_it_was() -> None:
+    scaler = GradScaler("cpu", init_scale=1024.0)
+    loss = torch.tensor(0.75, requires_grad=True) * 1
+    scaled = scaler.scale(loss)
+    found = finder()
+    found.add_scaled([loss], [scaled], scaler)
+    found.add([scaled])
+    assert found.value == 0.75
+    assert found.scale is not None
+    assert float(found.scale()) == 1024.0
+    assert found.known() == (0.75, 1024.0)
+
+
+def test_a_scaler_that_is_off_scales_nothing() -> None:
+    scaler = GradScaler("cpu", enabled=False)
+    loss = torch.tensor(0.75)
+    found = finder()
+    found.add_scaled([loss], [loss], scaler)
+    found.add([loss])
+    assert found.value == 0.75
+    assert found.scale is None
+
+
+def test_losses_that_led_to_nothing_are_cleared() -> None:
+    found = finder()
+    found.add([torch.tensor(1.0)])
+    found.clear()
+    assert found.value is None
+    found.add([torch.tensor(3.0)])
+    assert found.value == 3.0

@@ -1,0 +1,132 @@
+"""Norms are those of float64, whatever the size, the layout and the format of the entries."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor
+
+from gradwidget.capture.stats.norms import (
+    ALONE,
+    PIECE,
+    SUMMED,
+    distance,
+    l2,
+    large_norm,
+    memory_order,
+    norm_of_squares,
+    pieces,
+    row_norms,
+    sums_of_squares,
+)
+
+EXPONENTS = st.integers(-30, 25)
+SIZES = {"one": 1, "few": 50, "just not alone": ALONE, "just alone": ALONE + 1, "two": PIECE + 3}
+
+
+def truth(tensor: Tensor) -> float:
+    return float(np.sqrt((tensor.double().numpy() ** 2).sum()))
+
+
+def noise(*shape: int, seed: int = 0) -> Tensor:
+    return torch.randn(shape, generator=torch.Generator().manual_seed(seed))
+
+
+@pytest.mark.parametrize("size", SIZES.values(), ids=SIZES.keys())
+@given(exponent=EXPONENTS)
+@settings(max_examples=20, deadline=None)
+def test_the_norm_is_right_from_1e_30_to_1e_25(size: int, exponent: int) -> None:
+    entries = noise(size) * 10.0**exponent
+    assert float(l2(entries)) == pytest.approx(truth(entries), rel=1e-4)
+
+
+@given(exponents=st.lists(EXPONENTS, min_size=1, max_size=8), width=st.integers(1, 40))
+@settings(deadline=None)
+def test_rows_of_very_different_sizes_do_not_disturb_each_other(
+    exponents: list[int], width: int
+) -> None:
+    scale = torch.tensor([10.0**exponent for exponent in exponents], dtype=torch.float64)
+    rows = (noise(len(exponents), width).double() * scale[:, None]).float()
+    expected = rows.double().norm(dim=1).numpy()
+    np.testing.assert_allclose(row_norms(rows), expected, rtol=1e-4)
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float64])
+@pytest.mark.parametrize("size", [50, PIECE + 3])
+def test_every_format_is_read(dtype: torch.dtype, size: int) -> None:
+    entries = noise(size).to(dtype)
+    assert float(l2(entries)) == pytest.approx(truth(entries), rel=1e-4)
+
+
+@pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf])
+@pytest.mark.parametrize("size", [50, PIECE + 3])
+def test_what_is_not_finite_shows_in_the_norm(bad: float, size: int) -> None:
+    entries = noise(size)
+    entries[7] = bad
+    found = float(l2(entries))
+    assert math.isnan(found) if math.isnan(bad) else found == math.inf
+
+
+def test_zeros_have_the_norm_0() -> None:
+    assert float(l2(torch.zeros(5))) == 0.0
+    assert float(l2(torch.zeros(PIECE + 3))) == 0.0
+
+
+LAYOUTS = {
+    "as made": lambda: noise(500, 600),
+    "transposed": lambda: noise(600, 500).t(),
+    "channels last": lambda: noise(4, 70, 80, 60).to(memory_format=torch.channels_last),
+    "every second": lambda: noise(1000, 600)[::2],
+    "expanded": lambda: noise(500, 1).expand(500, 600),
+}
+
+
+@pytest.mark.parametrize("name", LAYOUTS)
+def test_pieces_hold_every_entry_once_and_are_small(name: str) -> None:
+    tensor = LAYOUTS[name]()
+    found = list(pieces(tensor))
+    assert max(len(piece) for piece in found) <= PIECE
+    assert torch.equal(torch.cat(found).sort().values, tensor.reshape(-1).sort().values)
+
+
+@pytest.mark.parametrize("name", ["as made", "transposed", "channels last"])
+def test_pieces_of_what_fills_its_memory_are_no_copies(name: str) -> None:
+    tensor = LAYOUTS[name]()
+    starts = {piece.untyped_storage().data_ptr() for piece in pieces(tensor)}
+    assert starts == {tensor.untyped_storage().data_ptr()}
+
+
+@given(order=st.permutations(range(4)))
+def test_memory_order_undoes_a_permutation(order: list[int]) -> None:
+    made = torch.empty(2, 3, 4, 5)
+    assert made.permute(order).permute(memory_order(made.permute(order))).is_contiguous()
+
+
+@pytest.mark.parametrize("name", LAYOUTS)
+def test_a_large_norm_is_that_of_all_entries(name: str) -> None:
+    assert large_norm(LAYOUTS[name]()) == pytest.approx(truth(LAYOUTS[name]()), rel=1e-5)
+
+
+@given(exponent=EXPONENTS)
+@settings(max_examples=15, deadline=None)
+def test_the_distance_of_two_tensors_is_the_norm_of_their_difference(exponent: int) -> None:
+    one, other = (noise(3, ALONE, seed=seed) * 10.0**exponent for seed in (0, 1))
+    assert distance(one, other) == pytest.approx(truth(one.double() - other.double()), rel=1e-4)
+
+
+def test_the_distance_of_differently_laid_out_tensors_is_entry_by_entry() -> None:
+    one, other = noise(300, 400), noise(400, 300, seed=1).t()
+    assert distance(one, other) == pytest.approx(truth(one - other), rel=1e-5)
+
+
+def test_equal_entries_add_up_without_a_drift() -> None:
+    piece = torch.full((PIECE,), 0.1)
+    squares = sums_of_squares(piece)
+    assert len(squares) == PIECE // SUMMED
+    found = norm_of_squares(squares, PIECE, [piece])
+    assert found == pytest.approx(truth(piece), rel=1e-4)
