@@ -13,7 +13,7 @@ from gradwidget.action import ScaleLr
 from gradwidget.capture.torch_private import version
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Scaled:
     """One parameter group whose rate is scaled at the moment."""
 
@@ -24,6 +24,8 @@ class _Scaled:
     """What stands in its place."""
     version: int
     """Of ``scaled``, where it is a tensor: schedulers fill those in place."""
+    is_set: bool = False
+    """Whether it has got there."""
 
 
 class ScaledRates:
@@ -76,6 +78,7 @@ class ScaledRates:
             # Noted first: an interrupt between the two lines must find what is to be restored.
             scaled.append(one)
             group["lr"] = one.scaled
+            one.is_set = True
 
     def leave(self, optimizer: Optimizer) -> None:
         """Gives an optimizer its own rates again; calling twice does nothing."""
@@ -104,11 +107,9 @@ class ScaledRates:
         factors = [one.factor for one in self._actions if one.group in (None, number)]
         if own is None or not factors:
             return None
-        for other in (one for ones in self._scaled.values() for one in ones):
-            if other.group is group:  # a wrapper that shares its groups
-                return None
-            if other.scaled is own:  # a wrapper that hands its rate on
-                return _Scaled(group, other.own, own, other.version)
+        # The wrapper around this optimizer may share its groups, and has scaled them.
+        if any(one.group is group for ones in self._scaled.values() for one in ones):
+            return None
         scaled = own
         for factor in factors:
             scaled = scaled * factor
@@ -130,7 +131,7 @@ def _restored(one: _Scaled) -> bool:
     """Puts a group's own rate back; False where something else has set another meanwhile."""
     rate = one.group.get("lr")
     if rate is not one.scaled:
-        return rate is one.own
+        return not one.is_set
     is_untouched = not isinstance(rate, Tensor) or version(rate) == one.version
     if not is_untouched:
         one.own.copy_(rate)

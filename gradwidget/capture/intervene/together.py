@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
+from inspect import unwrap
+from types import FrameType
 from weakref import ReferenceType, WeakKeyDictionary, WeakSet, ref
 
 from torch import Tensor
+from torch.amp.grad_scaler import GradScaler
 from torch.optim import Optimizer
 
 from gradwidget.capture.torch_private import version
@@ -18,7 +22,8 @@ class SteppedTogether:
     """Learns from the gradients whether a backward pass lies between the steps of two optimizers.
 
     None does where the gradients of the second have not changed since the step of the first, as in
-    ``loss.backward(); first.step(); second.step()``. In adversarial training one does.
+    ``loss.backward(); first.step(); second.step()``. In adversarial training one does. Where a
+    gradient scaler steps them, those of the second are still scaled, so that they do not count.
     """
 
     def __init__(self) -> None:
@@ -34,7 +39,7 @@ class SteppedTogether:
             if before is None:
                 continue
             after = self._after.setdefault(earlier, WeakSet())
-            if before and _are_unchanged(before, _ends(optimizer)):
+            if before and not _is_in_scaler() and _are_unchanged(before, _ends(optimizer)):
                 after.add(optimizer)
             else:
                 after.discard(optimizer)
@@ -63,6 +68,15 @@ def _ends(optimizer: Optimizer) -> list[Tensor]:
         if parameter.grad is not None
     ]
     return [gradients[0], gradients[-1]] if gradients else []
+
+
+def _is_in_scaler() -> bool:
+    # Unscaling leaves no sign on a gradient.
+    code = unwrap(GradScaler.step).__code__
+    frame: FrameType | None = sys._getframe()  # noqa: SLF001  # the documented way to one's own stack
+    while frame is not None and frame.f_code is not code:
+        frame = frame.f_back
+    return frame is not None
 
 
 def _are_unchanged(marks: Marks, gradients: list[Tensor]) -> bool:

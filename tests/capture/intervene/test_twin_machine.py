@@ -87,7 +87,7 @@ class Around(Optimizer):
 
     def hand_on(self) -> None:
         self.handed += 1
-        self.inner.param_groups[0]["lr"] = self.param_groups[0]["lr"]
+        self.inner.param_groups[0]["lr"] = self.param_groups[0]["lr"] * 1.5
 
 
 class Run:
