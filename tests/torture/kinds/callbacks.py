@@ -167,6 +167,7 @@ class Hostile(nn.Module):
 class ModuleThatCannotBeWalked(Extra):
     """A module beside the model raises where its parts are listed, and something is pending."""
 
+    breaks: ClassVar[bool] = True
     without: ClassVar[tuple[str, ...]] = ("pauses", "threads")
 
     def call(self, step: int, forward: Callable[..., Any]) -> Callable[..., Any]:
