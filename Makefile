@@ -70,9 +70,6 @@ lint: docs $(NODE_MODULES) ## ruff, mypy, import contracts, sizes of files and f
 docs: install ## the documentation, into build/docs
 	$(BIN)/python -m sphinx -q -W --keep-going -b html docs build/docs
 
-torture: install ## random runs under faults, each beside one that nobody watches (SECONDS=600 SEED=1)
-	$(BIN)/python -m tests.torture --seconds $(or $(SECONDS),600) --seed $(or $(SEED),1)
-
 bench: install chromium ## the numbers that the documents give, measured on this machine; the last takes ten minutes
 	$(BIN)/python -m benchmarks
 	$(BIN)/python -m benchmarks.memory

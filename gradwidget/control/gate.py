@@ -225,7 +225,7 @@ class Gate:
         self._forked = True
         self._settle()
 
-    def _why_refused(self, command: Command) -> str | None:
+    def _why_refused(self, command: Command) -> str | None:  # noqa: PLR0911  # one reason a line
         if self._closed:
             return CLOSED
         if isinstance(command, Resume):

@@ -1,5 +1,4 @@
-"""What is done when a finding opens, in real loops: raise, call, pause, and a debugger in the user's
-own frame."""
+"""What is done when a finding opens, in real loops: raise, call, pause, or open a debugger."""
 
 from __future__ import annotations
 

@@ -177,7 +177,7 @@ def test_a_wrapper_that_shares_its_groups_has_the_scaled_rate_throughout_its_ste
             super().__init__(inner.param_groups, {})
             self.inner = inner
 
-        def step(self, closure: Any = None) -> None:
+        def step(self, closure: Any = None) -> None:  # type: ignore[override]  # gives no loss
             del closure
             seen.append(self.param_groups[0]["lr"])
             self.inner.step()
@@ -209,7 +209,8 @@ def test_weights_that_cannot_all_be_drawn_are_all_what_they_were(
     step(model, optimizer)
     weights = copy.deepcopy(model.state_dict())
     state, random = copy.deepcopy(optimizer.state_dict()), torch.get_rng_state()
-    monkeypatch.setitem(reinitialize.SETTERS, scheme, fails)  # type: ignore[arg-type]  # it is a dict
+    setters: Any = reinitialize.SETTERS
+    monkeypatch.setitem(setters, scheme, fails)
     action = Reinitialize({"0": "xavier", "2": scheme})  # type: ignore[dict-item]
     expected = KeyboardInterrupt if isinstance(error, KeyboardInterrupt) else ValueError
     with pytest.raises(expected):
@@ -223,9 +224,7 @@ def test_weights_that_cannot_all_be_drawn_are_all_what_they_were(
 def test_half_precision_weights_are_drawn_orthogonal_too() -> None:
     weight = torch.empty(6, 6, dtype=torch.bfloat16)
     reinitialize.SETTERS["orthogonal"](weight)
-    torch.testing.assert_close(
-        (weight.float() @ weight.float().T), torch.eye(6), atol=0.05, rtol=0
-    )
+    torch.testing.assert_close((weight.float() @ weight.float().T), torch.eye(6), atol=0.05, rtol=0)
 
 
 def test_undoing_fresh_weights_forgets_optimizer_state_that_was_not_there() -> None:
@@ -255,7 +254,7 @@ def test_a_wrapper_that_shares_its_state_gets_it_back() -> None:
             super().__init__(inner.param_groups, {})
             self.inner, self.state = inner, inner.state
 
-        def step(self, closure: Any = None) -> None:
+        def step(self, closure: Any = None) -> None:  # type: ignore[override]  # gives no loss
             del closure
             self.inner.step()
 
@@ -418,7 +417,12 @@ def test_two_threads_that_step_at_once_are_not_taken_for_a_wrapper() -> None:
     capture = watch(model)
     backward(model, first, last)
     other = threading.Thread(target=last.step)
-    handle = first.register_step_pre_hook(lambda *_: (other.start(), other.join())[0])
+
+    def step_elsewhere(*_: Any) -> None:
+        other.start()
+        other.join()
+
+    handle = first.register_step_pre_hook(step_elsewhere)
     first.step()
     handle.remove()
     assert capture.actuator._nesting.inside(first) == []
