@@ -24,8 +24,8 @@ from gradwidget.view.bar_figure import bar_figure
 from gradwidget.view.kernel.comm import PageComm
 from gradwidget.view.kernel.idle import when_idle
 from gradwidget.view.kernel.page_while_busy import page_while_busy
-from gradwidget.view.kernel.registry import hold_weakly
 from gradwidget.view.kernel.restore import restorer
+from gradwidget.view.kernel.widget_registry import hold_weakly
 from gradwidget.view.notebook.display import NotebookDisplay
 from gradwidget.view.notebook.static_html import static_html
 from gradwidget.view.protocol.messages import Answer, ToPage

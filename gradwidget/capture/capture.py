@@ -15,12 +15,12 @@ from gradwidget.capture.hooks import torch_events
 from gradwidget.capture.intervene.actuator import Actuator
 from gradwidget.capture.model.layers import LayerFilter, LayerTable
 from gradwidget.capture.model.optimizers import OptimizerParameters
-from gradwidget.capture.reasons import REPLACED
 from gradwidget.capture.sampling.allowances import Reason
 from gradwidget.capture.step_cycle import StepCycle
 from gradwidget.capture.steps.optimizer_steps import OptimizerSteps
 from gradwidget.capture.steps.pause_point import Gatekeeper, PausePoint
 from gradwidget.capture.torch_private import in_backward, is_transformed
+from gradwidget.capture.unmeasured import REPLACED
 from gradwidget.frame import Frame, Layer
 from gradwidget.problem import Problem
 

@@ -13,8 +13,8 @@ from torch.optim import Optimizer
 
 from gradwidget.capture.collect.activations import ActivationCache
 from gradwidget.capture.collect.frame_builder import FrameBuilder
-from gradwidget.capture.collect.gradient_hooks import GradientHooks
 from gradwidget.capture.collect.nonfinite_graph import origin_in_graph
+from gradwidget.capture.collect.output_gradients import OutputGradientHooks
 from gradwidget.capture.collect.weight_updates import LIMIT, WeightUpdates
 from gradwidget.capture.guard import Guard
 from gradwidget.capture.hooks.forward import ForwardHooks, is_training_forward
@@ -22,7 +22,6 @@ from gradwidget.capture.hooks.global_hook import Args, Kwargs
 from gradwidget.capture.inspect.inspector import Inspector
 from gradwidget.capture.model.layers import LayerTable
 from gradwidget.capture.model.optimizers import OptimizerParameters
-from gradwidget.capture.reasons import COMPILED, UNSEEN
 from gradwidget.capture.sampling.allowances import Reason
 from gradwidget.capture.sampling.budget import Budget
 from gradwidget.capture.sampling.recurrent_schedule import RecurrentSchedule
@@ -32,6 +31,7 @@ from gradwidget.capture.steps.backward_reach import BackwardReach
 from gradwidget.capture.steps.manual import ManualLoop
 from gradwidget.capture.steps.pause_point import PausePoint
 from gradwidget.capture.steps.training_thread import TrainingThread
+from gradwidget.capture.unmeasured import COMPILED, UNSEEN
 from gradwidget.frame import Frame, NonfiniteOrigin
 
 
@@ -68,7 +68,7 @@ class StepCycle:
         self.manual = ManualLoop(self.reach, optimizers)
         self.thread = TrainingThread(guard)
         self.forward = ForwardHooks(model, table, guard)
-        self.gradient_hooks = GradientHooks(guard)
+        self.gradient_hooks = OutputGradientHooks(guard)
         self.updates = WeightUpdates(table, LIMIT if budget is not None else None)
         self.inspector = Inspector(table, guard, self.reach, budget, activations=activations)
         self.prompt = False

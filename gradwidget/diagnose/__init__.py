@@ -1,1 +1,1 @@
-"""RecurrentSchedule a history into findings and layer states, with numpy alone."""
+"""Turns a history into findings and layer states, with numpy alone."""

@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 from gradwidget.diagnose.evidence.layer_traits import LayerTraits
 from gradwidget.diagnose.evidence.window import Window
 from gradwidget.diagnose.finding import Detection, Finding, Symptom
-from gradwidget.diagnose.follow_up import Suspicion, Wanted
 from gradwidget.diagnose.remedies.by_symptom import remedies_for
 from gradwidget.diagnose.rules import AT_EVERY_FRAME, RULES, Rule
+from gradwidget.diagnose.suspicion import Suspicion, Wanted
 from gradwidget.diagnose.thresholds import DEFAULT, Thresholds
 from gradwidget.record.history import History
 

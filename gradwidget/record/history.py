@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from gradwidget.frame import BoolArray, FloatArray, Frame, Layer
 from gradwidget.metrics import METRICS
-from gradwidget.record.room import COARSE, FINE, FOLD, START, Room, room_for
+from gradwidget.record.capacity import COARSE, FINE, FOLD, START, Room, room_for
 from gradwidget.record.track import Track
 
 if TYPE_CHECKING:

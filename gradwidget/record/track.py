@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from gradwidget.frame import BoolArray
-from gradwidget.record.room import START, Room
+from gradwidget.record.capacity import START, Room
 
 
 class Track:

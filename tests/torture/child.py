@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from tests.torture.case import Case
-from tests.torture.compare import Failure, UnsoundError, failures
+from tests.torture.reference.compare import Failure, UnsoundError, failures
 from tests.torture.run import settle
 
 PATIENCE = 20.0

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from tests.torture.case import Case
 from tests.torture.child import Outcome, attempt
-from tests.torture.compare import Failure
 from tests.torture.minimize import minimized
+from tests.torture.reference.compare import Failure
 
 SEVEREST = [
     *("crash", "hang", "escaped", "raised", "bits", "seen", "promise", "hooks", "figures"),

@@ -53,7 +53,9 @@ def keeps_memory(watcher: Watcher) -> None:
 
 def fails_in_silence(watcher: Watcher) -> None:
     """Something was switched off, and no report says so."""
-    watcher.session.capture.problems.append(Problem("there", "switched off", "", 0))
+    capture = watcher.session.capture
+    assert capture is not None
+    capture.problems.append(Problem("there", "switched off", "", 0))
 
 
 def lies(watcher: Watcher) -> None:
@@ -90,7 +92,7 @@ def found(check: str) -> frozenset[str]:
         if plant is not None:
             plant(watcher)
 
-    Watcher.close = close  # type: ignore[method-assign]  # planting it is the point
+    Watcher.close = close  # type: ignore[method-assign, assignment]  # planting it is the point
     try:
         return attempt(Case(watches=("full",)), patience=4.0).checks
     finally:

@@ -18,13 +18,13 @@ import torch
 from torch import Generator, Tensor
 from torch.optim import Optimizer
 
-from tests.torture.byhand import Hand
 from tests.torture.case import Case
+from tests.torture.reference.byhand import Hand
+from tests.torture.reference.truth import Truths
 from tests.torture.state import State, state_of, text
 from tests.torture.training.loops import LOOPS
 from tests.torture.training.models import MODELS
 from tests.torture.training.optimizers import OPTIMIZERS
-from tests.torture.truth import Truths
 from tests.torture.watch import Applied, Watcher
 
 

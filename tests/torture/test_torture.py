@@ -12,10 +12,10 @@ import pytest
 import tests.torture.kinds  # registers every extra
 from tests.torture.case import Case, draw, each
 from tests.torture.child import Outcome
-from tests.torture.compare import Failure
 from tests.torture.extra import EXTRAS
 from tests.torture.minimize import minimized
 from tests.torture.planted import PLANTED
+from tests.torture.reference.compare import Failure
 
 assert tests.torture.kinds.__doc__
 

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from gradwidget.capture import reasons
+from gradwidget.capture import unmeasured
 from gradwidget.capture.collect.outputs import Output
+from gradwidget.capture.stats.measured_tensors import flags
 from gradwidget.capture.stats.per_layer import Column, Numbers, PerLayer
-from gradwidget.capture.stats.reading import flags
 from gradwidget.capture.stats.staging import gather
 from gradwidget.frame import BoolArray, Layer
 
@@ -73,7 +73,7 @@ def _doubted(
     for number, note in enumerate(notes):
         if not used[number]:
             continue
-        doubt = note.doubt if note.forward.is_measured else reasons.output(reasons.NOT_READ)
+        doubt = note.doubt if note.forward.is_measured else unmeasured.output(unmeasured.NOT_READ)
         if doubt is not None:
             why.setdefault(note.layer, doubt)
             doubted_rows[owners[number]] = True

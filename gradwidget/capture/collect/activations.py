@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from gradwidget.capture import reasons
+from gradwidget.capture import unmeasured
 from gradwidget.capture.collect.outputs import Output, first_tensor, unit_dimension
 from gradwidget.capture.guard import Guard
 from gradwidget.capture.model.nonlinearity import (
@@ -21,7 +21,7 @@ from gradwidget.capture.model.nonlinearity import (
     node_of,
     nonlinearity_of,
 )
-from gradwidget.capture.model.readable import UnreadableError, plain, unreadable
+from gradwidget.capture.model.unreadable import UnreadableError, plain, unreadable
 from gradwidget.capture.stats.norms import ALONE, l2
 from gradwidget.capture.stats.output_stats import gradient_statistics, output_statistics
 from gradwidget.capture.stats.readback import Fetch, Readback, as_numpy
@@ -141,7 +141,7 @@ class Activations:
             self._without_grad.add(layer)
             return False
         if is_transformed(tensor):
-            self._why.setdefault(layer, reasons.TRANSFORMED)
+            self._why.setdefault(layer, unmeasured.TRANSFORMED)
             return False
         refused = _has_no_statistics(tensor)
         if refused is None:
@@ -151,7 +151,7 @@ class Activations:
             place = f"reading the output of {layer}"
             if self._guard.run(place, self._add, layer, module, args, tensor):
                 return True
-        self._why.setdefault(layer, reasons.output(refused or reasons.NOT_READ))
+        self._why.setdefault(layer, unmeasured.output(refused or unmeasured.NOT_READ))
         return False
 
     def _add(self, layer: str, module: nn.Module, args: tuple[object, ...], tensor: Tensor) -> bool:
@@ -170,7 +170,7 @@ class Activations:
         if tensor.grad_fn is not None:
             self._on_gradient(tensor, partial(self._add_gradient, note))
         elif tensor.requires_grad:
-            self._why.setdefault(layer, reasons.LEAF)
+            self._why.setdefault(layer, unmeasured.LEAF)
         return True
 
     def nonlinearity_of(self, layer: str) -> Nonlinearity | None:
@@ -190,12 +190,12 @@ class Activations:
 
     def _hold(self, call: Call, note: Output, tensor: Tensor, units: int) -> None:
         if tensor.requires_grad:
-            note.doubt = reasons.NO_BACKWARD
+            note.doubt = unmeasured.NO_BACKWARD
             self._held.append(
                 HeldOutput(call, note, tensor, node_of(tensor), version(tensor), units)
             )
         else:
-            note.doubt = reasons.NO_GRAPH
+            note.doubt = unmeasured.NO_GRAPH
             graphless = GraphlessOutput(call, note, ref(tensor), version(tensor), units)
             self._graphless[id(tensor)] = graphless
 
@@ -302,7 +302,7 @@ class Activations:
         for layer in layers:
             if layer not in seen:
                 self._why.setdefault(
-                    layer, reasons.NO_GRAD_MODE if layer in self._without_grad else reason
+                    layer, unmeasured.NO_GRAD_MODE if layer in self._without_grad else reason
                 )
 
     def _data_nonfinite(self, args: tuple[object, ...]) -> Fetch | None:
@@ -326,7 +326,7 @@ class Activations:
         try:
             entries = _with_dimensions(plain(gradient))
         except UnreadableError as error:
-            self._why.setdefault(layer, reasons.output_gradient(str(error)))
+            self._why.setdefault(layer, unmeasured.output_gradient(str(error)))
             return None
         if entries.numel() > ALONE:
             return Slot(RowStatistics(*gradient_statistics(entries[None], self._readback)), 0)
@@ -352,7 +352,7 @@ def _has_no_statistics(output: Tensor) -> str | None:
         reason = unreadable(output)
         if reason is not None:
             return reason
-    return None if output.numel() else reasons.EMPTY
+    return None if output.numel() else unmeasured.EMPTY
 
 
 def _with_dimensions(entries: Tensor) -> Tensor:

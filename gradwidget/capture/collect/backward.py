@@ -7,12 +7,12 @@ from collections.abc import Mapping, Sequence
 from torch import Tensor, nn
 
 from gradwidget.capture.collect.frame_builder import FrameBuilder
-from gradwidget.capture.collect.gradient_hooks import GradientHooks
+from gradwidget.capture.collect.output_gradients import OutputGradientHooks
 from gradwidget.capture.collect.weight_updates import WeightUpdates
 from gradwidget.capture.model.layers import LayerTable
-from gradwidget.capture.reasons import SEVERAL_GRADS
 from gradwidget.capture.steps.backward_reach import BackwardReach
 from gradwidget.capture.steps.manual import ManualLoop
+from gradwidget.capture.unmeasured import SEVERAL_GRADS
 
 Taken = Mapping[int, Tensor]
 """Gradients by the number of their parameter, where a loop took them itself."""
@@ -32,7 +32,7 @@ class BackwardReader:
     def __init__(
         self,
         table: LayerTable,
-        hooks: GradientHooks,
+        hooks: OutputGradientHooks,
         reach: BackwardReach,
         manual: ManualLoop,
         updates: WeightUpdates,

@@ -10,7 +10,7 @@ import numpy as np
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from gradwidget.capture import reasons
+from gradwidget.capture import unmeasured
 from gradwidget.capture.collect.activation_columns import activation_columns
 from gradwidget.capture.collect.activations import (
     ActivationCache,
@@ -22,12 +22,12 @@ from gradwidget.capture.collect.nonfinite_origin import find_origin
 from gradwidget.capture.collect.outputs import first_tensor
 from gradwidget.capture.collect.recurrent import RecurrentGradients
 from gradwidget.capture.collect.weight_updates import Copies
-from gradwidget.capture.inspect.collector import InspectionCollector
+from gradwidget.capture.inspect.inspection_collector import InspectionCollector
 from gradwidget.capture.model.layers import LayerTable
 from gradwidget.capture.sampling.recurrent_schedule import RecurrentSchedule
+from gradwidget.capture.stats.measured_tensors import Reading, flags, joined, read, refused_in
 from gradwidget.capture.stats.per_layer import Column, Numbers, PerLayer
 from gradwidget.capture.stats.readback import Fetch, Readback, Values
-from gradwidget.capture.stats.reading import Reading, flags, joined, read, refused_in
 from gradwidget.capture.stats.tensor_stats import L1, L2, PEAK, measure, measure_l2, measure_rows
 from gradwidget.frame import Frame, Layer, NonfiniteOrigin
 
@@ -276,8 +276,8 @@ class FrameBuilder:
         self.reasons |= self._table.unread
         read_ones = self._gradients if self._raw is None else [*self._gradients, self._raw]
         for readings, explain in (
-            (read_ones, reasons.gradient),
-            ([*self._weights, *self._changes], reasons.parameter),
+            (read_ones, unmeasured.gradient),
+            ([*self._weights, *self._changes], unmeasured.parameter),
         ):
             for number, why in refused_in(readings).items():
                 for layer, local in self._table.names_of(number):

@@ -8,7 +8,7 @@ from weakref import ReferenceType, ref
 from torch import Tensor
 from torch.amp.grad_scaler import GradScaler
 
-from gradwidget.capture.model.readable import unreadable
+from gradwidget.capture.model.unreadable import unreadable
 from gradwidget.capture.stats.readback import Fetch, Readback
 from gradwidget.capture.torch_private import loss_scale
 

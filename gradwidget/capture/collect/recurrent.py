@@ -20,11 +20,11 @@ from torch.nn.utils.rnn import PackedSequence
 
 from gradwidget.capture.collect.activations import OnGradient
 from gradwidget.capture.collect.bptt import RecurrentPass, backpropagate
-from gradwidget.capture.reasons import DROPOUT, PACKED
 from gradwidget.capture.sampling.recurrent_schedule import RecurrentSchedule
 from gradwidget.capture.stats.norms import l2
 from gradwidget.capture.stats.readback import Fetch, Readback, Values
 from gradwidget.capture.stats.tensor_stats import norms_of_rows
+from gradwidget.capture.unmeasured import DROPOUT, PACKED
 from gradwidget.frame import FloatArray, RecurrentProfile
 
 State = tuple[Tensor, ...]

@@ -8,11 +8,11 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from gradwidget.capture import reasons
+from gradwidget.capture import unmeasured
 from gradwidget.capture.model.layers import LayerTable
+from gradwidget.capture.stats.measured_tensors import Reading
 from gradwidget.capture.stats.norms import ALONE, distance
 from gradwidget.capture.stats.readback import Fetch, Readback
-from gradwidget.capture.stats.reading import Reading
 from gradwidget.capture.stats.tensor_stats import alike, norms_of_rows, stacked
 
 Copies = Iterable[tuple[list[int], Tensor]]
@@ -54,7 +54,7 @@ class WeightUpdates:
             try:
                 self._copies.append((group, self._copied(group, weights, known)))
             except Exception as error:  # noqa: BLE001  # one that cannot be copied costs no other
-                self._refused |= dict.fromkeys(group, reasons.failed(error))
+                self._refused |= dict.fromkeys(group, unmeasured.failed(error))
                 continue
             yield self._copies[-1]
 
@@ -101,7 +101,7 @@ class WeightUpdates:
             try:
                 norms.append(_changes([weight for _, weight in now], before, readback))
             except Exception as error:  # noqa: BLE001  # see above
-                refused |= dict.fromkeys(numbers, reasons.failed(error))
+                refused |= dict.fromkeys(numbers, unmeasured.failed(error))
             else:
                 found += [numbers[row] for row, _ in now]
         if not (found or refused):

@@ -19,8 +19,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from gradwidget.capture import reasons
-from gradwidget.capture.model.readable import unreadable
+from gradwidget.capture import unmeasured
+from gradwidget.capture.model.unreadable import unreadable
 from gradwidget.capture.torch_private import without_subclass
 from gradwidget.frame import Entry, Histogram
 
@@ -49,10 +49,10 @@ def has_no_histogram(tensor: Tensor) -> str | None:
     if reason is not None:
         return reason
     if tensor.layout is not torch.strided:
-        return reasons.layout(str(tensor.layout).removeprefix("torch."))
+        return unmeasured.layout(str(tensor.layout).removeprefix("torch."))
     if tensor.is_complex():
-        return reasons.COMPLEX
-    return None if tensor.numel() else reasons.EMPTY
+        return unmeasured.COMPLEX
+    return None if tensor.numel() else unmeasured.EMPTY
 
 
 def histogram_of(
@@ -99,7 +99,7 @@ def histogram_of(
         if name not in refused
     }
     if not readable:
-        return " ".join(dict.fromkeys(refused.values())) or reasons.NOTHING
+        return " ".join(dict.fromkeys(refused.values())) or unmeasured.NOTHING
     total = sum(tensor.numel() for tensor in readable.values())
     found = _Reading(_prime_from(math.ceil(total / LIMIT)), names_worst)
     with torch.no_grad():

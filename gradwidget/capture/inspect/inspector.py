@@ -9,7 +9,7 @@ from time import monotonic
 from torch import Tensor
 
 from gradwidget.capture.guard import Guard, entry
-from gradwidget.capture.inspect.collector import (
+from gradwidget.capture.inspect.inspection_collector import (
     INSPECTING,
     InspectionCollector,
     Parameters,
@@ -18,9 +18,9 @@ from gradwidget.capture.inspect.collector import (
     weight,
 )
 from gradwidget.capture.model.layers import LayerTable
-from gradwidget.capture.reasons import CLEARED, LATER, NOT_WATCHED
 from gradwidget.capture.steps.backward_reach import BackwardReach
 from gradwidget.capture.torch_private import version
+from gradwidget.capture.unmeasured import CLEARED, LATER, NOT_WATCHED
 from gradwidget.frame import Entry, Histogram, Inspection
 
 LEASE = 6.0

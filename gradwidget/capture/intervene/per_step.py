@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
-from gradwidget.capture.model.readable import plain
+from gradwidget.capture.model.unreadable import plain
 
 EPSILON = 1e-6
 """Added to the norm that is divided by, as ``clip_grad_norm_`` does."""

@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
-from gradwidget.capture import reasons
+from gradwidget.capture import unmeasured
 from gradwidget.capture.model.parameter_handle import ParameterHandle
-from gradwidget.capture.model.readable import unreadable
+from gradwidget.capture.model.unreadable import unreadable
 from gradwidget.capture.torch_private import is_sharded
 from gradwidget.frame import Layer
 
@@ -214,9 +214,9 @@ class LayerTable:
                     known.append(name)
                 if is_sharded(parameter):
                     self._is_sharded = True
-                    self.unread[name] = reasons.SHARDED
+                    self.unread[name] = unmeasured.SHARDED
                 elif (why := unreadable(parameter)) is not None:
-                    self.unread.setdefault(name, reasons.parameter(local, why))
+                    self.unread.setdefault(name, unmeasured.parameter(local, why))
         self._owners = [tuple(names) for names in owners.values()]
         self._numbers = {parameter: number for number, parameter in enumerate(owners)}
         self._own = {

@@ -10,8 +10,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from gradwidget.capture import reasons
-from gradwidget.capture.model.readable import UnreadableError
+from gradwidget.capture import unmeasured
+from gradwidget.capture.model.unreadable import UnreadableError
 
 Values = NDArray[np.float64]
 Fetch = Callable[[], Values]
@@ -60,7 +60,7 @@ class Readback:
             arrived = as_numpy(values)
             return lambda: arrived
         if values.is_meta:
-            raise UnreadableError(reasons.META)
+            raise UnreadableError(unmeasured.META)
         slot: list[Values] = []
         self._queued.setdefault(values.device, []).append((values, slot))
         return lambda: slot[0]

@@ -9,7 +9,7 @@ from torch import nn
 from torch.optim import Optimizer
 
 from gradwidget.capture.model.optimizers import OptimizerParameters
-from gradwidget.capture.model.readable import unreadable
+from gradwidget.capture.model.unreadable import unreadable
 from gradwidget.capture.stats.readback import as_numpy
 from gradwidget.capture.steps.backward_reach import BackwardReach
 from gradwidget.capture.torch_private import version

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from gradwidget.diagnose.finding import Remedy
-from gradwidget.diagnose.remedies.listing import listing, quote
+from gradwidget.diagnose.remedies.layer_names import listing, quote
 from gradwidget.frame import Layer
 
 SLOPES = {"sigmoid": 0.25, "tanh": 1.0}

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from gradwidget.diagnose.evidence.window import Window
 from gradwidget.diagnose.finding import Detection, Finding
-from gradwidget.diagnose.rules.level import Level, beyond
+from gradwidget.diagnose.rules.shared.level import Level, beyond
 
 
 def dead_relu(window: Window, active: Finding | None) -> Detection | None:

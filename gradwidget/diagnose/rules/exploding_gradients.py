@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from gradwidget.diagnose.evidence.depth_profile import DepthProfile
 from gradwidget.diagnose.evidence.window import Window, holding_since
 from gradwidget.diagnose.finding import Detection, Finding
-from gradwidget.diagnose.rules.over_depth import past_bound, ratios_over_time
+from gradwidget.diagnose.rules.shared.over_depth import past_bound, ratios_over_time
 from gradwidget.diagnose.thresholds import Thresholds
 from gradwidget.wording import figure, names
 

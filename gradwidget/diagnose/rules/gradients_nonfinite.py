@@ -10,7 +10,7 @@ import math
 
 from gradwidget.diagnose.evidence.window import Window
 from gradwidget.diagnose.finding import Detection, Finding
-from gradwidget.diagnose.rules.nonfinite_origin import layers_with, origin_of
+from gradwidget.diagnose.rules.shared.nonfinite_words import layers_with, origin_of
 from gradwidget.wording import names
 
 

@@ -6,7 +6,7 @@ import math
 
 from gradwidget.diagnose.evidence.window import Window
 from gradwidget.diagnose.finding import Detection, Finding
-from gradwidget.diagnose.rules.nonfinite_origin import origin_of
+from gradwidget.diagnose.rules.shared.nonfinite_words import origin_of
 
 
 def loss_nonfinite(window: Window, active: Finding | None) -> Detection | None:

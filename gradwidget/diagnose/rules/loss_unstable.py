@@ -11,7 +11,7 @@ import numpy as np
 
 from gradwidget.diagnose.evidence.window import Window
 from gradwidget.diagnose.finding import Detection, Finding
-from gradwidget.diagnose.rules.weight_rotation import rotations
+from gradwidget.diagnose.rules.shared.weight_rotation import rotations
 from gradwidget.wording import figure
 
 

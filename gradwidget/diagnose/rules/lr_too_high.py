@@ -10,7 +10,7 @@ import numpy as np
 
 from gradwidget.diagnose.evidence.window import Window, holding_since, middle
 from gradwidget.diagnose.finding import Detection, Finding
-from gradwidget.diagnose.rules.weight_rotation import rotations
+from gradwidget.diagnose.rules.shared.weight_rotation import rotations
 from gradwidget.record.history import RECENT
 from gradwidget.wording import figure
 

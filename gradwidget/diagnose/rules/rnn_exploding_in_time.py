@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from gradwidget.diagnose.evidence.window import Window, holding_since
 from gradwidget.diagnose.finding import Detection, Finding
-from gradwidget.diagnose.rules.time_ratio import layers_past
+from gradwidget.diagnose.rules.shared.time_ratio import layers_past
 from gradwidget.wording import figure, names
 
 

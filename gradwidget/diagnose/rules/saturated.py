@@ -10,7 +10,7 @@ import numpy as np
 
 from gradwidget.diagnose.evidence.window import Window
 from gradwidget.diagnose.finding import Detection, Finding
-from gradwidget.diagnose.rules.level import Level, beyond
+from gradwidget.diagnose.rules.shared.level import Level, beyond
 
 
 def saturated(window: Window, active: Finding | None) -> Detection | None:

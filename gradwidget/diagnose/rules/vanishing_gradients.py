@@ -14,7 +14,7 @@ import numpy as np
 from gradwidget.diagnose.evidence.depth_profile import DepthProfile, Floats
 from gradwidget.diagnose.evidence.window import Window, holding_since, middle
 from gradwidget.diagnose.finding import Detection, Finding, Symptom
-from gradwidget.diagnose.rules.over_depth import past_bound, ratios_over_time
+from gradwidget.diagnose.rules.shared.over_depth import past_bound, ratios_over_time
 from gradwidget.wording import figure, names, times_less
 
 BLOCKS = (Symptom.DEAD_RELU, Symptom.WEIGHTS_ZERO)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from gradwidget.diagnose.evidence.window import Window
 from gradwidget.diagnose.finding import Detection, Finding
-from gradwidget.diagnose.rules.level import Level, beyond
+from gradwidget.diagnose.rules.shared.level import Level, beyond
 from gradwidget.wording import figure
 
 

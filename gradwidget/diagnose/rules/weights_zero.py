@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from gradwidget.diagnose.evidence.window import Window
 from gradwidget.diagnose.finding import Detection, Finding
-from gradwidget.diagnose.rules.level import Level, beyond
+from gradwidget.diagnose.rules.shared.level import Level, beyond
 from gradwidget.diagnose.rules.weights_shrinking import first_norm
 from gradwidget.wording import figure
 

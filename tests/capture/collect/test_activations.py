@@ -15,8 +15,8 @@ from gradwidget.capture.collect.activation_columns import activation_columns
 from gradwidget.capture.collect.activations import ActivationCache, Activations
 from gradwidget.capture.collect.outputs import first_tensor, unit_dimension
 from gradwidget.capture.guard import Guard
-from gradwidget.capture.reasons import NO_BACKWARD, NO_GRAD_MODE, NO_GRAPH, UNSEEN
 from gradwidget.capture.stats.readback import Readback
+from gradwidget.capture.unmeasured import NO_BACKWARD, NO_GRAD_MODE, NO_GRAPH, UNSEEN
 from gradwidget.frame import Layer
 
 PLAIN = nn.Identity()

@@ -22,7 +22,7 @@ from gradwidget.capture.inspect.histogram import (
     has_no_histogram,
     histogram_of,
 )
-from gradwidget.capture.reasons import NOTHING
+from gradwidget.capture.unmeasured import NOTHING
 from gradwidget.frame import Entry, Histogram
 
 AXES: tuple[Axis, ...] = ("linear", "log")

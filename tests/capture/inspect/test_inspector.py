@@ -11,7 +11,7 @@ from torch.amp.grad_scaler import GradScaler
 
 from gradwidget.capture.inspect import inspector as subject
 from gradwidget.capture.inspect.inspector import LEASE
-from gradwidget.capture.reasons import LATER, NO_GRADIENT, NOT_READ, NOT_WATCHED
+from gradwidget.capture.unmeasured import LATER, NO_GRADIENT, NOT_READ, NOT_WATCHED
 from gradwidget.frame import Inspection
 from tests.capture.inspect.loop import Loop, Watch, histogram, same
 
@@ -120,7 +120,8 @@ def test_what_is_looked_at_is_charged_to_the_budget(
     loop = Loop(watch)
     loop.step()
     monkeypatch.setattr(
-        "gradwidget.capture.inspect.collector.weight", lambda *_: threading.Event().wait(0.2)
+        "gradwidget.capture.inspect.inspection_collector.weight",
+        lambda *_: threading.Event().wait(0.2),
     )
     spent = loop.capture.guard.spent
     loop.inspector.ask("0")
@@ -252,7 +253,7 @@ def test_a_failure_is_contained_recorded_and_shown(
         message = "no"
         raise RuntimeError(message)
 
-    monkeypatch.setattr("gradwidget.capture.inspect.collector.gradient", fail)
+    monkeypatch.setattr("gradwidget.capture.inspect.inspection_collector.gradient", fail)
     for _ in range(3):
         loop.step()
     assert loop.seen[0].gradient == NOT_READ

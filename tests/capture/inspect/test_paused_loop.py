@@ -9,7 +9,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from gradwidget.capture.reasons import CLEARED, LATER
+from gradwidget.capture.unmeasured import CLEARED, LATER
 from gradwidget.frame import Histogram
 from tests.capture.inspect.loop import Loop, Watch, histogram, same
 

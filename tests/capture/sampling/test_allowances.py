@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from gradwidget.capture.sampling.allowances import ALLOWANCES, SERIES, Reason
-from gradwidget.diagnose import follow_up
+from gradwidget.diagnose import suspicion
 from gradwidget.diagnose.thresholds import Thresholds
 
 
@@ -20,4 +20,4 @@ def test_what_is_limited_comes_back_more_rarely_than_at_every_step() -> None:
 
 
 def test_a_series_is_what_the_diagnosis_counts_on_and_longer_than_the_window_of_a_rule() -> None:
-    assert Thresholds().window < SERIES == follow_up.SERIES
+    assert Thresholds().window < SERIES == suspicion.SERIES

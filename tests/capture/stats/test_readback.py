@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from numpy.typing import NDArray
 
-from gradwidget.capture.model.readable import UnreadableError
+from gradwidget.capture.model.unreadable import UnreadableError
 from gradwidget.capture.stats.readback import Readback, as_numpy, never_sent
 
 

@@ -70,7 +70,7 @@ class FullBackwardHooks(Counting):
 
 
 @extra
-class GradientHooks(Counting):
+class OutputGradientHooks(Counting):
     """Hooks on parameters that change the gradient."""
 
     def begin(self) -> None:

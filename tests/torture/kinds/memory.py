@@ -10,8 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from gradwidget import GradMonitor, GradWidget
-from tests.torture.compare import resident
 from tests.torture.extra import Extra, extra
+from tests.torture.reference.compare import resident
 
 USUAL: dict[str, str] = {"model": "mlp", "loop": "plain", "optimizer": "sgd"}
 

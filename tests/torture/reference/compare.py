@@ -11,8 +11,8 @@ from pathlib import Path
 from gradwidget import Frame
 from tests.support.torch_traces import on_torch
 from tests.torture.case import Case
+from tests.torture.reference.truth import Truth
 from tests.torture.run import Run
-from tests.torture.truth import Truth
 
 RELATIVE = 1e-3
 """How far a figure may be from the truth."""

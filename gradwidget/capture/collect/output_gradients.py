@@ -10,7 +10,7 @@ from torch import Tensor
 from gradwidget.capture.guard import Guard, entry
 
 
-class GradientHooks:
+class OutputGradientHooks:
     """Hands the gradient of a tensor on while a backward pass of the model is running.
 
     Args:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from gradwidget.diagnose.evidence.window import Window
-from gradwidget.diagnose.rules.nonfinite_origin import layers_with, origin_of
+from gradwidget.diagnose.rules.shared.nonfinite_words import layers_with, origin_of
 from tests.support.frames import chain, healthy, judge, origin
 
 

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
-from gradwidget.capture import reasons
+from gradwidget.capture import unmeasured
 from gradwidget.capture.torch_private import is_sharded, is_transformed, without_subclass
 
 KINDS = (Tensor, nn.Parameter)
@@ -39,23 +39,23 @@ def plain(tensor: Tensor) -> Tensor:
 def unreadable(tensor: Tensor) -> str | None:
     """Why the entries of a tensor cannot be read, in a sentence; None where they can."""
     out_of_reach = {
-        reasons.LAZY: is_lazy,
-        reasons.SHARD: is_sharded,
-        reasons.INSIDE_TRANSFORM: is_transformed,
-        reasons.META: lambda one: one.is_meta,
-        reasons.CUDA_GRAPH: _is_recorded,
+        unmeasured.LAZY: is_lazy,
+        unmeasured.SHARD: is_sharded,
+        unmeasured.INSIDE_TRANSFORM: is_transformed,
+        unmeasured.META: lambda one: one.is_meta,
+        unmeasured.CUDA_GRAPH: _is_recorded,
     }
     for reason, is_so in out_of_reach.items():
         if is_so(tensor):
             return reason
     if tensor.is_nested or tensor.layout not in {torch.strided, torch.sparse_coo}:
         kind = "nested" if tensor.is_nested else str(tensor.layout).removeprefix("torch.")
-        return reasons.layout(kind)
+        return unmeasured.layout(kind)
     if tensor.is_quantized:
-        return reasons.quantized(str(tensor.dtype).removeprefix("torch."))
+        return unmeasured.quantized(str(tensor.dtype).removeprefix("torch."))
     # Operations of such a class are its own: they may do anything, and give anything.
     if type(tensor).__torch_dispatch__ is not Tensor.__torch_dispatch__:
-        return reasons.subclass(type(tensor).__name__)
+        return unmeasured.subclass(type(tensor).__name__)
     return None
 
 

@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 import numpy as np
 from torch import Tensor
 
-from gradwidget.capture import reasons
+from gradwidget.capture import unmeasured
 from gradwidget.capture.guard import Guard
-from gradwidget.capture.model.readable import plain, unreadable
+from gradwidget.capture.model.unreadable import plain, unreadable
 from gradwidget.capture.stats.readback import Fetch, Values
 from gradwidget.frame import BoolArray
 
@@ -56,7 +56,7 @@ def _read_one_by_one(
         try:
             fetches[number] = measure([plain(one)])
         except Exception as error:  # noqa: BLE001  # given as the reason for this one alone
-            refused[number] = reasons.failed(error)
+            refused[number] = unmeasured.failed(error)
             guard.note("reading a tensor", refused[number], traceback.format_exc())
     return Reading(
         list(fetches),

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from gradwidget.diagnose.engine import Engine
 from gradwidget.diagnose.finding import Symptom
-from gradwidget.diagnose.follow_up import SERIES, SERIES_IN_A_ROW, Suspicion, Wanted
+from gradwidget.diagnose.suspicion import SERIES, SERIES_IN_A_ROW, Suspicion, Wanted
 from gradwidget.record.history import History
 from tests.support.frames import chain, frame, healthy
 

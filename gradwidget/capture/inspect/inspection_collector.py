@@ -12,8 +12,8 @@ from gradwidget.capture.guard import Guard
 from gradwidget.capture.inspect.histogram import histogram_of
 from gradwidget.capture.model.layers import LayerTable
 from gradwidget.capture.model.nonlinearity import Nonlinearity
-from gradwidget.capture.model.readable import plain
-from gradwidget.capture.reasons import NO_GRADIENT, NOT_READ, UNSEEN
+from gradwidget.capture.model.unreadable import plain
+from gradwidget.capture.unmeasured import NO_GRADIENT, NOT_READ, UNSEEN
 from gradwidget.frame import Entry, Histogram, Inspection
 
 INSPECTING = "inspecting a layer"

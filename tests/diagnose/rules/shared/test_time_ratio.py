@@ -6,7 +6,7 @@ import numpy as np
 
 from gradwidget.diagnose.evidence.window import Window
 from gradwidget.diagnose.finding import Symptom
-from gradwidget.diagnose.rules.time_ratio import time_ratios
+from gradwidget.diagnose.rules.shared.time_ratio import time_ratios
 from gradwidget.frame import RecurrentProfile
 from tests.diagnose.recurrent import judged_together, only_at_the_last, over_time, run_of, stack
 from tests.support.frames import found, only

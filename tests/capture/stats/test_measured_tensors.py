@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from gradwidget.capture.guard import Guard
+from gradwidget.capture.stats.measured_tensors import flags, joined, read, refused_in
 from gradwidget.capture.stats.readback import Fetch, Readback
-from gradwidget.capture.stats.reading import flags, joined, read, refused_in
 from gradwidget.capture.stats.tensor_stats import L2, measure, measure_l2
 
 KINDS = {

@@ -6,7 +6,7 @@ import numpy as np
 
 from gradwidget.diagnose.evidence.window import Window
 from gradwidget.diagnose.finding import Detection
-from gradwidget.diagnose.rules.level import Level, beyond
+from gradwidget.diagnose.rules.shared.level import Level, beyond
 from tests.support.frames import chain, healthy, judge
 
 NORMS = np.array([1.0, 8.0, np.nan, 4.0])

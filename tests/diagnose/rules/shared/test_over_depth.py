@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from gradwidget.diagnose.evidence.window import Window
-from gradwidget.diagnose.rules.over_depth import past_bound, profile, ratios_over_time
+from gradwidget.diagnose.rules.shared.over_depth import past_bound, profile, ratios_over_time
 from tests.support.frames import chain, healthy, judge
 
 SHARE = np.array([1e-5, 1e-3, 1e-1, 1.0])
