@@ -51,10 +51,11 @@ class GradMonitor:
             ``Thresholds(vanishing_ratio=1e-6)``.
 
     Raises:
-        TypeError: ``model`` is not an ``nn.Module``, or ``optimizer`` not an ``Optimizer``.
+        TypeError: ``model`` is not an ``nn.Module``, ``optimizer`` not an ``Optimizer``, or
+            ``start_step`` not a whole number.
         ValueError: the model has no parameters, no layer matches ``layers``, the optimizer holds
-            none of the model's parameters, or ``on_finding`` is ``"pause"``, which only a
-            ``GradWidget`` could end.
+            none of the model's parameters, ``start_step`` is below 0 or above 2⁵², or
+            ``on_finding`` is ``"pause"``, which only a ``GradWidget`` could end.
 
     Example:
         >>> import torch

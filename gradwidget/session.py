@@ -5,12 +5,15 @@ A monitor shows of it what a user needs; a widget has its picture read the rest.
 
 from __future__ import annotations
 
+import operator
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ParamSpec
 from weakref import WeakKeyDictionary, finalize, ref
+
+import numpy as np
 
 from gradwidget.capture.capture import Capture
 from gradwidget.capture.collect.logged import recordable
@@ -45,6 +48,9 @@ exist when a finding opens."""
 
 MOST_LOGGED = 64
 """Names that ``log`` records at most: each is kept for the whole run, at every step."""
+
+LARGEST_START = 2**52
+"""The largest number of a first step: a page counts in float64, which is exact up to 2⁵³."""
 
 LOGGING = "logging"
 TOO_MANY = (
@@ -83,6 +89,7 @@ class Session:
         start_step: int = 0,
         thresholds: Thresholds = DEFAULT,
     ) -> None:
+        start_step = _checked_start(start_step)
         self.history = History()
         self.lock = threading.RLock()
         """Held while a frame is recorded and judged. Hold it to read things that belong
@@ -189,7 +196,7 @@ class Session:
 
     def report(self) -> str:
         """The state of every layer and all findings as text."""
-        with self.lock:
+        with self.lock, np.errstate(all="ignore"):
             return report(self.history, self._engine.findings, self.problems)
 
     # ---------------------------------------------------------------- what may be asked of it
@@ -310,7 +317,8 @@ class Session:
             notify()
 
     def _record(self, frame: Frame) -> None:
-        with self.lock:
+        # A user may have numpy raise where a number is rounded to 0 or is none.
+        with self.lock, np.errstate(all="ignore"):
             self.history.append(frame)
             self._engine.update(self.history)
             findings = self._engine.findings
@@ -340,6 +348,18 @@ class Session:
         for callback in tuple(callbacks):
             where = f"calling {getattr(callback, '__qualname__', repr(callback))} of {name}"
             self._guard.run(where, callback, *args, **kwargs)
+
+
+def _checked_start(start_step: int) -> int:
+    try:
+        start = operator.index(start_step)
+    except TypeError:
+        message = f"start_step must be a whole number, not {type(start_step).__name__}"
+        raise TypeError(message) from None
+    if not 0 <= start <= LARGEST_START:
+        message = f"start_step must be at least 0 and at most {LARGEST_START:,}"
+        raise ValueError(message)
+    return start
 
 
 def _attach(model: nn.Module, session: Session, *, is_kept: bool) -> None:

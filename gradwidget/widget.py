@@ -12,6 +12,7 @@ from uuid import uuid4
 
 import anywidget
 import bqplot
+import numpy as np
 import traitlets
 from ipywidgets import widget_serialization
 
@@ -286,7 +287,7 @@ class GradWidget(anywidget.AnyWidget):
         self._display.show(bundle, metadata)
 
     def _static_content(self) -> dict[str, str]:
-        with self._session.lock:
+        with self._session.lock, np.errstate(all="ignore"):
             problems = [*self._session.problems, *self._view_problems]
             html = static_html(self._session.model_class, self.history, self.findings, problems)
         return {"text/html": html, "text/plain": self.report()}

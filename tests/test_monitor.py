@@ -16,7 +16,7 @@ from torch.nn.modules import module as module_hooks
 from torch.optim import optimizer as optimizer_hooks
 
 from gradwidget import GradMonitor, GradWidget, Symptom, Thresholds
-from gradwidget.session import MOST_LOGGED, TOO_MANY
+from gradwidget.session import LARGEST_START, MOST_LOGGED, TOO_MANY
 
 KINDS = [GradMonitor, GradWidget]
 Kind = type[GradMonitor] | type[GradWidget]
@@ -294,6 +294,34 @@ def test_while_the_loop_is_paused_another_thread_sees_a_layer_immediately() -> N
     assert seen is not None
     assert not isinstance(seen.gradient, str)
     assert seen.gradient.step == 0
+
+
+def test_a_user_may_have_numpy_raise_where_a_number_is_rounded_to_zero() -> None:
+    model = network()
+    with np.errstate(all="raise"), GradMonitor(model, budget=None) as monitor:
+        optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+        for _ in range(4):
+            optimizer.zero_grad()
+            (model(torch.randn(16, 4)).pow(2).mean() * 1e-24).backward()
+            optimizer.step()
+        assert monitor.problems == []
+        assert monitor.report()
+    assert monitor.history.steps.tolist() == [0, 1, 2, 3]
+
+
+@pytest.mark.parametrize("start", [-1, 10**30])
+def test_a_first_step_out_of_reach_is_refused(start: int) -> None:
+    with pytest.raises(ValueError, match="start_step must be at least 0 and at most"):
+        GradMonitor(network(), start_step=start)
+
+
+def test_the_largest_first_step_is_counted_from() -> None:
+    model = network()
+    with GradMonitor(model, budget=None, start_step=LARGEST_START) as monitor:
+        train(model, 2)
+    assert monitor.history.steps.tolist() == [LARGEST_START, LARGEST_START + 1]
+    with pytest.raises(TypeError, match="start_step must be a whole number, not float"):
+        GradMonitor(model, start_step=1.5)  # type: ignore[arg-type]  # what is being tested
 
 
 def test_pausing_where_nobody_could_resume_is_refused() -> None:

@@ -41,14 +41,14 @@ def test_without_problems_it_is_the_verdict() -> None:
 def test_a_single_failure_stands_behind_the_verdict() -> None:
     problem = Problem("reading the gradients", "it failed", TRACE, 2)
     assert headline(history_until(3), [], [LayerState.OK], [problem]) == (
-        "Healthy · reading the gradients failed (ValueError: boom); training goes on"
+        "Healthy · problem: reading the gradients failed (ValueError: boom); training goes on"
     )
 
 
 def test_what_is_not_a_failure_is_told_in_its_own_words() -> None:
     problem = Problem("logging", "x is recorded as infinite: it is too large", "", 2)
     assert headline(history_until(3), [], [LayerState.OK], [problem, problem]) == (
-        "Healthy · x is recorded as infinite: it is too large; training goes on"
+        "Healthy · problem: x is recorded as infinite: it is too large; training goes on"
     )
 
 
@@ -106,7 +106,7 @@ def test_a_report_begins_with_what_no_longer_works(
         monkeypatch.setattr(owner, name, fail)
         train(model, 1)
         once = " ".join(monitor.report().split("\n\n")[0].split())
-        assert once.startswith(f"Healthy · {place} failed (ValueError: boom); training goes on")
+        assert once.startswith(f"Healthy · problem: {place} failed (ValueError: boom); training")
         train(model, 4)
     report = monitor.report()
     assert report.startswith(f"{what}: {place} kept failing")

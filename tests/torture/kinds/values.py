@@ -15,6 +15,7 @@ import torch
 from torch import nn
 
 from gradwidget import GradMonitor
+from gradwidget.session import LARGEST_START
 from tests.torture.extra import Extra, extra
 
 LOGGED: dict[str, Callable[[], object]] = {
@@ -171,13 +172,13 @@ class NamesOnThePage(OddNames):
 
 @extra
 class HugeStartStep(Extra):
-    """A run that is resumed at a step of many digits."""
+    """A run that is resumed at the largest step that is accepted."""
 
     has_figures: ClassVar[bool] = False
     has_all_frames: ClassVar[bool] = False
 
     def options(self) -> Mapping[str, Any]:
-        return {"start_step": 10**30}
+        return {"start_step": LARGEST_START}
 
 
 @extra

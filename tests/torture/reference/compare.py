@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gradwidget import Frame
+from gradwidget.session import LOGGING
 from tests.support.torch_traces import on_torch
 from tests.torture.case import Case
 from tests.torture.reference.truth import Truth
@@ -194,7 +195,7 @@ def _problems(run: Run) -> Iterator[tuple[str, str]]:
     problems = run.watcher.monitor.problems
     for problem in problems:
         last = (problem.traceback.strip().splitlines() or [""])[-1]
-        if any(one.breaks for one in run.extras):
+        if any(one.breaks for one in run.extras) or problem.where == LOGGING:
             continue
         if "switched off" in problem.message:
             yield "switched off", problem.message
