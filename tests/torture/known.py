@@ -45,6 +45,11 @@ class Known:
         self._patience = patience
         self.defects: list[Defect] = []
 
+    def is_worn(self, case: Case) -> bool:
+        """Whether a case would only hang, as others did before it: that takes long each time."""
+        hangs = [one for one in self.defects if one.check == "hang" and one.times > 1]
+        return any(one.explains(case, "hang") for one in hangs)
+
     def failed(self, case: Case, outcome: Outcome, *, shrink: bool) -> None:
         """Counts the failures of a case, and makes those small that are new."""
         left = set(outcome.checks)

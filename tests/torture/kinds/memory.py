@@ -134,6 +134,7 @@ class NewNames(Spending):
 
     steps: ClassVar[int] = 100
     spends_memory: ClassVar[bool] = False
+    breaks: ClassVar[bool] = True  # it may say that it has enough
 
     def before(self, step: int) -> None:
         if self.run.watcher is not None:

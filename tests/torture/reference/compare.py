@@ -211,7 +211,9 @@ def _problems(run: Run) -> Iterator[tuple[str, str]]:
     if strange:
         yield "report", f"has characters that steer a terminal: {sorted(map(ascii, strange))}"
     first = report.partition("\n")[0].lower()
-    if problems and not any(word in first for word in CONFESSIONS):
+    beginning = " ".join(report.partition("\n\n")[0].split())
+    is_told = any(problem.message[:40] in beginning for problem in problems)
+    if problems and not is_told and not any(word in first for word in CONFESSIONS):
         yield "confession", f"{problems[0].message}, but the report begins with {first!r}"
 
 
