@@ -12,8 +12,8 @@ from textwrap import dedent
 import pytest
 
 from gradwidget.action import Clip
-from gradwidget.control.commands import Apply, Errand, Pause, Resume, Step, Undo
-from gradwidget.control.gate import Gate
+from gradwidget.control.commands import MOST_STEPS, Apply, Errand, Pause, Resume, Step, Undo
+from gradwidget.control.gate import MOST_PENDING, Gate
 
 PATIENCE = 10.0
 
@@ -189,7 +189,7 @@ def test_changes_of_state_are_told_outside_the_lock() -> None:
 INTERRUPTED = dedent("""
     import signal, threading, time
     from gradwidget.control.commands import Pause
-    from gradwidget.control.gate import Gate
+    from gradwidget.control.gate import MOST_PENDING, Gate
 
     # Python leaves it out where its parent ignores interrupts.
     signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -221,3 +221,66 @@ def test_an_interrupt_ends_the_wait_on_the_main_thread_which_used_no_processor()
         [sys.executable, "-c", INTERRUPTED], capture_output=True, text=True, timeout=60, check=True
     )
     assert done.stdout.splitlines() == ["idle True", "interrupted running False"]
+
+
+def test_a_cancelled_change_is_not_made_and_does_not_reach_the_loop() -> None:
+    made: list[int] = []
+    gate = Gate(lambda _command, step: str(made.append(step)))
+    cancelled, kept = gate.submit(Undo()), gate.submit(Undo())
+    assert cancelled.cancel()
+    gate.cross(3)
+    assert made == [3]
+    assert kept.result(0).ok
+    also = gate.submit(Undo())
+    also.cancel()
+    gate.close()
+
+
+def test_a_change_that_is_being_made_can_no_longer_be_cancelled() -> None:
+    refused: list[bool] = []
+    gate = Gate(lambda _command, _step: str(refused.append(not answer.cancel())))
+    answer = gate.submit(Undo())
+    gate.cross(0)
+    assert refused == [True]
+    assert answer.result(0).ok
+
+
+def test_changes_that_no_step_comes_to_make_are_bounded() -> None:
+    gate = Gate(refuse)
+    answers = [gate.submit(Undo()) for _ in range(10 * MOST_PENDING)]
+    waiting = [answer for answer in answers if not answer.done()]
+    assert len(waiting) == MOST_PENDING
+    assert answers[-1].result(0).text == "64 changes wait for the next training step already."
+    for answer in waiting:
+        answer.cancel()
+    assert not gate.submit(Undo()).done(), "what was cancelled takes no room"
+    gate.cross(0)
+    assert not gate.attention
+
+
+def test_step_counts_and_their_sums_are_bounded() -> None:
+    gate = Gate(refuse)
+    for _ in range(3):
+        gate.submit(Step(MOST_STEPS))
+    assert gate.state.left == MOST_STEPS
+    for count in (MOST_STEPS + 1, 10**5000):
+        with pytest.raises(ValueError, match="at most 1,000,000,000 steps"):
+            Step(count)
+    with pytest.raises(ValueError, match="at least 1, not a number of"):
+        Step(-(10**5000))
+
+
+def test_an_interrupt_while_others_are_told_of_a_pause_leaves_the_gate_open() -> None:
+    def changed() -> None:
+        if gate.state.mode == "paused":
+            raise KeyboardInterrupt
+
+    gate = Gate(refuse, changed)
+    threading.Thread(target=gate.submit, args=(Pause(),)).start()
+    until(lambda: gate.attention)
+    gate.resumers.page_answers()
+    gate.resumers._has_page = True
+    gate.step_done()
+    with pytest.raises(KeyboardInterrupt):
+        gate.cross(0)
+    assert (gate.state.mode, gate.attention) == ("running", False)

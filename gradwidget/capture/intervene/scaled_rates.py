@@ -135,5 +135,6 @@ def _restored(one: _Scaled) -> bool:
     is_untouched = not isinstance(rate, Tensor) or version(rate) == one.version
     if not is_untouched:
         one.own.copy_(rate)
+    one.is_set = False  # first: an interrupt behind the next line must find that it is done
     one.group["lr"] = one.own
     return is_untouched
