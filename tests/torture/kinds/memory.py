@@ -29,7 +29,7 @@ class Cells(Spending):
 
     watches: ClassVar[tuple[str, ...]] = ("default",)
     again: ClassVar[int] = 7
-    most: ClassVar[float] = 2.0
+    most: ClassVar[float] = 3.0
     """Mebibytes that each time may leave; the weights of the model take 3.4."""
 
     def watching(self, model: nn.Module) -> Any:

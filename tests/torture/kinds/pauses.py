@@ -148,6 +148,7 @@ class PausedInAScript(Extra):
     """A script asks for a pause itself, and there is nobody who could resume."""
 
     alone: ClassVar[bool] = True
+    breaks: ClassVar[bool] = True  # it may say that nobody could resume
     watches: ClassVar[tuple[str, ...]] = ("full", "widget")
 
     def before(self, step: int) -> None:
@@ -162,6 +163,7 @@ class SteppedInAScript(Extra):
     """A script asks for one step at a time, and there is nobody who could resume."""
 
     alone: ClassVar[bool] = True
+    breaks: ClassVar[bool] = True  # it may say that nobody could resume
     watches: ClassVar[tuple[str, ...]] = ("full", "widget")
 
     def before(self, step: int) -> None:
@@ -176,6 +178,7 @@ class PauseOnFindingInAScript(Extra):
     """A widget is told to pause on findings, in a script without a page; a loss is NaN."""
 
     alone: ClassVar[bool] = True
+    breaks: ClassVar[bool] = True  # it may say that nobody could resume
     has_figures: ClassVar[bool] = False
     watches: ClassVar[tuple[str, ...]] = ("widget",)
 

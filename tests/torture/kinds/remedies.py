@@ -172,15 +172,17 @@ class Impossible(Odd):
             yield "a change is listed of what could not be done"
 
 
-class LowPrecision(nn.Module):
-    """A layer in half precision, whose weight no orthogonal matrix can be drawn for."""
+class EightBits(nn.Module):
+    """A layer with a weight of eight bits, for which torch draws nothing."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.weight = nn.Parameter(torch.eye(3, dtype=torch.bfloat16))
+        eight = torch.eye(3).to(torch.float8_e4m3fn)
+        self.weight = nn.Parameter(eight, requires_grad=False)
+        self.bias = nn.Parameter(torch.zeros(3))
 
     def forward(self, x: Tensor) -> Tensor:
-        return (x.bfloat16() @ self.weight).float()
+        return x @ self.weight.float() + self.bias
 
 
 @extra
@@ -188,7 +190,7 @@ class ReinitializedHalfWay(Impossible):
     """Of two layers to be drawn the second cannot be: nothing is changed."""
 
     def layer(self) -> nn.Module:
-        return LowPrecision()
+        return EightBits()
 
 
 class WholeNumbers(nn.Module):

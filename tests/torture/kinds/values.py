@@ -45,6 +45,8 @@ LOGGED: dict[str, Callable[[], object]] = {
 class LogsAnything(Extra):
     """Everything that can be given to ``log``; it may refuse with the errors that it documents."""
 
+    breaks: ClassVar[bool] = True  # it may also say that it has refused
+
     def before(self, step: int) -> None:
         watcher = self.run.watcher
         if watcher is None:
