@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 import torch
-from tests.support.faults import guarded
 from torch import Tensor, nn
 from torch.amp.grad_scaler import GradScaler
 from torch.jit import _builtins
