@@ -184,7 +184,7 @@ class Capture:
     @entry("noting the start of a backward pass", any_thread=True)
     def backward_begins(self, roots: Sequence[Tensor]) -> None:
         """See ``torch_events.Listener``."""
-        if self.cycle.thread.owns_pass(roots, self._table.alive()):
+        if self.cycle.thread.owns_pass(roots, self._table.number_of):
             self._begin_pass()
             self._backward.begin(self.cycle.builder, roots)
             self.cycle.pass_begins(roots)
@@ -219,7 +219,7 @@ class Capture:
             return
         if not differentiable and self._backward.concerns_parameters(inputs):
             # It stands for a backward pass, until one follows.
-            if not self.cycle.thread.owns_pass(roots, self._table.alive()):
+            if not self.cycle.thread.owns_pass(roots, self._table.number_of):
                 return
             self._begin_pass()
             self._backward.begin_taking()

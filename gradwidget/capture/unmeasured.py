@@ -83,7 +83,9 @@ def subclass(name: str) -> str:
 
 def failed(error: Exception) -> str:
     """For a tensor that could not be read because of an error."""
-    return f"Reading it raised {type(error).__name__}: {error}"
+    # Torch's messages go on for pages.
+    first, *_ = str(error).split("\n", 1)
+    return f"Reading it raised {type(error).__name__}: {first.split('. ')[0][:200].rstrip('.')}."
 
 
 # Layers with such a tensor

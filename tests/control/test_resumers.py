@@ -102,7 +102,12 @@ def test_the_loop_is_resumed_when_the_thread_that_paused_it_has_ended() -> None:
         refused=refused.append,
     )
     in_another_thread(gate, end)
-    threading.Thread(target=lambda: (paused.wait(PATIENCE), end.set()), daemon=True).start()
+
+    def end_once_paused() -> None:
+        paused.wait(PATIENCE)
+        end.set()
+
+    threading.Thread(target=end_once_paused, daemon=True).start()
     gate.step_done()
     gate.cross(0)
     assert paused.is_set()
@@ -260,21 +265,21 @@ FORKED = dedent("""
             optimizer.step()
 
     train(2)
-    asks = threading.Thread(target=lambda: (monitor.control.pause(), threading.Event().wait()))
+    asks = threading.Thread(target=lambda: (monitor._session.control.pause(), threading.Event().wait()))
     asks.daemon = True
     asks.start()
-    while not monitor.control.gate.attention:
+    while not monitor._session.control.gate.attention:
         pass
     if HELD:
-        monitor.control.gate._condition.acquire()  # as another thread might, at that moment
+        monitor._session.control.gate._condition.acquire()  # as another thread might, at that moment
     child = os.fork()
     if child == 0:
         train(4)
         try:
-            monitor.control.pause()
+            monitor._session.control.pause()
         except ValueError as error:
             print(str(error)[:44], flush=True)
-        print("trained", monitor.control.gate.state.mode, flush=True)
+        print("trained", monitor._session.control.gate.state.mode, flush=True)
         os._exit(0)
     os.waitpid(child, 0)
     os._exit(0)
@@ -306,13 +311,13 @@ def test_callbacks_that_raise_never_reach_the_loop_and_are_problems() -> None:
         message = "my mistake"
         raise ZeroDivisionError(message)
 
-    monitor.on_frame.extend((broken, lambda: frames.append(1)))
-    monitor.on_control.append(broken)
-    monitor.on_inspection.append(broken)
+    monitor._session.on_frame.extend((broken, lambda: frames.append(1)))
+    monitor._session.on_control.append(broken)
+    monitor._session.on_inspection.append(broken)
     monitor.inspect("(root)" if monitor.layers[0].name == "(root)" else monitor.layers[0].name)
     end = threading.Event()
-    in_another_thread(monitor.control.gate, end)
-    threading.Timer(0.05, monitor.control.resume).start()
+    in_another_thread(monitor._session.control.gate, end)
+    threading.Timer(0.05, monitor._session.control.resume).start()
     assert nan_loop(model) == 11
     end.set()
     monitor.close()

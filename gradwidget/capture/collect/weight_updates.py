@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 import torch
@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from gradwidget.capture import unmeasured
 from gradwidget.capture.model.layers import LayerTable
+from gradwidget.capture.model.unreadable import UnreadableError
 from gradwidget.capture.stats.measured_tensors import Reading
 from gradwidget.capture.stats.norms import ALONE, distance
 from gradwidget.capture.stats.readback import Fetch, Readback
@@ -43,36 +44,48 @@ class WeightUpdates:
     @torch.no_grad()
     def before(self, parameters: Sequence[nn.Parameter | None], held: Sequence[int]) -> Copies:
         """Copies the weights of the layers whose turn it is; yields each copy as it is made."""
-        weights = {
+        # Of a sparse parameter the stored entries may be others after the step.
+        present = {
             number: _real(one)
             for number in self._in_turn(parameters, held)
             if (one := parameters[number]) is not None and one.layout is torch.strided
         }
+        numbers, weights = list(present), list(present.values())
         self._copies, self._refused = [], {}
         known, self._memory = self._memory, {}
-        for group in _groups(weights):
-            try:
-                self._copies.append((group, self._copied(group, weights, known)))
-            except Exception as error:  # noqa: BLE001  # one that cannot be copied costs no other
-                self._refused |= dict.fromkeys(group, unmeasured.failed(error))
-                continue
-            yield self._copies[-1]
+        for group in alike(weights):
+            is_large = weights[group[0]].numel() > ALONE
+            for part in [[one] for one in group] if is_large else [group]:
+                chosen = [(numbers[place], weights[place]) for place in part]
+                yield from self._copied(chosen, known)
 
-    def _copied(
-        self, group: list[int], weights: Mapping[int, Tensor], known: Mapping[int, Tensor]
-    ) -> Tensor:
-        first = weights[group[0]]
-        if first.numel() <= ALONE:
-            return torch.stack([weights[number] for number in group])
-        (number,) = group
+    def _copied(self, chosen: Sequence[tuple[int, Tensor]], known: Mapping[int, Tensor]) -> Copies:
+        """Copies alike weights: all together, or, where that fails, one by one."""
+        first = chosen[0][1]
+        numbers = [number for number, _ in chosen]
+        try:
+            if first.is_meta:
+                raise UnreadableError(unmeasured.META)  # noqa: TRY301  # handled as any other failure
+            if first.numel() > ALONE:
+                copy = self._copied_alone(*chosen[0], known)
+            else:
+                copy = torch.stack([weight for _, weight in chosen])
+        except Exception as error:  # noqa: BLE001  # one that cannot be copied costs no other
+            if len(chosen) > 1:
+                for one in chosen:
+                    yield from self._copied([one], known)
+            else:
+                self._refused[numbers[0]] = unmeasured.failed(error)
+            return
+        self._copies.append((numbers, copy))
+        yield self._copies[-1]
+
+    def _copied_alone(self, number: int, weight: Tensor, known: Mapping[int, Tensor]) -> Tensor:
         copy = known.get(number)
-        if copy is None or (copy.shape, copy.dtype, copy.device) != (
-            first.shape,
-            first.dtype,
-            first.device,
-        ):
-            copy = torch.empty_like(first)
-        self._memory[number] = copy.copy_(first)
+        kind = weight.shape, weight.dtype, weight.device
+        if copy is None or (copy.shape, copy.dtype, copy.device) != kind:
+            copy = torch.empty_like(weight)
+        self._memory[number] = copy.copy_(weight)
         return copy[None]
 
     @torch.no_grad()
@@ -81,32 +94,41 @@ class WeightUpdates:
     ) -> Reading | None:
         """Norms of the changes of what was copied; None where nothing was."""
         copied, self._copies = self._copies, []
-        refused, self._refused = self._refused, {}
         found: list[int] = []
         norms: list[Fetch] = []
         for numbers, copies in copied:
-            weights = [
-                (row, one)
+            now = {
+                row: weight
                 for row, number in enumerate(numbers)
                 if (one := parameters[number]) is not None
-            ]
-            now = [
-                (row, weight)
-                for row, one in weights
-                if (weight := _real(one)).shape == copies.shape[1:]
-            ]
-            if not now:
-                continue
-            before = copies if len(now) == len(numbers) else copies[[row for row, _ in now]]
-            try:
-                norms.append(_changes([weight for _, weight in now], before, readback))
-            except Exception as error:  # noqa: BLE001  # see above
-                refused |= dict.fromkeys(numbers, unmeasured.failed(error))
-            else:
-                found += [numbers[row] for row, _ in now]
+                and (weight := _real(one)).shape == copies.shape[1:]
+            }
+            for rows, fetch in self._compared(now, numbers, copies, readback):
+                found += [numbers[row] for row in rows]
+                norms.append(fetch)
+        refused, self._refused = self._refused, {}
         if not (found or refused):
             return None
         return Reading(found, lambda: np.concatenate([fetch() for fetch in norms]), refused)
+
+    def _compared(
+        self, now: Mapping[int, Tensor], numbers: Sequence[int], copies: Tensor, readback: Readback
+    ) -> Iterator[tuple[list[int], Fetch]]:
+        """Compares alike weights with their copies: all together, or, where that fails, singly."""
+        rows = list(now)
+        if not rows:
+            return
+        before = copies if len(rows) == len(copies) else copies[rows]
+        try:
+            changes = _changes(list(now.values()), before, readback)
+        except Exception as error:  # noqa: BLE001  # one that cannot be compared costs no other
+            if len(rows) == 1:
+                self._refused[numbers[rows[0]]] = unmeasured.failed(error)
+                return
+            for row, weight in now.items():
+                yield from self._compared({row: weight}, numbers, copies, readback)
+        else:
+            yield rows, changes
 
     def _in_turn(
         self, parameters: Sequence[nn.Parameter | None], held: Sequence[int]
@@ -140,17 +162,6 @@ class WeightUpdates:
             chosen.update(dict.fromkeys(needed))
             self._first_row = place + 1
         return list(chosen)
-
-
-def _groups(weights: Mapping[int, Tensor]) -> list[list[int]]:
-    """Numbers of weights that are copied together, those of large ones by themselves."""
-    numbers, tensors = list(weights), list(weights.values())
-    groups = [[numbers[place] for place in group] for group in alike(tensors)]
-    return [
-        part
-        for group in groups
-        for part in ([group] if weights[group[0]].numel() <= ALONE else [[one] for one in group])
-    ]
 
 
 def _real(one: Tensor) -> Tensor:

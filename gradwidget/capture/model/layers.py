@@ -157,12 +157,10 @@ class LayerTable:
 
         They are looked up once per step, until ``release``.
         """
-        if self._at_hand is None:
-            found = [handle() for handle in self.parameters]
-            for number in self._left_out:
-                found[number] = None
-            self._at_hand = found
-        return list(self._at_hand)
+        found = list(self._looked_up())
+        for number in self._left_out:
+            found[number] = None
+        return found
 
     def release(self) -> None:
         """A step is over: the parameters looked up for it are let go."""
@@ -170,7 +168,7 @@ class LayerTable:
 
     def alive(self) -> list[nn.Parameter]:
         """The parameters that still exist, read or not."""
-        return [one for handle in self.parameters if (one := handle()) is not None]
+        return [one for one in self._looked_up() if one is not None]
 
     def number_of(self, tensor: Tensor) -> int | None:
         """The number of a parameter; None for any other tensor."""
@@ -198,6 +196,11 @@ class LayerTable:
     def has_run(self, name: str) -> bool:
         """Whether the forward of this layer has been seen."""
         return name in self._executed
+
+    def _looked_up(self) -> list[nn.Parameter | None]:
+        if self._at_hand is None:
+            self._at_hand = [handle() for handle in self.parameters]
+        return self._at_hand
 
     def _hold(self, found: dict[str, dict[str, Owned]]) -> None:
         owners: dict[int, list[str]] = {}

@@ -33,8 +33,15 @@ class ParameterHandle:
 
     def __call__(self) -> nn.Parameter | None:
         """The parameter; None where it no longer exists or has been replaced."""
-        found = self._found()
-        return found if id(found) == self._id else None  # type: ignore[return-value]  # then it is one
+        # Written out, since it is called for every parameter of a sampled step.
+        module = self._module()
+        if module is None:
+            return None
+        try:
+            found = module._parameters[self._name]  # noqa: SLF001  # see below
+        except (KeyError, RuntimeError):
+            return None
+        return found if id(found) == self._id else None
 
     @property
     def is_hidden(self) -> bool:

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
-from torch import Tensor, nn
+from torch import Tensor
 
 from gradwidget.capture.guard import Guard
 
@@ -48,17 +48,17 @@ class TrainingThread:
         self._is_certain = True
         self._steps = 0
 
-    def owns_pass(self, roots: Sequence[Tensor], parameters: Sequence[nn.Parameter]) -> bool:
+    def owns_pass(self, roots: Sequence[Tensor], number_of: Callable[[Tensor], int | None]) -> bool:
         """Whether a backward pass that begins on this thread can be one of the model.
 
         Args:
             roots: what it begins at.
-            parameters: those of the model; their gradients are not read.
+            number_of: gives the number of a parameter of the model; None for any other tensor.
         """
         thread = self._guard.thread
         if thread == threading.get_ident():
             return True
-        if (thread is not None and _is_alive(thread)) or not _leads_to(roots, parameters):
+        if (thread is not None and _is_alive(thread)) or not _leads_to(roots, number_of):
             return False
         self._move()
         return True
@@ -85,15 +85,15 @@ def _is_alive(thread: int) -> bool:
     return any(one.ident == thread for one in threading.enumerate())
 
 
-def _leads_to(roots: Sequence[Tensor], parameters: Sequence[nn.Parameter]) -> bool:
+def _leads_to(roots: Sequence[Tensor], number_of: Callable[[Tensor], int | None]) -> bool:
     """Whether the graph behind some tensors has one of the parameters near its beginning."""
-    wanted = {id(one) for one in parameters}
     waiting = deque(root.grad_fn for root in roots if root.grad_fn is not None)
     seen = set(waiting)
     while waiting and len(seen) < NODES:
         node = waiting.popleft()
         # Only the nodes that accumulate gradients have a tensor of their own.
-        if id(getattr(node, "variable", None)) in wanted:
+        leaf = getattr(node, "variable", None)
+        if leaf is not None and number_of(leaf) is not None:
             return True
         for following, _ in node.next_functions:
             if following is not None and following not in seen:

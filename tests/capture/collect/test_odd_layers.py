@@ -383,6 +383,26 @@ class Last(nn.Module):
         return given[0][-1]
 
 
+@pytest.mark.parametrize("shape", [(4, 4), (4,), (9,)], ids=["as a matrix", "as a bias", "alone"])
+def test_a_parameter_that_turns_unreadable_unseen_costs_its_own_layer_alone(
+    watch: Watch, shape: tuple[int, ...]
+) -> None:
+    odd = Odd(lambda y: y)
+    odd.register_parameter("strange", nn.Parameter(torch.ones(shape)))
+    model = Between(odd)
+    capture = watch(model)
+    optimizer = Dense(model.parameters())
+    train(model, optimizer, capture)
+    # The parameter stays the same object: nothing tells that it is another tensor.
+    meta = nn.Parameter(torch.ones(shape, device="meta"))
+    torch.utils.swap_tensors(odd.get_parameter("strange"), meta)
+    capture.frames.clear()
+    train(model, optimizer, capture)
+    assert not is_measured(capture, "weight_norm")
+    assert "meta device" in capture.frames[-1].reasons["odd"]
+    assert capture.problems == []
+
+
 def test_parameters_can_be_swapped_under_a_running_capture(watch: Watch) -> None:
     model = Between(Odd(lambda y: y))
     capture = watch(model)

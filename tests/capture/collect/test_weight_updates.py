@@ -95,18 +95,34 @@ def test_a_step_that_changes_nothing_moves_nothing() -> None:
     assert moved(WeightUpdates(table, None), table, {}) == {0: 0.0, 1: 0.0}
 
 
-def test_one_that_cannot_be_compared_costs_no_other() -> None:
-    bag = Bag([torch.ones(3), torch.ones(4)])
+@pytest.mark.parametrize("shape", [(3,), (4,), (ALONE + 1,)], ids=["alike", "other", "large"])
+def test_one_that_cannot_be_compared_costs_no_other(shape: tuple[int, ...]) -> None:
+    bag = Bag([torch.ones(3), torch.ones(shape)])
     table = LayerTable(bag, None)
     updates = WeightUpdates(table, None)
     list(updates.before(table.tensors(), [0, 1]))
-    torch.utils.swap_tensors(
-        bag.get_parameter("0.weight"), nn.Parameter(torch.ones(3, device="meta"))
-    )
+    odd = nn.Parameter(torch.ones(3, device="meta"))
+    torch.utils.swap_tensors(bag.get_parameter("0.weight"), odd)
     with torch.no_grad():
         bag.get_parameter("1.weight").add_(1)
     reading = updates.after(table.tensors(), Readback())
     assert reading is not None
     assert reading.numbers == [1]
-    assert reading.fetch() == pytest.approx([2.0])
+    assert reading.fetch() == pytest.approx([bag.get_parameter("1.weight").numel() ** 0.5])
     assert 0 in reading.refused
+
+
+def test_one_that_cannot_be_copied_costs_no_other() -> None:
+    bag = Bag([torch.ones(3), torch.ones(3)])
+    table = LayerTable(bag, None)
+    updates = WeightUpdates(table, None)
+    odd = nn.Parameter(torch.ones(3, device="meta"))
+    torch.utils.swap_tensors(bag.get_parameter("0.weight"), odd)
+    parameters = table.tensors()
+    list(updates.before(parameters, [0, 1]))
+    with torch.no_grad():
+        bag.get_parameter("1.weight").add_(2)
+    reading = updates.after(parameters, Readback())
+    assert reading is not None
+    assert 1 in reading.numbers
+    assert reading.fetch()[reading.numbers.index(1)] == pytest.approx(2 * 3**0.5)

@@ -12,7 +12,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from torch import Tensor, nn
+from torch import nn
 from torch.nn.utils.parametrizations import weight_norm
 
 from gradwidget.capture.capture import Capture
@@ -146,15 +146,15 @@ def test_neither_a_model_nor_its_parameters_live_longer_for_it() -> None:
 
 def test_parameters_are_looked_up_once_a_step(monkeypatch: pytest.MonkeyPatch) -> None:
     looked_up: list[str] = []
-    find = ParameterHandle._found
+    find = ParameterHandle.__call__
 
-    def counted(self: ParameterHandle) -> Tensor | None:
+    def counted(self: ParameterHandle) -> nn.Parameter | None:
         looked_up.append("")
         return find(self)
 
     model = nn.Sequential(*[nn.Linear(1, 1) for _ in range(10)])
     table = LayerTable(model, None)
-    monkeypatch.setattr(ParameterHandle, "_found", counted)
+    monkeypatch.setattr(ParameterHandle, "__call__", counted)
     for _ in range(5):
         table.tensors()
     assert len(looked_up) == 20

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.optim import SGD
 
 from gradwidget.capture.guard import Guard
+from gradwidget.capture.model.layers import LayerTable
 from gradwidget.capture.steps.training_thread import NODES, STEPS, TrainingThread
 
 Watch = Callable[..., Any]
@@ -158,10 +159,10 @@ def test_steps_in_a_row_on_another_thread_move_the_training_there() -> None:
 def test_a_pass_counts_by_the_parameters_that_it_leads_to() -> None:
     model, other = network(), network(1)
     x = torch.ones(2, 6)
-    parameters = list(model.parameters())
     thread = TrainingThread(Guard())
-    assert not thread.owns_pass([other(x).sum()], parameters)
-    assert thread.owns_pass([model(x).sum()], parameters)
+    number_of = LayerTable(model, None).number_of
+    assert not thread.owns_pass([other(x).sum()], number_of)
+    assert thread.owns_pass([model(x).sum()], number_of)
 
 
 def test_only_the_beginning_of_a_graph_is_searched() -> None:
@@ -169,4 +170,4 @@ def test_only_the_beginning_of_a_graph_is_searched() -> None:
     far: Tensor = model(torch.ones(2, 6)).sum()
     for _ in range(NODES):
         far = far + 1
-    assert not TrainingThread(Guard()).owns_pass([far], list(model.parameters()))
+    assert not TrainingThread(Guard()).owns_pass([far], LayerTable(model, None).number_of)
