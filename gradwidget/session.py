@@ -306,7 +306,7 @@ class Session:
     # ---------------------------------------------------------------- what its parts tell it
 
     def _end(self) -> None:
-        """Lets go of all that is of the model's size: copies of weights, staged outputs."""
+        """Releases all that is of the model's size: copies of weights, staged outputs."""
         capture = self.capture
         if capture is None:
             return

@@ -28,7 +28,7 @@ from gradwidget.problem import Problem
 class Capture:
     """Watches a model train and emits a frame for every sampled step.
 
-    The model is held weakly; when it dies, everything is taken off.
+    The model is held weakly; when it dies, every hook is removed.
 
     Args:
         model: the module being trained.

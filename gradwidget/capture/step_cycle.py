@@ -265,7 +265,7 @@ class StepCycle:
             if wanted:
                 self._request_later(Reason.PAUSE)
         self.inspector.step_ended(
-            builder.step, builder.look, builder.reasons, held=paused, wanted=wanted
+            builder.step, builder.look, builder.reasons, paused=paused, wanted=wanted
         )
         return wanted
 

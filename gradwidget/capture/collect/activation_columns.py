@@ -30,33 +30,33 @@ def activation_columns(
     notes = [note for note in outputs if note.layer in rows]
     if not notes:
         return {}
-    owners = np.array([rows[note.layer] for note in notes])
+    layer_rows = np.array([rows[note.layer] for note in notes])
     per_layer = PerLayer(
         len(layers),
         np.arange(len(notes)),
-        owners,
+        layer_rows,
         np.array([float(note.size) for note in notes]),
     )
     # A forward without a backward pass was an evaluation; where no gradient can flow every forward
     # counts.
     flowed = np.array([note.gradients for note in notes])
-    used = (flowed > 0) | (np.bincount(owners, flowed, len(layers))[owners] == 0)
+    used = (flowed > 0) | (np.bincount(layer_rows, flowed, len(layers))[layer_rows] == 0)
     # Outputs that were measured, of layers that are in no doubt.
     seen = {number: note.forward for number, note in enumerate(notes) if note.forward.is_measured}
     statistics = np.zeros((5, len(notes)))
     if seen:
         statistics[:, list(seen)] = gather(list(seen.values()))
-    certain = used & ~_doubted(notes, owners, used, why)
+    certain = used & ~_doubted(notes, layer_rows, used, why)
     columns = per_layer.output_columns(statistics, certain)
     columns["act_dead_fraction"] = _dead_in_every_call(
-        columns["act_dead_fraction"], notes, owners, certain
+        columns["act_dead_fraction"], notes, layer_rows, certain
     )
     # Two backward passes through one output: the sum of their gradients is not known here. What of
     # a gradient could not be read is missing in the sum as well.
     came = {number: note.backward for number, note in enumerate(notes) if note.backward is not None}
     read = {number: slot for number, slot in came.items() if slot.is_measured}
     lost = flags([number for number in came if number not in read], len(notes))
-    unclear = np.bincount(owners, (flowed > 1) | lost, len(layers))[owners] > 0
+    unclear = np.bincount(layer_rows, (flowed > 1) | lost, len(layers))[layer_rows] > 0
     reached = flags(list(read), len(notes)) & used & ~unclear
     gradients = np.zeros((2, len(notes)))
     if read:
@@ -66,34 +66,34 @@ def activation_columns(
 
 
 def _doubted(
-    notes: Sequence[Output], owners: Numbers, used: BoolArray, why: dict[str, str]
+    notes: Sequence[Output], layer_rows: Numbers, used: BoolArray, why: dict[str, str]
 ) -> BoolArray:
     """The outputs of layers with one that counts and is in doubt; adds the reasons."""
-    doubted_rows = np.zeros(1 + int(owners.max()), np.bool_)
+    doubted_rows = np.zeros(1 + int(layer_rows.max()), np.bool_)
     for number, note in enumerate(notes):
         if not used[number]:
             continue
         doubt = note.doubt if note.forward.is_measured else unmeasured.output(unmeasured.NOT_READ)
         if doubt is not None:
             why.setdefault(note.layer, doubt)
-            doubted_rows[owners[number]] = True
-    doubted: BoolArray = doubted_rows[owners]
+            doubted_rows[layer_rows[number]] = True
+    doubted: BoolArray = doubted_rows[layer_rows]
     return doubted
 
 
 def _dead_in_every_call(
-    dead: Column, notes: Sequence[Output], owners: Numbers, used: BoolArray
+    dead: Column, notes: Sequence[Output], layer_rows: Numbers, used: BoolArray
 ) -> Column:
     """A unit of a layer that ran several times is dead if it was in every call.
 
     Where the calls differ in their number of units, it is not measured.
     """
     values, measured = dead.values.copy(), dead.measured.copy()
-    for owner in np.flatnonzero(np.bincount(owners, used, len(values)) > 1):
+    for layer_row in np.flatnonzero(np.bincount(layer_rows, used, len(values)) > 1):
         alive = [
             notes[number].forward.units()
-            for number in np.flatnonzero(used & (owners == owner)).tolist()
+            for number in np.flatnonzero(used & (layer_rows == layer_row)).tolist()
         ]
-        measured[owner] = len({len(call) for call in alive}) == 1
-        values[owner] = 1 - np.max(alive, axis=0).mean() if measured[owner] else np.nan
+        measured[layer_row] = len({len(call) for call in alive}) == 1
+        values[layer_row] = 1 - np.max(alive, axis=0).mean() if measured[layer_row] else np.nan
     return Column(values, measured)

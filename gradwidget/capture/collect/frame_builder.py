@@ -120,8 +120,8 @@ class FrameBuilder:
         if isinstance(value, Tensor) and value.numel() == 1:
             self.logged[name] = self.readback.add(value.detach().reshape(()))
         elif isinstance(value, Real):
-            figure = np.array(float(value))
-            self.logged[name] = lambda: figure
+            number = np.array(float(value))
+            self.logged[name] = lambda: number
         else:
             message = (
                 f"{name} must be a number or a tensor of one element, not {type(value).__name__}"

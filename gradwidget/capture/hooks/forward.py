@@ -114,8 +114,7 @@ class ForwardHooks:
             self._ran.append(id(module))
 
     def _has_run(self, module: nn.Module, args: Args, kwargs: Kwargs, output: object) -> None:
-        # Called for every module of the process: what is not the model's is left as soon as it is
-        # known.
+        # Called for every module of the process: return early for those of other models.
         if self.guard.is_elsewhere:
             return
         if not self._has_begun:

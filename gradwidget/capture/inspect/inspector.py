@@ -76,7 +76,7 @@ class Inspector:
         self._step = 0
         self._last_step: int | None = None
         self._kept: dict[int, tuple[Tensor, int]] = {}
-        self._is_held = False
+        self._is_paused = False
         self._thread = threading.get_ident()
 
     def ask(self, layer: str) -> bool:
@@ -129,7 +129,7 @@ class Inspector:
         look: InspectionCollector | None,
         reasons: dict[str, str],
         *,
-        held: bool,
+        paused: bool,
         wanted: bool,
     ) -> None:
         """A step is over: emits its inspections.
@@ -138,22 +138,22 @@ class Inspector:
             step: its number.
             look: what ``begin`` gave for it.
             reasons: why outputs were not seen, by layer.
-            held: whether the loop is to be paused now.
+            paused: whether the loop is to be paused now.
             wanted: whether somebody wants that, now or soon.
         """
         self._ended += 1
         self._last_step = step
         self._thread = threading.get_ident()
         self.release()
-        if held:
-            self._is_held = True
+        if paused:
+            self._is_paused = True
             self._kept = {
                 number: (one.grad, version(one.grad))
                 for number, one in enumerate(self._table.tensors())
                 if one is not None and one.grad is not None
             }
         if look is not None:
-            self.guard.run(INSPECTING, self._finish, look, reasons, is_shown=held or not wanted)
+            self.guard.run(INSPECTING, self._finish, look, reasons, is_shown=paused or not wanted)
 
     def _finish(
         self, look: InspectionCollector, reasons: dict[str, str], *, is_shown: bool
@@ -181,7 +181,7 @@ class Inspector:
 
     def release(self) -> None:
         """Releases the gradients."""
-        self._is_held = False
+        self._is_paused = False
         self._kept = {}
 
     @entry(INSPECTING)
@@ -230,7 +230,7 @@ class Inspector:
         if step is None:
             return known
         own = self._table.numbers_of(layer)
-        if self._is_held and in_between:
+        if self._is_paused and in_between:
             kept = {
                 name: self._kept[number] for name, number in own.items() if number in self._kept
             }

@@ -61,7 +61,7 @@ class LayerTable:
         self._found: dict[str, Layer] = {}
         self._executed: dict[str, int] = {}
         self._activations: dict[str, str] = {}
-        self._owners: list[tuple[str, ...]] = []
+        self._layers_of: list[tuple[str, ...]] = []
         self._own: dict[str, dict[str, int]] = {}
         self._numbers: dict[int, int] = {}
         self._left_out: list[int] = []
@@ -163,7 +163,7 @@ class LayerTable:
         return found
 
     def release(self) -> None:
-        """A step is over: the parameters looked up for it are let go."""
+        """A step is over: the parameters looked up for it are released."""
         self._at_hand = None
 
     def alive(self) -> list[nn.Parameter]:
@@ -178,7 +178,7 @@ class LayerTable:
     def layer_of(self, parameter: Tensor) -> str | None:
         """Name of the first layer that owns a parameter; None for any other tensor."""
         number = self.number_of(parameter)
-        return None if number is None else self._owners[number][0]
+        return None if number is None else self._layers_of[number][0]
 
     def numbers_of(self, layer: str) -> dict[str, int]:
         """The numbers of a layer's parameters by local name; empty for one that is not watched."""
@@ -188,7 +188,7 @@ class LayerTable:
         """The layers that own a parameter, and its name in each."""
         return [
             (layer, local)
-            for layer in self._owners[number]
+            for layer in self._layers_of[number]
             for local, known in self._own[layer].items()
             if known == number
         ]
@@ -203,16 +203,16 @@ class LayerTable:
         return self._at_hand
 
     def _hold(self, found: dict[str, dict[str, Owned]]) -> None:
-        owners: dict[int, list[str]] = {}
+        layers_of: dict[int, list[str]] = {}
         self.parameters = []
         self._at_hand = None
         self.unread = {}
         self._is_sharded = False
         for name, own in found.items():
             for local, (parameter, module, inner) in own.items():
-                if id(parameter) not in owners:
+                if id(parameter) not in layers_of:
                     self.parameters.append(ParameterHandle(module, inner))
-                known = owners.setdefault(id(parameter), [])
+                known = layers_of.setdefault(id(parameter), [])
                 if name not in known:
                     known.append(name)
                 if is_sharded(parameter):
@@ -220,15 +220,15 @@ class LayerTable:
                     self.unread[name] = unmeasured.SHARDED
                 elif (why := unreadable(parameter)) is not None:
                     self.unread.setdefault(name, unmeasured.parameter(local, why))
-        self._owners = [tuple(names) for names in owners.values()]
-        self._numbers = {parameter: number for number, parameter in enumerate(owners)}
+        self._layers_of = [tuple(names) for names in layers_of.values()]
+        self._numbers = {parameter: number for number, parameter in enumerate(layers_of)}
         self._own = {
             name: {local: self._numbers[id(one.parameter)] for local, one in own.items()}
             for name, own in found.items()
         }
         self._left_out = [
             number
-            for number, names in enumerate(self._owners)
+            for number, names in enumerate(self._layers_of)
             if all(name in self.unread for name in names)
         ]
 
@@ -254,7 +254,7 @@ class LayerTable:
         rows = {name: row for row, name in enumerate(ordered)}
         pairs = [
             (number, rows[name])
-            for number, names in enumerate(self._owners)
+            for number, names in enumerate(self._layers_of)
             for name in names
             if name not in self.unread
         ]

@@ -32,7 +32,7 @@ class Selection(NamedTuple):
 
     read: BoolArray
     numbers: Numbers
-    owners: Numbers
+    layer_rows: Numbers
     measured: BoolArray
     """Which layers own any."""
     unmeasured: BoolArray
@@ -44,12 +44,12 @@ class PerLayer:
     Args:
         rows: number of layers.
         numbers: a parameter's number for each pair of parameter and layer.
-        owners: the layer's row for each pair.
+        layer_rows: the layer's row for each pair.
         sizes: entries of each parameter, 0 where unknown.
     """
 
-    def __init__(self, rows: int, numbers: Numbers, owners: Numbers, sizes: Values) -> None:
-        self._rows, self._numbers, self._owners, self._sizes = rows, numbers, owners, sizes
+    def __init__(self, rows: int, numbers: Numbers, layer_rows: Numbers, sizes: Values) -> None:
+        self._rows, self._numbers, self._layer_rows, self._sizes = rows, numbers, layer_rows, sizes
         self._last: Selection | None = None
 
     def without(self, numbers: Collection[int]) -> PerLayer:
@@ -60,15 +60,15 @@ class PerLayer:
         """
         if not numbers:
             return self
-        lost = np.unique(self._owners[np.isin(self._numbers, list(numbers))])
-        kept = ~np.isin(self._owners, lost)
-        return PerLayer(self._rows, self._numbers[kept], self._owners[kept], self._sizes)
+        lost = np.unique(self._layer_rows[np.isin(self._numbers, list(numbers))])
+        kept = ~np.isin(self._layer_rows, lost)
+        return PerLayer(self._rows, self._numbers[kept], self._layer_rows[kept], self._sizes)
 
     def total(self, values: Values, read: BoolArray) -> Column:
         """Sum over a layer's parameters that were read."""
         chosen = self._chosen(read)
         return self._column(
-            np.bincount(chosen.owners, values[chosen.numbers], self._rows).astype(np.float64),
+            np.bincount(chosen.layer_rows, values[chosen.numbers], self._rows).astype(np.float64),
             chosen,
         )
 
@@ -88,7 +88,7 @@ class PerLayer:
         """Largest over a layer's parameters that were read; NaN if any is."""
         chosen = self._chosen(read)
         result = np.zeros(self._rows)
-        np.maximum.at(result, chosen.owners, values[chosen.numbers])
+        np.maximum.at(result, chosen.layer_rows, values[chosen.numbers])
         return self._column(result, chosen)
 
     def lacking(self, held: BoolArray, read: BoolArray) -> Column:
@@ -154,7 +154,7 @@ class PerLayer:
             reached: those of them that a gradient reached.
             scale: what the loss was multiplied by.
         """
-        fed = np.bincount(self._owners, reached, self._rows)[self._owners] > 0
+        fed = np.bincount(self._layer_rows, reached, self._rows)[self._layer_rows] > 0
         sizes = self.total(self._sizes, used & fed).values
         norm = self.norm(statistics[output_stats.NORM] / scale, reached)
         zeros = sizes - self.total(statistics[output_stats.NONZERO], reached).values
@@ -167,10 +167,10 @@ class PerLayer:
     def _chosen(self, read: BoolArray) -> Selection:
         if self._last is None or self._last.read is not read:
             pairs = read[self._numbers]
-            owners = self._owners[pairs]
+            layer_rows = self._layer_rows[pairs]
             measured = np.zeros(self._rows, np.bool_)
-            measured[owners] = True
-            self._last = Selection(read, self._numbers[pairs], owners, measured, ~measured)
+            measured[layer_rows] = True
+            self._last = Selection(read, self._numbers[pairs], layer_rows, measured, ~measured)
         return self._last
 
     def _column(self, values: Values, chosen: Selection) -> Column:

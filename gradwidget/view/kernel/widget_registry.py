@@ -1,4 +1,4 @@
-"""Lets go of a closed widget, which stays on its page.
+"""Releases a closed widget, which stays on its page.
 
 ipywidgets and the kernel hold every widget until its comm is closed, and closing that would take it
 off the page. A widget that is over is therefore held weakly: as long as somebody else holds it a
@@ -14,7 +14,7 @@ from weakref import WeakMethod, finalize, proxy
 from ipywidgets import Widget
 from ipywidgets.widgets import widget as library
 
-_registry: dict[str, Any] = library._instances  # noqa: SLF001 - nothing public lets go of a widget
+_registry: dict[str, Any] = library._instances  # noqa: SLF001 - nothing public releases a widget
 """Every widget by its id: what a page asks for that opens."""
 
 
