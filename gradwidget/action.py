@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Literal, cast, get_args
 
-from gradwidget.wording import format_number
+from gradwidget.wording import shown
 
 Scheme = Literal["kaiming", "xavier_tanh", "xavier", "orthogonal"]
 """How fresh weights are drawn: Kaiming for ReLU and its kin, Xavier with or without the gain of
@@ -26,7 +26,7 @@ class Clip:
     @property
     def text(self) -> str:
         """What changes, in a few words."""
-        return f"gradient clipped at a total norm of {format_number(self.max_norm)}"
+        return f"gradient clipped at a total norm of {shown(self.max_norm)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,7 @@ class ScaleLr:
     def text(self) -> str:
         """What changes, in a few words."""
         where = "" if self.group is None else f" of parameter group {self.group}"
-        return f"learning rate{where} × {format_number(self.factor)}"
+        return f"learning rate{where} × {shown(self.factor)}"
 
 
 @dataclass(frozen=True, slots=True)

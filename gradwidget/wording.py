@@ -9,11 +9,11 @@ from collections.abc import Sequence
 SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
-def format_number(value: float) -> str:
+def shown(value: float) -> str:
     """A number with two significant digits that reads easily.
 
     Example:
-        >>> format_number(0.00314), format_number(41234.0), format_number(3.51e10), format_number(2.44e-9), format_number(1.0)
+        >>> shown(0.00314), shown(41234.0), shown(3.51e10), shown(2.44e-9), shown(1.0)
         ('0.0031', '41,000', '35 billion', '2.4×10⁻⁹', '1')
     """
     if value == 0 or not math.isfinite(value):
@@ -37,7 +37,7 @@ def times_less(share: float) -> str:
         >>> times_less(1 / 3.5e10), times_less(0.0)
         ('35 billion times less', 'no')
     """
-    return f"{format_number(1 / share)} times less" if share > 0 else "no"
+    return f"{shown(1 / share)} times less" if share > 0 else "no"
 
 
 def names(layers: Sequence[str], most: int = 3) -> str:

@@ -15,7 +15,7 @@ from gradwidget.problem import Problem
 from gradwidget.record.history import LOOK_BACK, History
 from gradwidget.report.finding_mark import finding_mark
 from gradwidget.report.headline import headline
-from gradwidget.wording import format_number, visible
+from gradwidget.wording import shown, visible
 
 WIDTH = 100
 BAR = 24
@@ -54,9 +54,9 @@ def _summary(history: History) -> str:
         value = history.recent_scalar(name, LOOK_BACK)
         known = value[~np.isnan(value)]
         if name in frame.scalars:
-            words.append(f"{title} {format_number(frame.scalars[name])}")
+            words.append(f"{title} {shown(frame.scalars[name])}")
         elif known.size:
-            words.append(f"{title} {format_number(float(known[-1]))}")
+            words.append(f"{title} {shown(float(known[-1]))}")
     overhead = frame.scalars.get("overhead", math.nan)
     if not math.isnan(overhead):
         words.append(f"measuring costs {overhead:.1%}")
@@ -77,7 +77,7 @@ def _table(history: History, states: Sequence[LayerState]) -> str:
     rows = [f"{'':2}{'':{state_width}}  {'layer':{label_width}}  {'grad RMS':>9}  {scale}"]
     for label, state, value in zip(labels, states, values, strict=True):
         short = label if len(label) <= label_width else label[: label_width - 1] + "…"
-        text = format_number(float(value)) if not np.isnan(value) else "–"
+        text = shown(float(value)) if not np.isnan(value) else "–"
         bar = _bar(float(value), floor, top)
         look = f"{LOOKS[state].mark} {LOOKS[state].word:{state_width}}"
         rows.append(f"{look}  {short:{label_width}}  {text:>9}  {bar}".rstrip())
@@ -104,8 +104,7 @@ def _finding(finding: Finding) -> str:
         lines += _wrapped(", ".join(finding.layers), "  layers: ", "    ")
     if finding.evidence:
         evidence = ", ".join(
-            f"{name.replace('_', ' ')} {format_number(value)}"
-            for name, value in finding.evidence.items()
+            f"{name.replace('_', ' ')} {shown(value)}" for name, value in finding.evidence.items()
         )
         lines += _wrapped(evidence, "  evidence: ", "    ")
     if finding.caveat:

@@ -265,13 +265,16 @@ FORKED = dedent("""
             optimizer.step()
 
     train(2)
-    asks = threading.Thread(target=lambda: (monitor._session.control.pause(), threading.Event().wait()))
+    asks = threading.Thread(
+        target=lambda: (monitor._session.control.pause(), threading.Event().wait())
+    )
     asks.daemon = True
     asks.start()
     while not monitor._session.control.gate.attention:
         pass
     if HELD:
-        monitor._session.control.gate._condition.acquire()  # as another thread might, at that moment
+        # As another thread might, at that moment.
+        monitor._session.control.gate._condition.acquire()
     child = os.fork()
     if child == 0:
         train(4)

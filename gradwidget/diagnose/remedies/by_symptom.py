@@ -28,7 +28,7 @@ from gradwidget.diagnose.remedies.skip_nonfinite import skip_nonfinite
 from gradwidget.diagnose.remedies.use_relu import use_relu
 from gradwidget.diagnose.remedies.weight_decay import weight_decay
 from gradwidget.frame import Layer
-from gradwidget.wording import format_number
+from gradwidget.wording import shown
 
 Fixes = Iterable[Remedy | None]
 
@@ -189,7 +189,7 @@ def _too_slow(detection: Detection, window: Window) -> Fixes:
     yield learning_rate(
         window,
         factor,
-        f"A step moves the weights by {format_number(moves)} of their size; 0.001 is usual.",
+        f"A step moves the weights by {shown(moves)} of their size; 0.001 is usual.",
     )
 
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from gradwidget.diagnose.evidence.window import Window
 from gradwidget.diagnose.finding import Remedy
-from gradwidget.wording import format_number
+from gradwidget.wording import shown
 
 PERCENTILE = 90
 """Percentile of the run's own norms to clip at, as AutoClip does (arXiv 2007.14469)."""
@@ -36,8 +36,8 @@ def clip(window: Window, before_step: int) -> Remedy | None:
     text = f"{bound:.3g}"
     span = f"steps {steps[chosen][0]:,} to {steps[chosen][-1]:,}"
     return Remedy(
-        title=f"Clip the gradient at {format_number(bound)}",
-        why=f"{format_number(bound)} is the {PERCENTILE}th percentile of the total norm over {span}: "
+        title=f"Clip the gradient at {shown(bound)}",
+        why=f"{shown(bound)} is the {PERCENTILE}th percentile of the total norm over {span}: "
         "usual steps stay as they are, and large ones keep their direction.",
         code=f"""\
 # In the loop, this is one line between loss.backward() and optimizer.step():

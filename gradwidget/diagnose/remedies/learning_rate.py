@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from gradwidget.diagnose.evidence.window import Window
 from gradwidget.diagnose.finding import Remedy
-from gradwidget.wording import format_number
+from gradwidget.wording import shown
 
 
 def learning_rate(window: Window, factor: float, why: str) -> Remedy:
     """Multiplies the learning rate of every parameter group by ``factor``."""
     lr = window.frame.scalars.get("lr")
     verb = "Lower" if factor < 1 else "Raise"
-    by = f"{format_number(1 / factor)}× lower" if factor < 1 else f"{format_number(factor)}× higher"
+    by = f"{shown(1 / factor)}× lower" if factor < 1 else f"{shown(factor)}× higher"
     title = (
-        f"{verb} the learning rate to {format_number(lr * factor)}"
+        f"{verb} the learning rate to {shown(lr * factor)}"
         if lr
         else f"{verb} the learning rate, {by}"
     )

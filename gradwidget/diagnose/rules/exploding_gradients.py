@@ -17,7 +17,7 @@ from gradwidget.diagnose.evidence.window import Window, holding_since
 from gradwidget.diagnose.finding import Detection, Finding
 from gradwidget.diagnose.rules.shared.over_depth import past_bound, ratios_over_time
 from gradwidget.diagnose.thresholds import Thresholds
-from gradwidget.wording import format_number, names
+from gradwidget.wording import names, shown
 
 
 def exploding_gradients(window: Window, active: Finding | None) -> Detection | None:
@@ -50,11 +50,11 @@ def _over_depth(window: Window) -> Detection | None:
 
 def _message(window: Window, found: DepthProfile, layers: tuple[str, ...], value: float) -> str:
     last = window.layers[found.last].name
-    text = f"The gradient grows {format_number(value)}× on its way from {last} back to {layers[0]}"
+    text = f"The gradient grows {shown(value)}× on its way from {last} back to {layers[0]}"
     near, far, factor = found.steepest(falling=False)
     if factor > value**0.5:
         where = f"{window.layers[far].name} and {window.layers[near].name}"
-        text += f", most of it between {where} ({format_number(factor)}×)"
+        text += f", most of it between {where} ({shown(factor)}×)"
     return f"{text}: updates of {names(layers)} are out of proportion."
 
 
@@ -88,7 +88,7 @@ def _over_steps(window: Window, active: Finding | None) -> Detection | None:
     ratio = total / baseline
     return Detection(
         severity="critical" if ratio > 100 * limits.exploding_spike else "warning",
-        message=f"At step {window.step:,}, the gradient is {format_number(ratio)}× the largest of the "
+        message=f"At step {window.step:,}, the gradient is {shown(ratio)}× the largest of the "
         f"{len(past)} measured steps before it; it grew most in {names(layers)}.",
         layers=layers,
         first_step=_rise(window, rows, known, baseline),

@@ -13,7 +13,7 @@ import numpy as np
 from gradwidget.diagnose.evidence.depth_profile import Floats
 from gradwidget.diagnose.evidence.window import Window, holding_since
 from gradwidget.diagnose.finding import Detection, Finding
-from gradwidget.wording import format_number, names
+from gradwidget.wording import names, shown
 
 
 def fp16_underflow(window: Window, active: Finding | None) -> Detection | None:
@@ -42,7 +42,7 @@ def _nothing_left(window: Window) -> Detection | None:
     values, steps = window.series("grad_zero_fraction", int(np.flatnonzero(~np.isnan(zero))[-1]))
     return Detection(
         severity="critical",
-        message=f"Every gradient is exactly 0 although the loss is {format_number(window.loss)}: all "
+        message=f"Every gradient is exactly 0 although the loss is {shown(window.loss)}: all "
         "were smaller than half precision can represent (6e-08).",
         layers=layers,
         first_step=holding_since(steps, values == 1),
@@ -76,7 +76,7 @@ def _part_lost(window: Window) -> Detection | None:
     return Detection(
         severity="warning",
         message=f"{zero[worst]:.0%} of the gradient entries of {names(layers)} are exactly 0 and "
-        f"the rest are about {format_number(float(size[worst]))}: half precision ends at 6e-08, and "
+        f"the rest are about {shown(float(size[worst]))}: half precision ends at 6e-08, and "
         "smaller entries are lost.",
         layers=layers,
         first_step=holding_since(steps, values > limits.underflow_share),

@@ -12,7 +12,7 @@ import numpy as np
 from gradwidget.diagnose.evidence.window import Window
 from gradwidget.diagnose.finding import Detection, Finding
 from gradwidget.diagnose.rules.shared.weight_rotation import rotations
-from gradwidget.wording import format_number
+from gradwidget.wording import shown
 
 
 def loss_unstable(window: Window, active: Finding | None) -> Detection | None:
@@ -43,7 +43,7 @@ def loss_unstable(window: Window, active: Finding | None) -> Detection | None:
     return Detection(
         severity="warning",
         message=f"The loss is unstable: {len(jumps)} of the last {len(loss)} updates raised it by "
-        f"half or more, the worst by {format_number(worst)}× the initial loss.",
+        f"half or more, the worst by {shown(worst)}× the initial loss.",
         layers=(),
         first_step=int(steps[jumps[0]]),
         evidence={

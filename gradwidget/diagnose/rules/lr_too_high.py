@@ -12,7 +12,7 @@ from gradwidget.diagnose.evidence.window import Window, holding_since, middle
 from gradwidget.diagnose.finding import Detection, Finding
 from gradwidget.diagnose.rules.shared.weight_rotation import rotations
 from gradwidget.record.history import RECENT
-from gradwidget.wording import format_number
+from gradwidget.wording import shown
 
 
 def lr_too_high(window: Window, active: Finding | None) -> Detection | None:
@@ -34,7 +34,7 @@ def lr_too_high(window: Window, active: Finding | None) -> Detection | None:
     return Detection(
         severity="warning",
         message=f"Each step changes the weights by {moves:,.0%} of their size (0.1% is usual), "
-        f"and the loss stays at {format_number(window.loss)} ({format_number(window.start_loss)} at the start): "
+        f"and the loss stays at {shown(window.loss)} ({shown(window.start_loss)} at the start): "
         "the learning rate is too high.",
         layers=(),
         first_step=holding_since(steps, values[known][::-1] > limits.update_high),

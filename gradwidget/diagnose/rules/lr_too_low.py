@@ -11,7 +11,7 @@ import numpy as np
 from gradwidget.diagnose.evidence.window import Window, holding_since
 from gradwidget.diagnose.finding import Detection, Finding
 from gradwidget.record.history import RECENT
-from gradwidget.wording import format_number
+from gradwidget.wording import shown
 
 
 def lr_too_low(window: Window, active: Finding | None) -> Detection | None:
@@ -31,9 +31,9 @@ def lr_too_low(window: Window, active: Finding | None) -> Detection | None:
     changes, steps = window.series("matrix_change", most)
     return Detection(
         severity="warning",
-        message=f"A step changes the weights by at most {format_number(float(moves[most]))} of their "
-        f"size (0.001 is usual), and the loss is still {format_number(window.loss)} "
-        f"({format_number(window.start_loss)} at the start): the learning rate is too low.",
+        message=f"A step changes the weights by at most {shown(float(moves[most]))} of their "
+        f"size (0.001 is usual), and the loss is still {shown(window.loss)} "
+        f"({shown(window.start_loss)} at the start): the learning rate is too low.",
         layers=(),
         first_step=holding_since(steps, changes < limits.update_low * window.move_scale[most]),
         evidence={

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from gradwidget.diagnose.evidence.window import Window
 from gradwidget.diagnose.finding import Detection, Finding, Symptom
-from gradwidget.wording import format_number
+from gradwidget.wording import shown
 
 CAUSES = (
     Symptom.VANISHING_GRADIENTS,
@@ -45,8 +45,8 @@ def plateau(window: Window, active: Finding | None) -> Detection | None:
     because = window.active[cause]
     return Detection(
         severity="warning",
-        message=f"After {window.age:,} steps the loss is still {format_number(window.loss)} "
-        f"({format_number(window.start_loss)} at the start); the likely cause is: {because.title}.",
+        message=f"After {window.age:,} steps the loss is still {shown(window.loss)} "
+        f"({shown(window.start_loss)} at the start); the likely cause is: {because.title}.",
         layers=because.layers,
         first_step=window.history.first_step or 0,
         evidence={

@@ -11,7 +11,7 @@ from __future__ import annotations
 from gradwidget.diagnose.evidence.window import Window, holding_since
 from gradwidget.diagnose.finding import Detection, Finding
 from gradwidget.diagnose.rules.shared.time_ratio import layers_past
-from gradwidget.wording import format_number, names
+from gradwidget.wording import names, shown
 
 
 def rnn_exploding_in_time(window: Window, active: Finding | None) -> Detection | None:
@@ -30,7 +30,7 @@ def rnn_exploding_in_time(window: Window, active: Finding | None) -> Detection |
     return Detection(
         severity="warning",
         message=f"In {names(layers)}, the gradient of the first of {worst.length} time steps is "
-        f"{format_number(worst.value)}× that of the last: it grows at every step back.",
+        f"{shown(worst.value)}× that of the last: it grows at every step back.",
         layers=layers,
         first_step=holding_since(worst.steps, worst.values > bound),
         evidence={

@@ -15,7 +15,7 @@ from gradwidget.diagnose.evidence.depth_profile import DepthProfile, Floats
 from gradwidget.diagnose.evidence.window import Window, holding_since, middle
 from gradwidget.diagnose.finding import Detection, Finding, Symptom
 from gradwidget.diagnose.rules.shared.over_depth import past_bound, ratios_over_time
-from gradwidget.wording import format_number, names, times_less
+from gradwidget.wording import names, shown, times_less
 
 BLOCKS = (Symptom.DEAD_RELU, Symptom.WEIGHTS_ZERO)
 """Symptoms of a single layer that blocks the gradient."""
@@ -81,7 +81,7 @@ def _message(window: Window, found: DepthProfile, layers: tuple[str, ...], value
     near, far, factor = found.steepest(falling=True)
     if value > 0 and factor > value**-0.5:
         lost = f"{window.layers[far].name} and {window.layers[near].name}"
-        text += f"; most of it is lost between {lost} ({format_number(factor)}×)"
+        text += f"; most of it is lost between {lost} ({shown(factor)}×)"
     else:
         text += ", and every layer on the way loses some"
     return f"{text}: {names(layers)} can hardly learn."
@@ -117,8 +117,8 @@ def _over_steps(window: Window) -> Detection | None:
     values, steps = window.series("grad_norm", int(worst))
     return Detection(
         severity="warning",
-        message=f"The gradient of {names(layers)} is {format_number(1 / value)} times smaller than at "
-        f"the start, while the loss is still {format_number(window.loss)} ({format_number(window.start_loss)} "
+        message=f"The gradient of {names(layers)} is {shown(1 / value)} times smaller than at "
+        f"the start, while the loss is still {shown(window.loss)} ({shown(window.start_loss)} "
         "at the start).",
         layers=layers,
         first_step=holding_since(steps, values < limits.vanishing_over_start * start[worst]),

@@ -9,7 +9,7 @@ from __future__ import annotations
 from gradwidget.diagnose.evidence.window import Window
 from gradwidget.diagnose.finding import Detection, Finding
 from gradwidget.diagnose.rules.shared.level import Level, beyond
-from gradwidget.wording import format_number
+from gradwidget.wording import shown
 
 
 def weights_growing(window: Window, active: Finding | None) -> Detection | None:
@@ -26,7 +26,7 @@ def weights_growing(window: Window, active: Finding | None) -> Detection | None:
         ),
         window.trainable & window.traits.weighty,
         lambda layers, ratio: (
-            f"The weights of {layers} have grown to {format_number(ratio)}× their scale: activations and "
+            f"The weights of {layers} have grown to {shown(ratio)}× their scale: activations and "
             "gradients grow with them."
         ),
         "Fine if the layer was meant to start with far too small weights.",

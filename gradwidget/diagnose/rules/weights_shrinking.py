@@ -11,7 +11,7 @@ from gradwidget.diagnose.evidence.depth_profile import Floats
 from gradwidget.diagnose.evidence.window import Window
 from gradwidget.diagnose.finding import Detection, Finding
 from gradwidget.diagnose.rules.shared.level import Level, beyond
-from gradwidget.wording import format_number
+from gradwidget.wording import shown
 
 
 def weights_shrinking(window: Window, active: Finding | None) -> Detection | None:
@@ -28,7 +28,7 @@ def weights_shrinking(window: Window, active: Finding | None) -> Detection | Non
         ),
         window.trainable & window.traits.weighty,
         lambda layers, ratio: (
-            f"The weights of {layers} have shrunk to {format_number(ratio)} of their initial norm."
+            f"The weights of {layers} have shrunk to {shown(ratio)} of their initial norm."
         ),
         "Fine if the layer is being switched off on purpose, or if its weights started far too "
         "large.",

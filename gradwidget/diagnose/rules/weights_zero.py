@@ -11,7 +11,7 @@ from gradwidget.diagnose.evidence.window import Window
 from gradwidget.diagnose.finding import Detection, Finding
 from gradwidget.diagnose.rules.shared.level import Level, beyond
 from gradwidget.diagnose.rules.weights_shrinking import first_norm
-from gradwidget.wording import format_number
+from gradwidget.wording import shown
 
 
 def weights_zero(window: Window, active: Finding | None) -> Detection | None:
@@ -28,7 +28,7 @@ def weights_zero(window: Window, active: Finding | None) -> Detection | None:
         ),
         window.trainable & window.traits.weighty,
         lambda layers, ratio: (
-            f"Next to nothing is left of the weights of {layers} ({format_number(ratio)} of their initial "
+            f"Next to nothing is left of the weights of {layers} ({shown(ratio)} of their initial "
             "norm): they block everything that passes through."
         ),
         "Fine if the layer was pruned on purpose.",

@@ -7,7 +7,7 @@ from typing import Literal
 
 from gradwidget.diagnose.summary.layer_state import LayerState
 from gradwidget.diagnose.thresholds import Thresholds
-from gradwidget.wording import format_number
+from gradwidget.wording import shown
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +38,8 @@ def bounds_of(metric: str, limits: Thresholds) -> tuple[Bound, ...]:
     """
     if metric in ("act_grad_rms", "act_grad_norm"):
         low, high = limits.vanishing_ratio, limits.exploding_ratio
-        vanishing = f"vanishing below {format_number(low)} of the last layer's"
-        exploding = f"exploding above {format_number(high)} times the last layer's"
+        vanishing = f"vanishing below {shown(low)} of the last layer's"
+        exploding = f"exploding above {shown(high)} times the last layer's"
         return (
             Bound(low, "last layer", LayerState.VANISHING, vanishing),
             Bound(high, "last layer", LayerState.EXPLODING, exploding),

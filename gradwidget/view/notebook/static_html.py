@@ -13,7 +13,7 @@ from gradwidget.problem import Problem
 from gradwidget.record.history import History
 from gradwidget.report.finding_mark import finding_mark
 from gradwidget.report.headline import headline
-from gradwidget.wording import format_number, visible
+from gradwidget.wording import shown, visible
 
 METRIC = "grad_rms"
 TITLE = "gradient RMS (log)"
@@ -76,7 +76,7 @@ def _row(history: History, states: Sequence[LayerState], values: Sequence[float]
     low, high = (math.floor(min(sizes)) - 1, max(sizes)) if sizes else (0, 1)
     size = math.log10(values[i]) if 0 < values[i] < math.inf else low
     bar = "█" * round(BAR * (size - low) / (high - low))
-    value = "" if math.isnan(values[i]) else format_number(values[i])
+    value = "" if math.isnan(values[i]) else shown(values[i])
     return (
         f"<tr><td>{_text(layer.name)}</td><td>{_text(layer.summary)}</td>"
         f"<td>{look.mark} {escape(look.word)}</td><td>{value}</td>"
