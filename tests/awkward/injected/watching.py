@@ -7,7 +7,7 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Protocol
+from typing import Protocol
 
 from anywidget import AnyWidget
 
@@ -99,7 +99,7 @@ class InUse:
         self._over.set()
         self._helper.join()
         self.widget.close()
-        forget(self.widget)
+        AnyWidget.close(self.widget)  # a whole history would stay as long as its page
 
     def _use(self) -> None:
         self.widget._tick()
@@ -116,14 +116,6 @@ class InUse:
         while not self._over.wait(0.001):
             if gate._left == 0:
                 gate.submit(Resume())
-
-
-def forget(widget: GradWidget) -> None:
-    """Makes ipywidgets and anywidget drop a widget, which keeps the memory of a whole history."""
-    AnyWidget.close(widget)
-    files: list[Any] = [GradWidget._esm, GradWidget._css]
-    for file in files:
-        file.changed.disconnect()
 
 
 @dataclass(frozen=True)
