@@ -79,10 +79,11 @@ class InUse:
         self._layers = [layer.name for layer in self.monitor.layers]
         gate = self.monitor._session.control.gate
         self.answers += [gate.submit(Apply(MILD)), gate.submit(Inspect(self._layers[0]))]
-        gate.submit(Pause())
-        self._over = threading.Event()
+        self._over, self._is_there = threading.Event(), threading.Event()
         self._helper = threading.Thread(target=self._resume, daemon=True)
         self._helper.start()
+        self._is_there.wait()
+        gate.submit(Pause())
 
     @property
     def problems(self) -> list[str]:
@@ -113,6 +114,8 @@ class InUse:
 
     def _resume(self) -> None:
         gate = self.monitor._session.control.gate
+        gate.submit(Resume())  # only where another thread has asked for something may it pause
+        self._is_there.set()
         while not self._over.wait(0.001):
             if gate._left == 0:
                 gate.submit(Resume())
