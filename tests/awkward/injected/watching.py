@@ -73,7 +73,9 @@ class InUse:
     def __init__(self, loop: Loop) -> None:
         self.found: list[Finding] = []
         self.answers: list[Future[Answer]] = []
+        self.failed: list[str] = []
         self.widget = GradWidget(loop.model, loop.named, budget=None, on_finding=self.found.append)
+        self.widget.send = self._sent
         self.monitor = self.widget.monitor
         self.monitor._session.on_frame.append(self._use)
         self._layers = [layer.name for layer in self.monitor.layers]
@@ -94,13 +96,18 @@ class InUse:
     def complaints(self) -> list[str]:
         answers = [answer.result() for answer in self.answers if answer.done()]
         refused = [answer.text for answer in answers if not answer.ok]
-        return self.problems + failed_readings(self.monitor) + refused
+        return self.problems + failed_readings(self.monitor) + refused + self.failed
 
     def close(self) -> None:
         self._over.set()
         self._helper.join()
         self.widget.close()
         AnyWidget.close(self.widget)  # a whole history would stay as long as its page
+
+    def _sent(self, content: Any, _buffers: object = None) -> None:
+        """In the place of a page: keeps the answers that a request has failed."""
+        if content["kind"] == "answer" and content["text"].startswith("Failed"):
+            self.failed.append(content["text"])
 
     def _use(self) -> None:
         self.widget._tick()
