@@ -68,9 +68,11 @@ class Case:
         """Whether its parts go together."""
         names = {self.model, self.loop, self.optimizer, *self.extras}
         kinds = {part.kind for part in self.parts}
-        return all(part.suits(self, names - {part.name}, kinds) for part in self.parts) and LOOPS[
-            self.loop
-        ].suits(self.optimizer)
+        return (
+            LOOPS[self.loop].suits(self.optimizer)
+            and names.isdisjoint(MODELS[self.model].without)
+            and all(part.suits(self, names - {part.name}, kinds) for part in self.parts)
+        )
 
 
 def draw(seed: int, number: int, only: str | None = None) -> Case:

@@ -42,7 +42,7 @@ class Checkpointing(Extra):
 
     reentrant: ClassVar[bool] = False
     without: ClassVar[tuple[str, ...]] = (
-        *("mapped", "checkpointing_reentrant", "checkpointing_plain"),
+        *("mapped", "checkpointing_reentrant", "checkpointing_plain", "scripted_part"),
     )
 
     def call(self, step: int, forward: Callable[..., Any]) -> Callable[..., Any]:

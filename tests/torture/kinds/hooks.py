@@ -108,7 +108,10 @@ class GlobalBackwardHook(Counting):
     """A global hook on the way back through every module."""
 
     models: ClassVar[tuple[str, ...] | None] = ("mlp", "residual", "unused")
-    without: ClassVar[tuple[str, ...]] = ("threads", "callbacks", "pages", "memory", "scale")
+    without: ClassVar[tuple[str, ...]] = (
+        *("threads", "callbacks", "pages", "memory", "scale"),
+        *("jagged_output", "nested_layer", "jagged_in_old_layout"),
+    )
 
     def begin(self) -> None:
         self.handles = [register_module_full_backward_hook(self.count)]

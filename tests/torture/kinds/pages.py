@@ -38,7 +38,10 @@ class Paged(Extra):
     """Something arrives at each step, as if from a page."""
 
     watches: ClassVar[tuple[str, ...]] = ("widget",)
-    without: ClassVar[tuple[str, ...]] = ("pauses", "remedies", "dropped", "memory", "scale")
+    without: ClassVar[tuple[str, ...]] = (
+        *("pauses", "remedies", "dropped", "memory", "scale"),
+        *("malformed_messages", "malformed_opens", "huge_step_counts", "names_on_the_page"),
+    )
     steps: ClassVar[int] = 4
 
     def begin(self) -> None:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from itertools import pairwise
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Generator, Tensor, nn
@@ -16,6 +15,9 @@ IN = 5
 
 class Trained(nn.Module):
     """A model of ``layers`` layers of ``width`` units that can say what it wants to be fed."""
+
+    without: ClassVar[tuple[str, ...]] = ()
+    """Loops and optimizers that torch has not implemented for it."""
 
     def __init__(self, layers: int, width: int) -> None:
         super().__init__()
@@ -136,6 +138,11 @@ class Attention(Trained):
 class Sparse(Trained):
     """An embedding whose gradient is sparse."""
 
+    without: ClassVar[tuple[str, ...]] = (
+        *("penalized", "closure", "lbfgs", "momentum", "rmsprop", "tensor_rate"),
+        *("adam", "adamw_foreach", "adamw_fused"),
+    )
+
     def build(self, layers: int, width: int) -> None:
         self.embedding = nn.EmbeddingBag(20, IN, sparse=True)
         self.body = dense(layers, width)
@@ -226,7 +233,7 @@ class Unused(Mlp):
         return self.body(x) * self.scale
 
 
-MODELS: dict[str, Callable[[int, int], Trained]] = {
+MODELS: dict[str, type[Trained]] = {
     "mlp": Mlp,
     "dropped": Dropped,
     "one_entry": OneEntry,
