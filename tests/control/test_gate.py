@@ -225,7 +225,12 @@ def test_an_interrupt_ends_the_wait_on_the_main_thread_which_used_no_processor()
 
 def test_a_cancelled_change_is_not_made_and_does_not_reach_the_loop() -> None:
     made: list[int] = []
-    gate = Gate(lambda _command, step: str(made.append(step)))
+
+    def make(_command: Errand, step: int) -> str:
+        made.append(step)
+        return "made"
+
+    gate = Gate(make)
     cancelled, kept = gate.submit(Undo()), gate.submit(Undo())
     assert cancelled.cancel()
     gate.cross(3)
@@ -238,7 +243,12 @@ def test_a_cancelled_change_is_not_made_and_does_not_reach_the_loop() -> None:
 
 def test_a_change_that_is_being_made_can_no_longer_be_cancelled() -> None:
     refused: list[bool] = []
-    gate = Gate(lambda _command, _step: str(refused.append(not answer.cancel())))
+
+    def make(_command: Errand, _step: int) -> str:
+        refused.append(not answer.cancel())
+        return "made"
+
+    gate = Gate(make)
     answer = gate.submit(Undo())
     gate.cross(0)
     assert refused == [True]
