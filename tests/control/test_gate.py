@@ -226,11 +226,11 @@ def test_an_interrupt_ends_the_wait_on_the_main_thread_which_used_no_processor()
 def test_a_cancelled_change_is_not_made_and_does_not_reach_the_loop() -> None:
     made: list[int] = []
 
-    def perform(_command: object, step: int) -> str:
+    def make(_command: Errand, step: int) -> str:
         made.append(step)
         return "made"
 
-    gate = Gate(perform)
+    gate = Gate(make)
     cancelled, kept = gate.submit(Undo()), gate.submit(Undo())
     assert cancelled.cancel()
     gate.cross(3)
@@ -244,11 +244,11 @@ def test_a_cancelled_change_is_not_made_and_does_not_reach_the_loop() -> None:
 def test_a_change_that_is_being_made_can_no_longer_be_cancelled() -> None:
     refused: list[bool] = []
 
-    def perform(_command: object, _step: int) -> str:
+    def make(_command: Errand, _step: int) -> str:
         refused.append(not answer.cancel())
         return "made"
 
-    gate = Gate(perform)
+    gate = Gate(make)
     answer = gate.submit(Undo())
     gate.cross(0)
     assert refused == [True]

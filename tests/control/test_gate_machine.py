@@ -91,9 +91,9 @@ class Session(RuleBasedStateMachine):
             assert time.monotonic() < deadline, "deadlock"
             time.sleep(0)
 
-    @initialize(held=st.booleans())
-    def begin(self, held: bool) -> None:  # noqa: FBT001 - hypothesis passes it by name
-        if held:
+    @initialize(paused=st.booleans())
+    def begin(self, paused: bool) -> None:  # noqa: FBT001 - hypothesis passes it by name
+        if paused:
             self.gate.submit(Pause())
         self.loop.start()
 

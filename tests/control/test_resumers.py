@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 import threading
@@ -12,11 +11,13 @@ import pytest
 import torch
 from torch import nn
 
-from gradwidget import GradMonitor, GradWidget
+from gradwidget import GradWidget
 from gradwidget.action import Applied
-from gradwidget.control.commands import Pause, Step
+from gradwidget.control.commands import Pause, Step, Undo
 from gradwidget.control.control import Control
 from gradwidget.control.gate import Gate
+from gradwidget.diagnose.finding import Remedy
+from gradwidget.session import Session
 from gradwidget.view.kernel import page_while_busy
 
 PATIENCE = 20.0
@@ -83,8 +84,6 @@ def test_pause_and_step_raise_what_was_refused() -> None:
 
 
 def test_a_pending_change_is_made_where_the_pause_is_refused() -> None:
-    from gradwidget.control.commands import Undo  # noqa: PLC0415 - used here only
-
     gate = Gate(lambda _command, step: f"after step {step}")
     gate.submit(Pause())
     answer = gate.submit(Undo())
@@ -103,11 +102,11 @@ def test_the_loop_is_resumed_when_the_thread_that_paused_it_has_ended() -> None:
     )
     in_another_thread(gate, end)
 
-    def end_once_paused() -> None:
+    def ends() -> None:
         paused.wait(PATIENCE)
         end.set()
 
-    threading.Thread(target=end_once_paused, daemon=True).start()
+    threading.Thread(target=ends, daemon=True).start()
     gate.step_done()
     gate.cross(0)
     assert paused.is_set()
@@ -223,8 +222,6 @@ def test_the_kernel_tells_whether_a_page_is_worth_waiting_for(
 
 
 def test_an_apply_from_the_paused_thread_itself_does_not_wait_for_it() -> None:
-    from gradwidget.diagnose.finding import Remedy  # noqa: PLC0415 - used here only
-
     said: list[str] = []
     end = threading.Event()
 
@@ -250,13 +247,13 @@ FORKED = dedent("""
     import os, sys, threading, warnings
     import torch
     from torch import nn
-    from gradwidget import GradMonitor
+    from gradwidget.session import Session
 
     warnings.simplefilter("ignore")
     torch.set_num_threads(1)
     model = nn.Linear(3, 1)
     optimizer = torch.optim.SGD(model.parameters(), lr=1e-3)
-    monitor = GradMonitor(model)
+    session = Session(model)
 
     def train(steps):
         for _ in range(steps):
@@ -265,31 +262,27 @@ FORKED = dedent("""
             optimizer.step()
 
     train(2)
-    asks = threading.Thread(
-        target=lambda: (monitor._session.control.pause(), threading.Event().wait())
-    )
+    asks = threading.Thread(target=lambda: (session.control.pause(), threading.Event().wait()))
     asks.daemon = True
     asks.start()
-    while not monitor._session.control.gate.attention:
+    while not session.control.gate.attention:
         pass
     if HELD:
-        # As another thread might, at that moment.
-        monitor._session.control.gate._condition.acquire()
+        session.control.gate._condition.acquire()  # as another thread might, at that moment
     child = os.fork()
     if child == 0:
         train(4)
         try:
-            monitor._session.control.pause()
+            session.control.pause()
         except ValueError as error:
             print(str(error)[:44], flush=True)
-        print("trained", monitor._session.control.gate.state.mode, flush=True)
+        print("trained", session.control.gate.state.mode, flush=True)
         os._exit(0)
     os.waitpid(child, 0)
     os._exit(0)
 """)
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
 @pytest.mark.parametrize("held", [False, True])
 def test_a_forked_child_trains_on_whatever_was_asked_of_its_parent(*, held: bool) -> None:
     done = subprocess.run(
@@ -307,24 +300,24 @@ def test_a_forked_child_trains_on_whatever_was_asked_of_its_parent(*, held: bool
 
 def test_callbacks_that_raise_never_reach_the_loop_and_are_problems() -> None:
     model = nn.Linear(4, 1)
-    monitor = GradMonitor(model, budget=None)
+    session = Session(model, budget=None)
     frames: list[int] = []
 
     def broken(*_: object) -> None:
         message = "my mistake"
         raise ZeroDivisionError(message)
 
-    monitor._session.on_frame.extend((broken, lambda: frames.append(1)))
-    monitor._session.on_control.append(broken)
-    monitor._session.on_inspection.append(broken)
-    monitor.inspect("(root)" if monitor.layers[0].name == "(root)" else monitor.layers[0].name)
+    session.on_frame.extend((broken, lambda: frames.append(1)))
+    session.on_control.append(broken)
+    session.on_inspection.append(broken)
+    session.inspect(session.layers[0].name)
     end = threading.Event()
-    in_another_thread(monitor._session.control.gate, end)
-    threading.Timer(0.05, monitor._session.control.resume).start()
+    in_another_thread(session.control.gate, end)
+    threading.Timer(0.05, session.control.resume).start()
     assert nan_loop(model) == 11
     end.set()
-    monitor.close()
+    session.close()
     assert len(frames) == 12, "one that fails silences itself only"
-    places = {problem.where.rpartition(" ")[2] for problem in monitor.problems}
+    places = {problem.where.rpartition(" ")[2] for problem in session.problems}
     assert places == {"on_frame", "on_control", "on_inspection"}
-    assert all("my mistake" in one.traceback for one in monitor.problems if one.traceback)
+    assert all("my mistake" in one.traceback for one in session.problems if one.traceback)

@@ -31,7 +31,7 @@ class _Scaled:
 class ScaledRates:
     """Every factor in force, applied to the rates when a step begins and removed when it is left.
 
-    Whatever sets the rates between two steps sees and changes its own values. Of a wrapper and the
+    What sets the rates between two steps sees and changes its own values. Of a wrapper and the
     optimizer inside it only one is scaled.
 
     Args:
