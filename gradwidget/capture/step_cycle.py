@@ -69,7 +69,7 @@ class StepCycle:
         self.thread = TrainingThread(guard)
         self.forward = ForwardHooks(model, table, guard)
         self.gradient_hooks = OutputGradientHooks(guard)
-        self.updates = WeightUpdates(table, LIMIT if budget is not None else None)
+        self.updates = WeightUpdates(table, guard, LIMIT if budget is not None else None)
         self.inspector = Inspector(table, guard, self.reach, budget, activations=activations)
         self.prompt = False
         """Whether each frame is emitted before its step is left, which waits for an accelerator."""

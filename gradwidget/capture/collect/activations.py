@@ -143,7 +143,11 @@ class Activations:
         if is_transformed(tensor):
             self._why.setdefault(layer, unmeasured.TRANSFORMED)
             return False
-        refused = _has_no_statistics(tensor)
+        is_ordinary = type(tensor) is Tensor and tensor.layout is torch.strided
+        if is_ordinary and tensor.numel() and not (tensor.is_meta or tensor.is_nested):
+            refused = None
+        else:
+            refused = unreadable(tensor) or (None if tensor.numel() else unmeasured.EMPTY)
         if refused is None:
             if not self._is_first_run(layer):
                 return False
@@ -343,16 +347,6 @@ class Activations:
         return self._buffers.buffer_for((units, nonlinearity), entries, measure).put(
             entries, self._readback
         )
-
-
-def _has_no_statistics(output: Tensor) -> str | None:
-    """Why there are no statistics of an output, in a sentence; None where there are."""
-    is_ordinary = type(output) is Tensor and output.layout is torch.strided
-    if not is_ordinary or output.is_meta or output.is_nested:
-        reason = unreadable(output)
-        if reason is not None:
-            return reason
-    return None if output.numel() else unmeasured.EMPTY
 
 
 def _with_dimensions(entries: Tensor) -> Tensor:

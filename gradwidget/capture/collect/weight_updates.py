@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
@@ -9,8 +10,9 @@ import torch
 from torch import Tensor, nn
 
 from gradwidget.capture import unmeasured
+from gradwidget.capture.guard import Guard
 from gradwidget.capture.model.layers import LayerTable
-from gradwidget.capture.model.unreadable import UnreadableError
+from gradwidget.capture.model.unreadable import UnreadableError, unreadable
 from gradwidget.capture.stats.measured_tensors import Reading
 from gradwidget.capture.stats.norms import ALONE, distance
 from gradwidget.capture.stats.readback import Fetch, Readback
@@ -28,11 +30,13 @@ class WeightUpdates:
 
     Args:
         table: the layers.
+        guard: keeps as a problem what the kind of a tensor does not explain.
         limit: bytes that the copies of one step may take; None copies all layers at once.
     """
 
-    def __init__(self, table: LayerTable, limit: int | None = LIMIT) -> None:
+    def __init__(self, table: LayerTable, guard: Guard, limit: int | None = LIMIT) -> None:
         self._table = table
+        self._guard = guard
         self._limit = limit
         self._copies: list[tuple[list[int], Tensor]] = []
         self._refused: dict[int, str] = {}
@@ -74,8 +78,7 @@ class WeightUpdates:
             if len(chosen) > 1:
                 for one in chosen:
                     yield from self._copied([one], known)
-            else:
-                self._refused[numbers[0]] = unmeasured.failed(error)
+            self._explain(dict(chosen), error)
             return
         self._copies.append((numbers, copy))
         yield self._copies[-1]
@@ -122,13 +125,25 @@ class WeightUpdates:
         try:
             changes = _changes(list(now.values()), before, readback)
         except Exception as error:  # noqa: BLE001  # one that cannot be compared costs no other
-            if len(rows) == 1:
-                self._refused[numbers[rows[0]]] = unmeasured.failed(error)
-                return
-            for row, weight in now.items():
-                yield from self._compared({row: weight}, numbers, copies, readback)
+            if len(rows) > 1:
+                for row, weight in now.items():
+                    yield from self._compared({row: weight}, numbers, copies, readback)
+            self._explain({numbers[row]: weight for row, weight in now.items()}, error)
         else:
             yield rows, changes
+
+    def _explain(self, weights: Mapping[int, Tensor], error: Exception) -> None:
+        """Says why weights could not be copied or compared, alone or together."""
+        if len(weights) == 1:
+            ((number, weight),) = weights.items()
+            why = unreadable(weight)
+            self._refused[number] = why or unmeasured.failed(error)
+            is_explained = why is not None
+        else:
+            is_explained = not self._refused.keys().isdisjoint(weights)
+        if not is_explained:
+            trace = "".join(traceback.format_exception(error))
+            self._guard.note("reading weights", unmeasured.failed(error), trace)
 
     def _in_turn(
         self, parameters: Sequence[nn.Parameter | None], held: Sequence[int]

@@ -39,8 +39,12 @@ def read(
     """
     try:
         return Reading(list(tensors), measure([plain(one) for one in tensors.values()]))
-    except Exception:  # noqa: BLE001  # which of them it was comes out next
-        return _read_one_by_one(tensors, measure, guard)
+    except Exception as error:  # noqa: BLE001  # which of them it was comes out next
+        failure = unmeasured.failed(error), traceback.format_exc()
+        reading = _read_one_by_one(tensors, measure, guard)
+        if not reading.refused:
+            guard.note("reading tensors together", *failure)
+        return reading
 
 
 def _read_one_by_one(

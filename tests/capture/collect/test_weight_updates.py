@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 from gradwidget.capture.collect.weight_updates import WeightUpdates
+from gradwidget.capture.guard import Guard
 from gradwidget.capture.model.layers import LayerTable
 from gradwidget.capture.stats.norms import ALONE
 from gradwidget.capture.stats.readback import Readback
@@ -59,7 +60,7 @@ def test_the_norm_of_each_change_is_found(
     table = LayerTable(bag, None)
     before = [one.detach().clone() for one in bag.parameters()]
     changes = {n: 0.1 * torch.randn(shape).to(dtypes[n]) for n, shape in enumerate(shapes)}
-    found = moved(WeightUpdates(table, None), table, changes)
+    found = moved(WeightUpdates(table, Guard(), None), table, changes)
     for number, (one, old) in enumerate(zip(bag.parameters(), before, strict=True)):
         wide = torch.complex128 if old.is_complex() else torch.float64
         expected = float((one.detach().to(wide) - old.to(wide)).norm())
@@ -71,7 +72,7 @@ def test_the_norm_of_each_change_is_found(
 def test_layers_take_turns_under_a_limit_and_all_get_theirs(sizes: list[int], limit: int) -> None:
     bag = Bag([torch.ones(size) for size in sizes])
     table = LayerTable(bag, None)
-    updates = WeightUpdates(table, 4 * limit)
+    updates = WeightUpdates(table, Guard(), 4 * limit)
     seen: set[int] = set()
     for _ in sizes:
         copied = moved(updates, table, {})
@@ -80,10 +81,27 @@ def test_layers_take_turns_under_a_limit_and_all_get_theirs(sizes: list[int], li
     assert seen == set(range(len(sizes)))
 
 
+def test_a_failure_that_no_weight_explains_is_a_problem(monkeypatch: pytest.MonkeyPatch) -> None:
+    bag = Bag([torch.ones(3), torch.ones(3)])
+    table, guard = LayerTable(bag, None), Guard()
+    updates = WeightUpdates(table, guard, None)
+    stack, failures = torch.stack, [1]
+
+    def fails_once(*args: object, **options: object) -> torch.Tensor:
+        if failures:
+            failures.pop()
+            raise RuntimeError
+        return stack(*args, **options)  # type: ignore[arg-type]  # handed on
+
+    monkeypatch.setattr(torch, "stack", fails_once)
+    assert moved(updates, table, {}) == {0: 0.0, 1: 0.0}
+    assert len(guard.problems) == 1
+
+
 def test_the_copies_of_large_parameters_are_used_again() -> None:
     bag = Bag([torch.ones(ALONE + 1)])
     table = LayerTable(bag, None)
-    updates = WeightUpdates(table, None)
+    updates = WeightUpdates(table, Guard(), None)
     ((_, first),) = updates.before(table.tensors(), [0])
     ((_, second),) = updates.before(table.tensors(), [0])
     assert first.data_ptr() == second.data_ptr()
@@ -92,14 +110,14 @@ def test_the_copies_of_large_parameters_are_used_again() -> None:
 def test_a_step_that_changes_nothing_moves_nothing() -> None:
     bag = Bag([torch.ones(3), torch.ones(ALONE + 1)])
     table = LayerTable(bag, None)
-    assert moved(WeightUpdates(table, None), table, {}) == {0: 0.0, 1: 0.0}
+    assert moved(WeightUpdates(table, Guard(), None), table, {}) == {0: 0.0, 1: 0.0}
 
 
 @pytest.mark.parametrize("shape", [(3,), (4,), (ALONE + 1,)], ids=["alike", "other", "large"])
 def test_one_that_cannot_be_compared_costs_no_other(shape: tuple[int, ...]) -> None:
     bag = Bag([torch.ones(3), torch.ones(shape)])
     table = LayerTable(bag, None)
-    updates = WeightUpdates(table, None)
+    updates = WeightUpdates(table, Guard(), None)
     list(updates.before(table.tensors(), [0, 1]))
     odd = nn.Parameter(torch.ones(3, device="meta"))
     torch.utils.swap_tensors(bag.get_parameter("0.weight"), odd)
@@ -115,7 +133,7 @@ def test_one_that_cannot_be_compared_costs_no_other(shape: tuple[int, ...]) -> N
 def test_one_that_cannot_be_copied_costs_no_other() -> None:
     bag = Bag([torch.ones(3), torch.ones(3)])
     table = LayerTable(bag, None)
-    updates = WeightUpdates(table, None)
+    updates = WeightUpdates(table, Guard(), None)
     odd = nn.Parameter(torch.ones(3, device="meta"))
     torch.utils.swap_tensors(bag.get_parameter("0.weight"), odd)
     parameters = table.tensors()
