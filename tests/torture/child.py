@@ -6,6 +6,7 @@ import faulthandler
 import gc
 import json
 import os
+import resource
 import select
 import signal
 import tempfile
@@ -21,6 +22,8 @@ from tests.torture.run import settle
 
 PATIENCE = 20.0
 """Seconds of processor time that a case may take, and of none at all until it counts as hanging."""
+MOST_MEMORY = 12 * 2**30
+"""Bytes of address space that a case may have: a failure is better than the end of the machine."""
 LONGEST = 10
 """Times as many seconds after which it hangs on whatever clock: other work may slow it down."""
 
@@ -67,6 +70,7 @@ def _child(case: Case, writing: int, trace: BinaryIO) -> None:
         os.write(writing, json.dumps([what, value]).encode() + b"\n")
 
     os.setpgid(0, 0)
+    resource.setrlimit(resource.RLIMIT_AS, (MOST_MEMORY, MOST_MEMORY))
     os.dup2(trace.fileno(), 2)
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
     faulthandler.enable(trace)
