@@ -143,8 +143,7 @@ class StepCycle:
         self, name: str, module: nn.Module, args: Args, kwargs: Kwargs, output: object
     ) -> None:
         """See ``ForwardListener``."""
-        if is_training_forward():
-            self.thread.forward_ran()
+        self.thread.forward_ran(is_training=is_training_forward())
         self.end_manual_step(inside_forward=True)
         self.builder.passed(name, module, args, kwargs, output)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, suppress
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import torch
@@ -46,13 +46,16 @@ def without_subclass(tensor: Tensor) -> Tensor:
 
 
 def has_modes() -> bool:
-    """Whether a dispatch mode is active on this thread, such as one that counts operations."""
-    return torch._C._len_torch_dispatch_stack() > 0  # noqa: SLF001  # nothing public tells
+    """Whether a mode of the user's is active on this thread, such as one that counts operations."""
+    operations, calls = torch._C._len_torch_dispatch_stack(), torch._C._len_torch_function_stack()  # noqa: SLF001  # nothing public tells
+    return bool(operations or calls)
 
 
-def without_modes() -> AbstractContextManager[object]:
-    """No dispatch mode sees, counts or changes what is done in this context."""
-    return _disable_current_modes()  # nothing public does
+@contextmanager
+def without_modes() -> Iterator[None]:
+    """No mode sees, counts or changes what is done in this context."""
+    with _disable_current_modes(), torch._C.DisableTorchFunction():  # noqa: SLF001  # nothing public does
+        yield
 
 
 def version(tensor: Tensor) -> int:

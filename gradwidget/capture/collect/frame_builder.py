@@ -265,7 +265,9 @@ class FrameBuilder:
             unseen: why the output of a layer was not seen, where it was not.
         """
         self._fixed = self._table.layers, self._table.pairs
-        self._lacks_gradients = bool(self._table.unread or refused_in(self._gradients))
+        self._lacks_gradients = self._table.has_unread_gradient() or bool(
+            refused_in(self._gradients)
+        )
         self.activations.measure_staged()
         self._explain_refused()
         if self.has_outputs:

@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from gradwidget.capture.model.layers import LayerTable
+from gradwidget.capture.model.unreadable import unreadable
 from gradwidget.capture.model.unreadable import plain
 from gradwidget.capture.stats.norms import l2
 from gradwidget.capture.stats.readback import as_numpy
@@ -130,7 +131,12 @@ def _leaf(node: Node, nodes: dict[Node, list[Node]]) -> Tensor | None:
 def _floats(one: Operation) -> Iterator[tuple[str, Tensor]]:
     for name, tensor in saved_tensors(one.node):
         is_number = tensor.is_floating_point() or tensor.is_complex()
-        if is_number and tensor.numel() and not any(mask in name for mask in MASKS):
+        if (
+            is_number
+            and unreadable(tensor) is None
+            and tensor.numel()
+            and not any(mask in name for mask in MASKS)
+        ):
             yield name, tensor
 
 

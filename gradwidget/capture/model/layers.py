@@ -197,6 +197,13 @@ class LayerTable:
         """Whether the forward of this layer has been seen."""
         return name in self._executed
 
+    def has_unread_gradient(self) -> bool:
+        """Whether one of the parameters that cannot be read has a gradient."""
+        return any(
+            (one := self.parameters[number]()) is not None and one.grad is not None
+            for number in self._left_out
+        )
+
     def _looked_up(self) -> list[nn.Parameter | None]:
         if self._at_hand is None:
             self._at_hand = [handle() for handle in self.parameters]
@@ -218,7 +225,7 @@ class LayerTable:
                 if is_sharded(parameter):
                     self._is_sharded = True
                     self.unread[name] = unmeasured.SHARDED
-                elif (why := unreadable(parameter)) is not None:
+                elif parameter.requires_grad and (why := unreadable(parameter)) is not None:
                     self.unread.setdefault(name, unmeasured.parameter(local, why))
         self._layers_of = [tuple(names) for names in layers_of.values()]
         self._numbers = {parameter: number for number, parameter in enumerate(layers_of)}

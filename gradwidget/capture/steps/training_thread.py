@@ -35,13 +35,20 @@ class TrainingThread:
     def __init__(self, guard: Guard) -> None:
         self._guard = guard
         self._is_certain = False
+        self._ran: int | None = None
         self._other: int | None = None
         self._steps = 0
 
-    def forward_ran(self) -> None:
-        """A layer of the model has run, with gradients on, on this thread."""
-        if self._guard.thread is None:
-            self._guard.thread = threading.get_ident()
+    def forward_ran(self, *, is_training: bool) -> None:
+        """A layer of the model has run on this thread.
+
+        Args:
+            is_training: whether gradients are on. Where they are off it is inference, or a part
+                whose backward pass runs it again (reentrant checkpointing).
+        """
+        self._ran = threading.get_ident()
+        if self._guard.thread is None and is_training:
+            self._guard.thread = self._ran
 
     def trains(self) -> None:
         """A backward pass on this thread has reached the model."""
@@ -58,7 +65,11 @@ class TrainingThread:
         thread = self._guard.thread
         if thread == threading.get_ident():
             return True
-        if (thread is not None and _is_alive(thread)) or not _leads_to(roots, number_of):
+        if thread is not None and _is_alive(thread):
+            return False
+        # The graph of a part that is recomputed ends where that part begins.
+        may_be_recomputed = thread is None and self._ran == threading.get_ident()
+        if not may_be_recomputed and not _leads_to(roots, number_of):
             return False
         self._move()
         return True
