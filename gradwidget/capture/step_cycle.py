@@ -135,6 +135,10 @@ class StepCycle:
 
     # ------------------------------------------------------------------ what the forward tells
 
+    def thread_has_ended(self) -> bool:
+        """See ``ForwardListener``."""
+        return self.thread.has_ended()
+
     def forward_begins(self) -> None:
         """See ``ForwardListener``."""
         self.refresh()

@@ -18,6 +18,9 @@ from gradwidget.capture.torch_private import in_backward, is_compiled
 class ForwardListener(Protocol):
     """Who is told of a forward."""
 
+    def thread_has_ended(self) -> bool:
+        """Whether the thread that trained has ended, so that another may train from now on."""
+
     def forward_begins(self) -> None:
         """A forward begins in the step, or, at the latest, its first module has run."""
 
@@ -115,7 +118,7 @@ class ForwardHooks:
 
     def _has_run(self, module: nn.Module, args: Args, kwargs: Kwargs, output: object) -> None:
         # Called for every module of the process: return early for those of other models.
-        if self.guard.is_elsewhere:
+        if self.guard.is_elsewhere and not self._has_moved(module):
             return
         if not self._has_begun:
             self._note_first()
@@ -125,6 +128,11 @@ class ForwardHooks:
             self._note_layer(name, module, args, kwargs, output)
         elif is_nonlinear(module):
             self._note_nonlinearity(module, args)
+
+    def _has_moved(self, module: nn.Module) -> bool:
+        """Whether a layer runs here because the thread that trained has ended."""
+        is_layer = id(module) in self._table.names
+        return is_layer and self._listener is not None and self._listener.thread_has_ended()
 
     @entry("noting the start of a forward")
     def _note_first(self) -> None:

@@ -39,6 +39,14 @@ class TrainingThread:
         self._other: int | None = None
         self._steps = 0
 
+    def has_ended(self) -> bool:
+        """Whether the thread that trained no longer exists; no thread is then the known one."""
+        thread = self._guard.thread
+        if thread is None or _is_alive(thread):
+            return False
+        self._guard.thread = None
+        return True
+
     def forward_ran(self, *, is_training: bool) -> None:
         """A layer of the model has run on this thread.
 
