@@ -25,7 +25,7 @@ class RecurrentSchedule:
         ...         due.append(step)
         ...     budget.stepped(elapsed=0.1, ours=0.001)
         >>> due[-4:]
-        [8, 9, 25, 41]
+        [9, 10, 26, 42]
     """
 
     def __init__(self, budget: Budget) -> None:

@@ -42,10 +42,10 @@ export function formatShort(value: number): string {
   );
 }
 
-/** A share as a percentage: 0.6 %. */
+/** A share as a percentage: 0.6%. */
 export function formatShare(share: number): string {
   const percent = share * 100;
-  return `${percent >= 10 ? percent.toFixed(0) : percent.toFixed(1)} %`;
+  return `${percent >= 10 ? percent.toFixed(0) : percent.toFixed(1)}%`;
 }
 
 /** A power of ten as an axis shows it: 10⁻⁸. */

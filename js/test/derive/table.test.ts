@@ -10,7 +10,7 @@ const VANISHING: BoundInfo = {
   state: "vanishing",
   means: "vanishing below",
 };
-const DEAD: BoundInfo = { value: 0.75, of: "itself", state: "dead", means: "dead above 75 %" };
+const DEAD: BoundInfo = { value: 0.75, of: "itself", state: "dead", means: "dead above 75%" };
 
 /** A store with one column of gradients, and of how many of their entries are not finite. */
 function storeWith(gradients: number[], nonfinite: number[], bound: BoundInfo): Store {

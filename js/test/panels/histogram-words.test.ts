@@ -41,7 +41,7 @@ test("every bin that has entries is a bar in its place", () => {
 
 test("a histogram is told in words with its extremes, zeros and what is not finite", () => {
   expect(histogramWords("gradient", histogram)).toBe(
-    "gradient, step 1,240: 2,000 entries from −0.500 to 2.00, 12 % zeros, none NaN or infinite",
+    "gradient, step 1,240: 2,000 entries from −0.500 to 2.00, 12% zeros, none NaN or infinite",
   );
   const sick = {
     ...histogram,

@@ -59,7 +59,7 @@ test("an open layer says what it is, and why something is not measured", () => {
 test("every metric has its value and its course, from its least to its greatest value", () => {
   expect(metricsOf(openedOn("b").detail)).toEqual([
     ["gradient RMS", "1,000", "M0 19.0L84 1.0"],
-    ["dead units", "100 %", "M0 10.0L84 10.0"],
+    ["dead units", "100%", "M0 10.0L84 10.0"],
   ]);
 });
 

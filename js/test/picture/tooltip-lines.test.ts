@@ -56,5 +56,5 @@ test("a value that is missing or not finite is said so, and a share is a percent
   const share = { ...table.metric, title: "dead units", scale: "share" as const };
   expect(metricText(table.metric, Number.NaN)).toBe("gradient RMS not measured");
   expect(metricText(table.metric, Number.POSITIVE_INFINITY)).toBe("gradient RMS not finite");
-  expect(metricText(share, 0.25)).toBe("dead units 25 %");
+  expect(metricText(share, 0.25)).toBe("dead units 25%");
 });

@@ -32,8 +32,8 @@ test("what is not finite says so", () => {
 
 test("counts, shares and powers", () => {
   expect(formatCount(1240)).toBe("1,240");
-  expect(formatShare(0.0061)).toBe("0.6 %");
-  expect(formatShare(0.5)).toBe("50 %");
+  expect(formatShare(0.0061)).toBe("0.6%");
+  expect(formatShare(0.5)).toBe("50%");
   expect(formatPower(-12)).toBe("10⁻¹²");
 });
 

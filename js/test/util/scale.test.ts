@@ -26,10 +26,10 @@ test("ticks are powers of ten with room for their labels", () => {
 
 test("a share has its ticks in percent", () => {
   expect(ticksOf({ kind: "linear", low: 0, high: 1 }, 250).map((tick) => tick.label)).toEqual([
-    "0.0 %",
-    "25 %",
-    "50 %",
-    "75 %",
-    "100 %",
+    "0.0%",
+    "25%",
+    "50%",
+    "75%",
+    "100%",
   ]);
 });

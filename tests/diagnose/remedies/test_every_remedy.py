@@ -19,7 +19,7 @@ from gradwidget.diagnose.remedies import by_symptom
 from gradwidget.frame import Layer
 from tests.support.frames import healthy, judge
 
-NO_REMEDIES = {"by_symptom", "listing"}
+NO_REMEDIES = {"by_symptom", "layer_names"}
 """What ranks the remedies, and what they share."""
 
 NAMES = sorted({module.name for module in pkgutil.iter_modules(remedies.__path__)} - NO_REMEDIES)
