@@ -122,6 +122,7 @@ def entry(where: str, *, any_thread: bool = False) -> Callable[[Method[S, P]], M
             started = perf_counter()
             if is_timed:
                 guard.entered = started
+            had_grad = torch.is_grad_enabled()
             try:
                 # A user's mode would count our operations as the model's, or let none be real.
                 if has_modes():
@@ -132,6 +133,9 @@ def entry(where: str, *, any_thread: bool = False) -> Callable[[Method[S, P]], M
             except Exception:  # noqa: BLE001  # see Guard.run
                 guard.failed(where)
             finally:
+                # An interrupt between two lines of torch's own contexts would leave it off.
+                if torch.is_grad_enabled() is not had_grad:
+                    torch.set_grad_enabled(had_grad)
                 if is_timed:
                     guard.spent += perf_counter() - started
                     guard.entered = 0.0
