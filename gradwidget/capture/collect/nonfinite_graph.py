@@ -17,8 +17,7 @@ import torch
 from torch import Tensor
 
 from gradwidget.capture.model.layers import LayerTable
-from gradwidget.capture.model.unreadable import unreadable
-from gradwidget.capture.model.unreadable import plain
+from gradwidget.capture.model.unreadable import plain, unreadable
 from gradwidget.capture.stats.norms import l2
 from gradwidget.capture.stats.readback import as_numpy
 from gradwidget.capture.torch_private import saved_tensors, sequence_number
