@@ -91,7 +91,8 @@ def watched(
 
 @pytest.fixture(autouse=True)
 def a_small_heap() -> Iterator[None]:
-    """What tests before this one have left is not walked again by each of thousands of monitors."""
+    """What was there before is not walked again by each of the thousands of monitors."""
+    sites()  # imports all that is needed
     gc.collect()
     gc.freeze()
     yield
