@@ -194,7 +194,9 @@ class StepCycle:
             inside_forward: whether the forward of the next one has begun already.
         """
         builder, now = self.builder, perf_counter()
-        if builder.sampled:
+        # After an interrupt between here and the next step's begin it comes by once more.
+        if builder.sampled and not builder.is_complete:
+            builder.is_complete = True
             self._complete(builder, now)
         self.deliver()
         wanted = self._tell_of_end(builder, inside_forward=inside_forward)

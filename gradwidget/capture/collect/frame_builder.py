@@ -71,6 +71,8 @@ class FrameBuilder:
         self.scalars: dict[str, float] = {}
         self.logged: dict[str, Fetch] = {}
         self.skipped = False
+        self.is_complete = False
+        """Whether its frame is on its way already."""
         self.taken = 0
         """How often the loop took gradients by ``torch.autograd.grad``, where no backward pass has
         run."""
