@@ -265,10 +265,10 @@ class GradWidget(anywidget.AnyWidget):
             if self._is_over:
                 return
             self._is_over = True
-            self._session.on_frame.remove(self._ticker.wake)
-            self._session.on_end.remove(self._ticker.wake)
-            self._session.on_control.remove(self._show_control)
-            self._session.on_inspection.remove(self._show_inspection)
+            _drop(self._session.on_frame, self._ticker.wake)
+            _drop(self._session.on_end, self._ticker.wake)
+            _drop(self._session.on_control, self._show_control)
+            _drop(self._session.on_inspection, self._show_inspection)
             self._display.close()
             if self._restorer is not None:
                 self._restorer.leave(self._contain)
@@ -359,3 +359,8 @@ class GradWidget(anywidget.AnyWidget):
             0 if last is None else last.step,
         )
         self._view_problems.append(problem)
+
+
+def _drop(callbacks: list[Any], callback: object) -> None:
+    """Removes a callback, if it is there: an interrupt may have come in the middle of this."""
+    callbacks[:] = [one for one in callbacks if one != callback]
