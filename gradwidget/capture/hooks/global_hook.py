@@ -49,9 +49,11 @@ class GlobalPreHook:
 
     def remove(self) -> None:
         """Has torch call it no longer."""
-        handle, self._handle = self._handle, None
+        handle = self._handle
         if handle is not None:
-            remove_global_hook(handle)
+            remove_global_hook(handle)  # first: an interrupt inside leaves it to be removed later
+            if self._handle is handle:  # another thread may have registered it again meanwhile
+                self._handle = None
 
     def _called(self, module: nn.Module, args: Args) -> None:
         wanted = self._contained(module, args)
@@ -95,9 +97,11 @@ class GlobalHook:
 
     def remove(self) -> None:
         """Has torch call it no longer."""
-        handle, self._handle = self._handle, None
+        handle = self._handle
         if handle is not None:
-            remove_global_hook(handle)
+            remove_global_hook(handle)  # first: an interrupt inside leaves it to be removed later
+            if self._handle is handle:  # another thread may have registered it again meanwhile
+                self._handle = None
 
     @way_in
     def _called(self, module: nn.Module, args: Args, *rest: Any) -> None:  # noqa: ANN401  # as torch gives it
