@@ -57,7 +57,8 @@ class NonfiniteOrigin:
     """Where a NaN or an infinity first arose."""
 
     phase: str
-    """``"input"``, ``"weights"``, ``"forward"``, ``"loss"``, ``"backward"`` or ``"unknown"``."""
+    """``"input"``, ``"weights"``, ``"forward"``, ``"loss"``, ``"backward"``, ``"update"`` (the
+    optimizer made it of finite gradients) or ``"unknown"``."""
 
     layer: str | None = None
     """Name of the first layer that had it, in the order of that phase; None when no layer can be
@@ -83,6 +84,41 @@ class RecurrentProfile:
 
     reverse: bool = False
     """True for the direction of a bidirectional layer that reads the sequence from its end."""
+
+
+LOSS = "(loss)"
+"""Where the output of a layer goes that flows into the loss and into no further layer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wiring:
+    """How the network and its loss are wired, as the autograd graph of one step showed it.
+
+    Example:
+        >>> wiring = Wiring(feeds={"0": ("2",), "2": (LOSS,)}, loss_path=("mse_loss",))
+        >>> wiring.feeds["0"]
+        ('2',)
+    """
+
+    feeds: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """The layers that the output of each layer flows into next on its way to the loss, ``LOSS``
+    among them; a layer that the loss does not depend on is missing."""
+
+    loss_path: tuple[str, ...] = ()
+    """Operations from the loss down to the nearest layers, in torch's words and that order, such as
+    ``("nll_loss", "log_softmax", "softmax")``; views and changes of format left out."""
+
+    unregistered: tuple[str, ...] = ()
+    """Modules with trainable parameters that ran in the model's ``forward`` and are no part of it,
+    such as ``"Linear 32×32"``, once per module."""
+
+    precision: str = "float32"
+    """The narrowest floating-point format among parameters and outputs of layers, such as
+    ``"float16"`` under autocast."""
+
+    optimizers: tuple[str, ...] = ()
+    """Class names of the optimizers that have stepped the model, in the order of their first
+    steps."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +165,10 @@ class Frame:
 
     recurrent: tuple[RecurrentProfile, ...] = ()
     """Gradient by time step of each recurrent layer measured at this step."""
+
+    wiring: Wiring | None = None
+    """How the network was wired when its graph was last read; the same object as long as that does
+    not change. None before."""
 
     def is_measured(self, metric: str) -> BoolArray:
         """Bool array [layers]: for which layers ``metric`` was measured at this step."""
