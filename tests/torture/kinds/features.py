@@ -78,6 +78,7 @@ class ScriptsAutogradGrad(Extra):
     """``torch.jit.script`` of a function that calls ``torch.autograd.grad``, during the run."""
 
     watched_first: ClassVar[bool] = True  # torch looks for its functions once in a process
+    spends_memory: ClassVar[bool] = True  # the first script of a process loads the compiler
 
     def before(self, step: int) -> None:
         if step == 1:

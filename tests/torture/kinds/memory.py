@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import threading
 from contextlib import nullcontext
 from typing import Any, ClassVar
 
@@ -22,6 +23,13 @@ class Spending(Extra):
     alone: ClassVar[bool] = True
     usual: ClassVar[dict[str, str]] = USUAL
     spends_memory: ClassVar[bool] = True
+
+
+def wait_for_views() -> None:
+    """Waits until the threads that draw have noticed that nothing is left to draw."""
+    for thread in threading.enumerate():
+        if thread.name == "gradwidget-view":
+            thread.join(10)
 
 
 class Cells(Spending):
@@ -58,6 +66,7 @@ class Cells(Spending):
                 self.leave(watching)
             del model, optimizer, watching
             gc.collect()
+            wait_for_views()
             memory.append(resident())
         each = (memory[-1] - memory[2]) / (self.again - 3)
         if each > self.most:
