@@ -84,9 +84,14 @@ def is_compiled(module: nn.Module) -> bool:
 def has_compiled_wrapper(module: nn.Module) -> bool:
     """Whether ``torch.compile`` has made another module of this one.
 
-    Everything that refers to the module is searched.
+    Everything that refers to the module is searched, which takes a while: only where something was
+    compiled at all.
     """
-    holders = gc.get_referrers(module) if "torch._dynamo" in sys.modules else []
+    compiler = sys.modules.get("torch._dynamo.eval_frame")
+    backends = getattr(compiler, "cached_backends", None)  # one entry from the import on is None
+    if compiler is None or (backends is not None and not any(backends.values())):
+        return False
+    holders = gc.get_referrers(module)
     return any(type(holder) is dict and holder.get("_orig_mod") is module for holder in holders)
 
 

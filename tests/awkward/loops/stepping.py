@@ -94,6 +94,7 @@ class ByHand(Supervised):
 def no_optimizer_at_all(optimizing: Optimizing) -> Loop:
     """Weights are changed by hand: nothing of torch.optim is ever called."""
     loop = ByHand(mlp(), optimizing, noise(8, 4), follows=RELUS)
+    loop.optimizer.param_groups.clear()  # it may live on until it is collected
     del loop.optimizer
     return loop
 
