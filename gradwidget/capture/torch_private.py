@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, suppress, suppress
 from typing import Any
 
 import torch
@@ -111,8 +111,11 @@ def on_compiling(
     handler.register_end_callback(ended)
 
     def stop() -> None:
-        handler.remove_start_callback(begins)
-        handler.remove_end_callback(ended)
+        # One may be gone already: an interrupt can come after each, and then all is done again.
+        with suppress(ValueError):
+            handler.remove_start_callback(begins)
+        with suppress(ValueError):
+            handler.remove_end_callback(ended)
 
     return stop
 
