@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
+from gradwidget.diagnose.causes.cause_of import explained, root_of
+from gradwidget.diagnose.causes.explanations import EXACT, NONFINITE
 from gradwidget.diagnose.evidence.layer_traits import LayerTraits
 from gradwidget.diagnose.evidence.window import Window
 from gradwidget.diagnose.finding import Detection, Finding, Symptom
@@ -44,6 +46,7 @@ class Engine:
         """The bounds in force."""
         self._of_one_frame = limits.of_one_frame
         self._open: dict[Symptom, _Open] = {}
+        self._active: list[Finding] = []
         self._resolved: list[Finding] = []
         self._traits = LayerTraits(())
         self._suspicion = Suspicion()
@@ -54,13 +57,13 @@ class Engine:
 
     @property
     def findings(self) -> list[Finding]:
-        """Active ones first, critical before warning, then by first step; resolved ones after.
+        """Causes first, then what they explain, then what is over.
 
-        The resolved ones are in the order in which they were resolved.
+        Of the causes, those come first that a critical finding is due to, exact ones before others,
+        and then those that began first; what is explained comes in the order in which it began.
+        Resolved ones are in the order in which they were resolved.
         """
-        active = [entry.finding for entry in self._open.values()]
-        active.sort(key=lambda finding: (finding.severity != "critical", finding.first_step))
-        return active + self._resolved
+        return [*self._active, *self._resolved]
 
     def update(self, history: History) -> None:
         """Judges the newest frame; to be called once after each frame that is appended."""
@@ -89,6 +92,7 @@ class Engine:
                 self._continue(entry, detection, window)
             elif entry is not None:
                 self._close(entry, window)
+        self._active = self._in_order()
         self.wanted = self._suspicion.wanted(suspects, apart=apart, opened=opened)
         self._was_apart = apart
 
@@ -114,15 +118,55 @@ class Engine:
             ):
                 yield symptom, rule
 
+    def _in_order(self) -> list[Finding]:
+        """The open findings, explained: the causes, then what is due to them."""
+        known = explained((entry.finding for entry in self._open.values()), self.limits.quiet)
+        if not known:
+            return []
+        roots = {symptom: root_of(symptom, known) for symptom in known}
+        grave = {roots[symptom] for symptom in known if known[symptom].severity == "critical"}
+
+        def place(finding: Finding) -> tuple[bool, bool, bool, int]:
+            symptom = finding.symptom
+            return (
+                finding.because is not None,
+                finding.because is None and symptom not in grave,
+                symptom not in EXACT,
+                finding.first_step,
+            )
+
+        # What helps against a cause helps against what it brings about.
+        return [
+            replace(finding, remedies=known[roots[finding.symptom]].remedies)
+            for finding in sorted(known.values(), key=place)
+        ]
+
     def _close(self, entry: _Open, window: Window) -> None:
-        """Resolves a finding that was not detected for long enough, in steps and in frames."""
+        """Resolves a finding that was not detected for long enough, in steps and in frames.
+
+        One that explains why the run is lost stays: nothing more can be measured of it.
+        """
         unseen = window.history.version - entry.last_seen
+        symptom = entry.finding.symptom
+        is_lost = any(
+            finding.symptom is symptom and not NONFINITE.isdisjoint(finding.consequences)
+            for finding in self._active
+        )
         if (
             unseen >= self.limits.window
             and window.step - entry.finding.last_step >= self.limits.quiet
+            and not is_lost
         ):
             self._resolved.append(replace(entry.finding, active=False))
-            del self._open[entry.finding.symptom]
+            del self._open[symptom]
+
+    def _reopened(self, symptom: Symptom, window: Window) -> Finding | None:
+        """A finding that was over only for a short while, taken back from the resolved ones."""
+        for place, finding in enumerate(self._resolved):
+            recent = window.step - finding.last_step <= self.limits.comes_and_goes
+            if finding.symptom is symptom and recent:
+                return self._resolved.pop(place)
+        return None
 
     def _opened(self, symptom: Symptom, detection: Detection, window: Window) -> _Open:
         finding = Finding(
@@ -138,6 +182,11 @@ class Engine:
             origin=detection.origin,
             remedies=remedies_for(symptom, detection, window),
         )
+        before = self._reopened(symptom, window)
+        if before is not None:
+            finding = replace(
+                finding, first_step=before.first_step, reported_step=before.reported_step
+            )
         return _Open(
             finding, seen=1, refreshed=window.history.version, last_seen=window.history.version
         )

@@ -22,11 +22,22 @@ _TITLES: dict[str, str] = {
     "fp16_underflow": "Gradients lost in half precision",
     "lr_too_high": "Learning rate too high",
     "lr_too_low": "Learning rate too low",
+    "zero_gradient": "Gradients are exactly zero",
+    "not_in_optimizer": "Parameters in no optimizer",
+    "unregistered_layers": "Layers that are not part of the model",
+    "loss_diverging": "Loss diverges",
+    "bad_inputs": "Inputs out of scale",
+    "gradients_not_cleared": "Gradients are never cleared",
+    "no_step": "No optimizer steps",
+    "double_softmax": "Softmax applied twice",
+    "eval_mode": "Training in evaluation mode",
+    "loss_detached": "The loss has no graph",
+    "updates_lost": "Updates lost to rounding",
 }
 """Titles that are not just the code in words."""
 
 Severity = Literal["warning", "critical"]
-Origin = Literal["input", "weights", "forward", "loss", "backward", "unknown"]
+Origin = Literal["input", "weights", "forward", "loss", "backward", "update", "unknown"]
 
 
 class Symptom(StrEnum):
@@ -51,6 +62,17 @@ class Symptom(StrEnum):
     FP16_UNDERFLOW = "fp16_underflow"
     LR_TOO_HIGH = "lr_too_high"
     LR_TOO_LOW = "lr_too_low"
+    ZERO_GRADIENT = "zero_gradient"
+    NOT_IN_OPTIMIZER = "not_in_optimizer"
+    UNREGISTERED_LAYERS = "unregistered_layers"
+    LOSS_DIVERGING = "loss_diverging"
+    BAD_INPUTS = "bad_inputs"
+    GRADIENTS_NOT_CLEARED = "gradients_not_cleared"
+    NO_STEP = "no_step"
+    DOUBLE_SOFTMAX = "double_softmax"
+    EVAL_MODE = "eval_mode"
+    LOSS_DETACHED = "loss_detached"
+    UPDATES_LOST = "updates_lost"
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +126,14 @@ class Finding:
     """For non-finite values: where they arose."""
 
     remedies: tuple[Remedy, ...] = ()
-    """Fixes, the best for this case first."""
+    """Fixes, the best for this case first; those of its cause where there is one."""
+
+    because: Symptom | None = None
+    """The finding that explains this one, by its symptom; None for a cause."""
+
+    consequences: tuple[Symptom, ...] = ()
+    """The findings that this one explains, directly or through others, in the order in which they
+    began."""
 
     @property
     def title(self) -> str:

@@ -42,6 +42,15 @@ class Thresholds:
     Two windows where every step is measured, so that it does not flicker.
     """
 
+    comes_and_goes: int = 200
+    """Steps within which a finding that was over and is detected again is still the same one."""
+
+    certain_frames: int = 3
+    """Frames that must show what is read exactly, such as gradients that were not cleared."""
+
+    optimizer_steps: int = 10
+    """Steps after which every optimizer of the loop has stepped, for ``not_in_optimizer``."""
+
     vanishing_ratio: float = 3e-3
     """dL/d(output) of the first over the last layer: 1e-3 is vanishing, 1e-2 is not.
 
@@ -122,6 +131,9 @@ class Thresholds:
     no_gradient_after: int = 20
     """The same for a layer that had a gradient for a while and then no longer."""
 
+    no_gradient_certain: int = 12
+    """The same for a layer that ran in every one of these steps and never had a gradient."""
+
     no_gradient_chance: float = 1e-3
     """Probability that a layer still in use would have no gradient in that many frames in a row."""
 
@@ -181,6 +193,21 @@ class Thresholds:
 
     About 16 times the smallest number of fp16 (2**-24, 6e-8): entries below half of that number are
     rounded to 0 (arXiv 1710.03740).
+    """
+
+    lost_share: float = 0.7
+    """Entries with a gradient that a step leaves bit-identical, in a half-precision format.
+
+    Half of them are lost where updates are as large as the spacing of the numbers.
+    """
+
+    diverging: float = 5.0
+    """Rise of the loss over its level at the start, for good."""
+
+    input_scale: float = 20.0
+    """RMS of the inputs above which they are out of scale; below one over its square likewise.
+
+    1 is usual; a pixel or a percentage that was not scaled is 100 and more.
     """
 
     update_high: float = 0.05
@@ -249,12 +276,15 @@ class Thresholds:
             recovery_steps=0,
             no_gradient_steps=1,
             no_gradient_after=1,
+            no_gradient_certain=1,
             no_gradient_frames=1,
             no_gradient_chance=1.0,
             frozen_frames=1,
             rnn_profiles=1,
             unstable_jumps=1,
             unstable_window=2,
+            certain_frames=1,
+            optimizer_steps=1,
         )
 
 

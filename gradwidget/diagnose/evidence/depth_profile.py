@@ -7,53 +7,74 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
+from gradwidget.diagnose.evidence.paths import Floats, Paths
 
 
 @dataclass(frozen=True, slots=True)
 class DepthProfile:
-    """A statistic of each layer divided by that of the last layer, as medians of recent frames."""
+    """A statistic of each layer over that of the last layer on its way to the loss.
+
+    All of it as medians of recent frames.
+    """
 
     metric: str
     """Name of the statistic."""
 
     ratio: Floats
-    """float64 [layers]: over the last measured layer; NaN where unknown."""
+    """float64 [layers]: over the last layer that its output reaches; NaN where unknown."""
 
-    last: int
-    """Index of the last measured layer, whose ratio is 1."""
+    ends: NDArray[np.intp]
+    """Int [layers]: the number of that last layer, whose own ratio is 1."""
 
-    @property
-    def first(self) -> int:
-        """Index of the first layer whose ratio is known."""
-        return int(np.argmax(~np.isnan(self.ratio)))
+    paths: Paths
+    """Which layers lie on the way to which."""
 
     @property
     def highest_before(self) -> Floats:
-        """float64 [layers]: the highest ratio from the first layer up to each.
+        """float64 [layers]: the highest ratio of each layer and of all that flow into it.
 
         Low only where nothing nearer the input gets more: a branch that a shortcut bypasses may get
         little although nothing is lost.
         """
-        return np.where(np.isnan(self.ratio), np.nan, np.fmax.accumulate(self.ratio))
+        return self.paths.highest_before(self.ratio)
 
     @property
     def lowest_before(self) -> Floats:
-        """float64 [layers]: the lowest nonzero ratio from the first layer up to each."""
-        positive = np.where(self.ratio > 0, self.ratio, np.nan)
-        return np.where(np.isnan(positive), np.nan, np.fmin.accumulate(positive))
+        """float64 [layers]: the lowest nonzero ratio of each layer and of all that flow into it."""
+        return self.paths.lowest_before(np.where(self.ratio > 0, self.ratio, np.nan))
 
-    def steepest(self, *, falling: bool) -> tuple[int, int, float]:
-        """The neighbors between which most is lost, or gained, on the way from output to input.
+    def steepest(self, layer: int, *, falling: bool) -> tuple[int, int, float]:
+        """The neighbors between which most is lost, or gained, on the way back from the last layer.
+
+        Args:
+            layer: where the way back ends.
+            falling: whether losses are looked for, or gains.
 
         Returns:
             Index of the layer nearer the input, index of the one nearer the output, and the factor
             between them; 1 where there are no two layers to compare.
         """
-        known = np.flatnonzero(self.ratio > 0)
+        end = int(self.ends[layer])
+        between = self.paths.before[end] & self.paths.before[:, layer]
+        between[[layer, end]] = True
+        known = np.flatnonzero((self.ratio > 0) & between)
         if known.size < 2:
-            return self.last, self.last, 1.0
+            return end, end, 1.0
         logs = np.log(self.ratio[known])
         change = logs[1:] - logs[:-1] if falling else logs[:-1] - logs[1:]
         at = int(np.argmax(change))
         return int(known[at]), int(known[at + 1]), float(np.exp(change[at]))
+
+
+def profile_of(metric: str, level: Floats, paths: Paths) -> DepthProfile:
+    """The profile of a statistic.
+
+    Args:
+        metric: its name.
+        level: float64 [layers]: its present values, at least one of them above 0.
+        paths: which layers lie on the way to which.
+    """
+    ends = paths.ends(np.where(level > 0, level, np.nan))
+    with np.errstate(invalid="ignore"):
+        ratio = np.where(ends >= 0, level / level[ends], np.nan)
+    return DepthProfile(metric, ratio, ends, paths)

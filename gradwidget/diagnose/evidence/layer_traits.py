@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from gradwidget.frame import BoolArray, Layer
+from gradwidget.diagnose.evidence.paths import Paths
+from gradwidget.frame import BoolArray, Layer, Wiring
 
 
 class LayerTraits:
@@ -44,3 +45,13 @@ class LayerTraits:
 
         Entries of variance 1/fan-in (arXiv 1502.01852).
         """
+        self._wiring: Wiring | None = None
+        self._paths = Paths([layer.name for layer in layers], {})
+
+    def paths(self, wiring: Wiring | None) -> Paths:
+        """Which layers lie on the way to which, as far as the wiring is known."""
+        if wiring is not self._wiring:
+            self._wiring = wiring
+            feeds = {} if wiring is None else wiring.feeds
+            self._paths = Paths([layer.name for layer in self.layers], feeds)
+        return self._paths

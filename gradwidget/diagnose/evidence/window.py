@@ -8,11 +8,12 @@ from functools import cached_property
 
 import numpy as np
 
-from gradwidget.diagnose.evidence.depth_profile import DepthProfile, Floats
+from gradwidget.diagnose.evidence.depth_profile import DepthProfile
 from gradwidget.diagnose.evidence.layer_traits import LayerTraits
+from gradwidget.diagnose.evidence.paths import Floats, Paths
 from gradwidget.diagnose.finding import Finding, Symptom
 from gradwidget.diagnose.thresholds import DEFAULT, Thresholds
-from gradwidget.frame import BoolArray, Frame, Layer
+from gradwidget.frame import BoolArray, Frame, Layer, Wiring
 from gradwidget.record.history import LOOK_BACK, RECENT, History
 
 BEGINNING = 10
@@ -68,6 +69,16 @@ class Window:
     def trainable(self) -> BoolArray:
         """Bool [layers]: whether the layer has a parameter that requires a gradient."""
         return self.traits.trainable
+
+    @property
+    def wiring(self) -> Wiring:
+        """How the network is wired, as last read; empty where that is not known."""
+        return self.frame.wiring or Wiring()
+
+    @cached_property
+    def paths(self) -> Paths:
+        """Which layers lie on the way to which."""
+        return self.traits.paths(self.frame.wiring)
 
     @property
     def age(self) -> int:
@@ -175,17 +186,40 @@ class Window:
         return middle(self.history.start_scalar("loss")[:5])
 
     @cached_property
+    def first_level(self) -> float:
+        """The loss that a run has to get below: that at its start, or of a constant prediction.
+
+        For cross-entropy, whose classes are the units of the last layers, a constant prediction
+        reaches the logarithm of their number; a run that starts far above it has learned nothing
+        by getting there. NaN where no loss is known.
+        """
+        if not {"nll_loss", "nll_loss2d", "nll_loss_nd"} & set(self.wiring.loss_path[:3]):
+            return self.start_loss
+        last = np.flatnonzero(self.paths.last)
+        classes = [max((s[0] for s in self.layers[i].shapes.values()), default=1) for i in last]
+        constant = math.log(max(classes, default=1))
+        return min(self.start_loss, constant) if constant > 0 else self.start_loss
+
+    @cached_property
     def loss(self) -> float:
         """The median loss of the newest frames; NaN where no loss is known."""
         return middle(self.history.recent_scalar("loss", self.limits.window))
 
     @property
     def loss_left(self) -> float:
-        """How much is left of the initial loss: 1 at the start, less as it falls, even below 0.
+        """How much is left of the first level: 1 at the start, less as it falls, even below 0.
 
         NaN where no loss is known.
         """
         return self._left(self.loss)
+
+    @property
+    def loss_is_high(self) -> bool:
+        """Whether the loss is still so high that small gradients do not mean convergence.
+
+        True where no loss is known.
+        """
+        return not self.loss_left <= self.limits.vanishing_loss_share
 
     @cached_property
     def newest_loss_left(self) -> float:
@@ -202,7 +236,7 @@ class Window:
         """
         if "loss" not in self.history.scalars:
             return False
-        start = self.start_loss
+        start = self.first_level
         fallen = self.history.scalars["loss"] < start - (1 - self.limits.plateau_fallen) * abs(
             start
         )
@@ -210,7 +244,9 @@ class Window:
         return bool(fallen.sum() > A_FEW or stands_for[fallen].sum() > A_PART * self.age)
 
     def _left(self, loss: float) -> float:
-        return 1 - (self.start_loss - loss) / abs(self.start_loss) if self.start_loss else math.nan
+        return (
+            1 - (self.first_level - loss) / abs(self.first_level) if self.first_level else math.nan
+        )
 
 
 def median(values: Floats, least: int = 1) -> Floats:

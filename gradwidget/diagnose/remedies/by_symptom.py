@@ -5,32 +5,48 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable
 
+from gradwidget.diagnose.evidence.flat_operation import flat_operation
 from gradwidget.diagnose.evidence.window import Window
 from gradwidget.diagnose.finding import Detection, Remedy, Symptom
 from gradwidget.diagnose.remedies.add_to_optimizer import add_to_optimizer
 from gradwidget.diagnose.remedies.bfloat16 import bfloat16
+from gradwidget.diagnose.remedies.call_step import call_step
+from gradwidget.diagnose.remedies.check_data import check_data
+from gradwidget.diagnose.remedies.clear_gradients import clear_gradients
 from gradwidget.diagnose.remedies.clip import clip
+from gradwidget.diagnose.remedies.draw_zero_weights import draw_zero_weights
 from gradwidget.diagnose.remedies.fewer_layers import fewer_layers
 from gradwidget.diagnose.remedies.find_cut import find_cut
-from gradwidget.diagnose.remedies.find_nonfinite import find_nonfinite
 from gradwidget.diagnose.remedies.forget_bias import forget_bias
+from gradwidget.diagnose.remedies.fp32_weights import fp32_weights
 from gradwidget.diagnose.remedies.freeze import freeze
 from gradwidget.diagnose.remedies.gated_cell import gated_cell
+from gradwidget.diagnose.remedies.guard_operation import guard_operation
+from gradwidget.diagnose.remedies.keep_graph import keep_graph
+from gradwidget.diagnose.remedies.larger_eps import larger_eps
 from gradwidget.diagnose.remedies.leaky_relu import leaky_relu
 from gradwidget.diagnose.remedies.learning_rate import learning_rate
+from gradwidget.diagnose.remedies.look_behind import look_behind
 from gradwidget.diagnose.remedies.loss_scaling import loss_scaling
 from gradwidget.diagnose.remedies.normalize import normalize
 from gradwidget.diagnose.remedies.orthogonal import orthogonal
 from gradwidget.diagnose.remedies.raise_bias import raise_bias
+from gradwidget.diagnose.remedies.register_layers import register_layers
 from gradwidget.diagnose.remedies.reinitialize import reinitialize
+from gradwidget.diagnose.remedies.remove_softmax import remove_softmax
+from gradwidget.diagnose.remedies.replace_nonfinite_inputs import replace_nonfinite_inputs
 from gradwidget.diagnose.remedies.scale_inputs import scale_inputs
 from gradwidget.diagnose.remedies.skip_nonfinite import skip_nonfinite
+from gradwidget.diagnose.remedies.train_mode import train_mode
 from gradwidget.diagnose.remedies.use_relu import use_relu
 from gradwidget.diagnose.remedies.weight_decay import weight_decay
 from gradwidget.frame import Layer
 from gradwidget.wording import shown
 
 Fixes = Iterable[Remedy | None]
+
+USUAL_MOVE = 1e-3
+"""Change of the weights per step over their size with which training usually goes well."""
 
 
 def remedies_for(symptom: Symptom, detection: Detection, window: Window) -> tuple[Remedy, ...]:
@@ -52,52 +68,61 @@ def _vanishing(detection: Detection, window: Window) -> Fixes:
 
 
 def _exploding(detection: Detection, window: Window) -> Fixes:
-    over_steps = "baseline" in detection.evidence
-    cut = clip(window, detection.first_step)
     slower = learning_rate(
         window, 0.1, "Large steps move the weights to where gradients are even larger."
     )
-    fresh = reinitialize(
+    norms = normalize(window.layers, "A norm layer undoes the growth at each layer.")
+    if "baseline" in detection.evidence:
+        yield from (slower, clip(window, detection.first_step), norms)
+        return
+    yield reinitialize(
         _to_reinitialize(detection, window),
         "Weights scaled to the fan-in keep the gradient's size from layer to layer.",
     )
-    norms = normalize(window.layers, "A norm layer undoes the growth at each layer.")
-    yield from (cut, slower, norms) if over_steps else (fresh, norms, cut, slower)
+    yield norms
+    yield clip(window, detection.first_step)
+    yield slower
 
 
-def _nonfinite_gradients(detection: Detection, window: Window) -> Fixes:
-    yield skip_nonfinite()
-    if detection.origin not in ("input", "weights"):
-        yield clip(window, detection.first_step)
+def _nonfinite(detection: Detection, window: Window) -> Fixes:
+    """By where it arose: what made it is to be changed, not the rate of a run that was calm."""
+    origin, where = detection.origin, "the loss"
+    layer = window.frame.origin.layer if window.frame.origin is not None else None
+    if origin == "input":
+        yield replace_nonfinite_inputs()
+        yield skip_nonfinite()
+        return
+    if origin == "update":
+        yield larger_eps()
+        yield fp32_weights()
+        return
+    if window.wiring.precision == "float16" and origin in ("forward", "unknown", "loss"):
+        yield bfloat16(
+            "fp16 ends at 65,504; bfloat16 has the range of fp32, and needs no gradient scaler."
+        )
+        if (scaled := scale_inputs(window)) is not None:
+            yield scaled
+    if origin != "weights":
+        yield skip_nonfinite()
+    if origin in ("forward", "backward") and layer is not None:
+        where = f"what follows {layer}" if origin == "backward" else f"what leads to {layer}"
+    if origin in ("loss", "forward", "backward"):
+        yield guard_operation(where)
+    if origin in ("weights", "unknown", "forward"):
         yield learning_rate(
             window,
             0.1,
             "Values that overflow are usually the result of steps that were too large.",
         )
-    yield find_nonfinite("Anomaly mode names the line of code; gradwidget names the layer.")
-
-
-def _nonfinite_loss(detection: Detection, window: Window) -> Fixes:
-    if detection.origin == "input":
-        yield skip_nonfinite()
-    else:
-        yield learning_rate(
-            window,
-            0.1,
-            "A loss that overflows is usually the result of steps that were too large.",
-        )
         yield clip(window, detection.first_step)
-        yield skip_nonfinite()
-    yield find_nonfinite("Check the loss for log(0), a division by 0, or exp of a large number.")
 
 
 def _nonfinite_weights(detection: Detection, window: Window) -> Fixes:
+    yield from _nonfinite(detection, window)
     lost = [layer for layer in window.layers if layer.name in detection.layers]
     yield reinitialize(
         lost, "The old weights are lost. Better: load a checkpoint from before this step."
     )
-    yield skip_nonfinite()
-    yield learning_rate(window, 0.1, "Smaller steps make it less likely that it happens again.")
 
 
 def _unstable(detection: Detection, window: Window) -> Fixes:
@@ -106,15 +131,27 @@ def _unstable(detection: Detection, window: Window) -> Fixes:
 
 
 def _growing(detection: Detection, window: Window) -> Fixes:
+    decay = window.frame.scalars.get("weight_decay", 0.0)
+    if decay < 0:
+        yield weight_decay(more=False)
     yield learning_rate(window, 0.1, "Weights grow without bound where each step overshoots.")
-    yield weight_decay(more=True)
+    if decay == 0:
+        yield weight_decay(more=True)
     yield reinitialize(
         _named(detection, window), "Weights this large do not return to a usual size by themselves."
     )
 
 
 def _shrinking(detection: Detection, window: Window) -> Fixes:
-    yield weight_decay(more=False)
+    zero = [
+        layer.name
+        for layer, first in zip(window.layers, window.first_weight_norm, strict=True)
+        if layer.name in detection.layers and first == 0
+    ]
+    if zero:
+        yield draw_zero_weights(zero)
+    if window.frame.scalars.get("weight_decay", 1.0) > 0:
+        yield weight_decay(more=False)
     yield reinitialize(
         _named(detection, window),
         "What is lost does not come back by itself: start the layer again.",
@@ -122,15 +159,18 @@ def _shrinking(detection: Detection, window: Window) -> Fixes:
 
 
 def _dead(detection: Detection, window: Window) -> Fixes:
-    yield reinitialize(
+    fresh = reinitialize(
         _named(detection, window),
         "A unit that is off for every input gets no gradient that could revive it.",
     )
-    yield raise_bias(detection.layers)
-    yield leaky_relu(window.layers)
-    yield learning_rate(
+    raised = raise_bias(detection.layers)
+    slower = learning_rate(
         window, 0.1, "One step that is too large can make a unit negative for all inputs."
     )
+    if _from_the_start(detection, window):
+        yield from (fresh, raised, leaky_relu(window.layers))
+    else:
+        yield from (slower, leaky_relu(window.layers), fresh, raised)
 
 
 def _saturated(detection: Detection, window: Window) -> Fixes:
@@ -143,13 +183,18 @@ def _saturated(detection: Detection, window: Window) -> Fixes:
         window.layers,
         "A norm layer before the activation function keeps its inputs where it has a slope.",
     )
-    yield scale_inputs()
+    yield scale_inputs(window)
 
 
 def _disconnected(detection: Detection, window: Window) -> Fixes:
     del window
-    yield add_to_optimizer(detection.layers)
     yield find_cut(detection.layers)
+    yield freeze(detection.layers)
+
+
+def _in_no_optimizer(detection: Detection, window: Window) -> Fixes:
+    del window
+    yield add_to_optimizer(detection.layers)
     yield freeze(detection.layers)
 
 
@@ -169,14 +214,13 @@ def _time_exploding(detection: Detection, window: Window) -> Fixes:
 
 def _underflow(detection: Detection, window: Window) -> Fixes:
     del detection, window
+    yield bfloat16("It has the range of fp32: nothing underflows, and no scaler is needed.")
     yield loss_scaling()
-    yield bfloat16()
 
 
 def _too_fast(detection: Detection, window: Window) -> Fixes:
     moves = detection.evidence["value"]
-    # Toward the usual 0.1% per step, by a round factor.
-    factor = 0.01 if moves > 0.1 else 0.1
+    factor = 10.0 ** min(-1, round(math.log10(USUAL_MOVE / max(moves, USUAL_MOVE))))
     yield learning_rate(
         window, factor, f"A step moves the weights by {moves:,.0%} of their size; 0.1% is usual."
     )
@@ -184,13 +228,90 @@ def _too_fast(detection: Detection, window: Window) -> Fixes:
 
 
 def _too_slow(detection: Detection, window: Window) -> Fixes:
-    moves = max(detection.evidence["value"], 1e-7)
-    factor = 10.0 ** round(math.log10(1e-3 / moves))
+    moves = detection.evidence["value"]
+    if not moves > 0:
+        return
+    factor = 10.0 ** round(math.log10(USUAL_MOVE / moves))
     yield learning_rate(
         window,
         factor,
         f"A step moves the weights by {shown(moves)} of their size; 0.001 is usual.",
     )
+
+
+def _diverging(detection: Detection, window: Window) -> Fixes:
+    yield learning_rate(
+        window, 0.1, "A loss that rises step by step means that each update goes too far."
+    )
+    yield clip(window, detection.first_step)
+
+
+def _zero(detection: Detection, window: Window) -> Fixes:
+    weights = window.median(window.weight)
+    zero = [
+        layer.name
+        for layer, norm in zip(window.layers, weights, strict=True)
+        if layer.trainable and (norm == 0 or _has_zero_factors(layer))
+    ]
+    flat = flat_operation(window.wiring)
+    if flat is not None:
+        yield look_behind(flat)
+    if zero:
+        yield draw_zero_weights(zero)
+    if flat is None and not zero:
+        yield look_behind(None)
+        yield reinitialize(
+            _named(detection, window), "Fresh weights bring units back to where there is a slope."
+        )
+
+
+def _has_zero_factors(layer: Layer) -> bool:
+    """Whether it has several matrices, of which some may be 0: an adapter beside a frozen one."""
+    return sum(len(shape) > 1 for shape in layer.shapes.values()) > 1
+
+
+def _inputs(detection: Detection, window: Window) -> Fixes:
+    if detection.origin == "input":
+        yield replace_nonfinite_inputs()
+        yield skip_nonfinite()
+        return
+    scaled = scale_inputs(window)
+    yield check_data() if scaled is None else scaled
+
+
+def _not_cleared(detection: Detection, window: Window) -> Fixes:
+    del detection, window
+    yield clear_gradients()
+
+
+def _unregistered(detection: Detection, window: Window) -> Fixes:
+    del detection, window
+    yield register_layers()
+
+
+def _unstepped(detection: Detection, window: Window) -> Fixes:
+    del detection, window
+    yield call_step()
+
+
+def _detached(detection: Detection, window: Window) -> Fixes:
+    del detection, window
+    yield keep_graph()
+
+
+def _evaluating(detection: Detection, window: Window) -> Fixes:
+    del detection, window
+    yield train_mode()
+
+
+def _twice(detection: Detection, window: Window) -> Fixes:
+    del detection, window
+    yield remove_softmax()
+
+
+def _rounded_away(detection: Detection, window: Window) -> Fixes:
+    del detection, window
+    yield fp32_weights()
 
 
 def _plateau(detection: Detection, window: Window) -> Fixes:
@@ -208,9 +329,11 @@ def _to_reinitialize(detection: Detection, window: Window) -> list[Layer]:
 
     Each layer contributes its factor, not only those past the bound.
     """
-    if detection.first_step == window.history.first_step:
-        return list(window.layers)
-    return _named(detection, window)
+    return list(window.layers) if _from_the_start(detection, window) else _named(detection, window)
+
+
+def _from_the_start(detection: Detection, window: Window) -> bool:
+    return detection.first_step == window.history.first_step
 
 
 def _named(detection: Detection, window: Window) -> list[Layer]:
@@ -220,8 +343,8 @@ def _named(detection: Detection, window: Window) -> list[Layer]:
 _REMEDIES: dict[Symptom, Callable[[Detection, Window], Fixes]] = {
     Symptom.VANISHING_GRADIENTS: _vanishing,
     Symptom.EXPLODING_GRADIENTS: _exploding,
-    Symptom.GRADIENTS_NONFINITE: _nonfinite_gradients,
-    Symptom.LOSS_NONFINITE: _nonfinite_loss,
+    Symptom.GRADIENTS_NONFINITE: _nonfinite,
+    Symptom.LOSS_NONFINITE: _nonfinite,
     Symptom.WEIGHTS_NONFINITE: _nonfinite_weights,
     Symptom.LOSS_UNSTABLE: _unstable,
     Symptom.WEIGHTS_GROWING: _growing,
@@ -237,4 +360,15 @@ _REMEDIES: dict[Symptom, Callable[[Detection, Window], Fixes]] = {
     Symptom.FP16_UNDERFLOW: _underflow,
     Symptom.LR_TOO_HIGH: _too_fast,
     Symptom.LR_TOO_LOW: _too_slow,
+    Symptom.ZERO_GRADIENT: _zero,
+    Symptom.NOT_IN_OPTIMIZER: _in_no_optimizer,
+    Symptom.UNREGISTERED_LAYERS: _unregistered,
+    Symptom.LOSS_DIVERGING: _diverging,
+    Symptom.BAD_INPUTS: _inputs,
+    Symptom.GRADIENTS_NOT_CLEARED: _not_cleared,
+    Symptom.NO_STEP: _unstepped,
+    Symptom.DOUBLE_SOFTMAX: _twice,
+    Symptom.EVAL_MODE: _evaluating,
+    Symptom.LOSS_DETACHED: _detached,
+    Symptom.UPDATES_LOST: _rounded_away,
 }

@@ -5,21 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from gradwidget.diagnose.finding import Remedy
-from gradwidget.diagnose.remedies.layer_names import listing
+from gradwidget.wording import names as words
 
 
 def find_cut(names: Sequence[str]) -> Remedy:
-    """Prints, for every parameter, whether an optimizer holds it and whether it has a gradient."""
+    """Says where to look; only a change of ``forward`` can connect them."""
     return Remedy(
-        title="Find where the graph is cut",
-        why="A .detach(), .item(), .data, NumPy call or torch.no_grad() between the layer and "
-        "the loss cuts it off; a module that forward() never calls is not in the graph at all.",
-        code=f"""\
-known = {{id(p) for group in optimizer.param_groups for p in group["params"]}}
-for name in {listing(names)}:
-    for key, parameter in model.get_submodule(name).named_parameters(recurse=False):
-        where = "in the optimizer" if id(parameter) in known else "NOT in the optimizer"
-        has_grad = parameter.grad is not None
-        print(name, key, where, "requires_grad:", parameter.requires_grad, "grad:", has_grad)
-""",
+        title="Find where they are cut off",
+        why=f"Look in forward() behind {words(names)}: detach(), .data, .item(), numpy(), "
+        "torch.no_grad(), argmax, a result that is overwritten or never used.",
+        code="",
     )

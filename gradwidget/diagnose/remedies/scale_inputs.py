@@ -1,21 +1,38 @@
-"""Inputs of a size that activation functions can handle."""
+"""Inputs of a size that layers can handle."""
 
 from __future__ import annotations
 
+import math
+
+from gradwidget.diagnose.evidence.window import Window, middle
 from gradwidget.diagnose.finding import Remedy
+from gradwidget.wording import shown
 
 
-def scale_inputs() -> Remedy:
-    """Scales the inputs to mean 0 and standard deviation 1."""
+def scale_inputs(window: Window) -> Remedy | None:
+    """Scales the inputs to mean 0 and standard deviation 1, by what was measured.
+
+    None where no inputs were measured, or where they are all the same.
+    """
+    first = window.limits.window
+    mean = middle(window.history.start_scalar("input_mean")[:first])
+    deviation = middle(window.history.start_scalar("input_std")[:first])
+    if not (math.isfinite(mean) and deviation > 0):
+        return None
     return Remedy(
         title="Scale the inputs",
-        why="Inputs in the hundreds saturate sigmoid and tanh at once (LeCun, Efficient BackProp).",
-        code="""\
-# Better: scale by the statistics of the training data, once. This scales each batch by its own
-# (handle.remove() undoes it):
+        why=f"They have a mean of {shown(mean)} and a standard deviation of {shown(deviation)}; "
+        "layers are drawn for about 0 and 1 (LeCun et al., Efficient BackProp).",
+        code=f"""\
+# Better: scale each feature by the statistics of the training data, once. This scales all by the
+# numbers that were measured (handle.remove() undoes it):
 def scale(module, inputs):
-    x, *rest = inputs
-    return ((x - x.mean()) / (x.std() + 1e-6), *rest) if x.is_floating_point() else inputs
+    return tuple(
+        (x.float() - {mean:.6g}) / {deviation:.6g}
+        if isinstance(x, torch.Tensor) and x.is_floating_point()
+        else x
+        for x in inputs
+    )
 
 handle = model.register_forward_pre_hook(scale)
 """,

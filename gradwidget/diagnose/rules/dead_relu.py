@@ -7,9 +7,15 @@ dead units of any wide layer.
 
 from __future__ import annotations
 
+import numpy as np
+
 from gradwidget.diagnose.evidence.window import Window
 from gradwidget.diagnose.finding import Detection, Finding
 from gradwidget.diagnose.rules.shared.level import Level, beyond
+from gradwidget.frame import BoolArray
+
+UNRECTIFIED = ("tanh", "sigmoid", "softmax")
+"""Activation functions whose units are 0 only where their input is."""
 
 
 def dead_relu(window: Window, active: Finding | None) -> Detection | None:
@@ -24,10 +30,15 @@ def dead_relu(window: Window, active: Finding | None) -> Detection | None:
             window.limits.dead_share,
             above=True,
         ),
-        window.trainable,
+        window.trainable & _rectified(window),
         lambda layers, share: (
             f"Up to {share:.0%} of the units of {layers} never activate: they get no gradient and "
             "cannot recover by themselves."
         ),
         "With very small batches, a unit that rarely activates looks dead.",
     )
+
+
+def _rectified(window: Window) -> BoolArray:
+    """Bool [layers]: whether an output of 0 means that a unit is off."""
+    return np.array([layer.activation not in UNRECTIFIED for layer in window.layers], np.bool_)

@@ -13,11 +13,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gradwidget.diagnose.evidence.depth_profile import DepthProfile
+from gradwidget.diagnose.evidence.paths import Floats
 from gradwidget.diagnose.evidence.window import Window, holding_since
 from gradwidget.diagnose.finding import Detection, Finding
 from gradwidget.diagnose.rules.shared.over_depth import past_bound, ratios_over_time
 from gradwidget.diagnose.thresholds import Thresholds
+from gradwidget.frame import BoolArray
 from gradwidget.wording import names, shown
+
+STARVED, USUAL = 1e-4, 1e2
+"""What a gradient promises, as a share of the loss: none worth speaking of, and a usual one."""
 
 
 def exploding_gradients(window: Window, active: Finding | None) -> Detection | None:
@@ -49,9 +54,10 @@ def _over_depth(window: Window) -> Detection | None:
 
 
 def _message(window: Window, found: DepthProfile, layers: tuple[str, ...], value: float) -> str:
-    last = window.layers[found.last].name
+    worst = next(i for i, layer in enumerate(window.layers) if layer.name == layers[0])
+    last = window.layers[found.ends[worst]].name
     text = f"The gradient grows {shown(value)}× on its way from {last} back to {layers[0]}"
-    near, far, factor = found.steepest(falling=False)
+    near, far, factor = found.steepest(worst, falling=False)
     if factor > value**0.5:
         where = f"{window.layers[far].name} and {window.layers[near].name}"
         text += f", most of it between {where} ({shown(factor)}×)"
@@ -78,7 +84,11 @@ def _over_steps(window: Window, active: Finding | None) -> Detection | None:
     if len(past) < limits.spike_minimum_past or not known.any():
         return None
     total, baseline = _norm(now[known]), _norm(past_high[known])
-    if total <= limits.exploding_spike * baseline or not _loss_agrees(window, len(past)):
+    if (
+        total <= limits.exploding_spike * baseline
+        or not _loss_agrees(window, len(past))
+        or _was_starved(window, now[known], past_high[known], known)
+    ):
         return None
     # The layers that grew most.
     growth = np.where(known, now / past_high, 0.0)
@@ -130,6 +140,20 @@ def _still_there(window: Window, active: Finding, now: NDArray[np.float32]) -> D
         evidence={**active.evidence, "norm": total, "value": max(ratio, active.evidence["value"])},
         caveat=active.caveat,
     )
+
+
+def _was_starved(
+    window: Window, now: NDArray[np.float32], past_high: Floats, known: BoolArray
+) -> bool:
+    """Whether there was next to no gradient before and there is a usual one now: a recovery.
+
+    Judged by what the gradient promises to first order: how far the loss would move if the weights
+    moved along it by their own size.
+    """
+    scale = np.nan_to_num(window.weight_scale[known])
+    loss = abs(window.loss)
+    before = float(np.sum(past_high * scale))
+    return before < STARVED * loss and float(np.sum(now * scale)) < USUAL * loss
 
 
 def _loss_agrees(window: Window, past: int) -> bool:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from gradwidget.diagnose.evidence.depth_profile import Floats
+from gradwidget.diagnose.evidence.paths import Floats
 from gradwidget.diagnose.evidence.window import Window, holding_since
 from gradwidget.diagnose.finding import Detection, Finding
 from gradwidget.wording import names, shown
@@ -19,6 +19,8 @@ from gradwidget.wording import names, shown
 def fp16_underflow(window: Window, active: Finding | None) -> Detection | None:
     """Layers much of whose gradient has been rounded to zero."""
     del active  # the median of the window is stable enough
+    if window.frame.wiring is not None and window.wiring.precision != "float16":
+        return None
     return _nothing_left(window) or _part_lost(window)
 
 
@@ -31,9 +33,8 @@ def _nothing_left(window: Window) -> Detection | None:
         return None
     # Dead units near the output look the same, and so does a hinge loss that is satisfied.
     dead = window.median("act_dead_fraction")
-    if (
-        "loss_scale" not in window.frame.scalars
-        and not window.loss_left > window.limits.vanishing_loss_share
+    if "loss_scale" not in window.frame.scalars and not (
+        window.loss_is_high and np.isfinite(window.loss)
     ):
         return None
     if np.any(dead > window.limits.dead_share):

@@ -20,7 +20,7 @@ def lr_too_high(window: Window, active: Finding | None) -> Detection | None:
     limits = window.limits
     if active is None and window.history.version < 2 * limits.window:
         return None
-    if not window.loss_left > limits.vanishing_loss_share:
+    if not (window.loss_is_high and np.isfinite(window.loss)):
         return None
     if _falling(window):
         return None

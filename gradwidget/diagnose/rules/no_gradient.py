@@ -1,4 +1,4 @@
-"""Trainable parameters without any gradient: detached, unused, or held by no optimizer.
+"""Trainable parameters without any gradient: never run, or cut off on the way to the loss.
 
 Not reported: frozen layers (they are not trainable), heads and branches used now and then, the zero
 gradient of a factor whose partner starts at zero (LoRA).
@@ -22,15 +22,12 @@ def no_gradient(window: Window, active: Finding | None) -> Detection | None:
     candidates = np.flatnonzero(absent & window.trainable)
     since = {int(i): step for i in candidates if (step := _since(window, int(i))) is not None}
     if not since:
-        return _in_no_optimizer(window)
+        return None
     layers = tuple(window.layers[i].name for i in sorted(since, key=lambda i: (since[i], i)))
     first = min(since.values())
-    reasons = {window.frame.reasons[name] for name in layers if name in window.frame.reasons}
-    tail = f" ({reasons.pop()})" if len(reasons) == 1 else ""
     return Detection(
         severity="warning",
-        message=f"No gradient reaches the trainable parameters of {names(layers)}: the loss does "
-        f"not depend on them{tail}.",
+        message=_message(window, list(since), layers),
         layers=layers,
         first_step=first,
         evidence={
@@ -42,41 +39,17 @@ def no_gradient(window: Window, active: Finding | None) -> Detection | None:
     )
 
 
-def _in_no_optimizer(window: Window) -> Detection | None:
-    """Layers that a gradient flows through but that no optimizer has stepped for a long time."""
-    limits = window.limits
-    # Enough steps and frames must have passed to tell.
-    if window.age + 1 < limits.no_gradient_steps:
-        return None
-    rows = window.history.recent("grad_norm", limits.no_gradient_steps)
-    steps = window.history.recent_steps(limits.no_gradient_steps)
-    if (
-        len(rows) < limits.no_gradient_frames
-        or window.step - steps[0] + 1 < limits.no_gradient_steps
-    ):
-        return None
-    # Layers whose own gradient was never read: that is done for the parameters that are stepped.
-    passed_over = np.isnan(rows).all(axis=0) & window.trainable
-    # Often enough, a gradient flowed through them in a step in which those of others were read.
-    came = window.history.recent("act_grad_rms", limits.no_gradient_steps) > 0
-    read = ~np.isnan(rows).all(axis=1, keepdims=True)
-    passed_over &= (came & read).sum(axis=0) >= limits.no_gradient_frames
-    if not passed_over.any() or passed_over.all():
-        return None
-    layers = tuple(window.layers[i].name for i in np.flatnonzero(passed_over))
-    return Detection(
-        severity="warning",
-        message=f"The gradient reaches {names(layers)}, but no optimizer steps the parameters "
-        "there: they never change.",
-        layers=layers,
-        first_step=int(steps[0]),
-        evidence={
-            "value": float(window.step - steps[0] + 1),
-            "bound": float(limits.no_gradient_steps),
-            "window": float(len(rows)),
-        },
-        caveat="Fine if another optimizer steps them later.",
-    )
+def _message(window: Window, rows: list[int], layers: tuple[str, ...]) -> str:
+    reasons = {window.frame.reasons[name] for name in layers if name in window.frame.reasons}
+    runs = window.median("has_run")[rows]
+    text = f"No gradient reaches the trainable parameters of {names(layers)}: "
+    if len(reasons) == 1:
+        return f"{text}the loss does not depend on them ({reasons.pop()})."
+    if (runs == 0).all():
+        return f"{text}forward() never runs them."
+    if (runs == 1).all():
+        return f"{text}they run, but what they give is cut off on its way to the loss."
+    return f"{text}the loss does not depend on them."
 
 
 def _since(window: Window, layer: int) -> int | None:
@@ -98,7 +71,12 @@ def _since(window: Window, layer: int) -> int | None:
     gaps = np.flatnonzero(np.diff(present) > 1)
     before = int(np.max(seen_at[present[gaps] + 1] - seen_at[present[gaps + 1] - 1] + 1, initial=0))
     steady = len(present) >= limits.no_gradient_frames
-    needed = max(3 * before, limits.no_gradient_after if steady else limits.no_gradient_steps)
+    # A layer that runs in every step, and whose output has led nowhere in any, is cut off.
+    ran = window.history.recent("has_run", RECENT)[::-1, layer][known][:length]
+    if not present.size and np.isfinite(ran).all() and (ran > 0).all():
+        needed = limits.no_gradient_certain
+    else:
+        needed = max(3 * before, limits.no_gradient_after if steady else limits.no_gradient_steps)
     return since if window.step - since + 1 >= needed else None
 
 
@@ -115,5 +93,5 @@ def _unlikely(present: int, before: int, absent: int, limits: Thresholds) -> boo
         limits: the bounds in force.
     """
     if not present:
-        return absent >= 2 * limits.no_gradient_frames
+        return absent >= limits.no_gradient_frames
     return (1 - present / (before + 1)) ** absent < limits.no_gradient_chance

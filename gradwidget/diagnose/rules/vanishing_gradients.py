@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from gradwidget.diagnose.evidence.depth_profile import DepthProfile, Floats
+from gradwidget.diagnose.evidence.depth_profile import DepthProfile
+from gradwidget.diagnose.evidence.paths import Floats
 from gradwidget.diagnose.evidence.window import Window, holding_since, middle
 from gradwidget.diagnose.finding import Detection, Finding, Symptom
 from gradwidget.diagnose.rules.shared.over_depth import past_bound, ratios_over_time
@@ -31,19 +32,20 @@ def _over_depth(window: Window, active: Finding | None) -> Detection | None:
     if past is None:
         return None
     found, bound, low = past
-    ratios, steps = ratios_over_time(window, found, found.first)
-    if not ratios.size or (active is None and not _stays(ratios, steps, bound, window)):
-        return None
     # The worst first; a layer that blocks everything is named itself, not all layers before it.
     affected = np.flatnonzero(low)
     affected = affected[np.argsort(found.ratio[affected], kind="stable")]
-    value = float(found.ratio[found.first])
+    worst = int(affected[0])
+    ratios, steps = ratios_over_time(window, found, worst)
+    if not ratios.size or (active is None and not _stays(ratios, steps, bound, window)):
+        return None
+    value = float(found.ratio[worst])
     if value == 0 and any(symptom in window.active for symptom in BLOCKS):
         return None
     layers = tuple(window.layers[i].name for i in affected)
     return Detection(
         severity="critical" if value < bound / 100 else "warning",
-        message=_message(window, found, layers, value),
+        message=_message(window, found, worst, layers),
         layers=layers,
         first_step=holding_since(steps, ratios < bound),
         evidence={"value": value, "bound": bound, "window": float(window.limits.window)},
@@ -74,11 +76,12 @@ def _stays(ratios: Floats, steps: list[int], bound: float, window: Window) -> bo
     return bool(newer * max(newer / older, 1.0) ** (limits.recovery_steps / apart) < bound)
 
 
-def _message(window: Window, found: DepthProfile, layers: tuple[str, ...], value: float) -> str:
-    first, last = window.layers[found.first].name, window.layers[found.last].name
+def _message(window: Window, found: DepthProfile, worst: int, layers: tuple[str, ...]) -> str:
+    first, last = window.layers[worst].name, window.layers[found.ends[worst]].name
+    value = float(found.ratio[worst])
     than = "than" if value > 0 else "although there is some at"
     text = f"{first} gets {times_less(value)} gradient {than} {last}"
-    near, far, factor = found.steepest(falling=True)
+    near, far, factor = found.steepest(worst, falling=True)
     if value > 0 and factor > value**-0.5:
         lost = f"{window.layers[far].name} and {window.layers[near].name}"
         text += f"; most of it is lost between {lost} ({shown(factor)}×)"
@@ -91,7 +94,7 @@ def _over_steps(window: Window) -> Detection | None:
     limits = window.limits
     # Without a loss, a layer that lost its gradient looks like one that has learned its part.
     if (
-        not window.loss_left > limits.vanishing_loss_share
+        not (window.loss_is_high and np.isfinite(window.loss))
         or window.history.version < 2 * limits.window
     ):
         return None

@@ -5,19 +5,24 @@ Not reported: ordinary weight decay, which stops where the gradient balances it.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
-from gradwidget.diagnose.evidence.depth_profile import Floats
-from gradwidget.diagnose.evidence.window import Window
+from gradwidget.diagnose.evidence.paths import Floats
+from gradwidget.diagnose.evidence.window import Window, holding_since
 from gradwidget.diagnose.finding import Detection, Finding
 from gradwidget.diagnose.rules.shared.level import Level, beyond
 from gradwidget.wording import shown
+
+FALLEN = 0.9
+"""Share of the initial norm below which weights have begun to shrink."""
 
 
 def weights_shrinking(window: Window, active: Finding | None) -> Detection | None:
     """Layers whose weights have only a small part of their initial norm left."""
     del active  # the norm of weights is stable enough
-    return beyond(
+    detection = beyond(
         window,
         Level(
             window.weight,
@@ -33,6 +38,14 @@ def weights_shrinking(window: Window, active: Finding | None) -> Detection | Non
         "Fine if the layer is being switched off on purpose, or if its weights started far too "
         "large.",
     )
+
+    if detection is None:
+        return None
+    # The decline has begun long before it is past its bound.
+    worst = next(i for i, one in enumerate(window.layers) if one.name == detection.layers[0])
+    values, steps = window.series(window.weight, worst)
+    since = holding_since(steps, values < FALLEN * window.first_weight_norm[worst])
+    return replace(detection, first_step=since)
 
 
 def first_norm(window: Window) -> Floats:

@@ -1,16 +1,18 @@
 """Weights that have become next to nothing: the layer's output no longer depends on its input.
 
-Not reported: layers that start at zero by design.
+Not reported: layers that start at zero by design, which soon grow.
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
+
+from gradwidget.diagnose.evidence.paths import Floats
 from gradwidget.diagnose.evidence.window import Window
 from gradwidget.diagnose.finding import Detection, Finding
 from gradwidget.diagnose.rules.shared.level import Level, beyond
-from gradwidget.diagnose.rules.weights_shrinking import first_norm
 from gradwidget.wording import shown
 
 
@@ -22,15 +24,27 @@ def weights_zero(window: Window, active: Finding | None) -> Detection | None:
         Level(
             window.weight,
             window.median(window.weight),
-            first_norm(window),
+            _scale(window),
             window.limits.zero,
             above=False,
         ),
         window.trainable & window.traits.weighty,
         lambda layers, ratio: (
-            f"Next to nothing is left of the weights of {layers} ({shown(ratio)} of their initial "
-            "norm): they block everything that passes through."
+            f"The weights of {layers} are next to nothing ({shown(ratio)} of a usual norm): they "
+            "block everything that passes through."
         ),
         "Fine if the layer was pruned on purpose.",
     )
     return None if detection is None else replace(detection, severity="critical")
+
+
+def _scale(window: Window) -> Floats:
+    """float64 [layers]: the initial norm.
+
+    For weights that began at zero, the norm of weights that preserve variance, once the run is
+    under way and has learned nothing; NaN before.
+    """
+    began_at_zero = window.first_weight_norm <= window.limits.zero * window.traits.natural_norm
+    is_late = window.age >= window.limits.plateau_steps and not window.has_learned
+    usual = window.traits.natural_norm if is_late else np.nan
+    return np.where(began_at_zero, usual, window.first_weight_norm)

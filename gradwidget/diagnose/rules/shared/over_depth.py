@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import math
+from dataclasses import replace
+
 import numpy as np
 
-from gradwidget.diagnose.evidence.depth_profile import DepthProfile, Floats
+from gradwidget.diagnose.evidence.depth_profile import DepthProfile, profile_of
+from gradwidget.diagnose.evidence.paths import Floats
 from gradwidget.diagnose.evidence.window import Window
 from gradwidget.frame import BoolArray
 from gradwidget.record.history import LOOK_BACK
@@ -26,11 +30,9 @@ def profile(window: Window, metric: str) -> DepthProfile | None:
 
 def _profile(window: Window, metric: str) -> DepthProfile | None:
     level = window.median(metric)
-    positive = np.flatnonzero(level > 0)
-    if np.sum(~np.isnan(level)) < window.limits.minimum_chain or not positive.size:
+    if np.sum(~np.isnan(level)) < window.limits.minimum_chain or not (level > 0).any():
         return None
-    last = int(positive[-1])
-    return DepthProfile(metric, level / level[last], last)
+    return profile_of(metric, level, window.paths)
 
 
 def weight_profile(window: Window) -> DepthProfile | None:
@@ -38,14 +40,10 @@ def weight_profile(window: Window) -> DepthProfile | None:
 
     Only of layers with a weight matrix: biases and gains of norm layers have their own scales.
     """
-    found = profile(window, "grad_rms")
-    if found is None:
+    level = np.where(window.traits.weighty, window.median("grad_rms"), np.nan)
+    if np.sum(level > 0) < window.limits.minimum_chain:
         return None
-    ratio = np.where(window.traits.weighty, found.ratio, np.nan)
-    known = np.flatnonzero(ratio > 0)
-    if known.size < window.limits.minimum_chain:
-        return None
-    return DepthProfile("grad_rms", ratio / ratio[known[-1]], int(known[-1]))
+    return profile_of("grad_rms", level, window.paths)
 
 
 def past_bound(window: Window, *, falling: bool) -> tuple[DepthProfile, float, BoolArray] | None:
@@ -59,6 +57,8 @@ def past_bound(window: Window, *, falling: bool) -> tuple[DepthProfile, float, B
         are none.
     """
     limits = window.limits
+    if not falling and (proof := _beyond_doubt(window)) is not None:
+        return proof
     # Activation gradients tell it directly; weight gradients are the second choice.
     found = profile(window, DIRECT[0])
     is_direct = found is not None
@@ -70,11 +70,72 @@ def past_bound(window: Window, *, falling: bool) -> tuple[DepthProfile, float, B
     if found is None or not (found.ratio < bound if falling else found.ratio > bound).any():
         return None
     # Past the bound by every measure, and so is everything nearer the input.
-    past = window.trainable.copy()
+    past = window.trainable & ~young(window) if falling else window.trainable.copy()
     for one in (found, profile(window, DIRECT[1]) if is_direct else None):
         if one is not None:
             past &= one.highest_before < bound if falling else one.lowest_before > bound
     return (found, bound, past) if past.any() else None
+
+
+MARGINS = {1: 0.5, 2: 1.5, 3: 1.0, 4: 0.5}
+"""Powers of ten by which an explosion must be past its bound in every one of so few frames.
+
+A single frame counts only where the run is lost in the next.
+"""
+
+
+def _beyond_doubt(window: Window) -> tuple[DepthProfile, float, BoolArray] | None:
+    """What a run shows that explodes before a window is full: its first frames alone prove it."""
+    rows = [window.latest(metric, window.enough) for metric in DIRECT if metric in window.history]
+    frames = int(np.isfinite(rows[0]).any(axis=1).sum()) if len(rows) == len(DIRECT) else 0
+    if not 0 < frames < window.enough or (frames == 1 and not _is_lost(window)):
+        return None
+    found = None
+    past = window.trainable.copy()
+    bound = window.limits.exploding_ratio * 10 ** MARGINS[min(frames, len(MARGINS))]
+    for metric, levels in zip(DIRECT, rows, strict=True):
+        each = [
+            profile_of(metric, level, window.paths)
+            for level in levels[:frames]
+            if (level > 0).any()
+        ]
+        if len(each) < frames:
+            return None
+        # The frame that shows least of it counts.
+        least = replace(each[0], ratio=np.fmin.reduce([one.ratio for one in each]))
+        past &= least.lowest_before > bound
+        found = found or least
+    return (found, window.limits.exploding_ratio, past) if found and past.any() else None
+
+
+def _is_lost(window: Window) -> bool:
+    scalars = window.frame.scalars
+    return not all(math.isfinite(scalars.get(name, 0.0)) for name in ("loss", "total_grad_norm"))
+
+
+def young(window: Window) -> BoolArray:
+    """Bool [layers]: those whose output flows into nothing but layers that began at zero and grow.
+
+    The gradient of a low-rank adapter's first factor, or inside a residual branch whose last layer
+    starts at zero, is the smaller the nearer those weights still are to zero.
+    """
+    norm, first = window.median(window.weight), window.first_weight_norm
+    began_at_zero = first <= window.limits.zero * window.traits.natural_norm
+    grows = began_at_zero & (norm > first) & window.traits.weighty
+    found = np.zeros(len(window.layers), np.bool_)
+    if not window.paths.known or not grows.any():
+        return found
+    for _ in window.layers:  # as many rounds as a branch is deep
+        more = np.array(
+            [
+                bool(behind) and all(grows[one] or found[one] for one in behind)
+                for behind in window.paths.next
+            ]
+        )
+        if (more == found).all():
+            break
+        found = more
+    return found
 
 
 def ratios_over_time(window: Window, found: DepthProfile, layer: int) -> tuple[Floats, list[int]]:
@@ -86,6 +147,6 @@ def ratios_over_time(window: Window, found: DepthProfile, layer: int) -> tuple[F
     rows = window.history.recent(found.metric, LOOK_BACK)[::-1].astype(np.float64)
     steps = window.history.recent_steps(LOOK_BACK)[::-1]
     with np.errstate(invalid="ignore", divide="ignore"):
-        ratio = rows[:, layer] / rows[:, found.last]
+        ratio = rows[:, layer] / rows[:, found.ends[layer]]
     known = np.isfinite(ratio)
     return ratio[known], [int(step) for step in steps[known]]

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gradwidget.diagnose.evidence.depth_profile import Floats
+from gradwidget.diagnose.evidence.paths import Floats
 from gradwidget.diagnose.evidence.window import Window, middle
 from gradwidget.frame import FloatArray, Frame, RecurrentProfile
 from gradwidget.record.history import LOOK_BACK

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from gradwidget.diagnose.evidence.depth_profile import Floats
+from gradwidget.diagnose.evidence.paths import Floats
 from gradwidget.diagnose.evidence.window import Window, median
 
 

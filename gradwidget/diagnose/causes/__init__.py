@@ -1,0 +1,1 @@
+"""Which finding explains which: from many symptoms to one cause."""

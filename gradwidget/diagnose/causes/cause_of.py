@@ -1,0 +1,95 @@
+"""Chooses, for each finding, the one that explains it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
+
+from gradwidget.diagnose.causes.explanations import AT_ONCE, EXACT, EXPLAINS, NONFINITE
+from gradwidget.diagnose.finding import Finding, Symptom
+
+_RANK = {symptom: rank for rank, symptom in enumerate(EXPLAINS)}
+
+
+def explained(findings: Iterable[Finding], slack: int) -> dict[Symptom, Finding]:
+    """The findings with ``because`` and ``consequences`` set, by symptom.
+
+    A cause must not begin after what it explains, but for as many steps as its evidence may take
+    longer to show. Among those that fit, exact causes come first; of the others the one that began
+    first, and at the same step the one that stands higher in the table.
+
+    Args:
+        findings: at most one of a symptom, resolved ones only where something active may be due to
+            them.
+        slack: steps by which a cause may seem to begin later than its consequence.
+    """
+    known = {finding.symptom: finding for finding in findings}
+    because: dict[Symptom, Symptom] = {}
+    for finding in sorted(known.values(), key=_order):
+        for cause in sorted(_causes_of(finding, known, slack), key=_order):
+            if finding.symptom not in _chain(cause.symptom, because):
+                because[finding.symptom] = cause.symptom
+                break
+    return {
+        symptom: replace(
+            finding,
+            because=because.get(symptom),
+            consequences=_consequences_of(symptom, known, because),
+        )
+        for symptom, finding in known.items()
+    }
+
+
+def root_of(symptom: Symptom, findings: Mapping[Symptom, Finding]) -> Symptom:
+    """The cause at the end of the chain of explanations; the symptom itself where there is none."""
+    while (because := findings[symptom].because) is not None and because in findings:
+        symptom = because
+    return symptom
+
+
+def _causes_of(finding: Finding, known: Mapping[Symptom, Finding], slack: int) -> Iterator[Finding]:
+    """The findings that may explain one."""
+    for symptom, explains in EXPLAINS.items():
+        if (
+            symptom in known
+            and finding.symptom in explains
+            and _may_explain(known[symptom], finding, slack)
+        ):
+            yield known[symptom]
+
+
+def _chain(symptom: Symptom, because: Mapping[Symptom, Symptom]) -> list[Symptom]:
+    """The symptom, what explains it, what explains that, and so on."""
+    chain = [symptom]
+    while (cause := because.get(chain[-1])) is not None:
+        chain.append(cause)
+    return chain
+
+
+def _order(finding: Finding) -> tuple[bool, int, int]:
+    return (finding.symptom not in EXACT, finding.first_step, _RANK[finding.symptom])
+
+
+def _may_explain(cause: Finding, finding: Finding, slack: int) -> bool:
+    """Whether the cause comes first: in time, and where both come together, in the table."""
+    if cause.symptom in EXACT:
+        return True
+    if cause.symptom in NONFINITE:
+        return finding.symptom in NONFINITE and _onset(cause) < _onset(finding)
+    if finding.symptom in NONFINITE or cause.symptom in AT_ONCE:
+        # What a run shows once it is lost does not explain why it was lost.
+        return cause.first_step <= finding.first_step
+    if _RANK[cause.symptom] < _RANK[finding.symptom]:
+        return cause.first_step <= finding.first_step + slack
+    return cause.first_step < finding.first_step - slack
+
+
+def _onset(finding: Finding) -> tuple[int, int]:
+    return (finding.first_step, _RANK[finding.symptom])
+
+
+def _consequences_of(
+    symptom: Symptom, known: Mapping[Symptom, Finding], because: Mapping[Symptom, Symptom]
+) -> tuple[Symptom, ...]:
+    found = [other for other in known if symptom in _chain(other, because)[1:]]
+    return tuple(sorted(found, key=lambda one: _onset(known[one])))

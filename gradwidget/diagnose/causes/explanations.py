@@ -1,0 +1,123 @@
+"""Which symptom can bring about which, as data: the cause, what follows from it, and in what order.
+
+Read it as a list of causes, the surest first. A cause explains every symptom in its row that did
+not begin before it. What is exact (the wiring, the loop, the head and its loss) stands above what
+is statistical, since it needs no explanation itself; inputs and weights stand above the learning
+rate, and that above what gradients, units and the loss show.
+"""
+
+from __future__ import annotations
+
+from gradwidget.diagnose.finding import Symptom
+
+S = Symptom
+
+NONFINITE = frozenset({S.LOSS_NONFINITE, S.GRADIENTS_NONFINITE, S.WEIGHTS_NONFINITE})
+"""What a run ends in; nothing that is measured after it explains it."""
+
+_NOTHING_LEARNED = {S.PLATEAU, S.EARLY_LAYERS_FROZEN, S.LR_TOO_LOW}
+_GRADIENT_GONE = {*_NOTHING_LEARNED, S.VANISHING_GRADIENTS, S.ZERO_GRADIENT, S.NO_GRADIENT}
+_UNITS_OFF = {S.DEAD_RELU, S.SATURATED}
+_OUT_OF_CONTROL = {
+    S.EXPLODING_GRADIENTS,
+    S.LOSS_UNSTABLE,
+    S.LOSS_DIVERGING,
+    S.WEIGHTS_GROWING,
+    S.LR_TOO_HIGH,
+    *NONFINITE,
+}
+_ANYTHING = {
+    *_GRADIENT_GONE,
+    *_UNITS_OFF,
+    *_OUT_OF_CONTROL,
+    S.WEIGHTS_SHRINKING,
+    S.WEIGHTS_ZERO,
+    S.FP16_UNDERFLOW,
+    S.UPDATES_LOST,
+    S.RNN_EXPLODING_IN_TIME,
+    S.RNN_VANISHING_IN_TIME,
+}
+
+EXPLAINS: dict[Symptom, frozenset[Symptom]] = {
+    # The wiring, the loop, the head and its loss: exact.
+    S.NO_STEP: frozenset({*_ANYTHING, S.NOT_IN_OPTIMIZER, S.GRADIENTS_NOT_CLEARED}),
+    S.LOSS_DETACHED: frozenset(_ANYTHING | {S.NOT_IN_OPTIMIZER}),
+    S.GRADIENTS_NOT_CLEARED: frozenset(
+        {*_OUT_OF_CONTROL, *_UNITS_OFF, S.PLATEAU, S.VANISHING_GRADIENTS, S.ZERO_GRADIENT}
+    ),
+    S.UNREGISTERED_LAYERS: frozenset({*_NOTHING_LEARNED, S.NO_GRADIENT, S.NOT_IN_OPTIMIZER}),
+    S.NOT_IN_OPTIMIZER: frozenset(
+        {*_NOTHING_LEARNED, S.EXPLODING_GRADIENTS, S.LOSS_DIVERGING, S.GRADIENTS_NOT_CLEARED}
+    ),
+    S.DOUBLE_SOFTMAX: frozenset({*_GRADIENT_GONE, S.SATURATED}),
+    S.EVAL_MODE: frozenset({*_OUT_OF_CONTROL, *_UNITS_OFF, S.PLATEAU}),
+    # What goes in.
+    S.BAD_INPUTS: frozenset(_ANYTHING),
+    # Layers that get nothing because of how they are connected.
+    S.NO_GRADIENT: frozenset({*_NOTHING_LEARNED, S.VANISHING_GRADIENTS}),
+    # The format of numbers.
+    S.FP16_UNDERFLOW: frozenset({*_GRADIENT_GONE}),
+    S.UPDATES_LOST: frozenset({*_NOTHING_LEARNED}),
+    # What the profile of the first steps shows: the weights as they were drawn.
+    S.RNN_EXPLODING_IN_TIME: frozenset({*_OUT_OF_CONTROL, *_UNITS_OFF, S.PLATEAU}),
+    S.EXPLODING_GRADIENTS: frozenset(
+        {
+            *(_OUT_OF_CONTROL - {S.EXPLODING_GRADIENTS}),
+            *_UNITS_OFF,
+            S.PLATEAU,
+            S.VANISHING_GRADIENTS,
+            S.ZERO_GRADIENT,
+        }
+    ),
+    # The steps of the optimizer.
+    S.LR_TOO_HIGH: frozenset(
+        {
+            *(_OUT_OF_CONTROL - {S.LR_TOO_HIGH}),
+            *_UNITS_OFF,
+            *_GRADIENT_GONE,
+            S.WEIGHTS_ZERO,
+            S.WEIGHTS_SHRINKING,
+            S.RNN_EXPLODING_IN_TIME,
+            S.RNN_VANISHING_IN_TIME,
+        }
+    ),
+    S.WEIGHTS_SHRINKING: frozenset({*_GRADIENT_GONE, *_UNITS_OFF, S.WEIGHTS_ZERO}),
+    S.WEIGHTS_ZERO: frozenset({*_GRADIENT_GONE, *_UNITS_OFF}),
+    S.WEIGHTS_GROWING: frozenset(
+        {*_UNITS_OFF, *_GRADIENT_GONE, *NONFINITE, S.EXPLODING_GRADIENTS, S.LOSS_DIVERGING}
+        | {S.LOSS_UNSTABLE, S.RNN_EXPLODING_IN_TIME}
+    ),
+    S.LOSS_UNSTABLE: frozenset({*NONFINITE, *_UNITS_OFF, S.PLATEAU, S.WEIGHTS_GROWING}),
+    S.LOSS_DIVERGING: frozenset({*NONFINITE, S.LOSS_UNSTABLE}),
+    # What units and gradients do.
+    S.DEAD_RELU: frozenset({*_GRADIENT_GONE}),
+    S.SATURATED: frozenset({*_GRADIENT_GONE}),
+    S.ZERO_GRADIENT: frozenset({*_NOTHING_LEARNED, S.NO_GRADIENT, S.VANISHING_GRADIENTS}),
+    S.VANISHING_GRADIENTS: frozenset({*_NOTHING_LEARNED}),
+    S.RNN_VANISHING_IN_TIME: frozenset({*_NOTHING_LEARNED, S.VANISHING_GRADIENTS}),
+    S.EARLY_LAYERS_FROZEN: frozenset({S.PLATEAU}),
+    S.LR_TOO_LOW: frozenset({S.PLATEAU, S.EARLY_LAYERS_FROZEN}),
+    # One NaN goes on from the loss to the gradients to the weights.
+    S.LOSS_NONFINITE: frozenset({S.GRADIENTS_NONFINITE, S.WEIGHTS_NONFINITE}),
+    S.GRADIENTS_NONFINITE: frozenset({S.WEIGHTS_NONFINITE, S.LOSS_NONFINITE}),
+    S.WEIGHTS_NONFINITE: frozenset({S.LOSS_NONFINITE, S.GRADIENTS_NONFINITE}),
+    S.PLATEAU: frozenset(),
+}
+"""For each symptom, as a cause: the symptoms that it can bring about. The surest cause first."""
+
+EXACT = frozenset(
+    {
+        S.NO_STEP,
+        S.LOSS_DETACHED,
+        S.GRADIENTS_NOT_CLEARED,
+        S.UNREGISTERED_LAYERS,
+        S.NOT_IN_OPTIMIZER,
+        S.DOUBLE_SOFTMAX,
+        S.EVAL_MODE,
+    }
+)
+"""Causes that are read, not estimated: they were there from the first step, however late they are
+noticed."""
+
+AT_ONCE = frozenset({S.EXPLODING_GRADIENTS, S.RNN_EXPLODING_IN_TIME, S.LOSS_UNSTABLE})
+"""Causes that show at the very step at which they begin: they explain nothing that began before."""

@@ -1,0 +1,112 @@
+"""Which layers lie on the way of the gradient to which: the network's graph as sets of layers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gradwidget.frame import LOSS, BoolArray
+
+Floats = NDArray[np.float64]
+
+
+class Paths:
+    """The layers before and behind each layer, along the paths from the inputs to the loss.
+
+    Args:
+        names: of the layers, in the order of the history.
+        feeds: the layers that the output of each flows into next, as in ``Wiring``; empty where
+            the graph is not known: all layers are then taken for one chain, in their order.
+
+    Example:
+        >>> paths = Paths(["left", "right", "head"], {"left": ("head",), "right": ("head",)})
+        >>> paths.before.astype(int)
+        array([[0, 0, 0],
+               [0, 0, 0],
+               [1, 1, 0]])
+    """
+
+    def __init__(self, names: Sequence[str], feeds: Mapping[str, Sequence[str]]) -> None:
+        count = len(names)
+        row = {name: number for number, name in enumerate(names)}
+        self.known = bool(feeds)
+        """Whether the graph is known."""
+        self.next: list[list[int]] = [
+            [row[one] for one in feeds.get(name, ()) if one in row and one != name]
+            for name in names
+        ]
+        """For each layer the numbers of the layers that its output flows into next."""
+        self.before: BoolArray = np.zeros((count, count), np.bool_)
+        """Bool [layers, layers]: ``before[i, j]`` where the output of j flows into i."""
+        if not self.known:
+            self.before = np.tri(count, k=-1, dtype=np.bool_)
+            self.next = [[number + 1] for number in range(count - 1)] + [[]] * bool(count)
+            self.last: BoolArray = np.arange(count) == count - 1
+            return
+        self.last = np.array(
+            [LOSS in feeds.get(name, ()) or not self.next[row[name]] for name in names], np.bool_
+        )
+        """Bool [layers]: those from which the gradient starts: nothing follows but the loss."""
+        for number in self._in_order():
+            for behind in self.next[number]:
+                self.before[behind] |= self.before[number]
+                self.before[behind, number] = True
+
+    def _in_order(self) -> list[int]:
+        """The layers, each after all that flow into it; a layer in a circle comes as it may."""
+        waiting = np.zeros(len(self.next), np.int64)
+        for behind in self.next:
+            for one in behind:
+                waiting[one] += 1
+        ready = [number for number, count in enumerate(waiting) if not count]
+        order: list[int] = []
+        while ready:
+            number = ready.pop()
+            order.append(number)
+            for one in self.next[number]:
+                waiting[one] -= 1
+                if not waiting[one]:
+                    ready.append(one)
+        left = set(range(len(self.next))) - set(order)
+        return order + sorted(left)
+
+    def highest_before(self, values: Floats) -> Floats:
+        """float64 [layers]: the highest value of each layer and all before it; NaN is ignored."""
+        return self._over_before(values, np.fmax, -np.inf)
+
+    def lowest_before(self, values: Floats) -> Floats:
+        """float64 [layers]: the lowest value of each layer and all before it; NaN is ignored."""
+        return self._over_before(values, np.fmin, np.inf)
+
+    def ends(self, values: Floats) -> NDArray[np.intp]:
+        """For each layer, the number of the last layer that its output reaches.
+
+        Of several, the one with the highest value; itself where it is one of them; -1 where the
+        value of none is known.
+
+        Args:
+            values: float64 [layers]; NaN where unknown. Without a graph, the last layer whose value
+                is known is that of all.
+        """
+        numbers = np.arange(len(values))
+        if not self.known:
+            known = np.flatnonzero(~np.isnan(values))
+            return np.full(len(values), known[-1] if known.size else -1)
+        last = np.flatnonzero(self.last & ~np.isnan(values))
+        if not last.size:
+            return np.full(len(values), -1)
+        reaches = self.before[last].T | (numbers[:, None] == last)
+        reached = np.where(reaches, values[last], -np.inf)
+        best = reached.argmax(axis=1)
+        return np.where(np.isfinite(reached[numbers, best]), last[best], -1)
+
+    def _over_before(self, values: Floats, choose: np.ufunc, none: float) -> Floats:
+        if not self.known:
+            chain: Floats = choose.accumulate(values)
+            return np.where(np.isnan(values), np.nan, chain)
+        known = np.where(np.isnan(values), none, values)
+        before: Floats = np.where(self.before, known, none)
+        found: Floats = choose(choose.reduce(before, axis=1, initial=none), known)
+        return np.where(np.isnan(values), np.nan, found)

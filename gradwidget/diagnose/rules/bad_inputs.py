@@ -1,0 +1,108 @@
+"""Inputs that no layer can work with: NaN, always the same, or far from a scale of 1.
+
+The scale alone is no finding: it is one only together with a symptom that it can bring about, or
+where nothing is learned. Not reported: a norm layer that comes first, token numbers, a large scale
+with which training goes well.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from gradwidget.diagnose.causes.explanations import EXPLAINS
+from gradwidget.diagnose.evidence.window import Window, middle
+from gradwidget.diagnose.finding import Detection, Finding, Symptom
+from gradwidget.wording import shown
+
+
+def bad_inputs(window: Window, active: Finding | None) -> Detection | None:
+    """Looks at the data that enters the first layers."""
+    return _nonfinite(window) or _constant(window) or _scale(window, active)
+
+
+def _nonfinite(window: Window) -> Detection | None:
+    count = window.frame.scalars.get("input_nonfinite", 0.0)
+    origin = window.frame.origin
+    if not count > 0 and not (origin is not None and origin.phase == "input"):
+        return None
+    entries = f"{count:,.0f} entries" if count > 0 else "Entries"
+    return _detection(
+        window,
+        "critical",
+        f"{entries} of the batch at step {window.step:,} are NaN or Inf: everything that is "
+        "computed from it is lost.",
+        window.step,
+        value=count,
+        bound=0.0,
+    )
+
+
+def _constant(window: Window) -> Detection | None:
+    deviation = middle(window.history.recent_scalar("input_std", window.limits.window))
+    if window.history.version < window.limits.window or deviation != 0:
+        return None
+    return _detection(
+        window,
+        "critical",
+        "All entries of every batch are the same number: there is nothing to tell one input from "
+        "another.",
+        window.history.first_step or 0,
+        value=0.0,
+        bound=0.0,
+    )
+
+
+def _scale(window: Window, active: Finding | None) -> Detection | None:
+    limits = window.limits
+    size = middle(window.history.recent_scalar("input_rms", limits.window))
+    is_large, is_small = size > limits.input_scale, 0 < size < limits.input_scale**-2
+    if not (is_large or is_small) or _normalized_first(window):
+        return None
+    if active is None and not _harmed(window):
+        return None
+    mean = middle(window.history.recent_scalar("input_mean", limits.window))
+    deviation = middle(window.history.recent_scalar("input_std", limits.window))
+    return _detection(
+        window,
+        "warning",
+        f"The inputs have a mean of {shown(mean)} and a standard deviation of {shown(deviation)}; "
+        "networks are made for about 0 and 1. "
+        + ("Activations and gradients" if is_large else "The first layer's gradients")
+        + (" grow with them." if is_large else " shrink with them."),
+        window.history.first_step or 0,
+        value=size,
+        bound=limits.input_scale if is_large else limits.input_scale**-2,
+    )
+
+
+def _detection(
+    window: Window, severity: str, message: str, since: int, *, value: float, bound: float
+) -> Detection:
+    return Detection(
+        severity="critical" if severity == "critical" else "warning",
+        message=message,
+        layers=(),
+        first_step=since,
+        evidence={"value": value, "bound": bound, "window": float(window.limits.window)},
+        caveat="Fine if the first layer is made for such inputs.",
+        origin="input" if severity == "critical" and bound == 0 and value > 0 else None,
+    )
+
+
+def _normalized_first(window: Window) -> bool:
+    """Whether what the inputs enter is a norm layer."""
+    paths = window.paths
+    entered = ~paths.before.any(axis=1) if paths.known else np.arange(len(window.layers)) == 0
+    kinds = [layer.kind for layer, is_first in zip(window.layers, entered, strict=True) if is_first]
+    return bool(kinds) and all("Norm" in kind for kind in kinds)
+
+
+def _harmed(window: Window) -> bool:
+    """Whether there is a symptom that the inputs can bring about, or nothing is learned."""
+    if any(symptom in EXPLAINS[Symptom.BAD_INPUTS] for symptom in window.active):
+        return True
+    return (
+        window.age >= window.limits.plateau_steps
+        and not window.has_learned
+        and window.loss_left > window.limits.plateau_share
+    )

@@ -1,0 +1,30 @@
+"""What the loop itself shows as yes or no, step by step; shared by the rules that ask no more."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from gradwidget.diagnose.evidence.window import Window
+from gradwidget.record.history import RECENT
+
+
+def flagged_since(window: Window, scalar: str, frames: int) -> int | None:
+    """The step since which a scalar has been above 0 in every frame that measured it.
+
+    Args:
+        window: the newest frames; the newest of all must be one of those.
+        scalar: its name.
+        frames: how many there must be.
+
+    Returns:
+        None where it is not above 0 in the newest frame, or in too few.
+    """
+    if not window.frame.scalars.get(scalar, 0.0) > 0:
+        return None
+    values = window.history.recent_scalar(scalar, RECENT)[::-1]
+    steps = window.history.recent_steps(RECENT)[::-1]
+    known = ~np.isnan(values)
+    values, steps = values[known], steps[known]
+    clear = np.flatnonzero(~(values > 0))
+    length = int(clear[0]) if clear.size else len(values)
+    return int(steps[length - 1]) if length >= frames else None

@@ -1,0 +1,69 @@
+"""Gradients that are exactly 0, all of them or those of a layer, step after step.
+
+Not reported: units of ReLU that are off (``dead_relu`` says so), the first factor of an adapter
+while the second one is still 0, a hinge loss that is satisfied, gradients lost in half precision.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from gradwidget.diagnose.evidence.flat_operation import flat_operation
+from gradwidget.diagnose.evidence.window import Window, holding_since
+from gradwidget.diagnose.finding import Detection, Finding, Symptom
+from gradwidget.wording import names, shown
+
+BLOCKS = (Symptom.DEAD_RELU, Symptom.FP16_UNDERFLOW)
+"""Symptoms that say more about the same."""
+
+
+def zero_gradient(window: Window, active: Finding | None) -> Detection | None:
+    """Trainable layers whose gradient has been exactly 0 for many steps."""
+    limits = window.limits
+    if any(symptom in window.active for symptom in BLOCKS):
+        return None
+    zero = window.median("grad_zero_fraction")
+    known = ~np.isnan(zero) & window.trainable
+    nothing = known & (zero == 1)
+    if not nothing.any():
+        return None
+    is_all = bool((nothing == known).all())
+    first = int(np.flatnonzero(nothing)[0])
+    values, steps = window.series("grad_zero_fraction", first)
+    since = holding_since(steps, values == 1)
+    # All gradients at once are soon beyond chance; a single layer may begin at zero and wait.
+    needed = limits.window if is_all else 2 * limits.lasting_steps
+    if active is None and (window.step - since + 1 < needed or not window.loss_is_high):
+        return None
+    layers = tuple(window.layers[i].name for i in np.flatnonzero(nothing))
+    return Detection(
+        severity="critical" if is_all else "warning",
+        message=_message(window, layers, is_all=is_all),
+        layers=layers,
+        first_step=since,
+        evidence={"value": 1.0, "bound": 1.0, "window": float(limits.window)},
+        caveat="Fine if the loss is as low as it can be, such as a hinge loss that is satisfied.",
+    )
+
+
+def _message(window: Window, layers: tuple[str, ...], *, is_all: bool) -> str:
+    subject = "Every gradient" if is_all else f"The gradient of {names(layers)}"
+    text = f"{subject} is exactly 0 although the loss is {shown(window.loss)}"
+    weights = window.median(window.weight)
+    is_zero = [
+        layer.name for i, layer in enumerate(window.layers) if layer.trainable and weights[i] == 0
+    ]
+    outputs = window.median("act_grad_zero_fraction")
+    outputs = outputs[~np.isnan(outputs)]
+    flat = flat_operation(window.wiring)
+    if flat is not None and is_all and (not outputs.size or outputs[-1] == 1):
+        return (
+            f"{text}: between the last layer and the loss there is {flat}, which is flat where the "
+            "outputs are, so the loss no longer depends on them."
+        )
+    if is_zero:
+        return (
+            f"{text}: the weights of {names(is_zero)} are all 0, and a product with 0 passes no "
+            "gradient on."
+        )
+    return f"{text}: what follows these layers no longer depends on them."
