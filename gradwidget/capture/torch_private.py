@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -95,29 +95,13 @@ def has_compiled_wrapper(module: nn.Module) -> bool:
     return any(type(holder) is dict and holder.get("_orig_mod") is module for holder in holders)
 
 
-def on_compiling(
-    begins: Callable[..., None], ended: Callable[..., None]
-) -> Callable[[], None] | None:
-    """Has functions called around everything that torch compiles.
+def compiler_events() -> Any:  # noqa: ANN401  # torch's own type is not to be imported here: that would load the compiler
+    """Where functions can be registered that torch calls around everything that it compiles.
 
-    Returns:
-        A function that ends it; None where the compiler has not even been imported.
+    None where the compiler has not even been imported.
     """
     callbacks = sys.modules.get("torch._dynamo.callback")
-    if callbacks is None:
-        return None
-    handler = callbacks.callback_handler
-    handler.register_start_callback(begins)
-    handler.register_end_callback(ended)
-
-    def stop() -> None:
-        # One may be gone already: an interrupt can come after each, and then all is done again.
-        with suppress(ValueError):
-            handler.remove_start_callback(begins)
-        with suppress(ValueError):
-            handler.remove_end_callback(ended)
-
-    return stop
+    return None if callbacks is None else callbacks.callback_handler
 
 
 def script_as(replacement: Callable[..., Any], original: Callable[..., Any]) -> Callable[[], None]:

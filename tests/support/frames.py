@@ -68,10 +68,11 @@ def frame(step: int, layers: Sequence[Layer], values: Mapping[str, Any]) -> Fram
         scalars=values.get("scalars", {}),
         skipped=values.get("skipped", False),
         origin=values.get("origin"),
+        wiring=values.get("wiring"),
     )
 
 
-_WHOLE = {"scalars", "measured", "skipped", "origin"}
+_WHOLE = {"scalars", "measured", "skipped", "origin", "wiring"}
 
 
 Values = Mapping[str, Any]

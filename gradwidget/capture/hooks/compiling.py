@@ -9,12 +9,14 @@ compiled: it is then watched through its parameters and their gradients alone.
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
 from weakref import ref
 
 from torch import nn
 
 from gradwidget.capture.guard import Guard
-from gradwidget.capture.torch_private import has_compiled_wrapper, is_compiled, on_compiling
+from gradwidget.capture.torch_private import compiler_events, has_compiled_wrapper, is_compiled
 
 
 class Compiling:
@@ -38,7 +40,7 @@ class Compiling:
         self._guard = guard
         self._pause = pause
         self._resume = resume
-        self._stop: Callable[[], None] | None = None
+        self._events: Any = None
         self._is_forward = True
         self._compiled = False
         self._compiled_before = False
@@ -46,11 +48,18 @@ class Compiling:
     def watch(self, *, wanted: bool) -> None:
         """A step begins. Listens to the compiler, which is needed while hooks are registered."""
         self._is_forward = True
-        if self._stop is not None:
-            self._stop()
-            self._stop = None
+        if self._events is not None:
+            # One may be gone already: an interrupt can come after each, and all is done again then.
+            with suppress(ValueError):
+                self._events.remove_start_callback(self._begins)
+            with suppress(ValueError):
+                self._events.remove_end_callback(self._ended)
+            self._events = None
         if wanted:
-            self._stop = on_compiling(self._begins, self._ended)
+            self._events = compiler_events()
+            if self._events is not None:
+                self._events.register_start_callback(self._begins)
+                self._events.register_end_callback(self._ended)
 
     def noted(self, module: nn.Module) -> None:
         """Torch is going to run ``module`` compiled."""

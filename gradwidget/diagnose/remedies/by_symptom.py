@@ -220,7 +220,8 @@ def _underflow(detection: Detection, window: Window) -> Fixes:
 
 def _too_fast(detection: Detection, window: Window) -> Fixes:
     moves = detection.evidence["value"]
-    factor = 10.0 ** min(-1, round(math.log10(USUAL_MOVE / max(moves, USUAL_MOVE))))
+    # Toward the upper end of what is usual, by a round factor.
+    factor = 10.0 ** min(-1, round(math.log10(3 * USUAL_MOVE / max(moves, USUAL_MOVE))))
     yield learning_rate(
         window, factor, f"A step moves the weights by {moves:,.0%} of their size; 0.1% is usual."
     )

@@ -9,6 +9,7 @@ import pytest
 from gradwidget.diagnose.evidence.window import Window
 from gradwidget.diagnose.finding import Detection, Origin, Symptom
 from gradwidget.diagnose.remedies.by_symptom import remedies_for
+from gradwidget.frame import Wiring
 from tests.support.frames import chain, healthy, judge
 
 DEPTH = 4
@@ -39,17 +40,45 @@ def test_what_was_wrong_from_the_start_is_fixed_in_all_layers() -> None:
     )
 
 
-def test_an_explosion_over_steps_is_clipped_and_one_over_depth_gets_fresh_weights() -> None:
-    assert titles(Symptom.EXPLODING_GRADIENTS, baseline=1.0)[0].startswith("Clip the gradient at")
+def test_an_explosion_over_steps_gets_a_lower_rate_and_one_over_depth_fresh_weights() -> None:
+    lower, clipping, *_ = titles(Symptom.EXPLODING_GRADIENTS, baseline=1.0)
+    assert lower.startswith("Lower the learning rate")
+    assert clipping.startswith("Clip the gradient at")
     assert titles(Symptom.EXPLODING_GRADIENTS)[0] == "Reinitialize fc1"
 
 
-def test_a_nan_that_came_with_the_input_is_no_reason_to_clip() -> None:
-    assert titles(Symptom.GRADIENTS_NONFINITE, origin="input") == [
-        "Skip steps whose gradients are not finite",
-        "Find the operation that produces it",
-    ]
-    assert len(titles(Symptom.GRADIENTS_NONFINITE, origin="backward")) == 4
+@pytest.mark.parametrize(
+    ("origin", "first"),
+    [
+        ("input", "Replace NaN in the inputs"),
+        ("update", "Raise the optimizer's eps"),
+        ("loss", "Skip steps whose gradients are not finite"),
+        ("backward", "Skip steps whose gradients are not finite"),
+        ("weights", "Lower the learning rate to 0.01"),
+    ],
+)
+def test_what_helps_against_a_nan_depends_on_where_it_arose(origin: Origin, first: str) -> None:
+    assert titles(Symptom.GRADIENTS_NONFINITE, origin=origin)[0] == first
+
+
+@pytest.mark.parametrize("origin", ["input", "loss", "backward", "update"])
+def test_a_hole_in_the_numbers_is_no_reason_to_change_the_rate_or_to_clip(origin: Origin) -> None:
+    offered = titles(Symptom.LOSS_NONFINITE, origin=origin)
+    assert not any("rate" in title or "Clip" in title for title in offered)
+
+
+def test_what_overflows_half_precision_gets_a_format_with_a_larger_range() -> None:
+    wiring = Wiring(precision="float16")
+    history = judge(30, chain(DEPTH), healthy(DEPTH, wiring=wiring))[1]
+    numbers = {"value": 1.0, "bound": 0.0, "window": 1.0}
+    detection = Detection("critical", "", (), 20, numbers, "", "forward")
+    offered = remedies_for(Symptom.LOSS_NONFINITE, detection, Window(history))
+    assert offered[0].title == "Use bfloat16"
+
+
+def test_units_that_died_on_the_way_get_a_lower_rate_first() -> None:
+    assert titles(Symptom.DEAD_RELU)[0].startswith("Lower the learning rate")
+    assert titles(Symptom.DEAD_RELU, first_step=0)[0] == "Reinitialize fc1"
 
 
 @pytest.mark.parametrize(
@@ -58,7 +87,7 @@ def test_a_nan_that_came_with_the_input_is_no_reason_to_clip() -> None:
         (Symptom.LR_TOO_HIGH, 0.3, "Lower the learning rate to 0.001"),
         (Symptom.LR_TOO_HIGH, 0.06, "Lower the learning rate to 0.01"),
         (Symptom.LR_TOO_LOW, 1e-5, "Raise the learning rate to 10"),
-        (Symptom.LR_TOO_LOW, 0.0, "Raise the learning rate to 1,000"),
+        (Symptom.LR_TOO_LOW, 1e-9, "Raise the learning rate to 100,000"),
     ],
 )
 def test_the_rate_is_changed_toward_a_usual_step(

@@ -4,6 +4,7 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+import pytest
 
 from gradwidget.diagnose.evidence.window import Window
 from gradwidget.diagnose.finding import Symptom
@@ -48,19 +49,20 @@ def test_silent_on_layers_that_are_frozen() -> None:
     assert judge(150, layers, without(0))[0].findings == []
 
 
-def test_a_layer_in_no_optimizer_is_named() -> None:
-    mine = np.arange(DEPTH) != 3
-    figures = healthy(DEPTH)
-    seen = {
-        name: np.where(mine, figures[name], np.nan)
-        for name in ("grad_norm", "grad_rms", "grad_is_none")
-    }
-    finding = only(
-        judge(90, chain(DEPTH), {**figures, **seen, "measured": dict.fromkeys(seen, mine)})[0]
-    )
-    assert finding.symptom is Symptom.NO_GRADIENT
-    assert finding.layers == ("fc3",)
-    assert "no optimizer" in finding.message
+@pytest.mark.parametrize(
+    ("has_run", "words"),
+    [(0.0, "never runs them"), (1.0, "cut off on its way"), (np.nan, "depend")],
+)
+def test_it_tells_what_never_runs_from_what_is_cut_off(has_run: float, words: str) -> None:
+    runs = np.array([has_run, 1.0, 1.0, 1.0])
+    finding = only(judge(90, chain(DEPTH), {**without(0), "has_run": runs})[0])
+    assert finding.layers == ("fc0",)
+    assert words in finding.message
+
+
+def test_a_layer_that_always_runs_and_leads_nowhere_is_named_after_a_few_steps() -> None:
+    runs = {**without(0), "has_run": np.ones(DEPTH)}
+    assert only(judge(20, chain(DEPTH), runs)[0]).reported_step < 15
 
 
 def test_it_takes_sixty_steps_or_twenty_after_a_gradient() -> None:
