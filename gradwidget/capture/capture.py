@@ -223,6 +223,7 @@ class Capture:
                 return
             self._begin_pass()
             self._backward.begin_taking()
+            self.cycle.read_wiring(roots)
         if not self.guard.is_elsewhere:
             self._backward.find_activation_functions(self.cycle.builder, roots)
 
@@ -245,6 +246,7 @@ class Capture:
     @entry("reading before the optimizer's step", any_thread=True)
     def step_begins(self, optimizer: Optimizer, *, with_closure: bool) -> None:
         """See ``torch_events.Listener``."""
+        self._optimizers.note_step(optimizer)
         cycle, held = self.cycle, self._optimizers.of(optimizer)
         if not held and not self._optimizers.lost(optimizer):
             return

@@ -16,6 +16,7 @@ from gradwidget.capture.collect.frame_builder import FrameBuilder
 from gradwidget.capture.collect.nonfinite_graph import origin_in_graph
 from gradwidget.capture.collect.output_gradients import OutputGradientHooks
 from gradwidget.capture.collect.weight_updates import LIMIT, WeightUpdates
+from gradwidget.capture.collect.wiring.wiring_reader import WiringReader
 from gradwidget.capture.guard import Guard
 from gradwidget.capture.hooks.forward import ForwardHooks, is_training_forward
 from gradwidget.capture.hooks.global_hook import Args, Kwargs
@@ -33,6 +34,8 @@ from gradwidget.capture.steps.pause_point import PausePoint
 from gradwidget.capture.steps.training_thread import TrainingThread
 from gradwidget.capture.unmeasured import COMPILED, UNSEEN
 from gradwidget.frame import Frame, NonfiniteOrigin
+
+WIRING = "reading how the network is wired"
 
 
 class StepCycle:
@@ -84,6 +87,7 @@ class StepCycle:
         self._activation_cache = ActivationCache(guard)
         self._recurrent_schedule = RecurrentSchedule(self.budget)
         self._waiting: deque[FrameBuilder] = deque()
+        self._wiring = WiringReader(model, table, optimizers, self.forward.strangers)
         self._is_closed = False
         self._is_refreshed = True
         self._was_finite = True
@@ -107,6 +111,7 @@ class StepCycle:
     def pass_begins(self, roots: Sequence[Tensor]) -> None:
         """A backward pass of the model is about to run: the graph still has the step's values."""
         builder = self.builder
+        self.read_wiring(roots)
         if builder.has_outputs or len(roots) != 1 or not _is_nonfinite(roots[0]):
             return
         if self._was_finite:
@@ -115,6 +120,11 @@ class StepCycle:
             )
             builder.traced = origin or NonfiniteOrigin("unknown")
         self._was_finite = False
+
+    def read_wiring(self, roots: Sequence[Tensor]) -> None:
+        """The graph behind some losses shows how the network is wired, where that is due."""
+        if self._wiring.is_due:
+            self._guard.run(WIRING, self._wiring.pass_begins, roots)
 
     def loss_found(self) -> None:
         """The loss of a backward pass is known, unless the device would have to be waited for."""
@@ -150,6 +160,8 @@ class StepCycle:
         self.thread.forward_ran(is_training=is_training_forward())
         self.end_manual_step(inside_forward=True)
         self.builder.passed(name, module, args, kwargs, output)
+        if self._wiring.is_due:
+            self._guard.run(WIRING, self._wiring.layer_ran, name, output)
 
     def nonlinearity_ran(self, module: nn.Module, args: Args) -> None:
         """See ``ForwardListener``."""
@@ -229,6 +241,7 @@ class StepCycle:
         self.listen()
         self.inspector.release()
         self._table.release()
+        self._guard.run(WIRING, self._wiring.begin, sampled=False)
         self._guard.run("finishing the last step", self._finish_last)
 
     def listen(self) -> None:
@@ -248,6 +261,7 @@ class StepCycle:
         )
         self._guard.step = step
         self.reach.step_begins()
+        self._guard.run(WIRING, self._wiring.begin, sampled=builder.sampled)
         self.listen()
         return builder
 
@@ -256,7 +270,9 @@ class StepCycle:
         builder.scalars["time"] = now - self._began
         if not math.isnan(self.budget.overhead):
             builder.scalars["overhead"] = self.budget.overhead
-        builder.finish(COMPILED if self.forward.compiling.forbids_hooks else UNSEEN)
+        builder.wiring = self._guard.run(WIRING, self._wiring.finish)
+        optimized = self._guard.run("seeing which layers take part", self._optimizers.held)
+        builder.finish(COMPILED if self.forward.compiling.forbids_hooks else UNSEEN, optimized)
         self._waiting.append(builder)
         if self.prompt:
             builder.readback.wait()

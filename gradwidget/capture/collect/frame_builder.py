@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from functools import cached_property, partial
 from numbers import Real
 
@@ -22,6 +22,7 @@ from gradwidget.capture.collect.nonfinite_origin import find_origin
 from gradwidget.capture.collect.outputs import first_tensor
 from gradwidget.capture.collect.recurrent import RecurrentGradients
 from gradwidget.capture.collect.weight_updates import Copies
+from gradwidget.capture.collect.wiring.participation import participation
 from gradwidget.capture.inspect.inspection_collector import InspectionCollector
 from gradwidget.capture.model.layers import LayerTable
 from gradwidget.capture.sampling.recurrent_schedule import RecurrentSchedule
@@ -29,7 +30,7 @@ from gradwidget.capture.stats.measured_tensors import Reading, flags, joined, re
 from gradwidget.capture.stats.per_layer import Column, Numbers, PerLayer
 from gradwidget.capture.stats.readback import Fetch, Readback, Values
 from gradwidget.capture.stats.tensor_stats import L1, L2, PEAK, measure, measure_l2, measure_rows
-from gradwidget.frame import Frame, Layer, NonfiniteOrigin
+from gradwidget.frame import Frame, Layer, NonfiniteOrigin, Wiring
 
 Parameters = Sequence[nn.Parameter | None]
 """All parameters of the layers, by number; None where one no longer exists."""
@@ -80,6 +81,8 @@ class FrameBuilder:
         """Whether outputs are measured since the step began: a missing one then has a reason."""
         self.traced: NonfiniteOrigin | None = None
         """What the graph showed of a loss that is not finite, where outputs were not measured."""
+        self.wiring: Wiring | None = None
+        """How the network is wired, as far as that is known."""
         self.found_inf: Fetch | None = None
         self.reasons: dict[str, str] = {}
         self._on_gradient = on_gradient
@@ -97,6 +100,8 @@ class FrameBuilder:
         self._owned: set[int] = set()
         self._divisor: Fetch | None = None
         self._lacks_gradients = False
+        self._ran: set[str] = set()
+        self._participation: dict[str, Column] = {}
         self._fixed: tuple[tuple[Layer, ...], tuple[Numbers, Numbers]] = ((), table.pairs)
 
     # Both are made when they are first asked for: most steps are not sampled and need neither.
@@ -139,7 +144,10 @@ class FrameBuilder:
         output: object,
     ) -> None:
         """Adds the output of a layer that has run, where outputs are measured."""
-        if not self.has_outputs or not self.activations.add_output(layer, module, args, output):
+        if not self.has_outputs:
+            return
+        self._ran.add(layer)
+        if not self.activations.add_output(layer, module, args, output):
             return
         self.recurrent.add_call(layer, module, args, kwargs, output)
         tensor = None if self.look is None else first_tensor(output)
@@ -260,11 +268,13 @@ class FrameBuilder:
         """Drops gradients and weights read earlier in this step: a later reading replaces them."""
         self._gradients, self._weights, self._owned = [], [], set()
 
-    def finish(self, unseen: str) -> None:
+    def finish(self, unseen: str, optimized: Collection[int] | None = None) -> None:
         """Nothing is added any more: fixes the layers of the frame and requests the values.
 
         Args:
             unseen: why the output of a layer was not seen, where it was not.
+            optimized: numbers of the parameters that an optimizer holds which has stepped; None
+                where none has.
         """
         self._fixed = self._table.layers, self._table.pairs
         self._lacks_gradients = self._table.has_unread_gradient() or bool(
@@ -272,9 +282,26 @@ class FrameBuilder:
         )
         self.activations.measure_staged()
         self._explain_refused()
+        self._note_participation(optimized)
         if self.has_outputs:
             self.activations.explain_unseen((layer.name for layer in self._table.layers), unseen)
         self.readback.send()
+
+    def _note_participation(self, optimized: Collection[int] | None) -> None:
+        read_ones = self._gradients if self._raw is None else [*self._gradients, self._raw]
+        moved = {number for one in read_ones for number in (*one.numbers, *one.refused)}
+        self._participation = (
+            self._cache.guard.run(
+                "seeing which layers take part",
+                participation,
+                self._fixed[0],
+                self._table,
+                self._ran,
+                moved,
+                optimized,
+            )
+            or {}
+        )
 
     def _explain_refused(self) -> None:
         self.reasons |= self._table.unread
@@ -326,6 +353,7 @@ class FrameBuilder:
             columns["update_ratio"] = whole.ratio(changes[0], weights[L2], moved & are_read)
             columns["matrix_change"] = whole.norm(changes[0], moved & are_read & matrices)
         columns |= activation_columns(self.activations.outputs, layers, scale, self.reasons)
+        columns |= self._participation
         if self.loss.scale is not None:
             scalars["loss_scale"] = scale
         if (loss := self.loss.value) is not None:
@@ -351,6 +379,7 @@ class FrameBuilder:
             dict(self.reasons),
             find_origin(layers, columns, outputs, scalars.get("loss"), self.traced),
             self.recurrent.profiles(scale),
+            self.wiring,
         )
 
     def _read(self, tensors: Mapping[int, Tensor], measure: Callable[..., Fetch]) -> Reading:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields, is_dataclass
 from typing import Any
 
@@ -60,12 +60,19 @@ def unit_dimension(module: nn.Module, tensor: Tensor) -> int:
 
 
 def first_tensor(output: object) -> Tensor | None:
-    """The first floating-point or complex tensor in a module's output.
+    """The first floating-point or complex tensor in a module's output."""
+    return next(tensors_in(output), None)
+
+
+def tensors_in(output: object) -> Iterator[Tensor]:
+    """The floating-point and complex tensors in a module's output.
 
     Tuples, lists, mappings and dataclasses are searched, nested ones too.
     """
     if isinstance(output, Tensor):
-        return output if output.is_floating_point() or output.is_complex() else None
+        if output.is_floating_point() or output.is_complex():
+            yield output
+        return
     if isinstance(output, Mapping):
         parts: Any = output.values()
     elif isinstance(output, (tuple, list)):
@@ -73,5 +80,6 @@ def first_tensor(output: object) -> Tensor | None:
     elif is_dataclass(output) and not isinstance(output, type):
         parts = [getattr(output, part.name) for part in fields(output)]
     else:
-        return None
-    return next((tensor for tensor in map(first_tensor, parts) if tensor is not None), None)
+        return
+    for part in parts:
+        yield from tensors_in(part)

@@ -10,6 +10,7 @@ from torch import nn
 from gradwidget.capture.guard import Guard, entry
 from gradwidget.capture.hooks.compiling import Compiling
 from gradwidget.capture.hooks.global_hook import Args, GlobalHook, GlobalPreHook, Kwargs
+from gradwidget.capture.hooks.strangers import Strangers
 from gradwidget.capture.model.layers import LayerTable
 from gradwidget.capture.model.nonlinearity import is_nonlinear
 from gradwidget.capture.torch_private import in_backward, is_compiled
@@ -49,6 +50,8 @@ class ForwardHooks:
         """Knows whether there may be hooks at all."""
         self.called_once = False
         """Whether the last sampled step called the model as a whole, and only once."""
+        self.strangers = Strangers(model)
+        """Collects the modules that run inside the model and are no part of it, where wanted."""
         self._model = id(model)
         self._calls = 0
         self._has_begun = False
@@ -57,6 +60,7 @@ class ForwardHooks:
         self._before = GlobalPreHook(guard, "noting the order of layers", self._about_to_run)
         self._after = GlobalHook(guard, "seeing a module run", self._has_run)
         self._ran: list[int] = []
+        self._notes_order = False
 
     def listen(self, listener: ForwardListener | None) -> None:
         """Tells ``listener`` from now on; None tells nobody.
@@ -100,7 +104,8 @@ class ForwardHooks:
             self._remove()
             return
         self._after.register()
-        if self._table.order_is_stale:
+        self._notes_order = self._table.order_is_stale
+        if self._notes_order or self.strangers.is_wanted:
             self._before.register()
         else:
             self._before.remove()
@@ -113,8 +118,10 @@ class ForwardHooks:
         if is_compiled(module):
             self.compiled(module)
         self._note_begin()
-        if id(module) in self._table.names:
+        if self._notes_order and id(module) in self._table.names:
             self._ran.append(id(module))
+        if self.strangers.is_wanted:
+            self.guard.run("seeing what runs inside", self.strangers.about_to_run, module)
 
     def _has_run(self, module: nn.Module, args: Args, kwargs: Kwargs, output: object) -> None:
         # Called for every module of the process: return early for those of other models.
@@ -123,6 +130,8 @@ class ForwardHooks:
         if not self._has_begun:
             self._note_first()
         self._calls += id(module) == self._model
+        if self.strangers.is_wanted:
+            self._note_what_is_inside(module)
         name = self._table.names.get(id(module))
         if name is not None:
             self._note_layer(name, module, args, kwargs, output)
@@ -142,6 +151,10 @@ class ForwardHooks:
         if not self._has_begun and self._listener is not None:
             self._has_begun = True
             self._listener.forward_begins()
+
+    @entry("seeing what runs inside")
+    def _note_what_is_inside(self, module: nn.Module) -> None:
+        self.strangers.has_run(module)
 
     @entry("reading an activation")
     def _note_layer(

@@ -23,12 +23,55 @@ class OptimizerParameters:
         self._table = table
         self._only = None if only is None else ref(only)
         self._known: dict[int, Known] = {}
+        self._stepped: dict[int, ReferenceType[Optimizer]] = {}
         self._once: WeakSet[Optimizer] = WeakSet()
 
     def of(self, optimizer: Optimizer) -> list[int]:
         """Numbers of the trainable parameters that it holds; empty if it is not listened to."""
-        if self._only is not None and not _is_same(self._only(), optimizer):
-            return []
+        return self._numbers(optimizer) if self._is_listened_to(optimizer) else []
+
+    def note_step(self, optimizer: Optimizer) -> None:
+        """An optimizer is about to step: one of this model, or any other of the process."""
+        known = self._stepped.get(id(optimizer))
+        if known is None or known() is not optimizer:
+            self._stepped = {key: one for key, one in self._stepped.items() if one() is not None}
+            self._stepped[id(optimizer)] = ref(optimizer)
+
+    def names(self) -> tuple[str, ...]:
+        """Class names of those that have stepped the model and still exist, first one first.
+
+        Of one that wraps another, as it shares the groups of it, the inner one is named.
+        """
+        named = {id(one.param_groups): type(one).__name__ for one in self._of_the_model()}
+        return tuple(named.values())
+
+    def held(self) -> set[int] | None:
+        """Numbers of the parameters that any of them holds, listened to or not.
+
+        None where no optimizer has stepped the model yet.
+        """
+        found = [self._numbers(one) for one in self._of_the_model()]
+        return set().union(*found) if found else None
+
+    def everything_held(self) -> set[int]:
+        """All parameters (by ``id``), of this model or another, that optimizers have stepped."""
+        return {
+            id(one)
+            for optimizer in self._alive()
+            for group in optimizer.param_groups
+            for one in group["params"]
+        }
+
+    def _alive(self) -> list[Optimizer]:
+        return [one for known in self._stepped.values() if (one := known()) is not None]
+
+    def _of_the_model(self) -> list[Optimizer]:
+        return [one for one in self._alive() if self._numbers(one) or one in self._once]
+
+    def _is_listened_to(self, optimizer: Optimizer) -> bool:
+        return self._only is None or _is_same(self._only(), optimizer)
+
+    def _numbers(self, optimizer: Optimizer) -> list[int]:
         size = 0
         for group in optimizer.param_groups:
             size += len(group["params"])
@@ -54,12 +97,20 @@ class OptimizerParameters:
 
     def lost(self, optimizer: Optimizer) -> bool:
         """Whether it has held parameters of the model that were all replaced since."""
-        return optimizer in self._once and not self.of(optimizer)
+        return (
+            self._is_listened_to(optimizer)
+            and optimizer in self._once
+            and not self._numbers(optimizer)
+        )
 
     def optimizers(self) -> list[Optimizer]:
-        """Those that hold any of the parameters, have stepped, and still exist."""
+        """Those listened to that hold any of the parameters, have stepped, and still exist."""
         found = [(optimizer(), numbers) for optimizer, _, _, numbers in self._known.values()]
-        return [optimizer for optimizer, numbers in found if optimizer is not None and numbers]
+        return [
+            optimizer
+            for optimizer, numbers in found
+            if optimizer is not None and numbers and self._is_listened_to(optimizer)
+        ]
 
 
 def _is_same(wanted: Optimizer | None, optimizer: Optimizer) -> bool:

@@ -20,7 +20,7 @@ def relus(optimizing: Optimizing) -> Loop:
     return Supervised(mlp(), optimizing, noise(8, 4), follows=RELUS)
 
 
-@awkward(optimizers=("SGD",), same_as=relus, hidden=("act",))
+@awkward(optimizers=("SGD",), same_as=relus, hidden=("act", "has_run"))
 def compiled_before(optimizing: Optimizing) -> Loop:
     """The watched model is what torch.compile returned."""
     torch.compiler.reset()
@@ -44,13 +44,13 @@ class CompiledLater(Supervised):
         return torch.as_tensor(self.compiled(inputs))
 
 
-@awkward(optimizers=("SGD",), same_as=relus, hidden=("act",))
+@awkward(optimizers=("SGD",), same_as=relus, hidden=("act", "has_run"))
 def compiled_after(optimizing: Optimizing) -> Loop:
     """The plain model is watched; what trains is its compiled form."""
     return CompiledLater(optimizing)
 
 
-@awkward(optimizers=("SGD",), same_as=relus, hidden=("act",))
+@awkward(optimizers=("SGD",), same_as=relus, hidden=("act", "has_run"))
 def compiled_in_place(optimizing: Optimizing) -> Loop:
     """model.compile() leaves object and names as they were, but calls of it run compiled code."""
     torch.compiler.reset()
@@ -59,7 +59,7 @@ def compiled_in_place(optimizing: Optimizing) -> Loop:
     return Supervised(model, optimizing, noise(8, 4), follows=RELUS)
 
 
-@awkward(optimizers=FIRST_ORDER, same_as=relus, hidden=("act",))
+@awkward(optimizers=FIRST_ORDER, same_as=relus, hidden=("act", "has_run"))
 def a_script_module(optimizing: Optimizing) -> Loop:
     """A ScriptModule: its layers run without Python, and it refuses hooks."""
     with warnings.catch_warnings():

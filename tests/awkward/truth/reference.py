@@ -75,6 +75,11 @@ class Reference:
     outputs: dict[str, list[Output]] = field(default_factory=dict)
     changes: dict[nn.Parameter, Change] = field(default_factory=dict)
     raws: dict[nn.Parameter, Entries] = field(default_factory=dict)
+    ran: set[str] = field(default_factory=set)
+    stepping: set[nn.Parameter] = field(default_factory=set)
+    """What the optimizers hold that are part of the step under way."""
+    optimized: set[nn.Parameter] = field(default_factory=set)
+    """What optimizers hold that have stepped."""
     losses: list[float] = field(default_factory=list)
     scale: float = 1.0
     evaluation: int = 0
@@ -91,12 +96,10 @@ class Reference:
                 (name for name, known in reference.loop.model.named_modules() if known is module),
                 None,
             )
-            if (
-                name is None
-                or reference.in_backward
-                or not torch.is_grad_enabled()
-                or name not in reference.own_parameters()
-            ):
+            if name is None or reference.in_backward or name not in reference.own_parameters():
+                return result
+            reference.note_run(name)
+            if not torch.is_grad_enabled():
                 return result
             return apart(result, lambda tensor: reference.keep(name, module, tensor))[0]
 
@@ -115,12 +118,16 @@ class Reference:
                 found.setdefault(f".{name}".split(PARAMETRIZATIONS)[0].lstrip("."), []).extend(own)
         return found
 
+    def note_run(self, name: str) -> None:
+        """Notes that a layer was called; the first call after a step begins the next."""
+        if self.stepped:
+            self.stepped, self.outputs, self.ran = False, {}, set()
+        self.ran.add(name)
+
     def keep(self, name: str, module: nn.Module, tensor: Tensor) -> Tensor:
         """Keeps what a layer returned; the model goes on with a copy, so that it stays so."""
         if torch._C._functorch.is_functorch_wrapped_tensor(tensor):
             return tensor
-        if self.stepped:
-            self.stepped, self.outputs = False, {}
         if tensor.requires_grad:
             tensor.retain_grad()
         kind = self.loop.follows.get(name)
@@ -151,6 +158,7 @@ class Reference:
             stepping = [
                 parameter for group in stepping.param_groups for parameter in group["params"]
             ]
+            self.stepping.update(stepping)
         everything = {parameter for own in self.own_parameters().values() for parameter in own}
         for parameter in stepping:
             if parameter in everything:
@@ -166,6 +174,9 @@ class Reference:
                 change.gradient = None if parameter.grad is None else entries(parameter.grad)
         if not self.changes:
             return
+        if not skipped:
+            self.optimized |= self.stepping
+        self.stepping = set()
         layers, others = {}, {}
         for name, own in self.own_parameters().items():
             trained = [
@@ -175,6 +186,7 @@ class Reference:
             ]
             # Where one forward serves the steps of two optimizers, it belongs to the first.
             values = {} if self.stepped else self._acts(name, last_only=closure)
+            values |= self._participation(name, own)
             if trained:
                 layers[name or "(root)"] = values | self._parameters(trained)
             else:
@@ -199,6 +211,19 @@ class Reference:
         return of_activations(activations, self.loop.follows.get(name)) | of_output_gradients(
             gradients
         )
+
+    def _participation(self, name: str, own: list[nn.Parameter]) -> dict[str, float]:
+        values = {}
+        if self.ran and not self.stepped:
+            if name in self.ran:
+                values["has_run"] = 1.0
+            elif all(one.requires_grad and one.grad is None for one in own):
+                values["has_run"] = 0.0
+        trainable = [one for one in own if one.requires_grad]
+        if self.optimized and trainable:
+            held = sum(one in self.optimized for one in trainable)
+            values["optimized_fraction"] = held / len(trainable)
+        return values
 
     def _parameters(self, trained: list[nn.Parameter]) -> dict[str, float]:
         before = [self.changes[one].weight for one in trained]

@@ -1,0 +1,1 @@
+"""How the network and its loss are wired, and which layers take part in the training."""

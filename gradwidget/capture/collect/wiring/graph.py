@@ -1,0 +1,78 @@
+"""The autograd graph behind the roots of a backward pass: its nodes, by name and by what they use.
+
+Nothing is read from a node but its name and what follows it, never a saved tensor: unpacking one
+may recompute a whole checkpoint.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+from torch import Tensor, nn
+
+from gradwidget.capture.model.nonlinearity import SEE_THROUGH, Node, node_of
+
+NODES = 200_000
+"""Nodes of a graph that are read at most."""
+
+LEAF = "torch::autograd::AccumulateGrad"
+VIEWS = (*SEE_THROUGH, "ExpandBackward", "SliceBackward", "SelectBackward", "CopyBackwards")
+"""Nodes that hand on what they are given, or a part of it, in another shape or format."""
+
+
+@dataclass(slots=True)
+class Graph:
+    """All nodes that a backward pass can reach."""
+
+    roots: list[Node]
+    below: dict[Node, list[Node]] = field(default_factory=dict)
+    """What each node hands its gradients to."""
+    names: dict[Node, str] = field(default_factory=dict)
+
+    def from_the_top(self) -> Iterator[Node]:
+        """Every node, after all that use its result."""
+        users = dict.fromkeys(self.below, 0)
+        for nodes in self.below.values():
+            for node in nodes:
+                users[node] += 1
+        waiting = [root for root in self.roots if not users[root]]
+        while waiting:
+            node = waiting.pop()
+            yield node
+            for one in self.below[node]:
+                users[one] -= 1
+                if not users[one]:
+                    waiting.append(one)
+
+    def parameters_of(self, node: Node) -> Iterator[Tensor]:
+        """The parameters that an operation uses, as they are or in another shape or format."""
+        if self.names[node].startswith(VIEWS):
+            return  # the operation above it is the one that uses them
+        for one in self.below[node]:
+            leaf, name = one, self.names[one]
+            while name != LEAF and name.startswith(VIEWS) and len(self.below[leaf]) == 1:
+                leaf = self.below[leaf][0]
+                name = self.names[leaf]
+            if name == LEAF and isinstance(leaf.variable, nn.Parameter):
+                yield leaf.variable
+
+    def leaves(self) -> Iterator[Tensor]:
+        """The tensors at its ends, parameters and others."""
+        return (node.variable for node, name in self.names.items() if name == LEAF)
+
+
+def read_graph(roots: Sequence[Tensor]) -> Graph | None:
+    """Walks the graph from the roots of a backward pass; None where it is too large."""
+    graph = Graph(list(dict.fromkeys(node_of(root) for root in roots if root.requires_grad)))
+    waiting = list(graph.roots)
+    while waiting:
+        node = waiting.pop()
+        if node in graph.below:
+            continue
+        if len(graph.below) >= NODES:
+            return None
+        graph.names[node] = node.name()
+        graph.below[node] = below = [one for one, _ in node.next_functions if one is not None]
+        waiting += below
+    return graph

@@ -1,0 +1,48 @@
+"""The operations between the loss and the layers nearest to it."""
+
+from __future__ import annotations
+
+import re
+from collections import deque
+
+from gradwidget.capture.collect.wiring.graph import LEAF, VIEWS, Graph
+from gradwidget.capture.collect.wiring.places import Places
+
+LONGEST = 32
+"""Operations that are named at most."""
+
+_WORDS = re.compile(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z0-9])(?=[A-Z][a-z])")
+
+
+def loss_path(graph: Graph, places: Places) -> list[str]:
+    """The operations from the roots of a graph down to the nearest layers.
+
+    Breadth first and once each, in torch's words; without those that change the shape or the format
+    of what passes, not its values.
+    """
+    found: dict[str, None] = {}
+    waiting = deque(graph.roots)
+    seen = set(waiting)
+    while waiting and len(found) < LONGEST:
+        node = waiting.popleft()
+        name = graph.names[node]
+        if name == LEAF or places.is_a_layer(node, graph):
+            continue
+        if not name.startswith(VIEWS):
+            found[operation(name)] = None
+        for one in graph.below[node]:
+            if one not in seen:
+                seen.add(one)
+                waiting.append(one)
+    return list(found)
+
+
+def operation(name: str) -> str:
+    """The operation that a node of the graph belongs to, in torch's words.
+
+    Example:
+        >>> operation("BinaryCrossEntropyWithLogitsBackward0"), operation("NllLoss2DBackward0")
+        ('binary_cross_entropy_with_logits', 'nll_loss2d')
+    """
+    plain = name.rpartition("::")[2].partition("Backward")[0]
+    return _WORDS.sub("_", plain).lower()

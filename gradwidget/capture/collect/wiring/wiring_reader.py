@@ -1,0 +1,147 @@
+"""Reads how the network is wired, in a few steps and now and then again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from weakref import ref
+
+import torch
+from torch import Tensor, nn
+
+from gradwidget.capture.collect.wiring.flows import Flows
+from gradwidget.capture.collect.wiring.graph import read_graph
+from gradwidget.capture.collect.wiring.loss_path import LONGEST, loss_path
+from gradwidget.capture.collect.wiring.places import Places
+from gradwidget.capture.collect.wiring.unregistered import unregistered
+from gradwidget.capture.hooks.forward import is_training_forward
+from gradwidget.capture.hooks.strangers import Strangers
+from gradwidget.capture.model.layers import LayerTable
+from gradwidget.capture.model.optimizers import OptimizerParameters
+from gradwidget.frame import Wiring
+
+STEPS = 3
+"""Sampled steps that are read in a row: optimizers may take turns, each with a graph of its own."""
+EVERY = 64
+"""Sampled steps from the beginning of one reading to that of the next."""
+
+
+@dataclass(slots=True)
+class Gathered:
+    """What some steps in a row have shown together."""
+
+    is_shown: bool
+    """Whether it is shown while it is not complete: what was known before is no longer true."""
+    steps: int = 0
+    flows: Flows = field(default_factory=Flows)
+    loss_path: dict[str, None] = field(default_factory=dict)
+    formats: set[torch.dtype] = field(default_factory=set)
+
+
+class WiringReader:
+    """Holds no tensor and no node of a graph, and does nothing in the steps between.
+
+    Args:
+        model: the model, held weakly.
+        table: its layers.
+        optimizers: those that have stepped.
+        strangers: collects modules that are no part of the model.
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        table: LayerTable,
+        optimizers: OptimizerParameters,
+        strangers: Strangers,
+    ) -> None:
+        self._model = ref(model)
+        self._table = table
+        self._optimizers = optimizers
+        self._strangers = strangers
+        self._wiring: Wiring | None = None
+        self._gathered: Gathered | None = None
+        self._generation = -1
+        self._to_next = 0
+        self._places = Places(table)
+        self._used: set[int] = set()
+        self._has_read = False
+        self.is_due = False
+        """Whether the step under way is read."""
+
+    def begin(self, *, sampled: bool) -> None:
+        """A step begins.
+
+        Args:
+            sampled: whether it is sampled from its start, so that every layer is seen to run.
+        """
+        if sampled and self._generation != self._table.generation:
+            self._generation = self._table.generation
+            self._gathered = Gathered(is_shown=True)
+        elif sampled and self._gathered is None and self._to_next <= 0:
+            self._gathered = Gathered(is_shown=False)
+        self.is_due = sampled and self._gathered is not None
+        self._places, self._used, self._has_read = Places(self._table), set(), False
+        self._strangers.begin(wanted=self.is_due)
+
+    def layer_ran(self, layer: str, output: object) -> None:
+        """A layer has run in a step that is read."""
+        if self._gathered is not None and is_training_forward():
+            tensors = self._places.add_output(layer, output)
+            self._gathered.formats.update(one.dtype for one in tensors)
+
+    def pass_begins(self, roots: Sequence[Tensor]) -> None:
+        """A backward pass is about to run in a step that is read."""
+        if self._gathered is None:
+            return
+        graph = read_graph(roots)
+        if graph is None:
+            self._gathered, self._wiring, self._to_next = None, None, EVERY
+            return
+        if not self._gathered.flows.add(graph, self._places):
+            return  # a pass of another model
+        self._gathered.loss_path |= dict.fromkeys(loss_path(graph, self._places))
+        self._used |= {id(one) for one in graph.leaves()}
+        self._has_read = True
+
+    def finish(self) -> Wiring | None:
+        """A sampled step is over: how the network is wired, as far as that is known."""
+        self._to_next -= 1
+        gathered = self._gathered
+        if self.is_due and self._has_read and gathered is not None:
+            gathered.steps += 1
+            is_over = gathered.steps >= STEPS
+            if is_over or gathered.is_shown:
+                self._show(gathered)
+            if is_over:
+                self._gathered, self._to_next = None, EVERY - STEPS
+        self.begin(sampled=False)
+        return self._wiring
+
+    def _show(self, gathered: Gathered) -> None:
+        wiring = Wiring(
+            feeds=gathered.flows.by_layer(layer.name for layer in self._table.layers),
+            loss_path=tuple(gathered.loss_path)[:LONGEST],
+            unregistered=self._unregistered(gathered),
+            precision=_narrowest(
+                {one.dtype for one in self._table.alive() if one.requires_grad} | gathered.formats
+            ),
+            optimizers=self._optimizers.names(),
+        )
+        if wiring != self._wiring:
+            self._wiring = wiring
+
+    def _unregistered(self, gathered: Gathered) -> tuple[str, ...]:
+        model = self._model()
+        # In the first step an optimizer of another model may not have stepped yet.
+        if model is None or gathered.steps < 2 or not self._strangers.found:
+            return ()
+        strangers = self._strangers.found.values()
+        return tuple(unregistered(strangers, model, self._used, self._optimizers.everything_held()))
+
+
+def _narrowest(formats: Iterable[torch.dtype]) -> str:
+    """The format with the smallest range: float16, bfloat16, float32, float64, in this order."""
+    real = {one.to_real() for one in formats if one.is_floating_point or one.is_complex}
+    found = min(real, key=lambda one: torch.finfo(one).max, default=torch.float32)
+    return str(found).removeprefix("torch.")
