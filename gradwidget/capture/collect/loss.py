@@ -14,7 +14,11 @@ from gradwidget.capture.torch_private import loss_scale
 
 
 class LossFinder:
-    """Collects the losses of one step; those of several micro-batches are averaged."""
+    """Collects the losses of one step.
+
+    Those of several backward passes are added up, as their gradients are: their sum is what the
+    step makes smaller.
+    """
 
     def __init__(self, readback: Readback) -> None:
         self._readback = readback
@@ -54,10 +58,11 @@ class LossFinder:
         return root
 
     def known(self) -> tuple[float | None, float | None]:
-        """The loss and its scale, each None where there is none or nothing is read back yet."""
+        """The loss of the latest pass and its scale; None for what is not there, or not yet."""
         if not self._readback.ready:
             return None, None
-        return self.value, None if self.scale is None else float(self.scale())
+        loss = _sum(self._found[-1]) if self._found else None
+        return loss, None if self.scale is None else float(self.scale())
 
     def clear(self) -> None:
         """Drops the losses so far: the gradients that they led to were cleared."""
@@ -65,11 +70,12 @@ class LossFinder:
 
     @property
     def value(self) -> float | None:
-        """Mean of the losses found; None where there was none. Only once the readback is ready."""
-        if not self._found:
-            return None
-        total = 0.0
-        for fetches in self._found:
-            for fetch in fetches:
-                total += fetch()
-        return total / len(self._found)
+        """Sum of the losses found; None where there was none. Only once the readback is ready."""
+        return sum(map(_sum, self._found)) if self._found else None
+
+
+def _sum(fetches: list[Callable[[], float]]) -> float:
+    total = 0.0
+    for fetch in fetches:
+        total += fetch()
+    return total
