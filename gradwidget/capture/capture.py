@@ -19,7 +19,7 @@ from gradwidget.capture.sampling.allowances import Reason
 from gradwidget.capture.step_cycle import StepCycle
 from gradwidget.capture.steps.optimizer_steps import OptimizerSteps
 from gradwidget.capture.steps.pause_point import Gatekeeper, PausePoint
-from gradwidget.capture.torch_private import in_backward, is_transformed
+from gradwidget.capture.torch_private import found_overflow, in_backward, is_transformed
 from gradwidget.capture.unmeasured import REPLACED
 from gradwidget.frame import Frame, Layer
 from gradwidget.problem import Problem
@@ -245,7 +245,7 @@ class Capture:
     @entry("reading before the optimizer's step", any_thread=True)
     def step_begins(self, optimizer: Optimizer, *, with_closure: bool) -> None:
         """See ``torch_events.Listener``."""
-        cycle, held = self.cycle, self._optimizers.of(optimizer)
+        cycle, held = self.cycle, self.cycle.find_parameters(optimizer)
         if not held and not self._optimizers.lost(optimizer):
             return
         if not cycle.thread.owns_step():
@@ -299,14 +299,22 @@ class Capture:
         self._steps.scaler_begins()
 
     @entry("reading a skipped step")
-    def scaler_step_ended(self, optimizer: Optimizer) -> None:
+    def scaler_step_ended(self, optimizer: Optimizer, scaler: GradScaler) -> None:
         """See ``torch_events.Listener``."""
         held = self._optimizers.of(optimizer)
         if not held or not self._steps.scaler_skipped():
             return
+        is_torch = isinstance(optimizer, Optimizer)
+        if not is_torch and not found_overflow(scaler, optimizer):
+            # Another library's optimizer, of which no hook tells: the loop is a manual one, and its
+            # gradients are unscaled only now.
+            if self.cycle.builder.sampled:
+                self.cycle.builder.read_step(optimizer, self._table.tensors(), held)
+            return
         # The scaler has found an overflow. The gradients that have it are still there.
         cycle = self.cycle
-        cycle.manual.optimizer_stepped()
+        if is_torch:
+            cycle.manual.optimizer_stepped()
         cycle.skip()
         parameters = self._table.tensors()
         cycle.builder.forget_statistics()

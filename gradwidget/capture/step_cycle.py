@@ -85,7 +85,7 @@ class StepCycle:
         self._recurrent_schedule = RecurrentSchedule(self.budget)
         self._waiting: deque[FrameBuilder] = deque()
         self._is_closed = False
-        self._is_refreshed = True
+        self._is_refreshed = False
         self._was_finite = True
         self._began = self._last_end = perf_counter()
         self._spent_before = 0.0
@@ -164,6 +164,20 @@ class StepCycle:
             self._is_refreshed = True
             if self._table.refresh(model):
                 self.reach.watch(self._table.parameters)
+
+    def find_parameters(self, optimizer: Optimizer) -> list[int]:
+        """Numbers of the parameters that an optimizer holds.
+
+        Where one that is new holds none, the model is walked again: it may have got a new head.
+        """
+        is_new = self._optimizers.is_new(optimizer)
+        held = self._optimizers.of(optimizer)
+        model = self._model()
+        if held or not is_new or self._guard.is_elsewhere or model is None:
+            return held
+        if self._table.refresh(model):
+            self.reach.watch(self._table.parameters)
+        return self._optimizers.of(optimizer)
 
     # ------------------------------------------------------------------ from step to step
 
