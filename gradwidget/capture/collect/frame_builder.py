@@ -17,6 +17,7 @@ from gradwidget.capture.collect.activations import (
     Activations,
     OnGradient,
 )
+from gradwidget.capture.collect.loop.optimizer_settings import settings_of
 from gradwidget.capture.collect.loss import LossFinder
 from gradwidget.capture.collect.nonfinite_origin import find_origin
 from gradwidget.capture.collect.outputs import first_tensor
@@ -228,6 +229,7 @@ class FrameBuilder:
             self.logged.setdefault("lr", self.readback.add(rate.reshape(())))
         elif rate is not None:
             self.scalars["lr"] = float(rate)
+        self.scalars |= settings_of(optimizer)
 
     def read_weights(
         self, parameters: Parameters, owned: Sequence[int], copies: Copies = ()

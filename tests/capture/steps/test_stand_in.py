@@ -29,7 +29,7 @@ class StandIn:
     @torch.no_grad()
     def update(self) -> None:
         for one in self.param_groups[0]["params"]:
-            one -= 0.01 * one.grad
+            one.sub_(0.01 * one.grad)
 
 
 @pytest.mark.parametrize("updates", [True, False], ids=["in its step", "after it"])
