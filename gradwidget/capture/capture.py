@@ -271,14 +271,14 @@ class Capture:
             return
         self.actuator.after_step(optimizer)
         if self._steps.stepped_in_backward():
-            cycle.read_changes()
+            cycle.read_changes(optimizer)
             return
         if not self._steps.ends(optimizer):
             return
         if cycle.builder.sampled and with_closure and held:
             # Only now are the gradients those of the evaluation that the step ended with.
             cycle.builder.read_step(optimizer, self._table.tensors(), held)
-        cycle.read_changes()
+        cycle.read_changes(optimizer)
         self._finish()
 
     @entry("noting what is compiled")

@@ -13,6 +13,7 @@ from torch.optim import Optimizer
 
 from gradwidget.capture.collect.activations import ActivationCache
 from gradwidget.capture.collect.frame_builder import FrameBuilder
+from gradwidget.capture.collect.loop.optimizer_settings import resting
 from gradwidget.capture.collect.nonfinite_graph import origin_in_graph
 from gradwidget.capture.collect.output_gradients import OutputGradientHooks
 from gradwidget.capture.collect.weight_updates import LIMIT, WeightUpdates
@@ -181,11 +182,27 @@ class StepCycle:
 
     # ------------------------------------------------------------------ from step to step
 
-    def read_changes(self) -> None:
-        """Reads how far the step has moved the weights."""
-        if self.builder.sampled:
-            changes = self.updates.after(self._table.tensors(), self.builder.readback)
-            self.builder.read_changes(changes)
+    def read_changes(self, optimizer: Optimizer | None = None) -> None:
+        """Reads how far the step has moved the weights.
+
+        Args:
+            optimizer: the one that has just moved them, whose gradients are still there; None where
+                the loop has moved them itself.
+        """
+        builder = self.builder
+        if not builder.sampled:
+            return
+        parameters = self._table.tensors()
+        if optimizer is not None:
+            lost = self._guard.run(
+                "counting lost updates",
+                self.updates.lost,
+                parameters,
+                resting(optimizer),
+                builder.readback,
+            )
+            builder.read_lost(lost)
+        builder.read_changes(self.updates.after(parameters, builder.readback))
 
     def end_manual_step(self, *, inside_forward: bool) -> None:
         """Ends the step where the weights are no longer those that its backward pass left.

@@ -95,6 +95,7 @@ class FrameBuilder:
         self._gradients: list[Reading] = []
         self._weights: list[Reading] = []
         self._changes: list[Reading] = []
+        self._lost: list[Reading] = []
         self._owned: set[int] = set()
         self._divisor: Fetch | None = None
         self._lacks_gradients = False
@@ -258,6 +259,11 @@ class FrameBuilder:
         if changes is not None:
             self._changes.append(changes)
 
+    def read_lost(self, lost: Reading | None) -> None:
+        """Adds how many updates were lost to rounding."""
+        if lost is not None:
+            self._lost.append(lost)
+
     def forget_statistics(self) -> None:
         """Drops gradients and weights read earlier in this step: a later reading replaces them."""
         self._gradients, self._weights, self._owned = [], [], set()
@@ -327,6 +333,10 @@ class FrameBuilder:
             whole = whole.without(refused_in(self._changes))
             columns["update_ratio"] = whole.ratio(changes[0], weights[L2], moved & are_read)
             columns["matrix_change"] = whole.norm(changes[0], moved & are_read & matrices)
+        skipped = self.skipped or (self.found_inf is not None and float(self.found_inf()) > 0)
+        if self._lost and not skipped:
+            counts, are_read = joined(self._lost, 2, count)
+            columns["updates_lost_fraction"] = place.share(*counts, are_read)
         columns |= activation_columns(self.activations.outputs, layers, scale, self.reasons)
         if self.loss.scale is not None:
             scalars["loss_scale"] = scale
@@ -349,7 +359,7 @@ class FrameBuilder:
                 if not column.measured.all()
             },
             scalars,
-            self.skipped or (self.found_inf is not None and float(self.found_inf()) > 0),
+            skipped,
             dict(self.reasons),
             find_origin(layers, columns, outputs, scalars.get("loss"), self.traced),
             self.recurrent.profiles(scale),
