@@ -13,6 +13,7 @@ from torch.optim import Optimizer
 
 from gradwidget.capture.collect.activations import ActivationCache
 from gradwidget.capture.collect.frame_builder import FrameBuilder
+from gradwidget.capture.collect.loop.bad_update import BadUpdate
 from gradwidget.capture.collect.loop.optimizer_settings import resting
 from gradwidget.capture.collect.nonfinite_graph import origin_in_graph
 from gradwidget.capture.collect.output_gradients import OutputGradientHooks
@@ -88,6 +89,7 @@ class StepCycle:
         self._is_closed = False
         self._is_refreshed = False
         self._was_finite = True
+        self._bad_update = BadUpdate()
         self._began = self._last_end = perf_counter()
         self._spent_before = 0.0
         self.reach.watch(table.parameters)
@@ -251,6 +253,7 @@ class StepCycle:
         while self._waiting and self._waiting[0].readback.ready:
             frame = self._guard.run("making a frame", self._waiting.popleft().frame)
             if frame is not None:
+                frame = self._bad_update.remembered(frame)
                 self._request_later(self._triggers.frame_made(frame))
                 self._guard.run("recording a frame", self._emit, frame)
 

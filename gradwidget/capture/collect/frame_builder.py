@@ -17,6 +17,7 @@ from gradwidget.capture.collect.activations import (
     Activations,
     OnGradient,
 )
+from gradwidget.capture.collect.loop.bad_update import find_bad_update
 from gradwidget.capture.collect.loop.optimizer_settings import settings_of
 from gradwidget.capture.collect.loss import LossFinder
 from gradwidget.capture.collect.nonfinite_origin import find_origin
@@ -307,6 +308,7 @@ class FrameBuilder:
         scale = float(self.loss.scale()) if self.loss.scale is not None else 1.0
         columns: dict[str, Column] = {}
         scalars = dict(self.scalars)
+        changes: Column | None = None
         held = flags(list(self._owned), count)
         if self._gradients:
             statistics, are_read = joined(self._gradients, 5, count)
@@ -329,10 +331,11 @@ class FrameBuilder:
             matrices = flags(list(self._matrices), count)
             whole = place.without(refused_in(self._weights))
             columns |= whole.weight_columns(weights, are_read, matrices)
-            changes, moved = joined(self._changes, 1, count)
+            moves, moved = joined(self._changes, 1, count)
             whole = whole.without(refused_in(self._changes))
-            columns["update_ratio"] = whole.ratio(changes[0], weights[L2], moved & are_read)
-            columns["matrix_change"] = whole.norm(changes[0], moved & are_read & matrices)
+            columns["update_ratio"] = whole.ratio(moves[0], weights[L2], moved & are_read)
+            columns["matrix_change"] = whole.norm(moves[0], moved & are_read & matrices)
+            changes = whole.norm(moves[0], moved & are_read)
         skipped = self.skipped or (self.found_inf is not None and float(self.found_inf()) > 0)
         if self._lost and not skipped:
             counts, are_read = joined(self._lost, 2, count)
@@ -361,7 +364,8 @@ class FrameBuilder:
             scalars,
             skipped,
             dict(self.reasons),
-            find_origin(layers, columns, outputs, scalars.get("loss"), self.traced),
+            find_origin(layers, columns, outputs, scalars.get("loss"), self.traced)
+            or find_bad_update(layers, changes),
             self.recurrent.profiles(scale),
         )
 
