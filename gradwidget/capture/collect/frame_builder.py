@@ -18,6 +18,7 @@ from gradwidget.capture.collect.activations import (
     OnGradient,
 )
 from gradwidget.capture.collect.loop.bad_update import find_bad_update
+from gradwidget.capture.collect.loop.input_data import InputData
 from gradwidget.capture.collect.loop.optimizer_settings import settings_of
 from gradwidget.capture.collect.loss import LossFinder
 from gradwidget.capture.collect.nonfinite_origin import find_origin
@@ -116,6 +117,11 @@ class FrameBuilder:
             self.readback, self._on_gradient, self.reasons, self._schedule, self.step
         )
 
+    @cached_property
+    def inputs(self) -> InputData:
+        """The data that enters the model."""
+        return InputData(self.readback, self._cache.guard)
+
     def log(self, name: str, value: object) -> None:
         """Adds a value of the user's.
 
@@ -141,7 +147,9 @@ class FrameBuilder:
         kwargs: Mapping[str, object],
         output: object,
     ) -> None:
-        """Adds the output of a layer that has run, where outputs are measured."""
+        """Adds what a layer that has run was given, and its output where outputs are measured."""
+        if self.sampled:
+            self.inputs.layer_ran(module, args, kwargs, output)
         if not self.has_outputs or not self.activations.add_output(layer, module, args, output):
             return
         self.recurrent.add_call(layer, module, args, kwargs, output)
@@ -152,6 +160,7 @@ class FrameBuilder:
     def forget(self) -> None:
         """Drops what led to gradients that were cleared."""
         self.loss.clear()
+        self.inputs.clear()
         if self.has_outputs:
             self.activations.drop_cleared()
             self.recurrent.clear()
@@ -307,7 +316,7 @@ class FrameBuilder:
         place = PerLayer(len(layers), numbers, rows, sizes)
         scale = float(self.loss.scale()) if self.loss.scale is not None else 1.0
         columns: dict[str, Column] = {}
-        scalars = dict(self.scalars)
+        scalars = self.scalars | self.inputs.scalars()
         changes: Column | None = None
         held = flags(list(self._owned), count)
         if self._gradients:
