@@ -331,6 +331,7 @@ class Capture:
 
     def _pass_ended(self, taken: Taken | None, *, weighted: bool) -> None:
         self.cycle.thread.trains()
+        self.cycle.pass_ended()
         if not weighted:
             self.cycle.loss_found()
         self._backward.read(self.cycle.builder, taken)

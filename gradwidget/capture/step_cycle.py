@@ -14,6 +14,7 @@ from torch.optim import Optimizer
 from gradwidget.capture.collect.activations import ActivationCache
 from gradwidget.capture.collect.frame_builder import FrameBuilder
 from gradwidget.capture.collect.loop.bad_update import BadUpdate
+from gradwidget.capture.collect.loop.evaluation_mode import modes_of
 from gradwidget.capture.collect.loop.optimizer_settings import resting
 from gradwidget.capture.collect.nonfinite_graph import origin_in_graph
 from gradwidget.capture.collect.output_gradients import OutputGradientHooks
@@ -118,6 +119,15 @@ class StepCycle:
             )
             builder.traced = origin or NonfiniteOrigin("unknown")
         self._was_finite = False
+
+    def pass_ended(self) -> None:
+        """A backward pass has reached the model, which is still in the mode of its forward."""
+        model = self._model()
+        if self.builder.sampled and model is not None:
+            modes = self._guard.run("reading the modes of modules", modes_of, model)
+            if modes is not None and (is_evaluation := modes.is_evaluation) is not None:
+                scalars = self.builder.scalars
+                scalars["eval_mode"] = min(scalars.get("eval_mode", 1.0), float(is_evaluation))
 
     def loss_found(self) -> None:
         """The loss of a backward pass is known, unless the device would have to be waited for."""
