@@ -17,12 +17,15 @@ from gradwidget.capture.model.layers import LayerFilter, LayerTable
 from gradwidget.capture.model.optimizers import OptimizerParameters
 from gradwidget.capture.sampling.allowances import Reason
 from gradwidget.capture.step_cycle import StepCycle
+from gradwidget.capture.steps.kept_gradients import KeptGradients
 from gradwidget.capture.steps.optimizer_steps import OptimizerSteps
 from gradwidget.capture.steps.pause_point import Gatekeeper, PausePoint
 from gradwidget.capture.torch_private import found_overflow, in_backward, is_transformed
 from gradwidget.capture.unmeasured import REPLACED
 from gradwidget.frame import Frame, Layer
 from gradwidget.problem import Problem
+
+KEEPING = "noting which gradients are kept"
 
 
 class Capture:
@@ -102,6 +105,7 @@ class Capture:
         if model is not original:
             self.cycle.forward.compiled(model)
         self._steps = OptimizerSteps()
+        self._kept = KeptGradients()
         self._backward = BackwardReader(
             self._table,
             self.cycle.gradient_hooks,
@@ -188,6 +192,7 @@ class Capture:
             self._begin_pass()
             self._backward.begin(self.cycle.builder, roots)
             self.cycle.pass_begins(roots)
+            self.guard.run(KEEPING, self._kept.pass_begins, self.cycle.builder.source)
 
     @entry("reading a recomputed part")
     def recomputed(self, roots: Sequence[Tensor]) -> None:
@@ -197,6 +202,7 @@ class Capture:
     @entry("reading after a backward pass")
     def backward_ended(self, roots: Sequence[Tensor], *, weighted: bool) -> None:
         """See ``torch_events.Listener``."""
+        self.guard.run(KEEPING, self._kept.pass_ended)
         if self._backward.end(self.cycle.builder, roots, weighted=weighted):
             self._pass_ended(taken=None, weighted=weighted)
         if self._steps.backward_ended():
@@ -208,6 +214,7 @@ class Capture:
     def backward_failed(self) -> None:
         """See ``torch_events.Listener``."""
         self._steps.backward_ended()
+        self.guard.run(KEEPING, self._kept.pass_ended)
         self._backward.fail(self.cycle.builder)
 
     @entry("noting that gradients are taken", any_thread=True)
@@ -279,6 +286,7 @@ class Capture:
             # Only now are the gradients those of the evaluation that the step ended with.
             cycle.builder.read_step(optimizer, self._table.tensors(), held)
         cycle.read_changes(optimizer)
+        self.guard.run(KEEPING, self._note_kept, optimizer, held)
         self._finish()
 
     @entry("noting what is compiled")
@@ -347,6 +355,13 @@ class Capture:
         builder.read_weights(parameters, held, self.cycle.updates.before(parameters, held))
         if not with_closure:
             builder.read_step(optimizer, parameters, held)
+
+    def _note_kept(self, optimizer: Optimizer, held: list[int]) -> None:
+        builder = self.cycle.builder
+        handles = [self._table.parameters[number] for number in held]
+        kept = self._kept.stepped(optimizer, handles, used=not builder.skipped)
+        if kept is not None:
+            builder.kept.append(kept)
 
     def _finish(self) -> None:
         self._steps.step_ended()

@@ -84,6 +84,9 @@ class FrameBuilder:
         self.traced: NonfiniteOrigin | None = None
         """What the graph showed of a loss that is not finite, where outputs were not measured."""
         self.found_inf: Fetch | None = None
+        self.kept: list[Fetch] = []
+        """For each optimizer that stepped, whether gradients that it had used were never cleared.
+        """
         self.reasons: dict[str, str] = {}
         self._on_gradient = on_gradient
         self._cache = cache
@@ -103,7 +106,12 @@ class FrameBuilder:
         self._lacks_gradients = False
         self._fixed: tuple[tuple[Layer, ...], tuple[Numbers, Numbers]] = ((), table.pairs)
 
-    # Both are made when they are first asked for: most steps are not sampled and need neither.
+    @property
+    def source(self) -> Readback | None:
+        """Brings values of the step; None where it is not sampled."""
+        return self.readback if self.sampled else None
+
+    # All are made when they are first asked for: most steps are not sampled and need none.
 
     @cached_property
     def activations(self) -> Activations:
@@ -316,7 +324,7 @@ class FrameBuilder:
         place = PerLayer(len(layers), numbers, rows, sizes)
         scale = float(self.loss.scale()) if self.loss.scale is not None else 1.0
         columns: dict[str, Column] = {}
-        scalars = self.scalars | self.inputs.scalars()
+        scalars = self.scalars | self._scalars_of_loop()
         changes: Column | None = None
         held = flags(list(self._owned), count)
         if self._gradients:
@@ -377,6 +385,12 @@ class FrameBuilder:
             or find_bad_update(layers, changes),
             self.recurrent.profiles(scale),
         )
+
+    def _scalars_of_loop(self) -> dict[str, float]:
+        found = self.inputs.scalars()
+        if self.kept:
+            found["gradients_kept"] = max(float(kept()) for kept in self.kept)
+        return found
 
     def _read(self, tensors: Mapping[int, Tensor], measure: Callable[..., Fetch]) -> Reading:
         return read(tensors, partial(measure, readback=self.readback), self._cache.guard)

@@ -71,5 +71,6 @@ def _acts_otherwise(module: nn.Module) -> bool:
     if isinstance(module, _NormBase):
         return module.running_mean is not None
     if isinstance(module, (nn.RNNBase, nn.MultiheadAttention)):
-        return module.dropout > 0
+        share: object = module.dropout
+        return isinstance(share, (int, float)) and share > 0
     return isinstance(module, _DropoutNd) and module.p > 0
