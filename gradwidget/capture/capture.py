@@ -112,6 +112,7 @@ class Capture:
             self.cycle.reach,
             self.cycle.manual,
             self.cycle.updates,
+            unstepped=self.cycle.unstepped,
         )
         self._closed = False
         torch_events.attach(self)
@@ -263,6 +264,7 @@ class Capture:
             cycle.skip()
         if not in_backward():
             self._steps.begins(optimizer)
+            cycle.unstepped.step_begins()
             cycle.optimizer_begins(optimizer, held)
         if cycle.builder.sampled:
             cycle.refresh()
@@ -339,7 +341,7 @@ class Capture:
 
     def _pass_ended(self, taken: Taken | None, *, weighted: bool) -> None:
         self.cycle.thread.trains()
-        self.cycle.pass_ended()
+        self.cycle.pass_ended(is_backward=taken is None)
         if not weighted:
             self.cycle.loss_found()
         self._backward.read(self.cycle.builder, taken)
@@ -365,6 +367,7 @@ class Capture:
 
     def _finish(self) -> None:
         self._steps.step_ended()
+        self.cycle.unstepped.stepped()
         self.cycle.finish()
 
 

@@ -34,6 +34,7 @@ from gradwidget.capture.steps.backward_reach import BackwardReach
 from gradwidget.capture.steps.manual import ManualLoop
 from gradwidget.capture.steps.pause_point import PausePoint
 from gradwidget.capture.steps.training_thread import TrainingThread
+from gradwidget.capture.steps.unstepped import UnsteppedPasses
 from gradwidget.capture.unmeasured import COMPILED, UNSEEN
 from gradwidget.frame import Frame, NonfiniteOrigin
 
@@ -69,6 +70,7 @@ class StepCycle:
         self.budget = Budget(budget)
         self.reach = BackwardReach()
         self.manual = ManualLoop(self.reach, optimizers)
+        self.unstepped = UnsteppedPasses(self.reach)
         self.thread = TrainingThread(guard)
         self.forward = ForwardHooks(model, table, guard)
         self.gradient_hooks = OutputGradientHooks(guard)
@@ -120,8 +122,14 @@ class StepCycle:
             builder.traced = origin or NonfiniteOrigin("unknown")
         self._was_finite = False
 
-    def pass_ended(self) -> None:
-        """A backward pass has reached the model, which is still in the mode of its forward."""
+    def pass_ended(self, *, is_backward: bool) -> None:
+        """A backward pass has reached the model, which is still in the mode of its forward.
+
+        Args:
+            is_backward: False where the loop took gradients in the place of it.
+        """
+        if is_backward:
+            self.unstepped.pass_ended(self.builder.source)
         model = self._model()
         if self.builder.sampled and model is not None:
             modes = self._guard.run("reading the modes of modules", modes_of, model)
@@ -219,10 +227,15 @@ class StepCycle:
     def end_manual_step(self, *, inside_forward: bool) -> None:
         """Ends the step where the weights are no longer those that its backward pass left.
 
-        Only in a loop where no optimizer says so.
+        Only in a loop where no optimizer says so; and in one that never changes them, after its
+        backward pass.
         """
         if self.manual.has_stepped():
             self.read_changes()
+            self.unstepped.stepped()
+            self.finish(inside_forward=inside_forward)
+        elif self.unstepped.is_due and is_training_forward():
+            self.builder.unstepped = self.unstepped.take()
             self.finish(inside_forward=inside_forward)
 
     def was_paused(self, seconds: float) -> None:
@@ -277,7 +290,8 @@ class StepCycle:
 
     def listen(self) -> None:
         """Registers the hooks that the step under way needs, and removes all others."""
-        self.forward.listen(self if self.builder.sampled and not self._is_closed else None)
+        wanted = self.builder.sampled or self.unstepped.is_overdue
+        self.forward.listen(self if wanted and not self._is_closed else None)
 
     def _begin(self, step: int, *, sampled: bool, wanted: bool) -> FrameBuilder:
         self.builder = builder = FrameBuilder(

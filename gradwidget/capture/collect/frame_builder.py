@@ -84,6 +84,9 @@ class FrameBuilder:
         self.traced: NonfiniteOrigin | None = None
         """What the graph showed of a loss that is not finite, where outputs were not measured."""
         self.found_inf: Fetch | None = None
+        self.unstepped: Fetch | None = None
+        """How many backward passes no step has followed; NaN where weights have changed after all.
+        """
         self.kept: list[Fetch] = []
         """For each optimizer that stepped, whether gradients that it had used were never cleared.
         """
@@ -390,6 +393,8 @@ class FrameBuilder:
         found = self.inputs.scalars()
         if self.kept:
             found["gradients_kept"] = max(float(kept()) for kept in self.kept)
+        if self.unstepped is not None and not np.isnan(passes := float(self.unstepped())):
+            found["unstepped"] = passes
         return found
 
     def _read(self, tensors: Mapping[int, Tensor], measure: Callable[..., Fetch]) -> Reading:
