@@ -206,6 +206,8 @@ class Capture:
         self.guard.run(KEEPING, self._kept.pass_ended)
         if self._backward.end(self.cycle.builder, roots, weighted=weighted):
             self._pass_ended(taken=None, weighted=weighted)
+        elif not weighted and self.cycle.takes_forward() and self._are_cut_off(roots):
+            self._backward.end_cut_off(self.cycle.builder, roots)
         if self._steps.backward_ended():
             # The optimizers have cleared the gradients already: nothing else shows the pass.
             self.cycle.builder.loss.add(roots)
@@ -345,6 +347,12 @@ class Capture:
         if not weighted:
             self.cycle.loss_found()
         self._backward.read(self.cycle.builder, taken)
+
+    def _are_cut_off(self, roots: Sequence[Tensor]) -> bool:
+        loss = self.cycle.builder.loss
+        return bool(roots) and all(
+            self._table.number_of(one) is None and loss.is_cut_off(one) for one in roots
+        )
 
     def _read_before(self, optimizer: Optimizer, held: list[int], *, with_closure: bool) -> None:
         builder = self.cycle.builder

@@ -92,6 +92,7 @@ class StepCycle:
         self._is_closed = False
         self._is_refreshed = False
         self._was_finite = True
+        self._has_run = False
         self._bad_update = BadUpdate()
         self._began = self._last_end = perf_counter()
         self._spent_before = 0.0
@@ -128,6 +129,7 @@ class StepCycle:
         Args:
             is_backward: False where the loop took gradients in the place of it.
         """
+        self._has_run = False
         if is_backward:
             self.unstepped.pass_ended(self.builder.source)
         model = self._model()
@@ -136,6 +138,11 @@ class StepCycle:
             if modes is not None and (is_evaluation := modes.is_evaluation) is not None:
                 scalars = self.builder.scalars
                 scalars["eval_mode"] = min(scalars.get("eval_mode", 1.0), float(is_evaluation))
+
+    def takes_forward(self) -> bool:
+        """Whether layers have run for training since this was last asked for, as far as seen."""
+        has_run, self._has_run = self._has_run, False
+        return has_run
 
     def loss_found(self) -> None:
         """The loss of a backward pass is known, unless the device would have to be waited for."""
@@ -168,7 +175,9 @@ class StepCycle:
         self, name: str, module: nn.Module, args: Args, kwargs: Kwargs, output: object
     ) -> None:
         """See ``ForwardListener``."""
-        self.thread.forward_ran(is_training=is_training_forward())
+        is_training = is_training_forward()
+        self.thread.forward_ran(is_training=is_training)
+        self._has_run |= is_training
         self.end_manual_step(inside_forward=True)
         self.builder.passed(name, module, args, kwargs, output)
 

@@ -77,6 +77,14 @@ class BackwardReader:
         self._find_loss(builder, roots, weighted=weighted)
         return True
 
+    def end_cut_off(self, builder: FrameBuilder, roots: Sequence[Tensor]) -> None:
+        """A pass has run from a loss without a graph, where the model had just given one."""
+        self._unstepped.pass_begins(cleared=True)
+        self._unstepped.pass_ended(builder.source)
+        builder.scalars["loss_is_leaf"] = 1.0
+        self._find_loss(builder, roots, weighted=False)
+        self.read(builder, None)
+
     def fail(self, builder: FrameBuilder) -> None:
         """It raised, or was interrupted."""
         if self._hooks.is_passing:

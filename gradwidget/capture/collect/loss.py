@@ -22,7 +22,8 @@ class LossFinder:
 
     def __init__(self, readback: Readback) -> None:
         self._readback = readback
-        self._scaled: list[tuple[ReferenceType[Tensor], Tensor]] = []
+        self._scaled: list[tuple[ReferenceType[Tensor], Tensor, bool]] = []
+        """What a scaler has made, of what, and whether that had no graph."""
         self._found: list[list[Callable[[], float]]] = []
         self.scale: Fetch | None = None
         """The scale of the gradients of this step; None where no scaler was used."""
@@ -33,9 +34,10 @@ class LossFinder:
         """Notes which losses were scaled, by what, and what came out."""
         if not scaler.is_enabled():
             return
-        self._scaled = [(after, before) for after, before in self._scaled if after() is not None]
+        self._scaled = [one for one in self._scaled if one[0]() is not None]
         self._scaled += [
-            (ref(after), before.detach()) for before, after in zip(losses, scaled, strict=True)
+            (ref(after), before.detach(), before.is_leaf)
+            for before, after in zip(losses, scaled, strict=True)
         ]
         scale = loss_scale(scaler)
         if scale is not None:
@@ -52,10 +54,15 @@ class LossFinder:
             self._found.append([self._readback.add_number(self._unscaled(root)) for root in roots])
 
     def _unscaled(self, root: Tensor) -> Tensor:
-        for after, before in self._scaled:
+        for after, before, _ in self._scaled:
             if after() is root:
                 return before
         return root
+
+    def is_cut_off(self, root: Tensor) -> bool:
+        """Whether a root is a number without a graph, as ``torch.tensor(loss.item())`` is one."""
+        is_leaf = root.is_leaf or any(cut for after, _, cut in self._scaled if after() is root)
+        return is_leaf and root.requires_grad and root.numel() == 1
 
     def known(self) -> tuple[float | None, float | None]:
         """The loss of the latest pass and its scale; None for what is not there, or not yet."""
