@@ -17,12 +17,15 @@ from gradwidget.capture.model.layers import LayerFilter, LayerTable
 from gradwidget.capture.model.optimizers import OptimizerParameters
 from gradwidget.capture.sampling.allowances import Reason
 from gradwidget.capture.step_cycle import StepCycle
+from gradwidget.capture.steps.kept_gradients import KeptGradients
 from gradwidget.capture.steps.optimizer_steps import OptimizerSteps
 from gradwidget.capture.steps.pause_point import Gatekeeper, PausePoint
-from gradwidget.capture.torch_private import in_backward, is_transformed
+from gradwidget.capture.torch_private import found_overflow, in_backward, is_transformed
 from gradwidget.capture.unmeasured import REPLACED
 from gradwidget.frame import Frame, Layer
 from gradwidget.problem import Problem
+
+KEEPING = "noting which gradients are kept"
 
 
 class Capture:
@@ -102,12 +105,14 @@ class Capture:
         if model is not original:
             self.cycle.forward.compiled(model)
         self._steps = OptimizerSteps()
+        self._kept = KeptGradients()
         self._backward = BackwardReader(
             self._table,
             self.cycle.gradient_hooks,
             self.cycle.reach,
             self.cycle.manual,
             self.cycle.updates,
+            unstepped=self.cycle.unstepped,
         )
         self._closed = False
         torch_events.attach(self)
@@ -188,6 +193,7 @@ class Capture:
             self._begin_pass()
             self._backward.begin(self.cycle.builder, roots)
             self.cycle.pass_begins(roots)
+            self.guard.run(KEEPING, self._kept.pass_begins, self.cycle.builder.source)
 
     @entry("reading a recomputed part")
     def recomputed(self, roots: Sequence[Tensor]) -> None:
@@ -197,8 +203,11 @@ class Capture:
     @entry("reading after a backward pass")
     def backward_ended(self, roots: Sequence[Tensor], *, weighted: bool) -> None:
         """See ``torch_events.Listener``."""
+        self.guard.run(KEEPING, self._kept.pass_ended)
         if self._backward.end(self.cycle.builder, roots, weighted=weighted):
             self._pass_ended(taken=None, weighted=weighted)
+        elif not weighted and self.cycle.takes_forward() and self._are_cut_off(roots):
+            self._backward.end_cut_off(self.cycle.builder, roots)
         if self._steps.backward_ended():
             # The optimizers have cleared the gradients already: nothing else shows the pass.
             self.cycle.builder.loss.add(roots)
@@ -208,6 +217,7 @@ class Capture:
     def backward_failed(self) -> None:
         """See ``torch_events.Listener``."""
         self._steps.backward_ended()
+        self.guard.run(KEEPING, self._kept.pass_ended)
         self._backward.fail(self.cycle.builder)
 
     @entry("noting that gradients are taken", any_thread=True)
@@ -247,7 +257,7 @@ class Capture:
     def step_begins(self, optimizer: Optimizer, *, with_closure: bool) -> None:
         """See ``torch_events.Listener``."""
         self._optimizers.note_step(optimizer)
-        cycle, held = self.cycle, self._optimizers.of(optimizer)
+        cycle, held = self.cycle, self.cycle.find_parameters(optimizer)
         if not held and not self._optimizers.lost(optimizer):
             return
         if not cycle.thread.owns_step():
@@ -258,6 +268,7 @@ class Capture:
             cycle.skip()
         if not in_backward():
             self._steps.begins(optimizer)
+            cycle.unstepped.step_begins()
             cycle.optimizer_begins(optimizer, held)
         if cycle.builder.sampled:
             cycle.refresh()
@@ -273,14 +284,15 @@ class Capture:
             return
         self.actuator.after_step(optimizer)
         if self._steps.stepped_in_backward():
-            cycle.read_changes()
+            cycle.read_changes(optimizer)
             return
         if not self._steps.ends(optimizer):
             return
         if cycle.builder.sampled and with_closure and held:
             # Only now are the gradients those of the evaluation that the step ended with.
             cycle.builder.read_step(optimizer, self._table.tensors(), held)
-        cycle.read_changes()
+        cycle.read_changes(optimizer)
+        self.guard.run(KEEPING, self._note_kept, optimizer, held)
         self._finish()
 
     @entry("noting what is compiled")
@@ -301,14 +313,22 @@ class Capture:
         self._steps.scaler_begins()
 
     @entry("reading a skipped step")
-    def scaler_step_ended(self, optimizer: Optimizer) -> None:
+    def scaler_step_ended(self, optimizer: Optimizer, scaler: GradScaler) -> None:
         """See ``torch_events.Listener``."""
         held = self._optimizers.of(optimizer)
         if not held or not self._steps.scaler_skipped():
             return
+        is_torch = isinstance(optimizer, Optimizer)
+        if not is_torch and not found_overflow(scaler, optimizer):
+            # Another library's optimizer, of which no hook tells: the loop is a manual one, and its
+            # gradients are unscaled only now.
+            if self.cycle.builder.sampled:
+                self.cycle.builder.read_step(optimizer, self._table.tensors(), held)
+            return
         # The scaler has found an overflow. The gradients that have it are still there.
         cycle = self.cycle
-        cycle.manual.optimizer_stepped()
+        if is_torch:
+            cycle.manual.optimizer_stepped()
         cycle.skip()
         parameters = self._table.tensors()
         cycle.builder.forget_statistics()
@@ -325,9 +345,16 @@ class Capture:
 
     def _pass_ended(self, taken: Taken | None, *, weighted: bool) -> None:
         self.cycle.thread.trains()
+        self.cycle.pass_ended(is_backward=taken is None)
         if not weighted:
             self.cycle.loss_found()
         self._backward.read(self.cycle.builder, taken)
+
+    def _are_cut_off(self, roots: Sequence[Tensor]) -> bool:
+        loss = self.cycle.builder.loss
+        return bool(roots) and all(
+            self._table.number_of(one) is None and loss.is_cut_off(one) for one in roots
+        )
 
     def _read_before(self, optimizer: Optimizer, held: list[int], *, with_closure: bool) -> None:
         builder = self.cycle.builder
@@ -341,8 +368,16 @@ class Capture:
         if not with_closure:
             builder.read_step(optimizer, parameters, held)
 
+    def _note_kept(self, optimizer: Optimizer, held: list[int]) -> None:
+        builder = self.cycle.builder
+        handles = [self._table.parameters[number] for number in held]
+        kept = self._kept.stepped(optimizer, handles, used=not builder.skipped)
+        if kept is not None:
+            builder.kept.append(kept)
+
     def _finish(self) -> None:
         self._steps.step_ended()
+        self.cycle.unstepped.stepped()
         self.cycle.finish()
 
 

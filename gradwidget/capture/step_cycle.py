@@ -13,6 +13,9 @@ from torch.optim import Optimizer
 
 from gradwidget.capture.collect.activations import ActivationCache
 from gradwidget.capture.collect.frame_builder import FrameBuilder
+from gradwidget.capture.collect.loop.bad_update import BadUpdate
+from gradwidget.capture.collect.loop.evaluation_mode import modes_of
+from gradwidget.capture.collect.loop.optimizer_settings import resting
 from gradwidget.capture.collect.nonfinite_graph import origin_in_graph
 from gradwidget.capture.collect.output_gradients import OutputGradientHooks
 from gradwidget.capture.collect.weight_updates import LIMIT, WeightUpdates
@@ -32,6 +35,7 @@ from gradwidget.capture.steps.backward_reach import BackwardReach
 from gradwidget.capture.steps.manual import ManualLoop
 from gradwidget.capture.steps.pause_point import PausePoint
 from gradwidget.capture.steps.training_thread import TrainingThread
+from gradwidget.capture.steps.unstepped import UnsteppedPasses
 from gradwidget.capture.unmeasured import COMPILED, UNSEEN
 from gradwidget.frame import Frame, NonfiniteOrigin
 
@@ -69,6 +73,7 @@ class StepCycle:
         self.budget = Budget(budget)
         self.reach = BackwardReach()
         self.manual = ManualLoop(self.reach, optimizers)
+        self.unstepped = UnsteppedPasses(self.reach)
         self.thread = TrainingThread(guard)
         self.forward = ForwardHooks(model, table, guard)
         self.gradient_hooks = OutputGradientHooks(guard)
@@ -89,8 +94,10 @@ class StepCycle:
         self._waiting: deque[FrameBuilder] = deque()
         self._wiring = WiringReader(model, table, optimizers, self.forward.strangers)
         self._is_closed = False
-        self._is_refreshed = True
+        self._is_refreshed = False
         self._was_finite = True
+        self._has_run = False
+        self._bad_update = BadUpdate()
         self._began = self._last_end = perf_counter()
         self._spent_before = 0.0
         self.reach.watch(table.parameters)
@@ -126,6 +133,27 @@ class StepCycle:
         if self._wiring.is_due:
             self._guard.run(WIRING, self._wiring.pass_begins, roots)
 
+    def pass_ended(self, *, is_backward: bool) -> None:
+        """A backward pass has reached the model, which is still in the mode of its forward.
+
+        Args:
+            is_backward: False where the loop took gradients in the place of it.
+        """
+        self._has_run = False
+        if is_backward:
+            self.unstepped.pass_ended(self.builder.source)
+        model = self._model()
+        if self.builder.sampled and model is not None:
+            modes = self._guard.run("reading the modes of modules", modes_of, model)
+            if modes is not None and (is_evaluation := modes.is_evaluation) is not None:
+                scalars = self.builder.scalars
+                scalars["eval_mode"] = min(scalars.get("eval_mode", 1.0), float(is_evaluation))
+
+    def takes_forward(self) -> bool:
+        """Whether layers have run for training since this was last asked for, as far as seen."""
+        has_run, self._has_run = self._has_run, False
+        return has_run
+
     def loss_found(self) -> None:
         """The loss of a backward pass is known, unless the device would have to be waited for."""
         loss, scale = self.builder.loss.known()
@@ -157,7 +185,9 @@ class StepCycle:
         self, name: str, module: nn.Module, args: Args, kwargs: Kwargs, output: object
     ) -> None:
         """See ``ForwardListener``."""
-        self.thread.forward_ran(is_training=is_training_forward())
+        is_training = is_training_forward()
+        self.thread.forward_ran(is_training=is_training)
+        self._has_run |= is_training
         self.end_manual_step(inside_forward=True)
         self.builder.passed(name, module, args, kwargs, output)
         if self._wiring.is_due:
@@ -177,21 +207,56 @@ class StepCycle:
             if self._table.refresh(model):
                 self.reach.watch(self._table.parameters)
 
+    def find_parameters(self, optimizer: Optimizer) -> list[int]:
+        """Numbers of the parameters that an optimizer holds.
+
+        Where one that is new holds none, the model is walked again: it may have got a new head.
+        """
+        is_new = self._optimizers.is_new(optimizer)
+        held = self._optimizers.of(optimizer)
+        model = self._model()
+        if held or not is_new or self._guard.is_elsewhere or model is None:
+            return held
+        if self._table.refresh(model):
+            self.reach.watch(self._table.parameters)
+        return self._optimizers.of(optimizer)
+
     # ------------------------------------------------------------------ from step to step
 
-    def read_changes(self) -> None:
-        """Reads how far the step has moved the weights."""
-        if self.builder.sampled:
-            changes = self.updates.after(self._table.tensors(), self.builder.readback)
-            self.builder.read_changes(changes)
+    def read_changes(self, optimizer: Optimizer | None = None) -> None:
+        """Reads how far the step has moved the weights.
+
+        Args:
+            optimizer: the one that has just moved them, whose gradients are still there; None where
+                the loop has moved them itself.
+        """
+        builder = self.builder
+        if not builder.sampled:
+            return
+        parameters = self._table.tensors()
+        if optimizer is not None:
+            lost = self._guard.run(
+                "counting lost updates",
+                self.updates.lost,
+                parameters,
+                resting(optimizer),
+                builder.readback,
+            )
+            builder.read_lost(lost)
+        builder.read_changes(self.updates.after(parameters, builder.readback))
 
     def end_manual_step(self, *, inside_forward: bool) -> None:
         """Ends the step where the weights are no longer those that its backward pass left.
 
-        Only in a loop where no optimizer says so.
+        Only in a loop where no optimizer says so; and in one that never changes them, after its
+        backward pass.
         """
         if self.manual.has_stepped():
             self.read_changes()
+            self.unstepped.stepped()
+            self.finish(inside_forward=inside_forward)
+        elif self.unstepped.is_due and is_training_forward():
+            self.builder.unstepped = self.unstepped.take()
             self.finish(inside_forward=inside_forward)
 
     def was_paused(self, seconds: float) -> None:
@@ -232,6 +297,7 @@ class StepCycle:
         while self._waiting and self._waiting[0].readback.ready:
             frame = self._guard.run("making a frame", self._waiting.popleft().frame)
             if frame is not None:
+                frame = self._bad_update.remembered(frame)
                 self._request_later(self._triggers.frame_made(frame))
                 self._guard.run("recording a frame", self._emit, frame)
 
@@ -246,7 +312,8 @@ class StepCycle:
 
     def listen(self) -> None:
         """Registers the hooks that the step under way needs, and removes all others."""
-        self.forward.listen(self if self.builder.sampled and not self._is_closed else None)
+        wanted = self.builder.sampled or self.unstepped.is_overdue
+        self.forward.listen(self if wanted and not self._is_closed else None)
 
     def _begin(self, step: int, *, sampled: bool, wanted: bool) -> FrameBuilder:
         self.builder = builder = FrameBuilder(

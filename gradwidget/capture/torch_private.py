@@ -68,6 +68,18 @@ def loss_scale(scaler: GradScaler) -> Tensor | None:
     return scaler._scale  # noqa: SLF001  # see above
 
 
+def found_overflow(scaler: GradScaler, optimizer: object) -> bool:
+    """Whether a scaler has found an overflow in the gradients of what it was just to step.
+
+    Only where that is no optimizer of torch's, which would tell of its step: reading the answer on
+    an accelerator would wait, had the scaler not waited for the same answer a moment ago.
+    """
+    found = scaler._per_optimizer_states[id(optimizer)].get("found_inf_per_device", {})  # noqa: SLF001  # nothing public tells
+    return not getattr(optimizer, "_step_supports_amp_scaling", False) and any(
+        float(one) > 0 for one in found.values()
+    )
+
+
 def remove_global_hook(handle: RemovableHandle) -> None:
     """Removes a global module hook, with the note that it wants keywords, which torch leaves."""
     handle.remove()

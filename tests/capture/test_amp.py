@@ -119,7 +119,7 @@ def test_clipping_after_unscaling_shows_both_norms(watch: Watch) -> None:
     assert capture.frames[0].scalars["total_grad_norm"] == pytest.approx(1.0, rel=1e-4)
 
 
-def test_accumulated_scaled_losses_are_averaged(watch: Watch) -> None:
+def test_accumulated_scaled_losses_are_added_up(watch: Watch) -> None:
     model = nn.Linear(6, 3)
     capture = watch(model)
     optimizer = SGD(model.parameters(), lr=0.1)
@@ -129,7 +129,7 @@ def test_accumulated_scaled_losses_are_averaged(watch: Watch) -> None:
         scaler.scale(loss).backward()
     scaler.step(optimizer)
     assert capture.frames[0].scalars["loss"] == pytest.approx(
-        float(torch.stack(losses).mean().detach())
+        float(torch.stack(losses).sum().detach())
     )
 
 

@@ -310,9 +310,8 @@ class Activations:
                 )
 
     def _data_nonfinite(self, args: tuple[object, ...]) -> Fetch | None:
-        if args and isinstance(args[0], Tensor) and args[0].grad_fn is not None:
-            return None
-        tensor = first_tensor(args)
+        # Later arguments may be masks, with infinities on purpose.
+        tensor = first_tensor(args[0]) if args else None
         # What no operation made is data: it came into the model from outside.
         if tensor is None or tensor.grad_fn is not None or tensor.numel() == 0:
             return None

@@ -12,6 +12,7 @@ from gradwidget.capture.collect.weight_updates import WeightUpdates
 from gradwidget.capture.model.layers import LayerTable
 from gradwidget.capture.steps.backward_reach import BackwardReach
 from gradwidget.capture.steps.manual import ManualLoop
+from gradwidget.capture.steps.unstepped import UnsteppedPasses
 from gradwidget.capture.unmeasured import SEVERAL_GRADS
 
 Taken = Mapping[int, Tensor]
@@ -27,6 +28,7 @@ class BackwardReader:
         reach: tells which passes reached the model.
         manual: finds the ends of steps in loops without an optimizer.
         updates: copies weights before they change.
+        unstepped: counts passes that no step follows.
     """
 
     def __init__(
@@ -36,17 +38,22 @@ class BackwardReader:
         reach: BackwardReach,
         manual: ManualLoop,
         updates: WeightUpdates,
+        *,
+        unstepped: UnsteppedPasses,
     ) -> None:
         self._table = table
         self._hooks = hooks
         self._reach = reach
         self._manual = manual
         self._updates = updates
+        self._unstepped = unstepped
 
     def begin(self, builder: FrameBuilder, roots: Sequence[Tensor]) -> None:
         """An outermost backward pass is about to run."""
-        if self._reach.begins(self._table.alive() if builder.sampled else None):
+        cleared = self._reach.begins(self._table.alive() if builder.sampled else None)
+        if cleared:
             builder.forget()
+        self._unstepped.pass_begins(cleared=cleared)
         if builder.taken:
             # Gradients that were taken before it led to something else than the step's gradient.
             builder.forget_taken()
@@ -69,6 +76,14 @@ class BackwardReader:
             return False
         self._find_loss(builder, roots, weighted=weighted)
         return True
+
+    def end_cut_off(self, builder: FrameBuilder, roots: Sequence[Tensor]) -> None:
+        """A pass has run from a loss without a graph, where the model had just given one."""
+        self._unstepped.pass_begins(cleared=True)
+        self._unstepped.pass_ended(builder.source)
+        builder.scalars["loss_is_leaf"] = 1.0
+        self._find_loss(builder, roots, weighted=False)
+        self.read(builder, None)
 
     def fail(self, builder: FrameBuilder) -> None:
         """It raised, or was interrupted."""
@@ -132,7 +147,7 @@ class BackwardReader:
             parameters = self._table.tensors()
             builder.recurrent.measure_calls()
             builder.read_raw(parameters, taken)
-            if self._manual.possible:
+            if self._manual.possible or self._unstepped.is_overdue:
                 # Nobody may announce the step: what it will use is read now, and again if an
                 # optimizer shows up.
                 trainable = _trainable(parameters)
@@ -144,6 +159,7 @@ class BackwardReader:
         self._manual.backward_ended()
 
     def _find_loss(self, builder: FrameBuilder, roots: Sequence[Tensor], *, weighted: bool) -> None:
+        builder.inputs.end_round()
         if builder.has_outputs:
             builder.activations.end_round()
         if not weighted:

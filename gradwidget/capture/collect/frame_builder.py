@@ -17,6 +17,9 @@ from gradwidget.capture.collect.activations import (
     Activations,
     OnGradient,
 )
+from gradwidget.capture.collect.loop.bad_update import find_bad_update
+from gradwidget.capture.collect.loop.input_data import InputData
+from gradwidget.capture.collect.loop.optimizer_settings import settings_of
 from gradwidget.capture.collect.loss import LossFinder
 from gradwidget.capture.collect.nonfinite_origin import find_origin
 from gradwidget.capture.collect.outputs import first_tensor
@@ -84,6 +87,12 @@ class FrameBuilder:
         self.wiring: Wiring | None = None
         """How the network is wired, as far as that is known."""
         self.found_inf: Fetch | None = None
+        self.unstepped: Fetch | None = None
+        """How many backward passes no step has followed; NaN where weights have changed after all.
+        """
+        self.kept: list[Fetch] = []
+        """For each optimizer that stepped, whether gradients that it had used were never cleared.
+        """
         self.reasons: dict[str, str] = {}
         self._on_gradient = on_gradient
         self._cache = cache
@@ -97,6 +106,7 @@ class FrameBuilder:
         self._gradients: list[Reading] = []
         self._weights: list[Reading] = []
         self._changes: list[Reading] = []
+        self._lost: list[Reading] = []
         self._owned: set[int] = set()
         self._divisor: Fetch | None = None
         self._lacks_gradients = False
@@ -104,7 +114,12 @@ class FrameBuilder:
         self._participation: dict[str, Column] = {}
         self._fixed: tuple[tuple[Layer, ...], tuple[Numbers, Numbers]] = ((), table.pairs)
 
-    # Both are made when they are first asked for: most steps are not sampled and need neither.
+    @property
+    def source(self) -> Readback | None:
+        """Brings values of the step; None where it is not sampled."""
+        return self.readback if self.sampled else None
+
+    # All are made when they are first asked for: most steps are not sampled and need none.
 
     @cached_property
     def activations(self) -> Activations:
@@ -117,6 +132,11 @@ class FrameBuilder:
         return RecurrentGradients(
             self.readback, self._on_gradient, self.reasons, self._schedule, self.step
         )
+
+    @cached_property
+    def inputs(self) -> InputData:
+        """The data that enters the model."""
+        return InputData(self.readback, self._cache.guard)
 
     def log(self, name: str, value: object) -> None:
         """Adds a value of the user's.
@@ -143,7 +163,9 @@ class FrameBuilder:
         kwargs: Mapping[str, object],
         output: object,
     ) -> None:
-        """Adds the output of a layer that has run, where outputs are measured."""
+        """Adds what a layer that has run was given, and its output where outputs are measured."""
+        if self.sampled:
+            self.inputs.layer_ran(module, args, kwargs, output)
         if not self.has_outputs:
             return
         self._ran.add(layer)
@@ -157,6 +179,7 @@ class FrameBuilder:
     def forget(self) -> None:
         """Drops what led to gradients that were cleared."""
         self.loss.clear()
+        self.inputs.clear()
         if self.has_outputs:
             self.activations.drop_cleared()
             self.recurrent.clear()
@@ -236,6 +259,7 @@ class FrameBuilder:
             self.logged.setdefault("lr", self.readback.add(rate.reshape(())))
         elif rate is not None:
             self.scalars["lr"] = float(rate)
+        self.scalars |= settings_of(optimizer)
 
     def read_weights(
         self, parameters: Parameters, owned: Sequence[int], copies: Copies = ()
@@ -263,6 +287,11 @@ class FrameBuilder:
         """Adds how far the step moved the weights."""
         if changes is not None:
             self._changes.append(changes)
+
+    def read_lost(self, lost: Reading | None) -> None:
+        """Adds how many updates were lost to rounding."""
+        if lost is not None:
+            self._lost.append(lost)
 
     def forget_statistics(self) -> None:
         """Drops gradients and weights read earlier in this step: a later reading replaces them."""
@@ -325,7 +354,8 @@ class FrameBuilder:
         place = PerLayer(len(layers), numbers, rows, sizes)
         scale = float(self.loss.scale()) if self.loss.scale is not None else 1.0
         columns: dict[str, Column] = {}
-        scalars = dict(self.scalars)
+        scalars = self.scalars | self._scalars_of_loop()
+        changes: Column | None = None
         held = flags(list(self._owned), count)
         if self._gradients:
             statistics, are_read = joined(self._gradients, 5, count)
@@ -348,10 +378,15 @@ class FrameBuilder:
             matrices = flags(list(self._matrices), count)
             whole = place.without(refused_in(self._weights))
             columns |= whole.weight_columns(weights, are_read, matrices)
-            changes, moved = joined(self._changes, 1, count)
+            moves, moved = joined(self._changes, 1, count)
             whole = whole.without(refused_in(self._changes))
-            columns["update_ratio"] = whole.ratio(changes[0], weights[L2], moved & are_read)
-            columns["matrix_change"] = whole.norm(changes[0], moved & are_read & matrices)
+            columns["update_ratio"] = whole.ratio(moves[0], weights[L2], moved & are_read)
+            columns["matrix_change"] = whole.norm(moves[0], moved & are_read & matrices)
+            changes = whole.norm(moves[0], moved & are_read)
+        skipped = self.skipped or (self.found_inf is not None and float(self.found_inf()) > 0)
+        if self._lost and not skipped:
+            counts, are_read = joined(self._lost, 2, count)
+            columns["updates_lost_fraction"] = place.share(*counts, are_read)
         columns |= activation_columns(self.activations.outputs, layers, scale, self.reasons)
         columns |= self._participation
         if self.loss.scale is not None:
@@ -375,12 +410,21 @@ class FrameBuilder:
                 if not column.measured.all()
             },
             scalars,
-            self.skipped or (self.found_inf is not None and float(self.found_inf()) > 0),
+            skipped,
             dict(self.reasons),
-            find_origin(layers, columns, outputs, scalars.get("loss"), self.traced),
+            find_origin(layers, columns, outputs, scalars.get("loss"), self.traced)
+            or find_bad_update(layers, changes),
             self.recurrent.profiles(scale),
             self.wiring,
         )
+
+    def _scalars_of_loop(self) -> dict[str, float]:
+        found = self.inputs.scalars()
+        if self.kept:
+            found["gradients_kept"] = max(float(kept()) for kept in self.kept)
+        if self.unstepped is not None and not np.isnan(passes := float(self.unstepped())):
+            found["unstepped"] = passes
+        return found
 
     def _read(self, tensors: Mapping[int, Tensor], measure: Callable[..., Fetch]) -> Reading:
         return read(tensors, partial(measure, readback=self.readback), self._cache.guard)

@@ -14,11 +14,16 @@ from gradwidget.capture.torch_private import loss_scale
 
 
 class LossFinder:
-    """Collects the losses of one step; those of several micro-batches are averaged."""
+    """Collects the losses of one step.
+
+    Those of several backward passes are added up, as their gradients are: their sum is what the
+    step makes smaller.
+    """
 
     def __init__(self, readback: Readback) -> None:
         self._readback = readback
-        self._scaled: list[tuple[ReferenceType[Tensor], Tensor]] = []
+        self._scaled: list[tuple[ReferenceType[Tensor], Tensor, bool]] = []
+        """What a scaler has made, of what, and whether that had no graph."""
         self._found: list[list[Callable[[], float]]] = []
         self.scale: Fetch | None = None
         """The scale of the gradients of this step; None where no scaler was used."""
@@ -29,9 +34,10 @@ class LossFinder:
         """Notes which losses were scaled, by what, and what came out."""
         if not scaler.is_enabled():
             return
-        self._scaled = [(after, before) for after, before in self._scaled if after() is not None]
+        self._scaled = [one for one in self._scaled if one[0]() is not None]
         self._scaled += [
-            (ref(after), before.detach()) for before, after in zip(losses, scaled, strict=True)
+            (ref(after), before.detach(), before.is_leaf)
+            for before, after in zip(losses, scaled, strict=True)
         ]
         scale = loss_scale(scaler)
         if scale is not None:
@@ -48,16 +54,22 @@ class LossFinder:
             self._found.append([self._readback.add_number(self._unscaled(root)) for root in roots])
 
     def _unscaled(self, root: Tensor) -> Tensor:
-        for after, before in self._scaled:
+        for after, before, _ in self._scaled:
             if after() is root:
                 return before
         return root
 
+    def is_cut_off(self, root: Tensor) -> bool:
+        """Whether a root is a number without a graph, as ``torch.tensor(loss.item())`` is one."""
+        is_leaf = root.is_leaf or any(cut for after, _, cut in self._scaled if after() is root)
+        return is_leaf and root.requires_grad and root.numel() == 1
+
     def known(self) -> tuple[float | None, float | None]:
-        """The loss and its scale, each None where there is none or nothing is read back yet."""
+        """The loss of the latest pass and its scale; None for what is not there, or not yet."""
         if not self._readback.ready:
             return None, None
-        return self.value, None if self.scale is None else float(self.scale())
+        loss = _sum(self._found[-1]) if self._found else None
+        return loss, None if self.scale is None else float(self.scale())
 
     def clear(self) -> None:
         """Drops the losses so far: the gradients that they led to were cleared."""
@@ -65,11 +77,12 @@ class LossFinder:
 
     @property
     def value(self) -> float | None:
-        """Mean of the losses found; None where there was none. Only once the readback is ready."""
-        if not self._found:
-            return None
-        total = 0.0
-        for fetches in self._found:
-            for fetch in fetches:
-                total += fetch()
-        return total / len(self._found)
+        """Sum of the losses found; None where there was none. Only once the readback is ready."""
+        return sum(map(_sum, self._found)) if self._found else None
+
+
+def _sum(fetches: list[Callable[[], float]]) -> float:
+    total = 0.0
+    for fetch in fetches:
+        total += fetch()
+    return total

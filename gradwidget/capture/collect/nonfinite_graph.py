@@ -27,6 +27,9 @@ NODES = 100_000
 """Operations of a graph that are looked through at most; of a larger one the origin is unknown."""
 RESULTS = ("result", "out", "logsumexp")
 """How names begin under which an operation saves what it gave, not what it was given."""
+JOINING = ("Add", "Sub", "Cat", "Stack")
+"""How the names of operations begin that make nothing infinite or NaN of what is not, in a network.
+"""
 MASKS = ("mask",)
 """Parts of names of what may be infinite on purpose."""
 
@@ -63,10 +66,13 @@ def origin_in_graph(loss: Tensor, table: LayerTable) -> NonfiniteOrigin | None:
     if not operations:
         return None
     for one in operations:
-        bad = _first_bad(one)
-        if bad is not None:
-            given = not bad.startswith(RESULTS)
-            if given and not one.above:
+        found = _first_bad(one)
+        if found is not None:
+            name, bad = found
+            given = not name.startswith(RESULTS)
+            # What is in the graph has a function that made it, or is a parameter.
+            is_data = not bad.requires_grad and _layer_after(one, operations) is not None
+            if given and (is_data or not one.above):
                 return NonfiniteOrigin("input")
             return _traced(max(one.above, key=_order) if given else one, operations)
     return _traced(operations[-1], operations)
@@ -82,10 +88,34 @@ def _traced(last: Operation, operations: list[Operation]) -> NonfiniteOrigin:
         # What it was given is known to be finite: it, or one after it that saves nothing, did it.
         if at.layer is not None or saved or not at.above:
             break
+        # Where operations after it are in doubt, data that joins the rest is no more so than they.
+        if at is last and _takes_data(at) and all(map(_gives_finite, at.above)):
+            is_loss = _layer_after(at, operations) is None
+            return NonfiniteOrigin("loss" if is_loss else "input")
         at = max(at.above, key=_order)
-    following = (one.layer for one in operations if one.order > at.order and one.layer is not None)
-    layer = next(following, None)
+    layer = _layer_after(at, operations)
     return NonfiniteOrigin("loss") if layer is None else NonfiniteOrigin("forward", layer)
+
+
+def _layer_after(at: Operation, operations: list[Operation]) -> str | None:
+    """The first layer that ran after an operation; None where it is one of the loss."""
+    following = (one.layer for one in operations if one.order > at.order and one.layer is not None)
+    return next(following, None)
+
+
+def _takes_data(one: Operation) -> bool:
+    """Whether it joins what is in the graph with what is not, as data is, and does no more."""
+    joins = one.node.name().startswith(JOINING)
+    return joins and any(above is None for above, _ in one.node.next_functions)
+
+
+def _gives_finite(one: Operation) -> bool:
+    """Whether its result is known to be finite."""
+    results = [tensor for name, tensor in _floats(one) if name.startswith(RESULTS)]
+    if results or one.layer is None:
+        return bool(results) and all(map(_is_finite, results))
+    given = [tensor for _, tensor in _floats(one)]
+    return bool(given) and all(map(_is_finite, given)) and not _can_overflow(given + one.parameters)
 
 
 def _order(one: Operation) -> int:
@@ -139,9 +169,9 @@ def _floats(one: Operation) -> Iterator[tuple[str, Tensor]]:
             yield name, tensor
 
 
-def _first_bad(one: Operation) -> str | None:
-    """Name of the first value that it saved and that is not finite."""
-    return next((name for name, tensor in _floats(one) if not _is_finite(tensor)), None)
+def _first_bad(one: Operation) -> tuple[str, Tensor] | None:
+    """The first value that it saved and that is not finite, and under which name."""
+    return next((found for found in _floats(one) if not _is_finite(found[1])), None)
 
 
 def _is_finite(tensor: Tensor) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import traceback
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 import torch
@@ -12,7 +12,8 @@ from torch import Tensor, nn
 from gradwidget.capture import unmeasured
 from gradwidget.capture.guard import Guard
 from gradwidget.capture.model.layers import LayerTable
-from gradwidget.capture.model.unreadable import UnreadableError, unreadable
+from gradwidget.capture.model.unreadable import UnreadableError, plain, unreadable
+from gradwidget.capture.stats.lost_updates import NARROW, count_lost
 from gradwidget.capture.stats.measured_tensors import Reading
 from gradwidget.capture.stats.norms import ALONE, distance
 from gradwidget.capture.stats.readback import Fetch, Readback
@@ -113,6 +114,36 @@ class WeightUpdates:
         if not (found or refused):
             return None
         return Reading(found, lambda: np.concatenate([fetch() for fetch in norms]), refused)
+
+    @torch.no_grad()
+    def lost(
+        self, parameters: Sequence[nn.Parameter | None], resting: Container[int], readback: Readback
+    ) -> Reading | None:
+        """Counts the updates that were lost to rounding; to be called before ``after``.
+
+        Args:
+            parameters: all parameters of the layers.
+            resting: ids of those that were not to be moved.
+            readback: brings the counts.
+
+        Returns:
+            ``count_lost`` [2, parameters] of what was copied in a narrow format and has a gradient;
+            None where nothing is.
+        """
+        found: dict[int, Fetch] = {}
+        for numbers, copies in self._copies:
+            if copies.dtype not in NARROW:
+                continue
+            for number, before in zip(numbers, copies, strict=True):
+                one = parameters[number]
+                gradient = None if one is None or id(one) in resting else one.grad
+                if one is None or gradient is None or one.is_complex():
+                    continue
+                if one.shape == before.shape == gradient.shape and unreadable(gradient) is None:
+                    found[number] = count_lost(one.detach(), before, plain(gradient), readback)
+        if not found:
+            return None
+        return Reading(list(found), lambda: np.stack([one() for one in found.values()], axis=-1))
 
     def _compared(
         self, now: Mapping[int, Tensor], numbers: Sequence[int], copies: Tensor, readback: Readback

@@ -83,8 +83,11 @@ class Listener(Protocol):
     def scaler_step_begins(self) -> None:
         """A gradient scaler is about to step an optimizer, or to skip the step."""
 
-    def scaler_step_ended(self, optimizer: Optimizer) -> None:
-        """It has done so."""
+    def scaler_step_ended(self, optimizer: Optimizer, scaler: GradScaler) -> None:
+        """It has done so.
+
+        The optimizer may be a stand-in: whatever has ``param_groups`` and a ``step``.
+        """
 
 
 class _Shared:
@@ -246,7 +249,7 @@ def _scaler_step(
 ) -> Any:
     _tell(lambda listener: listener.scaler_step_begins())
     result = original(scaler, optimizer, *args, **kwargs)
-    _tell(lambda listener: listener.scaler_step_ended(optimizer))
+    _tell(lambda listener: listener.scaler_step_ended(optimizer, scaler))
     return result
 
 

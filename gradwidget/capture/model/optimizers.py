@@ -95,6 +95,13 @@ class OptimizerParameters:
         self._known[id(optimizer)] = (ref(optimizer), size, self._table.generation, numbers)
         return numbers
 
+    def is_new(self, optimizer: Optimizer) -> bool:
+        """Whether it has not been looked up yet, and is one to listen to."""
+        if self._only is not None and not _is_same(self._only(), optimizer):
+            return False
+        known = self._known.get(id(optimizer))
+        return known is None or known[0]() is not optimizer
+
     def lost(self, optimizer: Optimizer) -> bool:
         """Whether it has held parameters of the model that were all replaced since."""
         return (

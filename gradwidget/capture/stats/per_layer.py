@@ -84,6 +84,13 @@ class PerLayer:
         measured = measured & (over != 0)
         return Column(np.where(measured, norm / over, np.nan), measured)
 
+    def share(self, part: Values, whole: Values, read: BoolArray) -> Column:
+        """Sum over sum, of counts; not measured where that of the whole is 0."""
+        total, measured = self.total(part, read)
+        of = self.total(whole, read).values
+        measured = measured & (of > 0)
+        return Column(np.where(measured, total / of, np.nan), measured)
+
     def largest(self, values: Values, read: BoolArray) -> Column:
         """Largest over a layer's parameters that were read; NaN if any is."""
         chosen = self._chosen(read)

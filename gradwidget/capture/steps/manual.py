@@ -49,14 +49,14 @@ class ManualLoop:
         """From here on a change of the weights ends the step."""
         if self.possible:
             probed = self._reach.probed()
-            self._marks = None if probed is None else [_mark(one) for one in probed]
+            self._marks = None if probed is None else [mark_of(one) for one in probed]
 
     def has_stepped(self) -> bool:
         """Whether the weights have changed since; True once a step."""
         if self._marks is None:
             return False
         probed = self._reach.probed()
-        if probed is None or self._marks == [_mark(one) for one in probed]:
+        if probed is None or self._marks == [mark_of(one) for one in probed]:
             return False
         self._marks = None
         if self._patience is None:
@@ -72,7 +72,8 @@ class ManualLoop:
         )
 
 
-def _mark(parameter: nn.Parameter) -> Mark:
+def mark_of(parameter: nn.Parameter) -> Mark:
+    """What is different once a weight has been written to."""
     if unreadable(parameter) is not None or parameter.layout is not torch.strided:
         return id(parameter), version(parameter), 0.0
     values = parameter.detach()

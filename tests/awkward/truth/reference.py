@@ -251,7 +251,7 @@ class Reference:
         if raw := [self.raws[parameter] for parameter in self.changes if parameter in self.raws]:
             scalars["raw_total_grad_norm"] = norm(raw)
         if self.losses:
-            scalars["loss"] = float(np.mean(self.losses))
+            scalars["loss"] = float(np.sum(self.losses))
         return scalars
 
 

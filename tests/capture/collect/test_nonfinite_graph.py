@@ -202,3 +202,32 @@ def test_a_recomputed_part_is_not_run_again_for_it() -> None:
     loss = model[2](x).mean() * torch.inf
     origin_in_graph(loss, LayerTable(model, None))
     assert runs == [1]
+
+
+@pytest.mark.parametrize(
+    ("join", "width"),
+    [
+        (lambda h, x: h * x, 4),
+        (lambda h, x: h + x, 4),
+        (lambda h, x: torch.cat([h, x], 1), 8),
+    ],
+    ids=["times", "plus", "beside"],
+)
+@pytest.mark.parametrize("bad", [torch.nan, torch.inf])
+def test_data_that_joins_behind_the_first_layer_is_the_input(
+    join: Callable[[Tensor, Tensor], Tensor], width: int, bad: float
+) -> None:
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Linear(4, 4), nn.Linear(width, 3))
+    x = torch.randn(5, 4)
+    x[2, 1] = bad
+    hidden = torch.tanh(model[0](torch.ones(5, 4)))
+    loss = model[1](join(hidden, x)).square().mean()
+    assert origin_in_graph(loss, LayerTable(model, None)) == NonfiniteOrigin("input")
+
+
+def test_a_bad_target_is_the_loss() -> None:
+    model = nn.Linear(4, 1)
+    target = torch.full((5, 1), torch.nan)
+    loss = nn.functional.mse_loss(model(torch.randn(5, 4)), target)
+    assert origin_in_graph(loss, LayerTable(model, None)) == NonfiniteOrigin("loss")

@@ -1,0 +1,134 @@
+"""The data that the loop feeds to the model."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from weakref import ReferenceType, ref
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from gradwidget.capture.collect.outputs import first_tensor
+from gradwidget.capture.guard import Guard
+from gradwidget.capture.hooks.forward import is_training_forward
+from gradwidget.capture.model.unreadable import plain, unreadable
+from gradwidget.capture.stats.norms import accumulator, vector_norm
+from gradwidget.capture.stats.readback import Fetch, Readback
+
+COUNT, SUM, NORM, PEAK, NONFINITE = range(5)
+"""Of the finite entries: how many, their sum, L2 norm and largest |x|; and how many are not."""
+
+
+class InputData:
+    """Floating-point data that enters the layers in the forwards of one step.
+
+    Data is what no operation with a graph has made and no layer of the model: a tensor that a layer
+    is given as its first argument. Of several views of one storage the first is read. Integers
+    (tokens) are no such data; an image of bytes is, once it is cast.
+
+    Args:
+        readback: brings the statistics.
+        guard: contains failures.
+    """
+
+    def __init__(self, readback: Readback, guard: Guard) -> None:
+        self._readback = readback
+        self._guard = guard
+        self._used: list[Fetch] = []
+        self._pending: list[Fetch] = []
+        """Of forwards that no backward pass has followed yet."""
+        self._seen: dict[int, ReferenceType[Tensor] | None] = {}
+        """What was read, by the address of its storage; None for what was read in this round."""
+        self._tensors: list[tuple[int, ReferenceType[Tensor]]] = []
+        self._first: int | None = None
+        self._is_past_frozen = False
+        """Whether a layer without a graph has run: what has none after it may be its work."""
+
+    def layer_ran(
+        self,
+        module: nn.Module,
+        args: tuple[object, ...],
+        kwargs: Mapping[str, object],
+        output: object,
+    ) -> None:
+        """Reads what a layer was given, where it is data."""
+        if self._first is None or id(module) == self._first:
+            # The first layer of a forward: what earlier forwards made does not matter to it.
+            self._first, self._is_past_frozen = id(module), False
+        if not self._is_past_frozen and is_training_forward():
+            self._guard.run("reading the input", self._read, args, kwargs)
+        made = first_tensor(output)
+        if made is not None and not made.requires_grad:
+            self._is_past_frozen = True
+
+    def end_round(self) -> None:
+        """A backward pass has run: the forwards before it were those of the training."""
+        self._used += self._pending
+        self._pending = []
+        self._seen |= dict(self._tensors)
+        self._tensors = []
+        self._first = None
+
+    def clear(self) -> None:
+        """Drops what led to gradients that were cleared."""
+        self._used = []
+        self._seen = dict.fromkeys(address for address, _ in self._tensors)
+
+    @np.errstate(all="ignore")
+    def scalars(self) -> dict[str, float]:
+        """``input_rms``, ``input_mean``, ``input_std``, ``input_max_abs`` and ``input_nonfinite``.
+
+        Over all entries read, those that are not finite left out but counted. Empty where there was
+        no such data. Only once the readback is ready.
+        """
+        fetched = [fetch() for fetch in self._used or self._pending]
+        if not fetched:
+            return {}
+        parts = np.stack(fetched)
+        found = {"input_nonfinite": float(parts[:, NONFINITE].sum())}
+        count = float(parts[:, COUNT].sum())
+        if count:
+            mean = float(parts[:, SUM].sum()) / count
+            square = float((parts[:, NORM] ** 2).sum()) / count
+            found |= {
+                "input_rms": math.sqrt(square),
+                "input_mean": mean,
+                "input_std": math.sqrt(max(0.0, square - mean**2)),
+                "input_max_abs": float(parts[:, PEAK].max()),
+            }
+        return found
+
+    def _read(self, args: tuple[object, ...], kwargs: Mapping[str, object]) -> None:
+        tensor = first_tensor(args[0] if args else next(iter(kwargs.values()), None))
+        if tensor is None or tensor.grad_fn is not None or isinstance(tensor, nn.Parameter):
+            return
+        if unreadable(tensor) is not None or not tensor.numel():
+            return
+        values = plain(tensor)
+        address = values.untyped_storage().data_ptr()
+        if address in self._seen:
+            known = self._seen[address]
+            # Once it is gone, its memory may hold other data.
+            if known is None or known() is not None:
+                return
+        self._seen[address] = None
+        self._tensors.append((address, ref(tensor)))
+        self._pending.append(_measure(values, self._readback))
+
+
+def _measure(values: Tensor, readback: Readback) -> Fetch:
+    """A function that gives float64 [5] of a dense real tensor."""
+    wide = accumulator(values) if not values.is_cpu else torch.float64
+    total, norm = values.sum(dtype=wide), vector_norm(values, dtype=wide)
+    count = values.numel()
+    nonfinite = torch.zeros((), dtype=wide, device=values.device)
+    if not values.is_cpu or not math.isfinite(norm.item()):
+        is_finite = torch.isfinite(values)
+        values = torch.where(is_finite, values, 0)
+        nonfinite = (count - is_finite.sum()).to(wide)
+        total, norm = values.sum(dtype=wide), vector_norm(values, dtype=wide)
+    low, high = torch.aminmax(values)
+    peak = torch.maximum(low.abs(), high.abs()).to(wide)
+    return readback.add(torch.stack([count - nonfinite, total, norm, peak, nonfinite]))

@@ -1,0 +1,176 @@
+"""The figures of the input are those of the data itself, whatever way it takes into the model."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.optim import SGD
+
+Watch = Callable[..., Any]
+NAMES = ("input_rms", "input_mean", "input_std", "input_max_abs")
+
+
+def truth(*data: Tensor) -> dict[str, float]:
+    x = torch.cat([one.detach().double().flatten() for one in data])
+    return {
+        "input_rms": float(x.square().mean().sqrt()),
+        "input_mean": float(x.mean()),
+        "input_std": float(x.std(correction=0)),
+        "input_max_abs": float(x.abs().max()),
+        "input_nonfinite": 0.0,
+    }
+
+
+def seen(capture: Any, frame: int = -1) -> dict[str, float]:
+    scalars = capture.frames[frame].scalars
+    return {name: value for name, value in scalars.items() if name.startswith("input_")}
+
+
+def step(model: nn.Module, *batches: Any) -> None:
+    for batch in batches:
+        model(batch).square().mean().backward()
+    SGD([one for one in model.parameters() if one.requires_grad], lr=0.01).step()
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.float16, torch.bfloat16])
+@pytest.mark.parametrize(("mean", "size"), [(0.0, 1.0), (500.0, 1e-1), (-3.0, 1e3), (0.0, 1e-4)])
+def test_of_an_ordinary_batch(watch: Watch, dtype: torch.dtype, mean: float, size: float) -> None:
+    model = nn.Sequential(nn.Linear(6, 8), nn.ReLU(), nn.Linear(8, 3)).to(dtype)
+    capture = watch(model)
+    x = (mean + size * torch.randn(64, 6)).to(dtype)
+    step(model, x)
+    assert seen(capture) == pytest.approx(truth(x), rel=1e-5)
+    assert capture.problems == []
+
+
+def test_of_images_that_were_bytes(watch: Watch) -> None:
+    model = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.Flatten(), nn.Linear(144, 2))
+    capture = watch(model)
+    images = torch.randint(0, 256, (5, 3, 8, 8), dtype=torch.uint8)
+    step(model, images.float())
+    assert seen(capture) == pytest.approx(truth(images), rel=1e-6)
+
+
+def test_of_several_micro_batches_together(watch: Watch) -> None:
+    model = nn.Linear(6, 1)
+    capture = watch(model)
+    batches = [torch.randn(4, 6) * scale for scale in (1.0, 10.0, 100.0)]
+    step(model, *batches)
+    assert seen(capture) == pytest.approx(truth(*batches), rel=1e-6)
+
+
+def test_of_two_inputs_and_of_one_that_enters_twice(watch: Watch) -> None:
+    class Two(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.a, self.b, self.c = nn.Linear(3, 4), nn.Linear(3, 4), nn.Linear(2, 4)
+
+        def forward(self, given: tuple[Tensor, Tensor]) -> Tensor:
+            x, z = given
+            mixed: Tensor = self.a(x) * self.b(input=x[:2]).sum() + self.c(input=z)
+            return mixed
+
+    model = Two()
+    capture = watch(model)
+    x, z = torch.randn(5, 3), 7 + torch.randn(5, 2)
+    step(model, (x, z))
+    assert seen(capture) == pytest.approx(truth(x, z), rel=1e-6)
+
+
+def test_tokens_are_no_data_of_this_kind(watch: Watch) -> None:
+    model = nn.Sequential(nn.Embedding(9, 6), nn.Linear(6, 3))
+    capture = watch(model)
+    step(model, torch.randint(0, 9, (4, 5)))
+    assert not seen(capture)
+
+
+def test_what_frozen_layers_make_is_none_either(watch: Watch) -> None:
+    model = nn.Sequential(nn.Embedding(9, 6), nn.Linear(6, 3), nn.Linear(3, 3))
+    model[0].requires_grad_(requires_grad=False)
+    model[1].requires_grad_(requires_grad=False)
+    capture = watch(model)
+    step(model, torch.randint(0, 9, (4, 5)))
+    assert not seen(capture)
+    assert capture.problems == []
+
+
+def test_frozen_first_layers_see_the_data(watch: Watch) -> None:
+    model = nn.Sequential(nn.Linear(6, 50), nn.ReLU(), nn.Linear(50, 3))
+    model[0].requires_grad_(requires_grad=False)
+    capture = watch(model)
+    batches = [torch.randn(4, 6), torch.randn(4, 6)]
+    step(model, *batches)
+    assert seen(capture) == pytest.approx(truth(*batches), rel=1e-6)
+
+
+def test_an_evaluation_in_between_does_not_count(watch: Watch) -> None:
+    model = nn.Linear(6, 1)
+    capture = watch(model)
+    with torch.no_grad():
+        model(torch.full((4, 6), 1e6))
+    x = torch.randn(4, 6)
+    step(model, x)
+    assert seen(capture) == pytest.approx(truth(x), rel=1e-6)
+
+
+def test_a_mask_with_infinities_is_no_data(watch: Watch) -> None:
+    class Masked(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.scale = nn.Parameter(torch.ones(1))
+            self.embed, self.head = nn.Embedding(9, 4), nn.Linear(4, 1)
+
+        def forward(self, tokens: Tensor, mask: Tensor) -> Tensor:
+            weights = (self.embed(tokens).sum(-1) * self.scale + mask).softmax(-1)
+            pooled: Tensor = self.head((weights[..., None] * self.embed(tokens)).sum(1))
+            return pooled
+
+    model = Masked()
+    capture = watch(model)
+    mask = torch.tensor([0.0, 0.0, -float("inf")])
+    model(torch.randint(0, 9, (4, 3)), mask).square().mean().backward()
+    SGD(model.parameters(), lr=0.01).step()
+    assert not seen(capture)
+    assert capture.frames[0].origin is None
+
+
+def test_entries_that_are_not_finite_are_counted_and_left_out_of_the_rest(watch: Watch) -> None:
+    model = nn.Linear(6, 1)
+    capture = watch(model)
+    x = torch.randn(4, 6)
+    x[0, 0], x[1, 2], x[3, 5] = float("nan"), float("inf"), -float("inf")
+    step(model, x)
+    assert seen(capture) == pytest.approx(
+        truth(x[x.isfinite()]) | {"input_nonfinite": 3.0}, rel=1e-6
+    )
+
+
+def test_it_needs_no_activations(watch: Watch) -> None:
+    model = nn.Linear(6, 1)
+    capture = watch(model, activations=False)
+    x = torch.randn(4, 6)
+    step(model, x)
+    assert seen(capture) == pytest.approx(truth(x), rel=1e-6)
+
+
+def test_a_recurrent_cell_is_given_the_first_view_of_the_sequence(watch: Watch) -> None:
+    class Steps(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.cell = nn.GRUCell(3, 4)
+
+        def forward(self, x: Tensor) -> Tensor:
+            state = torch.zeros(len(x), 4)
+            for moment in x.unbind(1):
+                state = self.cell(moment, state)
+            return state
+
+    model = Steps()
+    capture = watch(model)
+    x = torch.randn(5, 7, 3)
+    step(model, x)
+    assert seen(capture) == pytest.approx(truth(x[:, 0]), rel=1e-6)
