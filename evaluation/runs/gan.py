@@ -121,14 +121,14 @@ def _play(
     return training
 
 
-@sick(200, onset=110, dead_relu="generator.2")
+@sick(200, onset=110, cause="dead_relu", dead_relu="generator.2")
 def gan_generator_dies(c: Conditions) -> Training:
     """At step 110 the generator's second layer is thrown far below 0: it answers with one point."""
     model = Pair(c.width(32))
     return _play(c, model, before=at(110, lambda: fill(-60.0, linears(model.generator)[1].bias)))
 
 
-@sick(190, onset=115, exploding_gradients="*")
+@sick(190, onset=115, cause="exploding_gradients", exploding_gradients="*")
 def gan_judge_scaled_up(c: Conditions) -> Training:
     """At step 115 the judge is loaded from a checkpoint with weights thirty times too large."""
     model = Pair(c.width(32))
@@ -141,7 +141,7 @@ def gan_judge_scaled_up(c: Conditions) -> Training:
     )
 
 
-@sick(160, no_gradient="generator.0")
+@sick(160, cause="no_gradient", cure="person", no_gradient="generator.0")
 def gan_first_layer_detached(c: Conditions) -> Training:
     """The generator's optimizer never sees its first layer's gradient: a ``.detach()`` after it."""
     model = Pair(c.width(32))
