@@ -54,8 +54,18 @@ def main() -> None:
         metavar="SECONDS",
         help="that each batch takes to arrive",
     )
+    parser.add_argument(
+        "--held-out",
+        action="store_true",
+        help="only the runs that were kept from whoever wrote the rules, in full",
+    )
     options = parser.parse_args()
-    names = [name for name in all_runs() if fnmatchcase(name, options.only)]
+    runs = all_runs()
+    names = [
+        name
+        for name, run in runs.items()
+        if fnmatchcase(name, options.only) and (run.held_out or not options.held_out)
+    ]
     conditions = [Conditions(seed, options.varied) for seed in range(options.seeds)]
     done = []
     for one in trials(names, conditions, every_step=options.every_step, loading=options.loading):
@@ -67,7 +77,11 @@ def main() -> None:
             flush=True,
         )
     print(f"\r{'':60}", file=sys.stderr)
-    print(table(tally(done)))
+    if options.held_out:
+        print(table(tally(done)))
+        return
+    seen = tally(one for one in done if not runs[one.run].held_out)
+    print(table(seen, tally(one for one in done if runs[one.run].held_out)))
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
@@ -91,7 +92,21 @@ class Tally:
     healthy_runs: int = 0
     healthy_with_alarm: dict[str, int] = field(default_factory=dict)
     """Healthy runs on which a tool said anything, by tool."""
+    headlines: dict[str, Counter[str]] = field(default_factory=dict)
+    """Of the runs whose cause the label names, by that cause: how often it was asked for, led, and
+    was said at all."""
     misses: list[Miss] = field(default_factory=list)
+
+    @property
+    def all_symptoms(self) -> Score:
+        total = Score()
+        for score in self.symptoms.values():
+            total += score
+        return total
+
+    @property
+    def all_headlines(self) -> Counter[str]:
+        return sum(self.headlines.values(), Counter())
 
 
 OURS = "gradwidget"
@@ -133,6 +148,7 @@ def tally(trials: Iterable[Trial]) -> Tally:
             total.healthy_with_alarm[tool] = total.healthy_with_alarm.get(tool, 0) + bool(
                 symptoms and not has
             )
+        _judge_headline(total, trial)
         total.misses += [
             Miss("problem", trial.run, trial.seed, "", problem) for problem in trial.problems
         ]
@@ -153,6 +169,21 @@ def _count(scores: dict[str, Score], trial: Trial, said: set[str]) -> None:
         score.right += found and answer == "yes"
         # On a healthy run silence is the only right answer, between the bounds as well.
         score.wrong += found and (answer == "no" or (not has and answer == "either"))
+
+
+def _judge_headline(total: Tally, trial: Trial) -> None:
+    """Whether the first finding is the cause that the label names."""
+    causes = RUNS[trial.run].causes
+    if not causes:
+        return
+    said = [report.symptom for report in trial.reports]
+    found = total.headlines.setdefault(causes[0], Counter())
+    found["asked"] += 1
+    found["led"] += bool(said) and said[0] in causes
+    found["said"] += bool(set(said) & set(causes))
+    if said and said[0] not in causes:
+        detail = f"led by {said[0]}"
+        total.misses.append(Miss("headline", trial.run, trial.seed, causes[0], detail))
 
 
 def _judge_report(total: Tally, trial: Trial, symptom: str, report: Report) -> None:

@@ -8,9 +8,35 @@ from collections.abc import Iterator
 from evaluation.score import GRADIENT, OURS, Score, Tally
 
 
-def table(tally: Tally) -> str:
-    """Recall and precision by symptom, then false alarms and everything that was not right."""
-    return "\n".join([*_symptoms(tally), "", *_summary(tally), "", *_misses(tally)])
+def table(seen: Tally, held_out: Tally | None = None) -> str:
+    """Recall and precision by symptom, then false alarms and everything that was not right.
+
+    Args:
+        seen: the runs that rules were written against.
+        held_out: those written first and scored last, of which nothing but the sums is told.
+    """
+    last = [] if held_out is None else [_held_out(held_out), ""]
+    return "\n".join(
+        [*_symptoms(seen), "", *_headlines(seen), "", *_summary(seen), "", *last, *_misses(seen)]
+    )
+
+
+def _headlines(tally: Tally) -> Iterator[str]:
+    yield f"{'cause':24}{'runs':>9}{'led':>8}{'said':>8}"
+    for cause, found in [*sorted(tally.headlines.items()), ("all", tally.all_headlines)]:
+        asked = found["asked"]
+        led, said = (_share(found[key] / asked if asked else math.nan) for key in ("led", "said"))
+        yield f"{cause:24}{asked:>9}{led:>8}{said:>8}"
+
+
+def _held_out(tally: Tally) -> str:
+    total, headlines = tally.all_symptoms, tally.all_headlines
+    return (
+        f"written first, scored last: found {total.found}/{total.labeled}, "
+        f"layers {total.layers_right}/{total.layers_asked}, "
+        f"headline = cause {headlines['led']}/{headlines['asked']}, "
+        f"healthy runs with an alarm {tally.healthy_with_alarm.get(OURS, 0)}/{tally.healthy_runs}"
+    )
 
 
 def _symptoms(tally: Tally) -> Iterator[str]:
@@ -26,15 +52,12 @@ def _symptoms(tally: Tally) -> Iterator[str]:
             tally.symptoms[symptom],
             [tally.earlier[tool].get(symptom, Score()) for tool in tools],
         )
-    total = Score()
-    for score in tally.symptoms.values():
-        total += score
     totals = []
     for tool in tools:
         totals.append(Score())
         for score in tally.earlier[tool].values():
             totals[-1] += score
-    yield _row("all", total, totals)
+    yield _row("all", tally.all_symptoms, totals)
 
 
 def _row(name: str, score: Score, others: list[Score]) -> str:

@@ -145,7 +145,7 @@ def _edition() -> str:
     """Changes whenever anything does that could change a fact."""
     digest = hashlib.sha256(torch.__version__.encode())
     here = Path(__file__).parent
-    for part in ("runs/*.py", "truth/*.py", "earlier_tools.py"):
+    for part in ("runs/**/*.py", "truth/*.py", "earlier_tools.py"):
         for source in sorted(here.glob(part)):
             digest.update(source.read_bytes())
     return digest.hexdigest()[:12]

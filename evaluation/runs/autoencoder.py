@@ -24,6 +24,7 @@ def _widths(c: Conditions) -> list[int]:
 @sick(
     130,
     onset=105,
+    cause=("lr_too_high", "exploding_gradients"),
     exploding_gradients="*",
     loss_nonfinite="",
     gradients_nonfinite="*",
@@ -39,7 +40,7 @@ def autoencoder_rate_jumps(c: Conditions) -> Training:
     )
 
 
-@sick(200, onset=120, saturated="*")
+@sick(200, onset=120, cause="saturated", saturated="*")
 def autoencoder_saturates(c: Conditions) -> Training:
     """At step 120 the weights of two tanh layers in the middle are multiplied by 60."""
     model = stack(_widths(c), nn.Tanh, gain=1.2)
@@ -56,7 +57,7 @@ def autoencoder_saturates(c: Conditions) -> Training:
     )
 
 
-@sick(180, onset=110, weights_zero="*", weights_shrinking="*")
+@sick(180, onset=110, cause="weights_shrinking", weights_zero="*", weights_shrinking="*")
 def autoencoder_decays_away(c: Conditions) -> Training:
     """From step 110 every update takes a fifth of each weight."""
     model = stack(_widths(c), nn.ReLU, gain=2**0.5)
@@ -69,7 +70,7 @@ def autoencoder_decays_away(c: Conditions) -> Training:
     )
 
 
-@sick(150, early_layers_frozen="*")
+@sick(150, cause="early_layers_frozen", early_layers_frozen="*")
 def autoencoder_encoder_rate(c: Conditions) -> Training:
     """The encoder's group has a learning rate ten thousand times smaller than the decoder's."""
     model = stack(_widths(c), nn.ReLU, gain=2**0.5)
@@ -106,7 +107,15 @@ def _evidence(output: Tensor, x: Tensor) -> Tensor:
     return loss
 
 
-@sick(150, onset=115, loss_nonfinite="", gradients_nonfinite="*", weights_nonfinite="*")
+@sick(
+    150,
+    onset=115,
+    cause="loss_nonfinite",
+    cure="person",
+    loss_nonfinite="",
+    gradients_nonfinite="*",
+    weights_nonfinite="*",
+)
 def autoencoder_variance_overflows(c: Conditions) -> Training:
     """At step 115 the log-variance comes out in the wrong unit, and its exponential overflows."""
     model = Variational(c.width(64))
@@ -117,7 +126,7 @@ def autoencoder_variance_overflows(c: Conditions) -> Training:
     return supervised(c, model, c.adam(model, 3e-3), _itself(c), _evidence, before=at(115, fault))
 
 
-@sick(190, onset=125, dead_relu="4")
+@sick(190, onset=125, cause="dead_relu", dead_relu="4")
 def autoencoder_code_dies(c: Conditions) -> Training:
     """At step 125 the biases before the bottleneck are thrown far below 0."""
     model = stack(_widths(c), nn.ReLU, gain=2**0.5)

@@ -1,9 +1,11 @@
-"""Every run, read from the files of the architectures."""
+"""Every run, read from the files of the architectures and of the causes."""
 
 from __future__ import annotations
 
 from importlib import import_module
+from pkgutil import iter_modules
 
+from evaluation.runs import causes, held_out
 from evaluation.runs.run import RUNS, Run
 
 ARCHITECTURES = (
@@ -18,7 +20,10 @@ ARCHITECTURES = (
 
 
 def all_runs() -> dict[str, Run]:
-    """The runs by name."""
+    """The runs by name: by architecture first, then by cause."""
     for name in ARCHITECTURES:
         import_module(f"evaluation.runs.{name}")
+    for folder in (causes, held_out):
+        for module in iter_modules(folder.__path__, f"{folder.__name__}."):
+            import_module(module.name)
     return RUNS

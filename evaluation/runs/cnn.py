@@ -34,14 +34,14 @@ def convs(model: nn.Module) -> list[nn.Conv2d]:
     return [module for module in model.modules() if isinstance(module, nn.Conv2d)]
 
 
-@sick(120, vanishing_gradients="*")
+@sick(120, cause="vanishing_gradients", vanishing_gradients="*")
 def cnn_small_start(c: Conditions) -> Training:
     """Seven convolutions drawn at a fifth of what keeps the variance."""
     model = convolutions(c, 7, 12, norm=not c.sick, gain=2**0.5 / 6)
     return supervised(c, model, c.sgd(model, 0.05), images(c), chain=chain_of(model))
 
 
-@sick(170, onset=125, exploding_gradients="*")
+@sick(170, onset=125, cause=("exploding_gradients", "bad_inputs"), exploding_gradients="*")
 def cnn_bad_batch(c: Conditions) -> Training:
     """A batch of broken images, a thousand times too bright, at step 125, under clipping."""
     scale = Amplifier(1.0)
@@ -55,7 +55,15 @@ def cnn_bad_batch(c: Conditions) -> Training:
     )
 
 
-@sick(150, onset=110, gradients_nonfinite="*", weights_nonfinite="*", loss_nonfinite="")
+@sick(
+    150,
+    onset=110,
+    cause=("bad_inputs", "loss_nonfinite"),
+    cure="person",
+    gradients_nonfinite="*",
+    weights_nonfinite="*",
+    loss_nonfinite="",
+)
 def cnn_nan_pixel(c: Conditions) -> Training:
     """From step 110 one pixel of every image is NaN."""
     scale = Amplifier(1.0)
@@ -69,7 +77,7 @@ def cnn_nan_pixel(c: Conditions) -> Training:
     )
 
 
-@sick(190, onset=120, lr_too_high="")
+@sick(190, onset=120, cause="lr_too_high", lr_too_high="")
 def cnn_rate_jumps(c: Conditions) -> Training:
     """At step 120 the learning rate of Adam is multiplied by 200."""
     model = convolutions(c, 3)
@@ -84,7 +92,7 @@ def cnn_rate_jumps(c: Conditions) -> Training:
     )
 
 
-@sick(200, onset=110, weights_shrinking="*")
+@sick(200, onset=110, cause="weights_shrinking", weights_shrinking="*")
 def cnn_decay_jumps(c: Conditions) -> Training:
     """From step 110 the weight decay takes five percent of every weight at each step."""
     model = convolutions(c, 3)
@@ -95,7 +103,7 @@ def cnn_decay_jumps(c: Conditions) -> Training:
     return supervised(c, model, optimizer, images(c), chain=chain_of(model), before=fault)
 
 
-@sick(130, dead_relu="2")
+@sick(130, cause="dead_relu", dead_relu="2")
 def cnn_dead_from_the_start(c: Conditions) -> Training:
     """The biases of the second convolution start at -20."""
     model = convolutions(c, 3)
@@ -106,7 +114,7 @@ def cnn_dead_from_the_start(c: Conditions) -> Training:
     return supervised(c, model, c.sgd(model, 0.05), images(c), chain=chain_of(model))
 
 
-@sick(140, no_gradient="11")
+@sick(140, cause="not_in_optimizer", not_in_optimizer="11")
 def cnn_new_head_unknown_to_optimizer(c: Conditions) -> Training:
     """The head was replaced after the optimizer had been made, so nothing ever updates it."""
     model = convolutions(c, 3, norm=True)
@@ -118,7 +126,7 @@ def cnn_new_head_unknown_to_optimizer(c: Conditions) -> Training:
     )
 
 
-@sick(180, onset=120, fp16_underflow="*")
+@sick(180, onset=120, cause="fp16_underflow", fp16_underflow="*")
 def cnn_loss_scale_lost(c: Conditions) -> Training:
     """fp16 on a loss that is weighted down; at step 120 the scaler's scale falls from 1,048,576."""
     model = convolutions(c, 2, 8)
@@ -137,7 +145,7 @@ def cnn_loss_scale_lost(c: Conditions) -> Training:
     )
 
 
-@sick(190, onset=130, gradients_nonfinite="*")
+@sick(190, onset=130, cause=("loss_nonfinite", "gradients_nonfinite"), gradients_nonfinite="*")
 def cnn_overflow_skipped(c: Conditions) -> Training:
     """fp16 with a scaler; from step 130 a layer's weights are so large that it overflows."""
     model = convolutions(c, 2, 8)

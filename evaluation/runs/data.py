@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 
@@ -37,6 +38,10 @@ class Batches:
     def changed(self, x: Tensor) -> Batches:
         """The same batches with other inputs."""
         return Batches(x, self.y, self.size, self.seed)
+
+    def to_themselves(self, change: Callable[[Tensor], Tensor] | None = None) -> Batches:
+        """The same inputs with themselves as targets, or with what is made of them."""
+        return Batches(self.x, self.x if change is None else change(self.x), self.size, self.seed)
 
 
 @cache

@@ -57,7 +57,7 @@ def _distance(x: Tensor, y: Tensor) -> Tensor:
     return 2 * torch.cdist(x, y).mean() - torch.cdist(x, x).mean() - torch.cdist(y, y).mean()
 
 
-def _play(
+def play(
     c: Conditions,
     model: Pair,
     *,
@@ -121,18 +121,18 @@ def _play(
     return training
 
 
-@sick(200, onset=110, dead_relu="generator.2")
+@sick(200, onset=110, cause="dead_relu", dead_relu="generator.2")
 def gan_generator_dies(c: Conditions) -> Training:
     """At step 110 the generator's second layer is thrown far below 0: it answers with one point."""
     model = Pair(c.width(32))
-    return _play(c, model, before=at(110, lambda: fill(-60.0, linears(model.generator)[1].bias)))
+    return play(c, model, before=at(110, lambda: fill(-60.0, linears(model.generator)[1].bias)))
 
 
-@sick(190, onset=115, exploding_gradients="*")
+@sick(190, onset=115, cause="exploding_gradients", exploding_gradients="*")
 def gan_judge_scaled_up(c: Conditions) -> Training:
     """At step 115 the judge is loaded from a checkpoint with weights thirty times too large."""
     model = Pair(c.width(32))
-    return _play(
+    return play(
         c,
         model,
         before=at(
@@ -141,22 +141,22 @@ def gan_judge_scaled_up(c: Conditions) -> Training:
     )
 
 
-@sick(160, no_gradient="generator.0")
+@sick(160, cause="no_gradient", cure="person", no_gradient="generator.0")
 def gan_first_layer_detached(c: Conditions) -> Training:
     """The generator's optimizer never sees its first layer's gradient: a ``.detach()`` after it."""
     model = Pair(c.width(32))
     if c.sick:
         model.generator[0] = Stopped(NOISE, c.width(32))
-    return _play(c, model)
+    return play(c, model)
 
 
 @healthy(250)
 def gan_plain(c: Conditions) -> Training:
     """Two losses that push against each other and settle nowhere near 0."""
-    return _play(c, Pair(c.width(32)))
+    return play(c, Pair(c.width(32)))
 
 
 @healthy(200)
 def gan_two_rates(c: Conditions) -> Training:
     """The judge learns four times as fast as the generator (TTUR, arXiv 1706.08500)."""
-    return _play(c, Pair(c.width(32)), rates=(1e-3, 4e-3))
+    return play(c, Pair(c.width(32)), rates=(1e-3, 4e-3))

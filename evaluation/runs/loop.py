@@ -72,6 +72,34 @@ def supervised(
     )
 
 
+def with_loop_bug(
+    training: Training, *, clear: bool = True, step: bool = True, attached: bool = True
+) -> Training:
+    """The plain loop with one of its lines left out.
+
+    Args:
+        training: whose loop it becomes.
+        clear: whether gradients are cleared before each backward pass.
+        step: whether the optimizer steps.
+        attached: whether the loss has a graph, or is made anew from its value.
+    """
+
+    def update(number: int) -> None:
+        if clear:
+            training.optimizer.zero_grad()
+        loss = training.loss(number)
+        training.seen_loss = float(loss.detach())
+        if not attached:
+            loss = torch.tensor(training.seen_loss, requires_grad=True)
+        loss.backward()
+        training.observe()
+        if step:
+            training.optimizer.step()
+
+    training.update = update
+    return training
+
+
 def at(step: int, deed: Callable[[], object]) -> Callable[[int], None]:
     """The deed once, before that step."""
 

@@ -12,7 +12,9 @@ from evaluation.runs.mlp import Amplifier, Detached, linears, names_of, stack, t
 from evaluation.runs.run import Conditions, Training, sick
 
 
-@sick(160, vanishing_gradients="*", early_layers_frozen="*", plateau="")
+@sick(
+    160, cause="vanishing_gradients", vanishing_gradients="*", early_layers_frozen="*", plateau=""
+)
 def mlp_sigmoid_deep(c: Conditions) -> Training:
     """Nine hidden sigmoid layers with torch's own initialization: each slope is at most 1/4."""
     model = stack(
@@ -21,7 +23,7 @@ def mlp_sigmoid_deep(c: Conditions) -> Training:
     return supervised(c, model, c.sgd(model, 0.1), digits(c), chain=names_of(model))
 
 
-@sick(200, onset=120, vanishing_gradients="*")
+@sick(200, onset=120, cause="vanishing_gradients", cure="person", vanishing_gradients="*")
 def mlp_gain_falls(c: Conditions) -> Training:
     """After step 120 every hidden tanh layer passes on a tenth of what it did."""
     gains: list[Amplifier] = []
@@ -42,14 +44,14 @@ def mlp_gain_falls(c: Conditions) -> Training:
     )
 
 
-@sick(150, exploding_gradients="*")
+@sick(150, cause="exploding_gradients", exploding_gradients="*")
 def mlp_wild_start(c: Conditions) -> Training:
     """Fourteen ReLU layers drawn twice too wide; clipping keeps the updates small."""
     model = stack(tower(c, 14, 48), nn.ReLU, gain=(2.0 if c.sick else 1.0) * 2**0.5)
     return supervised(c, model, c.sgd(model, 0.01), digits(c), chain=names_of(model), clip=1.0)
 
 
-@sick(180, onset=130, exploding_gradients="*")
+@sick(180, onset=130, cause=("exploding_gradients", "bad_inputs"), exploding_gradients="*")
 def mlp_bad_batch(c: Conditions) -> Training:
     """One batch at step 130 whose inputs were never divided by 255, and then some."""
     model = stack(tower(c, 3, 64), nn.ReLU, gain=2**0.5)
@@ -64,7 +66,15 @@ def mlp_bad_batch(c: Conditions) -> Training:
     )
 
 
-@sick(170, onset=140, loss_nonfinite="", gradients_nonfinite="*", weights_nonfinite="*")
+@sick(
+    170,
+    onset=140,
+    cause="loss_nonfinite",
+    cure="person",
+    loss_nonfinite="",
+    gradients_nonfinite="*",
+    weights_nonfinite="*",
+)
 def mlp_log_of_zero(c: Conditions) -> Training:
     """A hand-written cross-entropy takes the logarithm of a probability that is exactly 0."""
     model = stack(tower(c, 2, 64), nn.ReLU, gain=2**0.5)
@@ -88,7 +98,7 @@ def mlp_log_of_zero(c: Conditions) -> Training:
     )
 
 
-@sick(200, lr_too_high="", loss_unstable="")
+@sick(200, cause="lr_too_high", lr_too_high="", loss_unstable="")
 def mlp_rate_too_high(c: Conditions) -> Training:
     """Momentum with a learning rate of 1: the loss jumps about and never settles."""
     model = stack(tower(c, 2, 64), nn.Tanh, gain=1.0)
@@ -101,7 +111,7 @@ def mlp_rate_too_high(c: Conditions) -> Training:
     )
 
 
-@sick(260, onset=110, weights_growing="*")
+@sick(260, onset=110, cause="weights_growing", weights_growing="*")
 def mlp_negative_decay(c: Conditions) -> Training:
     """A sign error in the weight decay, from step 110: weights grow by a few percent per step."""
     model = stack(tower(c, 3, 64), nn.ReLU, gain=2**0.5, between=nn.BatchNorm1d)
@@ -112,7 +122,7 @@ def mlp_negative_decay(c: Conditions) -> Training:
     return supervised(c, model, optimizer, digits(c), chain=names_of(model), before=fault)
 
 
-@sick(200, weights_shrinking="*")
+@sick(200, cause="weights_shrinking", weights_shrinking="*")
 def mlp_heavy_decay(c: Conditions) -> Training:
     """Weight decay of 2 with AdamW at a rate of 0.01: a step takes two percent of a weight."""
     model = stack(tower(c, 3, 64), nn.ReLU, gain=2**0.5)
@@ -122,7 +132,7 @@ def mlp_heavy_decay(c: Conditions) -> Training:
     return supervised(c, model, optimizer, digits(c), chain=names_of(model))
 
 
-@sick(200, onset=120, weights_zero="2")
+@sick(200, onset=120, cause="weights_zero", cure="person", weights_zero="2")
 def mlp_pruned_away(c: Conditions) -> Training:
     """From step 120 a pruning mask keeps nothing of the second layer."""
     model = stack(tower(c, 3, 64), nn.ReLU, gain=2**0.5)
@@ -130,7 +140,7 @@ def mlp_pruned_away(c: Conditions) -> Training:
     return supervised(c, model, c.sgd(model, 0.05), digits(c), chain=names_of(model), before=fault)
 
 
-@sick(200, onset=130, dead_relu="2")
+@sick(200, onset=130, cause="dead_relu", dead_relu="2")
 def mlp_relu_killed(c: Conditions) -> Training:
     """At step 130 one wrong update throws the biases of the second layer far below 0."""
     model = stack(tower(c, 3, 64), nn.ReLU, gain=2**0.5)
@@ -138,7 +148,7 @@ def mlp_relu_killed(c: Conditions) -> Training:
     return supervised(c, model, c.sgd(model, 0.05), digits(c), chain=names_of(model), before=fault)
 
 
-@sick(160, saturated="0")
+@sick(160, cause="bad_inputs", bad_inputs="", saturated="0")
 def mlp_unscaled_inputs(c: Conditions) -> Training:
     """Inputs in the hundreds before a tanh layer that expects them near 1."""
     batches = digits(c)
@@ -148,7 +158,7 @@ def mlp_unscaled_inputs(c: Conditions) -> Training:
     return supervised(c, model, c.sgd(model, 0.02), batches, chain=names_of(model))
 
 
-@sick(200, onset=120, saturated="*")
+@sick(200, onset=120, cause="saturated", saturated="*")
 def mlp_sigmoid_scaled_up(c: Conditions) -> Training:
     """At step 120 the weights of both sigmoid layers are multiplied by 100."""
     model = stack([64, c.width(64), c.width(64), 10], nn.Sigmoid, gain=2.0)
@@ -156,7 +166,7 @@ def mlp_sigmoid_scaled_up(c: Conditions) -> Training:
     return supervised(c, model, c.sgd(model, 0.2), digits(c), chain=names_of(model), before=fault)
 
 
-@sick(160, no_gradient="0")
+@sick(160, cause="no_gradient", cure="person", no_gradient="0")
 def mlp_detached(c: Conditions) -> Training:
     """A stray ``.detach()`` after the first layer."""
     model = stack(tower(c, 3, 64), nn.ReLU, gain=2**0.5)
@@ -164,7 +174,7 @@ def mlp_detached(c: Conditions) -> Training:
     return supervised(c, model, c.sgd(model, 0.05), digits(c), chain=names_of(model)[1:])
 
 
-@sick(200, lr_too_low="", plateau="")
+@sick(200, cause="lr_too_low", lr_too_low="", plateau="")
 def mlp_rate_too_low(c: Conditions) -> Training:
     """A learning rate of 1e-5 where 0.1 is right."""
     model = stack(tower(c, 2, 64), nn.ReLU, gain=2**0.5)
@@ -173,7 +183,7 @@ def mlp_rate_too_low(c: Conditions) -> Training:
     )
 
 
-@sick(220, onset=110, early_layers_frozen="[02]")
+@sick(220, onset=110, cause="early_layers_frozen", early_layers_frozen="[02]")
 def mlp_rate_group_slip(c: Conditions) -> Training:
     """From step 110 the first two layers have a learning rate a million times too small."""
     model = stack(tower(c, 4, 64), nn.ReLU, gain=2**0.5)
@@ -190,7 +200,7 @@ def mlp_rate_group_slip(c: Conditions) -> Training:
     return supervised(c, model, optimizer, digits(c), chain=names_of(model), before=at(110, fault))
 
 
-@sick(200, onset=130, lr_too_high="", loss_unstable="")
+@sick(200, onset=130, cause="lr_too_high", lr_too_high="", loss_unstable="")
 def mlp_rate_jumps(c: Conditions) -> Training:
     """At step 130 a schedule in the wrong unit multiplies the learning rate by 40."""
     model = stack(tower(c, 2, 64), nn.Tanh, gain=1.0)
@@ -199,7 +209,7 @@ def mlp_rate_jumps(c: Conditions) -> Training:
     return supervised(c, model, optimizer, digits(c), chain=names_of(model), before=fault)
 
 
-@sick(140, fp16_underflow="*")
+@sick(140, cause="fp16_underflow", fp16_underflow="*")
 def mlp_half_without_scaler(c: Conditions) -> Training:
     """fp16 without a loss scale, on a loss that is weighted down to a ten-thousandth."""
     model = stack(tower(c, 2, 48), nn.ReLU, gain=2**0.5)
@@ -215,7 +225,7 @@ def mlp_half_without_scaler(c: Conditions) -> Training:
     )
 
 
-@sick(160, plateau="")
+@sick(160, cause=("zero_gradient", "weights_zero"), plateau="")
 def mlp_shuffled_against_targets(c: Conditions) -> Training:
     """Weights that start at 0 stay at 0 but for the last bias, and the loss stays near ln 10."""
     model = stack(tower(c, 2, 64), nn.ReLU, gain=0.0 if c.sick else 2**0.5)

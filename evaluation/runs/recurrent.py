@@ -64,14 +64,14 @@ def carry(rnn: RECURRENT) -> nn.Parameter:
 CHAIN = ("rnn", "head")
 
 
-@sick(120, rnn_vanishing_in_time="rnn")
+@sick(120, cause="rnn_vanishing_in_time", rnn_vanishing_in_time="rnn")
 def recurrent_tanh_forgets(c: Conditions) -> Training:
     """A tanh RNN with torch's own initialization on the adding problem over 40 steps."""
     model = LastStep((nn.RNN if c.sick else nn.GRU)(2, c.width(32), batch_first=True), 1)
     return supervised(c, model, c.sgd(model, 0.01), adding(c, 40), functional.mse_loss, chain=CHAIN)
 
 
-@sick(170, onset=110, rnn_vanishing_in_time="rnn")
+@sick(170, onset=110, cause="rnn_vanishing_in_time", rnn_vanishing_in_time="rnn")
 def recurrent_gate_slams_shut(c: Conditions) -> Training:
     """From step 110 the forget gates of an LSTM have a bias of -4: it forgets in a few steps."""
     width = c.width(24)
@@ -91,7 +91,7 @@ def recurrent_gate_slams_shut(c: Conditions) -> Training:
     )
 
 
-@sick(120, rnn_vanishing_in_time="cell")
+@sick(120, cause="rnn_vanishing_in_time", rnn_vanishing_in_time="cell")
 def recurrent_cell_forgets(c: Conditions) -> Training:
     """A cell in a loop, whose recurrent weights start at a third of what carries over 25 steps."""
     width = c.width(24)
@@ -100,7 +100,7 @@ def recurrent_cell_forgets(c: Conditions) -> Training:
     return supervised(c, model, c.sgd(model, 0.05), copy_memory(c, 25), chain=("cell", "head"))
 
 
-@sick(120, rnn_exploding_in_time="rnn")
+@sick(120, cause="rnn_exploding_in_time", rnn_exploding_in_time="rnn")
 def recurrent_relu_explodes(c: Conditions) -> Training:
     """A ReLU RNN whose recurrent matrix starts at 1.4 × identity, over 30 steps, with clipping."""
     width = c.width(24)
@@ -119,7 +119,7 @@ def recurrent_relu_explodes(c: Conditions) -> Training:
     )
 
 
-@sick(170, onset=120, rnn_exploding_in_time="rnn")
+@sick(170, onset=120, cause="rnn_exploding_in_time", rnn_exploding_in_time="rnn")
 def recurrent_scaled_up(c: Conditions) -> Training:
     """At step 120 the recurrent weights of a ReLU RNN are made half as large again."""
     width = c.width(24)
@@ -133,7 +133,7 @@ def recurrent_scaled_up(c: Conditions) -> Training:
     )
 
 
-@sick(200, onset=110, weights_growing="*")
+@sick(200, onset=110, cause="weights_growing", weights_growing="*")
 def recurrent_negative_decay(c: Conditions) -> Training:
     """A character GRU whose weight decay has the wrong sign from step 110."""
     model = Characters(nn.GRU(16, c.width(24), batch_first=True))

@@ -5,12 +5,14 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
 from torch.optim.lr_scheduler import LRScheduler
 
 Build = Callable[["Conditions"], "Training"]
+Cure = Literal["code", "person"]
 
 
 @dataclass(frozen=True)
@@ -150,10 +152,25 @@ class Run:
     """The step before which the fault sets in; 0 for one that is there from the start."""
     story: str
     """What it is, in a sentence."""
+    causes: tuple[str, ...] = ()
+    """Symptoms of which one should lead, since whoever reads it knows what to change; empty where
+    the label does not say."""
+    cure: Cure = "code"
+    """Whether a few lines beside the model can cure it, or only a person who edits the model, the
+    loop or the data."""
+    held_out: bool = False
+    """Written before the rules that it tests, and not looked at while they are written."""
 
     @property
     def healthy(self) -> bool:
         return not self.has
+
+    @property
+    def by_cause(self) -> bool:
+        """Whether it was written for its cause, mostly there from the start."""
+        return self.build.__module__.startswith(
+            ("evaluation.runs.causes.", "evaluation.runs.held_out.")
+        )
 
     def start(self, conditions: Conditions) -> Training:
         """The model and its loop before the first step; the same ones for the same conditions."""
@@ -165,20 +182,45 @@ RUNS: dict[str, Run] = {}
 """Every run by name, in the order in which the files are read."""
 
 
-def sick(steps: int, onset: int = 0, **has: str) -> Callable[[Build], Build]:
-    """Registers a run that has the given symptoms; each value is a glob on the layers concerned."""
-    return lambda build: _register(build, steps, has, onset)
+def sick(
+    steps: int,
+    onset: int = 0,
+    *,
+    cause: str | tuple[str, ...] = (),
+    cure: Cure = "code",
+    held_out: bool = False,
+    **has: str,
+) -> Callable[[Build], Build]:
+    """Registers a run that has the given symptoms; each value is a glob on the layers concerned.
+
+    Args:
+        steps: of the run.
+        onset: the step before which the fault sets in.
+        cause: the symptom that should lead; several where any of them does.
+        cure: who can cure it.
+        held_out: whether it is kept from whoever writes rules.
+        has: symptoms and their layers.
+    """
+    causes = (cause,) if isinstance(cause, str) else cause
+    return lambda build: _register(
+        Run(build.__name__, build, steps, has, onset, _story(build), causes, cure, held_out)
+    )
 
 
-def healthy(steps: int) -> Callable[[Build], Build]:
+def healthy(steps: int, *, held_out: bool = False) -> Callable[[Build], Build]:
     """Registers a run that is fine, whatever it looks like to a fixed threshold."""
-    return lambda build: _register(build, steps, {}, 0)
+    return lambda build: _register(
+        Run(build.__name__, build, steps, {}, 0, _story(build), held_out=held_out)
+    )
 
 
-def _register(build: Build, steps: int, has: Mapping[str, str], onset: int) -> Build:
-    name = build.__name__
-    if name in RUNS:
-        message = f"there are two runs named {name}"
+def _story(build: Build) -> str:
+    return (build.__doc__ or "").strip()
+
+
+def _register(run: Run) -> Build:
+    if run.name in RUNS:
+        message = f"there are two runs named {run.name}"
         raise ValueError(message)
-    RUNS[name] = Run(name, build, steps, has, onset, (build.__doc__ or "").strip())
-    return build
+    RUNS[run.name] = run
+    return run.build

@@ -97,7 +97,14 @@ def _width(c: Conditions) -> int:
     return c.width(32)
 
 
-@sick(130, onset=105, gradients_nonfinite="*", weights_nonfinite="*", loss_nonfinite="")
+@sick(
+    130,
+    onset=105,
+    cause="gradients_nonfinite",
+    gradients_nonfinite="*",
+    weights_nonfinite="*",
+    loss_nonfinite="",
+)
 def transformer_root_of_zero(c: Conditions) -> Training:
     """At step 105 a masked value is exactly 0 under a root: finite forward, NaN backward."""
     root, gate = RootOfSquare(), Amplifier(1.0)
@@ -111,7 +118,7 @@ def transformer_root_of_zero(c: Conditions) -> Training:
     )
 
 
-@sick(170, onset=120, lr_too_high="", loss_unstable="")
+@sick(170, onset=120, cause="lr_too_high", lr_too_high="", loss_unstable="")
 def transformer_rate_jumps(c: Conditions) -> Training:
     """At step 120 the learning rate of Adam is multiplied by 300."""
     model = Language(_width(c), 2)
@@ -122,7 +129,7 @@ def transformer_rate_jumps(c: Conditions) -> Training:
     )
 
 
-@sick(170, onset=110, no_gradient="token")
+@sick(170, onset=110, cause="no_gradient", cure="person", no_gradient="token")
 def transformer_embedding_detached(c: Conditions) -> Training:
     """From step 110 a refactoring detaches the embeddings."""
     detached = Detached(on=False)
@@ -142,7 +149,7 @@ def transformer_embedding_detached(c: Conditions) -> Training:
     )
 
 
-@sick(170, onset=115, weights_zero="blocks.1.mlp.0")
+@sick(170, onset=115, cause="weights_zero", cure="person", weights_zero="blocks.1.mlp.0")
 def transformer_layer_wiped(c: Conditions) -> Training:
     """From step 115 a mask keeps nothing of one layer."""
     model = Language(_width(c), 2)
@@ -153,7 +160,7 @@ def transformer_layer_wiped(c: Conditions) -> Training:
     )
 
 
-@sick(140, lr_too_low="", plateau="")
+@sick(140, cause="lr_too_low", lr_too_low="", plateau="")
 def transformer_rate_too_low(c: Conditions) -> Training:
     """Adam with a learning rate of 1e-7, on so little text that it could be learnt by heart."""
     model = Language(_width(c), 2)
@@ -164,7 +171,7 @@ def transformer_rate_too_low(c: Conditions) -> Training:
     )
 
 
-@sick(120, vanishing_gradients="*")
+@sick(120, cause="vanishing_gradients", cure="person", vanishing_gradients="*")
 def transformer_without_skips(c: Conditions) -> Training:
     """The skip connections were forgotten, and the blocks are scaled as if they were there."""
     model = Language(_width(c), 4, scale=0.05)

@@ -7,16 +7,23 @@ import math
 import numpy as np
 
 from evaluation.runs.run import Training
+from evaluation.truth.exact import optimized
 from evaluation.truth.fact import NO, SUSTAINED, Fact, Series, by_layer, layer_of, lowest, table
 from evaluation.truth.measured import Moment
 
 
 def over_depth(
-    training: Training, moments: list[Moment], *, yes: float, no: float, explode: bool = False
+    training: Training,
+    moments: list[Moment],
+    *,
+    yes: float,
+    no: float,
+    explode: bool = False,
+    least: int = SUSTAINED,
 ) -> Fact:
     """The gradient of each output of the chain over that of the last.
 
-    By element and as a whole; both must agree.
+    By element and as a whole; both must agree, in the median of ``least`` steps.
     """
     chain = training.chain
     if len(chain) < 2:
@@ -36,14 +43,14 @@ def over_depth(
         readings[-1][np.isinf(readings[-1])] = np.nan
     ratios = np.fmax(*readings)
     own = len(chain) - 1
-    fact = lowest(Series(chain[:-1], ratios[:, :own]), yes, no, SUSTAINED)
+    fact = lowest(Series(chain[:-1], ratios[:, :own]), yes, no, least)
     value = 1 / fact.value if explode and fact.value else fact.value
     if fact.answer == "no":
         return Fact("no", value)
     return Fact(
         fact.answer,
         value,
-        fact.layers + lowest(Series(tuple(beside), ratios[:, own:]), yes, no, SUSTAINED).layers,
+        fact.layers + lowest(Series(tuple(beside), ratios[:, own:]), yes, no, least).layers,
         fact.onset,
     )
 
@@ -95,7 +102,7 @@ def _grown(moments: list[Moment], step: int) -> tuple[str, ...]:
     return tuple(name for name in sorted(growth, key=lambda n: -growth[n]) if growth[name] >= 12)
 
 
-def in_time(moments: list[Moment]) -> dict[str, Fact]:
+def in_time(moments: list[Moment], least: int = SUSTAINED) -> dict[str, Fact]:
     names = tuple(moments[0].time)
     firsts = table([{n: first for n, (first, _) in m.time.items()} for m in moments], names)
     lasts = table([{n: last for n, (_, last) in m.time.items()} for m in moments], names)
@@ -106,9 +113,9 @@ def in_time(moments: list[Moment]) -> dict[str, Fact]:
         inverse = 1 / ratio
     ratio[~np.isfinite(ratio)] = np.nan
     inverse[~np.isfinite(inverse)] = np.nan
-    exploding = lowest(Series(names, inverse), 1e-2, 1 / 30, SUSTAINED)
+    exploding = lowest(Series(names, inverse), 1e-2, 1 / 30, least)
     return {
-        "rnn_vanishing_in_time": lowest(Series(names, ratio), 1e-4, 1e-2, SUSTAINED),
+        "rnn_vanishing_in_time": lowest(Series(names, ratio), 1e-4, 1e-2, least),
         "rnn_exploding_in_time": Fact(
             exploding.answer, 1 / exploding.value, exploding.layers, exploding.onset
         ),
@@ -125,17 +132,22 @@ def underflow(moments: list[Moment]) -> Fact:
 
 
 def no_gradient(training: Training, moments: list[Moment], onset: int) -> Fact:
-    """Trainable parameters without a gradient in 99 % of the steps, or in no optimizer."""
-    optimized = {
-        id(p) for o in training.optimizers for group in o.param_groups for p in group["params"]
-    }
-    missing = []
+    """Trainable parameters without a gradient in 99 % of the steps.
+
+    Of those that are merely in no optimizer it may be said as well.
+    """
+    held = optimized(training)
+    missing, outside = [], []
     for name, parameter in training.model.named_parameters():
         if not parameter.requires_grad:
             continue
         without = np.mean(
             [not m.parameters[name].has_gradient for m in moments if name in m.parameters]
         )
-        if without >= 0.99 or id(parameter) not in optimized:
+        if without >= 0.99:
             missing.append(layer_of(name))
-    return Fact("yes", float(len(missing)), tuple(dict.fromkeys(missing)), onset) if missing else NO
+        elif id(parameter) not in held:
+            outside.append(layer_of(name))
+    if missing:
+        return Fact("yes", float(len(missing)), tuple(dict.fromkeys(missing)), onset)
+    return Fact("either", 0.0, tuple(dict.fromkeys(outside))) if outside else NO

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from evaluation.runs.run import Conditions, Run
+from evaluation.truth.exact import exact
 from evaluation.truth.fact import (
     NO,
     SUSTAINED,
@@ -53,8 +54,9 @@ def watch(run: Run, conditions: Conditions) -> Witness:
             lately = weights_of(training)
         observer.step(number)
     moments = observer.moments
-    exploding = over_depth(training, moments, yes=1e-3, no=1 / 30, explode=True)
-    vanishing = over_depth(training, moments, yes=1e-3, no=1e-2)
+    least = _steps_alive(moments)
+    exploding = over_depth(training, moments, yes=1e-3, no=1 / 30, explode=True, least=least)
+    vanishing = over_depth(training, moments, yes=1e-3, no=1e-2, least=least)
     facts = {
         "exploding_gradients": either_of(spike(moments), exploding),
         "vanishing_gradients": either_of(vanishing, lost_since_start(moments)),
@@ -68,9 +70,23 @@ def watch(run: Run, conditions: Conditions) -> Witness:
         ),
         **_nonfinite(moments),
         **weights_changed(training, moments),
-        **in_time(moments),
+        **in_time(moments, least),
+        **exact(run, training, moments),
     }
     return Witness(run, conditions, moments, facts)
+
+
+def _steps_alive(moments: list[Moment]) -> int:
+    """Steps that decide: fewer than usual where the run is dead before."""
+    dead = next(
+        (
+            step
+            for step, m in enumerate(moments)
+            if not math.isfinite(m.loss) or not math.isfinite(m.total)
+        ),
+        SUSTAINED,
+    )
+    return min(SUSTAINED, max(1, dead))
 
 
 def _unstable(moments: list[Moment]) -> Fact:

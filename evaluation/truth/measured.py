@@ -54,6 +54,11 @@ class Moment:
     probe_loss: float = math.nan
     probe_after: float = math.nan
     loss: float = math.nan
+    input_rms: float = 1.0
+    """RMS of what enters the first layer that runs, where that is numbers."""
+    alike: float = 0.0
+    """How alike the outputs of the last layer are over the probe batch: their common part's share
+    of their mean square."""
     parameters: dict[str, Parameter] = field(default_factory=dict)
     output_rms: dict[str, float] = field(default_factory=dict)
     """RMS of dL/d(output) by layer."""
@@ -94,12 +99,14 @@ class Watch:
         self._outputs: dict[str, list[Tensor]] = {}
         self._states: dict[str, list[list[Tensor]]] = {}
         self._latest: str | None = None
+        self._entered = True
         self._probing: Moment | None = None
         training.observers.append(self._read_gradients)
         for name, module in training.model.named_modules():
             if isinstance(module, nn.RNN | nn.LSTM | nn.GRU):
                 vars(module)["forward"] = unrolled(module, self._states.setdefault(name, []))
             if name in self.layers:
+                module.register_forward_pre_hook(lambda _m, inputs: self._layer_entered(inputs))
                 module.register_forward_hook(
                     lambda _m, _i, output, name=name: self._layer_ran(name, output)
                 )
@@ -122,6 +129,7 @@ class Watch:
             moment.underflow = self._underflow(number)
             self._outputs.clear()
         weights = [(n, p.detach().clone()) for n, p in self.training.model.named_parameters()]
+        self._entered = False
         self.training.step(number)
         self.training.before = before
         for (name, old), new in zip(weights, self.training.model.parameters(), strict=True):
@@ -140,9 +148,21 @@ class Watch:
         self._probing = None
         return loss
 
+    def _layer_entered(self, inputs: tuple[object, ...]) -> None:
+        """The first call of a step tells what the model is fed with."""
+        if self._entered or not inputs:
+            return
+        self._entered = True
+        if isinstance(inputs[0], Tensor) and inputs[0].is_floating_point():
+            self.moments[-1].input_rms = float(inputs[0].detach().double().square().mean().sqrt())
+
     def _layer_ran(self, name: str, output: object) -> None:
         self._latest = name
         tensor = output[0] if isinstance(output, tuple) else output
+        if self._probing is not None and isinstance(tensor, Tensor) and len(tensor) > 1:
+            mean_square = float(tensor.double().square().mean())
+            common = float(tensor.double().mean(0).square().mean())
+            self._probing.alike = common / mean_square if mean_square > 0 else 1.0
         if isinstance(tensor, Tensor) and tensor.requires_grad and torch.is_grad_enabled():
             tensor.retain_grad()
             self._outputs.setdefault(name, []).append(tensor)

@@ -61,7 +61,24 @@ def test_a_wrong_symptom_on_a_sick_run_lowers_the_precision() -> None:
     )
     assert total.symptoms["plateau"].precision == 0.5
     assert total.symptoms["dead_relu"].recall == 0.5
-    assert {miss.kind for miss in total.misses} == {"wrong symptom", "missed"}
+    assert {miss.kind for miss in total.misses} == {"wrong symptom", "missed", "headline"}
+
+
+def test_the_headline_is_right_where_the_first_finding_is_the_cause() -> None:
+    facts: dict[str, Answer] = {"dead_relu": "yes", "plateau": "yes"}
+    led = _trial("mlp_relu_killed", facts, {"dead_relu": 140, "plateau": 150}, {})
+    late = _trial("mlp_relu_killed", facts, {"plateau": 140, "dead_relu": 150}, {})
+    silent = _trial("mlp_relu_killed", facts, {}, {})
+    found = tally([led, late, silent, _trial("mlp_plain", {}, {}, {})]).headlines["dead_relu"]
+    assert (found["asked"], found["led"], found["said"]) == (3, 1, 2)
+
+
+def test_of_runs_that_are_scored_last_the_table_tells_nothing_but_sums() -> None:
+    known = tally([_trial("mlp_plain", {}, {}, {})])
+    last = tally([_trial("mlp_relu_killed", {"dead_relu": "yes"}, {}, {})])
+    text = table(known, last)
+    assert "written first, scored last: found 0/1" in text
+    assert "mlp_relu_killed" not in text
 
 
 def test_the_first_layer_and_most_of_the_others_have_to_be_right() -> None:
