@@ -212,7 +212,7 @@ class Engine:
             last_step=window.step,
             evidence={**detection.evidence, "held": float(entry.seen)},
             remedies=remedies_for(before.symptom, detection, window)
-            if changed
+            if changed and before.origin is None
             else before.remedies,
         )
 

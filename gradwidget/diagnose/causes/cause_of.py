@@ -76,6 +76,9 @@ def _may_explain(cause: Finding, finding: Finding, slack: int) -> bool:
         return True
     if cause.symptom in NONFINITE:
         return finding.symptom in NONFINITE and _onset(cause) < _onset(finding)
+    if finding.symptom in NONFINITE and cause.symptom is Symptom.BAD_INPUTS:
+        # A scale alone makes no NaN: it takes updates, unless the NaN is in the inputs.
+        return cause.origin is not None or cause.first_step < finding.first_step
     if finding.symptom in NONFINITE or cause.symptom in AT_ONCE:
         # What a run shows once it is lost does not explain why it was lost.
         return cause.first_step <= finding.first_step

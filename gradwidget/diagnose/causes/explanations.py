@@ -82,7 +82,10 @@ EXPLAINS: dict[Symptom, frozenset[Symptom]] = {
         }
     ),
     S.WEIGHTS_SHRINKING: frozenset({*_GRADIENT_GONE, *_UNITS_OFF, S.WEIGHTS_ZERO}),
-    S.WEIGHTS_ZERO: frozenset({*_GRADIENT_GONE, *_UNITS_OFF}),
+    S.ZERO_GRADIENT: frozenset(
+        {*_NOTHING_LEARNED, S.NO_GRADIENT, S.VANISHING_GRADIENTS, S.WEIGHTS_ZERO}
+    ),
+    S.WEIGHTS_ZERO: frozenset({*(_GRADIENT_GONE - {S.ZERO_GRADIENT}), *_UNITS_OFF}),
     S.WEIGHTS_GROWING: frozenset(
         {*_UNITS_OFF, *_GRADIENT_GONE, *NONFINITE, S.EXPLODING_GRADIENTS, S.LOSS_DIVERGING}
         | {S.LOSS_UNSTABLE, S.RNN_EXPLODING_IN_TIME}
@@ -92,7 +95,6 @@ EXPLAINS: dict[Symptom, frozenset[Symptom]] = {
     # What units and gradients do.
     S.DEAD_RELU: frozenset({*_GRADIENT_GONE}),
     S.SATURATED: frozenset({*_GRADIENT_GONE}),
-    S.ZERO_GRADIENT: frozenset({*_NOTHING_LEARNED, S.NO_GRADIENT, S.VANISHING_GRADIENTS}),
     S.VANISHING_GRADIENTS: frozenset({*_NOTHING_LEARNED}),
     S.RNN_VANISHING_IN_TIME: frozenset({*_NOTHING_LEARNED, S.VANISHING_GRADIENTS}),
     S.EARLY_LAYERS_FROZEN: frozenset({S.PLATEAU}),

@@ -13,6 +13,7 @@ WHERE: dict[str, str] = {
     "forward": "it arose in the forward pass",
     "loss": "it arose in the loss",
     "backward": "it arose in the backward pass",
+    "update": "the optimizer made it of gradients that were finite",
 }
 
 
@@ -55,4 +56,6 @@ def origin_of(window: Window) -> tuple[Origin, str]:
         return "unknown", ""
     phase: Origin = origin.phase  # type: ignore[assignment]  # a key of WHERE, as checked above
     at = f", first in {origin.layer}" if origin.layer is not None else ""
-    return phase, f"; {WHERE[phase]}{at}"
+    is_half = window.wiring.precision == "float16" and phase in ("forward", "loss")
+    half = ", in half precision, which ends at 65,504" if is_half else ""
+    return phase, f"; {WHERE[phase]}{at}{half}"
