@@ -82,6 +82,10 @@ AT_EVERY_FRAME = frozenset(
         Symptom.EXPLODING_GRADIENTS,
         Symptom.VANISHING_GRADIENTS,
         Symptom.BAD_INPUTS,
+        Symptom.NO_STEP,
+        Symptom.LOSS_DETACHED,
+        Symptom.GRADIENTS_NOT_CLEARED,
+        Symptom.EVAL_MODE,
     }
 )
 """Those that run at every frame, so that they report at once.

@@ -1,0 +1,93 @@
+"""Which finding explains which."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gradwidget.diagnose.causes.cause_of import explained, root_of
+from gradwidget.diagnose.causes.explanations import EXPLAINS
+from gradwidget.diagnose.finding import Finding, Symptom
+
+S = Symptom
+SLACK = 20
+
+
+def finding(symptom: Symptom, first_step: int, **more: Any) -> Finding:
+    return Finding(symptom, "warning", "", (), first_step, first_step, first_step, **more)
+
+
+def causes(*findings: Finding) -> dict[Symptom, Symptom | None]:
+    return {symptom: one.because for symptom, one in explained(findings, SLACK).items()}
+
+
+def test_what_began_first_explains_what_followed() -> None:
+    found = causes(finding(S.LR_TOO_HIGH, 0), finding(S.DEAD_RELU, 30), finding(S.PLATEAU, 0))
+    assert found == {S.LR_TOO_HIGH: None, S.DEAD_RELU: S.LR_TOO_HIGH, S.PLATEAU: S.LR_TOO_HIGH}
+
+
+def test_a_cause_does_not_begin_long_after_what_it_would_explain() -> None:
+    assert causes(finding(S.DEAD_RELU, 0), finding(S.LR_TOO_HIGH, 100)) == {
+        S.DEAD_RELU: None,
+        S.LR_TOO_HIGH: None,
+    }
+
+
+def test_what_is_read_exactly_explains_even_what_was_noticed_before() -> None:
+    found = causes(finding(S.LOSS_UNSTABLE, 2), finding(S.GRADIENTS_NOT_CLEARED, 9))
+    assert found[S.LOSS_UNSTABLE] is S.GRADIENTS_NOT_CLEARED
+
+
+def test_one_nan_is_one_story_that_begins_with_the_explosion() -> None:
+    known = explained(
+        [
+            finding(S.EXPLODING_GRADIENTS, 0),
+            finding(S.LOSS_NONFINITE, 2),
+            finding(S.GRADIENTS_NONFINITE, 2),
+            finding(S.WEIGHTS_NONFINITE, 3),
+        ],
+        SLACK,
+    )
+    assert {root_of(symptom, known) for symptom in known} == {S.EXPLODING_GRADIENTS}
+    assert known[S.EXPLODING_GRADIENTS].consequences == (
+        S.LOSS_NONFINITE,
+        S.GRADIENTS_NONFINITE,
+        S.WEIGHTS_NONFINITE,
+    )
+
+
+def test_what_a_lost_run_shows_does_not_explain_why_it_was_lost() -> None:
+    found = causes(finding(S.LOSS_NONFINITE, 5), finding(S.EXPLODING_GRADIENTS, 6))
+    assert found[S.LOSS_NONFINITE] is None
+
+
+def test_a_nan_that_arose_in_the_backward_pass_comes_before_that_of_the_loss() -> None:
+    found = causes(finding(S.GRADIENTS_NONFINITE, 5), finding(S.LOSS_NONFINITE, 6))
+    assert found == {S.GRADIENTS_NONFINITE: None, S.LOSS_NONFINITE: S.GRADIENTS_NONFINITE}
+
+
+def test_a_scale_of_the_inputs_needs_an_update_to_make_a_nan() -> None:
+    scale, missing = finding(S.BAD_INPUTS, 0), finding(S.BAD_INPUTS, 0, origin="input")
+    assert causes(scale, finding(S.LOSS_NONFINITE, 0))[S.LOSS_NONFINITE] is None
+    assert causes(scale, finding(S.LOSS_NONFINITE, 1))[S.LOSS_NONFINITE] is S.BAD_INPUTS
+    assert causes(missing, finding(S.LOSS_NONFINITE, 0))[S.LOSS_NONFINITE] is S.BAD_INPUTS
+
+
+@given(st.dictionaries(st.sampled_from(list(Symptom)), st.integers(0, 60)))
+def test_every_chain_of_explanations_ends(onsets: dict[Symptom, int]) -> None:
+    known = explained([finding(symptom, step) for symptom, step in onsets.items()], SLACK)
+    for symptom, one in known.items():
+        seen = [symptom]
+        while (because := known[seen[-1]].because) is not None:
+            assert seen[-1] in EXPLAINS[because]
+            assert because not in seen
+            seen.append(because)
+        assert root_of(symptom, known) is seen[-1]
+        assert all(symptom in known[one].consequences for one in seen[1:])
+        assert symptom not in one.consequences
+
+
+def test_nothing_found_is_nothing_explained() -> None:
+    assert explained([], SLACK) == {}

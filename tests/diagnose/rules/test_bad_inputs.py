@@ -1,0 +1,61 @@
+"""Inputs that no layer can work with."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from gradwidget.diagnose.finding import Symptom
+from gradwidget.frame import Layer
+from tests.support.frames import chain, found, healthy, judge, only, origin
+
+DEPTH = 4
+BYTES = {"input_rms": 140.0, "input_mean": 120.0, "input_std": 70.0, "input_nonfinite": 0.0}
+
+
+def test_the_scale_alone_is_no_finding() -> None:
+    assert judge(200, chain(DEPTH), healthy(DEPTH, scalars=BYTES))[0].findings == []
+
+
+def test_with_what_follows_from_it_it_is_the_cause() -> None:
+    dead = np.array([1.0, 1.0, 0.0, 0.0])
+    engine = judge(60, chain(DEPTH), healthy(DEPTH, scalars=BYTES, act_dead_fraction=dead))[0]
+    first, second = engine.findings
+    assert first.symptom is Symptom.BAD_INPUTS
+    assert first.consequences == (Symptom.DEAD_RELU,)
+    assert (second.symptom, second.because) == (Symptom.DEAD_RELU, Symptom.BAD_INPUTS)
+    assert "120" in first.message
+    assert second.remedies == first.remedies
+    assert "(x.float() - 120) / 70" in first.remedies[0].code
+
+
+def test_where_nothing_is_learned_it_is_a_finding() -> None:
+    still = healthy(DEPTH, scalars={**BYTES, "loss": 2.0})
+    assert Symptom.BAD_INPUTS in found(judge(150, chain(DEPTH), still)[0])
+
+
+def test_silent_where_a_norm_layer_comes_first() -> None:
+    layers = (Layer("norm", "BatchNorm1d", {"weight": (16,)}), *chain(DEPTH)[1:])
+    still = healthy(DEPTH, scalars={**BYTES, "loss": 2.0})
+    assert Symptom.BAD_INPUTS not in found(judge(150, layers, still)[0])
+
+
+def test_inputs_that_are_all_the_same_say_nothing() -> None:
+    same = {"input_rms": 1.0, "input_mean": 1.0, "input_std": 0.0, "input_nonfinite": 0.0}
+    finding = only(judge(30, chain(DEPTH), healthy(DEPTH, scalars=same))[0])
+    assert finding.symptom is Symptom.BAD_INPUTS
+    assert finding.remedies[0].code == ""
+
+
+def test_a_nan_in_a_batch_is_said_at_once_and_explains_that_of_the_loss() -> None:
+    def figures(step: int) -> dict[str, Any]:
+        if step != 20:
+            return healthy(DEPTH, scalars={"input_nonfinite": 0.0})
+        nan = {"loss": np.nan, "input_nonfinite": 3.0}
+        return healthy(DEPTH, scalars=nan, origin=origin("input", "fc0"))
+
+    first, second = judge(24, chain(DEPTH), figures)[0].findings
+    assert (first.symptom, first.reported_step) == (Symptom.BAD_INPUTS, 20)
+    assert (second.symptom, second.because) == (Symptom.LOSS_NONFINITE, Symptom.BAD_INPUTS)
+    assert "3 entries" in first.message

@@ -1,0 +1,136 @@
+"""What the loop, the head and the wiring show for certain."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from gradwidget.diagnose.finding import Symptom
+from gradwidget.frame import LOSS, Wiring
+from tests.support.frames import chain, found, healthy, judge, only
+
+DEPTH = 4
+
+
+def with_scalar(name: str, value: float, steps: range | None = None) -> Any:
+    def figures(step: int) -> dict[str, Any]:
+        now = value if steps is None or step in steps else 0.0
+        return healthy(DEPTH, scalars={name: now})
+
+    return figures
+
+
+@pytest.mark.parametrize(
+    ("symptom", "scalar"),
+    [
+        (Symptom.GRADIENTS_NOT_CLEARED, "gradients_kept"),
+        (Symptom.EVAL_MODE, "eval_mode"),
+        (Symptom.LOSS_DETACHED, "loss_is_leaf"),
+    ],
+)
+def test_three_frames_in_a_row_are_certain(symptom: Symptom, scalar: str) -> None:
+    finding = only(judge(12, chain(DEPTH), with_scalar(scalar, 1.0, range(4, 12)))[0])
+    assert finding.symptom is symptom
+    assert (finding.first_step, finding.reported_step) == (4, 6)
+
+
+@pytest.mark.parametrize("scalar", ["gradients_kept", "eval_mode", "loss_is_leaf"])
+def test_two_frames_are_not(scalar: str) -> None:
+    assert judge(12, chain(DEPTH), with_scalar(scalar, 1.0, range(4, 6)))[0].findings == []
+
+
+def test_passes_that_no_step_follows_are_counted() -> None:
+    def figures(step: int) -> dict[str, Any]:
+        return healthy(DEPTH, scalars={"unstepped": 9.0 + step})
+
+    finding = only(judge(5, chain(DEPTH), figures)[0])
+    assert finding.symptom is Symptom.NO_STEP
+    assert "no optimizer has stepped" in finding.message
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        ("nll_loss", "log_softmax", "softmax"),
+        ("mean", "nll_loss", "log_softmax", "sigmoid"),
+        ("binary_cross_entropy_with_logits", "sigmoid"),
+    ],
+)
+def test_a_softmax_right_below_the_loss_s_own_is_one_too_many(path: tuple[str, ...]) -> None:
+    figures = healthy(DEPTH, wiring=Wiring(loss_path=path))
+    assert only(judge(6, chain(DEPTH), figures)[0]).symptom is Symptom.DOUBLE_SOFTMAX
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        ("nll_loss", "log_softmax"),
+        ("nll_loss", "log_softmax", "log_softmax"),
+        ("nll_loss", "log_softmax", "addmm", "softmax"),
+        ("mse_loss", "softmax"),
+    ],
+)
+def test_silent_on_a_softmax_elsewhere(path: tuple[str, ...]) -> None:
+    figures = healthy(DEPTH, wiring=Wiring(loss_path=path))
+    assert judge(6, chain(DEPTH), figures)[0].findings == []
+
+
+def test_layers_that_are_no_part_of_the_model_are_counted_by_kind() -> None:
+    wiring = Wiring(unregistered=("Linear 32×32", "Linear 32×32", "Conv2d 8×3×3×3"))
+    finding = only(judge(6, chain(DEPTH), healthy(DEPTH, wiring=wiring))[0])
+    assert finding.symptom is Symptom.UNREGISTERED_LAYERS
+    assert "2 × Linear 32×32, Conv2d 8×3×3×3" in finding.message
+
+
+def test_parameters_in_no_optimizer_are_named_once_every_optimizer_has_had_its_turn() -> None:
+    held = np.array([1.0, 0.0, 0.5, 1.0])
+    finding = only(judge(30, chain(DEPTH), healthy(DEPTH, optimized_fraction=held))[0])
+    assert finding.symptom is Symptom.NOT_IN_OPTIMIZER
+    assert finding.layers == ("fc1", "fc2")
+    assert (finding.first_step, finding.reported_step) == (0, 10)
+
+
+def test_silent_on_an_optimizer_whose_turn_comes_later() -> None:
+    def figures(step: int) -> dict[str, Any]:
+        return healthy(DEPTH, optimized_fraction=np.array([1.0, 1.0, 1.0, float(step > 6)]))
+
+    assert judge(60, chain(DEPTH), figures)[0].findings == []
+
+
+def test_updates_that_half_precision_swallows_are_named() -> None:
+    lost = np.array([0.9, 0.95, 0.1, 0.0])
+    wiring = Wiring(precision="bfloat16")
+    figures = healthy(DEPTH, updates_lost_fraction=lost, wiring=wiring)
+    finding = only(judge(30, chain(DEPTH), figures)[0])
+    assert finding.symptom is Symptom.UPDATES_LOST
+    assert finding.layers == ("fc1", "fc0")
+    assert "bfloat16" in finding.message
+
+
+NAMES = [f"fc{i}" for i in range(DEPTH)]
+
+
+def test_gradients_that_are_all_zero_behind_a_clamp_are_explained_by_it() -> None:
+    wiring = Wiring(
+        feeds={"fc0": ("fc1",), "fc1": ("fc2",), "fc2": ("fc3",), "fc3": (LOSS,)},
+        loss_path=("mean", "pow", "clamp", "sub"),
+    )
+    zero = dict.fromkeys(("grad_norm", "grad_rms", "act_grad_rms", "act_grad_norm"), np.zeros(4))
+    ones = dict.fromkeys(("grad_zero_fraction", "act_grad_zero_fraction"), np.ones(4))
+    figures = healthy(DEPTH, wiring=wiring, scalars={"loss": 1.0}, **zero, **ones)
+    finding = judge(40, chain(DEPTH), figures)[0].findings[0]
+    assert finding.symptom is Symptom.ZERO_GRADIENT
+    assert "a clamp" in finding.message
+    assert finding.reported_step < 12
+    assert finding.remedies[0].code == ""
+
+
+def test_silent_on_zero_gradients_of_a_loss_that_is_as_low_as_it_can_be() -> None:
+    ones = dict.fromkeys(("grad_zero_fraction", "act_grad_zero_fraction"), np.ones(4))
+
+    def figures(step: int) -> dict[str, Any]:
+        return healthy(DEPTH, scalars={"loss": max(2.0 - step, 0.0)}, **(ones if step > 5 else {}))
+
+    assert Symptom.ZERO_GRADIENT not in found(judge(60, chain(DEPTH), figures)[0])
