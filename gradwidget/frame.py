@@ -92,7 +92,7 @@ LOSS = "(loss)"
 
 @dataclass(frozen=True, slots=True)
 class Wiring:
-    """How the network and its loss are wired, as the autograd graph of one step showed it.
+    """How the network and its loss are wired, as the autograd graphs of a few steps showed.
 
     Example:
         >>> wiring = Wiring(feeds={"0": ("2",), "2": (LOSS,)}, loss_path=("mse_loss",))
@@ -102,7 +102,8 @@ class Wiring:
 
     feeds: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """The layers that the output of each layer flows into next on its way to the loss, ``LOSS``
-    among them; a layer that the loss does not depend on is missing."""
+    among them, itself never; those of a loop feed each other. A layer that the loss does not depend
+    on is missing, and so is one inside a reentrant checkpoint, which hides it."""
 
     loss_path: tuple[str, ...] = ()
     """Operations from the loss down to the nearest layers, in torch's words and that order, such as

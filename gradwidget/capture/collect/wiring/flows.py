@@ -9,6 +9,8 @@ from gradwidget.capture.collect.wiring.places import Places
 from gradwidget.capture.model.nonlinearity import Node
 from gradwidget.frame import LOSS
 
+Feeds = dict[str, tuple[str, ...]]
+
 
 class Flows:
     """Collects them over several graphs.
@@ -20,6 +22,7 @@ class Flows:
     def __init__(self) -> None:
         self._bits: dict[str, int] = {LOSS: 1}
         self._into: dict[str, int] = {}
+        self._named: tuple[list[str], dict[str, int], Feeds] = ([], {}, {})
 
     def add(self, graph: Graph, places: Places) -> bool:
         """Adds what a graph shows: one pass over its nodes, from the loss down.
@@ -31,7 +34,7 @@ class Flows:
         above: dict[Node, int] = dict.fromkeys(graph.roots, self._bits[LOSS])
         for node in graph.from_the_top():
             flows_into = above.pop(node)
-            made, used = places.made_at(node), places.used_at(node, graph)
+            made, used = places.made_at(node, graph), places.used_at(node, graph)
             is_of_the_model |= bool(made or used)
             for layers in (*([one] for one in reversed(made)), used):
                 flows_into = self._through(layers, flows_into)
@@ -39,14 +42,17 @@ class Flows:
                 above[one] = above.get(one, 0) | flows_into
         return is_of_the_model
 
-    def by_layer(self, layers: Iterable[str]) -> dict[str, tuple[str, ...]]:
+    def by_layer(self, layers: Iterable[str]) -> Feeds:
         """The layers that each one feeds; of those given, and in that order, the loss last."""
         order = [name for name in (*layers, LOSS) if name in self._bits]
-        return {
-            name: tuple(one for one in order if self._bits[one] & self._into[name])
-            for name in order
-            if name in self._into
-        }
+        if self._named[:2] != (order, self._into):
+            feeds = {
+                name: tuple(one for one in order if self._bits[one] & self._into[name])
+                for name in order
+                if name in self._into
+            }
+            self._named = order, dict(self._into), feeds
+        return self._named[2]
 
     def _through(self, layers: list[str], flows_into: int) -> int:
         """What flows into layers beside each other, where their outputs flow into others."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cached_property
 
 from torch import Tensor
 
@@ -12,15 +13,12 @@ from gradwidget.capture.model.layers import ROOT, LayerTable
 from gradwidget.capture.model.nonlinearity import Node
 from gradwidget.capture.torch_private import sequence_number
 
-Key = tuple[int, str]
-"""What tells a node from every other one of its thread.
-
-It holds nothing alive, as the node would: what was saved for a backward pass that may never come.
-"""
-
 
 class Places:
     """A layer is where its outputs were made, or, if none was seen, where its parameters are used.
+
+    A node is known by its number and name, which hold nothing alive. The node itself would: what
+    was saved for a backward pass that may never come.
 
     Args:
         table: the layers.
@@ -28,8 +26,22 @@ class Places:
 
     def __init__(self, table: LayerTable) -> None:
         self._table = table
-        self._made: dict[Key, list[str]] = {}
+        self._made: dict[int, tuple[str, list[str]]] = {}
         self._seen: set[str] = set()
+
+    @cached_property
+    def _all(self) -> set[str]:
+        return {layer.name for layer in self._table.layers}
+
+    @cached_property
+    def _containers(self) -> set[str]:
+        """The layers that contain others."""
+        outer = {
+            ".".join(parts[:depth])
+            for parts in (name.split(".") for name in self._all)
+            for depth in range(1, len(parts))
+        }
+        return outer | ({ROOT} if len(self._all) > 1 else set())
 
     def add_output(self, layer: str, output: object) -> list[Tensor]:
         """A layer has run: every tensor of its output shows a place.
@@ -39,22 +51,26 @@ class Places:
         """
         tensors = list(tensors_in(output))
         for tensor in tensors:
-            if tensor.grad_fn is not None:
+            node = tensor.grad_fn
+            if node is not None:
                 self._seen.add(layer)
-                layers = self._made.setdefault(_key(tensor.grad_fn), [])
+                _, layers = self._made.setdefault(sequence_number(node), (node.name(), []))
                 if layer not in layers:
                     layers.append(layer)
         return tensors
 
-    def made_at(self, node: Node) -> Sequence[str]:
+    def made_at(self, node: Node, graph: Graph) -> Sequence[str]:
         """The layers whose output a node has made, in the order in which they ran.
 
         There are several where one calls another and returns what that returned.
         """
-        return self._made.get(_key(node), ())
+        name, layers = self._made.get(sequence_number(node), ("", ()))
+        return layers if name == graph.names[node] else ()  # threads number their nodes alike
 
     def used_at(self, node: Node, graph: Graph) -> list[str]:
         """The layers without an output that was seen, of which a node uses a parameter."""
+        if self._seen >= self._all:
+            return []
         found: dict[str, None] = {}
         for parameter in graph.parameters_of(node):
             number = self._table.number_of(parameter)
@@ -70,14 +86,6 @@ class Places:
         compute the loss too), and where an operation has weights, be they those of a layer or of a
         module that is not watched. A mere factor or bias is no layer: losses have such parameters.
         """
-        return any(not self._contains_others(name) for name in self.made_at(node)) or any(
+        return any(name not in self._containers for name in self.made_at(node, graph)) or any(
             parameter.dim() > 1 for parameter in graph.parameters_of(node)
         )
-
-    def _contains_others(self, layer: str) -> bool:
-        names = [one.name for one in self._table.layers]
-        return len(names) > 1 if layer == ROOT else any(n.startswith(f"{layer}.") for n in names)
-
-
-def _key(node: Node) -> Key:
-    return sequence_number(node), node.name()
