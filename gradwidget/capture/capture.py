@@ -370,8 +370,8 @@ class Capture:
         builder = self.cycle.builder
         handles = [self._table.parameters[number] for number in held]
         kept = self._kept.stepped(optimizer, handles, used=not builder.skipped)
-        if kept is not None:
-            builder.kept.append(kept)
+        if kept is not None and builder.sampled:
+            builder.loop.kept.append(kept)
 
     def _finish(self) -> None:
         self._steps.step_ended()

@@ -244,7 +244,7 @@ class StepCycle:
             self.unstepped.stepped()
             self.finish(inside_forward=inside_forward)
         elif self.unstepped.is_due and is_training_forward():
-            self.builder.unstepped = self.unstepped.take()
+            self.builder.loop.unstepped = self.unstepped.take()
             self.finish(inside_forward=inside_forward)
 
     def was_paused(self, seconds: float) -> None:

@@ -18,7 +18,7 @@ from gradwidget.capture.collect.activations import (
     OnGradient,
 )
 from gradwidget.capture.collect.loop.bad_update import find_bad_update
-from gradwidget.capture.collect.loop.input_data import InputData
+from gradwidget.capture.collect.loop.loop_facts import LoopFacts
 from gradwidget.capture.collect.loop.optimizer_settings import settings_of
 from gradwidget.capture.collect.loss import LossFinder
 from gradwidget.capture.collect.nonfinite_origin import find_origin
@@ -84,12 +84,6 @@ class FrameBuilder:
         self.traced: NonfiniteOrigin | None = None
         """What the graph showed of a loss that is not finite, where outputs were not measured."""
         self.found_inf: Fetch | None = None
-        self.unstepped: Fetch | None = None
-        """How many backward passes no step has followed; NaN where weights have changed after all.
-        """
-        self.kept: list[Fetch] = []
-        """For each optimizer that stepped, whether gradients that it had used were never cleared.
-        """
         self.reasons: dict[str, str] = {}
         self._on_gradient = on_gradient
         self._cache = cache
@@ -129,9 +123,9 @@ class FrameBuilder:
         )
 
     @cached_property
-    def inputs(self) -> InputData:
-        """The data that enters the model."""
-        return InputData(self.readback, self._cache.guard)
+    def loop(self) -> LoopFacts:
+        """What the step shows of the loop itself."""
+        return LoopFacts(self.readback, self._cache.guard)
 
     def log(self, name: str, value: object) -> None:
         """Adds a value of the user's.
@@ -160,7 +154,7 @@ class FrameBuilder:
     ) -> None:
         """Adds what a layer that has run was given, and its output where outputs are measured."""
         if self.sampled:
-            self.inputs.layer_ran(module, args, kwargs, output)
+            self.loop.inputs.layer_ran(module, args, kwargs, output)
         if not self.has_outputs or not self.activations.add_output(layer, module, args, output):
             return
         self.recurrent.add_call(layer, module, args, kwargs, output)
@@ -171,7 +165,8 @@ class FrameBuilder:
     def forget(self) -> None:
         """Drops what led to gradients that were cleared."""
         self.loss.clear()
-        self.inputs.clear()
+        if self.sampled:
+            self.loop.inputs.clear()
         if self.has_outputs:
             self.activations.drop_cleared()
             self.recurrent.clear()
@@ -327,7 +322,7 @@ class FrameBuilder:
         place = PerLayer(len(layers), numbers, rows, sizes)
         scale = float(self.loss.scale()) if self.loss.scale is not None else 1.0
         columns: dict[str, Column] = {}
-        scalars = self.scalars | self._scalars_of_loop()
+        scalars = self.scalars | self.loop.scalars()
         changes: Column | None = None
         held = flags(list(self._owned), count)
         if self._gradients:
@@ -359,7 +354,7 @@ class FrameBuilder:
         skipped = self.skipped or (self.found_inf is not None and float(self.found_inf()) > 0)
         if self._lost and not skipped:
             counts, are_read = joined(self._lost, 2, count)
-            columns["updates_lost_fraction"] = place.share(*counts, are_read)
+            columns["updates_lost_fraction"] = place.share(counts[0], counts[1], are_read)
         columns |= activation_columns(self.activations.outputs, layers, scale, self.reasons)
         if self.loss.scale is not None:
             scalars["loss_scale"] = scale
@@ -388,14 +383,6 @@ class FrameBuilder:
             or find_bad_update(layers, changes),
             self.recurrent.profiles(scale),
         )
-
-    def _scalars_of_loop(self) -> dict[str, float]:
-        found = self.inputs.scalars()
-        if self.kept:
-            found["gradients_kept"] = max(float(kept()) for kept in self.kept)
-        if self.unstepped is not None and not np.isnan(passes := float(self.unstepped())):
-            found["unstepped"] = passes
-        return found
 
     def _read(self, tensors: Mapping[int, Tensor], measure: Callable[..., Fetch]) -> Reading:
         return read(tensors, partial(measure, readback=self.readback), self._cache.guard)
