@@ -28,7 +28,14 @@ from gradwidget.capture.collect.weight_updates import Copies
 from gradwidget.capture.inspect.inspection_collector import InspectionCollector
 from gradwidget.capture.model.layers import LayerTable
 from gradwidget.capture.sampling.recurrent_schedule import RecurrentSchedule
-from gradwidget.capture.stats.measured_tensors import Reading, flags, joined, read, refused_in
+from gradwidget.capture.stats.measured_tensors import (
+    Reading,
+    divided,
+    flags,
+    joined,
+    read,
+    refused_in,
+)
 from gradwidget.capture.stats.per_layer import Column, Numbers, PerLayer
 from gradwidget.capture.stats.readback import Fetch, Readback, Values
 from gradwidget.capture.stats.tensor_stats import L1, L2, PEAK, measure, measure_l2, measure_rows
@@ -83,7 +90,9 @@ class FrameBuilder:
         """Whether outputs are measured since the step began: a missing one then has a reason."""
         self.traced: NonfiniteOrigin | None = None
         """What the graph showed of a loss that is not finite, where outputs were not measured."""
-        self.found_inf: Fetch | None = None
+        self.found_inf: list[Fetch] = []
+        self.is_shared = False
+        """Whether an optimizer has stepped, and what follows is another on the same gradients."""
         self.reasons: dict[str, str] = {}
         self._on_gradient = on_gradient
         self._cache = cache
@@ -99,7 +108,6 @@ class FrameBuilder:
         self._changes: list[Reading] = []
         self._lost: list[Reading] = []
         self._owned: set[int] = set()
-        self._divisor: Fetch | None = None
         self._lacks_gradients = False
         self._fixed: tuple[tuple[Layer, ...], tuple[Numbers, Numbers]] = ((), table.pairs)
 
@@ -228,25 +236,37 @@ class FrameBuilder:
         """
         gradients = _gradients(parameters, owned, taken)
         self._owned.update(number for number in owned if parameters[number] is not None)
-        self._divisor = None if scale is None else self.readback.add(scale)
         if self.look is not None:
             self.look.add_gradients(parameters, owned, taken, scale)
         self._note_sizes(parameters, gradients)
-        self._gradients.append(self._read(gradients, measure))
+        reading = self._read(gradients, measure)
+        if scale is not None:
+            reading = divided(reading, (L2, L1, PEAK), self.readback.add(scale))
+        self._gradients.append(reading)
 
     def read_step(self, optimizer: Optimizer, parameters: Parameters, owned: Sequence[int]) -> None:
         """Reads the gradients, and what the optimizer knows about this step."""
         scale = getattr(optimizer, "grad_scale", None)
         overflow = getattr(optimizer, "found_inf", None)
         if isinstance(overflow, Tensor):
-            self.found_inf = self.readback.add(overflow)
+            self.found_inf.append(self.readback.add(overflow))
         self.read_gradients(parameters, owned, scale if isinstance(scale, Tensor) else None)
         rate = optimizer.param_groups[0].get("lr")
         if isinstance(rate, Tensor):
             self.logged.setdefault("lr", self.readback.add(rate.reshape(())))
         elif rate is not None:
-            self.scalars["lr"] = float(rate)
-        self.scalars |= settings_of(optimizer)
+            self._note({"lr": float(rate)})
+        self._note(settings_of(optimizer))
+
+    def _note(self, settings: dict[str, float]) -> None:
+        """Adds settings of an optimizer; of several, those of the first and the largest decay."""
+        decays = [one["weight_decay"] for one in (settings, self.scalars) if "weight_decay" in one]
+        if self.is_shared:
+            self.scalars = settings | self.scalars
+            if decays:
+                self.scalars["weight_decay"] = max(decays)
+        else:
+            self.scalars |= settings
 
     def read_weights(
         self, parameters: Parameters, owned: Sequence[int], copies: Copies = ()
@@ -327,9 +347,6 @@ class FrameBuilder:
         held = flags(list(self._owned), count)
         if self._gradients:
             statistics, are_read = joined(self._gradients, 5, count)
-            statistics[[L2, L1, PEAK]] /= (
-                float(self._divisor()) if self._divisor is not None else 1.0
-            )
             whole = place.without(refused_in(self._gradients))
             columns |= whole.gradient_columns(statistics, are_read)
             columns["grad_is_none"] = whole.lacking(held, are_read)
@@ -351,7 +368,7 @@ class FrameBuilder:
             columns["update_ratio"] = whole.ratio(moves[0], weights[L2], moved & are_read)
             columns["matrix_change"] = whole.norm(moves[0], moved & are_read & matrices)
             changes = whole.norm(moves[0], moved & are_read)
-        skipped = self.skipped or (self.found_inf is not None and float(self.found_inf()) > 0)
+        skipped = self.skipped or any(float(found()) > 0 for found in self.found_inf)
         if self._lost and not skipped:
             counts, are_read = joined(self._lost, 2, count)
             columns["updates_lost_fraction"] = place.share(counts[0], counts[1], are_read)
