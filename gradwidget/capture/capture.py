@@ -26,6 +26,7 @@ from gradwidget.frame import Frame, Layer
 from gradwidget.problem import Problem
 
 KEEPING = "noting which gradients are kept"
+SHARING = "telling optimizers of one backward pass"
 
 
 class Capture:
@@ -194,6 +195,7 @@ class Capture:
             self._backward.begin(self.cycle.builder, roots)
             self.cycle.pass_begins(roots)
             self.guard.run(KEEPING, self._kept.pass_begins, self.cycle.builder.source)
+            self.guard.run(SHARING, self.cycle.shared.pass_begins)
 
     @entry("reading a recomputed part")
     def recomputed(self, roots: Sequence[Tensor]) -> None:
@@ -204,6 +206,7 @@ class Capture:
     def backward_ended(self, roots: Sequence[Tensor], *, weighted: bool) -> None:
         """See ``torch_events.Listener``."""
         self.guard.run(KEEPING, self._kept.pass_ended)
+        self.guard.run(SHARING, self.cycle.shared.pass_ended)
         if self._backward.end(self.cycle.builder, roots, weighted=weighted):
             self._pass_ended(taken=None, weighted=weighted)
         elif not weighted and self.cycle.takes_forward() and self._are_cut_off(roots):
@@ -267,6 +270,8 @@ class Capture:
         if leave_out:
             cycle.skip()
         if not in_backward():
+            if cycle.shared.is_pending and cycle.shared.has_stepped(optimizer):
+                cycle.finish()
             self._steps.begins(optimizer)
             cycle.unstepped.step_begins()
             cycle.optimizer_begins(optimizer, held)
@@ -293,7 +298,7 @@ class Capture:
             cycle.builder.read_step(optimizer, self._table.tensors(), held)
         cycle.read_changes(optimizer)
         self.guard.run(KEEPING, self._note_kept, optimizer, held)
-        self._finish()
+        self._finish(optimizer, held)
 
     @entry("noting what is compiled")
     def compiled(self, module: nn.Module | None) -> None:
@@ -331,10 +336,11 @@ class Capture:
             cycle.manual.optimizer_stepped()
         cycle.skip()
         parameters = self._table.tensors()
-        cycle.builder.forget_statistics()
+        if not cycle.shared.is_pending:
+            cycle.builder.forget_statistics()
         cycle.builder.read_weights(parameters, held)
         cycle.builder.read_step(optimizer, parameters, held)
-        self._finish()
+        self._finish(optimizer if is_torch else None, held)
 
     # ------------------------------------------------------------------ what follows from it
 
@@ -362,7 +368,7 @@ class Capture:
             builder.reasons |= dict.fromkeys((layer.name for layer in self.layers), REPLACED)
             return
         parameters = self._table.tensors()
-        if not in_backward():
+        if not (in_backward() or self.cycle.shared.is_pending):
             builder.forget_statistics()
         builder.read_weights(parameters, held, self.cycle.updates.before(parameters, held))
         if not with_closure:
@@ -372,13 +378,21 @@ class Capture:
         builder = self.cycle.builder
         handles = [self._table.parameters[number] for number in held]
         kept = self._kept.stepped(optimizer, handles, used=not builder.skipped)
-        if kept is not None:
-            builder.kept.append(kept)
+        if kept is not None and builder.sampled:
+            builder.loop.kept.append(kept)
 
-    def _finish(self) -> None:
+    def _finish(self, optimizer: Optimizer | None = None, held: Sequence[int] = ()) -> None:
+        """An optimizer has stepped, or several have inside a backward pass: None stands for them.
+
+        The step is over unless another optimizer uses the same backward pass.
+        """
         self._steps.step_ended()
         self.cycle.unstepped.stepped()
-        self.cycle.finish()
+        shared = self.cycle.shared
+        if optimizer is not None and self.guard.run(SHARING, shared.stepped, optimizer, held):
+            self.cycle.builder.is_shared = True
+        else:
+            self.cycle.finish()
 
 
 def _check_types(model: object, optimizer: object) -> None:

@@ -34,6 +34,7 @@ from gradwidget.capture.stats.readback import as_numpy
 from gradwidget.capture.steps.backward_reach import BackwardReach
 from gradwidget.capture.steps.manual import ManualLoop
 from gradwidget.capture.steps.pause_point import PausePoint
+from gradwidget.capture.steps.shared_pass import SharedPass
 from gradwidget.capture.steps.training_thread import TrainingThread
 from gradwidget.capture.steps.unstepped import UnsteppedPasses
 from gradwidget.capture.unmeasured import COMPILED, UNSEEN
@@ -74,6 +75,7 @@ class StepCycle:
         self.reach = BackwardReach()
         self.manual = ManualLoop(self.reach, optimizers)
         self.unstepped = UnsteppedPasses(self.reach)
+        self.shared = SharedPass(table, optimizers)
         self.thread = TrainingThread(guard)
         self.forward = ForwardHooks(model, table, guard)
         self.gradient_hooks = OutputGradientHooks(guard)
@@ -163,7 +165,8 @@ class StepCycle:
 
     def optimizer_begins(self, optimizer: Optimizer, held: list[int]) -> None:
         """An optimizer is about to step the parameters with these numbers."""
-        if not self.builder.sampled:
+        # A step of which one optimizer has passed already is not looked at in part.
+        if not (self.builder.sampled or self.shared.is_pending):
             self.request(self._triggers.optimizer_steps(optimizer, held))
 
     def skip(self) -> None:
@@ -249,14 +252,16 @@ class StepCycle:
         """Ends the step where the weights are no longer those that its backward pass left.
 
         Only in a loop where no optimizer says so; and in one that never changes them, after its
-        backward pass.
+        backward pass. Also ends one that has waited for another optimizer in vain.
         """
-        if self.manual.has_stepped():
+        if self.shared.is_pending:
+            self.finish(inside_forward=inside_forward)
+        elif self.manual.has_stepped():
             self.read_changes()
             self.unstepped.stepped()
             self.finish(inside_forward=inside_forward)
         elif self.unstepped.is_due and is_training_forward():
-            self.builder.unstepped = self.unstepped.take()
+            self.builder.loop.unstepped = self.unstepped.take()
             self.finish(inside_forward=inside_forward)
 
     def was_paused(self, seconds: float) -> None:
@@ -271,6 +276,7 @@ class StepCycle:
             inside_forward: whether the forward of the next one has begun already.
         """
         builder, now = self.builder, perf_counter()
+        self.shared.step_ended()
         # After an interrupt between here and the next step's begin it comes by once more.
         if builder.sampled and not builder.is_complete:
             builder.is_complete = True

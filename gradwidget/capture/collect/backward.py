@@ -159,7 +159,8 @@ class BackwardReader:
         self._manual.backward_ended()
 
     def _find_loss(self, builder: FrameBuilder, roots: Sequence[Tensor], *, weighted: bool) -> None:
-        builder.inputs.end_round()
+        if builder.sampled:
+            builder.loop.inputs.end_round()
         if builder.has_outputs:
             builder.activations.end_round()
         if not weighted:

@@ -18,7 +18,7 @@ from gradwidget.capture.collect.activations import (
     OnGradient,
 )
 from gradwidget.capture.collect.loop.bad_update import find_bad_update
-from gradwidget.capture.collect.loop.input_data import InputData
+from gradwidget.capture.collect.loop.loop_facts import LoopFacts
 from gradwidget.capture.collect.loop.optimizer_settings import settings_of
 from gradwidget.capture.collect.loss import LossFinder
 from gradwidget.capture.collect.nonfinite_origin import find_origin
@@ -29,7 +29,14 @@ from gradwidget.capture.collect.wiring.participation import participation
 from gradwidget.capture.inspect.inspection_collector import InspectionCollector
 from gradwidget.capture.model.layers import LayerTable
 from gradwidget.capture.sampling.recurrent_schedule import RecurrentSchedule
-from gradwidget.capture.stats.measured_tensors import Reading, flags, joined, read, refused_in
+from gradwidget.capture.stats.measured_tensors import (
+    Reading,
+    divided,
+    flags,
+    joined,
+    read,
+    refused_in,
+)
 from gradwidget.capture.stats.per_layer import Column, Numbers, PerLayer
 from gradwidget.capture.stats.readback import Fetch, Readback, Values
 from gradwidget.capture.stats.tensor_stats import L1, L2, PEAK, measure, measure_l2, measure_rows
@@ -86,13 +93,9 @@ class FrameBuilder:
         """What the graph showed of a loss that is not finite, where outputs were not measured."""
         self.wiring: Wiring | None = None
         """How the network is wired, as far as that is known."""
-        self.found_inf: Fetch | None = None
-        self.unstepped: Fetch | None = None
-        """How many backward passes no step has followed; NaN where weights have changed after all.
-        """
-        self.kept: list[Fetch] = []
-        """For each optimizer that stepped, whether gradients that it had used were never cleared.
-        """
+        self.found_inf: list[Fetch] = []
+        self.is_shared = False
+        """Whether an optimizer has stepped, and what follows is another on the same gradients."""
         self.reasons: dict[str, str] = {}
         self._on_gradient = on_gradient
         self._cache = cache
@@ -108,7 +111,6 @@ class FrameBuilder:
         self._changes: list[Reading] = []
         self._lost: list[Reading] = []
         self._owned: set[int] = set()
-        self._divisor: Fetch | None = None
         self._lacks_gradients = False
         self._ran: set[str] = set()
         self._participation: dict[str, Column] = {}
@@ -134,9 +136,9 @@ class FrameBuilder:
         )
 
     @cached_property
-    def inputs(self) -> InputData:
-        """The data that enters the model."""
-        return InputData(self.readback, self._cache.guard)
+    def loop(self) -> LoopFacts:
+        """What the step shows of the loop itself."""
+        return LoopFacts(self.readback, self._cache.guard)
 
     def log(self, name: str, value: object) -> None:
         """Adds a value of the user's.
@@ -165,7 +167,7 @@ class FrameBuilder:
     ) -> None:
         """Adds what a layer that has run was given, and its output where outputs are measured."""
         if self.sampled:
-            self.inputs.layer_ran(module, args, kwargs, output)
+            self.loop.inputs.layer_ran(module, args, kwargs, output)
         if not self.has_outputs:
             return
         self._ran.add(layer)
@@ -179,7 +181,8 @@ class FrameBuilder:
     def forget(self) -> None:
         """Drops what led to gradients that were cleared."""
         self.loss.clear()
-        self.inputs.clear()
+        if self.sampled:
+            self.loop.inputs.clear()
         if self.has_outputs:
             self.activations.drop_cleared()
             self.recurrent.clear()
@@ -241,25 +244,37 @@ class FrameBuilder:
         """
         gradients = _gradients(parameters, owned, taken)
         self._owned.update(number for number in owned if parameters[number] is not None)
-        self._divisor = None if scale is None else self.readback.add(scale)
         if self.look is not None:
             self.look.add_gradients(parameters, owned, taken, scale)
         self._note_sizes(parameters, gradients)
-        self._gradients.append(self._read(gradients, measure))
+        reading = self._read(gradients, measure)
+        if scale is not None:
+            reading = divided(reading, (L2, L1, PEAK), self.readback.add(scale))
+        self._gradients.append(reading)
 
     def read_step(self, optimizer: Optimizer, parameters: Parameters, owned: Sequence[int]) -> None:
         """Reads the gradients, and what the optimizer knows about this step."""
         scale = getattr(optimizer, "grad_scale", None)
         overflow = getattr(optimizer, "found_inf", None)
         if isinstance(overflow, Tensor):
-            self.found_inf = self.readback.add(overflow)
+            self.found_inf.append(self.readback.add(overflow))
         self.read_gradients(parameters, owned, scale if isinstance(scale, Tensor) else None)
         rate = optimizer.param_groups[0].get("lr")
         if isinstance(rate, Tensor):
             self.logged.setdefault("lr", self.readback.add(rate.reshape(())))
         elif rate is not None:
-            self.scalars["lr"] = float(rate)
-        self.scalars |= settings_of(optimizer)
+            self._note({"lr": float(rate)})
+        self._note(settings_of(optimizer))
+
+    def _note(self, settings: dict[str, float]) -> None:
+        """Adds settings of an optimizer; of several, those of the first and the largest decay."""
+        decays = [one["weight_decay"] for one in (settings, self.scalars) if "weight_decay" in one]
+        if self.is_shared:
+            self.scalars = settings | self.scalars
+            if decays:
+                self.scalars["weight_decay"] = max(decays)
+        else:
+            self.scalars |= settings
 
     def read_weights(
         self, parameters: Parameters, owned: Sequence[int], copies: Copies = ()
@@ -354,14 +369,11 @@ class FrameBuilder:
         place = PerLayer(len(layers), numbers, rows, sizes)
         scale = float(self.loss.scale()) if self.loss.scale is not None else 1.0
         columns: dict[str, Column] = {}
-        scalars = self.scalars | self._scalars_of_loop()
+        scalars = self.scalars | self.loop.scalars()
         changes: Column | None = None
         held = flags(list(self._owned), count)
         if self._gradients:
             statistics, are_read = joined(self._gradients, 5, count)
-            statistics[[L2, L1, PEAK]] /= (
-                float(self._divisor()) if self._divisor is not None else 1.0
-            )
             whole = place.without(refused_in(self._gradients))
             columns |= whole.gradient_columns(statistics, are_read)
             columns["grad_is_none"] = whole.lacking(held, are_read)
@@ -383,10 +395,10 @@ class FrameBuilder:
             columns["update_ratio"] = whole.ratio(moves[0], weights[L2], moved & are_read)
             columns["matrix_change"] = whole.norm(moves[0], moved & are_read & matrices)
             changes = whole.norm(moves[0], moved & are_read)
-        skipped = self.skipped or (self.found_inf is not None and float(self.found_inf()) > 0)
+        skipped = self.skipped or any(float(found()) > 0 for found in self.found_inf)
         if self._lost and not skipped:
             counts, are_read = joined(self._lost, 2, count)
-            columns["updates_lost_fraction"] = place.share(*counts, are_read)
+            columns["updates_lost_fraction"] = place.share(counts[0], counts[1], are_read)
         columns |= activation_columns(self.activations.outputs, layers, scale, self.reasons)
         columns |= self._participation
         if self.loss.scale is not None:
@@ -417,14 +429,6 @@ class FrameBuilder:
             self.recurrent.profiles(scale),
             self.wiring,
         )
-
-    def _scalars_of_loop(self) -> dict[str, float]:
-        found = self.inputs.scalars()
-        if self.kept:
-            found["gradients_kept"] = max(float(kept()) for kept in self.kept)
-        if self.unstepped is not None and not np.isnan(passes := float(self.unstepped())):
-            found["unstepped"] = passes
-        return found
 
     def _read(self, tensors: Mapping[int, Tensor], measure: Callable[..., Fetch]) -> Reading:
         return read(tensors, partial(measure, readback=self.readback), self._cache.guard)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from torch import Tensor
@@ -83,6 +83,17 @@ def joined(readings: Sequence[Reading], height: int, count: int) -> tuple[Values
 def refused_in(readings: Sequence[Reading]) -> dict[int, str]:
     """Why tensors could not be read, by number, of all readings."""
     return {number: why for reading in readings for number, why in reading.refused.items()}
+
+
+def divided(reading: Reading, rows: Sequence[int], by: Fetch) -> Reading:
+    """The same with some of its statistics divided by a number that is on its way as well."""
+
+    def fetch() -> Values:
+        statistics = reading.fetch().copy()
+        statistics[list(rows)] /= float(by())
+        return statistics
+
+    return replace(reading, fetch=fetch)
 
 
 def flags(numbers: Sequence[int], count: int) -> BoolArray:

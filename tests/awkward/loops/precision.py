@@ -160,7 +160,7 @@ class SparseAndDense(Supervised):
         for optimizer in (self.optimizer, self.dense):
             probe.before(optimizer)
             optimizer.step()
-            probe.after()
+        probe.after()
 
 
 @awkward(optimizers=FIRST_ORDER)

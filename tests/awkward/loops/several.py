@@ -32,12 +32,12 @@ class TwoOptimizers(Supervised):
         for optimizer in (self.optimizer, self.second):
             probe.before(optimizer)
             optimizer.step()
-            probe.after()
+        probe.after()
 
 
 @awkward(optimizers=FIRST_ORDER)
 def two_optimizers_on_one_model(optimizing: Optimizing) -> Loop:
-    """One backward, then two steps, each of which changes some of the layers."""
+    """One backward, then two optimizers that together take the step."""
     return TwoOptimizers(optimizing)
 
 

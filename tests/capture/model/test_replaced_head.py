@@ -62,7 +62,12 @@ def test_the_optimizer_of_another_model_has_the_model_walked_once(
     walks: list[int] = []
     table = capture.cycle._table
     original = table.refresh
-    monkeypatch.setattr(table, "refresh", lambda model: walks.append(1) or original(model))
+
+    def counted(model: nn.Module) -> bool:
+        walks.append(1)
+        return bool(original(model))
+
+    monkeypatch.setattr(table, "refresh", counted)
     optimizer = SGD(other.parameters(), lr=0.1)
     train(other, optimizer, 1)
     walks.clear()

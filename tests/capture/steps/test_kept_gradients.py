@@ -168,7 +168,7 @@ def test_a_closure_that_is_evaluated_several_times(watch: Watch, *, clears: bool
         return loss
 
     for _ in range(3):
-        optimizer.step(closure)  # type: ignore[arg-type]  # as torch documents it
+        optimizer.step(closure)
     assert verdicts(capture) == [None, *[0.0 if clears else 1.0] * 2]
 
 
@@ -208,10 +208,8 @@ def test_it_keeps_no_gradient_alive(watch: Watch) -> None:
     optimizer = SGD(model.parameters(), lr=0.01)
     loss_of(model).backward()
     optimizer.step()
-    assert model[2].bias.grad is not None
-    gone = torch.multiprocessing.reductions.StorageWeakRef(  # type: ignore[no-untyped-call]
-        model[2].bias.grad.untyped_storage()
-    )
+    head: Any = model[2]
+    gone = torch.multiprocessing.reductions.StorageWeakRef(head.bias.grad.untyped_storage())
     optimizer.zero_grad()
     assert gone.expired()
     assert capture.problems == []

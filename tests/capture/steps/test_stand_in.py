@@ -19,7 +19,7 @@ class StandIn:
     """Has what a scaler needs; the update itself may follow later."""
 
     def __init__(self, model: nn.Module, *, updates: bool) -> None:
-        self.param_groups = [{"params": list(model.parameters()), "lr": 0.1}]
+        self.param_groups: list[dict[str, Any]] = [{"params": list(model.parameters()), "lr": 0.1}]
         self.updates = updates
 
     def step(self) -> None:

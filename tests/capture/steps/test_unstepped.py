@@ -134,7 +134,7 @@ def test_a_closure_is_evaluated_as_often_as_it_likes(watch: Watch) -> None:
         return loss
 
     for _ in range(3):
-        optimizer.step(closure)  # type: ignore[arg-type]  # as torch documents it
+        optimizer.step(closure)
     assert len(evaluations) > 3 * CLEARED
     assert counts(capture) == [None] * 3
 
@@ -155,7 +155,7 @@ def test_steps_that_a_scaler_skips_are_steps(watch: Watch) -> None:
 
 @pytest.mark.parametrize("through_data", [True, False])
 def test_weights_that_are_changed_by_hand_are_stepped(watch: Watch, *, through_data: bool) -> None:
-    model = network()
+    model: Any = network()
     optimizer = SGD(model.parameters(), lr=0.0)  # never used: the loop counts as one that has it
     capture = watch(model, optimizer)
     for _ in range(3 * CLEARED):

@@ -15,7 +15,7 @@ from gradwidget.frame import NonfiniteOrigin
 Watch = Callable[..., Any]
 
 
-def half() -> nn.Sequential:
+def half() -> Any:
     return nn.Sequential(nn.Linear(6, 8), nn.ReLU(), nn.Linear(8, 3)).half()
 
 

@@ -1,0 +1,40 @@
+"""What one step shows of the loop itself."""
+
+from __future__ import annotations
+
+import math
+
+from gradwidget.capture.collect.loop.input_data import InputData
+from gradwidget.capture.guard import Guard
+from gradwidget.capture.stats.readback import Fetch, Readback
+
+
+class LoopFacts:
+    """Collects it, in a step that is sampled.
+
+    Args:
+        readback: brings values.
+        guard: contains failures.
+    """
+
+    def __init__(self, readback: Readback, guard: Guard) -> None:
+        self.inputs = InputData(readback, guard)
+        """The data that enters the model."""
+        self.kept: list[Fetch] = []
+        """For each optimizer that stepped, whether gradients that it had used were never cleared.
+        """
+        self.unstepped: Fetch | None = None
+        """How many backward passes no step has followed; NaN where weights have changed after all.
+        """
+
+    def scalars(self) -> dict[str, float]:
+        """Those of ``InputData``, ``gradients_kept`` and ``unstepped``, where they are known.
+
+        Only once the readback is ready.
+        """
+        found = self.inputs.scalars()
+        if self.kept:
+            found["gradients_kept"] = max(float(kept()) for kept in self.kept)
+        if self.unstepped is not None and not math.isnan(passes := float(self.unstepped())):
+            found["unstepped"] = passes
+        return found
