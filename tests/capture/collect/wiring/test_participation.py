@@ -87,6 +87,7 @@ def test_the_share_of_its_parameters_that_optimizers_hold(watch: Watch) -> None:
     for optimizer in (first, second):
         model(torch.ones(1, 4)).sum().backward()
         optimizer.step()
+    capture.close()
     assert by_layer(capture.frames[0], "optimized_fraction") == {"0": 1, "1": 0.5, "2": 0, "4": 0}
     assert by_layer(capture.frames[1], "optimized_fraction") == {"0": 1, "1": 0.5, "2": 0, "4": 1}
 
