@@ -129,3 +129,69 @@ def test_frames_with_entries_that_were_not_measured_neither_crash_nor_alarm(
 
     engine, _ = judge(60, chain(DEPTH), figures)
     assert found(engine) == set()
+
+
+def comes_and_goes(*spans: range) -> Engine:
+    """A layer whose units are dead in some spans of 500 steps."""
+
+    def figures(step: int) -> dict[str, Any]:
+        dead = np.zeros(DEPTH)
+        dead[2] = any(step in span for span in spans)
+        return healthy(DEPTH, act_dead_fraction=dead)
+
+    return judge(500, chain(DEPTH), figures)[0]
+
+
+def test_a_finding_that_comes_back_soon_is_the_same_one() -> None:
+    [finding] = comes_and_goes(range(50, 120), range(220, 500)).findings
+    assert (finding.active, finding.first_step) == (True, 50)
+    assert finding.reported_step < 120
+
+
+def test_one_that_comes_back_late_is_another() -> None:
+    now, before = comes_and_goes(range(20, 60), range(400, 500)).findings
+    assert (now.active, now.first_step) == (True, 400)
+    assert (before.active, before.first_step) == (False, 20)
+
+
+def test_a_consequence_has_the_remedies_of_its_cause() -> None:
+    def figures(step: int) -> dict[str, Any]:
+        dead = np.zeros(DEPTH)
+        dead[2] = step > 20
+        return healthy(DEPTH, act_dead_fraction=dead, scalars={"gradients_kept": 1.0})
+
+    cause, consequence = judge(80, chain(DEPTH), figures)[0].findings
+    assert (cause.symptom, cause.consequences) == (
+        Symptom.GRADIENTS_NOT_CLEARED,
+        (Symptom.DEAD_RELU,),
+    )
+    assert (consequence.because, consequence.remedies) == (cause.symptom, cause.remedies)
+
+
+def test_a_cause_that_is_over_explains_nothing_any_more() -> None:
+    def figures(step: int) -> dict[str, Any]:
+        dead = np.zeros(DEPTH)
+        dead[2] = step > 20
+        kept = {"gradients_kept": float(step < 60)}
+        return healthy(DEPTH, act_dead_fraction=dead, scalars=kept)
+
+    still_there, over = judge(120, chain(DEPTH), figures)[0].findings
+    assert (still_there.symptom, still_there.because) == (Symptom.DEAD_RELU, None)
+    assert not over.active
+
+
+def test_what_explains_why_a_run_is_lost_stays_as_long_as_the_loss_does() -> None:
+    grows = np.geomspace(1e9, 1, DEPTH)
+
+    def figures(step: int) -> dict[str, Any]:
+        if step < 2:
+            return healthy(DEPTH, act_grad_rms=grows, act_grad_norm=grows)
+        lost = dict.fromkeys(GRADIENTS, np.full(DEPTH, np.nan))
+        broken = {"grad_nonfinite": np.ones(DEPTH), "weight_nonfinite": np.ones(DEPTH)}
+        return healthy(DEPTH, **lost, **broken, scalars={"loss": np.nan})
+
+    findings = judge(150, chain(DEPTH), figures)[0].findings
+    assert findings[0].symptom is Symptom.EXPLODING_GRADIENTS
+    assert findings[0].reported_step <= 2
+    assert findings[0].active
+    assert {finding.because for finding in findings[1:]} <= set(Symptom)
