@@ -16,7 +16,7 @@ The other part is for costs that a clock inside our calls does not see, such as 
 slower module calls while a forward hook is registered. Spot checks may use this part of that part.
 """
 AT_LEAST_EVERY = 100
-"""Steps after which a sample is made even beyond the budget.
+"""Steps from one sample to the next at most, even beyond the budget.
 
 What steps usually take, and lately cost, is a mean over as many.
 """

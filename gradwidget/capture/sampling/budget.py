@@ -14,14 +14,16 @@ from gradwidget.capture.sampling.allowances import (
     WATCH_PRICE,
     Reason,
 )
+from gradwidget.capture.sampling.ladder import Ladder
 from gradwidget.capture.sampling.running_mean import RunningMean
 from gradwidget.token_bucket import TokenBucket
 
 
 class Budget:
-    """Saves up a share of the training time, and samples a step when it can pay for one.
+    """Samples so rarely that a share of the training time pays for it.
 
-    Steps that were requested are sampled whatever they cost.
+    Which steps are sampled follows from their numbers: clocks only choose the interval, from the
+    rungs of a ladder. Steps that were requested are sampled whatever they cost.
 
     Args:
         share: part of a step's time that may be spent; None samples every step.
@@ -30,8 +32,8 @@ class Budget:
         >>> budget = Budget(0.01)
         >>> for _ in range(1000):
         ...     budget.stepped(elapsed=0.1, ours=0.002 if budget.sampling else 0.0)
-        >>> round(budget.overhead, 3) <= 0.01, 3 < budget.interval < 8
-        (True, True)
+        >>> round(budget.overhead, 3) <= 0.01, round(budget.interval)
+        (True, 4)
     """
 
     def __init__(self, share: float | None) -> None:
@@ -46,13 +48,14 @@ class Budget:
         self._refills = [
             (self._buckets[reason], one.refill) for reason, one in ALLOWANCES.items() if one.refill
         ]
-        self._seconds = TokenBucket(0.0)
-        self._since_sample = 0
+        self._ladder = Ladder()
+        self._step = 0
         self._cost = RunningMean(MEMORY)
         self._elapsed = RunningMean(AT_LEAST_EVERY)
         self._ours = RunningMean(AT_LEAST_EVERY)
         self._sampled = RunningMean(AT_LEAST_EVERY)
         self._charged = 0.0
+        self._charges = RunningMean(AT_LEAST_EVERY)
         self._requested = 0
         self.request(Reason.START)
         self.is_requested = self._next_requested()
@@ -88,7 +91,6 @@ class Budget:
 
     def charge(self, seconds: float) -> None:
         """Counts time that was spent elsewhere on our behalf."""
-        self._seconds.fill(-seconds)
         self._charged += seconds
 
     def stepped(self, elapsed: float, ours: float) -> None:
@@ -103,37 +105,30 @@ class Budget:
         elapsed = usual if usual and elapsed > JUMP * usual else elapsed
         self._elapsed.add(elapsed)
         self._ours.add(ours + self._charged)
+        self._charges.add(self._charged)
         self._charged = 0.0
         self._sampled.add(self.sampling)
         # Requests: some of each limited reason comes back, and one of the steps is served.
         for bucket, refill in self._refills:
             bucket.fill(refill)
-        was_requested, self.is_requested = self.is_requested, self._next_requested()
-        if self.share is not None:
-            self._pay(self.share, elapsed, ours, was_requested=was_requested)
+        self.is_requested = self._next_requested()
+        if self.share is None:
+            return
+        if self.sampling:
+            self._cost.add(ours)
+        self._step += 1
+        self.sampling = self.is_requested or self._step % self._every(self.share) == 0
 
     def _next_requested(self) -> bool:
         is_requested = self._requested > 0
         self._requested -= is_requested
         return is_requested
 
-    def _pay(self, share: float, elapsed: float, ours: float, *, was_requested: bool) -> None:
-        self._since_sample = 0 if self.sampling else self._since_sample + 1
-        if self.sampling:
-            self._cost.add(ours)
-        cost = self._cost.value
-        # A sample and what this step brought beyond it is all that is saved up.
-        income = AIM * share * elapsed
-        self._seconds.burst = cost + income
-        self._seconds.fill(income - ours)
-        if was_requested:
-            # Requested steps are not paid back, which would leave a reader in the dark just after
-            # something happened.
-            self._seconds.balance = 0.0
-        # A sample is overdue after a while, sooner while something is watched and that is payable.
-        every = AT_LEAST_EVERY
-        if self.watched and income:
-            payable = cost / (WATCH_PRICE * share * self._elapsed.value)
-            every = min(every, max(WATCH_EVERY, math.ceil(payable)))
-        is_overdue = self._since_sample + 1 >= every
-        self.sampling = self.is_requested or self._seconds.balance >= cost or is_overdue
+    def _every(self, share: float) -> int:
+        """Steps from one ordinary sample to the next."""
+        income = AIM * share * self._elapsed.value - self._charges.value
+        rung = self._ladder.settle(self._cost.value / income if income > 0 else AT_LEAST_EVERY)
+        every = min(AT_LEAST_EVERY, rung)
+        if self.watched:
+            every = min(every, max(WATCH_EVERY, math.ceil(rung * AIM / WATCH_PRICE)))
+        return every

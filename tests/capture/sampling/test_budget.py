@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from random import Random
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -85,16 +87,20 @@ def test_no_more_is_granted_than_the_burst_and_what_came_back(
 
 
 def test_a_sample_is_made_in_the_end_even_beyond_the_budget() -> None:
-    assert sampled(settled(), AT_LEAST_EVERY) == [False] * (AT_LEAST_EVERY - 1) + [True]
+    budget = Budget(0.01)
+    assert [i for i, one in enumerate(sampled(budget, 3 * AT_LEAST_EVERY)) if one] == [
+        *range(SERIES),
+        AT_LEAST_EVERY,
+        2 * AT_LEAST_EVERY,
+    ]
 
 
 def test_watching_brings_the_samples_closer_together_until_it_is_over() -> None:
     budget = settled(cost=0.4 * STEP)
     budget.watched = True
-    once = [False] * (WATCH_EVERY - 1) + [True]
-    assert sampled(budget, 2 * WATCH_EVERY, cost=0.4 * STEP) == once * 2
+    assert sum(sampled(budget, 5 * WATCH_EVERY, cost=0.4 * STEP)) >= 4
     budget.watched = False
-    assert not any(sampled(budget, 2 * WATCH_EVERY, cost=0.4 * STEP))
+    assert sum(sampled(budget, 5 * WATCH_EVERY, cost=0.4 * STEP)) <= 1
 
 
 @pytest.mark.parametrize("share", [0.01, 0.02])
@@ -102,9 +108,8 @@ def test_watching_has_its_price_as_well(share: float) -> None:
     budget = Budget(share)
     sampled(budget, SERIES, cost=2 * STEP)
     budget.watched = True
-    assert sum(sampled(budget, 1000, cost=2 * STEP)) == pytest.approx(
-        1000 * WATCH_PRICE * share / 2, rel=0.15
-    )
+    paid = sum(sampled(budget, 1000, cost=2 * STEP)) * 2
+    assert 0.4 * WATCH_PRICE * share * 1000 <= paid <= 1.1 * WATCH_PRICE * share * 1000
 
 
 @settings(deadline=None)
@@ -116,19 +121,34 @@ def test_the_share_holds_over_a_long_run(cost: float, share: float) -> None:
     assert spent <= AIM * share * steps * STEP + unpaid
 
 
-@pytest.mark.parametrize("times", [0.6, 1.0, 2.5])
-def test_what_is_meant_to_be_spent_is_spent(times: float) -> None:
+@pytest.mark.parametrize("times", [0.6, 1.0, 2.5, 5.0])
+def test_at_least_half_of_what_is_meant_to_be_spent_is_spent(times: float) -> None:
     budget = Budget(0.01)
     cost = times * AIM * 0.01 * STEP
-    assert sum(sampled(budget, 2000, cost)) == pytest.approx(2000 * min(1, 1 / times), rel=0.02)
+    part = sum(sampled(budget, 2000, cost)) * times / 2000
+    assert 0.5 < part <= max(times, 1.01) if times <= 1 else 0.5 < part < 1.02
+
+
+def test_the_same_steps_are_sampled_where_steps_take_a_little_longer() -> None:
+    def steps(pace: float) -> list[int]:
+        budget, random = Budget(0.01), Random(str(pace))  # noqa: S311  # noise of a clock
+        chosen = []
+        for step in range(1000):
+            if budget.sampling:
+                chosen.append(step)
+            busy = pace * random.uniform(0.8, 1.25)
+            budget.stepped(STEP * busy, 0.01 * busy if budget.sampling else 0.0)
+        return chosen
+
+    assert steps(1.0) == steps(1.1) == steps(3.0)
 
 
 def test_time_that_was_spent_elsewhere_is_saved_at_the_samples() -> None:
     plain, charged = settled(cost=0.002), settled(cost=0.002)
-    charged.charge(50 * AIM * 0.01 * STEP)
-    assert sum(sampled(plain, 90, 0.002)) - sum(sampled(charged, 90, 0.002)) == pytest.approx(
-        50 / 4, abs=1
-    )
+    for _ in range(AT_LEAST_EVERY):
+        charged.charge(0.8 * AIM * 0.01 * STEP)
+        charged.stepped(STEP, 0.002 if charged.sampling else 0.0)
+    assert sum(sampled(charged, 90, 0.002)) < sum(sampled(plain, 90, 0.002)) / 2
 
 
 def test_a_pause_between_two_steps_buys_no_samples() -> None:
