@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import gc
 import os
 from contextlib import suppress
 from functools import lru_cache
@@ -16,7 +17,7 @@ from gradwidget import Frame
 from tests.awkward.injected.lines import Place, interrupted_at, places
 from tests.awkward.injected.watching import SCENES, UNREPEATABLE, Scene
 from tests.awkward.loop import Loop
-from tests.awkward.test_faults import frames, sites
+from tests.awkward.test_faults import a_small_heap, frames, sites  # noqa: F401  # a fixture
 from tests.awkward.test_identity import bits
 from tests.awkward.traces import traces
 from tests.support.faults import Faults
@@ -38,6 +39,7 @@ def test_an_interrupt_in_any_function_reaches_the_user_and_the_next_step_works()
                 continue
             loop = SCENES[name].loop()
             watching = SCENES[name].watch(loop)
+            gc.collect()  # an older widget that dies only now would be the one that is interrupted
             with faults.failing(1.0, only=site, at_most=1), suppress(KeyboardInterrupt):
                 loop.run(1)
             found = frames(loop, watching.monitor, 3)

@@ -8,7 +8,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
-from torch.optim import SGD
+from torch.optim import SGD, Adam
 
 from gradwidget.capture.model.layers import LayerTable
 from gradwidget.capture.model.optimizers import OptimizerParameters
@@ -73,3 +73,52 @@ def test_an_optimizer_that_no_longer_exists_is_forgotten() -> None:
     del first
     gc.collect()
     assert found.optimizers() == [second]
+
+
+def test_optimizers_are_named_in_the_order_of_their_first_steps_and_while_they_exist() -> None:
+    model, other = chain(), chain()
+    found = OptimizerParameters(LayerTable(model, None), None)
+    assert found.held() is None
+    optimizers = [Adam(model[1].parameters()), SGD(model[0].parameters(), 0.1)]
+    stranger, unused = SGD(other.parameters(), 0.1), Adam(model.parameters())
+    for optimizer in (stranger, *optimizers, *optimizers):
+        found.note_step(optimizer)
+    assert found.of(unused) == [0, 1, 2, 3, 4, 5]
+    assert found.names() == ("Adam", "SGD")
+    assert found.held() == {0, 1, 2, 3}
+    del optimizers[0], optimizer
+    gc.collect()
+    assert found.names() == ("SGD",)
+    assert found.held() == {0, 1}
+    assert found.everything_held() == {
+        id(one) for one in (*model[0].parameters(), *other.parameters())
+    }
+
+
+def test_of_an_optimizer_around_another_the_inner_one_is_named() -> None:
+    class Around(SGD):
+        def __init__(self, inner: Adam) -> None:
+            super().__init__(inner.param_groups[0]["params"], 0.1)
+            self.param_groups = inner.param_groups
+
+    model = chain()
+    inner = Adam(model.parameters())
+    outer = Around(inner)
+    found = OptimizerParameters(LayerTable(model, None), inner)
+    for optimizer in (outer, inner):
+        found.note_step(optimizer)
+    assert found.names() == ("Adam",)
+    assert found.held() == set(range(6))
+
+
+def test_another_optimizer_than_the_one_listened_to_is_never_lost() -> None:
+    model = chain()
+    one, other = SGD(model[0].parameters(), 0.1), SGD(model[1].parameters(), 0.1)
+    found = OptimizerParameters(LayerTable(model, None), one)
+    found.note_step(other)
+    assert found.held() == {2, 3}
+    assert found.of(other) == []
+    assert not found.lost(other)
+    assert found.optimizers() == []
+    assert found.of(one) == [0, 1]
+    assert found.optimizers() == [one]

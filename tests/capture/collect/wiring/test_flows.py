@@ -31,61 +31,61 @@ class Net(nn.Module):
         return self.run(self, x)
 
 
-def chain(net: Any, x: Tensor) -> Tensor:
+def chain(net: Any, x: Tensor) -> Any:
     return net.d(net.c(net.b(net.a(x).relu_()).tanh_()).view(-1, 2, 2).flatten(1))
 
 
-def residual(net: Any, x: Tensor) -> Tensor:
+def residual(net: Any, x: Tensor) -> Any:
     x = net.a(x)
     return net.d(x + net.c(torch.relu(net.b(x))))
 
 
-def two_towers(net: Any, x: Tensor) -> Tensor:
+def two_towers(net: Any, x: Tensor) -> Any:
     return net.b(net.a(x)) * net.d(net.c(x))
 
 
-def skip(net: Any, x: Tensor) -> Tensor:
+def skip(net: Any, x: Tensor) -> Any:
     down = net.a(x)
     up = net.c(net.b(down[:, :2].repeat(1, 2)))
     return net.d(torch.cat([down, up], 1)[:, 2:6])
 
 
-def shared(net: Any, x: Tensor) -> Tensor:
+def shared(net: Any, x: Tensor) -> Any:
     return net.d(net.b(net.c(net.b(net.a(x)))))
 
 
-def unrolled(net: Any, x: Tensor) -> Tensor:
+def unrolled(net: Any, x: Tensor) -> Any:
     for _ in range(5):
         x = torch.tanh(net.b(x) + net.a(x))
     return net.d(net.c(x))
 
 
-def cut(net: Any, x: Tensor) -> Tensor:
+def cut(net: Any, x: Tensor) -> Any:
     return net.d(net.c(net.b(net.a(x)).detach()))
 
 
-def without_gradients(net: Any, x: Tensor) -> Tensor:
+def without_gradients(net: Any, x: Tensor) -> Any:
     with torch.no_grad():
         x = net.b(net.a(x))
     return net.d(net.c(x))
 
 
-def recomputed(net: Any, x: Tensor) -> Tensor:
+def recomputed(net: Any, x: Tensor) -> Any:
     inner = lambda y: net.c(torch.relu(net.b(y)))  # noqa: E731  # one line
     return net.d(checkpoint(inner, net.a(x), use_reentrant=False))
 
 
-def hidden(net: Any, x: Tensor) -> Tensor:
+def hidden(net: Any, x: Tensor) -> Any:
     inner = lambda y: net.c(torch.relu(net.b(y)))  # noqa: E731  # one line
     return net.d(checkpoint(inner, net.a(x), use_reentrant=True))
 
 
-def by_hand(net: Any, x: Tensor) -> Tensor:
+def by_hand(net: Any, x: Tensor) -> Any:
     x = linear(net.a(x), net.b.weight, net.b.bias)
     return net.d(x @ net.c.weight.t() + net.c.bias)
 
 
-def auxiliary(net: Any, x: Tensor) -> Tensor:
+def auxiliary(net: Any, x: Tensor) -> Any:
     x = net.b(net.a(x))
     return torch.cat([x, net.d(net.c(x))])
 
