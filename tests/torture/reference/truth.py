@@ -42,7 +42,7 @@ class Truths:
         """It has ended."""
         truth = step.truth()
         if self.losses:
-            truth.scalars["loss"] = math.fsum(map(float, self.losses)) / len(self.losses)
+            truth.scalars["loss"] = math.fsum(map(float, self.losses))
         self.losses = []
         self.steps.append(truth)
 
