@@ -53,7 +53,8 @@ class Variational(nn.Module):
             mean, spread = mean.detach(), spread.detach()
         code = mean + torch.exp(spread / 2) * torch.randn_like(mean)
         divergence = (mean.square() + spread.exp() - 1 - spread).sum(1).mean() / 2
-        return functional.mse_loss(self.decoder(code), x) + 0.002 * divergence
+        loss: Tensor = functional.mse_loss(self.decoder(code), x) + 0.002 * divergence
+        return loss
 
 
 def vae(way: str) -> Loop:

@@ -113,7 +113,8 @@ class Decoder(nn.Module):
         self.norm = (nn.RMSNorm if llama else nn.LayerNorm)(width)
         self.head = nn.Linear(width, letters, bias=False)
         if llama:
-            self.place.requires_grad_(requires_grad=False).zero_()
+            self.place.requires_grad = False
+            self.place.zero_()
         nn.init.normal_(self.token.weight, std=0.02 if not llama else 1.0)
 
     def forward(self, codes: Tensor) -> Tensor:
