@@ -4,9 +4,12 @@ A part of its own: it trains real models, measures by brute force what is wrong 
 (``truth``), and only then asks ``GradMonitor``, so it knows nothing of the rules in
 ``gradwidget/diagnose``.
 
-- ``runs``: what a run is, and the runs by architecture
+- ``runs``: what a run is, and the runs by architecture and by cause; half of the latter are
+  ``held_out``: written before the rules that they test, scored last
 - ``truth``: the brute-force measurement that confirms their labels
 - ``earlier_tools``: fixed-threshold rules of earlier tools, on the same runs
 - ``trial``, ``score``, ``table``, ``python -m evaluation``: recall, precision, false alarms,
-  layers, delay
+  layers, delay, and whether the first finding is the cause
+- ``cures``, ``python -m evaluation.cures``: how often the advice cures
+- ``real``, ``python -m evaluation.real``: architectures of real kinds, healthy and sick
 """

@@ -90,10 +90,9 @@ def treat(name: str, conditions: Conditions, loading: float = LOADING) -> Treatm
     attempts, cured = [], []
     for remedy in (first.remedies if first is not None and bounds.known else ())[:TRIED]:
         # From the start; a fault that comes late may also be met when it has come.
-        for step in (0, run.onset + 1) if run.onset else (0,):
-            latest = attempt(run, conditions, remedy, step)
-            if latest.error or bounds.cured(latest.end):
-                break
+        latest = attempt(run, conditions, remedy, 0)
+        if run.onset and not latest.error and not bounds.cured(latest.end):
+            latest = attempt(run, conditions, remedy, run.onset + 1)
         attempts.append(latest)
         cured.append(bounds.cured(latest.end))
     return Treatment(

@@ -100,7 +100,8 @@ def policy(c: Conditions, rate: float, *, baseline: bool) -> Training:
         answer = chances.sample()
         reward = (answer == y).float()
         advantage = reward - reward.mean() if baseline else reward
-        return -(advantage * chances.log_prob(answer)).mean() * c.loss_scale
+        lost: Tensor = -(advantage * chances.log_prob(answer)).mean() * c.loss_scale
+        return lost
 
     def probe() -> Tensor:
         x, y = batches.probe

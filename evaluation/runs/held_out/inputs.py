@@ -61,18 +61,20 @@ def recurrent_sensor_fails(c: Conditions) -> Training:
     return supervised(c, model, c.adam(model, 1e-2), batches, chain=("rnn", "head"))
 
 
+class Divided(nn.Module):
+    """Bytes to numbers around 0."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x / 128 - 0.5
+
+
 @healthy(150, held_out=True)
 def cnn_bytes(c: Conditions) -> Training:
     """Pictures from 0 to 255, divided in ``forward``."""
     batches = images(c)
     batches = batches.changed((batches.x - batches.x.min()) * 255 / 4)
 
-    class Divided(nn.Sequential):
-        def forward(self, x: Tensor) -> Tensor:
-            y: Tensor = super().forward(x / 128 - 0.5)
-            return y
-
-    model = Divided(*convolutions(c, 3))
+    model = nn.Sequential(Divided(), *convolutions(c, 3))
     return supervised(c, model, c.adam(model, 5e-3), batches, chain=chain_of(model))
 
 

@@ -93,7 +93,7 @@ def cnn_head_first(c: Conditions) -> Training:
 
     def before(step: int) -> None:
         for parameter in body:
-            parameter.requires_grad_(requires_grad=step >= 60)
+            parameter.requires_grad = step >= 60
 
     before(0)
     training.before = before
