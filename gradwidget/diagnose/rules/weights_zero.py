@@ -41,10 +41,11 @@ def weights_zero(window: Window, active: Finding | None) -> Detection | None:
 def _scale(window: Window) -> Floats:
     """float64 [layers]: the initial norm.
 
-    For weights that began at zero, the norm of weights that preserve variance, once the run is
-    under way and has learned nothing; NaN before.
+    For weights that began at zero and still are, the norm of weights that preserve variance, once
+    the run is under way and has learned nothing; NaN before.
     """
-    began_at_zero = window.first_weight_norm <= window.limits.zero * window.traits.natural_norm
+    first = window.first_weight_norm
+    began_at_zero = first <= window.limits.zero * window.traits.natural_norm
     is_late = window.age >= window.limits.plateau_steps and not window.has_learned
-    usual = window.traits.natural_norm if is_late else np.nan
-    return np.where(began_at_zero, usual, window.first_weight_norm)
+    is_still = is_late & ~(window.median(window.weight) > first)
+    return np.where(began_at_zero, np.where(is_still, window.traits.natural_norm, np.nan), first)
