@@ -151,7 +151,14 @@ class Frame:
 
     scalars: Mapping[str, float] = field(default_factory=dict)
     """Values of the whole step: ``loss``, ``total_grad_norm``, ``lr``, ``time`` …; absent when not
-    measured."""
+    measured.
+
+    Of the optimizer: ``weight_decay`` (the largest of its groups), ``momentum``, ``eps``. Of the
+    data that enters the model: ``input_rms``, ``input_mean``, ``input_std``, ``input_max_abs`` and
+    ``input_nonfinite``, a count. Of the loop: ``eval_mode``, 1 where all that acts otherwise in
+    evaluation is in that mode; ``gradients_kept``, 1 where gradients that a step had used were
+    still there when the next were added; ``unstepped``, how many backward passes no step has
+    followed; ``loss_is_leaf``, 1 where the loss had no graph."""
 
     skipped: bool = False
     """True when a gradient scaler skipped this step because it found an overflow."""

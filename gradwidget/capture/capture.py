@@ -376,7 +376,8 @@ class Capture:
 
     def _note_kept(self, optimizer: Optimizer, held: list[int]) -> None:
         builder = self.cycle.builder
-        handles = [self._table.parameters[number] for number in held]
+        # The last layers first, which every loss reaches.
+        handles = (self._table.parameters[number] for number in reversed(held))
         kept = self._kept.stepped(optimizer, handles, used=not builder.skipped)
         if kept is not None and builder.sampled:
             builder.loop.kept.append(kept)

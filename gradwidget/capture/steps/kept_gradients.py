@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from weakref import WeakKeyDictionary
 
@@ -80,13 +80,13 @@ class KeptGradients:
                 probe.was_added_to, probe.mark = True, mark
 
     def stepped(
-        self, optimizer: Optimizer, held: Sequence[ParameterHandle], *, used: bool
+        self, optimizer: Optimizer, held: Iterable[ParameterHandle], *, used: bool
     ) -> Fetch | None:
         """An optimizer has stepped.
 
         Args:
             optimizer: the one.
-            held: its parameters.
+            held: its parameters, the last first.
             used: whether it has used its gradients; False for a step that was left out.
 
         Returns:
@@ -96,12 +96,10 @@ class KeptGradients:
         if not used:
             return None
         before = self._probes.pop(optimizer, None)
-        fed = [handle for handle in held if _gradient(handle) is not None]
-        if fed:
-            # Of the last layers, which every loss reaches, and small if there is a choice.
-            chosen = next((one for one in reversed(fed) if _size(one) <= ENTRIES), fed[-1])
-            gradient = _gradient(chosen)
-            self._probes[optimizer] = Probe(chosen, None if gradient is None else _mark(gradient))
+        chosen = _chosen(held)
+        gradient = None if chosen is None else _gradient(chosen)
+        if chosen is not None and gradient is not None:
+            self._probes[optimizer] = Probe(chosen, _mark(gradient))
         return None if before is None else _verdict(before)
 
 
@@ -118,9 +116,16 @@ def _gradient(handle: ParameterHandle) -> Tensor | None:
     return None if parameter is None else parameter.grad
 
 
-def _size(handle: ParameterHandle) -> int:
-    parameter = handle()
-    return 0 if parameter is None else parameter.numel()
+def _chosen(held: Iterable[ParameterHandle]) -> ParameterHandle | None:
+    """The first that has a gradient, a small one if there is a choice."""
+    first = None
+    for handle in held:
+        gradient = _gradient(handle)
+        if gradient is not None:
+            if gradient.numel() <= ENTRIES:
+                return handle
+            first = first or handle
+    return first
 
 
 def _mark(gradient: Tensor) -> Mark:

@@ -41,7 +41,9 @@ def by_shape(model: nn.Module) -> list[Optimizer]:
 
 
 def by_layer(model: nn.Module) -> list[Optimizer]:
-    return [SGD(part.parameters(), lr=0.02) for part in model if isinstance(part, nn.Linear)]
+    return [
+        SGD(part.parameters(), lr=0.02) for part in model.modules() if isinstance(part, nn.Linear)
+    ]
 
 
 @pytest.mark.parametrize("passes", [1, 3])
