@@ -126,7 +126,7 @@ def cnn_new_head_unknown_to_optimizer(c: Conditions) -> Training:
     )
 
 
-@sick(180, onset=120, cause="fp16_underflow", fp16_underflow="*")
+@sick(180, onset=120, cause="fp16_underflow", cure="person", fp16_underflow="*")
 def cnn_loss_scale_lost(c: Conditions) -> Training:
     """fp16 on a loss that is weighted down; at step 120 the scaler's scale falls from 1,048,576."""
     model = convolutions(c, 2, 8)

@@ -209,7 +209,7 @@ def mlp_rate_jumps(c: Conditions) -> Training:
     return supervised(c, model, optimizer, digits(c), chain=names_of(model), before=fault)
 
 
-@sick(140, cause="fp16_underflow", fp16_underflow="*")
+@sick(140, cause="fp16_underflow", cure="person", fp16_underflow="*")
 def mlp_half_without_scaler(c: Conditions) -> Training:
     """fp16 without a loss scale, on a loss that is weighted down to a ten-thousandth."""
     model = stack(tower(c, 2, 48), nn.ReLU, gain=2**0.5)

@@ -29,7 +29,7 @@ def measured() -> dict[str, dict[str, Fact]]:
 
 
 @pytest.mark.zoo
-@pytest.mark.timeout(1200)  # the first of them waits for all runs to be trained
+@pytest.mark.timeout(2400)  # the first of them waits for all runs to be trained
 @pytest.mark.parametrize("run", [run for run in RUNS.values() if run.has], ids=lambda run: run.name)
 def test_a_sick_run_measurably_has_what_its_label_says(
     run: Run, measured: dict[str, dict[str, Fact]]
@@ -59,7 +59,7 @@ def test_a_fault_that_is_there_by_construction_costs_something(run: Run) -> None
 
 
 @pytest.mark.zoo
-@pytest.mark.timeout(1200)  # the first of them waits for all runs to be trained
+@pytest.mark.timeout(2400)  # the first of them waits for all runs to be trained
 @pytest.mark.parametrize(
     "run", [run for run in RUNS.values() if run.healthy], ids=lambda run: run.name
 )

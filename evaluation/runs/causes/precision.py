@@ -17,7 +17,10 @@ def in_half(c: Conditions, training: Training, dtype: torch.dtype) -> Training:
     if c.sick:
         model = training.model.to(dtype)
         model.register_forward_pre_hook(
-            lambda _m, inputs: tuple(x.to(dtype) if x.is_floating_point() else x for x in inputs)
+            lambda module, inputs: tuple(
+                x.to(next(module.parameters()).dtype) if x.is_floating_point() else x
+                for x in inputs
+            )
         )
         model.register_forward_hook(lambda _m, _i, output: output.float())
     return training

@@ -25,7 +25,7 @@ def recurrent_never_cleared(c: Conditions) -> Training:
     """A GRU on the adding problem whose gradients are never cleared."""
     model = LastStep(nn.GRU(2, c.width(24), batch_first=True), 1)
     training = supervised(
-        c, model, c.sgd(model, 0.05), adding(c, 8), functional.mse_loss, chain=("rnn", "head")
+        c, model, c.sgd(model, 0.5), adding(c, 8), functional.mse_loss, chain=("rnn", "head")
     )
     return with_loop_bug(training, clear=not c.sick)
 
