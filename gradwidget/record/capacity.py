@@ -12,7 +12,7 @@ FOLD = 128
 """Rows summarized at a time at most."""
 COARSE = 768
 """Summaries kept at most, before neighbors are merged in pairs."""
-START = 20
+START = 12
 """Rows of the run's start that are kept for good, as the measure of what came later."""
 WHOLE = 64
 """Newest frames kept as they came at most."""
