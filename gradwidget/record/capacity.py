@@ -10,7 +10,7 @@ FINE = 640
 """Rows kept one by one at most, before the oldest ones are summarized."""
 FOLD = 128
 """Rows summarized at a time at most."""
-COARSE = 768
+COARSE = 640
 """Summaries kept at most, before neighbors are merged in pairs."""
 START = 12
 """Rows of the run's start that are kept for good, as the measure of what came later."""
@@ -53,9 +53,9 @@ def room_for(layers: int) -> Room:
 
     Example:
         >>> room_for(200)
-        Room(fine=640, fold=128, coarse=768, whole=64)
+        Room(fine=640, fold=128, coarse=640, whole=64)
         >>> room_for(10_000)
-        Room(fine=24, fold=4, coarse=5, whole=7)
+        Room(fine=24, fold=4, coarse=5, whole=6)
     """
     values = max(1, layers) * len(METRICS)
     left = ROWS_BYTES // values - START * START_BYTES

@@ -32,7 +32,7 @@ class History:
     """What was measured, one column per step; older steps share a column.
 
     The newest 512 to 640 frames have a column each. Older ones are merged, ever more to a column as
-    the run grows, so that about 1,400 columns hold any number of steps. A column keeps the lowest,
+    the run grows, so that about 1,200 columns hold any number of steps. A column keeps the lowest,
     the mean and the highest value of its steps, so a spike is never averaged away.
 
     All of it takes at most 64 MiB up to 10,000 layers: beyond 200 layers there are fewer columns.

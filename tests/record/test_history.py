@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from gradwidget.frame import Frame, Layer
 from gradwidget.metrics import METRICS
+from gradwidget.record.capacity import START
 from gradwidget.record.history import LOOK_BACK, History
 
 
@@ -108,7 +109,7 @@ def test_the_newest_512_frames_are_there_one_by_one() -> None:
     assert history.recent("grad_rms", 512)[:, 0].tolist() == values[-512:, 0].tolist()
     assert history.recent_scalar("loss", 512).tolist() == values[-512:, 0].tolist()
     assert history.recent_steps(3).tolist() == [4997, 4998, 4999]
-    assert history.start("grad_rms")[:, 0].tolist() == list(range(20))
+    assert history.start("grad_rms")[:, 0].tolist() == list(range(START))
     assert [f.step for f in history.recent_frames(2)] == [4998, 4999]
 
 
