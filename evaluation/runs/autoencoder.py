@@ -40,7 +40,7 @@ def autoencoder_rate_jumps(c: Conditions) -> Training:
     )
 
 
-@sick(200, onset=120, cause="saturated", saturated="*")
+@sick(200, onset=120, cause=("saturated", "weights_growing"), saturated="*")
 def autoencoder_saturates(c: Conditions) -> Training:
     """At step 120 the weights of two tanh layers in the middle are multiplied by 60."""
     model = stack(_widths(c), nn.Tanh, gain=1.2)

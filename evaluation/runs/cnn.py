@@ -145,7 +145,12 @@ def cnn_loss_scale_lost(c: Conditions) -> Training:
     )
 
 
-@sick(190, onset=130, cause=("loss_nonfinite", "gradients_nonfinite"), gradients_nonfinite="*")
+@sick(
+    190,
+    onset=130,
+    cause=("loss_nonfinite", "gradients_nonfinite", "weights_growing"),
+    gradients_nonfinite="*",
+)
 def cnn_overflow_skipped(c: Conditions) -> Training:
     """fp16 with a scaler; from step 130 a layer's weights are so large that it overflows."""
     model = convolutions(c, 2, 8)

@@ -128,7 +128,12 @@ def gan_generator_dies(c: Conditions) -> Training:
     return play(c, model, before=at(110, lambda: fill(-60.0, linears(model.generator)[1].bias)))
 
 
-@sick(190, onset=115, cause="exploding_gradients", exploding_gradients="*")
+@sick(
+    190,
+    onset=115,
+    cause=("exploding_gradients", "weights_growing"),
+    exploding_gradients="*",
+)
 def gan_judge_scaled_up(c: Conditions) -> Training:
     """At step 115 the judge is loaded from a checkpoint with weights thirty times too large."""
     model = Pair(c.width(32))

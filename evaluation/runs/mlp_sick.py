@@ -158,7 +158,7 @@ def mlp_unscaled_inputs(c: Conditions) -> Training:
     return supervised(c, model, c.sgd(model, 0.02), batches, chain=names_of(model))
 
 
-@sick(200, onset=120, cause="saturated", saturated="*")
+@sick(200, onset=120, cause=("saturated", "weights_growing"), saturated="*")
 def mlp_sigmoid_scaled_up(c: Conditions) -> Training:
     """At step 120 the weights of both sigmoid layers are multiplied by 100."""
     model = stack([64, c.width(64), c.width(64), 10], nn.Sigmoid, gain=2.0)

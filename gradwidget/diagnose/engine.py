@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from gradwidget.diagnose.causes.cause_of import explained, root_of
-from gradwidget.diagnose.causes.explanations import EXACT, NONFINITE
+from gradwidget.diagnose.causes.explanations import EXACT, LASTING
 from gradwidget.diagnose.evidence.layer_traits import LayerTraits
 from gradwidget.diagnose.evidence.window import Window
 from gradwidget.diagnose.finding import Detection, Finding, Symptom
@@ -144,18 +144,19 @@ class Engine:
     def _close(self, entry: _Open, window: Window) -> None:
         """Resolves a finding that was not detected for long enough, in steps and in frames.
 
-        One that explains why the run is lost stays: nothing more can be measured of it.
+        One that explains what lasts stays: a unit does not come back to life, nor a loss from NaN,
+        because what has brought it about is over.
         """
         unseen = window.history.version - entry.last_seen
         symptom = entry.finding.symptom
-        is_lost = any(
-            finding.symptom is symptom and not NONFINITE.isdisjoint(finding.consequences)
+        explains_what_lasts = any(
+            finding.symptom is symptom and not LASTING.isdisjoint(finding.consequences)
             for finding in self._active
         )
         if (
             unseen >= self.limits.window
             and window.step - entry.finding.last_step >= self.limits.quiet
-            and not is_lost
+            and not explains_what_lasts
         ):
             self._resolved.append(replace(entry.finding, active=False))
             del self._open[symptom]

@@ -158,9 +158,6 @@ class Thresholds:
     1e-2 is frozen, 3e-2 is not.
     """
 
-    frozen_frames: int = 30
-    """Frames before movement is compared: the first steps of an adaptive optimizer say little."""
-
     plateau_share: float = 0.9
     """Loss over its start above which it has hardly improved: 0.95 is a plateau, 0.8 is not."""
 
@@ -279,7 +276,6 @@ class Thresholds:
             no_gradient_certain=1,
             no_gradient_frames=1,
             no_gradient_chance=1.0,
-            frozen_frames=1,
             rnn_profiles=1,
             unstable_jumps=1,
             unstable_window=2,

@@ -6,9 +6,16 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 
 from gradwidget.diagnose.causes.explanations import AT_ONCE, EXACT, EXPLAINS, NONFINITE
-from gradwidget.diagnose.finding import Finding, Symptom
+from gradwidget.diagnose.finding import Finding, Origin, Symptom
 
 _RANK = {symptom: rank for rank, symptom in enumerate(EXPLAINS)}
+
+FIRST_AT: dict[Origin | None, Symptom] = {
+    "backward": Symptom.GRADIENTS_NONFINITE,
+    "update": Symptom.WEIGHTS_NONFINITE,
+    "weights": Symptom.WEIGHTS_NONFINITE,
+}
+"""Where a NaN shows that arose elsewhere than on the way to the loss."""
 
 
 def explained(findings: Iterable[Finding], slack: int) -> dict[Symptom, Finding]:
@@ -75,7 +82,7 @@ def _may_explain(cause: Finding, finding: Finding, slack: int) -> bool:
     if cause.symptom in EXACT:
         return True
     if cause.symptom in NONFINITE:
-        return finding.symptom in NONFINITE and _onset(cause) < _onset(finding)
+        return finding.symptom in NONFINITE and _arose(cause) < _arose(finding)
     if finding.symptom in NONFINITE and cause.symptom is Symptom.BAD_INPUTS:
         # A scale alone makes no NaN: it takes updates, unless the NaN is in the inputs.
         return cause.origin is not None or cause.first_step < finding.first_step
@@ -85,6 +92,12 @@ def _may_explain(cause: Finding, finding: Finding, slack: int) -> bool:
     if _RANK[cause.symptom] < _RANK[finding.symptom]:
         return cause.first_step <= finding.first_step + slack
     return cause.first_step < finding.first_step - slack
+
+
+def _arose(finding: Finding) -> tuple[int, bool, int]:
+    """Of NaN in loss, gradients and weights: the first to show, and of those where it arose."""
+    is_origin = FIRST_AT.get(finding.origin) is finding.symptom
+    return (finding.first_step, not is_origin, _RANK[finding.symptom])
 
 
 def _onset(finding: Finding) -> tuple[int, int]:

@@ -15,6 +15,9 @@ S = Symptom
 NONFINITE = frozenset({S.LOSS_NONFINITE, S.GRADIENTS_NONFINITE, S.WEIGHTS_NONFINITE})
 """What a run ends in; nothing that is measured after it explains it."""
 
+LASTING = NONFINITE | {S.DEAD_RELU, S.SATURATED, S.ZERO_GRADIENT, S.WEIGHTS_ZERO}
+"""What does not end by itself once its cause has ended."""
+
 _NOTHING_LEARNED = {S.PLATEAU, S.EARLY_LAYERS_FROZEN, S.LR_TOO_LOW}
 _GRADIENT_GONE = {*_NOTHING_LEARNED, S.VANISHING_GRADIENTS, S.ZERO_GRADIENT, S.NO_GRADIENT}
 _UNITS_OFF = {S.DEAD_RELU, S.SATURATED}
@@ -81,11 +84,13 @@ EXPLAINS: dict[Symptom, frozenset[Symptom]] = {
             S.RNN_VANISHING_IN_TIME,
         }
     ),
-    S.WEIGHTS_SHRINKING: frozenset({*_GRADIENT_GONE, *_UNITS_OFF, S.WEIGHTS_ZERO}),
     S.ZERO_GRADIENT: frozenset(
-        {*_NOTHING_LEARNED, S.NO_GRADIENT, S.VANISHING_GRADIENTS, S.WEIGHTS_ZERO}
+        {*_NOTHING_LEARNED, S.NO_GRADIENT, S.VANISHING_GRADIENTS, S.WEIGHTS_ZERO, S.DEAD_RELU}
     ),
-    S.WEIGHTS_ZERO: frozenset({*(_GRADIENT_GONE - {S.ZERO_GRADIENT}), *_UNITS_OFF}),
+    S.WEIGHTS_ZERO: frozenset(
+        {*(_GRADIENT_GONE - {S.ZERO_GRADIENT}), *_UNITS_OFF, S.WEIGHTS_SHRINKING}
+    ),
+    S.WEIGHTS_SHRINKING: frozenset({*_GRADIENT_GONE, *_UNITS_OFF, S.WEIGHTS_ZERO}),
     S.WEIGHTS_GROWING: frozenset(
         {*_UNITS_OFF, *_GRADIENT_GONE, *NONFINITE, S.EXPLODING_GRADIENTS, S.LOSS_DIVERGING}
         | {S.LOSS_UNSTABLE, S.RNN_EXPLODING_IN_TIME}
@@ -121,5 +126,5 @@ EXACT = frozenset(
 """Causes that are read, not estimated: they were there from the first step, however late they are
 noticed."""
 
-AT_ONCE = frozenset({S.EXPLODING_GRADIENTS, S.RNN_EXPLODING_IN_TIME, S.LOSS_UNSTABLE})
+AT_ONCE = frozenset({S.EXPLODING_GRADIENTS, S.LOSS_UNSTABLE, S.WEIGHTS_ZERO})
 """Causes that show at the very step at which they begin: they explain nothing that began before."""

@@ -81,6 +81,12 @@ class Window:
         return self.traits.paths(self.frame.wiring)
 
     @property
+    def is_lost(self) -> bool:
+        """Whether the loss or the gradient of the newest frame is not finite."""
+        scalars = self.frame.scalars
+        return not all(math.isfinite(scalars.get(one, 0.0)) for one in ("loss", "total_grad_norm"))
+
+    @property
     def age(self) -> int:
         """Steps between the first frame and the newest."""
         return self.step - (self.history.first_step or 0)

@@ -102,8 +102,7 @@ def _nonfinite(detection: Detection, window: Window) -> Fixes:
         )
         if (scaled := scale_inputs(window)) is not None:
             yield scaled
-    if origin != "weights":
-        yield skip_nonfinite()
+    yield skip_nonfinite()
     if origin in ("forward", "backward") and layer is not None:
         where = f"what follows {layer}" if origin == "backward" else f"what leads to {layer}"
     if origin in ("loss", "forward", "backward"):

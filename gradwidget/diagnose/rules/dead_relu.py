@@ -30,7 +30,7 @@ def dead_relu(window: Window, active: Finding | None) -> Detection | None:
             window.limits.dead_share,
             above=True,
         ),
-        window.trainable & _rectified(window),
+        window.trainable & _rectified(window) & ~(window.median(window.weight) == 0),
         lambda layers, share: (
             f"Up to {share:.0%} of the units of {layers} never activate: they get no gradient and "
             "cannot recover by themselves."

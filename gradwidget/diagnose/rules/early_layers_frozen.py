@@ -13,12 +13,13 @@ import numpy as np
 from gradwidget.diagnose.evidence.window import Window, holding_since
 from gradwidget.diagnose.finding import Detection, Finding, Symptom
 from gradwidget.diagnose.rules.vanishing_gradients import BLOCKS
+from gradwidget.record.history import RECENT
 from gradwidget.wording import names, times_less
 
 
 def early_layers_frozen(window: Window, active: Finding | None) -> Detection | None:
     """Early layers whose weights move far less than those of late ones."""
-    if active is None and window.history.version < window.limits.frozen_frames:
+    if active is None and window.history.version < 2 * window.limits.window:
         return None
     # How far the layers move; one without any gradient is left to the rule no_gradient.
     moves = window.moves
@@ -41,9 +42,7 @@ def early_layers_frozen(window: Window, active: Finding | None) -> Detection | N
     layers = tuple(window.layers[i].name for i in affected)
     value = float(ratio[affected[0]])
     moved = f"{times_less(value)} than" if value > 0 else "not at all, unlike"
-    changes, steps = window.series("matrix_change", int(affected[0]))
-    bound = window.limits.frozen_ratio * moves[most] * window.move_scale[affected[0]]
-    since = holding_since(steps, changes < bound)
+    since = _since(window, int(affected[0]), most)
     # Compared with weights that each step replaces, weights that merely change seem to be still.
     blocked = any(symptom in window.active for symptom in (*BLOCKS, Symptom.LR_TOO_HIGH))
     if active is None and (blocked or window.step - since < 2 * (window.limits.lasting_steps - 1)):
@@ -63,3 +62,14 @@ def early_layers_frozen(window: Window, active: Finding | None) -> Detection | N
         },
         caveat="Fine if the early layers are pretrained and have a lower learning rate on purpose.",
     )
+
+
+def _since(window: Window, early: int, late: int) -> int:
+    """The step since which the early layer has moved so much less than the late one."""
+    rows = window.history.recent("matrix_change", RECENT)[::-1]
+    steps = window.history.recent_steps(RECENT)[::-1]
+    moves = rows[:, [early, late]] / window.move_scale[[early, late]]
+    known = np.isfinite(moves).all(axis=1)
+    holds = moves[known, 0] < window.limits.frozen_ratio * moves[known, 1]
+    found = [int(step) for step in steps[known]]
+    return holding_since(found, holds) if found else window.step

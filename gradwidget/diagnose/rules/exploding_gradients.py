@@ -147,9 +147,14 @@ def _was_starved(
 ) -> bool:
     """Whether there was next to no gradient before and there is a usual one now: a recovery.
 
-    Judged by what the gradient promises to first order: how far the loss would move if the weights
-    moved along it by their own size.
+    Judged by how far steps move the weights, and by what the gradient promises to first order: how
+    far the loss would move if the weights moved along it by their own size.
     """
+    moves = window.history.recent("update_ratio", window.limits.window).max(axis=1)
+    moves = moves[np.isfinite(moves)]
+    low, high = window.limits.update_low, window.limits.update_high
+    if moves.size > 1 and moves[:-1].max() < low and moves[-1] < high:
+        return True
     scale = np.nan_to_num(window.weight_scale[known])
     loss = abs(window.loss)
     before = float(np.sum(past_high * scale))

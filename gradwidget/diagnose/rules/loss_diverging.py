@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from gradwidget.diagnose.causes.explanations import EXACT
 from gradwidget.diagnose.evidence.window import Window, middle
 from gradwidget.diagnose.finding import Detection, Finding
 from gradwidget.record.history import RECENT
@@ -29,7 +30,12 @@ def loss_diverging(window: Window, active: Finding | None) -> Detection | None:
     level = max(abs(middle(start)), abs(float(np.min(losses))), 1e-12)
     ratio = (parts[2] - middle(start)) / level
     rising = parts[0] < parts[1] < parts[2] and bool(np.min(losses[-limits.window :]) > parts[0])
-    if active is None and not (rising and _gradient_grew(window)):
+    if active is None and not (
+        rising
+        and _gradient_grew(window)
+        and _outputs_are_large(window)
+        and EXACT.isdisjoint(window.active)
+    ):
         return None
     if not ratio > limits.diverging:
         return None
@@ -44,6 +50,16 @@ def loss_diverging(window: Window, active: Finding | None) -> Detection | None:
         evidence={"value": ratio, "bound": limits.diverging, "window": float(3 * limits.window)},
         caveat="Fine if the loss is one that is meant to rise.",
     )
+
+
+def _outputs_are_large(window: Window) -> bool:
+    """Whether the last layers give more than a usual scale of 1; True where it is not measured.
+
+    A loss that was next to nothing by accident rises to a usual level with outputs of a usual size.
+    """
+    outputs = window.median("act_rms")[window.paths.last]
+    outputs = outputs[~np.isnan(outputs)]
+    return not outputs.size or bool(outputs.max() > 1)
 
 
 def _gradient_grew(window: Window) -> bool:

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from gradwidget.diagnose.evidence.window import Window, holding_since, middle
+from gradwidget.diagnose.evidence.window import Window, middle
 from gradwidget.diagnose.finding import Detection, Finding
 from gradwidget.diagnose.rules.shared.weight_rotation import rotations
+from gradwidget.frame import BoolArray
 from gradwidget.record.history import RECENT
 from gradwidget.wording import shown
 
@@ -37,7 +38,7 @@ def lr_too_high(window: Window, active: Finding | None) -> Detection | None:
         f"and the loss stays at {shown(window.loss)} ({shown(window.start_loss)} at the start): "
         "the learning rate is too high.",
         layers=(),
-        first_step=holding_since(steps, values[known][::-1] > limits.update_high),
+        first_step=_since(steps, values[known][::-1] > limits.update_high, limits.window),
         evidence={
             "value": moves,
             "bound": limits.update_high,
@@ -47,6 +48,20 @@ def lr_too_high(window: Window, active: Finding | None) -> Detection | None:
         caveat="Fine if the loss cannot fall, as with two networks that are trained against each "
         "other.",
     )
+
+
+def _since(steps: list[int], holds: BoolArray, misses: int) -> int:
+    """The oldest step of the evidence, newest first, not broken by that many frames in a row.
+
+    A rate that is too high may have killed the gradient, and with it the updates that show it.
+    """
+    since, missed = steps[0], 0
+    for step, held in zip(steps, holds, strict=True):
+        missed = 0 if held else missed + 1
+        if missed > misses:
+            break
+        since = step if held else since
+    return since
 
 
 def _falling(window: Window) -> bool:

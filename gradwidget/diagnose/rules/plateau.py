@@ -36,6 +36,9 @@ def plateau(window: Window, active: Finding | None) -> Detection | None:
         return None
     if not limits.plateau_share < window.loss_left < limits.plateau_above:
         return None
+    # A loss that has come down from an accidental height has improved, if not learned.
+    if window.start_loss - window.loss > (1 - limits.plateau_share) * abs(window.start_loss):
+        return None
     # A loss that was lower and came back up, or that is just jumping up, is not a plateau.
     if window.has_learned or not window.newest_loss_left < limits.plateau_above:
         return None

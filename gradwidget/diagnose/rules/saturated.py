@@ -14,12 +14,12 @@ from gradwidget.diagnose.rules.shared.level import Level, beyond
 
 
 def saturated(window: Window, active: Finding | None) -> Detection | None:
-    """Hidden layers most of whose outputs are saturated."""
+    """Layers most of whose outputs are saturated, the last ones only while the loss is high."""
     del active  # the median over many steps is stable enough
     flows = np.flatnonzero(~np.isnan(window.median("act_rms")))
     hidden = window.trainable.copy()
-    if flows.size:
-        hidden[flows[-1] :] = False
+    if flows.size and not (window.loss_is_high and np.isfinite(window.loss)):
+        hidden[flows[-1] :] = False  # a classifier is sure of what it has learned
     return beyond(
         window,
         Level(

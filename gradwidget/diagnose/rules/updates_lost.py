@@ -7,6 +7,7 @@ optimizer changes instead.
 
 from __future__ import annotations
 
+from gradwidget.diagnose.causes.explanations import NONFINITE
 from gradwidget.diagnose.evidence.window import Window
 from gradwidget.diagnose.finding import Detection, Finding
 from gradwidget.diagnose.rules.shared.level import Level, beyond
@@ -16,6 +17,8 @@ def updates_lost(window: Window, active: Finding | None) -> Detection | None:
     """Layers most of whose entries a step leaves bit-identical although they have a gradient."""
     del active  # the median over many steps is stable enough
     precision = window.wiring.precision
+    if not NONFINITE.isdisjoint(window.active):
+        return None  # a NaN does not change either
     return beyond(
         window,
         Level(

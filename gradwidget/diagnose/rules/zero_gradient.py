@@ -20,7 +20,7 @@ BLOCKS = (Symptom.DEAD_RELU, Symptom.FP16_UNDERFLOW)
 def zero_gradient(window: Window, active: Finding | None) -> Detection | None:
     """Trainable layers whose gradient has been exactly 0 for many steps."""
     limits = window.limits
-    if any(symptom in window.active for symptom in BLOCKS):
+    if active is None and any(symptom in window.active for symptom in BLOCKS):
         return None
     zero = window.median("grad_zero_fraction")
     known = ~np.isnan(zero) & window.trainable
@@ -35,6 +35,8 @@ def zero_gradient(window: Window, active: Finding | None) -> Detection | None:
     needed = limits.window if is_all else 2 * limits.lasting_steps
     if active is None and (window.step - since + 1 < needed or not window.loss_is_high):
         return None
+    if active is None and not is_all and window.active:
+        return None  # what else is wrong explains it
     layers = tuple(window.layers[i].name for i in np.flatnonzero(nothing))
     return Detection(
         severity="critical" if is_all else "warning",

@@ -17,6 +17,9 @@ class Modes:
     evaluating: int = 0
     """Of those in evaluation mode, the ones in parts that are trained."""
 
+    is_root_training: bool = False
+    """Whether the model itself is in training mode: what is not was then switched by itself."""
+
     on_purpose: int = 0
     """Those in frozen parts, whose statistics a loop means to keep."""
 
@@ -25,7 +28,7 @@ class Modes:
         """Whether all are in evaluation mode, and not on purpose; None where there are none."""
         if not (self.training or self.evaluating or self.on_purpose):
             return None
-        return bool(self.evaluating) and not self.training
+        return bool(self.evaluating) and not self.training and not self.is_root_training
 
 
 def modes_of(model: nn.Module) -> Modes:
@@ -36,7 +39,7 @@ def modes_of(model: nn.Module) -> Modes:
         >>> modes_of(model.eval()).is_evaluation, modes_of(model.train()).is_evaluation
         (True, False)
     """
-    found = Modes()
+    found = Modes(is_root_training=model.training)
     _add(model, found, set())
     return found
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import replace
 
 import numpy as np
@@ -88,7 +87,7 @@ def _beyond_doubt(window: Window) -> tuple[DepthProfile, float, BoolArray] | Non
     """What a run shows that explodes before a window is full: its first frames alone prove it."""
     rows = [window.latest(metric, window.enough) for metric in DIRECT if metric in window.history]
     frames = int(np.isfinite(rows[0]).any(axis=1).sum()) if len(rows) == len(DIRECT) else 0
-    if not 0 < frames < window.enough or (frames == 1 and not _is_lost(window)):
+    if not 0 < frames < window.enough or (frames == 1 and not window.is_lost):
         return None
     found = None
     past = window.trainable.copy()
@@ -106,11 +105,6 @@ def _beyond_doubt(window: Window) -> tuple[DepthProfile, float, BoolArray] | Non
         past &= least.lowest_before > bound
         found = found or least
     return (found, window.limits.exploding_ratio, past) if found and past.any() else None
-
-
-def _is_lost(window: Window) -> bool:
-    scalars = window.frame.scalars
-    return not all(math.isfinite(scalars.get(name, 0.0)) for name in ("loss", "total_grad_norm"))
 
 
 def young(window: Window) -> BoolArray:

@@ -46,11 +46,13 @@ def time_ratios(window: Window) -> list[TimeRatio]:
             if np.isfinite(first):
                 known = seen.setdefault((profile.layer, profile.depth, profile.reverse), [])
                 known.append((frame, profile, first, halfway))
-    # Medians over the newest ones, where more than half of those exist.
+    # Medians over the newest ones, where more than half of those exist; over fewer in a run that is
+    # lost and will show no more.
     ratios = []
+    least = 0 if window.is_lost else window.limits.rnn_profiles // 2
     for found in seen.values():
         newest = found[: window.limits.rnn_profiles]
-        if len(newest) > window.limits.rnn_profiles // 2:
+        if len(newest) > least:
             _, profile, *_ = found[0]
             ratio = TimeRatio(
                 layer=profile.layer,
