@@ -63,7 +63,7 @@ def vae(way: str) -> Loop:
         x = x * 800 + 1000
     model = Variational(8)
     if way == "init":
-        drawn(model.decoder, 30.0)
+        nn.init.constant_(model.decoder.get_parameter("0.bias"), -20.0)
     if way == "norm":
         without(model, nn.BatchNorm2d)
         drawn(model, 2.5)
@@ -105,10 +105,10 @@ def gan(way: str) -> Loop:
         real = real * 800 + 1000
     model = Pair(8)
     if way == "init":
-        drawn(model.judge, 30.0)
+        drawn(model.judge, 300.0)
     if way == "norm":
         without(model, nn.BatchNorm2d)
-        drawn(model.generator, 0.02)
+        drawn(model.generator, 0.005)
     rate = 2e-3
     makers = torch.optim.Adam(model.generator.parameters(), lr=rate, betas=(0.5, 0.9))
     judges = torch.optim.Adam(
@@ -140,7 +140,7 @@ SUBJECTS = (
         vae,
         {
             "rate": RATE,
-            "init": EXPLODES,
+            "init": ("dead_relu",),
             "inputs": INPUTS,
             "wiring": ("no_gradient",),
             "norm": EXPLODES,
@@ -151,7 +151,7 @@ SUBJECTS = (
         gan,
         {
             "rate": RATE,
-            "init": EXPLODES,
+            "init": (*EXPLODES, *VANISHES, "zero_gradient"),
             "inputs": INPUTS,
             "wiring": ("no_gradient",),
             "norm": VANISHES,

@@ -16,6 +16,7 @@ from evaluation.real.subject import (
     Subject,
     batch,
     drawn,
+    never_drawn,
     supervised,
     without,
 )
@@ -134,9 +135,7 @@ def gpt(way: str) -> Loop:
     texts, _ = windows()
     model = Decoder(48, 4, registered=way != "wiring")
     if way == "init":
-        for module in model.modules():
-            if isinstance(module, nn.Linear):
-                nn.init.normal_(module.weight)
+        never_drawn(model)
     if way == "norm":
         without(model, nn.LayerNorm)
         for block in model.blocks:
@@ -225,7 +224,7 @@ SUBJECTS = (
         gpt,
         {
             "rate": RATE,
-            "init": EXPLODES,
+            "init": ("zero_gradient", "weights_zero"),
             "inputs": INPUTS,
             "wiring": ("unregistered_layers",),
             "norm": EXPLODES,

@@ -14,6 +14,7 @@ from evaluation.real.subject import (
     Subject,
     batch,
     drawn,
+    shifted,
     supervised,
     without,
 )
@@ -62,10 +63,10 @@ def body(outputs: int, width: int = 64) -> nn.Sequential:
 
 def _spoiled(model: nn.Module, way: str) -> None:
     if way == "init":
-        drawn(model, 40.0)
+        shifted(model, nn.LayerNorm, -8.0)
     if way == "norm":
         without(model, nn.LayerNorm)
-        drawn(model, 40.0)
+        drawn(model, 200.0)
 
 
 def _units(way: str) -> Tensor:
@@ -173,7 +174,7 @@ SUBJECTS = (
         dqn,
         {
             "rate": RATE,
-            "init": EXPLODES,
+            "init": ("dead_relu",),
             "inputs": INPUTS,
             "wiring": ("not_in_optimizer",),
             "norm": EXPLODES,
@@ -184,7 +185,7 @@ SUBJECTS = (
         ppo,
         {
             "rate": RATE,
-            "init": EXPLODES,
+            "init": ("dead_relu",),
             "inputs": INPUTS,
             "wiring": ("not_in_optimizer",),
             "norm": EXPLODES,

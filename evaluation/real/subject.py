@@ -72,6 +72,21 @@ def drawn(model: nn.Module, gain: float) -> None:
             nn.init.normal_(parameter, std=gain / parameter[0].numel() ** 0.5)
 
 
+def never_drawn(model: nn.Module) -> None:
+    """Everything but the norms is 0, since no initialization ever ran."""
+    with torch.no_grad():
+        for name, parameter in model.named_parameters():
+            if "norm" not in name:
+                parameter.zero_()
+
+
+def shifted(model: nn.Module, kind: type[nn.Module], shift: float) -> None:
+    """The bias of every norm of that kind set far off: what follows is off for every input."""
+    for module in model.modules():
+        if isinstance(module, kind):
+            nn.init.constant_(module.get_parameter("bias"), shift)
+
+
 def without(model: nn.Module, kind: type[nn.Module]) -> None:
     """Every module of that kind replaced by one that does nothing."""
     for name, module in list(model.named_modules()):

@@ -11,11 +11,12 @@ from evaluation.real.subject import (
     EXPLODES,
     INPUTS,
     RATE,
-    VANISHES,
     Loop,
     Subject,
     batch,
     drawn,
+    never_drawn,
+    shifted,
     supervised,
     without,
 )
@@ -134,7 +135,7 @@ def vit(way: str) -> Loop:
     x, y = pictures()
     model = Vision(48)
     if way == "init":
-        drawn(model.blocks, 6.0)
+        never_drawn(model)
     if way == "inputs":
         x = x * 800 + 1000
     if way == "norm":
@@ -192,12 +193,12 @@ def unet(way: str) -> Loop:
         clean = clean * 800 + 1000
     noise = torch.randn(clean.shape, generator=torch.Generator().manual_seed(0)) * clean.std()
     model = UNet(8, registered=way != "wiring")
-    if way == "init":  # so small that the norms' epsilon is all there is
-        drawn(model, 1e-4)
+    if way == "init":
+        shifted(model.down, nn.GroupNorm, -8.0)
     if way == "norm":
         without(model, nn.GroupNorm)
         drawn(model, 5.0)
-    optimizer = torch.optim.Adam(model.parameters(), lr=0.5 if way == "rate" else 2e-3)
+    optimizer = torch.optim.Adam(model.parameters(), lr=3.0 if way == "rate" else 2e-3)
 
     def loss(number: int) -> Tensor:
         rows = batch(len(clean), 16, number)
@@ -223,7 +224,7 @@ SUBJECTS = (
         vit,
         {
             "rate": RATE,
-            "init": EXPLODES,
+            "init": ("zero_gradient", "weights_zero"),
             "inputs": INPUTS,
             "wiring": ("no_gradient",),
             "norm": EXPLODES,
@@ -234,7 +235,7 @@ SUBJECTS = (
         unet,
         {
             "rate": RATE,
-            "init": VANISHES,
+            "init": ("dead_relu",),
             "inputs": INPUTS,
             "wiring": ("unregistered_layers",),
             "norm": EXPLODES,
