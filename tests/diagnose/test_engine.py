@@ -170,14 +170,24 @@ def test_a_consequence_has_the_remedies_of_its_cause() -> None:
 
 def test_a_cause_that_is_over_explains_nothing_any_more() -> None:
     def figures(step: int) -> dict[str, Any]:
+        kept = {"gradients_kept": float(step < 60)}
+        return healthy(DEPTH, matrix_norm=np.full(DEPTH, 4.0 + step), scalars=kept)
+
+    still_there, over = judge(120, chain(DEPTH), figures)[0].findings
+    assert (still_there.symptom, still_there.because) == (Symptom.WEIGHTS_GROWING, None)
+    assert not over.active
+
+
+def test_what_has_killed_units_explains_them_even_when_it_is_over() -> None:
+    def figures(step: int) -> dict[str, Any]:
         dead = np.zeros(DEPTH)
         dead[2] = step > 20
         kept = {"gradients_kept": float(step < 60)}
         return healthy(DEPTH, act_dead_fraction=dead, scalars=kept)
 
-    still_there, over = judge(120, chain(DEPTH), figures)[0].findings
-    assert (still_there.symptom, still_there.because) == (Symptom.DEAD_RELU, None)
-    assert not over.active
+    cause, dead = judge(120, chain(DEPTH), figures)[0].findings
+    assert (dead.symptom, dead.because) == (Symptom.DEAD_RELU, cause.symptom)
+    assert cause.active
 
 
 def test_what_explains_why_a_run_is_lost_stays_as_long_as_the_loss_does() -> None:

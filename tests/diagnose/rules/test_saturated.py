@@ -27,7 +27,16 @@ def test_a_saturated_hidden_layer_is_named() -> None:
 
 
 def test_an_output_that_is_confident_is_not_saturated() -> None:
-    assert judge(60, chain(DEPTH, "tanh"), saturation(DEPTH - 1, 1.0))[0].findings == []
+    def figures(step: int) -> dict[str, Any]:
+        loss = {"loss": 2.0 if step < 5 else 0.2}
+        return {**saturation(DEPTH - 1, float(step >= 5)), "scalars": {"lr": 0.1, **loss}}
+
+    assert judge(60, chain(DEPTH, "tanh"), figures)[0].findings == []
+
+
+def test_an_output_that_is_saturated_while_the_loss_is_high_is_named() -> None:
+    figures = {**saturation(DEPTH - 1, 1.0), "scalars": {"lr": 0.1, "loss": 2.0}}
+    assert judge(60, chain(DEPTH, "tanh"), figures)[0].findings[0].layers == ("fc4",)
 
 
 def test_half_of_the_outputs_may_be_saturated() -> None:
