@@ -107,7 +107,6 @@ class Session:
         """Class name of the model."""
         self.budget = budget
         """As given: share of a step's time that gradwidget may cost, or None."""
-        self._engine = Engine(thresholds)
 
         # Weakly: neither what torch holds nor what is kept after the end may keep the capture.
         def actuate(action: Action) -> Applied:
@@ -138,6 +137,7 @@ class Session:
         """What watches the loop; None once nothing is watched any more."""
         self._state: Capture | Ended = self.capture
         self._guard = self.capture.guard
+        self._engine = Engine(thresholds, self._guard.run)
         capture = ref(self.capture)
         self.capture.cycle.prompt = on_finding is not None
         self.capture.cycle.inspector.emit = weakly(self._inspected)

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from typing import ParamSpec, Protocol, TypeVar
 
 from gradwidget.diagnose.causes.cause_of import explained, root_of
 from gradwidget.diagnose.causes.explanations import EXACT, LASTING
 from gradwidget.diagnose.evidence.layer_traits import LayerTraits
 from gradwidget.diagnose.evidence.window import Window
-from gradwidget.diagnose.finding import Detection, Finding, Symptom
+from gradwidget.diagnose.finding import Detection, Finding, Remedy, Symptom
 from gradwidget.diagnose.remedies.by_symptom import remedies_for
 from gradwidget.diagnose.rules import AT_EVERY_FRAME, RULES, Rule
 from gradwidget.diagnose.suspicion import Suspicion, Wanted
 from gradwidget.diagnose.thresholds import DEFAULT, Thresholds
 from gradwidget.record.history import History
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 
 @dataclass(slots=True)
@@ -28,11 +32,26 @@ class _Open:
     """The history's version when it was last detected."""
 
 
+class Contain(Protocol):
+    """Calls a function; what that raises becomes None."""
+
+    def __call__(
+        self, where: str, call: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs
+    ) -> R | None:
+        """The result of ``call``, or None; ``where`` says what it does, for the record."""
+
+
+def _directly(_: str, call: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R | None:
+    return call(*args, **kwargs)
+
+
 class Engine:
     """Judges a history frame by frame.
 
     Args:
         limits: bounds to use instead of the default ones.
+        contain: calls each rule, so that one that fails costs its own symptom alone; by default a
+            failure is raised.
 
     Example:
         >>> engine = Engine()
@@ -41,9 +60,10 @@ class Engine:
         []
     """
 
-    def __init__(self, limits: Thresholds = DEFAULT) -> None:
+    def __init__(self, limits: Thresholds = DEFAULT, contain: Contain = _directly) -> None:
         self.limits = limits
         """The bounds in force."""
+        self._contain = contain
         self._of_one_frame = limits.of_one_frame
         self._open: dict[Symptom, _Open] = {}
         self._active: list[Finding] = []
@@ -78,9 +98,12 @@ class Engine:
         opened = False
         for symptom, rule in self._due(history.version, apart=apart):
             entry = self._open.get(symptom)
-            detection, suspected = _ask(
-                rule, window, newest, entry.finding if entry else None, apart=apart
-            )
+            finding = entry.finding if entry else None
+            where = f"looking for {symptom.value}"
+            asked = self._contain(where, _ask, rule, window, newest, finding, apart=apart)
+            if asked is None:
+                continue
+            detection, suspected = asked
             suspects += [symptom] if suspected else []
             # What a rule detects opens a finding or keeps one open; what it no longer detects
             # closes one in time.
@@ -181,7 +204,7 @@ class Engine:
             caveat=detection.caveat,
             evidence={**detection.evidence, "held": 1.0},
             origin=detection.origin,
-            remedies=remedies_for(symptom, detection, window),
+            remedies=self._remedies(symptom, detection, window),
         )
         before = self._reopened(symptom, window)
         if before is not None:
@@ -212,10 +235,16 @@ class Engine:
             layers=detection.layers if before.origin is None else before.layers,
             last_step=window.step,
             evidence={**detection.evidence, "held": float(entry.seen)},
-            remedies=remedies_for(before.symptom, detection, window)
+            remedies=self._remedies(before.symptom, detection, window)
             if changed and before.origin is None
             else before.remedies,
         )
+
+    def _remedies(
+        self, symptom: Symptom, detection: Detection, window: Window
+    ) -> tuple[Remedy, ...]:
+        where = f"finding remedies for {symptom.value}"
+        return self._contain(where, remedies_for, symptom, detection, window) or ()
 
 
 def _ask(

@@ -4,11 +4,15 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from gradwidget.capture.guard import Guard
 from gradwidget.diagnose.engine import Engine
-from gradwidget.diagnose.finding import Symptom
+from gradwidget.diagnose.evidence.window import Window
+from gradwidget.diagnose.finding import Detection, Finding, Symptom
+from gradwidget.diagnose.rules import RULES
 from gradwidget.diagnose.thresholds import Thresholds
 from gradwidget.record.history import History
 from tests.support.frames import chain, found, frame, healthy, judge
@@ -205,3 +209,19 @@ def test_what_explains_why_a_run_is_lost_stays_as_long_as_the_loss_does() -> Non
     assert findings[0].reported_step <= 2
     assert findings[0].active
     assert {finding.because for finding in findings[1:]} <= set(Symptom)
+
+
+def test_a_rule_that_fails_costs_its_own_symptom_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(window: Window, active: Finding | None) -> Detection | None:
+        raise ArithmeticError
+
+    monkeypatch.setitem(RULES, Symptom.PLATEAU, fails)
+    guard = Guard()
+    history, engine = History(), Engine(contain=guard.run)
+    share = np.geomspace(1e-7, 1, DEPTH)
+    for step in range(40):
+        values = healthy(DEPTH, act_grad_rms=share, act_grad_norm=share)
+        history.append(frame(step, chain(DEPTH), values))
+        engine.update(history)
+    assert [finding.symptom for finding in engine.findings] == [Symptom.VANISHING_GRADIENTS]
+    assert {problem.where for problem in guard.problems} == {"looking for plateau"}

@@ -202,7 +202,10 @@ class Window:
         if not {"nll_loss", "nll_loss2d", "nll_loss_nd"} & set(self.wiring.loss_path[:3]):
             return self.start_loss
         last = np.flatnonzero(self.paths.last)
-        classes = [max((s[0] for s in self.layers[i].shapes.values()), default=1) for i in last]
+        classes = [
+            max((shape[0] for shape in self.layers[i].shapes.values() if shape), default=1)
+            for i in last
+        ]
         constant = math.log(max(classes, default=1))
         return min(self.start_loss, constant) if constant > 0 else self.start_loss
 
