@@ -88,7 +88,7 @@ def mlp_dropout_in_eval_between(c: Conditions) -> Training:
         nn.Dropout(0.2),
         nn.Linear(widths[-2], 10),
     )
-    training = supervised(c, model, c.sgd(model, 0.1), digits(c), chain=names_of(model))
+    training = supervised(c, model, c.adam(model, 5e-3), digits(c), chain=names_of(model))
 
     def before(step: int) -> None:
         if step % 10 == 9:
