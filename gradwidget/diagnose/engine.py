@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from typing import ParamSpec, Protocol, TypeVar
+from typing import Any
 
 from gradwidget.diagnose.causes.cause_of import explained, root_of
 from gradwidget.diagnose.causes.explanations import EXACT, LASTING
@@ -17,8 +17,8 @@ from gradwidget.diagnose.suspicion import Suspicion, Wanted
 from gradwidget.diagnose.thresholds import DEFAULT, Thresholds
 from gradwidget.record.history import History
 
-P = ParamSpec("P")
-R = TypeVar("R")
+Asked = tuple[Detection | None, bool]
+"""What a rule detects, and whether its symptom is suspected."""
 
 
 @dataclass(slots=True)
@@ -32,16 +32,11 @@ class _Open:
     """The history's version when it was last detected."""
 
 
-class Contain(Protocol):
-    """Calls a function; what that raises becomes None."""
-
-    def __call__(
-        self, where: str, call: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs
-    ) -> R | None:
-        """The result of ``call``, or None; ``where`` says what it does, for the record."""
+Contain = Callable[..., Any]
+"""Given what is done in words, a function and its arguments: its result, or None where it fails."""
 
 
-def _directly(_: str, call: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R | None:
+def _directly(_: str, call: Callable[..., Any], *args: object, **kwargs: object) -> Any:  # noqa: ANN401  # of any function
     return call(*args, **kwargs)
 
 
@@ -100,7 +95,9 @@ class Engine:
             entry = self._open.get(symptom)
             finding = entry.finding if entry else None
             where = f"looking for {symptom.value}"
-            asked = self._contain(where, _ask, rule, window, newest, finding, apart=apart)
+            asked: Asked | None = self._contain(
+                where, _ask, rule, window, newest, finding, apart=apart
+            )
             if asked is None:
                 continue
             detection, suspected = asked
@@ -244,12 +241,15 @@ class Engine:
         self, symptom: Symptom, detection: Detection, window: Window
     ) -> tuple[Remedy, ...]:
         where = f"finding remedies for {symptom.value}"
-        return self._contain(where, remedies_for, symptom, detection, window) or ()
+        found: tuple[Remedy, ...] | None = self._contain(
+            where, remedies_for, symptom, detection, window
+        )
+        return found or ()
 
 
 def _ask(
     rule: Rule, window: Window, newest: Window, finding: Finding | None, *, apart: bool
-) -> tuple[Detection | None, bool]:
+) -> Asked:
     """What a rule detects, and whether the newest frame says otherwise and so makes it suspected.
 
     Args:

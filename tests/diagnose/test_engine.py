@@ -212,7 +212,7 @@ def test_what_explains_why_a_run_is_lost_stays_as_long_as_the_loss_does() -> Non
 
 
 def test_a_rule_that_fails_costs_its_own_symptom_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    def fails(window: Window, active: Finding | None) -> Detection | None:
+    def fails(_: Window, __: Finding | None) -> Detection | None:
         raise ArithmeticError
 
     monkeypatch.setitem(RULES, Symptom.PLATEAU, fails)

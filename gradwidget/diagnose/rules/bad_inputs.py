@@ -92,8 +92,8 @@ def _detection(
 def _normalized_first(window: Window) -> bool:
     """Whether what the inputs enter is a norm layer."""
     paths = window.paths
-    entered = ~paths.before.any(axis=1) if paths.known else np.arange(len(window.layers)) == 0
-    kinds = [layer.kind for layer, is_first in zip(window.layers, entered, strict=True) if is_first]
+    first = np.flatnonzero(~paths.before.any(axis=1)) if paths.known else [0]
+    kinds = [window.layers[i].kind for i in first]
     return bool(kinds) and all("Norm" in kind for kind in kinds)
 
 
