@@ -5,8 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable
 
+import numpy as np
+
 from gradwidget.diagnose.evidence.flat_operation import flat_operation
-from gradwidget.diagnose.evidence.window import Window
+from gradwidget.diagnose.evidence.weight_rotation import rotations
+from gradwidget.diagnose.evidence.window import Window, middle
 from gradwidget.diagnose.finding import Detection, Remedy, Symptom
 from gradwidget.diagnose.remedies.add_to_optimizer import add_to_optimizer
 from gradwidget.diagnose.remedies.bfloat16 import bfloat16
@@ -41,7 +44,11 @@ from gradwidget.diagnose.remedies.train_mode import train_mode
 from gradwidget.diagnose.remedies.use_relu import use_relu
 from gradwidget.diagnose.remedies.weight_decay import weight_decay
 from gradwidget.frame import Layer
+from gradwidget.record.history import RECENT
 from gradwidget.wording import shown
+
+LEAP = 3.0
+"""Growth of a layer's weights from one frame to the next that is no growth by steps."""
 
 Fixes = Iterable[Remedy | None]
 
@@ -131,14 +138,17 @@ def _unstable(detection: Detection, window: Window) -> Fixes:
 
 def _growing(detection: Detection, window: Window) -> Fixes:
     decay = window.frame.scalars.get("weight_decay", 0.0)
-    if decay < 0:
-        yield weight_decay(more=False)
-    yield learning_rate(window, 0.1, "Weights grow without bound where each step overshoots.")
-    if decay == 0:
-        yield weight_decay(more=True)
-    yield reinitialize(
+    slower = learning_rate(window, 0.1, "Weights grow without bound where each step overshoots.")
+    fresh = reinitialize(
         _named(detection, window), "Weights this large do not return to a usual size by themselves."
     )
+    if decay < 0:
+        yield weight_decay(more=False)
+    # Steps that grow weights take their time; what multiplied them at once was no step.
+    is_slow = _after_large_steps(detection, window) or not _at_once(detection, window)
+    yield from (slower, fresh) if is_slow else (fresh, slower)
+    if decay == 0:
+        yield weight_decay(more=True)
 
 
 def _shrinking(detection: Detection, window: Window) -> Fixes:
@@ -166,10 +176,11 @@ def _dead(detection: Detection, window: Window) -> Fixes:
     slower = learning_rate(
         window, 0.1, "One step that is too large can make a unit negative for all inputs."
     )
-    if _from_the_start(detection, window):
-        yield from (fresh, raised, leaky_relu(window.layers))
-    else:
+    # What killed them decides: a step that was too large, or something that is there no longer.
+    if _after_large_steps(detection, window):
         yield from (slower, leaky_relu(window.layers), fresh, raised)
+    else:
+        yield from (fresh, raised, leaky_relu(window.layers), slower)
 
 
 def _saturated(detection: Detection, window: Window) -> Fixes:
@@ -220,7 +231,9 @@ def _underflow(detection: Detection, window: Window) -> Fixes:
 def _too_fast(detection: Detection, window: Window) -> Fixes:
     moves = detection.evidence["value"]
     # Toward the upper end of what is usual, by a round factor.
-    factor = 10.0 ** min(-1, round(math.log10(3 * USUAL_MOVE / max(moves, USUAL_MOVE))))
+    first = middle(rotations(window, RECENT, of_start=True)[: window.limits.window])
+    largest = max(moves, first if math.isfinite(first) else 0.0, USUAL_MOVE)
+    factor = 10.0 ** min(-1, round(math.log10(3 * USUAL_MOVE / largest)))
     yield learning_rate(
         window, factor, f"A step moves the weights by {moves:,.0%} of their size; 0.1% is usual."
     )
@@ -231,7 +244,8 @@ def _too_slow(detection: Detection, window: Window) -> Fixes:
     moves = detection.evidence["value"]
     if not moves > 0:
         return
-    factor = 10.0 ** round(math.log10(USUAL_MOVE / moves))
+    # Most layers move less than the one that moves most: rather too much than too little.
+    factor = 10.0 ** math.ceil(math.log10(3 * USUAL_MOVE / moves))
     yield learning_rate(
         window,
         factor,
@@ -330,6 +344,24 @@ def _to_reinitialize(detection: Detection, window: Window) -> list[Layer]:
     Each layer contributes its factor, not only those past the bound.
     """
     return list(window.layers) if _from_the_start(detection, window) else _named(detection, window)
+
+
+def _after_large_steps(detection: Detection, window: Window) -> bool:
+    """Whether the steps just before and after the onset moved the weights far."""
+    steps = window.history.recent_steps(RECENT)
+    moves = rotations(window, RECENT)
+    near = np.abs(steps - detection.first_step) <= window.limits.window
+    known = moves[near & np.isfinite(moves)]
+    return bool(known.size and known.max() > window.limits.update_high)
+
+
+def _at_once(detection: Detection, window: Window) -> bool:
+    """Whether the weights of a layer have become several times as large from frame to frame."""
+    rows = window.history.recent(window.weight, RECENT)
+    named = [layer.name in detection.layers for layer in window.layers]
+    with np.errstate(invalid="ignore", divide="ignore"):
+        growth = rows[1:, named] / rows[:-1, named]
+    return bool((growth > LEAP).any())
 
 
 def _from_the_start(detection: Detection, window: Window) -> bool:

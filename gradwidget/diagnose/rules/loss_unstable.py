@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from gradwidget.diagnose.evidence.weight_rotation import rotations
 from gradwidget.diagnose.evidence.window import Window
 from gradwidget.diagnose.finding import Detection, Finding
-from gradwidget.diagnose.rules.shared.weight_rotation import rotations
 from gradwidget.wording import shown
 
 

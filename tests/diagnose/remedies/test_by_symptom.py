@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import pytest
 
 from gradwidget.diagnose.evidence.window import Window
 from gradwidget.diagnose.finding import Detection, Origin, Symptom
 from gradwidget.diagnose.remedies.by_symptom import remedies_for
 from gradwidget.frame import Wiring
-from tests.support.frames import chain, healthy, judge
+from tests.support.frames import chain, healthy, judge, moving
 
 DEPTH = 4
 
@@ -76,9 +78,32 @@ def test_what_overflows_half_precision_gets_a_format_with_a_larger_range() -> No
     assert offered[0].title == "Use bfloat16"
 
 
-def test_units_that_died_on_the_way_get_a_lower_rate_first() -> None:
-    assert titles(Symptom.DEAD_RELU)[0].startswith("Lower the learning rate")
-    assert titles(Symptom.DEAD_RELU, first_step=0)[0] == "Reinitialize fc1"
+def first_advice(figures: Callable[[int], dict[str, Any]], symptom: Symptom) -> str:
+    """What is offered first where fc1 has the symptom since step 20."""
+    history = judge(30, chain(DEPTH), figures)[1]
+    numbers = {"value": 0.3, "bound": 0.1, "window": 9.0}
+    detection = Detection("warning", "", ("fc1",), 20, numbers, "")
+    return remedies_for(symptom, detection, Window(history))[0].title
+
+
+@pytest.mark.parametrize(
+    ("largest", "title"), [(0.3, "Lower the learning rate to 0.01"), (1e-3, "Reinitialize fc1")]
+)
+def test_units_get_a_lower_rate_where_a_large_step_killed_them(largest: float, title: str) -> None:
+    def figures(step: int) -> dict[str, Any]:
+        return moving(DEPTH, largest if step == 19 else 1e-3)
+
+    assert first_advice(figures, Symptom.DEAD_RELU) == title
+
+
+@pytest.mark.parametrize(
+    ("leap", "title"), [(30.0, "Reinitialize fc1"), (2.0, "Lower the learning rate to 0.01")]
+)
+def test_weights_that_were_multiplied_at_once_get_fresh_ones(leap: float, title: str) -> None:
+    def figures(step: int) -> dict[str, Any]:
+        return healthy(DEPTH, matrix_norm=np.full(DEPTH, 4.0 * (leap if step >= 20 else 1.0)))
+
+    assert first_advice(figures, Symptom.WEIGHTS_GROWING) == title
 
 
 @pytest.mark.parametrize(
@@ -86,8 +111,8 @@ def test_units_that_died_on_the_way_get_a_lower_rate_first() -> None:
     [
         (Symptom.LR_TOO_HIGH, 0.3, "Lower the learning rate to 0.001"),
         (Symptom.LR_TOO_HIGH, 0.06, "Lower the learning rate to 0.01"),
-        (Symptom.LR_TOO_LOW, 1e-5, "Raise the learning rate to 10"),
-        (Symptom.LR_TOO_LOW, 1e-9, "Raise the learning rate to 100,000"),
+        (Symptom.LR_TOO_LOW, 1e-5, "Raise the learning rate to 100"),
+        (Symptom.LR_TOO_LOW, 1e-9, "Raise the learning rate to 1 million"),
     ],
 )
 def test_the_rate_is_changed_toward_a_usual_step(

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from gradwidget.diagnose.evidence.weight_rotation import rotations
 from gradwidget.diagnose.evidence.window import Window
-from gradwidget.diagnose.rules.shared.weight_rotation import rotations
 from gradwidget.frame import Layer
 from tests.support.frames import chain, healthy, judge
 
