@@ -344,6 +344,8 @@ class StepCycle:
         if not math.isnan(self.budget.overhead):
             builder.scalars["overhead"] = self.budget.overhead
         builder.wiring = self._guard.run(WIRING, self._wiring.finish)
+        if builder.wiring is not None:
+            self._activation_cache.last = builder.wiring.last or None
         optimized = self._guard.run("seeing which layers take part", self._optimizers.held)
         builder.finish(COMPILED if self.forward.compiling.forbids_hooks else UNSEEN, optimized)
         self._waiting.append(builder)
