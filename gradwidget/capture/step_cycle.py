@@ -16,6 +16,7 @@ from gradwidget.capture.collect.frame_builder import FrameBuilder
 from gradwidget.capture.collect.loop.bad_update import BadUpdate
 from gradwidget.capture.collect.loop.evaluation_mode import modes_of
 from gradwidget.capture.collect.loop.optimizer_settings import resting
+from gradwidget.capture.collect.loop.same_batch import SameBatch
 from gradwidget.capture.collect.nonfinite_graph import origin_in_graph
 from gradwidget.capture.collect.output_gradients import OutputGradientHooks
 from gradwidget.capture.collect.weight_updates import LIMIT, WeightUpdates
@@ -40,6 +41,7 @@ from gradwidget.capture.steps.unstepped import UnsteppedPasses
 from gradwidget.capture.unmeasured import COMPILED, UNSEEN
 from gradwidget.frame import Frame, NonfiniteOrigin
 
+BATCH = "comparing a batch with the one before"
 WIRING = "reading how the network is wired"
 
 
@@ -100,6 +102,7 @@ class StepCycle:
         self._was_finite = True
         self._has_run = False
         self._bad_update = BadUpdate()
+        self._same_batch = SameBatch()
         self._began = self._last_end = perf_counter()
         self._spent_before = 0.0
         self.reach.watch(table.parameters)
@@ -301,9 +304,12 @@ class StepCycle:
     def deliver(self) -> None:
         """Emits the frames whose statistics have arrived from the device."""
         while self._waiting and self._waiting[0].readback.ready:
-            frame = self._guard.run("making a frame", self._waiting.popleft().frame)
+            builder = self._waiting.popleft()
+            frame = self._guard.run("making a frame", builder.frame)
             if frame is not None:
                 frame = self._bad_update.remembered(frame)
+                entered = builder.loop.inputs.entered
+                frame = self._guard.run(BATCH, self._same_batch.noted, frame, entered) or frame
                 self._request_later(self._triggers.frame_made(frame))
                 self._guard.run("recording a frame", self._emit, frame)
 
