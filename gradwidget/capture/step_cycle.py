@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from time import perf_counter
 from weakref import ref
 
@@ -102,7 +102,7 @@ class StepCycle:
         self._was_finite = True
         self._has_run = False
         self._bad_update = BadUpdate()
-        self._same_batch = SameBatch()
+        self._same_batch = SameBatch(self._no_data)
         self._began = self._last_end = perf_counter()
         self._spent_before = 0.0
         self.reach.watch(table.parameters)
@@ -312,6 +312,14 @@ class StepCycle:
                 frame = self._guard.run(BATCH, self._same_batch.noted, frame, entered) or frame
                 self._request_later(self._triggers.frame_made(frame))
                 self._guard.run("recording a frame", self._emit, frame)
+
+    def _no_data(self) -> Iterator[Tensor]:
+        """Tensors that may be as large as a batch and are none."""
+        yield from self._activation_cache.buffers.tensors()
+        yield from (one.grad for one in self._table.alive() if one.grad is not None)
+        for optimizer in self._optimizers.optimizers():
+            for state in optimizer.state.values():
+                yield from (one for one in state.values() if isinstance(one, Tensor))
 
     def close(self) -> None:
         """Removes every hook and emits what is still on its way."""

@@ -70,8 +70,8 @@ class ActivationCache:
     nonlinearities: dict[Call, Nonlinearity | None] = field(default_factory=dict)
     """The activation function of each call of each layer; None where it has none."""
     last: Collection[str] | None = None
-    """The layers that nothing follows but the loss, whose spread is measured; None where that is
-    not known: then it is the one that runs last."""
+    """The layers that nothing follows but the loss: how much their inputs differ is measured. None
+    where they are not known: then it is the one that runs last."""
     buffers: StagingBuffers = field(init=False)
     """Memory in which small outputs are gathered."""
 
@@ -109,7 +109,7 @@ class Activations:
         self._buffers = cache.buffers
         self._last = cache.last
         self._latest: tuple[Output, Tensor, int] | None = None
-        """The output of the layer that ran last, and its version, until a backward pass begins."""
+        """What the layer that ran last was given, and its version, until a backward pass begins."""
         self.outputs: list[Output] = []
         """In the order in which the layers ran."""
         self._arrivals = 0
@@ -176,10 +176,12 @@ class Activations:
         note.data_nonfinite = self._data_nonfinite(args)
         note.round = self._round
         self.outputs.append(note)
-        if self._last is None:
-            self._latest = note, tensor.detach(), version(tensor)
-        elif layer in self._last:
-            self._measure_spread(note, tensor)
+        if self._last is None or layer in self._last:
+            given = first_tensor(args[0]) if args else None
+            if self._last is not None:
+                self._measure_spread(note, given)
+            else:
+                self._latest = None if given is None else (note, given.detach(), version(given))
         if call not in self._nonlinearities:
             self._hold(call, note, tensor, units)
         if tensor.grad_fn is not None:
@@ -262,9 +264,10 @@ class Activations:
             self._apply_found(one, one.tensor, nonlinearity)
         return kinds
 
-    def _measure_spread(self, note: Output, tensor: Tensor) -> None:
-        place = f"reading how the outputs of {note.layer} differ"
-        note.spread = self._guard.run(place, batch_spread, tensor, self._readback)
+    def _measure_spread(self, note: Output, given: Tensor | None) -> None:
+        if given is not None:
+            place = f"reading how the inputs of {note.layer} differ"
+            note.spread = self._guard.run(place, batch_spread, given, self._readback)
 
     def _apply_found(
         self, one: HeldOutput | GraphlessOutput, tensor: Tensor, nonlinearity: Nonlinearity | None

@@ -34,7 +34,7 @@ class Output:
     round: int = 0
     """Number of the round in which the layer ran."""
     spread: Fetch | None = None
-    """Its ``batch_spread``; None where that is not measured."""
+    """The ``batch_spread`` of what the layer was given; None where that is not measured."""
     doubt: str | None = None
     """Why its activation function is not known; None where the statistics are those after it."""
 

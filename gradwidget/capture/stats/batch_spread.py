@@ -1,4 +1,4 @@
-"""How much outputs differ from sample to sample of a batch."""
+"""How much activations differ from sample to sample of a batch."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ LEAST = 4
 SAMPLES = 64
 """Samples that are read of a larger batch, evenly spread over it."""
 ENTRIES = 1 << 17
-"""Entries that are read of a larger output: as many of each sample, evenly spread over it."""
+"""Entries that are read of a larger tensor: as many of each sample, evenly spread over it."""
 
 
-def batch_spread(output: Tensor, readback: Readback) -> Fetch | None:
-    """What the samples of an output do not have in common, over its size.
+def batch_spread(activations: Tensor, readback: Readback) -> Fetch | None:
+    """What the samples of a batch do not have in common, over their size.
 
-    The square root of 1 - B·|m|²/|y|² for an output y of B samples along its first dimension and
-    their mean m: 0 where all samples are alike, near 1 where they have nothing in common; NaN where
-    every entry is 0. Of large outputs it is that of a part.
+    The square root of 1 - B·|m|²/|y|² for activations y of B samples along their first dimension
+    and the mean m of the samples: 0 where all are alike, near 1 where they have nothing in common;
+    NaN where every entry is 0. Of a large tensor it is that of a part.
 
     Returns:
         None where it has no dimension of features, or fewer than ``LEAST`` samples.
@@ -36,9 +36,9 @@ def batch_spread(output: Tensor, readback: Readback) -> Fetch | None:
         >>> batch_spread(torch.tensor([[3.0, 1], [3, 1], [3, -1], [3, -1]]), Readback())().round(3)
         array(0.316)
     """
-    if output.dim() < 2 or len(output) < LEAST or output.is_complex():
+    if activations.dim() < 2 or len(activations) < LEAST or activations.is_complex():
         return None
-    values = plain(output)
+    values = plain(activations)
     part = values[:: math.ceil(len(values) / SAMPLES)].flatten(1)
     part = part[:, :: math.ceil(part.shape[1] * len(part) / ENTRIES)]
     wide = torch.float64 if part.is_cpu else accumulator(part)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import sys
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 from weakref import ReferenceType, ref
@@ -23,16 +24,18 @@ class Sources:
     batch from it on purpose."""
 
 
-def sources_of(size: int, entries: int) -> Sources:
+def sources_of(size: int, entries: int, no_data: Iterable[Tensor]) -> Sources:
     """Searches everything that lives in the process, which takes a while.
 
     Args:
         size: samples of the batch.
         entries: of the whole batch.
+        no_data: tensors that are no copies of it, whatever their size.
     """
     module = sys.modules.get("torch.utils.data.dataloader")
     if module is None:
         return Sources(has_more=False, kept=())
+    known = {id(one) for one in no_data}
     lengths: list[int] = []
     kept: list[ReferenceType[Tensor]] = []
     for one in gc.get_objects():
@@ -41,7 +44,7 @@ def sources_of(size: int, entries: int) -> Sources:
         if kind is Tensor:
             # One that is nested has no shape.
             is_alike = not one.is_nested and one.shape[:1] == (size,) and one.numel() == entries
-            if is_alike and not one.requires_grad:
+            if is_alike and not one.requires_grad and id(one) not in known:
                 kept.append(ref(one))
         elif issubclass(kind, module.DataLoader) and _gives(one, size):
             lengths.append(len(one))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from weakref import ReferenceType
 
@@ -41,9 +41,13 @@ class SameBatch:
 
     It is the same batch again where every entry is the same and the first tensor is another: a loop
     that means to train on one batch keeps it. And only where a data loader would have more.
+
+    Args:
+        no_data: gives tensors of the process that are no data.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, no_data: Callable[[], Iterable[Tensor]]) -> None:
+        self._no_data = no_data
         self._before: tuple[ReferenceType[Tensor] | None, list[Values]] = (None, [])
         self._in_a_row = 0
         self._since_search = PAUSE
@@ -77,7 +81,7 @@ class SameBatch:
             self._sources = NOTHING
         elif self._since_search >= PAUSE:
             self._since_search = 0
-            self._sources = sources_of(first.shape[0], math.prod(first.shape))
+            self._sources = sources_of(first.shape[0], math.prod(first.shape), self._no_data())
         elif any(one() is not None for one in self._sources.kept):
             if self._since_search >= COPIES:
                 self._sources = NOTHING
