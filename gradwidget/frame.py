@@ -121,6 +121,11 @@ class Wiring:
     """Class names of the optimizers that have stepped the model, in the order of their first
     steps."""
 
+    @property
+    def last(self) -> frozenset[str]:
+        """The layers whose output flows into the loss with no other layer between."""
+        return frozenset(name for name, behind in self.feeds.items() if LOSS in behind)
+
 
 @dataclass(frozen=True, slots=True)
 class Frame:

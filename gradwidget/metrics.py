@@ -44,6 +44,7 @@ METRICS: dict[str, Metric] = {
         Metric("act_zero_fraction", "share of activations that are 0", "share"),
         Metric("act_dead_fraction", "share of dead units", "share"),
         Metric("act_saturated_fraction", "share of saturated activations", "share"),
+        Metric("input_spread", "spread of inputs over the batch", "share"),
         Metric("act_nonfinite", "NaN or Inf activations", "count"),
         Metric("act_grad_rms", "activation gradient RMS", "log"),
         Metric("act_grad_norm", "activation gradient norm", "log"),

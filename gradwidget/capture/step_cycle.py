@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from time import perf_counter
 from weakref import ref
 
@@ -16,6 +16,7 @@ from gradwidget.capture.collect.frame_builder import FrameBuilder
 from gradwidget.capture.collect.loop.bad_update import BadUpdate
 from gradwidget.capture.collect.loop.evaluation_mode import modes_of
 from gradwidget.capture.collect.loop.optimizer_settings import resting
+from gradwidget.capture.collect.loop.same_batch import SameBatch
 from gradwidget.capture.collect.nonfinite_graph import origin_in_graph
 from gradwidget.capture.collect.output_gradients import OutputGradientHooks
 from gradwidget.capture.collect.weight_updates import LIMIT, WeightUpdates
@@ -40,6 +41,7 @@ from gradwidget.capture.steps.unstepped import UnsteppedPasses
 from gradwidget.capture.unmeasured import COMPILED, UNSEEN
 from gradwidget.frame import Frame, NonfiniteOrigin
 
+BATCH = "comparing a batch with the one before"
 WIRING = "reading how the network is wired"
 
 
@@ -100,6 +102,7 @@ class StepCycle:
         self._was_finite = True
         self._has_run = False
         self._bad_update = BadUpdate()
+        self._same_batch = SameBatch(self._no_data)
         self._began = self._last_end = perf_counter()
         self._spent_before = 0.0
         self.reach.watch(table.parameters)
@@ -301,11 +304,22 @@ class StepCycle:
     def deliver(self) -> None:
         """Emits the frames whose statistics have arrived from the device."""
         while self._waiting and self._waiting[0].readback.ready:
-            frame = self._guard.run("making a frame", self._waiting.popleft().frame)
+            builder = self._waiting.popleft()
+            frame = self._guard.run("making a frame", builder.frame)
             if frame is not None:
                 frame = self._bad_update.remembered(frame)
+                entered = builder.loop.inputs.entered
+                frame = self._guard.run(BATCH, self._same_batch.noted, frame, entered) or frame
                 self._request_later(self._triggers.frame_made(frame))
                 self._guard.run("recording a frame", self._emit, frame)
+
+    def _no_data(self) -> Iterator[Tensor]:
+        """Tensors that may be as large as a batch and are none."""
+        yield from self._activation_cache.buffers.tensors()
+        yield from (one.grad for one in self._table.alive() if one.grad is not None)
+        for optimizer in self._optimizers.optimizers():
+            for state in optimizer.state.values():
+                yield from (one for one in state.values() if isinstance(one, Tensor))
 
     def close(self) -> None:
         """Removes every hook and emits what is still on its way."""
@@ -344,6 +358,8 @@ class StepCycle:
         if not math.isnan(self.budget.overhead):
             builder.scalars["overhead"] = self.budget.overhead
         builder.wiring = self._guard.run(WIRING, self._wiring.finish)
+        if builder.wiring is not None:
+            self._activation_cache.last = builder.wiring.last or None
         optimized = self._guard.run("seeing which layers take part", self._optimizers.held)
         builder.finish(COMPILED if self.forward.compiling.forbids_hooks else UNSEEN, optimized)
         self._waiting.append(builder)

@@ -63,6 +63,12 @@ def version(tensor: Tensor) -> int:
     return tensor._version  # noqa: SLF001  # documented for this use, underscore and all
 
 
+def owner(tensor: Tensor) -> Tensor:
+    """The tensor that a view was made of; the tensor itself where it is none."""
+    base: Tensor | None = tensor._base  # noqa: SLF001  # nothing public tells
+    return tensor if base is None else base
+
+
 def loss_scale(scaler: GradScaler) -> Tensor | None:
     """The scale as a tensor; ``get_scale()`` would wait for the device."""
     return scaler._scale  # noqa: SLF001  # see above

@@ -33,6 +33,8 @@ _TITLES: dict[str, str] = {
     "eval_mode": "Training in evaluation mode",
     "loss_detached": "The loss has no graph",
     "updates_lost": "Updates lost to rounding",
+    "collapsed_outputs": "Outputs have become alike",
+    "same_batch": "The same batch at every step",
 }
 """Titles that are not just the code in words."""
 
@@ -73,6 +75,8 @@ class Symptom(StrEnum):
     EVAL_MODE = "eval_mode"
     LOSS_DETACHED = "loss_detached"
     UPDATES_LOST = "updates_lost"
+    COLLAPSED_OUTPUTS = "collapsed_outputs"
+    SAME_BATCH = "same_batch"
 
 
 @dataclass(frozen=True, slots=True)

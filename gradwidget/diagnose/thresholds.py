@@ -122,6 +122,20 @@ class Thresholds:
     saturated_share: float = 0.65
     """Outputs of a squashing activation function that are saturated: 0.8 is too many, 0.5 not."""
 
+    collapsed_spread: float = 0.02
+    """Share of the activations before the last layer that differs from sample to sample.
+
+    Healthy networks begin with 0.1 to 0.9; transformers may fall to 0.01 for their first twenty
+    steps and come back. Forty layers with ReLU and without a way around them begin with 0.004 to
+    0.04, ten sigmoids with 1e-6.
+    """
+
+    spread_back: float = 0.1
+    """The same share above which what had become alike differs again."""
+
+    spread_grows: float = 1.3
+    """Spread of the newest window over that of ``lasting_steps`` above which it comes back."""
+
     no_gradient_steps: int = 60
     """Steps without a gradient before a layer that never had one is reported.
 

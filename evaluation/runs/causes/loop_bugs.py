@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from functools import cached_property
+
 import torch
 from torch import Tensor, nn
+from torch.utils.data import DataLoader, TensorDataset
 
 from evaluation.runs.cnn import chain_of, convolutions
 from evaluation.runs.data import Batches, digits, images
@@ -37,11 +40,16 @@ def mlp_loss_made_anew(c: Conditions) -> Training:
 
 
 class Stuck(Batches):
-    """One batch, whatever its number."""
+    """One batch, whatever its number: the first of a loader that has more."""
+
+    @cached_property
+    def loader(self) -> DataLoader[tuple[Tensor, ...]]:
+        return DataLoader(TensorDataset(self.x, self.y), self.size)
 
     def __getitem__(self, number: int) -> tuple[Tensor, Tensor]:
         del number
-        return super().__getitem__(0)
+        x, y = next(iter(self.loader))
+        return x, y
 
 
 def stuck(batches: Batches) -> Batches:

@@ -51,6 +51,7 @@ def activation_columns(
     columns["act_dead_fraction"] = _dead_in_every_call(
         columns["act_dead_fraction"], notes, layer_rows, certain
     )
+    columns["input_spread"] = _widest_spread(notes, layer_rows, used, len(layers))
     # Two backward passes through one output: the sum of their gradients is not known here. What of
     # a gradient could not be read is missing in the sum as well.
     came = {number: note.backward for number, note in enumerate(notes) if note.backward is not None}
@@ -63,6 +64,18 @@ def activation_columns(
         gradients[:, list(read)] = gather(list(read.values()))
     columns |= per_layer.output_gradient_columns(gradients, used, reached, scale)
     return {name: column for name, column in columns.items() if column.measured.any()}
+
+
+def _widest_spread(
+    notes: Sequence[Output], layer_rows: Numbers, used: BoolArray, rows: int
+) -> Column:
+    """The spread of each layer's inputs over the batch: of several calls, the widest."""
+    values = np.full(rows, np.nan)
+    for number, note in enumerate(notes):
+        if note.spread is not None and used[number]:
+            row = layer_rows[number]
+            values[row] = np.fmax(values[row], float(note.spread()))
+    return Column(values, ~np.isnan(values))
 
 
 def _doubted(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from weakref import ReferenceType, ref
@@ -22,6 +22,7 @@ from gradwidget.capture.model.nonlinearity import (
     nonlinearity_of,
 )
 from gradwidget.capture.model.unreadable import UnreadableError, plain, unreadable
+from gradwidget.capture.stats.batch_spread import batch_spread
 from gradwidget.capture.stats.norms import ALONE, l2
 from gradwidget.capture.stats.output_stats import gradient_statistics, output_statistics
 from gradwidget.capture.stats.readback import Fetch, Readback, as_numpy
@@ -68,6 +69,9 @@ class ActivationCache:
     """Contains failures: one layer that cannot be read costs no other."""
     nonlinearities: dict[Call, Nonlinearity | None] = field(default_factory=dict)
     """The activation function of each call of each layer; None where it has none."""
+    last: Collection[str] | None = None
+    """The layers that nothing follows but the loss: how much their inputs differ is measured. None
+    where they are not known: then it is the one that runs last."""
     buffers: StagingBuffers = field(init=False)
     """Memory in which small outputs are gathered."""
 
@@ -103,6 +107,9 @@ class Activations:
         self._why = why
         self._guard = cache.guard
         self._buffers = cache.buffers
+        self._last = cache.last
+        self._latest: tuple[Output, Tensor, int] | None = None
+        """What the layer that ran last was given, and its version, until a backward pass begins."""
         self.outputs: list[Output] = []
         """In the order in which the layers ran."""
         self._arrivals = 0
@@ -169,6 +176,12 @@ class Activations:
         note.data_nonfinite = self._data_nonfinite(args)
         note.round = self._round
         self.outputs.append(note)
+        if self._last is None or layer in self._last:
+            given = first_tensor(args[0]) if args else None
+            if self._last is not None:
+                self._measure_spread(note, given)
+            else:
+                self._latest = None if given is None else (note, given.detach(), version(given))
         if call not in self._nonlinearities:
             self._hold(call, note, tensor, units)
         if tensor.grad_fn is not None:
@@ -231,6 +244,10 @@ class Activations:
         Returns:
             The kinds newly found, by layer.
         """
+        if self._latest is not None:
+            (note, tensor, number), self._latest = self._latest, None
+            if version(tensor) == number:
+                self._measure_spread(note, tensor)
         if not self._held:
             return {}
         held, self._held = self._held, []
@@ -246,6 +263,11 @@ class Activations:
                 kinds.setdefault(one.call[0], nonlinearity.kind)
             self._apply_found(one, one.tensor, nonlinearity)
         return kinds
+
+    def _measure_spread(self, note: Output, given: Tensor | None) -> None:
+        if given is not None:
+            place = f"reading how the inputs of {note.layer} differ"
+            note.spread = self._guard.run(place, batch_spread, given, self._readback)
 
     def _apply_found(
         self, one: HeldOutput | GraphlessOutput, tensor: Tensor, nonlinearity: Nonlinearity | None
@@ -293,7 +315,7 @@ class Activations:
     def measure_staged(self) -> None:
         """Measures what is still staged, and releases what is held."""
         self._buffers.flush(self._readback)
-        self._held, self._graphless = [], {}
+        self._held, self._graphless, self._latest = [], {}, None
 
     def explain_unseen(self, layers: Iterable[str], reason: str) -> None:
         """Gives a reason for each of the layers whose output was not seen in this step.

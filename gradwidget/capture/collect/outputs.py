@@ -33,6 +33,8 @@ class Output:
     no raw data."""
     round: int = 0
     """Number of the round in which the layer ran."""
+    spread: Fetch | None = None
+    """The ``batch_spread`` of what the layer was given; None where that is not measured."""
     doubt: str | None = None
     """Why its activation function is not known; None where the statistics are those after it."""
 

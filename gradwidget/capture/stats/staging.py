@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -105,6 +105,11 @@ class StagingBuffer:
         self._count = 0
         self._statistics = RowStatistics()
 
+    def tensors(self) -> Iterator[Tensor]:
+        """The memory, as a whole and row by row."""
+        yield self._memory
+        yield from self._rows
+
     def put(self, tensor: Tensor, readback: Readback) -> Slot:
         """Copies a tensor in; its statistics will be in the slot returned."""
         if self._count == self._capacity:
@@ -149,6 +154,11 @@ class StagingBuffers:
         if buffer is None:
             buffer = self._buffers[key] = StagingBuffer(like, measure)
         return buffer
+
+    def tensors(self) -> Iterator[Tensor]:
+        """The memory of all of them."""
+        for buffer in self._buffers.values():
+            yield from buffer.tensors()
 
     def flush(self, readback: Readback) -> None:
         """Flushes every buffer, and drops those that were empty.

@@ -37,6 +37,7 @@ _ANYTHING = {
     S.WEIGHTS_ZERO,
     S.FP16_UNDERFLOW,
     S.UPDATES_LOST,
+    S.COLLAPSED_OUTPUTS,
     S.RNN_EXPLODING_IN_TIME,
     S.RNN_VANISHING_IN_TIME,
 }
@@ -47,13 +48,17 @@ EXPLAINS: dict[Symptom, frozenset[Symptom]] = {
     S.LOSS_DETACHED: frozenset(_ANYTHING | {S.NOT_IN_OPTIMIZER}),
     S.GRADIENTS_NOT_CLEARED: frozenset(
         {*_OUT_OF_CONTROL, *_UNITS_OFF, S.PLATEAU, S.VANISHING_GRADIENTS, S.ZERO_GRADIENT}
+        | {S.COLLAPSED_OUTPUTS}
     ),
-    S.UNREGISTERED_LAYERS: frozenset({*_NOTHING_LEARNED, S.NO_GRADIENT, S.NOT_IN_OPTIMIZER}),
+    S.UNREGISTERED_LAYERS: frozenset(
+        {*_NOTHING_LEARNED, S.NO_GRADIENT, S.NOT_IN_OPTIMIZER, S.COLLAPSED_OUTPUTS}
+    ),
     S.NOT_IN_OPTIMIZER: frozenset(
         {*_NOTHING_LEARNED, S.EXPLODING_GRADIENTS, S.LOSS_DIVERGING, S.GRADIENTS_NOT_CLEARED}
     ),
     S.DOUBLE_SOFTMAX: frozenset({*_GRADIENT_GONE, S.SATURATED}),
-    S.EVAL_MODE: frozenset({*_OUT_OF_CONTROL, *_UNITS_OFF, S.PLATEAU}),
+    S.EVAL_MODE: frozenset({*_OUT_OF_CONTROL, *_UNITS_OFF, S.PLATEAU, S.COLLAPSED_OUTPUTS}),
+    S.SAME_BATCH: frozenset(_UNITS_OFF),
     # What goes in.
     S.BAD_INPUTS: frozenset(_ANYTHING),
     # Layers that get nothing because of how they are connected.
@@ -80,6 +85,7 @@ EXPLAINS: dict[Symptom, frozenset[Symptom]] = {
             *_GRADIENT_GONE,
             S.WEIGHTS_ZERO,
             S.WEIGHTS_SHRINKING,
+            S.COLLAPSED_OUTPUTS,
             S.RNN_EXPLODING_IN_TIME,
             S.RNN_VANISHING_IN_TIME,
         }
@@ -88,19 +94,27 @@ EXPLAINS: dict[Symptom, frozenset[Symptom]] = {
         {*_NOTHING_LEARNED, S.NO_GRADIENT, S.VANISHING_GRADIENTS, S.WEIGHTS_ZERO, S.DEAD_RELU}
     ),
     S.WEIGHTS_ZERO: frozenset(
-        {*(_GRADIENT_GONE - {S.ZERO_GRADIENT}), *_UNITS_OFF, S.WEIGHTS_SHRINKING}
+        {
+            *(_GRADIENT_GONE - {S.ZERO_GRADIENT}),
+            *_UNITS_OFF,
+            S.WEIGHTS_SHRINKING,
+            S.COLLAPSED_OUTPUTS,
+        }
     ),
-    S.WEIGHTS_SHRINKING: frozenset({*_GRADIENT_GONE, *_UNITS_OFF, S.WEIGHTS_ZERO}),
+    S.WEIGHTS_SHRINKING: frozenset(
+        {*_GRADIENT_GONE, *_UNITS_OFF, S.WEIGHTS_ZERO, S.COLLAPSED_OUTPUTS}
+    ),
     S.WEIGHTS_GROWING: frozenset(
         {*_UNITS_OFF, *_GRADIENT_GONE, *NONFINITE, S.EXPLODING_GRADIENTS, S.LOSS_DIVERGING}
-        | {S.LOSS_UNSTABLE, S.RNN_EXPLODING_IN_TIME}
+        | {S.LOSS_UNSTABLE, S.RNN_EXPLODING_IN_TIME, S.COLLAPSED_OUTPUTS}
     ),
     S.LOSS_UNSTABLE: frozenset({*NONFINITE, *_UNITS_OFF, S.PLATEAU, S.WEIGHTS_GROWING}),
     S.LOSS_DIVERGING: frozenset({*NONFINITE, S.LOSS_UNSTABLE}),
     # What units and gradients do.
-    S.DEAD_RELU: frozenset({*_GRADIENT_GONE}),
-    S.SATURATED: frozenset({*_GRADIENT_GONE}),
-    S.VANISHING_GRADIENTS: frozenset({*_NOTHING_LEARNED}),
+    S.DEAD_RELU: frozenset({*_GRADIENT_GONE, S.COLLAPSED_OUTPUTS}),
+    S.SATURATED: frozenset({*_GRADIENT_GONE, S.COLLAPSED_OUTPUTS}),
+    S.VANISHING_GRADIENTS: frozenset({*_NOTHING_LEARNED, S.COLLAPSED_OUTPUTS}),
+    S.COLLAPSED_OUTPUTS: frozenset({S.PLATEAU, S.VANISHING_GRADIENTS, S.EARLY_LAYERS_FROZEN}),
     S.RNN_VANISHING_IN_TIME: frozenset({*_NOTHING_LEARNED, S.VANISHING_GRADIENTS}),
     S.EARLY_LAYERS_FROZEN: frozenset({S.PLATEAU}),
     S.LR_TOO_LOW: frozenset({S.PLATEAU, S.EARLY_LAYERS_FROZEN}),
@@ -121,6 +135,7 @@ EXACT = frozenset(
         S.NOT_IN_OPTIMIZER,
         S.DOUBLE_SOFTMAX,
         S.EVAL_MODE,
+        S.SAME_BATCH,
     }
 )
 """Causes that are read, not estimated: they were there from the first step, however late they are

@@ -25,6 +25,7 @@ from gradwidget.diagnose.remedies.fp32_weights import fp32_weights
 from gradwidget.diagnose.remedies.freeze import freeze
 from gradwidget.diagnose.remedies.gated_cell import gated_cell
 from gradwidget.diagnose.remedies.guard_operation import guard_operation
+from gradwidget.diagnose.remedies.iterate_loader import iterate_loader
 from gradwidget.diagnose.remedies.keep_graph import keep_graph
 from gradwidget.diagnose.remedies.larger_eps import larger_eps
 from gradwidget.diagnose.remedies.leaky_relu import leaky_relu
@@ -42,6 +43,7 @@ from gradwidget.diagnose.remedies.scale_inputs import scale_inputs
 from gradwidget.diagnose.remedies.skip_nonfinite import skip_nonfinite
 from gradwidget.diagnose.remedies.train_mode import train_mode
 from gradwidget.diagnose.remedies.use_relu import use_relu
+from gradwidget.diagnose.remedies.way_around import way_around
 from gradwidget.diagnose.remedies.weight_decay import weight_decay
 from gradwidget.frame import Layer
 from gradwidget.record.history import RECENT
@@ -71,7 +73,10 @@ def _vanishing(detection: Detection, window: Window) -> Fixes:
     yield normalize(
         layers, "A norm layer brings each layer's output, and so its gradient, back to scale."
     )
-    yield fewer_layers(layers)
+    yield fewer_layers(
+        layers,
+        "Each layer multiplies the gradient by its own factor: the fewer factors, the less decay.",
+    )
 
 
 def _exploding(detection: Detection, window: Window) -> Fixes:
@@ -328,6 +333,25 @@ def _rounded_away(detection: Detection, window: Window) -> Fixes:
     yield fp32_weights()
 
 
+def _collapsed(detection: Detection, window: Window) -> Fixes:
+    yield way_around()
+    if not _from_the_start(detection, window):
+        yield learning_rate(
+            window, 0.1, "Steps that are too large move the outputs of all inputs together."
+        )
+        yield reinitialize(
+            window.layers, "What made all inputs alike does not come apart again by itself."
+        )
+    yield fewer_layers(
+        window.layers, "Each layer makes what comes out a little more alike: use fewer."
+    )
+
+
+def _one_batch(detection: Detection, window: Window) -> Fixes:
+    del detection, window
+    yield iterate_loader()
+
+
 def _plateau(detection: Detection, window: Window) -> Fixes:
     """What helps against the cause helps against the plateau."""
     cause = next(
@@ -403,4 +427,6 @@ _REMEDIES: dict[Symptom, Callable[[Detection, Window], Fixes]] = {
     Symptom.EVAL_MODE: _evaluating,
     Symptom.LOSS_DETACHED: _detached,
     Symptom.UPDATES_LOST: _rounded_away,
+    Symptom.COLLAPSED_OUTPUTS: _collapsed,
+    Symptom.SAME_BATCH: _one_batch,
 }

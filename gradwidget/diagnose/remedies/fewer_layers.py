@@ -9,7 +9,7 @@ from gradwidget.diagnose.remedies.layer_names import listing
 from gradwidget.frame import Layer
 
 
-def fewer_layers(layers: Sequence[Layer]) -> Remedy | None:
+def fewer_layers(layers: Sequence[Layer], why: str) -> Remedy | None:
     """Removes three of every four square hidden layers; None where there are fewer than four."""
     square = [
         layer
@@ -21,8 +21,7 @@ def fewer_layers(layers: Sequence[Layer]) -> Remedy | None:
     gone = [layer for i, layer in enumerate(square) if i % 4]
     return Remedy(
         title=f"Use fewer layers: {len(layers) - len(gone)} instead of {len(layers)}",
-        why="Each layer multiplies the gradient by its own factor: the fewer factors, the less "
-        "decay.",
+        why=why,
         code=f"""\
 for name in {listing(layer.name for layer in gone)}:
     parent_name, _, child = name.rpartition(".")

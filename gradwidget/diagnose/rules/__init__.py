@@ -7,6 +7,7 @@ from collections.abc import Callable
 from gradwidget.diagnose.evidence.window import Window
 from gradwidget.diagnose.finding import Detection, Finding, Symptom
 from gradwidget.diagnose.rules.bad_inputs import bad_inputs
+from gradwidget.diagnose.rules.collapsed_outputs import collapsed_outputs
 from gradwidget.diagnose.rules.dead_relu import dead_relu
 from gradwidget.diagnose.rules.double_softmax import double_softmax
 from gradwidget.diagnose.rules.early_layers_frozen import early_layers_frozen
@@ -27,6 +28,7 @@ from gradwidget.diagnose.rules.not_in_optimizer import not_in_optimizer
 from gradwidget.diagnose.rules.plateau import plateau
 from gradwidget.diagnose.rules.rnn_exploding_in_time import rnn_exploding_in_time
 from gradwidget.diagnose.rules.rnn_vanishing_in_time import rnn_vanishing_in_time
+from gradwidget.diagnose.rules.same_batch import same_batch
 from gradwidget.diagnose.rules.saturated import saturated
 from gradwidget.diagnose.rules.unregistered_layers import unregistered_layers
 from gradwidget.diagnose.rules.updates_lost import updates_lost
@@ -66,7 +68,9 @@ RULES: dict[Symptom, Rule] = {
     Symptom.NOT_IN_OPTIMIZER: not_in_optimizer,
     Symptom.DOUBLE_SOFTMAX: double_softmax,
     Symptom.EVAL_MODE: eval_mode,
+    Symptom.SAME_BATCH: same_batch,
     Symptom.UPDATES_LOST: updates_lost,
+    Symptom.COLLAPSED_OUTPUTS: collapsed_outputs,
     Symptom.LOSS_DIVERGING: loss_diverging,
     Symptom.ZERO_GRADIENT: zero_gradient,
     Symptom.BAD_INPUTS: bad_inputs,

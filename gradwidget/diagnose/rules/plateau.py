@@ -23,6 +23,7 @@ CAUSES = (
     Symptom.WEIGHTS_SHRINKING,
     Symptom.FP16_UNDERFLOW,
     Symptom.EXPLODING_GRADIENTS,
+    Symptom.COLLAPSED_OUTPUTS,
     Symptom.RNN_VANISHING_IN_TIME,
 )
 """Symptoms that explain a plateau, the most likely first."""

@@ -13,7 +13,7 @@ from tests.support.frames import chain
 def test_three_of_four_square_hidden_layers_are_removed_with_their_activation_function() -> None:
     wide = Layer("0", "Linear", {"weight": (8, 4)})
     square = [Layer(str(2 * i), "Linear", {"weight": (8, 8)}) for i in range(1, 5)]
-    remedy = fewer_layers([wide, *square, Layer("10", "Linear", {"weight": (3, 8)})])
+    remedy = fewer_layers([wide, *square, Layer("10", "Linear", {"weight": (3, 8)})], "Fewer.")
     assert remedy is not None
     assert remedy.title == "Use fewer layers: 3 instead of 6"
     hidden = [module for _ in range(4) for module in (nn.Linear(8, 8), nn.ReLU())]
@@ -25,4 +25,4 @@ def test_three_of_four_square_hidden_layers_are_removed_with_their_activation_fu
 
 
 def test_there_is_none_for_a_shallow_model() -> None:
-    assert fewer_layers(chain(3)) is None
+    assert fewer_layers(chain(3), "Fewer.") is None

@@ -10,23 +10,26 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from gradwidget.capture.collect.loop.same_batch import Entered
 from gradwidget.capture.collect.outputs import first_tensor
 from gradwidget.capture.guard import Guard
 from gradwidget.capture.hooks.forward import is_training_forward
 from gradwidget.capture.model.unreadable import plain, unreadable
+from gradwidget.capture.stats.fingerprint import fingerprint
 from gradwidget.capture.stats.norms import accumulator, vector_norm
 from gradwidget.capture.stats.readback import Fetch, Readback
+from gradwidget.capture.torch_private import owner
 
 COUNT, SUM, NORM, PEAK, NONFINITE = range(5)
 """Of the finite entries: how many, their sum, L2 norm and largest |x|; and how many are not."""
 
 
 class InputData:
-    """Floating-point data that enters the layers in the forwards of one step.
+    """Data that enters the layers in the forwards of one step.
 
     Data is what no operation with a graph has made and no layer of the model: a tensor that a layer
     is given as its first argument. Of several views of one storage the first is read. Integers
-    (tokens) are no such data; an image of bytes is, once it is cast.
+    (tokens) have no statistics; an image of bytes has, once it is cast.
 
     Args:
         readback: brings the statistics.
@@ -36,8 +39,8 @@ class InputData:
     def __init__(self, readback: Readback, guard: Guard) -> None:
         self._readback = readback
         self._guard = guard
-        self._used: list[Fetch] = []
-        self._pending: list[Fetch] = []
+        self._used: list[Entered] = []
+        self._pending: list[Entered] = []
         """Of forwards that no backward pass has followed yet."""
         self._seen: dict[int, ReferenceType[Tensor] | None] = {}
         """What was read, by the address of its storage; None for what was read in this round."""
@@ -76,14 +79,19 @@ class InputData:
         self._used = []
         self._seen = dict.fromkeys(address for address, _ in self._tensors)
 
+    @property
+    def entered(self) -> list[Entered]:
+        """What was read, in the order in which it entered."""
+        return self._used or self._pending
+
     @np.errstate(all="ignore")
     def scalars(self) -> dict[str, float]:
         """``input_rms``, ``input_mean``, ``input_std``, ``input_max_abs`` and ``input_nonfinite``.
 
-        Over all entries read, those that are not finite left out but counted. Empty where there was
-        no such data. Only once the readback is ready.
+        Over all floating-point entries read, those that are not finite left out but counted. Empty
+        where there were none. Only once the readback is ready.
         """
-        fetched = [fetch() for fetch in self._used or self._pending]
+        fetched = [one.statistics() for one in self.entered if one.statistics is not None]
         if not fetched:
             return {}
         parts = np.stack(fetched)
@@ -101,7 +109,10 @@ class InputData:
         return found
 
     def _read(self, args: tuple[object, ...], kwargs: Mapping[str, object]) -> None:
-        tensor = first_tensor(args[0] if args else next(iter(kwargs.values()), None))
+        given = args[0] if args else next(iter(kwargs.values()), None)
+        tensor = first_tensor(given)
+        if tensor is None and isinstance(given, Tensor):
+            tensor = given  # integers
         if tensor is None or tensor.grad_fn is not None or isinstance(tensor, nn.Parameter):
             return
         if unreadable(tensor) is not None or not tensor.numel():
@@ -115,7 +126,15 @@ class InputData:
                 return
         self._seen[address] = None
         self._tensors.append((address, ref(tensor)))
-        self._pending.append(_measure(values, self._readback))
+        is_real = values.is_floating_point()
+        self._pending.append(
+            Entered(
+                ref(owner(tensor)),
+                fingerprint(values, self._readback),
+                tuple(tensor.shape),
+                _measure(values, self._readback) if is_real else None,
+            )
+        )
 
 
 def _measure(values: Tensor, readback: Readback) -> Fetch:

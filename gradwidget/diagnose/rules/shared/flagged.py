@@ -19,12 +19,21 @@ def flagged_since(window: Window, scalar: str, frames: int) -> int | None:
     Returns:
         None where it is not above 0 in the newest frame, or in too few.
     """
+    found = flagged_steps(window, scalar)
+    return found[-1] if len(found) >= max(frames, 1) else None
+
+
+def flagged_steps(window: Window, scalar: str) -> list[int]:
+    """The steps, newest first, that measured a scalar and have all found it above 0.
+
+    Empty where it is not above 0 in the newest frame.
+    """
     if not window.frame.scalars.get(scalar, 0.0) > 0:
-        return None
+        return []
     values = window.history.recent_scalar(scalar, RECENT)[::-1]
     steps = window.history.recent_steps(RECENT)[::-1]
     known = ~np.isnan(values)
     values, steps = values[known], steps[known]
     clear = np.flatnonzero(~(values > 0))
     length = int(clear[0]) if clear.size else len(values)
-    return int(steps[length - 1]) if length >= frames else None
+    return [int(step) for step in steps[:length]]

@@ -1,0 +1,16 @@
+"""Go through the data loader."""
+
+from __future__ import annotations
+
+from gradwidget.diagnose.finding import Remedy
+
+
+def iterate_loader() -> Remedy:
+    """Says which line to look for; only a change of the loop can do it."""
+    return Remedy(
+        title="Iterate over the data loader",
+        why="Look for next(iter(loader)) inside the loop: it begins a new epoch at every step and "
+        "takes only its first batch. Write `for x, y in loader:` instead, or make the iterator "
+        "once, before the loop.",
+        code="",
+    )

@@ -1,0 +1,17 @@
+"""A way around the layers that make everything alike."""
+
+from __future__ import annotations
+
+from gradwidget.diagnose.finding import Remedy
+
+
+def way_around() -> Remedy:
+    """Says where to look; only a change of the model can do it."""
+    return Remedy(
+        title="Give each block a way around it",
+        why="Look at what every input has to pass: each layer makes what comes out a little more "
+        "alike, and a norm layer after it hides that. With x = x + block(norm(x)), the norm "
+        "before the block and outside the way around it, what differs gets through. Where blocks "
+        "must end in their norm, warm up the learning rate over the first steps.",
+        code="",
+    )

@@ -1,0 +1,81 @@
+"""Inputs that have become alike before the last layer, and features that only look so."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from gradwidget.diagnose.finding import Symptom
+from gradwidget.frame import LOSS, Wiring
+from tests.support.frames import chain, found, healthy, judge
+
+DEPTH = 5
+STEPS = 130
+
+
+def figures(spread: float, loss: float = 2.0, **changes: Any) -> dict[str, Any]:
+    values = np.full(DEPTH, np.nan)
+    values[-1] = spread
+    measured = {"input_spread": ~np.isnan(values)}
+    changes.setdefault("scalars", {})
+    changes["scalars"] = {"loss": loss, **changes["scalars"]}
+    return healthy(DEPTH, input_spread=values, measured=measured, **changes)
+
+
+def test_inputs_that_are_alike_before_the_last_layer_are_named_where_nothing_is_learned() -> None:
+    engine, _ = judge(STEPS, chain(DEPTH), figures(0.005))
+    finding = engine.findings[0]
+    assert finding.symptom is Symptom.COLLAPSED_OUTPUTS
+    assert finding.layers == ("fc4",)
+    assert (finding.first_step, finding.reported_step) == (0, 50)
+    assert finding.remedies[0].code == ""
+    assert finding.consequences == (Symptom.PLATEAU,)
+
+
+def test_it_lasts_until_the_features_are_as_far_apart_as_usual() -> None:
+    def back(spread: float) -> Any:
+        return lambda step: figures(0.005 if step < 60 else spread)
+
+    assert judge(STEPS, chain(DEPTH), back(0.05))[0].findings[0].active
+    assert not judge(STEPS, chain(DEPTH), back(0.3))[0].findings[0].active
+
+
+@pytest.mark.parametrize("spread", [0.03, 0.5])
+def test_silent_on_features_that_differ(spread: float) -> None:
+    assert judge(STEPS, chain(DEPTH), figures(spread))[0].findings == []
+
+
+def test_silent_on_a_run_that_learns() -> None:
+    engine, _ = judge(STEPS, chain(DEPTH), lambda step: figures(0.005, loss=2 * 0.99**step))
+    assert engine.findings == []
+
+
+def test_silent_where_no_loss_is_known() -> None:
+    engine, _ = judge(STEPS, chain(DEPTH), figures(0.005, loss=np.nan))
+    assert Symptom.COLLAPSED_OUTPUTS not in found(engine)
+
+
+def test_silent_on_features_that_come_apart_again_after_a_rough_start() -> None:
+    def rough(step: int) -> dict[str, Any]:
+        return figures(0.2 if step < 3 else 0.01 * 4 ** ((step - 40) / 20) if step > 40 else 0.01)
+
+    assert Symptom.COLLAPSED_OUTPUTS not in found(judge(75, chain(DEPTH), rough)[0])
+
+
+def test_silent_on_a_last_layer_that_is_given_the_data_itself() -> None:
+    wiring = Wiring(feeds={"fc4": (LOSS,)})
+    assert judge(STEPS, chain(DEPTH), figures(0.005, wiring=wiring))[0].findings == []
+
+
+def test_silent_on_batches_whose_entries_are_all_the_same() -> None:
+    engine, _ = judge(STEPS, chain(DEPTH), figures(0.0, scalars={"input_std": 0.0}))
+    assert Symptom.COLLAPSED_OUTPUTS not in found(engine)
+
+
+def test_dead_units_before_it_explain_it() -> None:
+    dead = np.array([0.0, 1.0, 1.0, 0.0, 0.0])
+    engine, _ = judge(STEPS, chain(DEPTH), figures(0.0, act_dead_fraction=dead))
+    by = {finding.symptom: finding for finding in engine.findings}
+    assert by[Symptom.COLLAPSED_OUTPUTS].because is Symptom.DEAD_RELU
