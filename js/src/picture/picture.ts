@@ -156,7 +156,7 @@ export class Picture {
 
   #updateBars({ rows, metric, bounds }: Table): void {
     const values = rows.map((row) => row.value);
-    const colors = rows.map((row) => lookOf(row.state).color);
+    const colors = rows.map(({ tone, dimmed }) => barColor(lookOf(tone).color, dimmed));
     const scale = this.#ranges.bars(metric, values);
     const size = this.#sizes.of(this.#barArea);
     this.#bars.draw(values, colors, scale);
@@ -204,4 +204,9 @@ export class Picture {
     const lines = tooltipLines(row, this.#table, this.#store, usual, cursor);
     this.#tooltip.show(lines, x, y, this.node);
   }
+}
+
+/** A color, or what is left of it in a bar that stands back. */
+function barColor(color: string, dimmed: boolean): string {
+  return dimmed ? `color-mix(in srgb, ${color} 40%, var(--gw-bg))` : color;
 }

@@ -24,8 +24,27 @@ export class ViewOptions extends Emitter {
     groups: new Map(),
   };
 
+  #isChosen = false;
+  #followed = "";
+
   get choices(): Readonly<Choices> {
     return this.#choices;
+  }
+
+  /** Shows a metric that the reader asks for: from now on none comes by itself. */
+  choose(metric: string): void {
+    this.#isChosen = true;
+    this.change({ metric });
+  }
+
+  /**
+   * Shows the metric of what leads the story when that changes, unless the reader has chosen one.
+   * It tells nobody: it is for whoever is about to draw.
+   */
+  follow(story: string, metric: string): void {
+    if (story === this.#followed) return;
+    this.#followed = story;
+    if (!this.#isChosen) this.#choices = { ...this.#choices, metric };
   }
 
   change(changes: Partial<Choices>): void {

@@ -1,7 +1,7 @@
-import type { FindingInfo, RemedyInfo } from "../protocol/messages.gen.ts";
-import type { LoopControl } from "../state/loop-control.ts";
-import { breakable } from "../util/breakable.ts";
-import { element, setHidden, setText } from "../util/dom.ts";
+import type { FindingInfo, RemedyInfo } from "../../protocol/messages.gen.ts";
+import type { LoopControl } from "../../state/loop-control.ts";
+import { breakable } from "../../util/breakable.ts";
+import { element, setHidden, setText } from "../../util/dom.ts";
 import { codeDisclosure } from "./code.ts";
 
 let made = 0;
@@ -11,7 +11,7 @@ export class Remedy {
   readonly node = element("div", { class: "gw-remedy" });
   readonly #loop: LoopControl | null;
   readonly #change: string | null;
-  readonly #button = element("button", { type: "button", text: "Apply" });
+  readonly #button = element("button", { type: "button", class: "gw-primary", text: "Apply" });
   readonly #note = element("p", { class: "gw-note", "aria-live": "polite" });
 
   constructor(finding: FindingInfo, info: RemedyInfo, loop: LoopControl | null) {

@@ -1,0 +1,31 @@
+import type { FindingInfo } from "../../protocol/messages.gen.ts";
+import type { Store } from "../../state/store.ts";
+
+/** What leads the story: a cause, and the metric that shows it or what follows from it. */
+export interface Lead {
+  cause: FindingInfo;
+  /** Of the metrics that the run has; null where none of them shows it. */
+  metric: string | null;
+}
+
+/** The first cause; null where nothing is wrong. */
+export function leadOf({ findings, metrics }: Store): Lead | null {
+  const cause = findings.find(({ active, because }) => active && because === null);
+  if (cause === undefined) return null;
+  const measured = new Set(metrics.map(({ name }) => name));
+  const judged = [cause, ...explainedBy(cause, findings)].flatMap((finding) => finding.metrics);
+  return { cause, metric: judged.find((name) => measured.has(name)) ?? null };
+}
+
+/** The findings that a cause explains, in the order in which they began. */
+export function explainedBy(cause: FindingInfo, findings: FindingInfo[]): FindingInfo[] {
+  return cause.consequences.flatMap((symptom) =>
+    findings.filter((finding) => finding.active && finding.symptom === symptom),
+  );
+}
+
+/** The metric that shows a finding best, of those that the run has. */
+export function metricOf({ metrics }: FindingInfo, store: Store): string | null {
+  const measured = new Set(store.metrics.map(({ name }) => name));
+  return metrics.find((name) => measured.has(name)) ?? null;
+}
