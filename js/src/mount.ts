@@ -71,6 +71,7 @@ export function mount(
     picture.timeline.changes = loop?.state.changes ?? [];
     picture.update();
     setAttribute(main, "data-side", picture.isLow ? "below" : "beside");
+    setAttribute(main, "data-sick", String(lead !== null));
     detail.update(store, options, picture.timeline.axis);
     findings.update(store);
     problems.update(store.problems);

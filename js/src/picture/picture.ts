@@ -17,9 +17,9 @@ import { UsualRanges } from "./usual-ranges.ts";
 import { ValueAxis } from "./value-axis.ts";
 
 /** Up to this many rows the picture is too low for anything to fit beside it. */
-const LOW = 18;
+const LOW = 8;
 /** Up to these numbers of rows they are high, then of medium height. */
-const ROOMY = 24;
+const ROOMY = 18;
 const MEDIUM = 64;
 /** Pixels above the timeline in which the axis under the bars is, where there is no tooltip. */
 const AXIS_HEIGHT = 24;

@@ -13,7 +13,14 @@ export function leadOf({ findings, metrics }: Store): Lead | null {
   const cause = findings.find(({ active, because }) => active && because === null);
   if (cause === undefined) return null;
   const measured = new Set(metrics.map(({ name }) => name));
-  const judged = [cause, ...explainedBy(cause, findings)].flatMap((finding) => finding.metrics);
+  // In the order of all findings, which is what the words of the rows follow, too. Where something is
+  // not finite, every row says so, and little else can be seen.
+  const story = findings.filter(
+    (finding) =>
+      finding === cause || (finding.active && cause.consequences.includes(finding.symptom)),
+  );
+  const lost = story.filter(({ state }) => state === "non-finite");
+  const judged = [...lost, ...story].flatMap((finding) => finding.metrics);
   return { cause, metric: judged.find((name) => measured.has(name)) ?? null };
 }
 

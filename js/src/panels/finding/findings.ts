@@ -57,6 +57,7 @@ export class Findings {
     const isCalm = status.step !== null && status.state === "ok";
     setText(this.#none, over.length > 0 ? "Nothing is wrong now." : "Nothing is wrong so far.");
     setHidden(this.#none, open > 0 || !isCalm);
+    setHidden(this.node, causes.length === 0 && !isCalm);
   }
 
   #cardFor(key: string): FindingCard {

@@ -33,6 +33,18 @@ test("a cause that no metric shows is shown by what it explains", () => {
   expect(metricOf(inputs, store)).toBeNull();
 });
 
+test("a run that is lost is shown by what is not finite", () => {
+  const lost = findingOf({
+    symptom: "gradients_nonfinite",
+    state: "non-finite",
+    active: true,
+    metrics: ["grad_rms"],
+    because: "vanishing_gradients",
+  });
+  const cause = findingOf({ active: true, consequences: ["gradients_nonfinite"] });
+  expect(leadOf(storeWith([cause, lost]))?.metric).toBe("grad_rms");
+});
+
 test("what a cause explains is in the order that Python says", () => {
   expect(explainedBy(inputs, [fading, inputs, flat])).toEqual([flat, fading]);
 });
