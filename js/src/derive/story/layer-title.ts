@@ -1,5 +1,5 @@
 /** What of a layer its title is made of. */
-interface Named {
+export interface Named {
   name: string;
   kind: string;
 }

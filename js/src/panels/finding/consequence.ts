@@ -1,3 +1,4 @@
+import { withTitles } from "../../derive/story/message-words.ts";
 import type { FindingInfo, LayerInfo } from "../../protocol/messages.gen.ts";
 import { lookOf } from "../../protocol/state-look.ts";
 import { breakable } from "../../util/breakable.ts";
@@ -35,7 +36,9 @@ export class Consequence {
     setAttribute(this.node, "data-symptom", finding.symptom);
     setAttribute(this.node, "style", `--gw-state:${look.color}`);
     const { message } = finding;
-    this.#write(message, () => this.#message.replaceChildren(...breakable(message)));
+    this.#write(`${all.length} ${message}`, () =>
+      this.#message.replaceChildren(...breakable(withTitles(message, all))),
+    );
     this.#place.update(finding, all);
   }
 }

@@ -1,3 +1,4 @@
+import { withTitles } from "../../derive/story/message-words.ts";
 import type { FindingInfo, LayerInfo } from "../../protocol/messages.gen.ts";
 import { lookOf } from "../../protocol/state-look.ts";
 import type { LoopControl } from "../../state/loop-control.ts";
@@ -73,7 +74,9 @@ export class FindingCard {
     setAttribute(this.node, "data-symptom", finding.symptom);
     setAttribute(this.node, "data-severity", finding.severity);
     setAttribute(this.node, "data-active", String(active));
-    this.#listMessage(message, () => this.#message.replaceChildren(...breakable(message)));
+    this.#listMessage(`${all.length} ${message}`, () =>
+      this.#message.replaceChildren(...breakable(withTitles(message, all))),
+    );
     this.#place.update(finding, all);
     this.#facts.update(finding);
     this.#updateConsequences(explained, all);
