@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from gradwidget.diagnose.finding import Finding
+from gradwidget.diagnose.finding import Finding, Symptom
 from gradwidget.diagnose.summary.layer_state import STATE_OF
 from gradwidget.report.finding_mark import finding_mark
 
@@ -13,11 +13,12 @@ def finding_line(finding: Finding) -> str:
     """Its mark, its title, in how many layers, and when.
 
     Example:
-        >>> from gradwidget.diagnose.finding import Symptom
         >>> finding_line(Finding(Symptom.DEAD_RELU, "warning", "", ("a", "b"), 12, 13, 40))
         '◌ Dead ReLU units in 2 layers, since step 12'
     """
-    count = len(finding.layers) if finding.symptom in STATE_OF else 0
+    # A loss may have become NaN because of a layer, but it is in none.
+    is_in_layers = finding.symptom in STATE_OF and finding.symptom is not Symptom.LOSS_NONFINITE
+    count = len(finding.layers) if is_in_layers else 0
     where = f" in {count} layer{'s' if count > 1 else ''}" if count else ""
     return f"{finding_mark(finding)} {finding.title}{where}, {span_of(finding)}"
 

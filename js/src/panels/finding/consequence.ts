@@ -44,8 +44,9 @@ export class Consequence {
 }
 
 /** In how many layers, where it is in layers at all, and since when. */
-function wordsOf({ state, layers, first_step }: FindingInfo): string {
-  const count = state === "general" ? 0 : layers.length;
+function wordsOf({ symptom, state, layers, first_step }: FindingInfo): string {
+  // A loss may have become NaN because of a layer, but it is in none.
+  const count = state === "general" || symptom === "loss_nonfinite" ? 0 : layers.length;
   const where = count === 0 ? "" : ` in ${formatCount(count)} layer${count === 1 ? "" : "s"}`;
   return `${where}, since step ${formatCount(first_step)}`;
 }
