@@ -1,5 +1,5 @@
 import type { Bars } from "./bars/bars.ts";
-import { leadOf, metricOf } from "./derive/story/lead.ts";
+import { keyOf, leadOf, metricOf } from "./derive/story/lead.ts";
 import { Controls } from "./panels/controls.ts";
 import { Findings } from "./panels/finding/findings.ts";
 import { Headline } from "./panels/headline.ts";
@@ -36,15 +36,14 @@ export function mount(
   const findings = new Findings({
     onShow: (finding, layer) => {
       // A second click on what is shown shows everything alike again.
-      const isShown =
-        layer === null && finding.layers.join() === [...options.choices.highlighted].join();
-      if (isShown) {
-        options.change({ highlighted: new Set() });
+      const key = keyOf(finding);
+      if (layer === null && options.choices.pointed === key) {
+        options.change({ pointed: null });
         return;
       }
       const metric = metricOf(finding, store);
       if (metric !== null) options.choose(metric);
-      options.change({ highlighted: new Set(finding.layers) });
+      options.change({ pointed: key });
       const first = layer ?? finding.layers[0];
       if (first !== undefined) picture.reveal(first);
     },

@@ -197,6 +197,8 @@ def test_everything_works_while_the_kernel_is_busy(
     finding.get_by_role("button", name=re.compile("^Linear 0–")).click()
     expect(region.locator(".gw-row.gw-highlighted").first).to_be_visible()
     expect(region.get_by_label("Metric")).to_have_value("act_grad_rms")
+    finding.get_by_role("heading").click()
+    expect(region.locator(".gw-row.gw-highlighted")).to_have_count(0)
     finding.get_by_role("button", name=re.compile("^since step")).click()
     expect(live).to_have_attribute("aria-pressed", "false")
     live.click()

@@ -4,7 +4,7 @@ import type { ViewOptions } from "../state/view-options.ts";
 import { greater } from "../util/extremes.ts";
 import { type RowSpec, rowsFor } from "./grouping.ts";
 import { titleOf } from "./story/layer-title.ts";
-import { leadOf } from "./story/lead.ts";
+import { leadOf, pointedAt } from "./story/lead.ts";
 import { isAlarming, statesAt, tonesAt, worstOf } from "./story/states-at.ts";
 import { type LayerValues, valuesAt } from "./values-at.ts";
 
@@ -46,11 +46,11 @@ export function tableOf(store: Store, options: ViewOptions): Table {
   const names = store.layers.map((layer) => layer.name);
   const specs = rowsFor(names, (layer) => isAlarming(store.states[layer] ?? "ok"), groups);
   const tones = tonesAt(store, cursor, metric.name, measured.values);
-  const pointed = pointedAt(store, options, metric.name);
+  const named = namedIn(store, options, metric.name);
   const rows = specs.map((spec) => {
     const row = rowOf(store, spec, metric, measured, states, tones);
-    const isPointed = spec.layers.some((layer) => pointed.has(names[layer] ?? ""));
-    return { ...row, dimmed: pointed.size > 0 && !isPointed };
+    const isNamed = spec.layers.some((layer) => named.has(names[layer] ?? ""));
+    return { ...row, dimmed: named.size > 0 && !isNamed };
   });
   const step = rows.reduce((newest, row) => greater(newest, row.step), Number.NaN);
   return {
@@ -65,13 +65,14 @@ export function tableOf(store: Store, options: ViewOptions): Table {
  * The layers that the bars point at: those that the reader asked for, else those of the cause where
  * the metric shown is about it. Empty where that is none or all.
  */
-function pointedAt(store: Store, options: ViewOptions, metric: string): ReadonlySet<string> {
-  const { highlighted, cursor } = options.choices;
+function namedIn(store: Store, options: ViewOptions, metric: string): ReadonlySet<string> {
+  const { pointed, cursor } = options.choices;
+  const asked = pointedAt(store, pointed);
   const cause = leadOf(store)?.cause;
   const isShown =
     cause?.metrics.includes(metric) && (cursor === null || cursor >= cause.first_step);
-  const pointed = highlighted.size > 0 ? highlighted : new Set(isShown ? cause?.layers : []);
-  return store.layers.some(({ name }) => pointed.has(name)) ? pointed : new Set();
+  const named = asked.size > 0 ? asked : new Set(isShown ? cause?.layers : []);
+  return store.layers.some(({ name }) => named.has(name)) ? named : new Set();
 }
 
 /** A bound relative to the last layer is multiplied by the newest value of the last with any. */

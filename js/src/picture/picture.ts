@@ -1,5 +1,6 @@
 import type { Bars } from "../bars/bars.ts";
 import { AxisRanges } from "../derive/axis-ranges.ts";
+import { pointedAt } from "../derive/story/lead.ts";
 import { statesAt } from "../derive/story/states-at.ts";
 import { type Table, type TableRow, tableOf } from "../derive/table.ts";
 import { lookOf } from "../protocol/state-look.ts";
@@ -164,14 +165,14 @@ export class Picture {
     const table = tableOf(this.#store, this.#options);
     this.#table = table;
     const { rows, metric } = table;
-    const { opened, highlighted } = this.#options.choices;
+    const { opened, pointed } = this.#options.choices;
     const density = rows.length <= ROOMY ? "roomy" : rows.length <= MEDIUM ? "medium" : "tight";
     this.node.style.setProperty("--gw-count", String(rows.length));
     setAttribute(this.#grid, "data-density", density);
     if (table.step !== null) setAttribute(this.#grid, "data-step", String(table.step));
     this.#menu.update(this.#store.metrics, metric);
     const texts = rows.map((row) => metricText(metric, row.value));
-    this.#rows.update(rows, texts, opened, highlighted);
+    this.#rows.update(rows, texts, opened, pointedAt(this.#store, pointed));
     this.timeline.update();
     this.#updateBars(table);
     this.#updateHeatmap(table);

@@ -8,8 +8,8 @@ interface Choices {
   cursor: number | null;
   /** The layer whose detail is open. */
   opened: string | null;
-  /** Layers that a finding was asked to show. */
-  highlighted: ReadonlySet<string>;
+  /** The finding whose layers the reader asked for, by its key; null for none. */
+  pointed: string | null;
   /** Groups that the reader opened (true) or closed (false) by hand. */
   groups: ReadonlyMap<string, boolean>;
 }
@@ -20,7 +20,7 @@ export class ViewOptions extends Emitter {
     metric: "grad_rms",
     cursor: null,
     opened: null,
-    highlighted: new Set(),
+    pointed: null,
     groups: new Map(),
   };
 

@@ -80,8 +80,11 @@ test("the bars of layers that the cause does not name stand back while it is sho
   expect(dimmed()).toEqual([false, false, false]);
   store.findings = [findingOf({ active: true, layers: ["hidden1"], first_step: 0 })];
   expect(dimmed()).toEqual([true, false, true]);
-  options.change({ highlighted: new Set(["hidden2"]) });
+  store.findings.push(findingOf({ symptom: "dead_relu", layers: ["hidden2"] }));
+  options.change({ pointed: "dead_relu 12" });
   expect(dimmed()).toEqual([true, true, false]);
+  store.findings.pop();
+  expect(dimmed()).toEqual([true, false, true]);
 });
 
 test("a layer with a number for a name is titled by its kind, which its size does not repeat", () => {

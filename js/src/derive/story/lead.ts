@@ -24,6 +24,16 @@ export function leadOf({ findings, metrics }: Store): Lead | null {
   return { cause, metric: judged.find((name) => measured.has(name)) ?? null };
 }
 
+/** What tells a finding from all others of its run, however its values change. */
+export function keyOf({ symptom, reported_step }: FindingInfo): string {
+  return `${symptom} ${reported_step}`;
+}
+
+/** The layers of the finding that the reader asked for; none once that is gone. */
+export function pointedAt({ findings }: Store, pointed: string | null): ReadonlySet<string> {
+  return new Set(findings.find((finding) => keyOf(finding) === pointed)?.layers);
+}
+
 /** The findings that a cause explains, in the order in which they began. */
 export function explainedBy(cause: FindingInfo, findings: FindingInfo[]): FindingInfo[] {
   return cause.consequences.flatMap((symptom) =>

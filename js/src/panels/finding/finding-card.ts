@@ -80,7 +80,7 @@ export class FindingCard {
     this.#place.update(finding, all);
     this.#facts.update(finding);
     this.#updateConsequences(explained, all);
-    this.#updateRemedies(finding);
+    this.#updateRemedies(finding, all);
   }
 
   #updateConsequences(explained: FindingInfo[], all: readonly LayerInfo[]): void {
@@ -99,11 +99,12 @@ export class FindingCard {
     setHidden(this.#consequences, lines.length === 0);
   }
 
-  #updateRemedies(finding: FindingInfo): void {
+  #updateRemedies(finding: FindingInfo, all: readonly LayerInfo[]): void {
     const { remedies } = finding;
     this.#listRemedies(JSON.stringify(remedies), () => {
       const { loop } = this.#actions;
-      this.#shownRemedies = remedies.map((remedy) => new Remedy(finding, remedy, loop));
+      const titled = (text: string): string => withTitles(text, all);
+      this.#shownRemedies = remedies.map((remedy) => new Remedy(finding, remedy, loop, titled));
       const [first, ...others] = this.#shownRemedies.map(({ node }) => node);
       this.#first.replaceChildren(...(first === undefined ? [] : [first]));
       this.#others.replaceChildren(...others);

@@ -1,4 +1,4 @@
-import { titlesOf } from "../../derive/story/layer-title.ts";
+import { type Titled, titlesOf } from "../../derive/story/layer-title.ts";
 import type { FindingInfo, LayerInfo } from "../../protocol/messages.gen.ts";
 import { breakable } from "../../util/breakable.ts";
 import { element, setText } from "../../util/dom.ts";
@@ -15,6 +15,8 @@ export interface PlaceActions {
 
 /** Layers and ranges of layers named; the remaining layers are counted. */
 const MOST_NAMED = 6;
+
+const WHOLE: Titled = { text: "the whole model", names: [] };
 
 /** In which layers a finding is, as buttons that show them, and since which step. */
 export class FindingPlace {
@@ -46,10 +48,10 @@ export class FindingPlace {
   }
 
   #named(layers: string[], all: readonly LayerInfo[]): Node[] {
-    if (layers.length === 0) return [element("span", { text: "the whole model" })];
-    const titles = titlesOf(layers, all);
+    // The whole model is a place, too: its finding may be about a metric.
+    const titles = layers.length > 0 ? titlesOf(layers, all) : [WHOLE];
     const nodes: Node[] = titles.slice(0, MOST_NAMED).map(({ text, names }) => {
-      const attributes = { type: "button", class: "gw-link", title: names.join(", ") };
+      const attributes = { type: "button", class: "gw-link", title: names.join(", ") || undefined };
       const button = element("button", attributes, ...breakable(text));
       button.addEventListener("click", () => {
         if (this.#finding !== null) this.#actions.onShow(this.#finding, names[0] ?? null);

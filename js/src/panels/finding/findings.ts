@@ -1,4 +1,4 @@
-import { explainedBy } from "../../derive/story/lead.ts";
+import { explainedBy, keyOf } from "../../derive/story/lead.ts";
 import type { FindingInfo } from "../../protocol/messages.gen.ts";
 import type { Store } from "../../state/store.ts";
 import { element, setHidden, setText } from "../../util/dom.ts";
@@ -34,7 +34,7 @@ export class Findings {
     const { findings, layers, status } = store;
     const causes = findings.filter(({ because }) => because === null);
     // A card stays, with its code open, while the values of its finding change.
-    const keys = causes.map(({ symptom, reported_step }) => `${symptom} ${reported_step}`);
+    const keys = causes.map(keyOf);
     const kept = new Set(keys);
     for (const key of this.#cards.keys()) if (!kept.has(key)) this.#cards.delete(key);
     const cards = causes.map((cause, i) => {
