@@ -17,7 +17,10 @@ const PLACES = new RegExp(
   "g",
 );
 /** Layers that are listed: "layers 0, 2 and 4", "layers 0, 2, 4 and 3 more". */
-const LIST = new RegExp(`\\blayers? (${NUMBER}(?:, ${NUMBER})*(?: and ${NUMBER}(?! more))?)`, "g");
+const LIST = new RegExp(
+  `\\blayers? (${NUMBER}(?:, ${NUMBER})*(?: and ${NUMBER}\\b(?! more))?)`,
+  "g",
+);
 /** A name with a word in it that ends in a number. */
 const DOTTED = /(?<![\w.])[\w.]*[A-Za-z_]\w*\.\d+(?![\w.]*\w)/g;
 

@@ -17,6 +17,10 @@ test.each([
     "The gradient grows 40× on its way from Linear 6 back to Linear 0: updates of Linear 0 and 2 are out of proportion.",
   ],
   [
+    "The weights of layers 4, 0, 2 and 13 more have grown.",
+    "The weights of Linear 4, 0, 2 and 13 more have grown.",
+  ],
+  [
     "The weights of layers 2, 0, 4 and 1 more, near the input, hardly change: they move 9 times less than those of 6.",
     "The weights of Linear 2, 0, 4 and 1 more, near the input, hardly change: they move 9 times less than those of Linear 6.",
   ],
