@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Literal, cast, get_args
 
-from gradwidget.wording import shown
+from gradwidget.wording import names, shown
 
 Scheme = Literal["kaiming", "xavier_tanh", "xavier", "orthogonal"]
 """How fresh weights are drawn: Kaiming for ReLU and its kin, Xavier with or without the gain of
@@ -53,9 +53,7 @@ class Reinitialize:
     @property
     def text(self) -> str:
         """What changes, in a few words."""
-        names = list(self.layers)
-        listed = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
-        return f"fresh weights for {listed}; their optimizer state cleared"
+        return f"fresh weights for {names(list(self.layers))}; their optimizer state cleared"
 
 
 @dataclass(frozen=True, slots=True)

@@ -181,9 +181,13 @@ class GradMonitor:
         """
         self._session.log(**scalars)
 
-    def report(self) -> str:
-        """The state of every layer and all findings as a text table of at most 100 columns."""
-        return self._session.report()
+    def report(self, *, full: bool = False) -> str:
+        """What is wrong and what helps, as text of at most 100 columns that fits a screen.
+
+        Args:
+            full: all layers, every finding with its evidence, the code of every remedy.
+        """
+        return self._session.report(full=full)
 
     def close(self) -> None:
         """Removes every hook, resumes a paused loop, and ends what was applied.

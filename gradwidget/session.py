@@ -194,10 +194,16 @@ class Session:
         pause_point = None if capture is None else capture.pause_point
         return None if pause_point is None else pause_point.batch
 
-    def report(self) -> str:
-        """The state of every layer and all findings as text."""
+    def report(self, *, full: bool) -> str:
+        """What is wrong and what helps, as text; everything where ``full``."""
         with self.lock, np.errstate(all="ignore"):
-            return report(self.history, self._engine.findings, self.problems)
+            return report(
+                self.history,
+                self._engine.findings,
+                self.problems,
+                window=self.thresholds.window,
+                full=full,
+            )
 
     # ---------------------------------------------------------------- what may be asked of it
 

@@ -247,9 +247,13 @@ class GradWidget(anywidget.AnyWidget):
         """
         return self.monitor.batch
 
-    def report(self) -> str:
-        """The state of every layer and all findings as a text table of at most 100 columns."""
-        return self.monitor.report()
+    def report(self, *, full: bool = False) -> str:
+        """What is wrong and what helps, as text of at most 100 columns that fits a screen.
+
+        Args:
+            full: all layers, every finding with its evidence, the code of every remedy.
+        """
+        return self.monitor.report(full=full)
 
     def close(self) -> None:
         """Stops watching and removes every hook.
@@ -289,7 +293,13 @@ class GradWidget(anywidget.AnyWidget):
     def _static_content(self) -> dict[str, str]:
         with self._session.lock, np.errstate(all="ignore"):
             problems = [*self._session.problems, *self._view_problems]
-            html = static_html(self._session.model_class, self.history, self.findings, problems)
+            html = static_html(
+                self._session.model_class,
+                self.history,
+                self.findings,
+                problems,
+                window=self._session.thresholds.window,
+            )
         return {"text/html": html, "text/plain": self.report()}
 
     def __enter__(self) -> GradWidget:

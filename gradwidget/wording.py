@@ -43,15 +43,20 @@ def times_less(share: float) -> str:
 def names(layers: Sequence[str], most: int = 3) -> str:
     """Layer names in a sentence, the rest as a number: ``"fc1, fc2 and 3 more"``.
 
+    Names that are mere numbers are said to be layers.
+
     Example:
         >>> names(["a"]), names(["a", "b"]), names(["a", "b", "c", "d", "e"])
         ('a', 'a and b', 'a, b, c and 2 more')
+        >>> names(["0"]), names(["0", "2"])
+        ('layer 0', 'layers 0 and 2')
     """
     shown = list(layers[:most])
     rest = len(layers) - len(shown)
+    kind = ("layers " if len(layers) > 1 else "layer ") if all(map(str.isdecimal, shown)) else ""
     if rest:
-        return f"{', '.join(shown)} and {rest} more"
-    return shown[0] if len(shown) == 1 else f"{', '.join(shown[:-1])} and {shown[-1]}"
+        return f"{kind}{', '.join(shown)} and {rest} more"
+    return kind + (shown[0] if len(shown) == 1 else f"{', '.join(shown[:-1])} and {shown[-1]}")
 
 
 UNSEEN = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})

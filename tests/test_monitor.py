@@ -216,6 +216,8 @@ def test_a_report_begins_with_the_verdict_and_names_every_layer() -> None:
     with GradMonitor(model, budget=None) as monitor:
         assert monitor.report().splitlines()[0] == "Waiting for the first step"
         train(model, 3)
+        assert monitor.report().splitlines()[0] == "Looking … 3 of 9 steps"
+        train(model, 6)
     lines = monitor.report().splitlines()
     assert lines[0] == "Healthy"
     assert all(len(line) <= 100 for line in lines)

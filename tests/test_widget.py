@@ -192,7 +192,7 @@ def test_a_widget_whose_model_no_longer_exists_closes_by_itself(sent: Sent) -> N
     assert sent.messages[-1]["status"]["closed"]
     assert sent.of_control[-1]["mode"] == "closed"
     assert widget._session.on_frame == widget._session.on_control == []
-    assert "Healthy" in widget.report()
+    assert "Looking … 2 of 9 steps" in widget.report()
 
 
 def test_a_monitor_can_be_shown_too(sent: Sent) -> None:

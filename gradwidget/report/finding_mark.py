@@ -7,7 +7,7 @@ from gradwidget.diagnose.summary.layer_state import STATE_OF
 from gradwidget.diagnose.summary.state_look import GENERAL_LOOK, LOOKS
 
 RESOLVED = "✓"
-"""Mark of a finding that is over; its twin is in js/src/panels/finding-card.ts."""
+"""Mark of a finding that is over; its twin is in js/src/panels/finding/finding-card.ts."""
 
 
 def finding_mark(finding: Finding) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from gradwidget.diagnose.finding import Finding
 from gradwidget.diagnose.summary.layer_state import LayerState
 from gradwidget.diagnose.summary.verdict import verdict
+from gradwidget.diagnose.thresholds import DEFAULT
 from gradwidget.problem import Problem
 from gradwidget.record.history import History
 
@@ -16,6 +17,7 @@ def headline(
     findings: Sequence[Finding],
     states: Sequence[LayerState],
     problems: Sequence[Problem],
+    window: int = DEFAULT.window,
 ) -> str:
     """The verdict, and before it what is no longer measured; one line.
 
@@ -24,13 +26,14 @@ def headline(
         findings: as ``Engine.findings`` gives them.
         states: of every layer; empty before the first frame.
         problems: failures that were contained.
+        window: frames that most rules need before they can say anything.
 
     Example:
         >>> off = Problem("making a frame", "", "", 0, is_off=True)
         >>> print(headline(History(), [], [], [off]))
         Measuring is switched off: making a frame kept failing. Training goes on.
     """
-    found = verdict(findings, states)
+    found = verdict(findings, states, history.version, window)
     if not problems:
         return found
     off = [problem for problem in problems if problem.is_off]

@@ -1,4 +1,4 @@
-"""A run as text for a terminal or a log: the headline, a table of layers, findings with fixes."""
+"""A run as text for a terminal or a log: the headline, a table of layers, causes with fixes."""
 
 from __future__ import annotations
 
@@ -11,35 +11,89 @@ import numpy as np
 from gradwidget.diagnose.finding import Finding
 from gradwidget.diagnose.summary.layer_state import LayerState, layer_states
 from gradwidget.diagnose.summary.state_look import LOOKS
+from gradwidget.diagnose.thresholds import DEFAULT
 from gradwidget.problem import Problem
 from gradwidget.record.history import LOOK_BACK, History
+from gradwidget.report.finding_line import consequences_of, finding_line, span_of
 from gradwidget.report.finding_mark import finding_mark
 from gradwidget.report.headline import headline
+from gradwidget.report.shown_rows import MOST_ROWS, shown_rows, the_rest
 from gradwidget.wording import shown, visible
 
 WIDTH = 100
 BAR = 24
 
 
-def report(history: History, findings: Sequence[Finding], problems: Sequence[Problem] = ()) -> str:
-    """The state of every layer and all findings, at most 100 columns wide.
+def report(
+    history: History,
+    findings: Sequence[Finding],
+    problems: Sequence[Problem] = (),
+    *,
+    window: int = DEFAULT.window,
+    full: bool = False,
+) -> str:
+    """What is wrong and what helps on one screen, at most 100 columns wide.
+
+    The verdict, the layers (where they are many, those that something is wrong with first), and the
+    cause with what it explains and its first remedy.
 
     Args:
         history: what was measured.
         findings: as ``Engine.findings`` gives them.
         problems: failures that were contained; the first line says what they cost.
+        window: frames that most rules need before they can say anything.
+        full: all layers, every finding with its evidence, the code of every remedy.
 
     Example:
         >>> print(report(History(), []))
         Waiting for the first step
     """
     states = layer_states(history, findings)
-    parts = ["\n".join(_wrapped(headline(history, findings, states, problems), "", ""))]
+    first = headline(history, findings, states, problems, window)
+    parts = ["\n".join(_wrapped(first, "", ""))]
     if history.last is not None:
         parts[0] += "\n" + _summary(history)
-        parts.append(_table(history, states))
-    parts += [_finding(finding) for finding in findings]
+        most = len(states) if full else MOST_ROWS
+        parts.append(_table(history, states, shown_rows(states, most)))
+    parts += _in_full(findings) if full else _in_short(findings)
     return "\n\n".join(parts)
+
+
+def _in_full(findings: Sequence[Finding]) -> list[str]:
+    titles = {finding.symptom: finding.title for finding in findings if finding.active}
+    parts = []
+    for finding in findings:
+        lines = [*_head(finding), *_evidence(finding)]
+        if finding.because is None:
+            lines += _remedies(finding, with_code=len(finding.remedies) if finding.active else 0)
+        else:
+            lines += _wrapped(
+                titles.get(finding.because, finding.because), "  because of: ", "    "
+            )
+        parts.append("\n".join(lines))
+    return parts
+
+
+def _in_short(findings: Sequence[Finding]) -> list[str]:
+    """Each cause with what it explains; how to do something about it for the first alone."""
+    causes = [finding for finding in findings if finding.active and finding.because is None]
+    parts = []
+    for cause in causes:
+        lines = _head(cause)
+        explained = consequences_of(cause, findings)
+        lines += ["  seen because of this:"] if explained else []
+        for one in explained:
+            lines += _wrapped(finding_line(one), "    ", "      ")
+        lines += _remedies(cause, with_code=1) if cause is causes[0] else _first_title(cause)
+        parts.append("\n".join(lines))
+    over = [finding for finding in findings if not finding.active]
+    if over:
+        parts.append("\n".join(line for one in over for line in _wrapped(_title(one), "", "  ")))
+    if causes or over:
+        parts.append(
+            "report(full=True) has all layers, the evidence, and the code of every remedy."
+        )
+    return parts
 
 
 def _summary(history: History) -> str:
@@ -63,7 +117,7 @@ def _summary(history: History) -> str:
     return " · ".join(words)
 
 
-def _table(history: History, states: Sequence[LayerState]) -> str:
+def _table(history: History, states: Sequence[LayerState], places: Sequence[int]) -> str:
     values = history.newest("grad_rms")
     positive = values[np.isfinite(values) & (values > 0)]
     low, high = (float(positive.min()), float(positive.max())) if positive.size else (1.0, 1.0)
@@ -72,16 +126,18 @@ def _table(history: History, states: Sequence[LayerState]) -> str:
     state_width = max(len(LOOKS[state].word) for state in states)
     room = WIDTH - (2 + state_width + 2 + 9 + 2 + BAR) - 2
     labels = [f"{visible(layer.name)}  {visible(layer.summary)}" for layer in history.layers]
-    label_width = min(room, max(len(label) for label in labels))
+    label_width = min(room, max(len(labels[place]) for place in places))
     scale = f"1e{floor} to 1e{top}, log"
     rows = [f"{'':2}{'':{state_width}}  {'layer':{label_width}}  {'grad RMS':>9}  {scale}"]
-    for label, state, value in zip(labels, states, values, strict=True):
+    for place in places:
+        label, state, value = labels[place], states[place], values[place]
         short = label if len(label) <= label_width else label[: label_width - 1] + "…"
         text = shown(float(value)) if not np.isnan(value) else "–"
         bar = _bar(float(value), floor, top)
         look = f"{LOOKS[state].mark} {LOOKS[state].word:{state_width}}"
         rows.append(f"{look}  {short:{label_width}}  {text:>9}  {bar}".rstrip())
-    return "\n".join(rows)
+    rest = the_rest(states, places)
+    return "\n".join([*rows, *(_wrapped(rest, "  ", "    ") if rest else [])])
 
 
 def _bar(value: float, floor: int, top: int) -> str:
@@ -92,14 +148,18 @@ def _bar(value: float, floor: int, top: int) -> str:
     return "█" * (eighths // 8) + ("", "▏", "▎", "▍", "▌", "▋", "▊", "▉")[eighths % 8]
 
 
-def _finding(finding: Finding) -> str:
+def _title(finding: Finding) -> str:
     severity = finding.severity.upper() if finding.active else "RESOLVED"
-    span = f"since step {finding.first_step:,}"
-    if not finding.active:
-        span = f"steps {finding.first_step:,} to {finding.last_step:,}"
+    return f"{finding_mark(finding)} [{severity}] {finding.title}, {span_of(finding)}"
+
+
+def _head(finding: Finding) -> list[str]:
     reported = f"reported at step {finding.reported_step:,}"
-    lines = [f"{finding_mark(finding)} [{severity}] {finding.title}, {span}, {reported}"]
-    lines += _wrapped(finding.message, "  ", "  ")
+    return [f"{_title(finding)}, {reported}", *_wrapped(finding.message, "  ", "  ")]
+
+
+def _evidence(finding: Finding) -> list[str]:
+    lines: list[str] = []
     if finding.layers:
         lines += _wrapped(", ".join(finding.layers), "  layers: ", "    ")
     if finding.evidence:
@@ -109,14 +169,25 @@ def _finding(finding: Finding) -> str:
         lines += _wrapped(evidence, "  evidence: ", "    ")
     if finding.caveat:
         lines += _wrapped(finding.caveat, "  but: ", "    ")
+    return lines
+
+
+def _remedies(finding: Finding, with_code: int) -> list[str]:
+    """The first ``with_code`` remedies with reason and code, of the others the title."""
+    lines: list[str] = []
     for number, remedy in enumerate(finding.remedies, start=1):
-        lines += _wrapped(f"{remedy.title}. {remedy.why}", f"  {number}. ", "     ")
-        lines += (
-            ["       " + visible(line) for line in remedy.code.splitlines()]
-            if finding.active
-            else []
-        )
-    return "\n".join(lines)
+        is_shown = number <= with_code
+        why = f". {remedy.why}" if is_shown or not finding.active else ""
+        lines += _wrapped(f"{remedy.title}{why}", f"  {number}. ", "     ")
+        if is_shown:
+            lines += ["       " + visible(line) for line in remedy.code.splitlines()]
+    return lines
+
+
+def _first_title(finding: Finding) -> list[str]:
+    if not finding.remedies:
+        return []
+    return _wrapped(finding.remedies[0].title, "  what helps: ", "    ")
 
 
 def _wrapped(text: str, first: str, rest: str) -> list[str]:

@@ -177,9 +177,11 @@ class Updates:
         problems = [*self._source.problems, *self._view_problems]
         worst = next((finding for finding in findings if finding.active), None)
         is_off = any(problem.is_off for problem in problems)
-        calm = "ok" if history.version and not is_off else "not measured"
+        window = self._source.thresholds.window
+        is_open = history.version < window
+        calm = "not measured" if is_off or is_open else "ok"
         status = Status(
-            verdict=headline(history, findings, states, problems),
+            verdict=headline(history, findings, states, problems, window),
             state=calm if worst is None else to_messages.finding_state(worst),
             step=None if history.last is None else history.last.step,
             trend=loss_trend(history),

@@ -1,6 +1,7 @@
 import type { Bars } from "./bars/bars.ts";
+import { keyOf, leadOf, metricOf } from "./derive/story/lead.ts";
 import { Controls } from "./panels/controls.ts";
-import { Findings } from "./panels/findings.ts";
+import { Findings } from "./panels/finding/findings.ts";
 import { Headline } from "./panels/headline.ts";
 import { LayerDetail } from "./panels/layer-detail.ts";
 import { Problems } from "./panels/problems.ts";
@@ -33,9 +34,18 @@ export function mount(
   const picture = new Picture(store, options, bars, sizes);
   const detail = new LayerDetail(options, inspector);
   const findings = new Findings({
-    onShow: (layers, first) => {
-      options.change({ highlighted: new Set(layers) });
-      picture.reveal(first);
+    onShow: (finding, layer) => {
+      // A second click on what is shown shows everything alike again.
+      const key = keyOf(finding);
+      if (layer === null && options.choices.pointed === key) {
+        options.change({ pointed: null });
+        return;
+      }
+      const metric = metricOf(finding, store);
+      if (metric !== null) options.choose(metric);
+      options.change({ pointed: key });
+      const first = layer ?? finding.layers[0];
+      if (first !== undefined) picture.reveal(first);
     },
     onTravel: (step) => options.change({ cursor: step }),
     loop,
@@ -51,14 +61,18 @@ export function mount(
   }
 
   const draw = (): void => {
+    const lead = leadOf(store);
+    if (lead !== null && lead.metric !== null)
+      options.follow(`${lead.cause.symptom} ${lead.metric}`, lead.metric);
     setAttribute(root, "aria-label", `gradwidget: ${store.model}`);
     headline.update(store);
     controls?.update();
     picture.timeline.changes = loop?.state.changes ?? [];
     picture.update();
     setAttribute(main, "data-side", picture.isLow ? "below" : "beside");
+    setAttribute(main, "data-sick", String(lead !== null));
     detail.update(store, options, picture.timeline.axis);
-    findings.update(store.findings, store.status.step !== null);
+    findings.update(store);
     problems.update(store.problems);
   };
   const drawing = redraw(draw);

@@ -47,6 +47,9 @@ export function findingOf(changes: Partial<FindingInfo> = {}): FindingInfo {
     origin: null,
     evidence: [],
     remedies: [],
+    metrics: ["act_grad_rms", "grad_rms"],
+    because: null,
+    consequences: [],
     ...changes,
   };
 }

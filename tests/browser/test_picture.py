@@ -157,7 +157,8 @@ def test_everything_works_while_the_kernel_is_busy(
     expect(live).to_have_attribute("aria-pressed", "true")
     wait_until(lambda: (step_of(region) or 0) > newest, "live again")
 
-    # Another metric.
+    # The finding that opened has brought its metric; the reader's own choice stays.
+    expect(region.get_by_label("Metric")).to_have_value("act_grad_rms")
     region.get_by_label("Metric").select_option("weight_norm")
     expect(region.get_by_role("row").first).to_have_accessible_name(
         re.compile(", weight norm [0-9.]+$")
@@ -181,7 +182,7 @@ def test_everything_works_while_the_kernel_is_busy(
     region.get_by_label("Metric").select_option("grad_rms")
 
     # A layer's detail, opened by keyboard.
-    region.get_by_role("button", name="0", exact=True).first.focus()
+    region.get_by_role("button", name="Linear 0", exact=True).first.focus()
     page.keyboard.press("ArrowDown")
     page.keyboard.press("Enter")
     detail = region.get_by_label("Layer detail")
@@ -193,9 +194,12 @@ def test_everything_works_while_the_kernel_is_busy(
     # A finding shows where it is and when it began, and its code.
     finding = region.get_by_role("list", name="Findings").get_by_role("listitem").first
     expect(finding).to_have_text(re.compile("^Vanishing gradients"))
-    finding.get_by_role("button", name="0", exact=True).first.click()
+    finding.get_by_role("button", name=re.compile("^Linear 0–")).click()
     expect(region.locator(".gw-row.gw-highlighted").first).to_be_visible()
-    finding.locator("dd").nth(1).get_by_role("button").click()
+    expect(region.get_by_label("Metric")).to_have_value("act_grad_rms")
+    finding.get_by_role("heading").click()
+    expect(region.locator(".gw-row.gw-highlighted")).to_have_count(0)
+    finding.get_by_role("button", name=re.compile("^since step")).click()
     expect(live).to_have_attribute("aria-pressed", "false")
     live.click()
     finding.get_by_role("button", name="Code").first.click()
@@ -303,6 +307,8 @@ def test_nothing_keeps_an_assistive_reader_out_in_light_and_dark(
 ) -> None:
     region = train(SICK)
     region.get_by_role("button", name="Code").first.click()
+    for fold in region.locator(".gw-card details:not([open]) > summary").all():
+        fold.click()
     assert violations(page, root) == []
     page.get_by_role("menuitem", name="Settings").click()
     page.locator(".lm-Menu-item", has_text=re.compile("^Theme")).click()

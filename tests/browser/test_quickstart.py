@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
+from gradwidget.metrics import METRICS
 from tests.support.notebook import BUSY, Notebook
 from tests.support.reading import Reading, read
 from tests.support.server import App, JupyterServer, wait_until
@@ -54,17 +55,22 @@ def assert_history_has_these(server: JupyterServer, readings: list[Reading]) -> 
     """The rows, which the bars agree with, are what the history holds for the same steps."""
     kept_there = server.evaluate(
         "{'steps': w.history.steps.tolist(), 'layers': [layer.name for layer in w.history.layers],"
-        " 'grad_rms': w.history['grad_rms'].tolist()}"
+        " **{name: w.history[name].tolist() for name in ('grad_rms', 'act_grad_rms')}}"
     )
-    columns = dict(zip(kept_there["steps"], kept_there["grad_rms"], strict=True))
+    # A finding that opens brings its own metric.
+    columns = {
+        METRICS[name].title: dict(zip(kept_there["steps"], kept_there[name], strict=True))
+        for name in ("grad_rms", "act_grad_rms")
+    }
     for reading in readings:
         assert [row.layer for row in reading.rows] == kept_there["layers"]
     # The oldest columns of a long run are merged with their neighbours.
-    kept = [reading for reading in readings if reading.step in columns]
+    kept = [reading for reading in readings if reading.step in columns["gradient RMS"]]
     assert kept, f"none of the steps {[reading.step for reading in readings]} is in the history"
     for reading in kept:
         # A row shows as few as two digits: 1.1e-5 may be 1.05e-5.
-        assert reading.values == pytest.approx(np.array(columns[reading.step]), rel=0.05)
+        shown = columns[reading.rows[0].metric]
+        assert reading.values == pytest.approx(np.array(shown[reading.step]), rel=0.05)
 
 
 def names_in_state(reading: Reading, state: str, mark: str) -> list[str]:

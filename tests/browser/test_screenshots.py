@@ -131,8 +131,8 @@ def assert_what_is_wrong_has_a_row(region: Locator, case: Case) -> None:
     assert all(MARKS[condition] in text for text in sick)
     named = (
         region.locator(".gw-card[data-active=true]")
-        .first.locator(".gw-finding-layers button")
-        .all_inner_texts()
+        .first.locator(":scope > .gw-place .gw-finding-layers button")
+        .evaluate_all("buttons => buttons.flatMap((button) => button.title.split(', '))")
     )
     for layer in named:
         shown = [name for name in rows if layer == name or layer.startswith(f"{name}.")]

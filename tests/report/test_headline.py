@@ -10,6 +10,7 @@ from gradwidget import GradMonitor
 from gradwidget.capture.capture import Capture
 from gradwidget.capture.collect.frame_builder import FrameBuilder
 from gradwidget.diagnose.summary.layer_state import LayerState
+from gradwidget.diagnose.thresholds import DEFAULT
 from gradwidget.problem import Problem
 from gradwidget.record.history import History
 from gradwidget.report.headline import headline
@@ -21,8 +22,10 @@ TRACE = (
 
 
 def history_until(step: int) -> History:
+    """As many frames as most rules need, the last of that step."""
     history = History()
-    history.append(frame(step, chain(1)))
+    for number in range(step - DEFAULT.window + 1, step + 1):
+        history.append(frame(number, chain(1)))
     return history
 
 
@@ -30,24 +33,31 @@ def train(model: nn.Module, steps: int) -> None:
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
     for _ in range(steps):
         optimizer.zero_grad()
-        model(torch.ones(2, 2)).pow(2).mean().backward()
+        model(torch.randn(8, 2)).pow(2).mean().backward()
         optimizer.step()
 
 
 def test_without_problems_it_is_the_verdict() -> None:
-    assert headline(history_until(3), [], [LayerState.OK], []) == "Healthy"
+    assert headline(history_until(13), [], [LayerState.OK], []) == "Healthy"
+
+
+def test_too_few_frames_are_not_healthy_yet() -> None:
+    history = History()
+    history.append(frame(0, chain(1)))
+    assert headline(history, [], [LayerState.OK], []) == "Looking … 1 of 9 steps"
+    assert headline(history, [], [LayerState.OK], [], window=1) == "Healthy"
 
 
 def test_a_single_failure_stands_behind_the_verdict() -> None:
     problem = Problem("reading the gradients", "it failed", TRACE, 2)
-    assert headline(history_until(3), [], [LayerState.OK], [problem]) == (
+    assert headline(history_until(13), [], [LayerState.OK], [problem]) == (
         "Healthy · problem: reading the gradients failed (ValueError: boom); training goes on"
     )
 
 
 def test_what_is_not_a_failure_is_told_in_its_own_words() -> None:
     problem = Problem("logging", "x is recorded as infinite: it is too large", "", 2)
-    assert headline(history_until(3), [], [LayerState.OK], [problem, problem]) == (
+    assert headline(history_until(13), [], [LayerState.OK], [problem, problem]) == (
         "Healthy · problem: x is recorded as infinite: it is too large; training goes on"
     )
 
@@ -56,14 +66,14 @@ def test_what_is_not_a_failure_is_told_in_its_own_words() -> None:
     ("off_at", "line"),
     [
         (
-            4,
+            14,
             (
                 "Measuring is switched off: making a frame kept failing (ValueError: boom). "
                 "Training goes on. Until then: Healthy."
             ),
         ),
         (
-            3,
+            13,
             (
                 "A part of the measuring is switched off: making a frame kept failing "
                 "(ValueError: boom). Training goes on. The rest: Healthy."
@@ -77,7 +87,7 @@ def test_what_is_switched_off_comes_first(off_at: int, line: str) -> None:
         Problem("making a frame", "", TRACE, 1),
         Problem("making a frame", "", TRACE, off_at, is_off=True),
     ]
-    assert headline(history_until(3), [], [LayerState.OK], problems) == line
+    assert headline(history_until(13), [], [LayerState.OK], problems) == line
 
 
 @pytest.mark.parametrize(
@@ -101,7 +111,7 @@ def test_a_report_begins_with_what_no_longer_works(
 
     model = nn.Linear(2, 1)
     with GradMonitor(model, budget=None) as monitor:
-        train(model, 2)
+        train(model, DEFAULT.window)
         assert monitor.report().startswith("Healthy")
         monkeypatch.setattr(owner, name, fail)
         train(model, 1)

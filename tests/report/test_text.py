@@ -1,21 +1,24 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
+from gradwidget.diagnose.finding import Finding, Remedy, Symptom
 from gradwidget.frame import Layer
 from gradwidget.record.history import History
 from gradwidget.report.text import report
 from tests.support.frames import chain, frame, healthy, judge
 
 
-def sick(names: tuple[str, ...]) -> str:
+def sick(names: tuple[str, ...], *, full: bool = False) -> str:
     layers = tuple(
         Layer(name, "Linear", {"weight": (16, 16)}, activation="sigmoid") for name in names
     )
     share = np.geomspace(1e-7, 1, len(names))
     figures = healthy(len(names), act_grad_rms=share, act_grad_norm=share, grad_rms=share)
     engine, history = judge(30, layers, figures)
-    return report(history, engine.findings)
+    return report(history, engine.findings, full=full)
 
 
 def test_before_the_first_step_it_says_so() -> None:
@@ -32,11 +35,59 @@ def test_has_a_row_a_layer_with_mark_word_value_and_bar() -> None:
     assert bars[0] >= 1
 
 
-def test_gives_findings_with_evidence_and_code() -> None:
+def test_gives_the_cause_with_the_code_of_its_first_remedy() -> None:
     text = sick(("a", "b", "c", "d"))
     assert text.startswith("Vanishing gradients in 2 of 4 layers")
-    assert "evidence: value 1.0×10⁻⁷, bound 0.003" in text
     assert "torch.nn.ReLU()" in text
+    assert "evidence:" not in text
+    assert len(text.splitlines()) <= 50
+
+
+def test_a_full_report_gives_evidence_and_every_code() -> None:
+    text = sick(("a", "b", "c", "d"), full=True)
+    assert "evidence: value 1.0×10⁻⁷, bound 0.003" in text
+    assert "layers: a, b" in text
+    assert text.count("\n       import torch") > 1 or text.count("torch.nn") > 1
+
+
+def test_what_a_cause_explains_is_one_line_below_it_and_has_no_remedies() -> None:
+    history = History()
+    history.append(frame(0, chain(4), healthy(4)))
+    clip = Remedy("Clip", "It grows.", "clip()")
+    frozen = Symptom.EARLY_LAYERS_FROZEN
+    cause = Finding(
+        Symptom.VANISHING_GRADIENTS,
+        "critical",
+        "It fades.",
+        ("fc0",),
+        3,
+        8,
+        9,
+        remedies=(clip, Remedy("Other", "", "other()")),
+        consequences=(frozen,),
+    )
+    explained = replace(
+        cause, symptom=frozen, message="Still.", because=cause.symptom, consequences=()
+    )
+    text = report(history, [cause, explained])
+    assert "  seen because of this:\n    ■ Early layers frozen in 1 layer, since step 3\n" in text
+    assert text.count("1. Clip. It grows.") == text.count("clip()") == text.count("2. Other") == 1
+    assert "other()" not in text
+    assert "Still." not in text
+    full = report(history, [cause, explained], full=True)
+    assert full.count("other()") == full.count("clip()") == 1
+    assert "  Still.\n  layers: fc0\n  because of: Vanishing gradients" in full
+
+
+def test_of_many_layers_those_that_something_is_wrong_with_are_listed() -> None:
+    names = tuple(f"fc{i}" for i in range(60))
+    history = History()
+    history.append(frame(0, chain(60), healthy(60)))
+    dead = Finding(Symptom.DEAD_RELU, "warning", "", names[40:], 0, 0, 0)
+    rows = [line.split()[2] for line in report(history, [dead]).splitlines() if "Linear" in line]
+    assert rows == [*names[:10], *names[40:]]
+    assert "  and 30 more layers: 30 ok" in report(history, [dead])
+    assert "more layers" not in report(history, [dead], full=True)
 
 
 def test_stays_within_100_columns_whatever_the_names() -> None:

@@ -40,6 +40,8 @@ class Row:
 
     layer: str
     state: str
+    metric: str
+    """Title of the metric shown."""
     value: float
     text: str
 
@@ -104,11 +106,12 @@ def number(text: str) -> float:
 def _row(label: str, text: str) -> Row:
     """Takes ``hidden1: vanishing, gradient RMS 3.1×10⁻⁸`` apart."""
     found = re.fullmatch(
-        rf"(.+): ([^,:]+), gradient RMS ({NUMBER}|not measured)", label.replace("−", "-")
+        rf"(.+): ([^,:]+), ([a-z]+(?: [a-zA-Z]+)*) ({NUMBER}|not measured)",
+        label.replace("−", "-"),
     )
     assert found, f"not the name of a row: {label}"
-    value = float("nan") if found[3] == "not measured" else number(found[3])
-    return Row(layer=found[1], state=found[2], value=value, text=text)
+    value = float("nan") if found[4] == "not measured" else number(found[4])
+    return Row(layer=found[1], state=found[2], metric=found[3], value=value, text=text)
 
 
 def _power(label: str) -> int:

@@ -62,7 +62,7 @@ def test_a_state_has_one_mark_and_one_word(state: LayerState, root: Path) -> Non
 def test_a_finding_has_one_mark(symptom: Symptom, root: Path, *, active: bool) -> None:
     history, _ = run_in(LayerState.OK)
     one = finding(symptom, active=active)
-    card = (root / "js/src/panels/finding-card.ts").read_text(encoding="utf-8")
+    card = (root / "js/src/panels/finding/finding-card.ts").read_text(encoding="utf-8")
     shown = marks_of_the_page(root)[finding_info(one)["state"]][0]
     assert f'active ? look.mark : "{RESOLVED}"' in card
     expected = shown if active else RESOLVED

@@ -18,46 +18,99 @@ class LayerState(StrEnum):
     OK = "ok"
     VANISHING = "vanishing"
     EXPLODING = "exploding"
+    WEIGHTS_GROW = "weights grow"
+    WEIGHTS_SHRINK = "weights shrink"
+    ZERO_WEIGHTS = "zero weights"
+    FROZEN = "frozen"
     DEAD = "dead"
+    SATURATED = "saturated"
+    UNDERFLOW = "underflow"
+    UPDATES_LOST = "updates lost"
+    ZERO_GRADIENT = "zero gradient"
+    NO_OPTIMIZER = "no optimizer"
     NONFINITE = "non-finite"
     NO_GRADIENT = "no gradient"
     NOT_TRAINABLE = "not trainable"
     NOT_MEASURED = "not measured"
 
 
+CALM = frozenset({LayerState.OK, LayerState.NOT_TRAINABLE, LayerState.NOT_MEASURED})
+"""States in which nothing is wrong with a layer."""
+
 STATE_OF: dict[Symptom, LayerState] = {
     Symptom.GRADIENTS_NONFINITE: LayerState.NONFINITE,
     Symptom.WEIGHTS_NONFINITE: LayerState.NONFINITE,
     Symptom.LOSS_NONFINITE: LayerState.NONFINITE,
     Symptom.EXPLODING_GRADIENTS: LayerState.EXPLODING,
-    Symptom.WEIGHTS_GROWING: LayerState.EXPLODING,
+    Symptom.WEIGHTS_GROWING: LayerState.WEIGHTS_GROW,
     Symptom.RNN_EXPLODING_IN_TIME: LayerState.EXPLODING,
     Symptom.NO_GRADIENT: LayerState.NO_GRADIENT,
+    Symptom.ZERO_GRADIENT: LayerState.ZERO_GRADIENT,
+    Symptom.NOT_IN_OPTIMIZER: LayerState.NO_OPTIMIZER,
     Symptom.DEAD_RELU: LayerState.DEAD,
-    Symptom.WEIGHTS_ZERO: LayerState.DEAD,
+    Symptom.SATURATED: LayerState.SATURATED,
+    Symptom.WEIGHTS_ZERO: LayerState.ZERO_WEIGHTS,
     Symptom.VANISHING_GRADIENTS: LayerState.VANISHING,
-    Symptom.WEIGHTS_SHRINKING: LayerState.VANISHING,
-    Symptom.EARLY_LAYERS_FROZEN: LayerState.VANISHING,
+    Symptom.WEIGHTS_SHRINKING: LayerState.WEIGHTS_SHRINK,
+    Symptom.EARLY_LAYERS_FROZEN: LayerState.FROZEN,
     Symptom.RNN_VANISHING_IN_TIME: LayerState.VANISHING,
-    Symptom.FP16_UNDERFLOW: LayerState.VANISHING,
+    Symptom.FP16_UNDERFLOW: LayerState.UNDERFLOW,
+    Symptom.UPDATES_LOST: LayerState.UPDATES_LOST,
 }
 """State of the layers that an active finding names.
 
-Where several findings name the same layer, the symptom listed first counts. Not every symptom is a
-state: saturated units do not tell how much gradient comes through, and it may even explode.
+Where several findings name the same layer, the one that leads counts: a cause before what it
+explains. A symptom of the whole run (its loss, its loop, its learning rate) is no layer's state.
+"""
+
+_GRADIENT = (
+    "grad_rms",
+    "grad_norm",
+    "grad_mean_abs",
+    "grad_max_abs",
+    "raw_grad_norm",
+)
+_FLOW = ("act_grad_rms", "act_grad_norm")
+_WEIGHTS = ("weight_norm", "matrix_norm", "weight_max_abs")
+
+JUDGED: dict[Symptom, tuple[str, ...]] = {
+    Symptom.GRADIENTS_NONFINITE: (*_GRADIENT, *_FLOW, "grad_nonfinite"),
+    Symptom.WEIGHTS_NONFINITE: (*_WEIGHTS, "weight_nonfinite"),
+    Symptom.LOSS_NONFINITE: ("act_rms", "act_nonfinite"),
+    Symptom.EXPLODING_GRADIENTS: (*_FLOW, *_GRADIENT),
+    Symptom.VANISHING_GRADIENTS: (*_FLOW, *_GRADIENT),
+    Symptom.NO_GRADIENT: (*_GRADIENT, "grad_is_none"),
+    Symptom.ZERO_GRADIENT: ("grad_zero_fraction", *_GRADIENT),
+    Symptom.WEIGHTS_GROWING: _WEIGHTS,
+    Symptom.WEIGHTS_SHRINKING: _WEIGHTS,
+    Symptom.WEIGHTS_ZERO: _WEIGHTS,
+    Symptom.EARLY_LAYERS_FROZEN: ("matrix_change", "update_ratio"),
+    Symptom.DEAD_RELU: ("act_dead_fraction", "act_zero_fraction"),
+    Symptom.SATURATED: ("act_saturated_fraction",),
+    Symptom.FP16_UNDERFLOW: ("grad_zero_fraction", "act_grad_zero_fraction"),
+    Symptom.UPDATES_LOST: ("updates_lost_fraction",),
+    Symptom.NOT_IN_OPTIMIZER: ("optimized_fraction",),
+    Symptom.LR_TOO_HIGH: ("update_ratio",),
+    Symptom.LR_TOO_LOW: ("update_ratio",),
+}
+"""The metrics that a finding is about, the one that shows it best first.
+
+A bar has the color of its row's state only where one of these is shown. Symptoms that no metric of
+a layer shows are left out.
 """
 
 
 def layer_states(history: History, findings: Sequence[Finding]) -> tuple[LayerState, ...]:
     """The state of each layer of ``history.layers`` at the newest frame.
 
-    What an active finding says of a layer comes first, then whether it can and does get a gradient.
+    Not being finite comes first, then what the leading finding says of a layer, then whether it
+    can and does get a gradient.
 
     Example:
         >>> layer_states(History(), [])
         ()
     """
-    said = _said(findings)
+    leads = leading(findings)
     measured = np.zeros(len(history.layers), np.bool_)
     if history.version:
         measured = np.any(~np.isnan(history.recent("grad_norm", LOOK_BACK)), axis=0)
@@ -67,8 +120,8 @@ def layer_states(history: History, findings: Sequence[Finding]) -> tuple[LayerSt
     for i, layer in enumerate(history.layers):
         if broken[i]:
             states.append(LayerState.NONFINITE)
-        elif layer.name in said:
-            states.append(said[layer.name])
+        elif layer.name in leads:
+            states.append(STATE_OF[leads[layer.name].symptom])
         elif not layer.trainable:
             states.append(LayerState.NOT_TRAINABLE)
         elif missing[i]:
@@ -78,14 +131,22 @@ def layer_states(history: History, findings: Sequence[Finding]) -> tuple[LayerSt
     return tuple(states)
 
 
-def _said(findings: Sequence[Finding]) -> dict[str, LayerState]:
-    said: dict[str, LayerState] = {}
-    for symptom, state in STATE_OF.items():
-        for finding in findings:
-            if finding.active and finding.symptom is symptom:
-                for name in finding.layers:
-                    said.setdefault(name, state)
-    return said
+def leading(findings: Sequence[Finding]) -> dict[str, Finding]:
+    """Of each layer that is named: the active finding that gives its row a state.
+
+    Args:
+        findings: as ``Engine.findings`` gives them, causes before what they explain.
+
+    Example:
+        >>> leading([])
+        {}
+    """
+    leads: dict[str, Finding] = {}
+    for finding in findings:
+        if finding.active and finding.symptom in STATE_OF:
+            for name in finding.layers:
+                leads.setdefault(name, finding)
+    return leads
 
 
 def _flagged(history: History, *metrics: str) -> BoolArray:

@@ -55,7 +55,7 @@ def bounds_of(metric: str, limits: Thresholds) -> tuple[Bound, ...]:
         return (Bound(share, "itself", LayerState.DEAD, f"dead above {_percent(share)}"),)
     if metric == "act_saturated_fraction":
         share = limits.saturated_share
-        return (Bound(share, "itself", "general", f"saturated above {_percent(share)}"),)
+        return (Bound(share, "itself", LayerState.SATURATED, f"saturated above {_percent(share)}"),)
     return ()
 
 

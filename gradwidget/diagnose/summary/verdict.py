@@ -6,25 +6,39 @@ import math
 from collections.abc import Sequence
 
 from gradwidget.diagnose.finding import Finding, Symptom
-from gradwidget.diagnose.summary.layer_state import LayerState
+from gradwidget.diagnose.summary.layer_state import STATE_OF, LayerState
+
+_NOT_FINITE = {
+    Symptom.LOSS_NONFINITE: "Loss has been {}",
+    Symptom.GRADIENTS_NONFINITE: "Gradients have been NaN or Inf",
+    Symptom.WEIGHTS_NONFINITE: "Weights have been NaN or Inf",
+}
 
 
-def verdict(findings: Sequence[Finding], states: Sequence[LayerState]) -> str:
+def verdict(
+    findings: Sequence[Finding], states: Sequence[LayerState], looked: int, needed: int
+) -> str:
     """One line such as ``"Vanishing gradients in 5 of 14 layers"``.
+
+    The first cause leads and the other causes are counted; what they explain is not.
 
     Args:
         findings: as ``Engine.findings`` gives them.
         states: of every layer; empty before the first frame.
+        looked: frames of the run so far.
+        needed: frames that most rules need before they can say anything.
 
     Example:
-        >>> verdict([], ()), verdict([], (LayerState.OK,))
-        ('Waiting for the first step', 'Healthy')
+        >>> verdict([], (), 0, 9), verdict([], (LayerState.OK,), 2, 9)
+        ('Waiting for the first step', 'Looking … 2 of 9 steps')
+        >>> verdict([], (LayerState.OK,), 9, 9)
+        'Healthy'
     """
     if not states:
         return "Waiting for the first step"
     active = [finding for finding in findings if finding.active]
     if active:
-        more = len(active) - 1
+        more = sum(finding.because is None for finding in active[1:])
         rest = f" (and {more} more finding{'s' if more > 1 else ''})" if more else ""
         return _headline(active[0], len(states)) + rest
     watched = [state for state in states if state is not LayerState.NOT_TRAINABLE]
@@ -33,18 +47,22 @@ def verdict(findings: Sequence[Finding], states: Sequence[LayerState]) -> str:
     missing = sum(state is LayerState.NO_GRADIENT for state in watched)
     if missing:
         return f"No gradient in {missing} of {len(states)} layers at this step"
+    if looked < needed:
+        return f"Looking … {looked} of {needed} steps"
     return "Healthy"
 
 
 def _headline(finding: Finding, layers: int) -> str:
-    since = f"since step {finding.first_step:,}"
-    if finding.symptom is Symptom.LOSS_NONFINITE:
-        value = "NaN" if math.isnan(finding.evidence.get("value", 0.0)) else "infinite"
-        return f"Loss has been {value} {since}"
-    if finding.symptom is Symptom.GRADIENTS_NONFINITE:
-        return f"Gradients have been NaN or Inf {since}"
-    if finding.symptom is Symptom.WEIGHTS_NONFINITE:
-        return f"Weights have been NaN or Inf {since}"
-    if not finding.layers:
+    count = f"{len(finding.layers)} of {layers}"
+    if finding.symptom in _NOT_FINITE:
+        value = finding.evidence.get("value", math.nan)
+        what = "infinite" if math.isinf(value) else "NaN"
+        return f"{_NOT_FINITE[finding.symptom].format(what)} since step {finding.first_step:,}"
+    if not finding.layers or finding.symptom not in STATE_OF:
+        # It may name layers that it has to do with, but it is not in them that the loss is flat.
         return finding.title
-    return f"{finding.title} in {len(finding.layers)} of {layers} layers"
+    if finding.symptom is Symptom.NOT_IN_OPTIMIZER:
+        return f"Parameters of {count} layers are in no optimizer"
+    if finding.symptom is Symptom.EARLY_LAYERS_FROZEN:
+        return f"{finding.title}: {count}"
+    return f"{finding.title} in {count} layers"

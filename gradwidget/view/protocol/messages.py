@@ -94,7 +94,8 @@ class FindingInfo(TypedDict):
     title: str
     severity: Literal["warning", "critical"]
     state: str
-    """The layer state whose color and mark the finding carries."""
+    """The layer state whose color and mark the finding carries; ``general`` where it is of the
+    whole run."""
 
     message: str
     layers: list[str]
@@ -106,6 +107,14 @@ class FindingInfo(TypedDict):
     origin: str | None
     evidence: list[EvidenceInfo]
     remedies: list[RemedyInfo]
+    metrics: list[str]
+    """Names of the metrics that it is about, the one that shows it best first."""
+
+    because: str | None
+    """Symptom of the finding that explains it; null for a cause."""
+
+    consequences: list[str]
+    """Symptoms of the findings that it explains, in the order in which they began."""
 
 
 class ReasonInfo(TypedDict):

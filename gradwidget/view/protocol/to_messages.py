@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal
 
 from gradwidget.action import parse_action
-from gradwidget.diagnose.summary.layer_state import STATE_OF
+from gradwidget.diagnose.summary.layer_state import JUDGED, STATE_OF
 from gradwidget.diagnose.summary.metric_bounds import bounds_of
 from gradwidget.diagnose.summary.state_look import GENERAL
 from gradwidget.view.protocol.messages import (
@@ -86,6 +86,9 @@ def finding_info(finding: Finding) -> FindingInfo:
             EvidenceInfo(name=name, value=finite(value)) for name, value in finding.evidence.items()
         ],
         remedies=[remedy_info(remedy) for remedy in finding.remedies],
+        metrics=list(JUDGED.get(finding.symptom, ())),
+        because=None if finding.because is None else finding.because.value,
+        consequences=[symptom.value for symptom in finding.consequences],
     )
 
 

@@ -20,6 +20,19 @@ const OWN = new Set([
   "loss_scale",
   "overhead",
   "time",
+  // What the rules read of the loop, its inputs and its optimizer.
+  "eval_mode",
+  "unstepped",
+  "gradients_kept",
+  "loss_is_leaf",
+  "input_rms",
+  "input_mean",
+  "input_std",
+  "input_max_abs",
+  "input_nonfinite",
+  "weight_decay",
+  "momentum",
+  "eps",
 ]);
 const PADDING = 3;
 const LEAST_HEIGHT = 38;

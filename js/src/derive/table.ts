@@ -3,15 +3,23 @@ import type { Store } from "../state/store.ts";
 import type { ViewOptions } from "../state/view-options.ts";
 import { greater } from "../util/extremes.ts";
 import { type RowSpec, rowsFor } from "./grouping.ts";
-import { isAlarming, statesAt, worstOf } from "./states-at.ts";
+import { titleOf } from "./story/layer-title.ts";
+import { leadOf, pointedAt } from "./story/lead.ts";
+import { isAlarming, statesAt, tonesAt, worstOf } from "./story/states-at.ts";
 import { type LayerValues, valuesAt } from "./values-at.ts";
 
 const DEFAULT: MetricInfo = { name: "grad_rms", title: "gradient RMS", scale: "log", bounds: [] };
 
 /** One row of the picture with what it shows now. */
 export interface TableRow extends RowSpec {
+  /** The whole name as a reader says it. */
+  name: string;
   summary: string;
   state: string;
+  /** The state whose color the bar has: that of the row where the metric shown is about it. */
+  tone: string;
+  /** Whether the bar stands back because others are what is pointed at. */
+  dimmed: boolean;
   /** NaN where nothing was measured; a group shows the mean of its layers. */
   value: number;
   /** The step of the measurement. */
@@ -37,7 +45,13 @@ export function tableOf(store: Store, options: ViewOptions): Table {
   const states = statesAt(store, cursor);
   const names = store.layers.map((layer) => layer.name);
   const specs = rowsFor(names, (layer) => isAlarming(store.states[layer] ?? "ok"), groups);
-  const rows = specs.map((spec) => rowOf(store, spec, metric, measured, states));
+  const tones = tonesAt(store, cursor, metric.name, measured.values);
+  const named = namedIn(store, options, metric.name);
+  const rows = specs.map((spec) => {
+    const row = rowOf(store, spec, metric, measured, states, tones);
+    const isNamed = spec.layers.some((layer) => named.has(names[layer] ?? ""));
+    return { ...row, dimmed: named.size > 0 && !isNamed };
+  });
   const step = rows.reduce((newest, row) => greater(newest, row.step), Number.NaN);
   return {
     rows,
@@ -45,6 +59,20 @@ export function tableOf(store: Store, options: ViewOptions): Table {
     bounds: boundsFor(metric, measured),
     step: Number.isNaN(step) ? null : step,
   };
+}
+
+/**
+ * The layers that the bars point at: those that the reader asked for, else those of the cause where
+ * the metric shown is about it. Empty where that is none or all.
+ */
+function namedIn(store: Store, options: ViewOptions, metric: string): ReadonlySet<string> {
+  const { pointed, cursor } = options.choices;
+  const asked = pointedAt(store, pointed);
+  const cause = leadOf(store)?.cause;
+  const isShown =
+    cause?.metrics.includes(metric) && (cursor === null || cursor >= cause.first_step);
+  const named = asked.size > 0 ? asked : new Set(isShown ? cause?.layers : []);
+  return store.layers.some(({ name }) => named.has(name)) ? named : new Set();
 }
 
 /** A bound relative to the last layer is multiplied by the newest value of the last with any. */
@@ -62,7 +90,8 @@ function rowOf(
   metric: MetricInfo,
   { values, steps }: LayerValues,
   states: string[],
-): TableRow {
+  tones: string[],
+): Omit<TableRow, "dimmed"> {
   const { layers } = spec;
   const [first] = layers;
   const step = layers.reduce(
@@ -70,18 +99,26 @@ function rowOf(
     Number.NaN,
   );
   if (spec.open === undefined && first !== undefined) {
+    const { kind = "", summary = "" } = store.layers[first] ?? {};
+    const label = titleOf({ name: spec.label, kind });
     return {
       ...spec,
-      summary: store.layers[first]?.summary ?? "",
+      label,
+      name: titleOf({ name: spec.key, kind }),
+      // What the label says already is not said twice.
+      summary: label === spec.label ? summary : summary.replace(`${kind} `, ""),
       state: states[first] ?? "not measured",
+      tone: tones[first] ?? "not measured",
       value: values[first] ?? Number.NaN,
       step,
     };
   }
   return {
     ...spec,
+    name: spec.key,
     summary: `${layers.length} layers`,
     state: worstOf(layers.map((layer) => states[layer] ?? "")),
+    tone: worstOf(layers.map((layer) => tones[layer] ?? "")),
     value: meanOf(layers, values, metric.scale === "log"),
     step,
   };

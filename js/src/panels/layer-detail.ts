@@ -1,6 +1,7 @@
 import { fittedHeight, outline } from "../derive/outline.ts";
 import { reasonsFor } from "../derive/reasons.ts";
-import { statesAt } from "../derive/states-at.ts";
+import { titleOf } from "../derive/story/layer-title.ts";
+import { statesAt } from "../derive/story/states-at.ts";
 import type { TimeAxis } from "../derive/time-axis.ts";
 import { valuesAt } from "../derive/values-at.ts";
 import type { LayerInfo, MetricInfo } from "../protocol/messages.gen.ts";
@@ -56,7 +57,7 @@ export class LayerDetail {
     setHidden(this.node, info === undefined);
     if (info === undefined) return;
     const look = lookOf(statesAt(store, cursor)[layer] ?? "");
-    setText(this.#title, `${look.mark} ${info.name}`);
+    setText(this.#title, `${look.mark} ${titleOf(info)}`);
     const calls = this.#inspection.update(info.name, this.#inspector);
     setText(this.#facts, `${look.word} · ${factsOf(info, calls)}`);
     // A reason is that of the newest step; of an earlier step none is known.

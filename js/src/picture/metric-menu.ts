@@ -9,7 +9,7 @@ export class MetricMenu {
   readonly #list = memo<string>();
 
   constructor(options: ViewOptions) {
-    this.node.addEventListener("change", () => options.change({ metric: this.node.value }));
+    this.node.addEventListener("change", () => options.choose(this.node.value));
   }
 
   update(metrics: MetricInfo[], shown: MetricInfo): void {

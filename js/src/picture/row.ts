@@ -27,7 +27,7 @@ export class Row {
   /** Shows a layer or a group, its name excepted; `value` in words is told to screen readers. */
   update(spec: TableRow, value: string, highlighted: boolean, opened: boolean): void {
     this.spec = spec;
-    const label = `${spec.key}: ${lookOf(spec.state).word}, ${value}`;
+    const label = `${spec.name}: ${lookOf(spec.state).word}, ${value}`;
     if (label !== this.#label) {
       this.#label = label;
       this.node.setAttribute("aria-label", label);

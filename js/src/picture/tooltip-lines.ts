@@ -29,7 +29,7 @@ export function tooltipLines(
   const look = lookOf(row.state);
   const when = Number.isNaN(row.step) ? "" : ` at step ${formatCount(row.step)}`;
   const lines = [
-    `${row.key} · ${row.summary}`,
+    `${row.name} · ${row.summary}`,
     `${look.mark} ${look.word}`,
     metricText(metric, row.value) + when,
   ];

@@ -65,7 +65,7 @@ export interface FindingInfo {
   symptom: string;
   title: string;
   severity: "warning" | "critical";
-  /** The layer state whose color and mark the finding carries. */
+  /** The layer state whose color and mark the finding carries; `general` where it is of the whole run. */
   state: string;
   message: string;
   layers: string[];
@@ -77,6 +77,12 @@ export interface FindingInfo {
   origin: string | null;
   evidence: EvidenceInfo[];
   remedies: RemedyInfo[];
+  /** Names of the metrics that it is about, the one that shows it best first. */
+  metrics: string[];
+  /** Symptom of the finding that explains it; null for a cause. */
+  because: string | null;
+  /** Symptoms of the findings that it explains, in the order in which they began. */
+  consequences: string[];
 }
 
 /** Why something of a layer is not measured. */

@@ -8,8 +8,8 @@ interface Choices {
   cursor: number | null;
   /** The layer whose detail is open. */
   opened: string | null;
-  /** Layers that a finding was asked to show. */
-  highlighted: ReadonlySet<string>;
+  /** The finding whose layers the reader asked for, by its key; null for none. */
+  pointed: string | null;
   /** Groups that the reader opened (true) or closed (false) by hand. */
   groups: ReadonlyMap<string, boolean>;
 }
@@ -20,12 +20,31 @@ export class ViewOptions extends Emitter {
     metric: "grad_rms",
     cursor: null,
     opened: null,
-    highlighted: new Set(),
+    pointed: null,
     groups: new Map(),
   };
 
+  #isChosen = false;
+  #followed = "";
+
   get choices(): Readonly<Choices> {
     return this.#choices;
+  }
+
+  /** Shows a metric that the reader asks for: from now on none comes by itself. */
+  choose(metric: string): void {
+    this.#isChosen = true;
+    this.change({ metric });
+  }
+
+  /**
+   * Shows the metric of what leads the story when that changes, unless the reader has chosen one.
+   * It tells nobody: it is for whoever is about to draw.
+   */
+  follow(story: string, metric: string): void {
+    if (story === this.#followed) return;
+    this.#followed = story;
+    if (!this.#isChosen) this.#choices = { ...this.#choices, metric };
   }
 
   change(changes: Partial<Choices>): void {

@@ -3,6 +3,7 @@ import { tableOf } from "../../src/derive/table.ts";
 import type { BoundInfo, Snapshot } from "../../src/protocol/messages.gen.ts";
 import { Store } from "../../src/state/store.ts";
 import { ViewOptions } from "../../src/state/view-options.ts";
+import { findingOf } from "../fakes.ts";
 
 const VANISHING: BoundInfo = {
   value: 0.003,
@@ -70,4 +71,29 @@ test("a value missing because of a NaN is not finite, another one is not measure
     new ViewOptions(),
   );
   expect(rows.map((row) => row.value)).toEqual([Number.POSITIVE_INFINITY, Number.NaN, 1]);
+});
+
+test("the bars of layers that the cause does not name stand back while it is shown", () => {
+  const store = storeWith([0.1, 0.1, 0.1], [0, 0, 0], DEAD);
+  const options = new ViewOptions();
+  const dimmed = (): boolean[] => tableOf(store, options).rows.map((row) => row.dimmed);
+  expect(dimmed()).toEqual([false, false, false]);
+  store.findings = [findingOf({ active: true, layers: ["hidden1"], first_step: 0 })];
+  expect(dimmed()).toEqual([true, false, true]);
+  store.findings.push(findingOf({ symptom: "dead_relu", layers: ["hidden2"] }));
+  options.change({ pointed: "dead_relu 12" });
+  expect(dimmed()).toEqual([true, true, false]);
+  store.findings.pop();
+  expect(dimmed()).toEqual([true, false, true]);
+});
+
+test("a layer with a number for a name is titled by its kind, which its size does not repeat", () => {
+  const store = storeWith([0.1], [0], DEAD);
+  store.layers = store.layers.map((layer) => ({ ...layer, name: "body.0" }));
+  expect(tableOf(store, new ViewOptions()).rows[0]).toMatchObject({
+    key: "body.0",
+    name: "body.Linear 0",
+    label: "body.Linear 0",
+    summary: "2×2",
+  });
 });

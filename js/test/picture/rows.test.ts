@@ -23,6 +23,9 @@ function specsOf(labels: string[]): TableRow[] {
     return {
       key: label,
       label,
+      name: label,
+      tone: "ok",
+      dimmed: false,
       depth: 0,
       layers: [layer],
       summary: "Linear",

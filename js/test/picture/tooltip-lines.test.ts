@@ -7,6 +7,9 @@ import { findingOf } from "../fakes.ts";
 const row: TableRow = {
   key: "a",
   label: "a",
+  name: "a",
+  tone: "vanishing",
+  dimmed: false,
   depth: 0,
   layers: [0],
   summary: "Linear 2×2",

@@ -13,7 +13,7 @@ test("a state has its mark, its word and its color", () => {
 
 test("every state that Python knows has a look, no two the same mark", () => {
   const marks = Object.keys(STATES).map((state) => lookOf(state).mark);
-  expect(marks.length).toBe(9);
+  expect(marks.length).toBe(18);
   expect(new Set(marks).size).toBe(marks.length);
 });
 

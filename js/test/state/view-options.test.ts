@@ -18,3 +18,13 @@ test("choices that were read before a change stay as they were", () => {
   options.change({ cursor: 7 });
   expect(before.cursor).toBeNull();
 });
+
+test("a new story brings its metric once, unless the reader has chosen one", () => {
+  const options = new ViewOptions();
+  options.follow("vanishing", "act_grad_rms");
+  expect(options.choices.metric).toBe("act_grad_rms");
+  options.choose("weight_norm");
+  options.follow("vanishing", "act_grad_rms");
+  options.follow("dead", "act_dead_fraction");
+  expect(options.choices.metric).toBe("weight_norm");
+});

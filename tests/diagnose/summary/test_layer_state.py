@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from gradwidget.diagnose.finding import Finding, Symptom
-from gradwidget.diagnose.summary.layer_state import LayerState, layer_states
+from gradwidget.diagnose.summary.layer_state import JUDGED, STATE_OF, LayerState, layer_states
+from gradwidget.metrics import METRICS
 from tests.support.frames import chain, healthy, judge
 
 
@@ -32,10 +33,21 @@ def test_an_active_finding_gives_its_layers_its_state() -> None:
     assert states(replace(vanishing, active=False))[:3] == (LayerState.OK,) * 3
 
 
-def test_of_several_findings_the_graver_state_counts() -> None:
+def test_of_several_findings_the_one_that_leads_counts() -> None:
     vanishing = finding(Symptom.VANISHING_GRADIENTS, "fc0")
-    dead = finding(Symptom.DEAD_RELU, "fc0")
-    assert states(vanishing, dead)[0] == LayerState.DEAD
+    dead = finding(Symptom.DEAD_RELU, "fc0", "fc1")
+    assert states(vanishing, dead)[:2] == (LayerState.VANISHING, LayerState.DEAD)
+    assert states(dead, vanishing)[:2] == (LayerState.DEAD, LayerState.DEAD)
+
+
+def test_a_finding_of_the_whole_run_is_no_layers_state() -> None:
+    assert states(finding(Symptom.PLATEAU, "fc0"))[0] == LayerState.OK
+
+
+def test_what_a_finding_judges_are_metrics_that_can_be_shown() -> None:
+    assert {metric for metrics in JUDGED.values() for metric in metrics} <= set(METRICS)
+    without = set(STATE_OF) - set(JUDGED)
+    assert without == {Symptom.RNN_VANISHING_IN_TIME, Symptom.RNN_EXPLODING_IN_TIME}
 
 
 def test_nan_counts_before_everything_else() -> None:

@@ -1,7 +1,7 @@
-import type { FindingInfo, RemedyInfo } from "../protocol/messages.gen.ts";
-import type { LoopControl } from "../state/loop-control.ts";
-import { breakable } from "../util/breakable.ts";
-import { element, setHidden, setText } from "../util/dom.ts";
+import type { FindingInfo, RemedyInfo } from "../../protocol/messages.gen.ts";
+import type { LoopControl } from "../../state/loop-control.ts";
+import { breakable } from "../../util/breakable.ts";
+import { element, setHidden, setText } from "../../util/dom.ts";
 import { codeDisclosure } from "./code.ts";
 
 let made = 0;
@@ -11,11 +11,16 @@ export class Remedy {
   readonly node = element("div", { class: "gw-remedy" });
   readonly #loop: LoopControl | null;
   readonly #change: string | null;
-  readonly #button = element("button", { type: "button", text: "Apply" });
+  readonly #button = element("button", { type: "button", class: "gw-primary", text: "Apply" });
   readonly #note = element("p", { class: "gw-note", "aria-live": "polite" });
 
-  constructor(finding: FindingInfo, info: RemedyInfo, loop: LoopControl | null) {
-    const { title, why, code, change } = info;
+  /** `titled` calls the layers in a text as a reader does. */
+  constructor(
+    finding: FindingInfo,
+    { title, why, code, change }: RemedyInfo,
+    loop: LoopControl | null,
+    titled: (text: string) => string,
+  ) {
     this.#loop = loop;
     this.#change = change;
     const buttons = element("div");
@@ -23,10 +28,10 @@ export class Remedy {
       element(
         "div",
         { class: "gw-remedy-head" },
-        element("span", {}, ...breakable(title)),
+        element("span", {}, ...breakable(titled(title))),
         buttons,
       ),
-      element("p", { text: why }),
+      element("p", { text: titled(why) }),
     );
     if (change !== null && loop !== null) {
       this.#button.addEventListener("click", () => {
@@ -35,7 +40,7 @@ export class Remedy {
         else loop.undo(done);
       });
       buttons.append(this.#button);
-      const effect = `Apply changes the running loop: ${change}.`;
+      const effect = titled(`Apply changes the running loop: ${change}.`);
       this.node.append(element("p", { text: effect }), this.#note);
     }
     if (code !== "") {

@@ -1,4 +1,4 @@
-import { element, setText } from "../util/dom.ts";
+import { element, setText } from "../../util/dom.ts";
 
 const CONFIRMED_MS = 1500;
 

@@ -1,9 +1,9 @@
 import { expect, test } from "vitest";
-import { isAlarming, statesAt, worstOf } from "../../src/derive/states-at.ts";
-import type { FindingInfo } from "../../src/protocol/messages.gen.ts";
-import { STATES } from "../../src/protocol/states.gen.ts";
-import { Store } from "../../src/state/store.ts";
-import { findingOf } from "../fakes.ts";
+import { isAlarming, statesAt, tonesAt, worstOf } from "../../../src/derive/story/states-at.ts";
+import type { FindingInfo } from "../../../src/protocol/messages.gen.ts";
+import { STATES } from "../../../src/protocol/states.gen.ts";
+import { Store } from "../../../src/state/store.ts";
+import { findingOf } from "../../fakes.ts";
 
 function storeWith(findings: FindingInfo[], states = ["ok", "ok"]): Store {
   const store = new Store("Net");
@@ -60,5 +60,27 @@ test("a healthy, frozen or unmeasured layer alarms nobody, an unknown state does
     false,
     true,
     true,
+  ]);
+});
+
+test("a bar has the color of its row's state only where the metric is what the finding is about", () => {
+  const growing = findingOf({ state: "weights grow", metrics: ["weight_norm"], active: true });
+  const store = storeWith([growing], ["weights grow", "not trainable"]);
+  expect(tonesAt(store, null, "weight_norm", [1, 1])).toEqual(["weights grow", "not trainable"]);
+  expect(tonesAt(store, null, "grad_rms", [1, 1])).toEqual(["ok", "not trainable"]);
+});
+
+test("of two findings of a layer the leading one alone colors its bar", () => {
+  const dead = findingOf({ state: "dead", metrics: ["act_dead_fraction"], active: true });
+  const store = storeWith([dead, findingOf({ active: true })], ["dead", "ok"]);
+  expect(tonesAt(store, null, "grad_rms", [1, 1])).toEqual(["ok", "ok"]);
+  expect(tonesAt(store, null, "act_dead_fraction", [1, 1])).toEqual(["dead", "ok"]);
+});
+
+test("a value that is not finite is shown as such, and only where it is", () => {
+  const store = storeWith([], ["non-finite", "non-finite"]);
+  expect(tonesAt(store, null, "grad_rms", [Number.POSITIVE_INFINITY, 1])).toEqual([
+    "non-finite",
+    "ok",
   ]);
 });

@@ -1,0 +1,46 @@
+import { type Named, titleOf } from "./layer-title.ts";
+
+/** A name that is a number, or several with dots between them. */
+const NUMBER = "\\d+(?:\\.\\d+)*";
+/** Where a message has the name of a layer rather than a step or a count. */
+const PLACES = new RegExp(
+  [
+    `^${NUMBER}(?= gets )`,
+    `(?<=gradient than )${NUMBER}`,
+    `(?<=there is some at )${NUMBER}`,
+    `(?<=on its way from )${NUMBER}(?= back to )`,
+    `(?<= back to )${NUMBER}`,
+    `(?<=between )${NUMBER}(?= and ${NUMBER} \\()`,
+    `(?<=between ${NUMBER} and )${NUMBER}(?= \\()`,
+    `(?<= than those of )${NUMBER}`,
+  ].join("|"),
+  "g",
+);
+/** Layers that are listed: "layers 0, 2 and 4", "layers 0, 2, 4 and 3 more". */
+const LIST = new RegExp(
+  `\\blayers? (${NUMBER}(?:, ${NUMBER})*(?: and ${NUMBER}\\b(?! more))?)`,
+  "g",
+);
+/** A name with a word in it that ends in a number. */
+const DOTTED = /(?<![\w.])[\w.]*[A-Za-z_]\w*\.\d+(?![\w.]*\w)/g;
+
+/** A message in which layers that only have a number are called by their kind and number. */
+export function withTitles(message: string, all: readonly Named[]): string {
+  const kinds = new Map(
+    all.filter((layer) => titleOf(layer) !== layer.name).map(({ name, kind }) => [name, kind]),
+  );
+  if (kinds.size === 0) return message;
+  const titled = (name: string): string => {
+    const kind = kinds.get(name);
+    return kind === undefined ? name : titleOf({ name, kind });
+  };
+  const listed = (whole: string, names: string): string => {
+    const list = names.match(new RegExp(NUMBER, "g")) ?? [];
+    const kind = kinds.get(list[0] ?? "");
+    if (kind === undefined || list.some((name) => kinds.get(name) !== kind)) return whole;
+    return list.some((name) => name.includes("."))
+      ? names.replace(new RegExp(NUMBER, "g"), titled)
+      : `${kind} ${names}`;
+  };
+  return message.replace(LIST, listed).replace(PLACES, titled).replace(DOTTED, titled);
+}

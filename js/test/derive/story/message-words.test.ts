@@ -1,0 +1,47 @@
+import { expect, test } from "vitest";
+import { withTitles } from "../../../src/derive/story/message-words.ts";
+
+const NETWORK = ["0", "2", "4", "6", "120"].map((name) => ({ name, kind: "Linear" }));
+
+test.each([
+  [
+    "0 gets 11 million times less gradient than 6, and every layer on the way loses some: layers 0, 2, 4 and 3 more can hardly learn.",
+    "Linear 0 gets 11 million times less gradient than Linear 6, and every layer on the way loses some: Linear 0, 2, 4 and 3 more can hardly learn.",
+  ],
+  [
+    "2 gets no gradient although there is some at 6; most of it is lost between 4 and 6 (30×): layer 2 can hardly learn.",
+    "Linear 2 gets no gradient although there is some at Linear 6; most of it is lost between Linear 4 and Linear 6 (30×): Linear 2 can hardly learn.",
+  ],
+  [
+    "The gradient grows 40× on its way from 6 back to 0: updates of layers 0 and 2 are out of proportion.",
+    "The gradient grows 40× on its way from Linear 6 back to Linear 0: updates of Linear 0 and 2 are out of proportion.",
+  ],
+  [
+    "The weights of layers 4, 0, 2 and 13 more have grown.",
+    "The weights of Linear 4, 0, 2 and 13 more have grown.",
+  ],
+  [
+    "The weights of layers 2, 0, 4 and 1 more, near the input, hardly change: they move 9 times less than those of 6.",
+    "The weights of Linear 2, 0, 4 and 1 more, near the input, hardly change: they move 9 times less than those of Linear 6.",
+  ],
+])("layers are called by their kind: %s", (message, expected) => {
+  expect(withTitles(message, NETWORK)).toBe(expected);
+});
+
+test("steps, counts and values stay what they are", () => {
+  const message =
+    "After 120 steps the loss is still 1.1 (0.97 at the start), between 0 and 2 of what 4 layers had.";
+  expect(withTitles(message, NETWORK)).toBe(message);
+});
+
+test("a name with a word in it is found wherever it stands, and a mixed list stays a list", () => {
+  const all = [
+    { name: "features.0", kind: "Conv2d" },
+    { name: "1", kind: "BatchNorm1d" },
+    { name: "2", kind: "Linear" },
+  ];
+  expect(withTitles("No gradient reaches features.0, and it is 0.5.", all)).toBe(
+    "No gradient reaches features.Conv2d 0, and it is 0.5.",
+  );
+  expect(withTitles("It grew in layers 1 and 2.", all)).toBe("It grew in layers 1 and 2.");
+});

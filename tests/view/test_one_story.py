@@ -1,0 +1,62 @@
+"""Headline, card, row word and the color of a bar agree, whatever was found."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+import pytest
+
+from gradwidget.diagnose.finding import Finding, Symptom
+from gradwidget.diagnose.summary.layer_state import STATE_OF, LayerState, layer_states
+from gradwidget.diagnose.summary.state_look import GENERAL, LOOKS
+from gradwidget.diagnose.summary.verdict import verdict
+from gradwidget.frame import Frame, Layer
+from gradwidget.record.history import History
+from gradwidget.report.finding_line import finding_line
+from gradwidget.view.notebook.static_html import METRIC, static_html
+from gradwidget.view.protocol.to_messages import finding_info
+
+LAYERS = tuple(Layer(f"fc{i}", "Linear", {"weight": (2, 2)}) for i in range(3))
+NAMED = ("fc0", "fc1")
+
+
+def history() -> History:
+    run = History()
+    values = np.full(3, 0.1, np.float32)
+    run.append(Frame(0, LAYERS, {"grad_rms": values, "grad_norm": values}))
+    return run
+
+
+@pytest.mark.parametrize("symptom", list(Symptom))
+def test_all_parts_say_the_same(symptom: Symptom) -> None:
+    found = [Finding(symptom, "critical", "It is so.", NAMED, 0, 0, 0)]
+    states = layer_states(history(), found)
+    info = finding_info(found[0])
+    said = verdict(found, states, 1, 9)
+    colors = re.findall(r'style="color:(#[0-9a-f]{6})', static_html("Net", history(), found))
+    calm = LOOKS[LayerState.OK].color_light
+    assert info["title"] in finding_line(found[0])
+    if symptom not in STATE_OF:
+        # It is of the whole run: no row has its word, no bar its color.
+        assert set(states) == {LayerState.OK}
+        assert info["state"] == GENERAL
+        assert said == info["title"]
+        assert set(colors) == {calm}
+        return
+    assert states == (STATE_OF[symptom], STATE_OF[symptom], LayerState.OK)
+    assert info["state"] == states[0]
+    assert "2 of 3" in said or states[0] is LayerState.NONFINITE
+    assert ("in 2 layers" in finding_line(found[0])) == (symptom is not Symptom.LOSS_NONFINITE)
+    look = LOOKS[states[0]]
+    assert colors[:2] == [look.color_light if METRIC in info["metrics"] else calm] * 2
+    assert colors[2] == calm
+
+
+@pytest.mark.parametrize("symptom", list(STATE_OF))
+def test_a_row_has_the_word_of_its_cause_before_that_of_a_consequence(symptom: Symptom) -> None:
+    cause = Finding(symptom, "warning", "", NAMED, 0, 0, 0)
+    for other in STATE_OF:
+        explained = Finding(other, "critical", "", ("fc1", "fc2"), 0, 0, 0, because=symptom)
+        states = layer_states(history(), [cause, explained])
+        assert states == (STATE_OF[symptom], STATE_OF[symptom], STATE_OF[other])
