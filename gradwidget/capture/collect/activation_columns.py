@@ -74,7 +74,7 @@ def _widest_spread(
     for number, note in enumerate(notes):
         if note.spread is not None and used[number]:
             row = layer_rows[number]
-            values[row] = np.fmax(values[row], float(note.spread()))
+            values[row] = np.fmax(values[row], note.spread())
     return Column(values, ~np.isnan(values))
 
 

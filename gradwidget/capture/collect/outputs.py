@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, fields, is_dataclass
 from typing import Any
 
@@ -33,7 +33,7 @@ class Output:
     no raw data."""
     round: int = 0
     """Number of the round in which the layer ran."""
-    spread: Fetch | None = None
+    spread: Callable[[], float] | None = None
     """The ``batch_spread`` of what the layer was given; None where that is not measured."""
     doubt: str | None = None
     """Why its activation function is not known; None where the statistics are those after it."""

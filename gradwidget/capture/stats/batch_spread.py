@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import torch
 from torch import Tensor
 
 from gradwidget.capture.model.unreadable import plain
-from gradwidget.capture.stats.norms import accumulator
-from gradwidget.capture.stats.readback import Fetch, Readback
+from gradwidget.capture.stats.norms import accumulator, vector_norm
+from gradwidget.capture.stats.readback import Readback, Values
 
 LEAST = 4
 """Samples of which something can be said."""
 SAMPLES = 64
 """Samples that are read of a larger batch, evenly spread over it."""
-ENTRIES = 1 << 17
+ENTRIES = 1 << 15
 """Entries that are read of a larger tensor: as many of each sample, evenly spread over it."""
 
 
-def batch_spread(activations: Tensor, readback: Readback) -> Fetch | None:
+def batch_spread(activations: Tensor, readback: Readback) -> Callable[[], float] | None:
     """What the samples of a batch do not have in common, over their size.
 
     The square root of 1 - B·|m|²/|y|² for activations y of B samples along their first dimension
@@ -27,21 +28,34 @@ def batch_spread(activations: Tensor, readback: Readback) -> Fetch | None:
     NaN where every entry is 0. Of a large tensor it is that of a part.
 
     Returns:
-        None where it has no dimension of features, or fewer than ``LEAST`` samples.
+        A function that gives it once the readback is ready; None where there is no dimension of
+        features, or fewer than ``LEAST`` samples.
 
     Raises:
         UnreadableError: its entries are not at hand.
 
     Example:
-        >>> batch_spread(torch.tensor([[3.0, 1], [3, 1], [3, -1], [3, -1]]), Readback())().round(3)
-        array(0.316)
+        >>> import torch
+        >>> samples = torch.tensor([[3.0, 1], [3, 1], [3, -1], [3, -1]])
+        >>> round(batch_spread(samples, Readback())(), 3)
+        0.316
     """
     if activations.dim() < 2 or len(activations) < LEAST or activations.is_complex():
         return None
     values = plain(activations)
     part = values[:: math.ceil(len(values) / SAMPLES)].flatten(1)
     part = part[:, :: math.ceil(part.shape[1] * len(part) / ENTRIES)]
+    # The two sizes may be nearly the same: float32 would leave only rounding between them.
     wide = torch.float64 if part.is_cpu else accumulator(part)
-    variance, mean = torch.var_mean(part.to(wide), dim=0, correction=0)
-    own = variance.mean()
-    return readback.add((own / (own + mean.square().mean())).sqrt())
+    count, part = len(part), part.to(wide)
+    kinds = [vector_norm(part.mean(0), dtype=wide), vector_norm(part, dtype=wide)]
+    sizes = readback.add(torch.stack(kinds))
+    return lambda: _spread(sizes(), count)
+
+
+def _spread(sizes: Values, count: int) -> float:
+    """From the sizes of the mean and of all samples."""
+    mean, every = sizes.tolist()
+    if not 0 < every < math.inf:
+        return math.nan
+    return math.sqrt(max(0.0, 1 - count * (mean / every) ** 2))

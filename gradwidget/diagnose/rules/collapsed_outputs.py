@@ -47,5 +47,5 @@ def collapsed_outputs(window: Window, active: Finding | None) -> Detection | Non
 
 def _features(window: Window) -> BoolArray:
     """Bool [layers]: the layers that are given what other layers made, not data."""
-    before: BoolArray = window.paths.before.any(axis=1)
-    return before
+    given: BoolArray = np.any(window.paths.before, axis=1)
+    return given
