@@ -33,6 +33,7 @@ from gradwidget.capture.stats.measured_tensors import (
     Reading,
     divided,
     flags,
+    gradients_of,
     joined,
     read,
     refused_in,
@@ -202,7 +203,7 @@ class FrameBuilder:
             taken: gradients by the number of the parameter, where they were not left at the
                 parameters.
         """
-        gradients = _gradients(parameters, range(len(parameters)), taken)
+        gradients = gradients_of(parameters, range(len(parameters)), taken)
         if not gradients:
             return
         self._raw = self._read(gradients, measure_l2)
@@ -242,7 +243,7 @@ class FrameBuilder:
             scale: by what a fused optimizer will divide them; None where they are unscaled already.
             taken: as for ``read_raw``.
         """
-        gradients = _gradients(parameters, owned, taken)
+        gradients = gradients_of(parameters, owned, taken)
         self._owned.update(number for number in owned if parameters[number] is not None)
         if self.look is not None:
             self.look.add_gradients(parameters, owned, taken, scale)
@@ -444,20 +445,3 @@ class FrameBuilder:
 
 def _norm(norms: Values) -> float:
     return float(np.sqrt(np.sum(norms**2)))
-
-
-def _gradients(
-    parameters: Parameters, numbers: Iterable[int], taken: Mapping[int, Tensor] | None
-) -> dict[int, Tensor]:
-    """The gradients that there are, by the number of their parameter."""
-    if taken is not None:
-        return {
-            number: taken[number]
-            for number in numbers
-            if parameters[number] is not None and number in taken
-        }
-    return {
-        number: gradient
-        for number in numbers
-        if (one := parameters[number]) is not None and (gradient := one.grad) is not None
-    }

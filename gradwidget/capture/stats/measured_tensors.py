@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import traceback
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
-from torch import Tensor
+from torch import Tensor, nn
 
 from gradwidget.capture import unmeasured
 from gradwidget.capture.guard import Guard
@@ -101,3 +101,22 @@ def flags(numbers: Sequence[int], count: int) -> BoolArray:
     result = np.zeros(count, np.bool_)
     result[list(numbers)] = True
     return result
+
+
+def gradients_of(
+    parameters: Sequence[nn.Parameter | None],
+    numbers: Iterable[int],
+    taken: Mapping[int, Tensor] | None,
+) -> dict[int, Tensor]:
+    """The gradients that there are, by the number of their parameter."""
+    if taken is not None:
+        return {
+            number: taken[number]
+            for number in numbers
+            if parameters[number] is not None and number in taken
+        }
+    return {
+        number: gradient
+        for number in numbers
+        if (one := parameters[number]) is not None and (gradient := one.grad) is not None
+    }
