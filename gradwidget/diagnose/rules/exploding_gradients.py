@@ -150,7 +150,8 @@ def _was_starved(
     Judged by how far steps move the weights, and by what the gradient promises to first order: how
     far the loss would move if the weights moved along it by their own size.
     """
-    moves = window.history.recent("update_ratio", window.limits.window).max(axis=1)
+    rows = window.history.recent("update_ratio", window.limits.window)
+    moves = np.fmax.reduce(rows, axis=1)
     moves = moves[np.isfinite(moves)]
     low, high = window.limits.update_low, window.limits.update_high
     if moves.size > 1 and moves[:-1].max() < low and moves[-1] < high:

@@ -15,6 +15,9 @@ from gradwidget.diagnose.finding import Detection, Finding
 from gradwidget.record.history import RECENT
 from gradwidget.wording import shown
 
+LARGE = 10.0
+"""RMS of outputs that are no usual logits or standardized targets."""
+
 
 def loss_diverging(window: Window, active: Finding | None) -> Detection | None:
     """A rise over many steps to many times the highest level of the run's beginning."""
@@ -59,7 +62,7 @@ def _outputs_are_large(window: Window) -> bool:
     """
     outputs = window.median("act_rms")[window.paths.last]
     outputs = outputs[~np.isnan(outputs)]
-    return not outputs.size or bool(outputs.max() > 1)
+    return not outputs.size or bool(outputs.max() > LARGE)
 
 
 def _gradient_grew(window: Window) -> bool:

@@ -19,7 +19,8 @@ def lr_too_low(window: Window, active: Finding | None) -> Detection | None:
     limits = window.limits
     if active is None and window.age < limits.plateau_steps:
         return None
-    if not window.loss_left > limits.plateau_share or window.has_learned or not _steady(window):
+    is_near_start = limits.plateau_share < window.loss_left < limits.plateau_above
+    if not is_near_start or window.has_learned or not _steady(window):
         return None
     moves = np.where(window.traits.matrices & window.trainable, window.moves, np.nan)
     known = np.flatnonzero(~np.isnan(moves))

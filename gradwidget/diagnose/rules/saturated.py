@@ -18,8 +18,10 @@ def saturated(window: Window, active: Finding | None) -> Detection | None:
     del active  # the median over many steps is stable enough
     flows = np.flatnonzero(~np.isnan(window.median("act_rms")))
     hidden = window.trainable.copy()
-    if flows.size and not (window.loss_is_high and np.isfinite(window.loss)):
-        hidden[flows[-1] :] = False  # a classifier is sure of what it has learned
+    if flows.size:
+        # A classifier is sure of what it has learned, or of what it will unlearn again.
+        is_sure = not (window.loss_is_high and np.isfinite(window.loss))
+        hidden[flows[-1] :] &= not is_sure and window.layers[flows[-1]].activation != "softmax"
     return beyond(
         window,
         Level(

@@ -18,7 +18,7 @@ from gradwidget.diagnose.finding import Detection, Finding, Symptom
 from gradwidget.diagnose.rules.shared.over_depth import past_bound, ratios_over_time
 from gradwidget.wording import names, shown, times_less
 
-BLOCKS = (Symptom.DEAD_RELU, Symptom.WEIGHTS_ZERO)
+BLOCKS = (Symptom.DEAD_RELU, Symptom.WEIGHTS_ZERO, Symptom.ZERO_GRADIENT)
 """Symptoms of a single layer that blocks the gradient."""
 
 

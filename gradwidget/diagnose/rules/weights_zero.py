@@ -11,7 +11,7 @@ import numpy as np
 
 from gradwidget.diagnose.evidence.paths import Floats
 from gradwidget.diagnose.evidence.window import Window
-from gradwidget.diagnose.finding import Detection, Finding
+from gradwidget.diagnose.finding import Detection, Finding, Symptom
 from gradwidget.diagnose.rules.shared.level import Level, beyond
 from gradwidget.wording import shown
 
@@ -46,6 +46,10 @@ def _scale(window: Window) -> Floats:
     """
     first = window.first_weight_norm
     began_at_zero = first <= window.limits.zero * window.traits.natural_norm
-    is_late = window.age >= window.limits.plateau_steps and not window.has_learned
+    is_late = (
+        window.age >= window.limits.plateau_steps
+        and not window.has_learned
+        and Symptom.ZERO_GRADIENT not in window.active  # which says the same
+    )
     is_still = is_late & ~(window.median(window.weight) > first)
     return np.where(began_at_zero, np.where(is_still, window.traits.natural_norm, np.nan), first)

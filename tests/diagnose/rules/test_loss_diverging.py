@@ -17,7 +17,7 @@ def steady(step: int) -> float:
     return 1.0
 
 
-def run(loss: Any, norm: Any = steady, outputs: Any = 10.0) -> set[Symptom]:
+def run(loss: Any, norm: Any = steady, outputs: Any = 30.0) -> set[Symptom]:
     def figures(step: int) -> dict[str, Any]:
         return healthy(
             DEPTH,
