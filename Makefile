@@ -75,10 +75,11 @@ bench: install chromium ## the numbers that the documents give, measured on this
 	$(BIN)/python -m benchmarks.memory
 	$(BIN)/python -m benchmarks.page
 
-zoo: install ## trains the sick and healthy runs of evaluation/, proves their labels and scores the diagnosis on them: an hour
+zoo: install ## trains the sick and healthy runs of evaluation/, proves their labels and scores the diagnosis and its advice on them: two hours
 	$(PYTEST) -m zoo
 	$(BIN)/python -m evaluation --seeds 5
 	$(BIN)/python -m evaluation --seeds 2 --varied
+	$(BIN)/python -m evaluation.cures --seeds 3
 
 generate: install ## writes the TypeScript that is made from Python: messages and states
 	$(BIN)/python scripts/gen_messages.py

@@ -194,8 +194,10 @@ class Capture:
             self._begin_pass()
             self._backward.begin(self.cycle.builder, roots)
             self.cycle.pass_begins(roots)
-            self.guard.run(KEEPING, self._kept.pass_begins, self.cycle.builder.source)
-            self.guard.run(SHARING, self.cycle.shared.pass_begins)
+            if self._kept.is_following:
+                self.guard.run(KEEPING, self._kept.pass_begins, self.cycle.builder.source)
+            if self._optimizers.are_several:
+                self.guard.run(SHARING, self.cycle.shared.pass_begins)
 
     @entry("reading a recomputed part")
     def recomputed(self, roots: Sequence[Tensor]) -> None:
@@ -205,8 +207,10 @@ class Capture:
     @entry("reading after a backward pass")
     def backward_ended(self, roots: Sequence[Tensor], *, weighted: bool) -> None:
         """See ``torch_events.Listener``."""
-        self.guard.run(KEEPING, self._kept.pass_ended)
-        self.guard.run(SHARING, self.cycle.shared.pass_ended)
+        if self._kept.is_following:
+            self.guard.run(KEEPING, self._kept.pass_ended)
+        if self._optimizers.are_several:
+            self.guard.run(SHARING, self.cycle.shared.pass_ended)
         if self._backward.end(self.cycle.builder, roots, weighted=weighted):
             self._pass_ended(taken=None, weighted=weighted)
         elif not weighted and self.cycle.takes_forward() and self._are_cut_off(roots):
@@ -220,7 +224,8 @@ class Capture:
     def backward_failed(self) -> None:
         """See ``torch_events.Listener``."""
         self._steps.backward_ended()
-        self.guard.run(KEEPING, self._kept.pass_ended)
+        if self._kept.is_following:
+            self.guard.run(KEEPING, self._kept.pass_ended)
         self._backward.fail(self.cycle.builder)
 
     @entry("noting that gradients are taken", any_thread=True)
@@ -297,8 +302,15 @@ class Capture:
             # Only now are the gradients those of the evaluation that the step ended with.
             cycle.builder.read_step(optimizer, self._table.tensors(), held)
         cycle.read_changes(optimizer)
-        self.guard.run(KEEPING, self._note_kept, optimizer, held)
+        has_used = not cycle.builder.skipped
+        if has_used and self._kept.is_following:
+            self.guard.run(KEEPING, self._note_kept, optimizer)
         self._finish(optimizer, held)
+        # Its verdict needs values of the passes that follow, which only sampled steps read.
+        if has_used and cycle.builder.sampled:
+            # The last layers first, which every loss reaches.
+            handles = (self._table.parameters[number] for number in reversed(held))
+            self.guard.run(KEEPING, self._kept.follow, optimizer, handles)
 
     @entry("noting what is compiled")
     def compiled(self, module: nn.Module | None) -> None:
@@ -374,11 +386,9 @@ class Capture:
         if not with_closure:
             builder.read_step(optimizer, parameters, held)
 
-    def _note_kept(self, optimizer: Optimizer, held: list[int]) -> None:
+    def _note_kept(self, optimizer: Optimizer) -> None:
         builder = self.cycle.builder
-        # The last layers first, which every loss reaches.
-        handles = (self._table.parameters[number] for number in reversed(held))
-        kept = self._kept.stepped(optimizer, handles, used=not builder.skipped)
+        kept = self._kept.stepped(optimizer)
         if kept is not None and builder.sampled:
             builder.loop.kept.append(kept)
 

@@ -348,7 +348,8 @@ class StepCycle:
         )
         self._guard.step = step
         self.reach.step_begins()
-        self._guard.run(WIRING, self._wiring.begin, sampled=builder.sampled)
+        if builder.sampled or self._wiring.is_due:
+            self._guard.run(WIRING, self._wiring.begin, sampled=builder.sampled)
         self.listen()
         return builder
 

@@ -28,7 +28,14 @@ class OptimizerParameters:
 
     def of(self, optimizer: Optimizer) -> list[int]:
         """Numbers of the trainable parameters that it holds; empty if it is not listened to."""
-        return self._numbers(optimizer) if self._is_listened_to(optimizer) else []
+        if self._only is not None and not _is_same(self._only(), optimizer):
+            return []
+        return self._numbers(optimizer)
+
+    @property
+    def are_several(self) -> bool:
+        """Whether more than one optimizer has been looked up."""
+        return len(self._known) > 1
 
     def note_step(self, optimizer: Optimizer) -> None:
         """An optimizer is about to step: one of this model, or any other of the process."""

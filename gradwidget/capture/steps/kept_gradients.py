@@ -43,7 +43,7 @@ class Probe:
 
 
 class KeptGradients:
-    """Follows one gradient of each optimizer from step to step.
+    """Follows one gradient of each optimizer from one step to its next.
 
     Two signs tell that a loop has cleared it: another identity or version before a backward pass
     than after the last step or pass, or that all its entries are 0 (``.grad.data.zero_()`` leaves
@@ -52,6 +52,8 @@ class KeptGradients:
 
     def __init__(self) -> None:
         self._probes: WeakKeyDictionary[Optimizer, Probe] = WeakKeyDictionary()
+        self.is_following = False
+        """Whether there is anything to do at backward passes."""
 
     def pass_begins(self, readback: Readback | None) -> None:
         """A backward pass is about to run, which adds to gradients.
@@ -79,28 +81,29 @@ class KeptGradients:
             if not probe.was_changed and mark != probe.mark:
                 probe.was_added_to, probe.mark = True, mark
 
-    def stepped(
-        self, optimizer: Optimizer, held: Iterable[ParameterHandle], *, used: bool
-    ) -> Fetch | None:
-        """An optimizer has stepped.
-
-        Args:
-            optimizer: the one.
-            held: its parameters, the last first.
-            used: whether it has used its gradients; False for a step that was left out.
+    def stepped(self, optimizer: Optimizer) -> Fetch | None:
+        """An optimizer has stepped and used its gradients.
 
         Returns:
             A function that gives 1 where what the step before had used was never cleared, and
             0 where it was; None where that is not known.
         """
-        if not used:
-            return None
         before = self._probes.pop(optimizer, None)
+        self.is_following = len(self._probes) > 0
+        return None if before is None else _verdict(before)
+
+    def follow(self, optimizer: Optimizer, held: Iterable[ParameterHandle]) -> None:
+        """What an optimizer has just used is followed to its next step.
+
+        Args:
+            optimizer: the one.
+            held: its parameters, the last first.
+        """
         chosen = _chosen(held)
         gradient = None if chosen is None else _gradient(chosen)
         if chosen is not None and gradient is not None:
             self._probes[optimizer] = Probe(chosen, _mark(gradient))
-        return None if before is None else _verdict(before)
+            self.is_following = True
 
 
 def _verdict(probe: Probe) -> Fetch | None:

@@ -68,15 +68,19 @@ class SharedPass:
         self._stepped.append(ref(optimizer))
         self._used.update(held)
         self._search()
-        awaited = self._awaited()
-        self._waited_for, self.is_pending = WeakSet(awaited), bool(awaited)
+        awaited = self._awaited() if self._fed else []
+        self.is_pending = bool(awaited)
+        if self.is_pending or self._waited_for:
+            self._waited_for = WeakSet(awaited)
         return self.is_pending
 
     def step_ended(self) -> None:
         """The step is over; who is still waited for has not come."""
-        self._in_vain.update(self._waited_for)
-        self._waited_for, self.is_pending = WeakSet(), False
-        self._fed, self._stepped, self._used = [], [], set()
+        if self.is_pending:
+            self._in_vain.update(self._waited_for)
+            self._waited_for, self.is_pending = WeakSet(), False
+        if self._stepped or self._fed:
+            self._fed, self._stepped, self._used = [], [], set()
 
     def _awaited(self) -> list[Optimizer]:
         return [
