@@ -25,6 +25,7 @@ const OWN = new Set([
   "unstepped",
   "gradients_kept",
   "loss_is_leaf",
+  "same_batch",
   "input_rms",
   "input_mean",
   "input_std",
