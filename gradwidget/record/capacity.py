@@ -53,7 +53,7 @@ def room_for(layers: int) -> Room:
 
     Example:
         >>> room_for(200)
-        Room(fine=640, fold=128, coarse=640, whole=64)
+        Room(fine=640, fold=128, coarse=618, whole=64)
         >>> room_for(10_000)
         Room(fine=24, fold=4, coarse=5, whole=6)
     """

@@ -55,9 +55,7 @@ class DepthProfile:
             between them; 1 where there are no two layers to compare.
         """
         end = int(self.ends[layer])
-        between = self.paths.before[end] & self.paths.before[:, layer]
-        between[[layer, end]] = True
-        known = np.flatnonzero((self.ratio > 0) & between)
+        known = np.flatnonzero((self.ratio > 0) & self.paths.between(layer, end))
         if known.size < 2:
             return end, end, 1.0
         logs = np.log(self.ratio[known])

@@ -11,6 +11,9 @@ from gradwidget.frame import LOSS, BoolArray
 
 Floats = NDArray[np.float64]
 
+MOST = 2000
+"""Layers whose paths are followed."""
+
 
 class Paths:
     """The layers before and behind each layer, along the paths from the inputs to the loss.
@@ -31,20 +34,20 @@ class Paths:
     def __init__(self, names: Sequence[str], feeds: Mapping[str, Sequence[str]]) -> None:
         count = len(names)
         row = {name: number for number, name in enumerate(names)}
-        self.known = bool(feeds)
-        """Whether the graph is known."""
+        self.known = bool(feeds) and count <= MOST
+        """Whether the graph is known, and small enough to be followed from each layer to each."""
         self.next: list[list[int]] = [
             [row[one] for one in feeds.get(name, ()) if one in row and one != name]
             for name in names
         ]
         """For each layer the numbers of the layers that its output flows into next."""
-        self.before: BoolArray = np.zeros((count, count), np.bool_)
-        """Bool [layers, layers]: ``before[i, j]`` where the output of j flows into i."""
         if not self.known:
-            self.before = np.tri(count, k=-1, dtype=np.bool_)
             self.next = [[number + 1] for number in range(count - 1)] + [[]] * bool(count)
             self.last: BoolArray = np.arange(count) == count - 1
             return
+        self.before: BoolArray = np.zeros((count, count), np.bool_)
+        """Bool [layers, layers]: ``before[i, j]`` where the output of j flows into i; only where
+        the graph is known."""
         self.last = np.array(
             [LOSS in feeds.get(name, ()) or not self.next[row[name]] for name in names], np.bool_
         )
@@ -71,6 +74,25 @@ class Paths:
                     ready.append(one)
         left = set(range(len(self.next))) - set(order)
         return order + sorted(left)
+
+    @property
+    def fed(self) -> BoolArray:
+        """Bool [layers]: those that the output of another layer flows into."""
+        if not self.known:
+            found: BoolArray = np.arange(len(self.next)) > 0
+            return found
+        fed: BoolArray = np.any(self.before, axis=1)
+        return fed
+
+    def between(self, layer: int, end: int) -> BoolArray:
+        """Bool [layers]: those on the way from a layer to another, both among them."""
+        numbers = np.arange(len(self.next))
+        if not self.known:
+            found: BoolArray = (numbers >= layer) & (numbers <= end)
+            return found
+        found = self.before[end] & self.before[:, layer]
+        found[[layer, end]] = True
+        return found
 
     def highest_before(self, values: Floats) -> Floats:
         """float64 [layers]: the highest value of each layer and all before it; NaN is ignored."""

@@ -91,9 +91,7 @@ def _detection(
 
 def _normalized_first(window: Window) -> bool:
     """Whether what the inputs enter is a norm layer."""
-    paths = window.paths
-    first = np.flatnonzero(~paths.before.any(axis=1)) if paths.known else [0]
-    kinds = [window.layers[i].kind for i in first]
+    kinds = [window.layers[i].kind for i in np.flatnonzero(~window.paths.fed)]
     return bool(kinds) and all("Norm" in kind for kind in kinds)
 
 

@@ -47,5 +47,5 @@ def collapsed_outputs(window: Window, active: Finding | None) -> Detection | Non
 
 def _features(window: Window) -> BoolArray:
     """Bool [layers]: the layers that are given what other layers made, not data."""
-    given: BoolArray = np.any(window.paths.before, axis=1)
+    given: BoolArray = window.paths.fed
     return given

@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gradwidget.diagnose.evidence.paths import Paths
+from gradwidget.diagnose.evidence.paths import MOST, Paths
 from gradwidget.frame import LOSS
 
 
@@ -56,6 +56,14 @@ def test_extremes_over_what_comes_before(feeds: dict[str, tuple[str, ...]]) -> N
         ]
         assert paths.highest_before(values)[i] == max(chain)
         assert paths.lowest_before(values)[i] == min(chain)
+
+
+def test_a_network_of_very_many_layers_is_taken_for_one_chain() -> None:
+    names = [str(number) for number in range(MOST + 1)]
+    paths = Paths(names, dict.fromkeys(names, (LOSS,)))
+    assert not paths.known
+    assert paths.fed.sum() == MOST
+    assert np.flatnonzero(paths.between(3, 5)).tolist() == [3, 4, 5]
 
 
 def test_a_circle_of_layers_ends() -> None:

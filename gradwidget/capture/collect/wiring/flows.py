@@ -11,6 +11,10 @@ from gradwidget.frame import LOSS
 
 Feeds = dict[str, tuple[str, ...]]
 
+MOST = 50_000
+"""Connections that are named: along a residual stream of a thousand layers there are half a
+million, and the layers may as well be taken for one chain."""
+
 
 class Flows:
     """Collects them over several graphs.
@@ -46,13 +50,23 @@ class Flows:
         """The layers that each one feeds; of those given, and in that order, the loss last."""
         order = [name for name in (*layers, LOSS) if name in self._bits]
         if self._named[:2] != (order, self._into):
-            feeds = {
-                name: tuple(one for one in order if self._bits[one] & self._into[name])
-                for name in order
-                if name in self._into
-            }
-            self._named = order, dict(self._into), feeds
+            self._named = order, dict(self._into), self._feeds(order)
         return self._named[2]
+
+    def _feeds(self, order: list[str]) -> Feeds:
+        if sum(bits.bit_count() for bits in self._into.values()) > MOST:
+            return {}
+        place = {self._bits[name].bit_length() - 1: row for row, name in enumerate(order)}
+        feeds: Feeds = {}
+        for name in order:
+            bits, rows = self._into.get(name, 0), []
+            while bits:
+                last = bits.bit_length() - 1
+                bits ^= 1 << last
+                rows += [place[last]] if last in place else []
+            if name in self._into:
+                feeds[name] = tuple(order[row] for row in sorted(rows))
+        return feeds
 
     def _through(self, layers: list[str], flows_into: int) -> int:
         """What flows into layers beside each other, where their outputs flow into others."""

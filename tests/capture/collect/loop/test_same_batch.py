@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -16,6 +17,12 @@ from gradwidget.capture.stats.readback import Readback
 
 Watch = Callable[..., Any]
 STEPS = 14
+
+
+@pytest.fixture(autouse=True)
+def no_batches_of_other_tests() -> None:
+    """What other tests have left would look like loaders and copies of this loop."""
+    gc.collect()
 
 
 def loader(samples: int = 64, size: int = 8, **options: Any) -> DataLoader[Any]:
