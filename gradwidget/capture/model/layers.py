@@ -63,6 +63,7 @@ class LayerTable:
         self._activations: dict[str, str] = {}
         self._layers_of: list[tuple[str, ...]] = []
         self._own: dict[str, dict[str, int]] = {}
+        self._names_of: dict[int, list[tuple[str, str]]] = {}
         self._numbers: dict[int, int] = {}
         self._left_out: list[int] = []
         self._at_hand: list[nn.Parameter | None] | None = None
@@ -186,12 +187,7 @@ class LayerTable:
 
     def names_of(self, number: int) -> list[tuple[str, str]]:
         """The layers that own a parameter, and its name in each."""
-        return [
-            (layer, local)
-            for layer in self._layers_of[number]
-            for local, known in self._own[layer].items()
-            if known == number
-        ]
+        return self._names_of[number]
 
     def has_run(self, name: str) -> bool:
         """Whether the forward of this layer has been seen."""
@@ -233,6 +229,10 @@ class LayerTable:
             name: {local: self._numbers[id(one.parameter)] for local, one in own.items()}
             for name, own in found.items()
         }
+        self._names_of = {number: [] for number in self._numbers.values()}
+        for name, numbers in self._own.items():
+            for local, number in numbers.items():
+                self._names_of[number].append((name, local))
         self._left_out = [
             number
             for number, names in enumerate(self._layers_of)

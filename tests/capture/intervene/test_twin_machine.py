@@ -152,6 +152,21 @@ class Run:
         ]
 
 
+class Own(float):
+    """A number that is not the same as an equal one."""
+
+
+def _added(numbers: list[float], number: float) -> Callable[[], object]:
+    """Adds a number; what is returned takes this very one away again, wherever equal ones are."""
+    own = Own(number)
+    numbers.append(own)
+
+    def take_away() -> None:
+        del numbers[next(place for place, one in enumerate(numbers) if one is own)]
+
+    return take_away
+
+
 def _scheduler(schedule: Schedule, optimizer: Optimizer) -> Any:
     if schedule == "none":
         return None
@@ -230,15 +245,13 @@ class Twins(RuleBasedStateMachine):
     @rule(factor=FACTORS)
     def scale(self, factor: float) -> None:
         applied = self.capture.actuator.apply(ScaleLr(factor))
-        self.twin.code.factors.append(factor)
-        self.in_force.append((applied, lambda: self.twin.code.factors.remove(factor)))
+        self.in_force.append((applied, _added(self.twin.code.factors, factor)))
         self.step()
 
     @rule(bound=st.sampled_from([0.01, 1.0]))
     def clip(self, bound: float) -> None:
         applied = self.capture.actuator.apply(Clip(bound))
-        self.bounds.append(bound)
-        self.in_force.append((applied, lambda: self.bounds.remove(bound)))
+        self.in_force.append((applied, _added(self.bounds, bound)))
         self.step()
 
     @rule(data=st.data())
