@@ -18,6 +18,9 @@ LAYERS, FRAMES = 200, 10_000
 SIZES = {"log": 1.0, "share": 0.3, "count": 0.0, "flag": 0.0}
 """An unremarkable value of a metric of each scale."""
 
+WHOLE = {"optimized_fraction": 1.0, "has_run": 1.0, "updates_lost_fraction": 0.0}
+"""What every layer of a healthy run has."""
+
 
 def costs() -> tuple[float, float]:
     """Milliseconds per frame for recording and for judging, the medians over all frames."""
@@ -34,6 +37,7 @@ def costs() -> tuple[float, float]:
     for step in steps:
         step["update_ratio"] *= np.float32(1e-3)
         step["matrix_change"] = step["update_ratio"] * step["matrix_norm"]
+        step |= {name: np.full(LAYERS, value, np.float32) for name, value in WHOLE.items()}
     history, engine = History(), Engine()
     spent = np.empty((FRAMES, 2))
     for number in range(FRAMES):
