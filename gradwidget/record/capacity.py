@@ -55,7 +55,7 @@ def room_for(layers: int) -> Room:
         >>> room_for(200)
         Room(fine=640, fold=128, coarse=618, whole=64)
         >>> room_for(10_000)
-        Room(fine=24, fold=4, coarse=5, whole=6)
+        Room(fine=24, fold=4, coarse=4, whole=6)
     """
     values = max(1, layers) * len(METRICS)
     left = ROWS_BYTES // values - START * START_BYTES

@@ -61,6 +61,8 @@ class Run:
         self.step = 0
         self.state: State = {}
         self.inputs: Any = None
+        # An interrupt between two lines of torch's own optimizers leaves gradients off.
+        torch.set_grad_enabled(True)
         random.seed(case.seed)
         np.random.seed(case.seed)  # noqa: NPY002  # the global state is what a user's loop draws from
         torch.manual_seed(case.seed)
