@@ -34,7 +34,7 @@ def main() -> None:
     parser.add_argument(
         "--held-out",
         action="store_true",
-        help="only the runs that were kept from whoever wrote the rules, in full",
+        help="only the runs that the rules were not written with, in full",
     )
     options = parser.parse_args()
     runs = all_runs()

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import gc
-
 import torch
 from torch import nn
-from torch.optim import Optimizer
 
-from gradwidget.capture.model.optimizers import OptimizerParameters
+from gradwidget.capture.model.optimizers import OptimizerParameters, all_optimizers
 from gradwidget.capture.model.unreadable import unreadable
 from gradwidget.capture.stats.readback import as_numpy
 from gradwidget.capture.steps.backward_reach import BackwardReach
@@ -65,11 +62,8 @@ class ManualLoop:
         return self._patience < 0
 
     def _has_optimizer(self) -> bool:
-        # Once per capture. By type(), since asking an object for its class may run its code.
-        return any(
-            issubclass(type(one), Optimizer) and self._optimizers.of(one)
-            for one in gc.get_objects()
-        )
+        # Once per capture.
+        return any(self._optimizers.of(one) for one in all_optimizers())
 
 
 def mark_of(parameter: nn.Parameter) -> Mark:

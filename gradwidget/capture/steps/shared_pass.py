@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import gc
 from collections.abc import Sequence
 from weakref import ReferenceType, WeakKeyDictionary, WeakSet, ref
 
 from torch.optim import Optimizer
 
 from gradwidget.capture.model.layers import LayerTable
-from gradwidget.capture.model.optimizers import OptimizerParameters
+from gradwidget.capture.model.optimizers import OptimizerParameters, all_optimizers
 from gradwidget.capture.torch_private import version
 
 Mark = tuple[int, int]
@@ -119,9 +118,8 @@ class SharedPass:
         )
         if not is_missing:
             return
-        # By type(), since asking an object for its class may run its code.
-        for one in gc.get_objects():
-            if issubclass(type(one), Optimizer) and not self.has_stepped(one):
-                held = self._optimizers.of(one)
+        for optimizer in all_optimizers():
+            if not self.has_stepped(optimizer):
+                held = self._optimizers.of(optimizer)
                 if held and any(mark != (0, 0) for mark in self._marks_of(held)):
-                    self._fed.append(ref(one))
+                    self._fed.append(ref(optimizer))

@@ -8,25 +8,17 @@ from __future__ import annotations
 
 from gradwidget.diagnose.evidence.window import Window
 from gradwidget.diagnose.finding import Detection, Finding
-from gradwidget.diagnose.rules.shared.flagged import flagged_since
+from gradwidget.diagnose.rules.shared.flagged import flagged
 
 
 def eval_mode(window: Window, active: Finding | None) -> Detection | None:
     """Every layer with a mode is in evaluation mode in steps that train."""
     del active  # exact
-    since = flagged_since(window, "eval_mode", window.limits.certain_frames)
-    if since is None:
-        return None
-    return Detection(
-        severity="warning",
-        message="The model is trained in evaluation mode: its dropout is off, and its batch norm "
+    return flagged(
+        window,
+        "eval_mode",
+        "warning",
+        "The model is trained in evaluation mode: its dropout is off, and its batch norm "
         "layers use statistics that they do not update.",
-        layers=(),
-        first_step=since,
-        evidence={
-            "value": 1.0,
-            "bound": 0.0,
-            "window": float(window.limits.certain_frames),
-        },
-        caveat="Fine if a pretrained model is fine-tuned in this mode on purpose.",
+        "Fine if a pretrained model is fine-tuned in this mode on purpose.",
     )

@@ -4,26 +4,18 @@ from __future__ import annotations
 
 from gradwidget.diagnose.evidence.window import Window
 from gradwidget.diagnose.finding import Detection, Finding
-from gradwidget.diagnose.rules.shared.flagged import flagged_since
+from gradwidget.diagnose.rules.shared.flagged import flagged
 
 
 def loss_detached(window: Window, active: Finding | None) -> Detection | None:
     """A loss that is a leaf: a number made into a tensor again."""
     del active  # exact
-    since = flagged_since(window, "loss_is_leaf", window.limits.certain_frames)
-    if since is None:
-        return None
-    return Detection(
-        severity="critical",
-        message="backward() is called on a tensor that no operation made: it has lost its "
+    return flagged(
+        window,
+        "loss_is_leaf",
+        "critical",
+        "backward() is called on a tensor that no operation made: it has lost its "
         "connection to the model (as by .item(), .detach() or torch.tensor(loss)), and no "
         "parameter gets a gradient.",
-        layers=(),
-        first_step=since,
-        evidence={
-            "value": 1.0,
-            "bound": 0.0,
-            "window": float(window.limits.certain_frames),
-        },
-        caveat="None: such a pass cannot train anything of this model.",
+        "None: such a pass cannot train anything of this model.",
     )

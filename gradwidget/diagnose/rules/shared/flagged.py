@@ -5,7 +5,28 @@ from __future__ import annotations
 import numpy as np
 
 from gradwidget.diagnose.evidence.window import Window
+from gradwidget.diagnose.finding import Detection, Severity
 from gradwidget.record.history import RECENT
+
+
+def flagged(
+    window: Window, scalar: str, severity: Severity, message: str, caveat: str
+) -> Detection | None:
+    """A detection about the whole model where a scalar is above 0 in ``certain_frames`` frames.
+
+    Args:
+        window: the newest frames.
+        scalar: its name.
+        severity: how grave that is.
+        message: what it means, in one sentence.
+        caveat: what could make it a false alarm.
+    """
+    frames = window.limits.certain_frames
+    since = flagged_since(window, scalar, frames)
+    if since is None:
+        return None
+    evidence = {"value": 1.0, "bound": 0.0, "window": float(frames)}
+    return Detection(severity, message, (), since, evidence, caveat)
 
 
 def flagged_since(window: Window, scalar: str, frames: int) -> int | None:
