@@ -51,6 +51,8 @@ def test_it_says_nothing_more_where_no_cell_runs(page: Page, console: SubshellCo
     wait_until(lambda: console.evaluate(is_over), "the cell before to end")
     opened = page.ask("comm_open", OPENS, console.subshell)
     page.hear(lambda message: is_idle_after(opened, message))
+    # What a subshell corrects comes after it has said that it is idle, and before it serves more.
+    console.evaluate("None")
     said = page.ask("comm_msg", SAYS_HELLO)
     page.hear(lambda message: is_idle_after(said, message))
     later = page.client.execute("heard")
