@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from gradwidget.control.reaction import GradientError
+    from gradwidget.demonstration import demo
     from gradwidget.diagnose.finding import Finding, Remedy, Symptom
     from gradwidget.diagnose.thresholds import Thresholds
     from gradwidget.frame import Frame, Layer
@@ -30,6 +31,7 @@ __all__ = [
     "Symptom",
     "Thresholds",
     "__version__",
+    "demo",
 ]
 
 _home = {
@@ -43,6 +45,7 @@ _home = {
     "Remedy": "gradwidget.diagnose.finding",
     "Symptom": "gradwidget.diagnose.finding",
     "Thresholds": "gradwidget.diagnose.thresholds",
+    "demo": "gradwidget.demonstration",
 }
 
 
