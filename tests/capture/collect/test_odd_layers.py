@@ -352,7 +352,7 @@ def test_the_default_device_may_be_any(watch: Watch) -> None:
             model(x).square().mean().backward()
             SGD(model.parameters(), 0.01).step()
     finally:
-        torch.set_default_device("cpu")
+        torch.set_default_device(None)
     assert capture.problems == []
     assert all(one.device.type == "cpu" for one in scratch_module._kept.numbers.values())
     train(model, SGD(model.parameters(), 0.01), watch(model))
