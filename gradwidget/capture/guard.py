@@ -114,7 +114,8 @@ def entry(where: str, *, any_thread: bool = False) -> Callable[[Method[S, P]], M
             if torch.compiler.is_compiling():
                 return
             guard = self.guard
-            elsewhere = guard.is_elsewhere
+            # Written out, as it is asked at every entry.
+            elsewhere = guard.thread is not None and guard.thread != threading.get_ident()
             if (elsewhere and not any_thread) or (guard.strikes and guard.is_off(where)):
                 return
             # The time of an entry inside another one is that of the outer one already.

@@ -6,6 +6,7 @@ import math
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from time import perf_counter
+from typing import Any
 from weakref import ref
 
 from torch import Tensor, nn
@@ -31,7 +32,6 @@ from gradwidget.capture.sampling.allowances import Reason
 from gradwidget.capture.sampling.budget import Budget
 from gradwidget.capture.sampling.recurrent_schedule import RecurrentSchedule
 from gradwidget.capture.sampling.triggers import SamplingTriggers
-from gradwidget.capture.stats.readback import as_numpy
 from gradwidget.capture.steps.backward_reach import BackwardReach
 from gradwidget.capture.steps.manual import ManualLoop
 from gradwidget.capture.steps.pause_point import PausePoint
@@ -147,8 +147,8 @@ class StepCycle:
         self._has_run = False
         if is_backward:
             self.unstepped.pass_ended(self.builder.source)
-        model = self._model()
-        if self.builder.sampled and model is not None:
+        model = self._model() if self.builder.sampled else None
+        if model is not None:
             modes = self._guard.run("reading the modes of modules", modes_of, model)
             if modes is not None and (is_evaluation := modes.is_evaluation) is not None:
                 scalars = self.builder.scalars
@@ -206,9 +206,10 @@ class StepCycle:
 
     def refresh(self) -> None:
         """Walks the model again, once a sampled step: what was changed between two shows then."""
+        if not self.builder.sampled or (self._is_refreshed and not self._table.has_lazy):
+            return
         model = self._model()
-        is_due = not self._is_refreshed or self._table.has_lazy
-        if self.builder.sampled and is_due and model is not None:
+        if model is not None:
             self._is_refreshed = True
             if self._table.refresh(model):
                 self.reach.watch(self._table.parameters)
@@ -218,10 +219,11 @@ class StepCycle:
 
         Where one that is new holds none, the model is walked again: it may have got a new head.
         """
-        is_new = self._optimizers.is_new(optimizer)
         held = self._optimizers.of(optimizer)
+        if held or not self._optimizers.is_first_without(optimizer) or self._guard.is_elsewhere:
+            return held
         model = self._model()
-        if held or not is_new or self._guard.is_elsewhere or model is None:
+        if model is None:
             return held
         if self._table.refresh(model):
             self.reach.watch(self._table.parameters)
@@ -402,9 +404,8 @@ class StepCycle:
 
 def _is_nonfinite(loss: Tensor) -> bool:
     """Whether a loss that lies in the memory of the CPU is NaN or infinite."""
-    return (
-        loss.is_cpu
-        and loss.numel() == 1
-        and not loss.is_complex()
-        and not math.isfinite(float(as_numpy(loss.detach())))
-    )
+    if not loss.is_cpu or loss.numel() != 1 or loss.is_complex():
+        return False
+    # At every step, by the one function of torch that this takes.
+    value: Any = (loss.detach().reshape(()) if loss.dim() else loss).tolist()
+    return not math.isfinite(value)

@@ -58,7 +58,8 @@ class BackwardReader:
             # Gradients that were taken before it led to something else than the step's gradient.
             builder.forget_taken()
         self._hooks.is_passing = True
-        self.find_activation_functions(builder, roots)
+        if builder.has_outputs:
+            self.find_activation_functions(builder, roots)
 
     def end(self, builder: FrameBuilder, roots: Sequence[Tensor], *, weighted: bool) -> bool:
         """It has run.

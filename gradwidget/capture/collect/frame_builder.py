@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import cached_property, partial
 from numbers import Real
 
@@ -23,6 +23,7 @@ from gradwidget.capture.collect.loop.optimizer_settings import settings_of
 from gradwidget.capture.collect.loss import LossFinder
 from gradwidget.capture.collect.nonfinite_origin import find_origin
 from gradwidget.capture.collect.outputs import first_tensor
+from gradwidget.capture.collect.parameter_readings import ParameterReadings, Parameters
 from gradwidget.capture.collect.recurrent import RecurrentGradients
 from gradwidget.capture.collect.weight_updates import Copies
 from gradwidget.capture.collect.wiring.participation import participation
@@ -32,19 +33,13 @@ from gradwidget.capture.sampling.recurrent_schedule import RecurrentSchedule
 from gradwidget.capture.stats.measured_tensors import (
     Reading,
     divided,
-    flags,
     gradients_of,
-    joined,
     read,
     refused_in,
 )
-from gradwidget.capture.stats.per_layer import Column, Numbers, PerLayer
-from gradwidget.capture.stats.readback import Fetch, Readback, Values
+from gradwidget.capture.stats.readback import Fetch, Readback
 from gradwidget.capture.stats.tensor_stats import L1, L2, PEAK, measure, measure_l2, measure_rows
-from gradwidget.frame import Frame, Layer, NonfiniteOrigin, Wiring
-
-Parameters = Sequence[nn.Parameter | None]
-"""All parameters of the layers, by number; None where one no longer exists."""
+from gradwidget.frame import Frame, NonfiniteOrigin, Wiring
 
 
 class FrameBuilder:
@@ -102,20 +97,8 @@ class FrameBuilder:
         self._cache = cache
         self._schedule = schedule
         self._table = table
-        self._sizes: dict[int, int] = {}
-        self._matrices: set[int] = set()
-        self._raw: Reading | None = None
-        self._raw_scale: Fetch | None = None
-        self._spent: set[int] = set()
-        self._gradients: list[Reading] = []
-        self._weights: list[Reading] = []
-        self._changes: list[Reading] = []
-        self._lost: list[Reading] = []
-        self._owned: set[int] = set()
+        self._read_ones: ParameterReadings | None = None
         self._lacks_gradients = False
-        self._ran: set[str] = set()
-        self._participation: dict[str, Column] = {}
-        self._fixed: tuple[tuple[Layer, ...], tuple[Numbers, Numbers]] = ((), table.pairs)
 
     @property
     def source(self) -> Readback | None:
@@ -123,6 +106,17 @@ class FrameBuilder:
         return self.readback if self.sampled else None
 
     # All are made when they are first asked for: most steps are not sampled and need none.
+
+    @property
+    def _readings(self) -> ParameterReadings:
+        if self._read_ones is None:
+            self._read_ones = ParameterReadings()
+        return self._read_ones
+
+    @cached_property
+    def _ran(self) -> set[str]:
+        """Names of the layers that were seen to run."""
+        return set()
 
     @cached_property
     def activations(self) -> Activations:
@@ -187,7 +181,8 @@ class FrameBuilder:
         if self.has_outputs:
             self.activations.drop_cleared()
             self.recurrent.clear()
-        self._raw = None
+        if self._read_ones is not None:
+            self._read_ones.raw = None
 
     def forget_taken(self) -> None:
         """Drops what ``torch.autograd.grad`` gave: a backward pass makes the step's gradient."""
@@ -206,27 +201,23 @@ class FrameBuilder:
         gradients = gradients_of(parameters, range(len(parameters)), taken)
         if not gradients:
             return
-        self._raw = self._read(gradients, measure_l2)
-        self._raw_scale, self._spent = self.loss.scale, set()
+        self._readings.raw = self._read(gradients, measure_l2)
+        self._readings.raw_scale, self._readings.spent = self.loss.scale, set()
 
     def unused(self) -> set[int] | None:
         """Numbers of the parameters with a gradient that no step has used.
 
         None where no backward pass was read.
         """
-        return None if self._raw is None else set(self._raw.numbers) - self._spent - self._owned
+        return None if self._read_ones is None else self._read_ones.unused()
 
     def inherit(self, before: FrameBuilder) -> None:
         """Takes over what the step before has left of a backward pass.
 
         Several optimizers may use one.
         """
-        if before.unused():
-            self._raw, self._raw_scale, self._spent = (
-                before._raw,
-                before._raw_scale,
-                before._spent | before._owned,
-            )
+        if before._read_ones is not None and before._read_ones.unused():
+            self._readings.inherit(before._read_ones)
 
     def read_gradients(
         self,
@@ -244,14 +235,14 @@ class FrameBuilder:
             taken: as for ``read_raw``.
         """
         gradients = gradients_of(parameters, owned, taken)
-        self._owned.update(number for number in owned if parameters[number] is not None)
+        self._readings.owned.update(number for number in owned if parameters[number] is not None)
         if self.look is not None:
             self.look.add_gradients(parameters, owned, taken, scale)
-        self._note_sizes(parameters, gradients)
+        self._readings.note_sizes(parameters, gradients)
         reading = self._read(gradients, measure)
         if scale is not None:
             reading = divided(reading, (L2, L1, PEAK), self.readback.add(scale))
-        self._gradients.append(reading)
+        self._readings.gradients.append(reading)
 
     def read_step(self, optimizer: Optimizer, parameters: Parameters, owned: Sequence[int]) -> None:
         """Reads the gradients, and what the optimizer knows about this step."""
@@ -289,29 +280,29 @@ class FrameBuilder:
                 cache.
         """
         alive = {number: one for number in owned if (one := parameters[number]) is not None}
-        self._note_sizes(parameters, alive)
+        self._readings.note_sizes(parameters, alive)
         for numbers, rows in copies:
             if not alive[numbers[0]].is_complex():
-                self._weights.append(
+                self._readings.weights.append(
                     Reading(numbers, measure_rows(rows, self.readback, sums=False))
                 )
                 for number in numbers:
                     del alive[number]
-        self._weights.append(self._read(alive, partial(measure, sums=False)))
+        self._readings.weights.append(self._read(alive, partial(measure, sums=False)))
 
     def read_changes(self, changes: Reading | None) -> None:
         """Adds how far the step moved the weights."""
         if changes is not None:
-            self._changes.append(changes)
+            self._readings.changes.append(changes)
 
     def read_lost(self, lost: Reading | None) -> None:
         """Adds how many updates were lost to rounding."""
         if lost is not None:
-            self._lost.append(lost)
+            self._readings.lost.append(lost)
 
     def forget_statistics(self) -> None:
         """Drops gradients and weights read earlier in this step: a later reading replaces them."""
-        self._gradients, self._weights, self._owned = [], [], set()
+        self._readings.forget_statistics()
 
     def finish(self, unseen: str, optimized: Collection[int] | None = None) -> None:
         """Nothing is added any more: fixes the layers of the frame and requests the values.
@@ -323,7 +314,7 @@ class FrameBuilder:
         """
         self._fixed = self._table.layers, self._table.pairs
         self._lacks_gradients = self._table.has_unread_gradient() or bool(
-            refused_in(self._gradients)
+            refused_in(self._readings.gradients)
         )
         self.activations.measure_staged()
         self._explain_refused()
@@ -333,8 +324,9 @@ class FrameBuilder:
         self.readback.send()
 
     def _note_participation(self, optimized: Collection[int] | None) -> None:
-        read_ones = self._gradients if self._raw is None else [*self._gradients, self._raw]
-        moved = {number for one in read_ones for number in (*one.numbers, *one.refused)}
+        moved = {
+            number for one in self._readings.of_gradients for number in (*one.numbers, *one.refused)
+        }
         self._participation = (
             self._cache.guard.run(
                 "seeing which layers take part",
@@ -350,10 +342,10 @@ class FrameBuilder:
 
     def _explain_refused(self) -> None:
         self.reasons |= self._table.unread
-        read_ones = self._gradients if self._raw is None else [*self._gradients, self._raw]
+        own = self._readings
         for readings, explain in (
-            (read_ones, unmeasured.gradient),
-            ([*self._weights, *self._changes], unmeasured.parameter),
+            (own.of_gradients, unmeasured.gradient),
+            ([*own.weights, *own.changes], unmeasured.parameter),
         ):
             for number, why in refused_in(readings).items():
                 for layer, local in self._table.names_of(number):
@@ -363,43 +355,13 @@ class FrameBuilder:
     @np.errstate(all="ignore")
     def frame(self) -> Frame:
         """The frame. Only once the readback is ready."""
-        layers, (numbers, rows) = self._fixed
-        count = 1 + int(numbers.max(initial=-1))
-        sizes = np.zeros(count)
-        sizes[list(self._sizes)] = list(self._sizes.values())
-        place = PerLayer(len(layers), numbers, rows, sizes)
+        layers, pairs = self._fixed
         scale = float(self.loss.scale()) if self.loss.scale is not None else 1.0
-        columns: dict[str, Column] = {}
-        scalars = self.scalars | self.loop.scalars()
-        changes: Column | None = None
-        held = flags(list(self._owned), count)
-        if self._gradients:
-            statistics, are_read = joined(self._gradients, 5, count)
-            whole = place.without(refused_in(self._gradients))
-            columns |= whole.gradient_columns(statistics, are_read)
-            columns["grad_is_none"] = whole.lacking(held, are_read)
-            scalars["total_grad_norm"] = _norm(statistics[L2])
-        if self._raw is not None:
-            norms, are_read = joined([self._raw], 1, count)
-            norms /= float(self._raw_scale()) if self._raw_scale is not None else 1.0
-            are_read &= ~flags(list(self._spent), count)
-            norms, are_read = norms[0], are_read & held if self._owned else are_read
-            columns["raw_grad_norm"] = place.without(self._raw.refused).norm(norms, are_read)
-            scalars["raw_total_grad_norm"] = _norm(norms[are_read])
-        if self._weights:
-            weights, are_read = joined(self._weights, 5, count)
-            matrices = flags(list(self._matrices), count)
-            whole = place.without(refused_in(self._weights))
-            columns |= whole.weight_columns(weights, are_read, matrices)
-            moves, moved = joined(self._changes, 1, count)
-            whole = whole.without(refused_in(self._changes))
-            columns["update_ratio"] = whole.ratio(moves[0], weights[L2], moved & are_read)
-            columns["matrix_change"] = whole.norm(moves[0], moved & are_read & matrices)
-            changes = whole.norm(moves[0], moved & are_read)
         skipped = self.skipped or any(float(found()) > 0 for found in self.found_inf)
-        if self._lost and not skipped:
-            counts, are_read = joined(self._lost, 2, count)
-            columns["updates_lost_fraction"] = place.share(counts[0], counts[1], are_read)
+        if skipped:
+            self._readings.lost = []
+        columns, norms, changes = self._readings.columns(len(layers), pairs)
+        scalars = self.scalars | self.loop.scalars() | norms
         columns |= activation_columns(self.activations.outputs, layers, scale, self.reasons)
         columns |= self._participation
         if self.loss.scale is not None:
@@ -433,15 +395,3 @@ class FrameBuilder:
 
     def _read(self, tensors: Mapping[int, Tensor], measure: Callable[..., Fetch]) -> Reading:
         return read(tensors, partial(measure, readback=self.readback), self._cache.guard)
-
-    def _note_sizes(self, parameters: Parameters, numbers: Iterable[int]) -> None:
-        for number in numbers:
-            one = parameters[number]
-            if one is not None and number not in self._sizes:
-                self._sizes[number] = one.numel()
-                if one.dim() > 1:
-                    self._matrices.add(number)
-
-
-def _norm(norms: Values) -> float:
-    return float(np.sqrt(np.sum(norms**2)))

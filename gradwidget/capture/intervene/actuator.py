@@ -111,10 +111,17 @@ class Actuator:
     def after_step(self, optimizer: Optimizer) -> None:
         """It has stepped."""
         self._guard.run("telling optimizers apart", self._nesting.step_ended, optimizer)
+        if self._is_idle:
+            return
         self.over(optimizer)
         edges = self._edges.get(id(optimizer))
         if edges is not None:
             self._guard.run("ordering the hooks of a step", edges.step_ended)
+
+    @property
+    def _is_idle(self) -> bool:
+        """Whether nothing is in force that changes what an optimizer does, as ever but rarely."""
+        return not (self._edges or self._skipping or self._rates)
 
     def enter(self, optimizer: Optimizer) -> None:
         """See ``step_edges.Inside``."""

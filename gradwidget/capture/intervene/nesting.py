@@ -29,14 +29,15 @@ class Nesting:
     def step_begins(self, optimizer: Optimizer) -> None:
         """An optimizer is about to step."""
         running = self._running.steps
-        # A step that raised has not told its end. This optimizer's own cannot be still running, and
-        # of others the stack tells.
-        self.step_ended(optimizer)
-        while running and not _is_running(running[-1]()):
-            running.pop()
-        outer = running[-1]() if running else None
-        if outer is not None and outer is not optimizer:
-            self._inside.setdefault(outer, WeakSet()).add(optimizer)
+        if running:
+            # A step that raised has not told its end. This optimizer's own cannot be still running,
+            # and of others the stack tells.
+            self.step_ended(optimizer)
+            while running and not _is_running(running[-1]()):
+                running.pop()
+            outer = running[-1]() if running else None
+            if outer is not None and outer is not optimizer:
+                self._inside.setdefault(outer, WeakSet()).add(optimizer)
         running.append(ref(optimizer))
 
     def step_ended(self, optimizer: Optimizer) -> None:

@@ -27,6 +27,8 @@ class OptimizerParameters:
         self._known: dict[int, Known] = {}
         self._stepped: dict[int, ReferenceType[Optimizer]] = {}
         self._once: WeakSet[Optimizer] = WeakSet()
+        self._without: WeakSet[Optimizer] = WeakSet()
+        """Those that held no parameter of the model when they were first looked up."""
 
     def of(self, optimizer: Optimizer) -> list[int]:
         """Numbers of the trainable parameters that it holds; empty if it is not listened to."""
@@ -101,15 +103,16 @@ class OptimizerParameters:
         ]
         if numbers:
             self._once.add(optimizer)
+        elif known is None or known[0]() is not optimizer:
+            self._without.add(optimizer)
         self._known[id(optimizer)] = (ref(optimizer), size, self._table.generation, numbers)
         return numbers
 
-    def is_new(self, optimizer: Optimizer) -> bool:
-        """Whether it has not been looked up yet, and is one to listen to."""
-        if not self._is_listened_to(optimizer):
-            return False
-        known = self._known.get(id(optimizer))
-        return known is None or known[0]() is not optimizer
+    def is_first_without(self, optimizer: Optimizer) -> bool:
+        """Whether one to listen to was looked up, held nothing, and this was not asked before."""
+        is_first = optimizer in self._without
+        self._without.discard(optimizer)
+        return is_first and self._is_listened_to(optimizer)
 
     def lost(self, optimizer: Optimizer) -> bool:
         """Whether it has held parameters of the model that were all replaced since."""

@@ -32,4 +32,5 @@ class RunningMean:
         """Takes a value into account."""
         self.value += self._weight * (value - self.value)
         # The first values count alike: a mean that began at one of them would take long to forget.
-        self._weight = max(self._weight / (1 + self._weight), self._least)
+        if self._weight > self._least:
+            self._weight = max(self._weight / (1 + self._weight), self._least)

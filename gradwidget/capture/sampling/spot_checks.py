@@ -72,7 +72,10 @@ class SpotChecks:
         if self._generation != self._table.generation:
             self._generation = self._table.generation
             self._gradients, self._weights, self._ends = {}, {}, {}
-        found = {self._check_end(optimizer, numbers), *self._check_rates(optimizer)}
+        found = [self._check_end(optimizer, numbers)]
+        for place, group in enumerate(optimizer.param_groups):
+            if isinstance(rate := group.get("lr"), float):
+                found.append(self._check_setting((id(optimizer), place), rate))
         # Time is saved up until it pays for several checks.
         checks = min(CHECKS, len(numbers))
         price, income = checks * self._cost.value, self._budget.seconds_per_step
@@ -82,17 +85,11 @@ class SpotChecks:
             began = perf_counter()
             for _ in range(checks):
                 self._turn += 1
-                found |= self._check(numbers[self._turn % len(numbers)])
+                found += self._check(numbers[self._turn % len(numbers)])
             self._cost.add((perf_counter() - began) / checks)
-        found.discard(None)
-        return next(reason for reason in Reason if reason in found) if found else None
-
-    def _check_rates(self, optimizer: Optimizer) -> list[Reason | None]:
-        return [
-            self._check_setting((id(optimizer), place), rate)
-            for place, group in enumerate(optimizer.param_groups)
-            if isinstance(rate := group.get("lr"), float)
-        ]
+        if not any(found):
+            return None
+        return next(reason for reason in Reason if reason in found)
 
     def _check_setting(self, key: tuple[int, int], value: float) -> Reason | None:
         before = self._settings.setdefault(key, value)
@@ -140,11 +137,11 @@ class SpotChecks:
             return None
         return one
 
-    def _check(self, number: int) -> set[Reason | None]:
+    def _check(self, number: int) -> list[Reason | None]:
         one = self._at_hand(number)
         if one is None:
-            return set()
-        return {self._check_gradient(number, one), self._check_weights(number, one)}
+            return []
+        return [self._check_gradient(number, one), self._check_weights(number, one)]
 
     def _check_gradient(self, number: int, one: nn.Parameter) -> Reason | None:
         gradient = one.grad

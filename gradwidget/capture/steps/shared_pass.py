@@ -64,6 +64,8 @@ class SharedPass:
             optimizer: the one.
             held: numbers of its parameters.
         """
+        if self._has_searched and not self._fed:
+            return False
         self._stepped.append(ref(optimizer))
         self._used.update(held)
         self._search()
