@@ -18,7 +18,7 @@ from gradwidget.capture.collect.loop.bad_update import BadUpdate
 from gradwidget.capture.collect.loop.evaluation_mode import modes_of
 from gradwidget.capture.collect.loop.optimizer_settings import resting
 from gradwidget.capture.collect.loop.same_batch import SameBatch
-from gradwidget.capture.collect.nonfinite_graph import origin_in_graph
+from gradwidget.capture.collect.nonfinite.graph import origin_in_graph
 from gradwidget.capture.collect.output_gradients import OutputGradientHooks
 from gradwidget.capture.collect.weight_updates import LIMIT, WeightUpdates
 from gradwidget.capture.collect.wiring.wiring_reader import WiringReader

@@ -21,7 +21,7 @@ from gradwidget.capture.collect.loop.bad_update import find_bad_update
 from gradwidget.capture.collect.loop.loop_facts import LoopFacts
 from gradwidget.capture.collect.loop.optimizer_settings import settings_of
 from gradwidget.capture.collect.loss import LossFinder
-from gradwidget.capture.collect.nonfinite_origin import find_origin
+from gradwidget.capture.collect.nonfinite.origin import find_origin
 from gradwidget.capture.collect.outputs import first_tensor
 from gradwidget.capture.collect.parameter_readings import ParameterReadings, Parameters
 from gradwidget.capture.collect.recurrent import RecurrentGradients

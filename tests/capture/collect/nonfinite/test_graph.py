@@ -14,7 +14,7 @@ from torch.nn.functional import cross_entropy
 from torch.optim import SGD
 from torch.utils.checkpoint import checkpoint
 
-from gradwidget.capture.collect.nonfinite_graph import origin_in_graph
+from gradwidget.capture.collect.nonfinite.graph import origin_in_graph
 from gradwidget.capture.model.layers import LayerTable
 from gradwidget.frame import NonfiniteOrigin
 
