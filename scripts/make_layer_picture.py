@@ -15,7 +15,7 @@ from playwright.sync_api import expect, sync_playwright
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))
 
-from scripts.small_png import small_png  # noqa: E402 - found only with the root on the path
+from scripts.screenshot import few_colors  # noqa: E402 - found only with the root on the path
 from tests.support.chromium import launch  # noqa: E402 - as above
 from tests.support.notebook import Notebook, write_notebook  # noqa: E402 - as above
 from tests.support.server import serving  # noqa: E402 - as above
@@ -79,7 +79,7 @@ def main() -> None:
                 expect(
                     detail.get_by_role("img", name=re.compile(f"^{title}, step "))
                 ).to_be_visible()
-            TARGET.write_bytes(small_png(page, detail.screenshot()))
+            few_colors(detail.screenshot()).save(TARGET, optimize=True)
         browser.close()
     print(f"{TARGET.relative_to(ROOT)}: {TARGET.stat().st_size / 1000:.0f} KB")
 

@@ -15,7 +15,7 @@ from playwright.sync_api import Locator, sync_playwright
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))
 
-from scripts.small_png import small_png  # noqa: E402 - found only with the root on the path
+from scripts.screenshot import few_colors  # noqa: E402 - found only with the root on the path
 from tests.support.chromium import launch  # noqa: E402 - as above
 from tests.support.notebook import Notebook, write_notebook  # noqa: E402 - as above
 from tests.support.server import serving, wait_until  # noqa: E402 - as above
@@ -113,7 +113,7 @@ def shoot(region: Locator, symptom: str) -> None:
     png = page.screenshot(
         clip={"x": box["x"], "y": box["y"], "width": box["width"], "height": height}
     )
-    target.write_bytes(small_png(page, png))
+    few_colors(png).save(target, optimize=True)
     print(f"{target.relative_to(ROOT)}: {target.stat().st_size / 1000:.0f} KB")
 
 

@@ -69,7 +69,7 @@ def test_no_file_imports_against_the_arrows(root: Path) -> None:
         ("tests/support/server.py", "from tests.conftest import root"),
         ("tests/record/test_memory.py", "from benchmarks.memory import main"),
         ("tests/report/test_text.py", "def late():\n    from tests.diagnose import test_engine"),
-        ("benchmarks/page.py", "from scripts.small_png import small_png"),
+        ("benchmarks/page.py", "from scripts.screenshot import few_colors"),
     ],
 )
 def test_an_import_against_the_arrows_is_seen(file: str, line: str) -> None:

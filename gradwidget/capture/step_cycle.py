@@ -358,6 +358,7 @@ class StepCycle:
     def _complete(self, builder: FrameBuilder, now: float) -> None:
         self.forward.step_ended()
         builder.scalars["time"] = now - self._began
+        builder.scalars["spent"] = self.budget.spent
         if not math.isnan(self.budget.overhead):
             builder.scalars["overhead"] = self.budget.overhead
         builder.wiring = self._guard.run(WIRING, self._wiring.finish)

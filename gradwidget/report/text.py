@@ -114,6 +114,8 @@ def _summary(history: History) -> str:
     overhead = frame.scalars.get("overhead", math.nan)
     if not math.isnan(overhead):
         words.append(f"measuring costs {overhead:.1%}")
+    elif "spent" in frame.scalars:
+        words.append(f"measuring has taken {frame.scalars['spent']:.1f} s")
     return " · ".join(words)
 
 

@@ -112,3 +112,12 @@ def test_a_layer_that_was_not_measured_has_no_bar_and_says_so() -> None:
     )
     assert "· not measured  fc1" in report(history, [])
     assert "● ok            fc0" in report(history, [])
+
+
+def test_says_what_measuring_took_until_its_share_is_known() -> None:
+    history = History()
+    history.append(replace(frame(0, chain(2), healthy(2)), scalars={"spent": 0.26}))
+    assert "measuring has taken 0.3 s" in report(history, [])
+    shared = {"spent": 1.5, "overhead": 0.0125}
+    history.append(replace(frame(1, chain(2), healthy(2)), scalars=shared))
+    assert "measuring costs 1.2%" in report(history, [])

@@ -54,6 +54,10 @@ class Budget:
         self._elapsed = RunningMean(AT_LEAST_EVERY)
         self._ours = RunningMean(AT_LEAST_EVERY)
         self._sampled = RunningMean(AT_LEAST_EVERY)
+        self._time = RunningMean(AT_LEAST_EVERY)
+        """As ``_elapsed``, but of the same steps as ``_ours``: without those at the start."""
+        self.spent = 0.0
+        """Seconds spent on our side so far."""
         self._charged = 0.0
         self._charges = RunningMean(AT_LEAST_EVERY)
         self._requested = 0
@@ -65,8 +69,12 @@ class Budget:
 
     @property
     def overhead(self) -> float:
-        """Share of the time lately spent on our side; NaN before the first step."""
-        return self._ours.value / self._elapsed.value if self._elapsed.value else math.nan
+        """Share of the time spent on our side in the last ``AT_LEAST_EVERY`` steps, about.
+
+        The steps at the start, which are all sampled, say little about it and do not count; NaN
+        until there were enough others.
+        """
+        return self._ours.value / self._time.value if self._ours.is_settled else math.nan
 
     @property
     def interval(self) -> float:
@@ -104,7 +112,10 @@ class Budget:
         usual = self._elapsed.value
         elapsed = usual if usual and elapsed > JUMP * usual else elapsed
         self._elapsed.add(elapsed)
-        self._ours.add(ours + self._charged)
+        self.spent += ours + self._charged
+        if self._step >= ALLOWANCES[Reason.START].steps:
+            self._time.add(elapsed)
+            self._ours.add(ours + self._charged)
         self._charges.add(self._charged)
         self._charged = 0.0
         self._sampled.add(self.sampling)
@@ -112,11 +123,11 @@ class Budget:
         for bucket, refill in self._refills:
             bucket.fill(refill)
         self.is_requested = self._next_requested()
+        self._step += 1
         if self.share is None:
             return
         if self.sampling:
             self._cost.add(ours)
-        self._step += 1
         self.sampling = self.is_requested or self._step % self._every(self.share) == 0
 
     def _next_requested(self) -> bool:

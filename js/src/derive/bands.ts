@@ -19,6 +19,7 @@ const OWN = new Set([
   "lr",
   "loss_scale",
   "overhead",
+  "spent",
   "time",
   // What the rules read of the loop, its inputs and its optimizer.
   "eval_mode",

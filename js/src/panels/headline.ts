@@ -46,7 +46,7 @@ export class Headline {
     const step = cursor ?? status.step;
     const loss = at("loss");
     const trend = cursor === null && Number.isFinite(loss) ? (status.trend ?? "") : "";
-    const cost = status.overhead === null ? "" : formatShare(status.overhead);
+    const cost = costWords(status.overhead, at("spent"));
     const stepTitle = cursor === null ? "step" : "step shown";
     this.#show(stepTitle, step === null ? "" : formatCount(step), "step");
     this.#show("loss", `${measuredOrEmpty(loss)} ${trend}`.trim());
@@ -82,6 +82,12 @@ function newestOf(values: Float32Array | undefined, from: number): number {
 
 function measuredOrEmpty(value: number): string {
   return Number.isNaN(value) ? "" : formatMeasured(value);
+}
+
+/** The share once it is steady, the seconds so far until then. */
+function costWords(share: number | null, spent: number): string {
+  if (share !== null) return formatShare(share);
+  return Number.isFinite(spent) ? `${spent.toFixed(1)} s` : "";
 }
 
 function samplingWords(sampling: number | null): string {

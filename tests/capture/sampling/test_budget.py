@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import math
 from random import Random
 
 import pytest
@@ -169,3 +170,16 @@ def test_without_a_share_there_is_time_for_anything_at_every_step() -> None:
 def test_what_is_cheap_may_use_a_part_of_the_share_at_every_step() -> None:
     budget = settled()
     assert budget.seconds_per_step == pytest.approx(AIM**2 * 0.01 * STEP)
+
+
+def test_the_steps_at_the_start_do_not_count_in_the_share_but_in_the_seconds() -> None:
+    budget = Budget(None)
+    for _ in range(ALLOWANCES[Reason.START].steps):
+        budget.stepped(STEP, 0.9 * STEP)
+    assert math.isnan(budget.overhead)
+    for _ in range(AT_LEAST_EVERY):
+        assert math.isnan(budget.overhead)
+        budget.stepped(STEP, 0.25 * STEP)
+    assert budget.overhead == pytest.approx(0.25)
+    counted = ALLOWANCES[Reason.START].steps * 0.9 + AT_LEAST_EVERY * 0.25
+    assert budget.spent == pytest.approx(counted * STEP)
