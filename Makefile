@@ -91,6 +91,9 @@ zoo: install ## trains the sick and healthy runs of evaluation/, proves their la
 	$(BIN)/python -m evaluation --seeds 2 --varied
 	$(BIN)/python -m evaluation.cures --seeds 3
 
+torture: install ## trains awkward loops of every kind, watched and alone, until the time is up (SECONDS=600, SEED=...)
+	$(BIN)/python -m tests.torture --seconds $(or $(SECONDS),600) $(if $(SEED),--seed $(SEED))
+
 generate: install ## writes the TypeScript that is made from Python: messages and states
 	$(BIN)/python scripts/gen_messages.py
 	$(BIN)/python scripts/gen_states.py

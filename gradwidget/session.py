@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ParamSpec
-from weakref import WeakKeyDictionary, finalize, ref
+from weakref import finalize, ref
 
 import numpy as np
 
@@ -23,7 +23,7 @@ from gradwidget.diagnose.engine import Engine
 from gradwidget.diagnose.thresholds import DEFAULT, Thresholds
 from gradwidget.record.history import History
 from gradwidget.report.text import report
-from gradwidget.weak import weakly
+from gradwidget.weak import Same, weakly
 
 if TYPE_CHECKING:
     from torch import nn
@@ -41,9 +41,9 @@ P = ParamSpec("P")
 
 LayerFilter = str | Sequence[str] | Callable[[str, "nn.Module"], bool] | None
 
-_attached: WeakKeyDictionary[nn.Module, Callable[[], Session | None]] = WeakKeyDictionary()
-"""The session of each model. Held weakly, except where it acts on findings: it must then still
-exist when a finding opens."""
+_attached: dict[Same[nn.Module], Callable[[], Session | None]] = {}
+"""The session of each model that exists. Held weakly, except where it acts on findings: it must
+then still exist when a finding opens."""
 
 
 MOST_LOGGED = 64
@@ -306,8 +306,8 @@ class Session:
         self._end_of_model.detach()
         self._end()
         model = self._model()
-        if model is not None and _attached.get(model, lambda: None)() is self:
-            del _attached[model]
+        if model is not None and _attached.get(Same(model), lambda: None)() is self:
+            del _attached[Same(model)]
 
     # ---------------------------------------------------------------- what its parts tell it
 
@@ -335,7 +335,7 @@ class Session:
         self._tell("on_frame", self.on_frame)
 
     def _call(self, function: Callable[[Finding], object], finding: Finding) -> None:
-        self._guard.run("acting on a finding", function, finding)
+        self._guard.ask("acting on a finding", function, finding)
 
     def _inspected(self, inspection: Inspection) -> None:
         self._inspections[inspection.layer] = inspection
@@ -370,10 +370,14 @@ def _checked_start(start_step: int) -> int:
 
 def _attach(model: nn.Module, session: Session, *, is_kept: bool) -> None:
     """Puts a session in the place of the one that watched this model before."""
-    previous = _attached.get(model, lambda: None)()
+    previous = _attached.get(Same(model), lambda: None)()
     if previous is not None:
         previous.close()
-    _attached[model] = (lambda: session) if is_kept else ref(session)
+    _attached[Same(model, _forget)] = (lambda: session) if is_kept else ref(session)
+
+
+def _forget(gone: Same[nn.Module]) -> None:
+    _attached.pop(gone, None)
 
 
 def _stop(control: Control, capture: Callable[[], Capture | None]) -> None:

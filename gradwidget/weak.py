@@ -1,13 +1,14 @@
-"""A method held weakly, for what must not keep its owner alive."""
+"""What is held weakly, since it must not be kept alive."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import ParamSpec, TypeVar
-from weakref import WeakMethod
+from weakref import WeakMethod, ref
 
 P = ParamSpec("P")
 R = TypeVar("R")
+T = TypeVar("T")
 
 
 def weakly(method: Callable[P, R]) -> Callable[P, R | None]:
@@ -31,3 +32,31 @@ def weakly(method: Callable[P, R]) -> Callable[P, R | None]:
         return None if alive is None else alive(*args, **kwargs)
 
     return call
+
+
+class Same(ref[T]):
+    """A weak reference as a key: equal to others of the same object, whatever that is equal to.
+
+    Example:
+        >>> class Alike:
+        ...     def __eq__(self, other: object) -> bool:
+        ...         return True
+        >>> one, other = Alike(), Alike()
+        >>> Same(one) == Same(one), Same(one) == Same(other)
+        (True, False)
+    """
+
+    __slots__ = ("_id",)
+
+    def __init__(self, held: T, gone: Callable[[Same[T]], object] | None = None) -> None:
+        super().__init__(held, gone)
+        self._id = id(held)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Same) or self._id != other._id:
+            return False
+        # An identity may have been that of an object which is gone.
+        return self is other or self() is other()
+
+    def __hash__(self) -> int:
+        return self._id

@@ -393,3 +393,20 @@ def test_names_without_end_are_not_recorded_and_said_once() -> None:
     assert mine == {"val_loss", *(f"name {step}" for step in range(MOST_LOGGED - 1))}
     assert monitor.history.scalars["val_loss"].tolist() == [0.5]
     assert [problem.message for problem in monitor.problems] == [TOO_MANY]
+
+
+def test_models_that_are_equal_are_watched_each_by_its_own() -> None:
+    class Alike(nn.Linear):
+        def __eq__(self, other: object) -> bool:
+            return True
+
+        def __hash__(self) -> int:
+            return 7
+
+    one, other = Alike(2, 1), Alike(2, 1)
+    first, second = GradMonitor(one), GradMonitor(other)
+    assert not first.closed
+    GradMonitor(one).close()
+    assert first.closed
+    assert not second.closed
+    second.close()

@@ -20,7 +20,12 @@ from gradwidget.capture.step_cycle import StepCycle
 from gradwidget.capture.steps.kept_gradients import KeptGradients
 from gradwidget.capture.steps.optimizer_steps import OptimizerSteps
 from gradwidget.capture.steps.pause_point import Gatekeeper, PausePoint
-from gradwidget.capture.torch_private import found_overflow, in_backward, is_transformed
+from gradwidget.capture.torch_private import (
+    found_overflow,
+    in_backward,
+    is_transformed,
+    original_of,
+)
 from gradwidget.capture.unmeasured import REPLACED
 from gradwidget.frame import Frame, Layer
 from gradwidget.problem import Problem
@@ -76,7 +81,7 @@ class Capture:
     ) -> None:
         _check_types(model, optimizer)
         # A compiled model carries the original: its names are the ones that the user knows.
-        original = getattr(model, "_orig_mod", model)
+        original = original_of(model)
         self.guard = Guard()
         self._table = LayerTable(original, layers)
         self._optimizers = OptimizerParameters(self._table, optimizer)

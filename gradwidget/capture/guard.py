@@ -12,7 +12,13 @@ from typing import Concatenate, ParamSpec, Protocol, TypeVar
 
 import torch
 
-from gradwidget.capture.torch_private import has_modes, without_modes
+from gradwidget.capture.torch_private import (
+    dispatch_modes,
+    function_modes,
+    with_subclasses,
+    without_modes,
+    without_subclasses,
+)
 from gradwidget.problem import Problem
 
 P = ParamSpec("P")
@@ -71,6 +77,11 @@ class Guard:
             self.failed(where)
             return None
 
+    def ask(self, where: str, call: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R | None:
+        """As ``run``, for a function of the user's: tensors of their classes act as always."""
+        with with_subclasses():
+            return self.run(where, call, *args, **kwargs)
+
     def failed(self, where: str) -> None:
         """Keeps the exception being handled as a problem; the third says that the place is off."""
         self.strikes[where] += 1
@@ -124,17 +135,21 @@ def entry(where: str, *, any_thread: bool = False) -> Callable[[Method[S, P]], M
             if is_timed:
                 guard.entered = started
             had_grad = torch.is_grad_enabled()
+            plain = without_subclasses()
             try:
-                # A user's mode would count our operations as the model's, or let none be real.
-                if has_modes():
-                    with without_modes():
+                # A tensor of a user's class would run their code for what we read of it, and a mode
+                # of theirs would count our operations as the model's, or let none be real.
+                with plain:
+                    if dispatch_modes() or function_modes():
+                        with without_modes():
+                            method(self, *args, **kwargs)
+                    else:
                         method(self, *args, **kwargs)
-                else:
-                    method(self, *args, **kwargs)
             except Exception:  # noqa: BLE001  # see Guard.run
                 guard.failed(where)
             finally:
-                # An interrupt between two lines of torch's own contexts would leave it off.
+                # An interrupt between two lines would leave either off.
+                plain.__exit__(None, None, None)
                 if torch.is_grad_enabled() is not had_grad:
                     torch.set_grad_enabled(had_grad)
                 if is_timed:

@@ -31,6 +31,14 @@ def is_transformed(tensor: Tensor) -> bool:
     return torch._C._functorch.is_functorch_wrapped_tensor(tensor)  # noqa: SLF001  # nothing public tells
 
 
+def in_transform() -> bool:
+    """Whether this thread is inside a transform of ``torch.func``.
+
+    What an operation gives there has no values, whatever it was given.
+    """
+    return torch._C._functorch.peek_interpreter_stack() is not None  # noqa: SLF001  # nothing public tells
+
+
 def is_sharded(tensor: Tensor) -> bool:
     """Whether each process holds only a part of the tensor."""
     # By the name of its class, since importing the class takes long.
@@ -41,14 +49,21 @@ def without_subclass(tensor: Tensor) -> Tensor:
     """The tensor itself, of torch's own class: nothing that a subclass does is called."""
     if type(tensor) is Tensor:
         return tensor
-    with torch._C.DisableTorchFunctionSubclass():  # noqa: SLF001  # torch's own subclasses use it
+    with without_subclasses():
         return tensor.as_subclass(Tensor)
 
 
-def has_modes() -> bool:
-    """Whether a mode of the user's is active on this thread, such as one that counts operations."""
-    operations, calls = torch._C._len_torch_dispatch_stack(), torch._C._len_torch_function_stack()  # noqa: SLF001  # nothing public tells
-    return bool(operations or calls)
+dispatch_modes = torch._C._len_torch_dispatch_stack  # noqa: SLF001  # nothing public tells
+function_modes = torch._C._len_torch_function_stack  # noqa: SLF001  # as above
+"""How many modes of the user's are active on this thread, such as one that counts operations.
+
+Named here and called in ``guard.py`` at every entry."""
+
+without_subclasses = torch._C.DisableTorchFunctionSubclass  # noqa: SLF001  # torch's own subclasses use it
+"""A context in which reading a tensor of the user's own class runs no code of theirs."""
+
+with_subclasses = torch._C._EnableTorchFunction  # noqa: SLF001  # nothing public does
+"""A context for code of the user's inside of that one: it runs as it would outside."""
 
 
 @contextmanager
@@ -90,6 +105,15 @@ def remove_global_hook(handle: RemovableHandle) -> None:
     """Removes a global module hook, with the note that it wants keywords, which torch leaves."""
     handle.remove()
     torch_module._global_forward_hooks_with_kwargs.pop(handle.id, None)  # noqa: SLF001  # it would grow forever
+
+
+def original_of(module: nn.Module) -> nn.Module:
+    """The module that ``torch.compile`` was given, where this is what it made of it."""
+    # Not by getattr: a module that passes on what it lacks to another has the other's original.
+    parts = module._modules  # noqa: SLF001  # see above
+    # What scripted modules have in its place is no dict.
+    original = parts["_orig_mod"] if "_orig_mod" in parts else None  # noqa: SIM401  # see above
+    return module if original is None else original
 
 
 def is_compiled(module: nn.Module) -> bool:

@@ -66,7 +66,7 @@ class Case:
     @property
     def is_sound(self) -> bool:
         """Whether its parts go together."""
-        names = {self.model, self.loop, self.optimizer, *self.extras}
+        names = {self.model, self.loop, self.optimizer, *self.extras, *self.watches}
         kinds = {part.kind for part in self.parts}
         return (
             LOOPS[self.loop].suits(self.optimizer)

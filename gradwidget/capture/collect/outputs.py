@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections import UserDict
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, fields, is_dataclass
-from typing import Any
 
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _NormBase
@@ -69,19 +69,34 @@ def first_tensor(output: object) -> Tensor | None:
 def tensors_in(output: object) -> Iterator[Tensor]:
     """The floating-point and complex tensors in a module's output.
 
-    Tuples, lists, mappings and dataclasses are searched, nested ones too.
+    Tuples, lists, dictionaries and dataclasses are searched, nested ones too.
     """
     if isinstance(output, Tensor):
         if output.is_floating_point() or output.is_complex():
             yield output
         return
-    if isinstance(output, Mapping):
-        parts: Any = output.values()
-    elif isinstance(output, (tuple, list)):
-        parts = output
-    elif is_dataclass(output) and not isinstance(output, type):
-        parts = [getattr(output, part.name) for part in fields(output)]
-    else:
-        return
-    for part in parts:
+    for part in _parts(output):
         yield from tensors_in(part)
+
+
+def _parts(output: object) -> Iterable[object]:
+    """What a container holds. No code of a user's class is run: it may compute what it gives."""
+    if isinstance(output, dict):
+        return dict.values(output)
+    if isinstance(output, tuple):
+        return tuple.__iter__(output)
+    if isinstance(output, list):
+        return list.__iter__(output)
+    if isinstance(output, UserDict):
+        return [_attribute(output, "data")]
+    if is_dataclass(output) and not isinstance(output, type):
+        return [_attribute(output, part.name) for part in fields(output)]
+    return ()
+
+
+def _attribute(owner: object, name: str) -> object:
+    try:
+        own = object.__getattribute__(owner, "__dict__")
+    except AttributeError:  # it has slots
+        return object.__getattribute__(owner, name)
+    return own.get(name)

@@ -39,9 +39,9 @@ def plain(tensor: Tensor) -> Tensor:
 def unreadable(tensor: Tensor) -> str | None:
     """Why the entries of a tensor cannot be read, in a sentence; None where they can."""
     out_of_reach = {
+        unmeasured.INSIDE_TRANSFORM: is_transformed,  # first: there the others cannot be asked
         unmeasured.LAZY: is_lazy,
         unmeasured.SHARD: is_sharded,
-        unmeasured.INSIDE_TRANSFORM: is_transformed,
         unmeasured.META: lambda one: one.is_meta,
         unmeasured.CUDA_GRAPH: _is_recorded,
     }

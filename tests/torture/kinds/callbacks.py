@@ -189,7 +189,8 @@ class Dropped(Extra):
     """The monitor is dropped in the middle of the run, without being closed."""
 
     ends_early: ClassVar[bool] = True
-    without: ClassVar[tuple[str, ...]] = ("threads", "pauses", "remedies", "pages")
+    # A widget that is dropped lives on: its page may still ask for it.
+    without: ClassVar[tuple[str, ...]] = ("threads", "pauses", "remedies", "pages", "widget")
     watches: ClassVar[tuple[str, ...]] = ("full", "default")
     alone: ClassVar[bool] = True
 

@@ -186,6 +186,8 @@ class JaggedOutput(Odd):
 class JaggedInOldLayout(Odd):
     """A nested tensor in torch's first layout."""
 
+    without: ClassVar[tuple[str, ...]] = ("checkpointing_plain",)  # which asks for its shape
+
     def layer(self) -> nn.Module:
         def nested(x: Tensor, weight: Tensor) -> list[Tensor]:
             rows = x @ weight

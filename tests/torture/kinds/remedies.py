@@ -282,6 +282,7 @@ class CancelledAndClosed(Cancelled):
     """The same, and the monitor is closed before the loop has come to it."""
 
     ends_early: ClassVar[bool] = True
+    alone: ClassVar[bool] = True
 
     def before(self, step: int) -> None:
         super().before(step)

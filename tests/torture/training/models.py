@@ -140,7 +140,7 @@ class Sparse(Trained):
 
     without: ClassVar[tuple[str, ...]] = (
         *("penalized", "closure", "lbfgs", "momentum", "rmsprop", "tensor_rate"),
-        *("adam", "adamw_foreach", "adamw_fused"),
+        *("adam", "adamw_foreach", "adamw_fused", "clipped"),
     )
 
     def build(self, layers: int, width: int) -> None:

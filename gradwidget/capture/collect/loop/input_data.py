@@ -18,7 +18,7 @@ from gradwidget.capture.model.unreadable import plain, unreadable
 from gradwidget.capture.stats.fingerprint import fingerprint
 from gradwidget.capture.stats.norms import accumulator, vector_norm
 from gradwidget.capture.stats.readback import Fetch, Readback
-from gradwidget.capture.torch_private import owner
+from gradwidget.capture.torch_private import in_transform, owner
 
 COUNT, SUM, NORM, PEAK, NONFINITE = range(5)
 """Of the finite entries: how many, their sum, L2 norm and largest |x|; and how many are not."""
@@ -115,7 +115,7 @@ class InputData:
             tensor = given  # integers
         if tensor is None or tensor.grad_fn is not None or isinstance(tensor, nn.Parameter):
             return
-        if unreadable(tensor) is not None or not tensor.numel():
+        if in_transform() or unreadable(tensor) is not None or not tensor.numel():
             return
         values = plain(tensor)
         address = values.untyped_storage().data_ptr()
