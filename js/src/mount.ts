@@ -78,10 +78,7 @@ export function mount(
   const drawing = redraw(draw);
   el.append(root);
   draw();
-  picture.attach().catch((error: unknown) => {
-    const text = `The bars could not be drawn: ${String(error)}`;
-    root.append(element("p", { class: "gw-failure", text }));
-  });
+  picture.attach();
 
   const watched = [options, store, loop, inspector];
   const leave = watched.map((each) => each?.subscribe(drawing.soon));

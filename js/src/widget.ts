@@ -1,5 +1,7 @@
 import type { AnyModel, InitializeProps, RenderProps } from "@anywidget/types";
 import { BqplotBars } from "./bars/bqplot-bars.ts";
+import { LiveBars } from "./bars/live-bars.ts";
+import { OwnBars } from "./bars/own-bars.ts";
 import { mount } from "./mount.ts";
 import { openComm } from "./protocol/comm.ts";
 import type { ToPage } from "./protocol/messages.gen.ts";
@@ -39,7 +41,7 @@ export default () => {
       comm.send({ kind: "hello" });
     },
     render({ model, el }: RenderProps<Traits>): () => void {
-      const bars = new BqplotBars(model as AnyModel, "_figure");
+      const bars = new LiveBars(new OwnBars(), new BqplotBars(model as AnyModel, "_figure"));
       return mount(el, store, bars, loop, inspector);
     },
   };

@@ -12,7 +12,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal, TypeVar
@@ -45,9 +45,17 @@ def wait_until(condition: Callable[[], Value | None], what: str, seconds: float 
 
 
 class JupyterServer:
-    """A running server that serves ``folder``."""
+    """A running server that serves ``folder``.
 
-    def __init__(self, app: App, folder: Path, state: Path) -> None:
+    Args:
+        app: what it shows notebooks in.
+        folder: the notebooks.
+        state: a folder for all that it keeps.
+        without: what JupyterLab's page lacks of ``share/jupyter/labextensions``, as where the
+            server runs in another environment than the kernel.
+    """
+
+    def __init__(self, app: App, folder: Path, state: Path, without: Sequence[str] = ()) -> None:
         self.app = app
         self.folder = folder
         self._runtime = state / "runtime"
@@ -72,6 +80,8 @@ class JupyterServer:
             f"--IdentityProvider.token={self._token}",
             str(folder),
         ]
+        if without:
+            command.append(f"--LabApp.labextensions_path={extensions(state, without)}")
         env = {
             **os.environ,
             "JUPYTER_CONFIG_DIR": str(state / "config"),
@@ -148,17 +158,29 @@ class JupyterServer:
             client.stop_channels()
 
 
+def extensions(state: Path, without: Sequence[str]) -> Path:
+    """A folder of what this environment gives to a page, but for some packages' parts."""
+    there = Path(sys.prefix) / "share" / "jupyter" / "labextensions"
+    folder = state / "labextensions"
+    folder.mkdir()
+    for package in there.iterdir():
+        if package.name not in without:
+            (folder / package.name).symlink_to(package)
+    return folder
+
+
 @contextmanager
-def serving(app: App, state: Path) -> Iterator[JupyterServer]:
+def serving(app: App, state: Path, without: Sequence[str] = ()) -> Iterator[JupyterServer]:
     """A server that answers; it is stopped at the end.
 
     Args:
         app: what it shows notebooks in.
         state: a folder for all that it keeps, in which ``served`` is made for its notebooks.
+        without: as for ``JupyterServer``.
     """
     folder = state / "served"
     folder.mkdir()
-    server = JupyterServer(app, folder, state)
+    server = JupyterServer(app, folder, state, without)
     try:
         wait_until(server.is_up, f"{MODULES[app]} to start")
         yield server

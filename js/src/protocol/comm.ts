@@ -41,7 +41,9 @@ export function openComm(model: AnyModel, widget: string): Comm {
 }
 
 async function openOnSubshell(model: AnyModel, widget: string): Promise<KernelComm | null> {
-  const { kernel } = model.widget_manager as unknown as { kernel?: Kernel | null };
+  // Some hosts have no widget manager at all.
+  const manager = model.widget_manager as unknown as { kernel?: Kernel | null } | undefined;
+  const kernel = manager?.kernel;
   if (!kernel?.supportsSubshells) return null;
   try {
     const comm = kernel.createComm(TARGET);
