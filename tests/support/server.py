@@ -9,15 +9,19 @@ import secrets
 import socket
 import subprocess
 import sys
+import sysconfig
 import time
 import urllib.error
 import urllib.request
+import venv
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 from jupyter_client.blocking.client import BlockingKernelClient
+
+from gradwidget.view.kernel.server import PARTS
 
 App = Literal["lab", "notebook"]
 
@@ -51,8 +55,7 @@ class JupyterServer:
         app: what it shows notebooks in.
         folder: the notebooks.
         state: a folder for all that it keeps.
-        without: what JupyterLab's page lacks of ``share/jupyter/labextensions``, as where the
-            server runs in another environment than the kernel.
+        without: packages that its environment has no page parts of.
     """
 
     def __init__(self, app: App, folder: Path, state: Path, without: Sequence[str] = ()) -> None:
@@ -67,8 +70,9 @@ class JupyterServer:
         for name, content in SETTINGS.items():
             (settings / name).parent.mkdir(parents=True, exist_ok=True)
             (settings / name).write_text(json.dumps(content), encoding="utf-8")
+        python = environment_without(without, state / "env") if without else sys.executable
         command = [
-            sys.executable,
+            str(python),
             "-m",
             MODULES[app],
             "--no-browser",
@@ -80,8 +84,6 @@ class JupyterServer:
             f"--IdentityProvider.token={self._token}",
             str(folder),
         ]
-        if without:
-            command.append(f"--LabApp.labextensions_path={extensions(state, without)}")
         env = {
             **os.environ,
             "JUPYTER_CONFIG_DIR": str(state / "config"),
@@ -158,15 +160,26 @@ class JupyterServer:
             client.stop_channels()
 
 
-def extensions(state: Path, without: Sequence[str]) -> Path:
-    """A folder of what this environment gives to a page, but for some packages' parts."""
-    there = Path(sys.prefix) / "share" / "jupyter" / "labextensions"
-    folder = state / "labextensions"
-    folder.mkdir()
-    for package in there.iterdir():
-        if package.name not in without:
-            (folder / package.name).symlink_to(package)
-    return folder
+def environment_without(packages: Sequence[str], folder: Path) -> Path:
+    """The Python of an environment that has what this one has, but for these packages' page parts.
+
+    A server that runs there and a kernel that has everything are two environments to the page.
+    """
+    venv.create(folder, symlinks=True)
+    (site,) = folder.glob("lib/python*/site-packages")
+    here = sysconfig.get_path("purelib")
+    # As a site directory: only of those the files are read that make packages editable.
+    (site / "here.pth").write_text(f"import site; site.addsitedir({here!r})")
+    there = Path(sys.prefix) / "share" / "jupyter"
+    missing = {PARTS[package] for package in packages}
+    for part in (*there.glob("labextensions/*"), *there.glob("labextensions/@*/*"), there / "lab"):
+        name = part.relative_to(there)
+        if str(name).removeprefix("labextensions/") in missing or part.name == "@jupyter-widgets":
+            continue
+        (folder / "share" / "jupyter" / name).parent.mkdir(parents=True, exist_ok=True)
+        if not (folder / "share" / "jupyter" / name).exists():
+            (folder / "share" / "jupyter" / name).symlink_to(part)
+    return folder / "bin" / "python"
 
 
 @contextmanager

@@ -25,6 +25,13 @@ TITLE = "gradient RMS (log)"
 BAR = 24
 """Characters of the longest bar: hosts that strip all styles still show its length."""
 
+STYLE = (
+    "<style>.jp-OutputArea-child:has(.gw-static)"
+    " + .jp-OutputArea-child > .jupyter-widgets:not(:has(*)) { display: none }</style>"
+)
+"""Hides what JupyterLab says behind it, in a notebook that was opened again, of a widget that is no
+more."""
+
 
 def static_html(
     model: str,
@@ -33,6 +40,8 @@ def static_html(
     problems: Sequence[Problem] = (),
     *,
     window: int = DEFAULT.window,
+    widget: str = "",
+    notice: str = "",
 ) -> str:
     """The headline, the layers with state, value and bar, and the causes with what they explain.
 
@@ -44,6 +53,8 @@ def static_html(
         findings: as ``Engine.findings`` gives them.
         problems: failures that were contained; the first line says what they cost.
         window: frames that most rules need before they can say anything.
+        widget: identifier by which the live widget's page finds this, to hide it.
+        notice: a sentence above all that.
 
     Example:
         >>> "Waiting for the first step" in static_html("Net", History(), [])
@@ -53,13 +64,14 @@ def static_html(
     last = history.last
     when = "" if last is None else f" · step {last.step:,}"
     first = headline(history, findings, states, problems, window)
-    parts = [f"<p><b>gradwidget: {_text(model)}</b> · {_text(first)}{when}</p>"]
+    parts = [STYLE, f"<p>{_text(notice)}</p>"] if notice else [STYLE]
+    parts.append(f"<p><b>gradwidget: {_text(model)}</b> · {_text(first)}{when}</p>")
     if last is not None:
         parts.append(_table(history, findings, states))
     causes = [finding for finding in findings if finding.because is None]
     if causes:
         parts.append("<ul>" + "".join(_item(cause, findings) for cause in causes) + "</ul>")
-    return f'<div class="gw-static">{"".join(parts)}</div>'
+    return f'<div class="gw-static" data-widget="{escape(widget)}">{"".join(parts)}</div>'
 
 
 def _table(history: History, findings: Sequence[Finding], states: Sequence[LayerState]) -> str:
