@@ -76,6 +76,7 @@ export function mount(
     problems.update(store.problems);
   };
   const drawing = redraw(draw);
+  el.classList.add("gw-host");
   el.append(root);
   draw();
   picture.attach();

@@ -20,7 +20,9 @@ PARTS = {
 }
 """Packages whose part in the page the picture uses, and the folder of that part."""
 
-SERVERS = re.compile(r"(jupyter[-_ ])?(lab|notebook|server|labhub)|jupyterlab|jupyterhub-singleuser")
+SERVERS = re.compile(
+    r"(jupyter[-_ ])?(lab|notebook|server|labhub)|jupyterlab|jupyterhub-singleuser"
+)
 """What a command is called that serves pages: ``jupyter-lab``, ``-m notebook``, ``jupyter lab``."""
 
 
