@@ -336,7 +336,7 @@ class GradWidget(anywidget.AnyWidget):
             if message.get("kind") == "hello":
                 self._lacking = ""
                 with self._sending:
-                    self._post(*self._updates.snapshot())
+                    self._post(*self._updates.answer())
                 self._show_control()
             else:
                 self._requests.receive(message)

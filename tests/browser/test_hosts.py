@@ -1,4 +1,4 @@
-"""What a page shows where something is missing or over: parts of the page, the kernel, the widget."""
+"""What a page shows where something is missing or over: its parts, the kernel, the widget."""
 
 from __future__ import annotations
 
