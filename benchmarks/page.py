@@ -22,6 +22,9 @@ from tests.support.server import JupyterServer, serving, wait_until
 ROOT = Path(__file__).parent.parent
 STATIC = ROOT / "gradwidget" / "static"
 VIEWPORT: ViewportSize = {"width": 1360, "height": 1000}
+KINDS = {"bqplot's bars": (), "bars of our own": ("bqplot",)}
+"""What draws the bars, and what the page lacks then."""
+
 FRAME_SECONDS = 10
 UNMEASURED = 30
 """Steps of travel before the clock starts: the browser has yet to compile what they run."""
@@ -65,12 +68,18 @@ def main() -> None:
     os.environ["PYTHONPATH"] = str(ROOT)
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
         browser = launch(playwright)
+        for kind, without in KINDS.items():
+            (Path(folder) / kind).mkdir()
+            with serving("lab", Path(folder) / kind, without) as server:
+                for layers, bound in ((300, 50), (1000, 30)):
+                    notebook = opened(browser.new_page(viewport=VIEWPORT), server, layers, 200)
+                    rate = frames(notebook)
+                    say(
+                        f"{layers} layers, 10 updates per second, {kind}: "
+                        f"{rate:.0f} frames/s (bound {bound})"
+                    )
+                    notebook.page.close()
         with serving("lab", Path(folder)) as server:
-            for layers, bound in ((300, 50), (1000, 30)):
-                notebook = opened(browser.new_page(viewport=VIEWPORT), server, layers, 200)
-                rate = frames(notebook)
-                say(f"{layers} layers, 10 updates per second: {rate:.0f} frames/s (bound {bound})")
-                notebook.page.close()
             notebook = opened(browser.new_page(viewport=VIEWPORT), server, 200, 1500, FEW)
             took = travel(notebook.page)
             say(f"a step of travel, 1,500 columns of 200 layers: {took:.1f} ms (bound 16 ms)")

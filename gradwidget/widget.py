@@ -26,6 +26,7 @@ from gradwidget.view.kernel.comm import PageComm
 from gradwidget.view.kernel.idle import when_idle
 from gradwidget.view.kernel.page_while_busy import page_while_busy
 from gradwidget.view.kernel.restore import restorer
+from gradwidget.view.kernel.server import lacking
 from gradwidget.view.kernel.widget_registry import hold_weakly
 from gradwidget.view.notebook.display import NotebookDisplay
 from gradwidget.view.notebook.static_html import static_html
@@ -144,13 +145,14 @@ class GradWidget(anywidget.AnyWidget):
         """The monitor that is shown."""
         self._session = session
         self._view_problems: list[Problem] = []
+        self._lacking = ""  # what to install for a picture, until a page shows it
         self._updates = Updates(session, session.model_class, self._view_problems)
         self._sending = threading.Lock()
         self._closing = threading.RLock()
         self._is_over = False
         self._display = NotebookDisplay(
             self._static_content,
-            version=lambda: (session.history.version, len(session.problems)),
+            version=lambda: (session.history.version, len(session.problems), self._lacking),
             contain=self._contain,
         )
         self._requests = Requests(session, self._answer, when_idle)
@@ -287,8 +289,11 @@ class GradWidget(anywidget.AnyWidget):
         return self.report()
 
     def _ipython_display_(self) -> None:
-        bundle, metadata = self._repr_mimebundle_() or ({"text/plain": repr(self)}, {})
-        self._display.show(bundle, metadata)
+        bundle, metadata = self._repr_mimebundle_() or ({}, {})
+        self._lacking = lacking()
+        # Shown where a page knows no widgets; it does not change when the run goes on.
+        text = self._lacking or f"gradwidget: no live picture of {self._model_class} here."
+        self._display.show({**bundle, "text/plain": text}, metadata)
 
     def _static_content(self) -> dict[str, str]:
         with self._session.lock, np.errstate(all="ignore"):
@@ -299,6 +304,8 @@ class GradWidget(anywidget.AnyWidget):
                 self.findings,
                 problems,
                 window=self._session.thresholds.window,
+                widget=self._comm_id,
+                notice=self._lacking,
             )
         return {"text/html": html, "text/plain": self.report()}
 
@@ -327,8 +334,9 @@ class GradWidget(anywidget.AnyWidget):
         self._session.control.gate.resumers.page_answers()
         try:
             if message.get("kind") == "hello":
+                self._lacking = ""
                 with self._sending:
-                    self._post(*self._updates.snapshot())
+                    self._post(*self._updates.answer())
                 self._show_control()
             else:
                 self._requests.receive(message)

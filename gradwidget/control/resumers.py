@@ -27,7 +27,7 @@ class Resumers:
         """Seconds that a paused loop waits for a page to show that it can resume."""
         self._refusal = OWN_THREAD
         self._threads: dict[int, threading.Thread] = {}
-        self._has_page = False
+        self._page_threads: set[int] = set()
 
     def expect_page(self, refusal: str, patience: float) -> None:
         """Says what kind of page there may be.
@@ -49,11 +49,12 @@ class Resumers:
         """A message from a page arrives on the current thread.
 
         Off the main thread it is a channel that works while a cell runs: whichever page opens next
-        has it too, so this is proof for good.
+        has it too, so this is proof for good. Where cells themselves run off the main thread, as
+        in ``marimo run``, a message that came on theirs is none.
         """
         self.asked()
         if threading.current_thread() is not threading.main_thread():
-            self._has_page = True
+            self._page_threads.add(threading.get_ident())
 
     def give_up_on_page(self) -> None:
         """No page came within the time that it was given; until one does, none is waited for."""
@@ -64,7 +65,7 @@ class Resumers:
 
         A thread counts while it is alive.
         """
-        if self._has_page:
+        if self._page_threads - {trains}:
             return None
         if any(ident != trains and one.is_alive() for ident, one in list(self._threads.items())):
             return None

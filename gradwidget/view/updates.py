@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol
 
@@ -31,6 +32,10 @@ if TYPE_CHECKING:
     from gradwidget.frame import Layer
     from gradwidget.problem import Problem
     from gradwidget.record.history import History
+
+FIRST_AGAIN = 1.0
+"""Seconds after which everything is sent again, as long as no page has asked for it; then twice as
+many, and so on. A page may open in the middle of a cell that its question has to wait for."""
 
 
 class Source(Protocol):
@@ -84,6 +89,9 @@ class Updates:
         self._source = source
         self._model = model
         self._view_problems = problems
+        self._is_asked = False
+        self._again_at = time.monotonic() + FIRST_AGAIN
+        self._again_after = FIRST_AGAIN
         self._sent_frames = 0
         self._sent_layers: tuple[Layer, ...] = ()
         self._sent_metrics: list[str] = []
@@ -96,6 +104,11 @@ class Updates:
     def is_behind(self) -> bool:
         """Whether there are failures that the page has not been told of."""
         return len(self._source.problems) + len(self._view_problems) != len(self._sent_problems)
+
+    def answer(self) -> tuple[Shown, bytes]:
+        """Everything so far, for a page that has asked for it."""
+        self._is_asked = True
+        return self.snapshot()
 
     def snapshot(self) -> tuple[Shown, bytes]:
         """Everything so far, and its binary buffer."""
@@ -127,6 +140,10 @@ class Updates:
 
     def update(self) -> tuple[Shown, bytes]:
         """What came since the last message; everything where the page could not follow that."""
+        if not self._is_asked and time.monotonic() >= self._again_at:
+            self._again_after *= 2
+            self._again_at = time.monotonic() + self._again_after
+            return self.snapshot()
         with self._source.lock:
             history = self._source.history
             new = history.version - self._sent_frames

@@ -76,12 +76,10 @@ export function mount(
     problems.update(store.problems);
   };
   const drawing = redraw(draw);
+  el.classList.add("gw-host");
   el.append(root);
   draw();
-  picture.attach().catch((error: unknown) => {
-    const text = `The bars could not be drawn: ${String(error)}`;
-    root.append(element("p", { class: "gw-failure", text }));
-  });
+  picture.attach();
 
   const watched = [options, store, loop, inspector];
   const leave = watched.map((each) => each?.subscribe(drawing.soon));

@@ -1,11 +1,14 @@
 import type { AnyModel, InitializeProps, RenderProps } from "@anywidget/types";
 import { BqplotBars } from "./bars/bqplot-bars.ts";
+import { LiveBars } from "./bars/live-bars.ts";
+import { OwnBars } from "./bars/own-bars.ts";
 import { mount } from "./mount.ts";
-import { openComm } from "./protocol/comm.ts";
+import { onKernelEnd, openComm } from "./protocol/comm.ts";
 import type { ToPage } from "./protocol/messages.gen.ts";
 import { Inspector } from "./state/inspector.ts";
 import { LoopControl } from "./state/loop-control.ts";
 import { Store } from "./state/store.ts";
+import { hideSaved } from "./util/hide-saved.ts";
 
 /** The traits that Python syncs; everything else comes in messages. */
 interface Traits {
@@ -21,7 +24,8 @@ export default () => {
   let loop: LoopControl;
   let inspector: Inspector;
   return {
-    initialize({ model }: InitializeProps<Traits>): void {
+    initialize({ model }: InitializeProps<Traits>): () => void {
+      let showSaved: (() => void) | null = null;
       store = new Store(model.get("_model_class"));
       const comm = openComm(model as AnyModel, model.get("_comm_id"));
       loop = new LoopControl(comm);
@@ -31,15 +35,19 @@ export default () => {
         else if (message.kind === "inspection") inspector.receive(message);
         else if (data !== undefined) {
           store.apply(message, data);
-          // From now on the static tables of the saved notebook are not needed (style/theme.css).
-          document.documentElement.setAttribute("data-gradwidget", "live");
+          showSaved ??= hideSaved(model.get("_comm_id"));
         }
       });
       // A page that opens in the middle of a run has missed what came before.
       comm.send({ kind: "hello" });
+      const leave = onKernelEnd(model as AnyModel, () => loop.end());
+      return () => {
+        leave();
+        showSaved?.();
+      };
     },
     render({ model, el }: RenderProps<Traits>): () => void {
-      const bars = new BqplotBars(model as AnyModel, "_figure");
+      const bars = new LiveBars(new OwnBars(), new BqplotBars(model as AnyModel, "_figure"));
       return mount(el, store, bars, loop, inspector);
     },
   };

@@ -64,13 +64,17 @@ Train = Callable[[str], Locator]
 def server(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[JupyterServer]:
-    """JupyterLab, unless a test asks for both."""
-    state = tmp_path_factory.mktemp("server")
-    with serving(getattr(request, "param", "lab"), state) as running:
+    """JupyterLab, unless a test asks for others."""
+    app, *without = getattr(request, "param", "lab").split(" without ")
+    with serving(app, tmp_path_factory.mktemp("server"), without) as running:
         yield running
 
 
-in_both = pytest.mark.parametrize("server", get_args(App), indirect=True)
+# The last has bars of our own for good.
+HOSTS = [*get_args(App), "lab without bqplot"]
+everywhere = pytest.mark.parametrize(
+    "server", HOSTS, indirect=True, ids=lambda host: host.replace(" ", "-")
+)
 
 
 @pytest.fixture
@@ -123,7 +127,7 @@ def busy(page: Page) -> bool:
     return BUSY in page.locator(".jp-InputPrompt").all_inner_texts()
 
 
-@in_both
+@everywhere
 def test_everything_works_while_the_kernel_is_busy(
     page: Page, train: Train, screenshots: Path
 ) -> None:
@@ -253,7 +257,7 @@ def test_a_tab_that_was_hidden_for_a_while_has_missed_nothing(page: Page, train:
     assert step_of(region) == int(slider.get_attribute("aria-valuenow") or -1)
 
 
-@in_both
+@everywhere
 def test_a_page_that_is_reloaded_in_the_middle_of_a_cell_has_the_whole_run_at_once(
     page: Page, server: JupyterServer, train: Train, request: pytest.FixtureRequest
 ) -> None:
@@ -289,7 +293,7 @@ def test_a_page_that_is_reloaded_in_the_middle_of_a_cell_has_the_whole_run_at_on
     wait_until(lambda: (step_of(region) or 0) > shown + 5, "the run to continue")
 
 
-@in_both
+@everywhere
 def test_many_layers_are_grouped_and_opened(train: Train, screenshots: Path) -> None:
     region = train(DEEP)
     closed = region.get_by_role("row").count()
@@ -301,7 +305,7 @@ def test_many_layers_are_grouped_and_opened(train: Train, screenshots: Path) -> 
     region.screenshot(path=screenshots / "picture-grouped.png")
 
 
-@in_both
+@everywhere
 def test_nothing_keeps_an_assistive_reader_out_in_light_and_dark(
     page: Page, train: Train, root: Path, screenshots: Path
 ) -> None:
@@ -329,7 +333,7 @@ def aligned(region: Locator) -> bool:
                 };
                 const found = (selector) => [...region.querySelectorAll(selector)];
                 const all = (selector) => found(selector).map(middle).sort((a, b) => a - b);
-                return JSON.stringify([all(".gw-row"), all(".bqplot rect.bar")]);
+                return JSON.stringify([all(".gw-row"), all("rect.bar")]);
             }"""
         )
     )

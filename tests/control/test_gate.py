@@ -289,7 +289,7 @@ def test_an_interrupt_while_others_are_told_of_a_pause_leaves_the_gate_open() ->
     threading.Thread(target=gate.submit, args=(Pause(),)).start()
     until(lambda: gate.attention)
     gate.resumers.page_answers()
-    gate.resumers._has_page = True
+    gate.resumers._page_threads.add(-1)
     gate.step_done()
     with pytest.raises(KeyboardInterrupt):
         gate.cross(0)

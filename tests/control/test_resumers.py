@@ -131,6 +131,20 @@ def test_a_page_that_only_answers_between_two_cells_cannot() -> None:
     assert not gate.submit(Pause()).result().ok
 
 
+def test_nor_can_one_whose_messages_come_on_the_very_thread_that_trains() -> None:
+    said: list[bool] = []
+
+    def cell() -> None:  # as in marimo run, where a kernel is a thread
+        gate = gate_of_this_thread()
+        gate.resumers.page_answers()
+        said.append(gate.submit(Pause()).result().ok)
+
+    thread = threading.Thread(target=cell)
+    thread.start()
+    thread.join()
+    assert said == [False]
+
+
 def test_a_page_that_is_just_opening_is_waited_for_but_not_forever() -> None:
     refused: list[str] = []
     gate = Gate(lambda _command, _step: "", refused=refused.append)

@@ -21,7 +21,7 @@ LOOK = """(region) => {
         rows: all("[role=table] [role=row]").map((row) => ({
             label: row.getAttribute("aria-label"), text: row.textContent,
         })),
-        bars: all(".bqplot rect.bar").map((bar) => {
+        bars: all("rect.bar").map((bar) => {
             const { right, width, top, height } = bar.getBoundingClientRect();
             const color = getComputedStyle(bar).fill;
             return { end: right, width, middle: top + height / 2, color };

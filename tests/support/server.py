@@ -9,15 +9,19 @@ import secrets
 import socket
 import subprocess
 import sys
+import sysconfig
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
+import venv
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 from jupyter_client.blocking.client import BlockingKernelClient
+
+from gradwidget.view.kernel.server import PARTS
 
 App = Literal["lab", "notebook"]
 
@@ -45,9 +49,16 @@ def wait_until(condition: Callable[[], Value | None], what: str, seconds: float 
 
 
 class JupyterServer:
-    """A running server that serves ``folder``."""
+    """A running server that serves ``folder``.
 
-    def __init__(self, app: App, folder: Path, state: Path) -> None:
+    Args:
+        app: what it shows notebooks in.
+        folder: the notebooks.
+        state: a folder for all that it keeps.
+        without: packages that its environment has no page parts of.
+    """
+
+    def __init__(self, app: App, folder: Path, state: Path, without: Sequence[str] = ()) -> None:
         self.app = app
         self.folder = folder
         self._runtime = state / "runtime"
@@ -59,8 +70,9 @@ class JupyterServer:
         for name, content in SETTINGS.items():
             (settings / name).parent.mkdir(parents=True, exist_ok=True)
             (settings / name).write_text(json.dumps(content), encoding="utf-8")
+        python = environment_without(without, state / "env") if without else sys.executable
         command = [
-            sys.executable,
+            str(python),
             "-m",
             MODULES[app],
             "--no-browser",
@@ -148,17 +160,40 @@ class JupyterServer:
             client.stop_channels()
 
 
+def environment_without(packages: Sequence[str], folder: Path) -> Path:
+    """The Python of an environment that has what this one has, but for these packages' page parts.
+
+    A server that runs there and a kernel that has everything are two environments to the page.
+    """
+    venv.create(folder, symlinks=True)
+    (site,) = folder.glob("lib/python*/site-packages")
+    here = sysconfig.get_path("purelib")
+    # As a site directory: only of those the files are read that make packages editable.
+    (site / "here.pth").write_text(f"import site; site.addsitedir({here!r})")
+    there = Path(sys.prefix) / "share" / "jupyter"
+    missing = {PARTS[package] for package in packages}
+    for part in (*there.glob("labextensions/*"), *there.glob("labextensions/@*/*"), there / "lab"):
+        name = part.relative_to(there)
+        if str(name).removeprefix("labextensions/") in missing or part.name == "@jupyter-widgets":
+            continue
+        (folder / "share" / "jupyter" / name).parent.mkdir(parents=True, exist_ok=True)
+        if not (folder / "share" / "jupyter" / name).exists():
+            (folder / "share" / "jupyter" / name).symlink_to(part)
+    return folder / "bin" / "python"
+
+
 @contextmanager
-def serving(app: App, state: Path) -> Iterator[JupyterServer]:
+def serving(app: App, state: Path, without: Sequence[str] = ()) -> Iterator[JupyterServer]:
     """A server that answers; it is stopped at the end.
 
     Args:
         app: what it shows notebooks in.
         state: a folder for all that it keeps, in which ``served`` is made for its notebooks.
+        without: as for ``JupyterServer``.
     """
     folder = state / "served"
     folder.mkdir()
-    server = JupyterServer(app, folder, state)
+    server = JupyterServer(app, folder, state, without)
     try:
         wait_until(server.is_up, f"{MODULES[app]} to start")
         yield server

@@ -6,6 +6,7 @@ import json
 from dataclasses import replace
 
 import numpy as np
+import pytest
 
 from gradwidget.diagnose.thresholds import Thresholds
 from gradwidget.problem import Problem
@@ -38,6 +39,27 @@ def test_before_the_first_step_the_layers_are_already_shown() -> None:
     assert message["states"] == ["not measured"] * 4
     assert message["status"]["verdict"] == "Waiting for the first step"
     assert message["status"]["step"] is None
+
+
+def test_until_a_page_asks_everything_comes_again_ever_less_often(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    now = 100.0
+    monkeypatch.setattr("gradwidget.view.updates.time.monotonic", lambda: now)
+    monitor = FakeMonitor(LAYERS)
+    updates = updates_of(monitor)
+    updates.snapshot()
+    whole = []
+    for step in range(400):
+        monitor.take(frame(step, LAYERS))
+        now += 0.1
+        if updates.update()[0]["kind"] == "snapshot":
+            whole.append(round(now - 100))
+    # The first is for the metrics, which only the first frame tells.
+    assert whole == [0, 1, 3, 7, 15, 31]
+    updates.answer()
+    now += 1000
+    assert updates.update()[0]["kind"] == "delta"
 
 
 def test_bounds_and_findings_follow_the_thresholds_of_the_run() -> None:

@@ -1,4 +1,4 @@
-"""What a notebook keeps of the picture: a second, hidden output, updated cell by cell."""
+"""What a notebook keeps of the picture: a hidden output before it, updated cell by cell."""
 
 from __future__ import annotations
 
@@ -19,12 +19,13 @@ trains."""
 class NotebookDisplay:
     """Shows a widget and its last state, for a saved notebook that is read without the widget.
 
-    The widget's style sheet hides the second output as long as the widget lives in the page. It is
+    The state comes first, for a notebook that is opened again: where the widget was, that then has
+    an error. The widget's page hides it as long as the widget lives there. It is
     brought up to date when a cell ends and now and then before, not with every tick: only the last
     state is ever read.
 
     Args:
-        content: makes the second output's content, ``text/html`` and ``text/plain``.
+        content: makes the hidden output's content, ``text/html`` and ``text/plain``.
         version: changes when the content does.
         contain: told of a failure at the end of a cell, which must not end up in the reader's
             output.
@@ -45,9 +46,9 @@ class NotebookDisplay:
         self._refreshed = time.monotonic()
 
     def show(self, widget: Bundle, metadata: Bundle) -> None:
-        """Displays the widget's own bundle, then the hidden content."""
-        display(widget, metadata=metadata, raw=True)  # type: ignore[no-untyped-call]  # IPython is half annotated
-        handle = display(self._content(), raw=True, display_id=True)  # type: ignore[no-untyped-call]  # as above
+        """Displays the hidden content, then the widget's own bundle."""
+        handle = display(self._content(), raw=True, display_id=True)  # type: ignore[no-untyped-call]  # IPython is half annotated
+        display(widget, metadata=metadata, raw=True)  # type: ignore[no-untyped-call]  # as above
         shell = get_ipython()
         if handle is None or shell is None:
             return

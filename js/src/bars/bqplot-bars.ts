@@ -1,6 +1,6 @@
 import type { AnyModel } from "@anywidget/types";
 import { place, type Scale } from "../util/scale.ts";
-import type { Bars } from "./bars.ts";
+import type { LateBars } from "./live-bars.ts";
 
 /** The part of a bqplot widget model that is used here. */
 interface ChartModel {
@@ -33,35 +33,56 @@ interface Manager {
 const PREFIX = "IPY_MODEL_";
 
 /** The bars of a bqplot figure made by Python; values are set here, without the kernel. */
-export class BqplotBars implements Bars {
-  readonly #manager: Manager;
+export class BqplotBars implements LateBars {
+  readonly #manager: Manager | undefined;
   readonly #reference: string;
-  #models: Promise<[ChartModel, ChartModel]> | null = null;
+  #models: [ChartModel, ChartModel] | null = null;
   #view: ChartView | null = null;
+  #isRemoved = false;
+  /** How many bars were drawn last. */
+  #count = -1;
 
   constructor(model: AnyModel, trait: string) {
-    this.#manager = model.widget_manager as unknown as Manager;
+    this.#manager = model.widget_manager as unknown as Manager | undefined;
     this.#reference = model.get(trait);
   }
 
   async attach(el: HTMLElement): Promise<void> {
+    if (this.#manager === undefined) throw new Error("no other widget can be reached here");
     const figure = await this.#manager.get_model(this.#reference.replace(PREFIX, ""));
-    const [bars] = figure.get("marks") as ChartModel[];
+    // Where the page has no bqplot, what it has in its place has no marks.
+    const [bars] = (figure.get("marks") ?? []) as ChartModel[];
     if (bars === undefined) throw new Error("the figure has no bars");
     const scales = bars.get("scales") as { y: ChartModel };
-    this.#models = Promise.resolve([bars, scales.y]);
-    this.#view = await this.#manager.create_view(figure);
-    const widget = this.#view.luminoWidget ?? this.#view.pWidget;
+    const view = await this.#manager.create_view(figure);
+    if (this.#isRemoved) return view.remove();
+    this.#view = view;
+    const widget = view.luminoWidget ?? view.pWidget;
     if (widget === undefined)
       throw new Error("this version of ipywidgets has no lumino widget to attach");
     (widget.constructor as LuminoClass).attach(widget, el);
+    this.#models = [bars, scales.y];
+  }
+
+  whenShown(then: () => void): void {
+    const el = this.#view?.el;
+    if (el === undefined) return;
+    const look = (): void => {
+      if (el.querySelectorAll("rect.bar").length !== this.#count) return;
+      observer.disconnect();
+      // bqplot gives new bars their length in the next frame.
+      requestAnimationFrame(() => requestAnimationFrame(then));
+    };
+    const observer = new MutationObserver(look);
+    observer.observe(el, { childList: true, subtree: true });
+    look();
   }
 
   draw(values: ArrayLike<number>, colors: string[], scale: Scale): void {
-    this.#models?.then(([bars, axis]) => {
-      drawInto(bars, axis, values, colors, scale);
-      this.#removeEmptyGroups();
-    });
+    if (this.#models === null) return;
+    this.#count = values.length;
+    drawInto(...this.#models, values, colors, scale);
+    this.#removeEmptyGroups();
   }
 
   /** With each drawing bqplot removes the line at zero, but leaves an empty group behind. */
@@ -71,6 +92,7 @@ export class BqplotBars implements Bars {
   }
 
   remove(): void {
+    this.#isRemoved = true;
     this.#view?.remove();
     this.#view = null;
   }

@@ -141,9 +141,8 @@ export class Picture {
   }
 
   /** Adds the bars; to be called once the node is in the page. */
-  async attach(): Promise<void> {
-    await this.#bars.attach(this.#barArea);
-    this.update();
+  attach(): void {
+    this.#bars.attach(this.#barArea);
   }
 
   /** Whether there is more room below the rows than beside them. */

@@ -14,7 +14,14 @@ export interface Comm {
  */
 interface Kernel {
   supportsSubshells?: boolean;
+  statusChanged?: Signal<string>;
+  disposed?: Signal<unknown>;
   createComm(target: string): KernelComm;
+}
+
+interface Signal<T> {
+  connect(slot: (sender: unknown, value: T) => void): void;
+  disconnect(slot: (sender: unknown, value: T) => void): void;
 }
 
 interface KernelComm {
@@ -25,6 +32,9 @@ interface KernelComm {
 
 /** Its twin is in gradwidget/view/kernel/comm.py. */
 const TARGET = "gradwidget";
+
+/** The states of a kernel in which, or after which, nothing of what it had is left. */
+const ENDED = new Set(["restarting", "autorestarting", "terminating", "dead"]);
 
 /**
  * Sends over a comm that the kernel serves while a cell runs. Without one it sends ordinary widget
@@ -40,8 +50,28 @@ export function openComm(model: AnyModel, widget: string): Comm {
   };
 }
 
+/** Calls back once the kernel of a widget has ended, where the host tells; returns what stops it. */
+export function onKernelEnd(model: AnyModel, ended: () => void): () => void {
+  const { statusChanged, disposed } = kernelOf(model) ?? {};
+  const look = (_: unknown, status: string): void => {
+    if (ENDED.has(status)) ended();
+  };
+  statusChanged?.connect(look);
+  disposed?.connect(ended);
+  return () => {
+    statusChanged?.disconnect(look);
+    disposed?.disconnect(ended);
+  };
+}
+
+function kernelOf(model: AnyModel): Kernel | null | undefined {
+  // Some hosts have no widget manager at all.
+  const manager = model.widget_manager as unknown as { kernel?: Kernel | null } | undefined;
+  return manager?.kernel;
+}
+
 async function openOnSubshell(model: AnyModel, widget: string): Promise<KernelComm | null> {
-  const { kernel } = model.widget_manager as unknown as { kernel?: Kernel | null };
+  const kernel = kernelOf(model);
   if (!kernel?.supportsSubshells) return null;
   try {
     const comm = kernel.createComm(TARGET);

@@ -50,6 +50,13 @@ export class LoopControl extends Emitter {
     return this.state.mode === "paused";
   }
 
+  /** The kernel is gone: nothing more comes, and nothing can be asked for. */
+  end(): void {
+    this.state = { ...this.state, mode: "closed" };
+    this.refusal = "The kernel has ended: this is the last picture.";
+    this.emit();
+  }
+
   receive(message: ControlState | Answer): void {
     if (message.kind === "control") {
       this.state = message;

@@ -83,3 +83,10 @@ test("a choice stays while older states come in, until Python has answered", () 
   loop.receive(RUNNING);
   expect(chosen()).toEqual([null, null]);
 });
+
+test("once the kernel has ended, nothing can be controlled, and that is said", () => {
+  const { loop } = running();
+  loop.end();
+  expect(loop.state.mode).toBe("closed");
+  expect(loop.refusal).toMatch(/this is the last picture/);
+});

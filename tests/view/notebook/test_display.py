@@ -40,10 +40,10 @@ def shown(page: Page, code: str, shell: InteractiveShell) -> list[Any]:
     return [output.data for output in captured.outputs]
 
 
-def test_the_widget_comes_first_and_its_static_form_after_it(shell: InteractiveShell) -> None:
+def test_the_static_form_comes_first_and_the_widget_after_it(shell: InteractiveShell) -> None:
     outputs = shown(Page(), "page.saved.show(WIDGET, {})", shell)
-    assert "application/vnd.jupyter.widget-view+json" in outputs[0]
-    assert outputs[1]["text/html"] == "<p>0</p>"
+    assert outputs[0]["text/html"] == "<p>0</p>"
+    assert "application/vnd.jupyter.widget-view+json" in outputs[1]
 
 
 def test_the_static_form_follows_the_run_at_the_end_of_a_cell(shell: InteractiveShell) -> None:

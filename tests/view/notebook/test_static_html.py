@@ -51,8 +51,15 @@ def test_names_from_a_model_are_text() -> None:
     history = History()
     history.append(Frame(0, (layer,), {"grad_rms": np.array([1.0], np.float32)}))
     reader = Reader(static_html("<b onload=x>", history, []))
-    assert reader.tags <= {"div", "p", "b", "table", "tr", "th", "td", "ul", "li"}
+    table = {"details", "summary", "table", "tr", "th", "td"}
+    assert reader.tags <= {"style", "div", "p", "b", "img", *table, "ul", "li"}
     assert reader.rows[1][0] == "<script>alert(1)</script>"
+
+
+def test_its_widget_finds_it_and_what_lacks_is_said_first() -> None:
+    html = static_html("Net", History(), [], widget='a"b', notice="Install <this>.")
+    assert 'data-widget="a&quot;b"' in html
+    assert html.index("Install &lt;this&gt;.") < html.index("gradwidget: Net")
 
 
 def test_findings_are_told_with_their_first_remedy() -> None:
