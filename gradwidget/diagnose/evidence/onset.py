@@ -15,6 +15,9 @@ from gradwidget.record.history import RECENT
 LEAP = 3.0
 """Growth of a layer's weights from one frame to the next that is no growth by steps."""
 
+LEAP_BY_STEP = 1.1
+"""The least that it may be per step, where frames are far apart: steps add a few percent."""
+
 OUTWEIGHED = 3.0
 """Norm of a layer's biases over that of its weights, beyond which usual inputs do not count.
 
@@ -65,8 +68,11 @@ class Onset:
         """
         found = {}
         for place, layer in enumerate(self._window.layers):
-            norms, _ = self._window.series(self._window.weight, place)
-            leaps = np.flatnonzero(norms[:-1] > LEAP * norms[1:])
+            norms, steps = self._window.series(self._window.weight, place)
+            with np.errstate(divide="ignore", invalid="ignore"):
+                growth = norms[:-1] / norms[1:]
+                by_step = growth ** (-1 / np.diff(steps))
+            leaps = np.flatnonzero((growth > LEAP) & (by_step > LEAP_BY_STEP))
             before = float(norms[leaps[0] + 1]) if leaps.size else 0.0
             if layer.name in self._detection.layers and before > 0:
                 found[layer.name] = before
