@@ -224,6 +224,8 @@ class Engine:
             return
         entry.refreshed = entry.last_seen
         changed = set(detection.layers) != set(before.layers)
+        # What led to a NaN can no longer be measured after it.
+        evidence = detection.evidence if before.origin is None else before.evidence
         entry.finding = replace(
             before,
             severity="critical" if before.severity == "critical" else detection.severity,
@@ -231,7 +233,7 @@ class Engine:
             message=detection.message if before.origin is None else before.message,
             layers=detection.layers if before.origin is None else before.layers,
             last_step=window.step,
-            evidence={**detection.evidence, "held": float(entry.seen)},
+            evidence={**evidence, "held": float(entry.seen)},
             remedies=self._remedies(before.symptom, detection, window)
             if changed and before.origin is None
             else before.remedies,

@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 
-from gradwidget.diagnose.causes.explanations import AT_ONCE, EXACT, EXPLAINS, NONFINITE
+from gradwidget.diagnose.causes.explanations import (
+    AT_ONCE,
+    BY_STEPS,
+    EXACT,
+    EXPLAINS,
+    FAR,
+    NONFINITE,
+)
 from gradwidget.diagnose.finding import Finding, Origin, Symptom
 
 _RANK = {symptom: rank for rank, symptom in enumerate(EXPLAINS)}
@@ -33,7 +41,11 @@ def explained(findings: Iterable[Finding], slack: int) -> dict[Symptom, Finding]
     known = {finding.symptom: finding for finding in findings}
     because: dict[Symptom, Symptom] = {}
     for finding in sorted(known.values(), key=_order):
-        for cause in sorted(_causes_of(finding, known, slack), key=_order):
+        causes = sorted(_causes_of(finding, known, slack), key=_order)
+        if finding.symptom in NONFINITE:
+            # That a NaN goes on is certain; what has made the first one is to be found for that.
+            causes.sort(key=lambda cause: cause.symptom not in NONFINITE)
+        for cause in causes:
             if finding.symptom not in _chain(cause.symptom, because):
                 because[finding.symptom] = cause.symptom
                 break
@@ -81,17 +93,27 @@ def _may_explain(cause: Finding, finding: Finding, slack: int) -> bool:
     """Whether the cause comes first: in time, and where both come together, in the table."""
     if cause.symptom in EXACT:
         return True
-    if cause.symptom in NONFINITE:
-        return finding.symptom in NONFINITE and _arose(cause) < _arose(finding)
-    if finding.symptom in NONFINITE and cause.symptom is Symptom.BAD_INPUTS:
-        # A scale alone makes no NaN: it takes updates, unless the NaN is in the inputs.
-        return cause.origin is not None or cause.first_step < finding.first_step
-    if finding.symptom in NONFINITE or cause.symptom in AT_ONCE:
-        # What a run shows once it is lost does not explain why it was lost.
+    if NONFINITE & {cause.symptom, finding.symptom}:
+        return _may_explain_nan(cause, finding)
+    if cause.symptom in AT_ONCE:
         return cause.first_step <= finding.first_step
     if _RANK[cause.symptom] < _RANK[finding.symptom]:
         return cause.first_step <= finding.first_step + slack
     return cause.first_step < finding.first_step - slack
+
+
+def _may_explain_nan(cause: Finding, finding: Finding) -> bool:
+    """The same where either is a NaN: what a run shows once it is lost does not explain why."""
+    if cause.symptom in NONFINITE:
+        return finding.symptom in NONFINITE and _arose(cause) < _arose(finding)
+    if cause.symptom is Symptom.BAD_INPUTS:
+        # A scale alone makes no NaN: it takes updates, unless the NaN is in the inputs.
+        return cause.origin is not None or cause.first_step < finding.first_step
+    if cause.symptom in BY_STEPS and finding.origin in ("forward", "loss"):
+        # An overflow after small steps has a reason of its own, which the gradient shows too.
+        far = finding.evidence.get("moved", math.inf) > FAR
+        return far and cause.first_step <= finding.first_step
+    return cause.first_step <= finding.first_step
 
 
 def _arose(finding: Finding) -> tuple[int, bool, int]:

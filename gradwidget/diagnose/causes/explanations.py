@@ -141,5 +141,14 @@ EXACT = frozenset(
 """Causes that are read, not estimated: they were there from the first step, however late they are
 noticed."""
 
+BY_STEPS = frozenset({S.EXPLODING_GRADIENTS, S.LOSS_UNSTABLE})
+"""Causes of a NaN by the steps that follow from them, which have to move the weights far."""
+
+FAR = 0.3
+"""Change of a layer's weights in one step over their size, without which steps make no NaN.
+
+From 1 to the end of fp32 takes a factor of 1e38, from layer to layer or from step to step.
+"""
+
 AT_ONCE = frozenset({S.EXPLODING_GRADIENTS, S.LOSS_UNSTABLE, S.WEIGHTS_ZERO})
 """Causes that show at the very step at which they begin: they explain nothing that began before."""

@@ -12,8 +12,8 @@ def rotations(window: Window, frames: int, *, of_start: bool = False) -> Floats:
     """float64 [<=frames]: how far each of the newest steps rotated the weights, oldest first.
 
     That is the change of the weights over their scale, without the part that only changed their
-    norm, which is the effect of weight decay and not of the learning rate (known where the next
-    step was measured too). The median over the layers with weight matrices, so that neither a head
+    norm, which is the effect of weight decay and not of the learning rate (known once the next
+    frame is). The median over the layers with weight matrices, so that neither a head
     that starts at zero nor a few layers that hardly move decide it; NaN where no change was
     measured.
 
@@ -26,10 +26,10 @@ def rotations(window: Window, frames: int, *, of_start: bool = False) -> Floats:
     among = window.traits.matrices & window.trainable
     norm = window.history.recent(window.weight, frames)[:, among].astype(np.float64)
     change = window.history.recent("matrix_change", frames)[:, among].astype(np.float64)
-    # Without the change of the norm, by Pythagoras.
-    in_a_row = np.diff(window.history.recent_steps(frames)) == 1
+    # Without the change of the norm, by Pythagoras; between frames far apart, a step's share of it.
+    apart = np.diff(window.history.recent_steps(frames))
     with np.errstate(invalid="ignore"):
-        grown = np.where(in_a_row[:, None], np.diff(norm, axis=0), 0.0)
+        grown = np.diff(norm, axis=0) / apart[:, None]
         change[:-1] = np.sqrt(np.maximum(change[:-1] ** 2 - np.nan_to_num(grown) ** 2, 0.0))
         scale = window.weight_scale[among]
         moves = change / (scale if of_start else np.fmax(norm, scale))

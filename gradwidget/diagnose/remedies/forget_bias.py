@@ -8,11 +8,17 @@ from gradwidget.diagnose.finding import Remedy
 from gradwidget.diagnose.remedies.layer_names import listing
 from gradwidget.frame import Layer
 
+KINDS = ("LSTM", "GRU", "LSTMCell", "GRUCell")
+
 
 def forget_bias(layers: Sequence[Layer]) -> Remedy | None:
-    """Raises the bias of the gate that keeps the state; None where there is no LSTM or GRU."""
+    """Raises the bias of the gate that keeps the state; None where there is none with biases."""
     gated = [
-        layer.name for layer in layers if layer.kind in ("LSTM", "GRU") and layer.name != "(root)"
+        layer.name
+        for layer in layers
+        if layer.kind in KINDS
+        and layer.name != "(root)"
+        and any(key.startswith("bias_ih") for key in layer.shapes)
     ]
     if not gated:
         return None
@@ -25,9 +31,11 @@ for name in {listing(gated)}:
     layer = model.get_submodule(name)
     hidden = layer.hidden_size
     with torch.no_grad():
-        for key, bias in layer.named_parameters():
-            if key.startswith("bias_ih"):
-                # The second of the gates: forget in an LSTM, update (keep) in a GRU.
-                bias[hidden : 2 * hidden] = 3.0
+        for key, bias in layer.named_parameters(recurse=False):
+            if key.startswith("bias"):
+                # The second of the gates: forget in an LSTM, update (keep) in a GRU. Of its two
+                # biases, which are added, one is enough.
+                bias[hidden : 2 * hidden] = 3.0 if key.startswith("bias_ih") else 0.0
+                optimizer.state.pop(bias, None)
 """,
     )

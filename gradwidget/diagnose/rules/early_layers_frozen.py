@@ -66,9 +66,12 @@ def early_layers_frozen(window: Window, active: Finding | None) -> Detection | N
 
 def _since(window: Window, early: int, late: int) -> int:
     """The step since which the early layer has moved so much less than the late one."""
-    rows = window.history.recent("matrix_change", RECENT)[::-1]
+    pair = [early, late]
+    rows = window.history.recent("matrix_change", RECENT)[::-1, pair]
     steps = window.history.recent_steps(RECENT)[::-1]
-    moves = rows[:, [early, late]] / window.move_scale[[early, late]]
+    # Over their size at that time: weights that have since become larger have not been still.
+    norms = window.history.recent(window.weight, RECENT)[::-1, pair]
+    moves = rows / np.fmax(norms, window.weight_scale[pair])
     known = np.isfinite(moves).all(axis=1)
     holds = moves[known, 0] < window.limits.frozen_ratio * moves[known, 1]
     found = [int(step) for step in steps[known]]

@@ -10,7 +10,7 @@ import math
 
 from gradwidget.diagnose.evidence.window import Window
 from gradwidget.diagnose.finding import Detection, Finding
-from gradwidget.diagnose.rules.shared.nonfinite_words import layers_with, origin_of
+from gradwidget.diagnose.rules.shared.nonfinite_words import layers_with, moved, origin_of
 from gradwidget.wording import names
 
 
@@ -32,7 +32,12 @@ def gradients_nonfinite(window: Window, active: Finding | None) -> Detection | N
         message=f"NaN or Inf in {subject} at step {window.step:,}{where}{tail}.",
         layers=layers,
         first_step=window.history.recent_frames(max(1, skipped))[0].step,
-        evidence={"value": float(len(layers)), "bound": 0.0, "window": float(max(1, skipped))},
+        evidence={
+            "value": float(len(layers)),
+            "bound": 0.0,
+            "window": float(max(1, skipped)),
+            **moved(window),
+        },
         caveat="None: a single such step ruins the weights, unless it is skipped.",
         origin=origin,
     )

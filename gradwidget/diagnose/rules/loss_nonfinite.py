@@ -6,7 +6,7 @@ import math
 
 from gradwidget.diagnose.evidence.window import Window
 from gradwidget.diagnose.finding import Detection, Finding
-from gradwidget.diagnose.rules.shared.nonfinite_words import origin_of
+from gradwidget.diagnose.rules.shared.nonfinite_words import moved, origin_of
 
 
 def loss_nonfinite(window: Window, active: Finding | None) -> Detection | None:
@@ -23,7 +23,7 @@ def loss_nonfinite(window: Window, active: Finding | None) -> Detection | None:
         message=f"The loss is {word} at step {window.step:,}{where}.",
         layers=(layer,) if layer is not None else (),
         first_step=window.step,
-        evidence={"value": loss, "bound": 0.0, "window": 1.0},
+        evidence={"value": loss, "bound": 0.0, "window": 1.0, **moved(window)},
         caveat="None, unless this loss is only reported and not trained on.",
         origin=origin,
     )

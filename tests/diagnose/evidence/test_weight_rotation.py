@@ -31,6 +31,16 @@ def test_what_only_changed_the_norm_is_no_rotation() -> None:
     assert newest > 0.05  # the norm after it is not known yet
 
 
+def test_nor_is_it_where_frames_are_far_apart() -> None:
+    def grows(step: int) -> dict[str, Any]:
+        norm = 4.0 * 1.02**step
+        return healthy(3, matrix_norm=np.full(3, norm), matrix_change=np.full(3, 0.02 * norm))
+
+    _, history = judge(range(0, 50, 5), chain(3), grows)
+    # The growth from frame to frame is taken to be even.
+    assert max(rotations(Window(history), 10)[:-1]) < 0.01
+
+
 def test_one_head_that_moves_a_lot_does_not_decide_it() -> None:
     figures = healthy(5, matrix_change=np.array([0.4, 0.4, 0.4, 0.4, 400.0]))
     _, history = judge(3, chain(5), figures)

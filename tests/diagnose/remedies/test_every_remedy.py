@@ -17,7 +17,7 @@ from gradwidget.diagnose.evidence.window import Window
 from gradwidget.diagnose.finding import Detection, Origin, Remedy, Symptom
 from gradwidget.diagnose.remedies import by_symptom
 from gradwidget.frame import Layer, Wiring
-from tests.support.frames import healthy, judge
+from tests.support.frames import healthy, judge, moving
 
 NO_REMEDIES = {"by_symptom", "layer_names"}
 """What ranks the remedies, and what they share."""
@@ -55,7 +55,24 @@ def offered(symptom: Symptom) -> list[Remedy]:
             assert remedies or symptom is Symptom.PLATEAU
             assert len({remedy.title for remedy in remedies}) == len(remedies)
             found |= {remedy.title: remedy for remedy in remedies}
+    for figures in (after_a_leap, after_a_large_step):
+        window = Window(judge(30, LAYERS, figures)[1])
+        names = tuple(layer.name for layer in LAYERS[:4])
+        detection = Detection("warning", "", names, 20, {"value": 0.3, "bound": 0.1}, "", None)
+        found |= {one.title: one for one in by_symptom.remedies_for(symptom, detection, window)}
     return list(found.values())
+
+
+def after_a_leap(step: int) -> dict[str, Any]:
+    """Weights that are ten times as large since step 20, and early layers of another rate."""
+    changes = np.repeat([1e-6, 1e-2], 4)
+    norms = np.full(8, 4.0 if step < 20 else 40.0)
+    return healthy(8, matrix_norm=norms, matrix_change=changes)
+
+
+def after_a_large_step(step: int) -> dict[str, Any]:
+    """Weights that moved by a third of their size in step 19."""
+    return moving(8, 0.3 if step == 19 else 1e-3)
 
 
 @pytest.mark.parametrize("name", NAMES)

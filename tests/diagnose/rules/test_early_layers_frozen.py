@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from gradwidget.diagnose.evidence.window import Window
 from gradwidget.diagnose.finding import Symptom
 from gradwidget.diagnose.rules.early_layers_frozen import early_layers_frozen
-from tests.support.frames import chain, found, judge, moving
+from tests.support.frames import chain, found, healthy, judge, moving
 
 DEPTH = 6
 
@@ -47,3 +49,16 @@ def test_a_bias_that_moves_is_no_layer_that_learns() -> None:
         ].findings
         == []
     )
+
+
+def test_weights_that_have_since_become_larger_were_not_still_before() -> None:
+    def figures(step: int) -> dict[str, Any]:
+        # A change of a thousandth of what the weights were at the start, in every layer and step.
+        size = np.array([400.0 if step >= 40 else 4.0] * 2 + [4.0] * (DEPTH - 2))
+        change = np.array([4e-6 if step >= 40 else 4e-3] * 2 + [4e-3] * (DEPTH - 2))
+        return healthy(DEPTH, matrix_norm=size, matrix_change=change, scalars={"loss": 2.0})
+
+    _, history = judge(90, chain(DEPTH), figures)
+    detection = early_layers_frozen(Window(history), None)
+    assert detection is not None
+    assert detection.first_step == 40

@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import pytest
 
 from gradwidget.diagnose.evidence.window import Window
 from gradwidget.diagnose.finding import Symptom
 from gradwidget.diagnose.rules.gradients_nonfinite import gradients_nonfinite
+from gradwidget.frame import Wiring
 from tests.support.frames import chain, found, healthy, judge, only, origin
 
 
@@ -65,3 +67,33 @@ def test_a_total_that_is_not_finite_is_enough() -> None:
     assert detection is not None
     assert detection.layers == ()
     assert detection.message == "NaN or Inf in the gradients at step 4."
+
+
+CHAIN = {"fc0": ("fc1",), "fc1": ("fc2",), "fc2": ("fc3",), "fc3": ("(loss)",)}
+
+
+@pytest.mark.parametrize(
+    ("lost", "precision", "phase"),
+    [
+        ((0, 1), "float32", "backward"),
+        ((0, 1, 2, 3), "float32", "weights"),
+        ((1, 2), "float32", "weights"),
+        ((2, 3), "float32", "weights"),
+        ((0, 1), "float16", "weights"),
+    ],
+)
+def test_a_nan_in_the_weights_of_first_layers_alone_arose_on_the_way_back(
+    lost: tuple[int, ...], precision: str, phase: str
+) -> None:
+    figures = after(
+        7,
+        grad_nonfinite=marks(0, 1, 2, 3),
+        weight_nonfinite=marks(*lost),
+        origin=origin("weights", "fc0"),
+        wiring=Wiring(feeds=CHAIN, precision=precision),
+    )
+    engine, _ = judge(9, chain(4), figures)
+    by = {finding.symptom: finding for finding in engine.findings}
+    assert by[Symptom.GRADIENTS_NONFINITE].origin == phase
+    is_first = engine.findings[0].symptom is Symptom.GRADIENTS_NONFINITE
+    assert is_first == (phase == "backward")

@@ -6,6 +6,7 @@ import numpy as np
 
 from gradwidget.diagnose.evidence.window import Window
 from gradwidget.diagnose.finding import Origin
+from gradwidget.wording import names
 
 WHERE: dict[str, str] = {
     "input": "it came with the input",
@@ -23,18 +24,18 @@ def layers_with(window: Window, metric: str) -> tuple[str, ...]:
     Where it was already in the weights, the layers of those weights: from them it spreads
     everywhere.
     """
-    names = _having(window, metric)
+    having = _having(window, metric)
     origin = window.frame.origin
-    if origin is None or not names:
-        return tuple(names)
+    if origin is None or not having:
+        return tuple(having)
     if origin.phase == "weights":
-        names = _having(window, "weight_nonfinite") or names
+        having = _having(window, "weight_nonfinite") or having
     if origin.phase == "backward":
-        names.reverse()
-    if origin.layer in names:
-        names.remove(origin.layer)
-        names.insert(0, origin.layer)
-    return tuple(names)
+        having.reverse()
+    if origin.layer in having:
+        having.remove(origin.layer)
+        having.insert(0, origin.layer)
+    return tuple(having)
 
 
 def _having(window: Window, metric: str) -> list[str]:
@@ -49,13 +50,52 @@ def _having(window: Window, metric: str) -> list[str]:
     ]
 
 
+def moved(window: Window) -> dict[str, float]:
+    """``moved``: the most that any recent step changed a layer, over its size.
+
+    A NaN that arises on the way forward after small steps is not the work of these steps. Empty
+    where no change was measured.
+    """
+    changes = window.history.recent("matrix_change", window.limits.window)
+    with np.errstate(invalid="ignore"):
+        shares = changes / window.weight_scale
+    # A change that is not finite is the end and not the cause of it.
+    shares = shares[~np.isnan(shares) & np.isfinite(shares)]
+    return {"moved": float(shares.max())} if shares.size else {}
+
+
 def origin_of(window: Window) -> tuple[Origin, str]:
     """Where it arose, as a word and as the end of a sentence."""
     origin = window.frame.origin
     if origin is None or origin.phase not in WHERE:
         return "unknown", ""
+    if origin.phase == "weights" and _is_behind(window):
+        at = names(_having(window, "weight_nonfinite"))
+        return "backward", (
+            f"; of the weights those of {at} alone have it, so it arose in the backward pass of a "
+            "step before, on its way to them"
+        )
     phase: Origin = origin.phase  # type: ignore[assignment]  # a key of WHERE, as checked above
     at = f", first in {origin.layer}" if origin.layer is not None else ""
     is_half = window.wiring.precision == "float16" and phase in ("forward", "loss")
     half = ", in half precision, which ends at 65,504" if is_half else ""
     return phase, f"; {WHERE[phase]}{at}{half}"
+
+
+def _is_behind(window: Window) -> bool:
+    """Whether the weights of the first layers have it, and those of the layers behind do not.
+
+    What arises on the way to the loss comes back to every layer; what arises on the way back only
+    to those that it has not passed yet. Half precision may do it in the update of one layer.
+    """
+    counts = window.frame.metrics.get("weight_nonfinite")
+    if counts is None or not window.paths.known or window.wiring.precision == "float16":
+        return False
+    wired = np.array([layer.name in window.wiring.feeds for layer in window.layers])
+    among = window.trainable & wired & window.frame.is_measured("weight_nonfinite")
+    having, clean = among & (counts > 0), among & (counts == 0)
+    if not having.any() or not clean.any():
+        return False
+    before = window.paths.before
+    upstream = before[having].any(axis=0) & clean
+    return not upstream.any() and bool(before[clean].any(axis=0)[having].all())

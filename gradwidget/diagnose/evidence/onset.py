@@ -1,0 +1,108 @@
+"""What the frames around the onset of a symptom show of how it came about."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from gradwidget.diagnose.evidence.weight_rotation import rotations
+from gradwidget.diagnose.evidence.window import Window
+from gradwidget.diagnose.finding import Detection
+from gradwidget.frame import Layer
+from gradwidget.record.history import RECENT
+
+LEAP = 3.0
+"""Growth of a layer's weights from one frame to the next that is no growth by steps."""
+
+LEAP_BY_STEP = 1.1
+"""The least that it may be per step, where frames are far apart: steps add a few percent."""
+
+OUTWEIGHED = 3.0
+"""Norm of a layer's biases over that of its weights, beyond which usual inputs do not count.
+
+An input of scale 1 moves a unit by about the norm of its weights.
+"""
+
+SLOWER = 0.1
+"""Change of the weights per gradient, over that of another layer, that only a lower rate makes."""
+
+
+class Onset:
+    """How a symptom began: at the start or later, at once or little by little, after which steps.
+
+    Args:
+        detection: the symptom as it was just detected.
+        window: the newest frames.
+    """
+
+    def __init__(self, detection: Detection, window: Window) -> None:
+        self._detection = detection
+        self._window = window
+
+    @property
+    def is_start(self) -> bool:
+        """Whether the run began that way."""
+        return self._detection.first_step == self._window.history.first_step
+
+    @property
+    def named(self) -> list[Layer]:
+        """The layers concerned, input first."""
+        return [layer for layer in self._window.layers if layer.name in self._detection.layers]
+
+    @property
+    def is_after_large_steps(self) -> bool:
+        """Whether the steps just before and after it moved the weights far."""
+        window = self._window
+        steps = window.history.recent_steps(RECENT)
+        moves = rotations(window, RECENT)
+        near = np.abs(steps - self._detection.first_step) <= window.limits.window
+        known = moves[near & np.isfinite(moves)]
+        return bool(known.size and known.max() > window.limits.update_high)
+
+    @property
+    def norms_before_leap(self) -> dict[str, float]:
+        """Norm of the weight matrices before they became many times as large from frame to frame.
+
+        By layer, of those concerned that did; empty where weights have grown little by little.
+        """
+        found = {}
+        for place, layer in enumerate(self._window.layers):
+            norms, steps = self._window.series(self._window.weight, place)
+            with np.errstate(divide="ignore", invalid="ignore"):
+                growth = norms[:-1] / norms[1:]
+                by_step = growth ** (-1 / np.diff(steps))
+            leaps = np.flatnonzero((growth > LEAP) & (by_step > LEAP_BY_STEP))
+            before = float(norms[leaps[0] + 1]) if leaps.size else 0.0
+            if layer.name in self._detection.layers and before > 0:
+                found[layer.name] = before
+        return found
+
+    @property
+    def is_of_biases(self) -> bool:
+        """Whether the biases of most layers concerned outweigh what comes in."""
+        window = self._window
+        if "matrix_norm" not in window.history or not window.layers:
+            return False
+        # The newest: those before it may be of before the onset.
+        whole, matrices = (window.latest(one, 1)[0] for one in ("weight_norm", "matrix_norm"))
+        among = np.array([layer.name in self._detection.layers for layer in window.layers])
+        with np.errstate(invalid="ignore", divide="ignore"):
+            ratio = np.sqrt(np.maximum(whole**2 - matrices**2, 0.0)) / matrices
+        return bool(among.any() and np.mean(ratio[among] > OUTWEIGHED) >= 1 / 2)
+
+    @property
+    def is_of_rates(self) -> bool:
+        """Whether the layers concerned move less than others for the gradient that they get.
+
+        An optimizer that adapts its steps moves them more for a smaller gradient, another one as
+        much: only a lower rate moves them less.
+        """
+        window = self._window
+        norms = window.median("grad_norm")
+        with np.errstate(invalid="ignore", divide="ignore"):
+            step = window.median("matrix_change") / norms
+        step[~(window.traits.matrices & window.trainable & (norms > 0))] = math.nan
+        among = np.array([layer.name in self._detection.layers for layer in window.layers])
+        here, elsewhere = step[among & np.isfinite(step)], step[~among & np.isfinite(step)]
+        return bool(here.size and elsewhere.size and here.max() < SLOWER * np.median(elsewhere))
