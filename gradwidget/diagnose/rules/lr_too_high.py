@@ -110,14 +110,14 @@ def _over_window(window: Window, active: Finding | None) -> Detection | None:
 
 
 def _outgrown(window: Window, since: int) -> bool:
-    """Whether steps are large only against a start that the weights had outgrown before.
+    """Whether steps were large only against a start that the weights had outgrown before.
 
     As where a weight decay of the wrong sign makes all of them grow.
     """
-    growing = window.active.get(Symptom.WEIGHTS_GROWING)
-    if growing is None or growing.first_step >= since:
+    if Symptom.WEIGHTS_GROWING not in window.active:
         return False
-    return not middle(rotations(window, window.limits.window)) > window.limits.update_high
+    moves = rotations(window, RECENT)[window.history.recent_steps(RECENT) >= since]
+    return not middle(moves[: window.limits.window]) > window.limits.update_high
 
 
 def _since(steps: list[int], holds: BoolArray, misses: int) -> int:
