@@ -64,11 +64,8 @@ def test_a_batch_out_of_line_after_a_usual_update_is_not_due_to_the_rate() -> No
 
 def test_steps_that_are_large_only_since_the_weights_had_grown_before_are_not() -> None:
     def figures(step: int) -> dict[str, Any]:
-        norm = 4.0 * 1.03 ** max(0, step - 20)
-        return {
-            **moving(DEPTH, 0.04, loss=2.0),
-            "matrix_norm": np.full(DEPTH, norm),
-            "weight_norm": np.full(DEPTH, norm),
-        }
+        norm = np.full(DEPTH, 4.0 if step < 20 else 40.0)
+        update = 0.001 if step < 60 else 0.03
+        return {**moving(DEPTH, update, loss=2.0), "matrix_norm": norm, "weight_norm": norm}
 
     assert found(judge(140, chain(DEPTH), figures)[0]) == {Symptom.WEIGHTS_GROWING}
