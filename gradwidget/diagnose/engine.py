@@ -76,9 +76,10 @@ class Engine:
 
         Of the causes, those come first that a critical finding is due to, exact ones before others,
         and then those that began first; what is explained comes in the order in which it began.
-        Resolved ones are in the order in which they were resolved.
+        Resolved ones are in the order in which they were resolved, causes first here too.
         """
-        return [*self._active, *self._resolved]
+        over = sorted(self._resolved, key=lambda finding: finding.because is not None)
+        return [*self._active, *over]
 
     def update(self, history: History) -> None:
         """Judges the newest frame; to be called once after each frame that is appended."""
@@ -178,7 +179,15 @@ class Engine:
             and window.step - entry.finding.last_step >= self.limits.quiet
             and not explains_what_lasts
         ):
-            self._resolved.append(replace(entry.finding, active=False))
+            explained_as = next(one for one in self._active if one.symptom is symptom)
+            self._resolved.append(
+                replace(
+                    entry.finding,
+                    active=False,
+                    because=explained_as.because,
+                    consequences=explained_as.consequences,
+                )
+            )
             del self._open[symptom]
 
     def _reopened(self, symptom: Symptom, window: Window) -> Finding | None:

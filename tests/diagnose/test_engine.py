@@ -225,3 +225,15 @@ def test_a_rule_that_fails_costs_its_own_symptom_alone(monkeypatch: pytest.Monke
         engine.update(history)
     assert [finding.symptom for finding in engine.findings] == [Symptom.VANISHING_GRADIENTS]
     assert {problem.where for problem in guard.problems} == {"looking for plateau"}
+
+
+def test_of_what_is_over_the_cause_comes_first_too() -> None:
+    def figures(step: int) -> dict[str, Any]:
+        kept = {"gradients_kept": float(step < 150)}
+        large = 100.0 if 20 < step < 60 else 4.0
+        return healthy(DEPTH, matrix_norm=np.full(DEPTH, large), scalars=kept)
+
+    cause, consequence = judge(250, chain(DEPTH), figures)[0].findings
+    assert (cause.symptom, cause.active) == (Symptom.GRADIENTS_NOT_CLEARED, False)
+    assert (consequence.symptom, consequence.active) == (Symptom.WEIGHTS_GROWING, False)
+    assert consequence.because is cause.symptom

@@ -91,7 +91,8 @@ def _order(finding: Finding) -> tuple[bool, int, int]:
 
 def _may_explain(cause: Finding, finding: Finding, slack: int) -> bool:
     """Whether the cause comes first: in time, and where both come together, in the table."""
-    if cause.symptom in EXACT:
+    if cause.symptom in EXACT or finding.symptom is Symptom.PLATEAU:
+        # What is read has been so from the first step; a plateau is seen over all of a run.
         return True
     if NONFINITE & {cause.symptom, finding.symptom}:
         return _may_explain_nan(cause, finding)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -74,6 +75,28 @@ class Paths:
                     ready.append(one)
         left = set(range(len(self.next))) - set(order)
         return order + sorted(left)
+
+    @cached_property
+    def chains(self) -> list[list[int]]:
+        """The unbranched parts, input first.
+
+        Each of their layers feeds the next one alone, and that is fed by it alone.
+        """
+        fed_by = np.zeros(len(self.next), np.int64)
+        for behind in self.next:
+            fed_by[behind] += 1
+        follows = {
+            number: behind[0]
+            for number, behind in enumerate(self.next)
+            if len(behind) == 1 and fed_by[behind[0]] == 1
+        }
+        found = []
+        for start in follows.keys() - set(follows.values()):
+            chain = [start]
+            while (after := follows.get(chain[-1])) is not None:
+                chain.append(after)
+            found.append(chain)
+        return sorted(found)
 
     @property
     def fed(self) -> BoolArray:

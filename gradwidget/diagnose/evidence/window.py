@@ -187,9 +187,52 @@ class Window:
     # ---------------------------------------------------------------- loss
 
     @cached_property
+    def in_play(self) -> BoolArray:
+        """Bool [layers]: those whose gradient the newest frame measured.
+
+        All that have one, but for networks that are trained in turns, each with an optimizer of its
+        own: then those of the network whose turn it is.
+        """
+        return self.frame.is_measured("grad_norm")
+
+    @cached_property
+    def _has_turns(self) -> bool:
+        return len(self.wiring.optimizers) > 1 and not self.in_play.all()
+
+    def same_turn(self, frames: int) -> BoolArray:
+        """Bool [<=frames]: whether each of the newest frames trained what the newest one trains.
+
+        Oldest first; all of them where networks are not trained in turns.
+        """
+        steps = self.history.recent_steps(frames)
+        if not self._has_turns:
+            return np.ones(len(steps), np.bool_)
+        rows = self.history.recent("grad_norm", frames)[:, self.in_play]
+        shared: BoolArray = ~np.isnan(rows).all(axis=1)
+        return shared
+
+    def losses(self, frames: int) -> Floats:
+        """float64: the loss in each of the newest frames, of those in the same turn."""
+        found: Floats = self.history.recent_scalar("loss", frames)
+        return found[self.same_turn(frames)]
+
+    @cached_property
+    def first_losses(self) -> Floats:
+        """float64: the loss in each of the run's first frames, of those in the same turn."""
+        found: Floats = self.history.start_scalar("loss")
+        if self._has_turns:
+            rows = self.history.start("grad_norm")[:, self.in_play]
+            found = found[~np.isnan(rows).all(axis=1)]
+        return found
+
+    @cached_property
     def start_loss(self) -> float:
-        """The median loss of the run's first five steps; NaN where no loss is known."""
-        return middle(self.history.start_scalar("loss")[:5])
+        """The median loss of the run's first five steps; NaN where no loss is known.
+
+        Of networks that are trained in turns, this loss and all that follow are those of the
+        network whose turn it is.
+        """
+        return middle(self.first_losses[:5])
 
     @cached_property
     def first_level(self) -> float:
@@ -212,7 +255,8 @@ class Window:
     @cached_property
     def loss(self) -> float:
         """The median loss of the newest frames; NaN where no loss is known."""
-        return middle(self.history.recent_scalar("loss", self.limits.window))
+        turns = 2 if self._has_turns else 1
+        return middle(self.losses(turns * self.limits.window)[-self.limits.window :])
 
     @property
     def loss_left(self) -> float:

@@ -86,6 +86,7 @@ AT_EVERY_FRAME = frozenset(
         Symptom.EXPLODING_GRADIENTS,
         Symptom.VANISHING_GRADIENTS,
         Symptom.BAD_INPUTS,
+        Symptom.LR_TOO_HIGH,
         Symptom.NO_STEP,
         Symptom.LOSS_DETACHED,
         Symptom.GRADIENTS_NOT_CLEARED,

@@ -11,7 +11,7 @@ import numpy as np
 
 from gradwidget.diagnose.causes.explanations import EXPLAINS
 from gradwidget.diagnose.evidence.window import Window, middle
-from gradwidget.diagnose.finding import Detection, Finding, Symptom
+from gradwidget.diagnose.finding import Detection, Finding, Origin, Severity, Symptom
 from gradwidget.wording import shown
 
 
@@ -34,6 +34,7 @@ def _nonfinite(window: Window) -> Detection | None:
         window.step,
         value=count,
         bound=0.0,
+        origin="input",
     )
 
 
@@ -76,16 +77,23 @@ def _scale(window: Window, active: Finding | None) -> Detection | None:
 
 
 def _detection(
-    window: Window, severity: str, message: str, since: int, *, value: float, bound: float
+    window: Window,
+    severity: Severity,
+    message: str,
+    since: int,
+    *,
+    value: float,
+    bound: float,
+    origin: Origin | None = None,
 ) -> Detection:
     return Detection(
-        severity="critical" if severity == "critical" else "warning",
+        severity=severity,
         message=message,
         layers=(),
         first_step=since,
         evidence={"value": value, "bound": bound, "window": float(window.limits.window)},
         caveat="Fine if the first layer is made for such inputs.",
-        origin="input" if severity == "critical" and bound == 0 and value > 0 else None,
+        origin=origin,
     )
 
 

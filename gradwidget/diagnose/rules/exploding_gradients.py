@@ -24,6 +24,9 @@ from gradwidget.wording import names, shown
 STARVED, USUAL = 1e-4, 1e2
 """What a gradient promises, as a share of the loss: none worth speaking of, and a usual one."""
 
+HUNGRY = 1e-2
+"""The same of a gradient that has not moved the weights so far either."""
+
 
 def exploding_gradients(window: Window, active: Finding | None) -> Detection | None:
     """Looks for it over the steps of the run first, where it is acute, then over depth."""
@@ -148,24 +151,34 @@ def _was_starved(
     """Whether there was next to no gradient before and there is a usual one now: a recovery.
 
     Judged by how far steps move the weights, and by what the gradient promises to first order: how
-    far the loss would move if the weights moved along it by their own size.
+    far the loss would move if the weights moved along it by their own size. A recovery may take
+    longer than the few frames in which a spike rises.
     """
-    rows = window.history.recent("update_ratio", window.limits.window)
+    limits = window.limits
+    rows = window.history.recent("update_ratio", limits.spike_past + limits.spike_rise)
     moves = np.fmax.reduce(rows, axis=1)
-    moves = moves[np.isfinite(moves)]
-    low, high = window.limits.update_low, window.limits.update_high
-    if moves.size > 1 and moves[:-1].max() < low and moves[-1] < high:
+    measured = moves[np.isfinite(moves)]
+    usual_now = measured.size > 1 and measured[-1] < limits.update_high
+    if usual_now and _lay_still(measured[-limits.window : -1], limits):
         return True
+    before_rise = moves[: -limits.spike_rise]
+    still = usual_now and _lay_still(before_rise[np.isfinite(before_rise)], limits)
     scale = np.nan_to_num(window.weight_scale[known])
     loss = abs(window.loss)
     before = float(np.sum(past_high * scale))
-    return before < STARVED * loss and float(np.sum(now * scale)) < USUAL * loss
+    starved = HUNGRY if still else STARVED
+    return before < starved * loss and float(np.sum(now * scale)) < USUAL * loss
+
+
+def _lay_still(moves: NDArray[np.float32], limits: Thresholds) -> bool:
+    """Whether none of these steps, of which there are some, moved the weights."""
+    return bool(moves.size and moves.max() < limits.update_low)
 
 
 def _loss_agrees(window: Window, past: int) -> bool:
     """Whether the loss supports an explosion, or at least does not rule one out."""
     rise = window.limits.spike_rise
-    loss = window.history.recent_scalar("loss", rise + 20)
+    loss = window.losses(rise + 20)
     now, before = loss[-rise:], loss[:-rise]
     now, before = now[~np.isnan(now)], before[~np.isnan(before)]
     if not now.size or not before.size:

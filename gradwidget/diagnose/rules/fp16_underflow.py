@@ -66,6 +66,11 @@ def _part_lost(window: Window) -> Detection | None:
         size = window.median("grad_rms") * scale / np.sqrt(1 - zero)
     lost = (zero > limits.underflow_share) & (size < limits.underflow_size) & window.trainable
     lost &= _representable_in_half(window.latest("grad_max_abs", limits.window) * scale)
+    # Where what is left elsewhere is that small, layers with nothing at all have lost it.
+    left = size[size > 0]
+    if window.wiring.precision == "float16" and left.min(initial=np.inf) < limits.underflow_size:
+        dead = window.median("act_dead_fraction") > limits.dead_share
+        lost |= (zero == 1) & window.trainable & ~dead
     if not lost.any():
         return None
     # The worst layer first, and since when it has been past the bound.

@@ -1,7 +1,10 @@
 """A learning rate so high that updates replace the weights, and the loss stays high.
 
-Not reported: a head that starts at zero, the first steps of an adaptive optimizer, a high rate that
-works (the loss falls), weight decay, which changes the norm of the weights and not their direction.
+Such a run may be lost within three steps. Where the loss rises by orders of magnitude right after
+updates that large, few frames are enough. Not reported: a head that starts at zero, the first steps
+of an adaptive optimizer, a high rate that works (the loss falls), a batch that is out of line
+(the update before it was a usual one), weight decay, which changes the norm of the weights and not
+their direction.
 """
 
 from __future__ import annotations
@@ -10,18 +13,71 @@ import numpy as np
 
 from gradwidget.diagnose.evidence.weight_rotation import rotations
 from gradwidget.diagnose.evidence.window import Window, middle
-from gradwidget.diagnose.finding import Detection, Finding
+from gradwidget.diagnose.finding import Detection, Finding, Symptom
 from gradwidget.frame import BoolArray
 from gradwidget.record.history import RECENT
 from gradwidget.wording import shown
 
+RISES = {1: 4.0, 2: 2.0}
+"""Powers of ten by which the loss must have risen after so many updates in a row."""
+
+FAR = 10.0
+"""Loss over that of the first step from which a rise is no mere recovery from a good batch."""
+
 
 def lr_too_high(window: Window, active: Finding | None) -> Detection | None:
-    """Updates far above the healthy range while the loss does not fall."""
+    """Updates far above the healthy range while the loss does not fall, or jumps up."""
+    return _over_window(window, active) or _beyond_doubt(window)
+
+
+def _beyond_doubt(window: Window) -> Detection | None:
+    """The newest updates, each of which has made the loss many times larger."""
+    limits = window.limits
+    losses = window.history.recent_scalar("loss", limits.window + 1)
+    steps = window.history.recent_steps(limits.window + 1)
+    if len(losses) < max(RISES) or not losses[-1] > FAR * abs(window.first_losses[0]):
+        return None
+    moves = rotations(window, limits.window + 1, of_start=True)
+    # How many updates in a row, up to the newest frame, were large and raised the loss.
+    with np.errstate(invalid="ignore"):
+        raised = (losses[1:] > 2 * np.abs(losses[:-1])) & (np.diff(steps) == 1)
+        raised &= moves[:-1] > limits.update_high
+    calm = np.flatnonzero(~raised)
+    first = int(calm[-1]) + 1 if calm.size else 0
+    count = len(raised) - first
+    before = float(abs(losses[first])) if count else 0.0
+    if not before > 0 or not losses[-1] > before * 10 ** RISES[min(count, max(RISES))]:
+        return None
+    largest = float(moves[first:-1].max())
+    return Detection(
+        severity="critical",
+        message=f"{_updates(count)} of up to {largest:,.0%} of the weights' size (0.1% is usual) "
+        f"raised the loss from {shown(before)} to {shown(float(losses[-1]))}: the learning rate is "
+        "too high.",
+        layers=(),
+        first_step=int(steps[first]),
+        evidence={
+            "value": largest,
+            "bound": limits.update_high,
+            "window": float(count + 1),
+            "loss": float(losses[-1]),
+        },
+        caveat="Fine if the loss comes back by itself, as it may after the first steps of a run.",
+    )
+
+
+def _updates(count: int) -> str:
+    return "An update" if count == 1 else f"{count} updates in a row"
+
+
+def _over_window(window: Window, active: Finding | None) -> Detection | None:
+    """Updates far above the healthy range in most of the newest frames."""
     limits = window.limits
     if active is None and window.history.version < 2 * limits.window:
         return None
-    if not (window.loss_is_high and np.isfinite(window.loss)):
+    # A loss that has come down and jumps about is due to the same rate.
+    jumps = active is not None and Symptom.LOSS_UNSTABLE in window.active
+    if not ((window.loss_is_high or jumps) and np.isfinite(window.loss)):
         return None
     if _falling(window):
         return None
@@ -32,13 +88,16 @@ def lr_too_high(window: Window, active: Finding | None) -> Detection | None:
     values = rotations(window, RECENT, of_start=True)
     known = np.isfinite(values)
     steps = [int(step) for step in window.history.recent_steps(RECENT)[known][::-1]]
+    since = _since(steps, values[known][::-1] > limits.update_high, limits.window)
+    if active is None and _outgrown(window, since):
+        return None
     return Detection(
         severity="warning",
         message=f"Each step changes the weights by {moves:,.0%} of their size (0.1% is usual), "
         f"and the loss stays at {shown(window.loss)} ({shown(window.start_loss)} at the start): "
         "the learning rate is too high.",
         layers=(),
-        first_step=_since(steps, values[known][::-1] > limits.update_high, limits.window),
+        first_step=since,
         evidence={
             "value": moves,
             "bound": limits.update_high,
@@ -48,6 +107,17 @@ def lr_too_high(window: Window, active: Finding | None) -> Detection | None:
         caveat="Fine if the loss cannot fall, as with two networks that are trained against each "
         "other.",
     )
+
+
+def _outgrown(window: Window, since: int) -> bool:
+    """Whether steps were large only against a start that the weights had outgrown before.
+
+    As where a weight decay of the wrong sign makes all of them grow.
+    """
+    if Symptom.WEIGHTS_GROWING not in window.active:
+        return False
+    moves = rotations(window, RECENT)[window.history.recent_steps(RECENT) >= since]
+    return not middle(moves[: window.limits.window]) > window.limits.update_high
 
 
 def _since(steps: list[int], holds: BoolArray, misses: int) -> int:
@@ -67,5 +137,5 @@ def _since(steps: list[int], holds: BoolArray, misses: int) -> int:
 def _falling(window: Window) -> bool:
     """Whether the loss is falling."""
     size = window.limits.window
-    before = middle(window.history.recent_scalar("loss", 2 * size)[:-size])
+    before = middle(window.losses(2 * size)[:-size])
     return before - window.loss > (1 - window.limits.update_falling) * abs(before)

@@ -1,7 +1,9 @@
 """A learning rate so low that hardly anything changes, although the gradient promises progress.
 
-Not reported: a schedule that ends at zero, a warm-up that has just begun, a model that has
-converged or started out converged (its gradient promises no improvement).
+So is a rate that a schedule has brought down before anything was learned, as one that was meant for
+every epoch and is asked at every step. Not reported: a schedule that ends at zero after a run of
+its own, a warm-up that has just begun, a model that has converged or started out converged (its
+gradient promises no improvement).
 """
 
 from __future__ import annotations
@@ -13,6 +15,9 @@ from gradwidget.diagnose.finding import Detection, Finding
 from gradwidget.record.history import RECENT
 from gradwidget.wording import shown
 
+SPENT = 0.01
+"""Share of its peak at which a learning rate as good as ends a run."""
+
 
 def lr_too_low(window: Window, active: Finding | None) -> Detection | None:
     """Updates far below the healthy range while the loss is still where it started."""
@@ -20,7 +25,10 @@ def lr_too_low(window: Window, active: Finding | None) -> Detection | None:
     if active is None and window.age < limits.plateau_steps:
         return None
     is_near_start = limits.plateau_share < window.loss_left < limits.plateau_above
-    if not is_near_start or window.has_learned or not _steady(window):
+    if not is_near_start or window.has_learned:
+        return None
+    spent = _spent_since(window)
+    if spent is None and not _steady(window):
         return None
     moves = np.where(window.traits.matrices & window.trainable, window.moves, np.nan)
     known = np.flatnonzero(~np.isnan(moves))
@@ -30,13 +38,19 @@ def lr_too_low(window: Window, active: Finding | None) -> Detection | None:
     if not moves[most] < limits.update_low or not _promising(window):
         return None
     changes, steps = window.series("matrix_change", most)
+    since = holding_since(steps, changes < limits.update_low * window.move_scale[most])
+    message = (
+        f"A step changes the weights by at most {shown(float(moves[most]))} of their "
+        f"size (0.001 is usual), and the loss is still {shown(window.loss)} "
+        f"({shown(window.start_loss)} at the start): the learning rate is too low"
+    )
+    if spent is not None:
+        message += f", since its schedule has used it up by step {spent:,}"
     return Detection(
         severity="warning",
-        message=f"A step changes the weights by at most {shown(float(moves[most]))} of their "
-        f"size (0.001 is usual), and the loss is still {shown(window.loss)} "
-        f"({shown(window.start_loss)} at the start): the learning rate is too low.",
+        message=f"{message}.",
         layers=(),
-        first_step=holding_since(steps, changes < limits.update_low * window.move_scale[most]),
+        first_step=since,
         evidence={
             "value": float(moves[most]),
             "bound": limits.update_low,
@@ -54,6 +68,23 @@ def _steady(window: Window) -> bool:
     return not rates.size or bool(
         rates[-1] > 0 and rates[-1] >= 0.5 * rates.max() and rates[-1] <= 1.05 * rates[0]
     )
+
+
+def _spent_since(window: Window) -> int | None:
+    """The step by which a schedule had used up the learning rate, more than half of the run ago.
+
+    None where it has not. A schedule that is made for the run comes down near its end.
+    """
+    if "lr" not in window.history.scalars:
+        return None
+    rates, steps = window.history.scalars["lr"], window.history.steps
+    known = np.isfinite(rates)
+    rates, steps = rates[known], steps[known]
+    high = np.flatnonzero(rates > SPENT * rates.max(initial=0.0))
+    if not high.size or high[-1] + 1 >= len(rates):
+        return None
+    since = int(steps[high[-1] + 1])
+    return since if window.step - since > since - steps[0] else None
 
 
 def _promising(window: Window) -> bool:

@@ -18,8 +18,17 @@ from gradwidget.diagnose.finding import Detection, Finding, Symptom
 from gradwidget.diagnose.rules.shared.over_depth import past_bound, ratios_over_time
 from gradwidget.wording import names, shown, times_less
 
-BLOCKS = (Symptom.DEAD_RELU, Symptom.WEIGHTS_ZERO, Symptom.ZERO_GRADIENT)
-"""Symptoms of a single layer that blocks the gradient."""
+BLOCKS = (
+    Symptom.DEAD_RELU,
+    Symptom.WEIGHTS_ZERO,
+    Symptom.ZERO_GRADIENT,
+    Symptom.FP16_UNDERFLOW,
+)
+"""Symptoms of a layer that blocks the gradient, or of numbers that cannot hold it."""
+
+FAR = 30.0
+"""Times by which a decay may be past its bound and still be a passing one, where it is known what
+begins at zero."""
 
 
 def vanishing_gradients(window: Window, active: Finding | None) -> Detection | None:
@@ -73,6 +82,8 @@ def _stays(ratios: Floats, steps: list[int], bound: float, window: Window) -> bo
     if older <= 0:
         return False
     apart = float(np.mean(steps[:half]) - np.mean(steps[: limits.window][-half:]))
+    if window.paths.known and newer < bound / FAR:
+        return True
     return bool(newer * max(newer / older, 1.0) ** (limits.recovery_steps / apart) < bound)
 
 
@@ -104,8 +115,8 @@ def _over_steps(window: Window) -> Detection | None:
     with np.errstate(invalid="ignore", divide="ignore"):
         share = level / start
     # Exactly zero has other causes: a layer not used lately, a dead layer, an underflow.
-    fallen = (share < limits.vanishing_over_start) & (share > 0) & window.trainable
-    known = share[np.isfinite(share)]
+    fallen = (share < limits.vanishing_over_start) & (share > 0) & window.trainable & window.in_play
+    known = share[np.isfinite(share) & window.in_play]
     if not fallen.any() or not (
         known.max() > 10 * limits.vanishing_over_start or window.loss_left > 1
     ):

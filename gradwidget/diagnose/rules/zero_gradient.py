@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from gradwidget.diagnose.causes.explanations import EXPLAINS
 from gradwidget.diagnose.evidence.flat_operation import flat_operation
 from gradwidget.diagnose.evidence.window import Window, holding_since
 from gradwidget.diagnose.finding import Detection, Finding, Symptom
@@ -35,7 +36,7 @@ def zero_gradient(window: Window, active: Finding | None) -> Detection | None:
     needed = limits.window if is_all else 2 * limits.lasting_steps
     if active is None and (window.step - since + 1 < needed or not window.loss_is_high):
         return None
-    if active is None and not is_all and window.active:
+    if active is None and not is_all and window.active.keys() - EXPLAINS[Symptom.ZERO_GRADIENT]:
         return None  # what else is wrong explains it
     layers = tuple(window.layers[i].name for i in np.flatnonzero(nothing))
     return Detection(

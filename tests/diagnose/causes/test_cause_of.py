@@ -100,3 +100,7 @@ def test_every_chain_of_explanations_ends(onsets: dict[Symptom, int]) -> None:
 
 def test_nothing_found_is_nothing_explained() -> None:
     assert explained([], SLACK) == {}
+
+
+def test_a_plateau_is_due_to_its_cause_whenever_that_began() -> None:
+    assert causes(finding(S.PLATEAU, 0), finding(S.LR_TOO_LOW, 60))[S.PLATEAU] is S.LR_TOO_LOW

@@ -75,3 +75,21 @@ def test_without_a_graph_the_layers_are_one_chain() -> None:
     paths = Paths(["a", "b", "c"], {})
     np.testing.assert_equal(paths.highest_before(np.array([2.0, np.nan, 1.0])), [2, np.nan, 2])
     assert paths.ends(np.array([2.0, 1.0, np.nan])).tolist() == [1, 1, 1]
+
+
+def test_chains_are_the_unbranched_parts_of_a_network() -> None:
+    """A U-net of one scale: the way down and up again, beside a skip."""
+    feeds = {
+        "in": ("down", "out"),
+        "down": ("low",),
+        "low": ("up",),
+        "up": ("out",),
+        "out": (LOSS,),
+    }
+    names = list(feeds)
+    chains = [[names[number] for number in chain] for chain in Paths(names, feeds).chains]
+    assert chains == [["down", "low", "up"]]
+
+
+def test_without_a_graph_all_layers_are_one_chain() -> None:
+    assert Paths(["a", "b", "c"], {}).chains == [[0, 1, 2]]

@@ -59,3 +59,14 @@ def test_a_nan_in_a_batch_is_said_at_once_and_explains_that_of_the_loss() -> Non
     assert (first.symptom, first.reported_step) == (Symptom.BAD_INPUTS, 20)
     assert (second.symptom, second.because) == (Symptom.LOSS_NONFINITE, Symptom.BAD_INPUTS)
     assert "3 entries" in first.message
+
+
+def test_an_infinity_that_came_with_the_input_is_the_cause_even_if_it_was_not_counted() -> None:
+    def figures(step: int) -> dict[str, Any]:
+        if step != 20:
+            return healthy(DEPTH)
+        return healthy(DEPTH, scalars={"loss": np.nan}, origin=origin("input", "fc0"))
+
+    first, second = judge(24, chain(DEPTH), figures)[0].findings
+    assert (first.symptom, first.origin) == (Symptom.BAD_INPUTS, "input")
+    assert (second.symptom, second.because) == (Symptom.LOSS_NONFINITE, Symptom.BAD_INPUTS)

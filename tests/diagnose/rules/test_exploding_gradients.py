@@ -127,3 +127,16 @@ def test_a_spike_is_measured_by_the_largest_of_the_past() -> None:
     # Three times as large as usual at step 40, three hundred times at step 60.
     assert abs(detection.evidence["value"] - 100) < 1e-3
     assert detection.first_step == 60
+
+
+def test_gradients_of_next_to_nothing_that_come_back_over_many_steps_are_a_recovery() -> None:
+    def figures(step: int) -> dict[str, Any]:
+        weight = 10.0 ** (-11 * max(0.0, 1 - step / 80))
+        moved = np.full(DEPTH, 1e-3 * weight)
+        loss = {"loss": 2.0 * weight}
+        return healthy(
+            DEPTH, grad_norm=np.full(DEPTH, 0.3 * weight), update_ratio=moved, scalars=loss
+        )
+
+    sampled = [*range(11), *range(20, 100, 10), 100, 101, 102, 103]
+    assert judge(sampled, chain(DEPTH), figures)[0].findings == []

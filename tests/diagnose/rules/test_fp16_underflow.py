@@ -7,6 +7,7 @@ import numpy as np
 from gradwidget.diagnose.evidence.window import Window
 from gradwidget.diagnose.finding import Symptom
 from gradwidget.diagnose.rules.fp16_underflow import fp16_underflow
+from gradwidget.frame import Wiring
 from tests.support.frames import chain, healthy, judge, only
 
 DEPTH = 4
@@ -67,3 +68,14 @@ def test_the_share_of_zeros_is_named() -> None:
     worst = float(lost["grad_zero_fraction"].max())
     assert abs(detection.evidence["value"] - worst) < 1e-6
     assert detection.message.startswith(f"{worst:.0%} of the gradient entries of")
+
+
+def test_layers_that_have_lost_all_are_named_with_those_that_have_lost_a_part() -> None:
+    figures = gradients(3e-8, np.float16)
+    for name in ("grad_norm", "grad_rms", "grad_max_abs"):
+        figures[name][:2] = 0.0
+    figures["grad_zero_fraction"][:2] = 1.0
+    figures["wiring"] = Wiring(precision="float16")
+    finding = only(judge(30, chain(DEPTH), figures)[0])
+    assert finding.symptom is Symptom.FP16_UNDERFLOW
+    assert set(finding.layers) == {"fc0", "fc1", "fc2", "fc3"}

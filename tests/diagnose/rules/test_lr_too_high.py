@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import numpy as np
+
 from gradwidget.diagnose.evidence.window import Window
-from gradwidget.diagnose.finding import Symptom
+from gradwidget.diagnose.finding import Finding, Symptom
 from gradwidget.diagnose.rules.lr_too_high import lr_too_high
 from tests.support.frames import chain, found, judge, moving
 
@@ -29,3 +33,39 @@ def test_a_high_rate_that_works_is_not_too_high() -> None:
         judge(60, chain(DEPTH), lambda step: moving(DEPTH, 0.3, loss=2.0 * 0.9**step))[0].findings
         == []
     )
+
+
+def lost(losses: list[float], update: float) -> list[Finding]:
+    """What is said of a run with these losses, each after an update of that size."""
+    return judge(len(losses), chain(DEPTH), lambda i: moving(DEPTH, update, losses[i]))[0].findings
+
+
+def test_one_update_that_makes_the_loss_a_million_times_larger_is_proof() -> None:
+    finding = lost([2.0, 2e6], update=3.0)[0]
+    assert (finding.symptom, finding.severity) == (Symptom.LR_TOO_HIGH, "critical")
+    assert (finding.first_step, finding.reported_step) == (0, 1)
+    assert "raised the loss from 2 to 2 million" in finding.message
+
+
+def test_of_smaller_rises_several_in_a_row_are_needed() -> None:
+    assert lost([2.0, 40.0], update=0.5) == []
+    assert [one.symptom for one in lost([2.0, 40.0, 800.0], update=0.5)] == [Symptom.LR_TOO_HIGH]
+
+
+def test_it_leads_where_the_loss_jumps_and_all_is_lost() -> None:
+    findings = lost([2.0, 1e4, 1e8, 1e12, np.inf, np.nan, np.nan], update=2.0)
+    assert findings[0].symptom is Symptom.LR_TOO_HIGH
+    assert Symptom.LOSS_NONFINITE in findings[0].consequences
+
+
+def test_a_batch_out_of_line_after_a_usual_update_is_not_due_to_the_rate() -> None:
+    assert Symptom.LR_TOO_HIGH not in {one.symptom for one in lost([2.0] * 30 + [2e6], 1e-3)}
+
+
+def test_steps_that_are_large_only_since_the_weights_had_grown_before_are_not() -> None:
+    def figures(step: int) -> dict[str, Any]:
+        norm = np.full(DEPTH, 4.0 if step < 20 else 40.0)
+        update = 0.001 if step < 60 else 0.03
+        return {**moving(DEPTH, update, loss=2.0), "matrix_norm": norm, "weight_norm": norm}
+
+    assert found(judge(140, chain(DEPTH), figures)[0]) == {Symptom.WEIGHTS_GROWING}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -44,3 +45,26 @@ def test_silent_on_a_model_that_began_converged() -> None:
     nothing_to_gain = {name: np.full(DEPTH, 1e-6) for name in ("grad_norm", "grad_rms")}
     figures = {**moving(DEPTH, 1e-8, loss=0.05), **nothing_to_gain}
     assert judge(200, chain(DEPTH), figures)[0].findings == []
+
+
+def scheduled(spent_at: int) -> Callable[[int], dict[str, Any]]:
+    """Steps under a rate that falls to a hundredth by then, and further; nothing is learned."""
+
+    def figures(step: int) -> dict[str, Any]:
+        rate = 0.1 * 0.01 ** (step / spent_at)
+        step_size = moving(DEPTH, 1e-2 * rate, lr=rate)
+        return {**step_size, "grad_norm": np.full(DEPTH, 1.0)}
+
+    return figures
+
+
+def test_a_schedule_that_has_used_up_the_rate_before_anything_was_learned() -> None:
+    engine, _ = judge(200, chain(DEPTH), scheduled(spent_at=40))
+    finding = engine.findings[0]
+    assert finding.symptom is Symptom.LR_TOO_LOW
+    assert finding.consequences == (Symptom.PLATEAU,)
+    assert "its schedule has used it up by step 40" in finding.message
+
+
+def test_silent_on_a_schedule_that_comes_down_near_the_end() -> None:
+    assert judge(200, chain(DEPTH), scheduled(spent_at=150))[0].findings == []

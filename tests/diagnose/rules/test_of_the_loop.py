@@ -134,3 +134,35 @@ def test_silent_on_zero_gradients_of_a_loss_that_is_as_low_as_it_can_be() -> Non
         return healthy(DEPTH, scalars={"loss": max(2.0 - step, 0.0)}, **(ones if step > 5 else {}))
 
     assert Symptom.ZERO_GRADIENT not in found(judge(60, chain(DEPTH), figures)[0])
+
+
+def test_of_two_optimizers_in_turns_one_may_never_be_cleared() -> None:
+    def figures(step: int) -> dict[str, Any]:
+        turn = np.arange(DEPTH) % 2 == step % 2
+        kept = {"gradients_kept": float(step % 2)}
+        wiring = Wiring(optimizers=("Adam", "Adam"))
+        gradient = np.where(turn, 0.16, np.nan)
+        measured = {"grad_norm": turn}
+        return healthy(DEPTH, grad_norm=gradient, scalars=kept, wiring=wiring, measured=measured)
+
+    finding = only(judge(12, chain(DEPTH), figures)[0])
+    assert finding.symptom is Symptom.GRADIENTS_NOT_CLEARED
+    assert finding.reported_step == 5
+
+
+def test_weights_that_block_each_other_are_the_cause_of_a_gradient_that_vanishes() -> None:
+    """All weights are 0 and only the last bias learns."""
+    gone = np.array([1.0, 1.0, 1.0, 0.9])
+    nothing = np.array([0.0, 0.0, 0.0, 0.1])
+    figures = healthy(
+        DEPTH,
+        grad_zero_fraction=gone,
+        act_grad_rms=nothing,
+        act_grad_norm=nothing,
+        weight_norm=np.zeros(DEPTH),
+        matrix_norm=np.zeros(DEPTH),
+        scalars={"loss": 2.3},
+    )
+    findings = judge(150, chain(DEPTH), figures)[0].findings
+    assert findings[0].symptom is Symptom.ZERO_GRADIENT
+    assert Symptom.WEIGHTS_ZERO not in {one.symptom for one in findings}

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from functools import partial
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -7,6 +9,7 @@ import numpy as np
 from gradwidget.diagnose.evidence.window import Window
 from gradwidget.diagnose.finding import Symptom
 from gradwidget.diagnose.rules.vanishing_gradients import vanishing_gradients
+from gradwidget.frame import LOSS, Wiring
 from tests.support.frames import chain, found, healthy, judge, only
 
 DEPTH = 8
@@ -122,3 +125,57 @@ def test_the_ratio_over_depth_is_that_of_first_and_last_layer() -> None:
     assert abs(detection.evidence["value"] / 1e-4 - 1) < 1e-3
     assert (detection.evidence["bound"], detection.severity) == (3e-3, "warning")
     assert detection.message.startswith("fc0 gets 10,000 times less gradient than fc7, and every")
+
+
+def beside_a_skip(ratio: float, *, branch: int = 4) -> dict[str, Any]:
+    """A step of a network whose inner layers lie beside a skip, and get ever less of the gradient
+    toward the input; the last ones of the branch get a tenth of what the output gets."""
+    inner = 0.1 * np.geomspace(ratio, 1, branch)
+    share = np.concatenate([[0.5], inner, np.ones(DEPTH - branch - 1)])
+    inside = [f"fc{number}" for number in range(1, branch + 1)]
+    feeds = {name: (behind,) for name, behind in pairwise(inside)}
+    after = f"fc{branch + 1}"
+    feeds |= {"fc0": (inside[0], after), inside[-1]: (after,)}
+    feeds |= {f"fc{i}": (f"fc{i + 1}",) for i in range(branch + 1, DEPTH - 1)}
+    wiring = Wiring(feeds={**feeds, f"fc{DEPTH - 1}": (LOSS,)})
+    return healthy(DEPTH, act_grad_rms=share, act_grad_norm=share, wiring=wiring)
+
+
+def test_a_long_branch_that_vanishes_is_found_beside_a_way_around_it() -> None:
+    finding = only(judge(30, chain(DEPTH), beside_a_skip(1e-5))[0])
+    assert finding.symptom is Symptom.VANISHING_GRADIENTS
+    assert finding.layers == ("fc1", "fc2")
+    assert "less gradient than fc4" in finding.message
+
+
+def test_a_long_branch_that_is_merely_weak_is_not() -> None:
+    assert judge(30, chain(DEPTH), beside_a_skip(0.05))[0].findings == []
+
+
+def test_a_short_branch_as_of_a_residual_block_is_not() -> None:
+    assert judge(30, chain(DEPTH), beside_a_skip(1e-5, branch=3))[0].findings == []
+
+
+def in_turns(generator: float, loss_of_generator: float, step: int) -> dict[str, Any]:
+    """Two networks with an optimizer each: at odd steps the first half of the layers is trained."""
+    first = np.arange(DEPTH) < DEPTH // 2
+    size = np.where(first, generator, 0.16) if step >= 20 else np.full(DEPTH, 0.16)
+    loss = loss_of_generator if step % 2 else 1.0
+    turn = first if step % 2 else ~first
+    return healthy(
+        DEPTH,
+        grad_norm=np.where(turn, size, np.nan),
+        scalars={"loss": loss if step >= 20 else 1.0},
+        wiring=Wiring(optimizers=("Adam", "Adam")),
+        measured={"grad_norm": turn},
+    )
+
+
+def test_of_two_opponents_the_one_that_gets_nothing_and_does_not_improve_is_named() -> None:
+    finding = only(judge(80, chain(DEPTH), partial(in_turns, 1e-5, 1.5))[0])
+    assert finding.symptom is Symptom.VANISHING_GRADIENTS
+    assert set(finding.layers) == {"fc0", "fc1", "fc2", "fc3"}
+
+
+def test_one_that_gets_little_since_it_has_succeeded_is_not() -> None:
+    assert judge(80, chain(DEPTH), partial(in_turns, 1e-5, 0.01))[0].findings == []

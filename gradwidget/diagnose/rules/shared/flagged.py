@@ -47,13 +47,14 @@ def flagged_since(window: Window, scalar: str, frames: int) -> int | None:
 def flagged_steps(window: Window, scalar: str) -> list[int]:
     """The steps, newest first, that measured a scalar and have all found it above 0.
 
-    Empty where it is not above 0 in the newest frame.
+    Of networks that are trained in turns, those of the one whose turn it is. Empty where it is not
+    above 0 in the newest frame.
     """
     if not window.frame.scalars.get(scalar, 0.0) > 0:
         return []
     values = window.history.recent_scalar(scalar, RECENT)[::-1]
     steps = window.history.recent_steps(RECENT)[::-1]
-    known = ~np.isnan(values)
+    known = ~np.isnan(values) & window.same_turn(RECENT)[::-1]
     values, steps = values[known], steps[known]
     clear = np.flatnonzero(~(values > 0))
     length = int(clear[0]) if clear.size else len(values)

@@ -73,7 +73,47 @@ def past_bound(window: Window, *, falling: bool) -> tuple[DepthProfile, float, B
     for one in (found, profile(window, DIRECT[1]) if is_direct else None):
         if one is not None:
             past &= one.highest_before < bound if falling else one.lowest_before > bound
-    return (found, bound, past) if past.any() else None
+    if past.any():
+        return found, bound, past
+    return _along_branches(window) if falling and is_direct else None
+
+
+BRANCH = 4
+"""Weight matrices in a row from which a branch is judged by itself.
+
+The branches of residual blocks have two or three, and small ones at the start.
+"""
+
+
+def _along_branches(window: Window) -> tuple[DepthProfile, float, BoolArray] | None:
+    """Layers of long branches at which the gradient has fallen since the end of their branch.
+
+    What a way around gets says nothing about them.
+    """
+    chains = [
+        chain
+        for chain in (window.paths.chains if window.paths.known else [])
+        if window.traits.matrices[chain].sum() >= BRANCH
+    ]
+    if not chains:
+        return None
+    bound = window.limits.vanishing_ratio
+    past = window.trainable & ~young(window)
+    ends = np.full(len(window.layers), -1)
+    profiles = []
+    for metric in DIRECT:
+        level = window.median(metric)
+        ratio = np.full(len(window.layers), np.nan)
+        highest = ratio.copy()
+        for chain in chains:
+            known = [number for number in chain if level[number] >= 0]
+            if len(known) > 1 and level[known[-1]] > 0:
+                ends[known] = known[-1]
+                ratio[known] = level[known] / level[known[-1]]
+                highest[known] = np.maximum.accumulate(ratio[known])
+        past &= highest < bound
+        profiles.append(DepthProfile(metric, ratio, ends, window.paths))
+    return (profiles[0], bound, past) if past.any() else None
 
 
 MARGINS = {1: 0.5, 2: 1.5, 3: 1.0, 4: 0.5}
