@@ -52,6 +52,8 @@ def test_what_is_public_is_imported_by_a_star() -> None:
 def test_the_version_is_that_of_the_project_file(root: Path) -> None:
     project = (root / "pyproject.toml").read_text(encoding="utf-8")
     assert f'\nversion = "{gradwidget.__version__}"\n' in project
+    citation = (root / "CITATION.cff").read_text(encoding="utf-8")
+    assert f"\nversion: {gradwidget.__version__}\n" in citation
 
 
 @pytest.mark.parametrize("name", gradwidget._home)
