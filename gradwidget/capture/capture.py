@@ -327,6 +327,8 @@ class Capture:
         self, losses: Sequence[Tensor], scaled: Sequence[Tensor], scaler: GradScaler
     ) -> None:
         """See ``torch_events.Listener``."""
+        # It is the first that is seen of a step where no forward hook is and no optimizer tells.
+        self.cycle.end_manual_step(inside_forward=True)
         self.cycle.builder.loss.add_scaled(losses, scaled, scaler)
 
     @entry("noting the start of a scaler's step")

@@ -10,6 +10,8 @@ import torch
 from torch import nn
 from torch.amp.grad_scaler import GradScaler
 
+from gradwidget.capture.sampling.allowances import Reason
+
 Watch = Callable[..., Any]
 
 SCALE = 2.0**6
@@ -69,3 +71,25 @@ def test_the_overflow_that_its_scaler_finds_is_a_skipped_step(watch: Watch) -> N
         scaler.update()
     capture.close()
     assert [frame.skipped for frame in capture.frames] == [False, True, False]
+
+
+def test_the_scale_is_known_of_a_step_after_one_that_was_not_sampled(watch: Watch) -> None:
+    model: Any = nn.Linear(6, 3)
+    capture = watch(model, budget=1e-9)
+    optimizer = StandIn(model, updates=True)
+    scaler: Any = GradScaler("cpu", init_scale=SCALE)
+    x = torch.randn(8, 6)
+    for number in range(40):
+        if number == 30:
+            capture.cycle.budget.request(Reason.DIAGNOSIS)
+        model.zero_grad()
+        scaler.scale(model(x).square().mean()).backward()
+        scaler.step(optimizer)
+        scaler.update()
+    capture.close()
+    frames = capture.frames
+    assert {frame.step for frame in frames} >= set(range(31, 39))
+    assert len(frames) < 40
+    assert all(frame.scalars["loss_scale"] == SCALE for frame in frames)
+    raw = [frame.scalars["raw_total_grad_norm"] for frame in frames]
+    assert raw == pytest.approx([frame.scalars["total_grad_norm"] for frame in frames], rel=1e-4)
