@@ -36,7 +36,7 @@ class Subject:
 
     name: str
     build: Callable[[str], Loop]
-    """Makes it anew, sick in that way, or healthy for an empty string."""
+    """Makes a new one, sick in that way, or healthy for an empty string."""
     named: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
@@ -66,7 +66,7 @@ def matrices(modules: Iterable[nn.Module]) -> list[nn.Parameter]:
 
 
 def drawn(model: nn.Module, gain: float) -> None:
-    """Every matrix drawn anew with that gain over the square root of its fan-in."""
+    """Every matrix drawn again with that gain over the square root of its fan-in."""
     with torch.no_grad():
         for parameter in matrices([model]):
             nn.init.normal_(parameter, std=gain / parameter[0].numel() ** 0.5)

@@ -81,7 +81,7 @@ def with_loop_bug(
         training: whose loop it becomes.
         clear: whether gradients are cleared before each backward pass.
         step: whether the optimizer steps.
-        attached: whether the loss has a graph, or is made anew from its value.
+        attached: whether the loss has a graph, or is made again from its value.
     """
 
     def update(number: int) -> None:

@@ -35,7 +35,7 @@ def mlp_never_stepped(c: Conditions) -> Training:
 
 @sick(150, cause="loss_detached", cure="person", loss_detached="")
 def mlp_loss_made_anew(c: Conditions) -> Training:
-    """The loss is made anew from its value, with ``requires_grad`` so that no error is raised."""
+    """The loss is made again from its value, with ``requires_grad`` so that no error is raised."""
     return with_loop_bug(plain(c), attached=not c.sick)
 
 
@@ -53,7 +53,7 @@ class Stuck(Batches):
 
 
 def stuck(batches: Batches) -> Batches:
-    """The first of the batches for ever, as ``next(iter(loader))`` in the loop gives it."""
+    """The first of the batches at every step, as ``next(iter(loader))`` in the loop gives it."""
     return Stuck(batches.x, batches.y, batches.size, batches.seed)
 
 

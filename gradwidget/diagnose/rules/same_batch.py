@@ -1,4 +1,4 @@
-"""One batch for ever, where the loop means to go through all of them.
+"""The same batch at every step, where the loop means to go through all of them.
 
 Not reported: one tensor that is used again and again on purpose, or copies of it, a data set of a
 single batch, steps that are so far apart that each may have met the same batch of another epoch.

@@ -204,7 +204,7 @@ class FlopCounter(Extra):
 
     without: ClassVar[tuple[str, ...]] = ("threads",)
 
-    usual: ClassVar[dict[str, str]] = {"model": "recurrent"}  # its time steps are worked out anew
+    usual: ClassVar[dict[str, str]] = {"model": "recurrent"}  # its time steps are worked out again
 
     def around(self, step: int) -> AbstractContextManager[object]:
         self.counter = FlopCounterMode(display=False)

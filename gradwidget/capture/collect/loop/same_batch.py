@@ -1,4 +1,4 @@
-"""Whether a loop that has a data loader trains on one batch for ever."""
+"""Whether a loop that has a data loader trains on the same batch at every step."""
 
 from __future__ import annotations
 

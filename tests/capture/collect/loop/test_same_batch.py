@@ -30,7 +30,7 @@ def loader(samples: int = 64, size: int = 8, **options: Any) -> DataLoader[Any]:
 
 
 def again(given: DataLoader[Any]) -> Iterator[Tensor]:
-    """The first batch for ever."""
+    """The first batch, at every step."""
     while True:
         yield next(iter(given))[0]
 
