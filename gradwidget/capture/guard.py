@@ -15,6 +15,7 @@ import torch
 from gradwidget.capture.torch_private import (
     dispatch_modes,
     function_modes,
+    is_tracing,
     with_subclasses,
     without_modes,
     without_subclasses,
@@ -110,8 +111,8 @@ Method = Callable[Concatenate[S, P], None]
 def entry(where: str, *, any_thread: bool = False) -> Callable[[Method[S, P]], Method[S, P]]:
     """Makes a method safe to be called from the user's loop.
 
-    It is timed and contained, absent from compiled code, and does nothing on a thread that is
-    known to be another than the one that trains.
+    It is timed and contained, absent from compiled and traced code, and does nothing on a thread
+    that is known to be another than the one that trains.
 
     Args:
         where: what the method does, such as ``"reading the gradients"``.
@@ -121,8 +122,8 @@ def entry(where: str, *, any_thread: bool = False) -> Callable[[Method[S, P]], M
     def wrap(method: Method[S, P]) -> Method[S, P]:
         @functools.wraps(method)
         def guarded(self: S, /, *args: P.args, **kwargs: P.kwargs) -> None:
-            # A compiler that traces through a hook must find nothing: it would break the graph.
-            if torch.compiler.is_compiling():
+            # What notes the operations of a forward must find none of ours among them.
+            if torch.compiler.is_compiling() or is_tracing() is not None:
                 return
             guard = self.guard
             # Written out, as it is asked at every entry.

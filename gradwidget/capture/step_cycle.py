@@ -41,6 +41,7 @@ from gradwidget.capture.steps.unstepped import UnsteppedPasses
 from gradwidget.capture.unmeasured import COMPILED, UNSEEN
 from gradwidget.frame import Frame, NonfiniteOrigin
 
+CHECKING = "checking between two samples"
 BATCH = "comparing a batch with the one before"
 WIRING = "reading how the network is wired"
 
@@ -170,7 +171,7 @@ class StepCycle:
         """An optimizer is about to step the parameters with these numbers."""
         # A step of which one optimizer has passed already is not looked at in part.
         if not (self.builder.sampled or self.shared.is_pending):
-            self.request(self._triggers.optimizer_steps(optimizer, held))
+            self.request(self._guard.run(CHECKING, self._triggers.optimizer_steps, optimizer, held))
 
     def skip(self) -> None:
         """The step is left out: by a gradient scaler, or on request."""

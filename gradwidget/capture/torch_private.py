@@ -53,6 +53,9 @@ def without_subclass(tensor: Tensor) -> Tensor:
         return tensor.as_subclass(Tensor)
 
 
+is_tracing = torch._C._get_tracing_state  # noqa: SLF001  # `torch.jit.is_tracing` asks for more
+"""Gives something while ``torch.jit.trace`` notes what this thread does; else None."""
+
 dispatch_modes = torch._C._len_torch_dispatch_stack  # noqa: SLF001  # nothing public tells
 function_modes = torch._C._len_torch_function_stack  # noqa: SLF001  # as above
 """How many modes of the user's are active on this thread, such as one that counts operations.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import OrderedDict, UserDict
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -149,6 +150,24 @@ class Slotted:
     y: Any
 
 
+def holding_itself(y: Tensor) -> list[Any]:
+    made: list[Any] = []
+    made += [made, y]
+    return made
+
+
+def buried(y: Any) -> Any:
+    for _ in range(5_000):
+        y = [y]
+    return y
+
+
+def unburied(made: Any) -> Any:
+    while isinstance(made, list):
+        (made,) = made
+    return made
+
+
 CONTAINERS: dict[str, tuple[Callable[[Tensor], Any], Callable[[Any], Tensor], bool]] = {
     "a dict": (lambda y: Computing(y=y), lambda made: dict.__getitem__(made, "y"), True),
     "an ordered one": (lambda y: Ordered(y=y), lambda made: dict.__getitem__(made, "y"), True),
@@ -156,6 +175,8 @@ CONTAINERS: dict[str, tuple[Callable[[Tensor], Any], Callable[[Any], Tensor], bo
     "a carried dict": (lambda y: Carried(y=y), lambda made: made.data["y"], True),
     "a mapping": (lambda y: Derived(y=y), lambda made: made.made["y"], False),
     "a dataclass": (Fields, lambda made: object.__getattribute__(made, "__dict__")["y"], True),
+    "one that holds itself": (holding_itself, lambda made: made[1], True),
+    "one very deep": (buried, unburied, True),
     "one with slots": (Slotted, lambda made: made.y, True),
 }
 
@@ -209,6 +230,25 @@ def test_a_forward_inside_a_transform_costs_no_later_step_its_figures(watch: Wat
     train(model)
     assert capture.problems == []
     assert capture.frames[-1].scalars["input_rms"] == pytest.approx(1.0)
+
+
+@pytest.mark.filterwarnings("ignore:`torch.jit.trace:DeprecationWarning")
+def test_a_trace_of_a_watched_model_holds_nothing_of_ours(watch: Watch) -> None:
+    model = mlp()
+    alone = str(torch.jit.trace(model, torch.ones(8, 6)).inlined_graph)
+    capture = watch(model)
+    train(model)
+    for _ in range(3):
+        traced = torch.jit.trace(model, torch.ones(8, 6))
+        assert without_places(traced) == without_places(alone)
+        train(model, 1)
+    assert capture.of("act_rms", "2") > 0
+    assert capture.problems == []
+
+
+def without_places(graph: object) -> list[str]:
+    text = str(getattr(graph, "inlined_graph", graph))
+    return [re.sub(r"#.*|___torch_mangle_\d+\.?", "", line).strip() for line in text.splitlines()]
 
 
 def test_a_model_that_passes_on_what_it_lacks_is_watched_itself(watch: Watch) -> None:

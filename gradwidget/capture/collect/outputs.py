@@ -63,24 +63,43 @@ def unit_dimension(module: nn.Module, tensor: Tensor) -> int:
 
 def first_tensor(output: object) -> Tensor | None:
     """The first floating-point or complex tensor in a module's output."""
-    return next(tensors_in(output), None)
+    if isinstance(output, Tensor):
+        return output if output.is_floating_point() or output.is_complex() else None
+    found = tensors_in(output, most=1)
+    return found[0] if found else None
 
 
-def tensors_in(output: object) -> Iterator[Tensor]:
+def tensors_in(output: object, most: int | None = None) -> list[Tensor]:
     """The floating-point and complex tensors in a module's output.
 
-    Tuples, lists, dictionaries and dataclasses are searched, nested ones too.
+    Tuples, lists, dictionaries and dataclasses are searched, nested ones too; one that holds itself
+    is searched once.
+
+    Args:
+        output: what the module returned.
+        most: how many are looked for; None for all.
     """
-    if isinstance(output, Tensor):
-        if output.is_floating_point() or output.is_complex():
-            yield output
-        return
-    for part in _parts(output):
-        yield from tensors_in(part)
+    found: list[Tensor] = []
+    waiting: list[Iterator[object]] = [iter((output,))]
+    seen: set[int] = set()
+    while waiting and len(found) != most:
+        part = next(waiting[-1], waiting)
+        if part is waiting:
+            waiting.pop()
+        elif isinstance(part, Tensor):
+            if part.is_floating_point() or part.is_complex():
+                found.append(part)
+        elif id(part) not in seen and (inside := _parts(part)) is not None:
+            seen.add(id(part))
+            waiting.append(iter(inside))
+    return found
 
 
-def _parts(output: object) -> Iterable[object]:
-    """What a container holds. No code of a user's class is run: it may compute what it gives."""
+def _parts(output: object) -> Iterable[object] | None:
+    """What a container holds; None where it is none.
+
+    No code of a user's class is run: it may compute what it gives.
+    """
     if isinstance(output, dict):
         return dict.values(output)
     if isinstance(output, tuple):
@@ -91,7 +110,7 @@ def _parts(output: object) -> Iterable[object]:
         return [_attribute(output, "data")]
     if is_dataclass(output) and not isinstance(output, type):
         return [_attribute(output, part.name) for part in fields(output)]
-    return ()
+    return None
 
 
 def _attribute(owner: object, name: str) -> object:

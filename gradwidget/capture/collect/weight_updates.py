@@ -211,7 +211,7 @@ class WeightUpdates:
 
 
 def _real(one: Tensor) -> Tensor:
-    return torch.view_as_real(one) if one.is_complex() else one
+    return torch.view_as_real(one.resolve_conj()) if one.is_complex() else one
 
 
 def _changes(now: list[Tensor], copies: Tensor, readback: Readback) -> Fetch:

@@ -12,10 +12,10 @@ from time import perf_counter
 
 import torch
 from torch import Tensor, nn
-from torch.nn.parameter import is_lazy
 from torch.optim import Optimizer
 
 from gradwidget.capture.model.layers import LayerTable
+from gradwidget.capture.model.unreadable import unreadable
 from gradwidget.capture.sampling.allowances import (
     CHECKS,
     END_ENTRIES,
@@ -27,7 +27,6 @@ from gradwidget.capture.sampling.allowances import (
 )
 from gradwidget.capture.sampling.budget import Budget
 from gradwidget.capture.sampling.running_mean import RunningMean
-from gradwidget.capture.torch_private import is_sharded
 from gradwidget.token_bucket import TokenBucket
 
 
@@ -131,8 +130,8 @@ class SpotChecks:
             one is None
             or not one.is_cpu
             or not one.requires_grad
-            or is_sharded(one)
-            or is_lazy(one)
+            or one.layout is not torch.strided
+            or ((type(one) is not nn.Parameter or one.is_nested) and unreadable(one) is not None)
         ):
             return None
         return one
@@ -183,7 +182,7 @@ def _size(tensor: Tensor) -> float:
     """
     entries = tensor.detach()
     if entries.is_complex():
-        entries = torch.view_as_real(entries)
+        entries = torch.view_as_real(entries.resolve_conj())
     vector = _first(entries, ENTRIES)
     if vector.dtype is not torch.float32:
         vector = vector.float()

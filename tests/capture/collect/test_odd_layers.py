@@ -158,6 +158,7 @@ UNREADABLE_OUTPUTS: dict[str, tuple[Make, str]] = {
         "nested",
     ),
     "nested": (lambda y: torch.nested.as_nested_tensor([y[:2], y[2:]]), "nested"),
+    "compressed columns": (lambda: nn.Parameter(torch.eye(3).to_sparse_csc()), "sparse_csc"),
     "compressed rows": (lambda y: y.to_sparse_csr(), "sparse_csr"),
     "meta": (lambda y: y.to("meta"), "meta device"),
     "fake": (lambda y: FakeTensorMode().from_tensor(y.detach()), "FakeTensor"),
@@ -244,6 +245,7 @@ def with_parameter(name: str, make: Callable[[], Any]) -> Callable[[], nn.Module
 UNREADABLE_PARAMETERS: dict[str, tuple[Callable[[], Any], str]] = {
     "meta": (lambda: nn.Parameter(torch.empty(3, device="meta")), "meta device"),
     "lazy": (nn.UninitializedParameter, "first forward"),
+    "compressed columns": (lambda: nn.Parameter(torch.eye(3).to_sparse_csc()), "sparse_csc"),
     "compressed rows": (lambda: nn.Parameter(torch.eye(3).to_sparse_csr()), "sparse_csr"),
     "fake": (lambda: nn.Parameter(FakeTensorMode().from_tensor(torch.ones(3))), "FakeTensor"),
     "wrapped": (lambda: nn.Parameter(Wrapped(torch.ones(3))), "Wrapped"),
@@ -266,6 +268,7 @@ def test_a_parameter_that_cannot_be_read_is_explained(watch: Watch, name: str) -
 
 READABLE_PARAMETERS: dict[str, Callable[[], Any]] = {
     "complex": lambda: nn.Parameter(torch.randn(3, dtype=torch.complex64)),
+    "conjugated": lambda: nn.Parameter(torch.randn(3, dtype=torch.complex64).conj()),
     "integer": lambda: nn.Parameter(torch.arange(3), requires_grad=False),
     "bool": lambda: nn.Parameter(torch.ones(3, dtype=torch.bool), requires_grad=False),
     "empty": lambda: nn.Parameter(torch.empty(0, 3)),

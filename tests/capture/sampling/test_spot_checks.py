@@ -6,6 +6,7 @@ from collections.abc import Callable
 import pytest
 import torch
 from torch import nn
+from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.optim import SGD, Adam
 
 from gradwidget.capture.model.layers import LayerTable
@@ -271,3 +272,33 @@ def test_a_parameter_without_a_shape_yet_is_left_alone() -> None:
     checks = SpotChecks(Budget(None), LayerTable(model, None))
     optimizer = SGD(model.parameters(), lr=0.1)
     assert {checks.optimizer_steps(optimizer, [0, 1, 2, 3]) for _ in range(3)} == {None}
+
+
+STRANGE: dict[str, Callable[[], nn.Parameter]] = {
+    "lazy": nn.UninitializedParameter,
+    "meta": lambda: nn.Parameter(torch.empty(4, 4, device="meta")),
+    "coordinates": lambda: nn.Parameter(torch.eye(4).to_sparse()),
+    "compressed rows": lambda: nn.Parameter(torch.eye(4).to_sparse_csr()),
+    "compressed columns": lambda: nn.Parameter(torch.eye(4).to_sparse_csc()),
+    "nested": lambda: nn.Parameter(torch.nested.nested_tensor([torch.ones(2), torch.ones(3)])),
+    "jagged": lambda: nn.Parameter(
+        torch.nested.nested_tensor([torch.ones(2), torch.ones(3)], layout=torch.jagged)
+    ),
+    "fake": lambda: nn.Parameter(FakeTensorMode().from_tensor(torch.ones(4, 4))),
+    "conjugated": lambda: nn.Parameter(torch.ones(4, 4, dtype=torch.complex64).conj()),
+    "eight bits": lambda: nn.Parameter(torch.ones(4, 4).to(torch.float8_e4m3fn)),
+    "empty": lambda: nn.Parameter(torch.empty(0, 4)),
+    "a number": lambda: nn.Parameter(torch.tensor(1.0)),
+}
+
+
+@pytest.mark.filterwarnings("ignore:Sparse", "ignore:The PyTorch API of nested tensors")
+@pytest.mark.parametrize("name", STRANGE)
+def test_a_parameter_of_any_kind_is_passed_over_or_checked(name: str) -> None:
+    checked = Checked()
+    checked.model.register_parameter("strange", STRANGE[name]())
+    checked.optimizer = SGD([checked.model.get_parameter("strange")], lr=0.1)
+    table = LayerTable(checked.model, None)
+    checked.spot_checks = SpotChecks(checked.budget, table)
+    checked.numbers = list(range(len(table.parameters)))
+    assert checked.all_found(3 * PROMPT) == []

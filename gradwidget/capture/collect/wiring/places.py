@@ -49,7 +49,7 @@ class Places:
         Returns:
             These tensors.
         """
-        tensors = list(tensors_in(output))
+        tensors = tensors_in(output)
         for tensor in tensors:
             node = tensor.grad_fn
             if node is not None:
