@@ -60,7 +60,14 @@ def test_each_layer_has_its_name_its_value_and_a_bar_as_long_as_its_logarithm_sa
     assert np.diff(widths) == pytest.approx([widths[1] - widths[0]] * 3, abs=0.2)
     assert widths[0] > 0
     texts = texts_of(picture)
-    assert {"body.0", "body.3", "0.01", "0.0001", "gradient RMS (log)", "step 7"} <= set(texts)
+    assert {
+        "body.Linear 0",
+        "body.Linear 3",
+        "0.01",
+        "0.0001",
+        "gradient RMS (log)",
+        "step 7",
+    } <= set(texts)
 
 
 def test_the_loss_is_a_curve_over_the_steps() -> None:
