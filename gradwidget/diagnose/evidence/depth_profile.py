@@ -54,14 +54,23 @@ class DepthProfile:
             Index of the layer nearer the input, index of the one nearer the output, and the factor
             between them; 1 where there are no two layers to compare.
         """
-        end = int(self.ends[layer])
-        known = np.flatnonzero((self.ratio > 0) & self.paths.between(layer, end))
+        known = self._on_the_way(layer)
         if known.size < 2:
+            end = int(self.ends[layer])
             return end, end, 1.0
         logs = np.log(self.ratio[known])
         change = logs[1:] - logs[:-1] if falling else logs[:-1] - logs[1:]
         at = int(np.argmax(change))
         return int(known[at]), int(known[at + 1]), float(np.exp(change[at]))
+
+    def each(self, layer: int) -> float:
+        """What a layer's ratio is per layer on the way back to it, as a factor of 1 or more."""
+        hops = max(1, self._on_the_way(layer).size - 1)
+        return float(np.exp(abs(np.log(self.ratio[layer])) / hops))
+
+    def _on_the_way(self, layer: int) -> NDArray[np.intp]:
+        between = self.paths.between(layer, int(self.ends[layer]))
+        return np.flatnonzero((self.ratio > 0) & between)
 
 
 def profile_of(metric: str, level: Floats, paths: Paths) -> DepthProfile:
