@@ -207,6 +207,9 @@ def test_findings_pause_the_loop_and_their_remedies_are_applied_and_undone(
     region.get_by_label("warning findings").uncheck()
     assert norms()[-1] > 10 * bound
     assert step() == pytest.approx(bound, rel=1e-3)
+    # What came of it, on the card and beside the change.
+    expect(clip.first).to_contain_text(re.compile(r"loss .+ → .+ in 1 step: "))
+    expect(region.get_by_role("list", name="Changes in force")).to_contain_text("in 1 step: ")
     region.screenshot(path=screenshots / "control-applied.png")
     region.get_by_role("list", name="Changes in force").get_by_role("button", name="Undo").click()
     expect(region.get_by_role("list", name="Changes in force")).to_be_hidden()
