@@ -10,6 +10,8 @@ import { metricOf } from "./lead.ts";
 const RISES: Record<string, boolean> = { vanishing_gradients: true, exploding_gradients: false };
 /** A change of less than this factor is none. */
 const NOTABLE = 1.5;
+/** Steps before which nothing is judged. */
+const EARLY = 10;
 
 interface Measured {
   name: string;
@@ -30,7 +32,7 @@ export function outcomeOf(finding: FindingInfo, { step }: ChangeInfo, store: Sto
     ({ name, before, now }) => `${name} ${formatMeasured(before)} → ${formatMeasured(now)}`,
   );
   const steps = since === 1 ? "1 step" : `${formatCount(since)} steps`;
-  return `${figures.join(", ")} in ${steps}: ${verdictOn(finding, measured)}.`;
+  return `${figures.join(", ")} in ${steps}: ${verdictOn(finding, measured, since)}.`;
 }
 
 /** The same of the finding that offers the change; empty where none does any more. */
@@ -41,8 +43,13 @@ export function whatCameOf(change: ChangeInfo, store: Store): string {
   return finding === undefined ? "" : outcomeOf(finding, change, store);
 }
 
-function verdictOn({ active, symptom }: FindingInfo, measured: Measured | null): string {
+function verdictOn(
+  { active, symptom }: FindingInfo,
+  measured: Measured | null,
+  since: number,
+): string {
   if (!active) return "over";
+  if (since < EARLY) return "too early to say";
   const rises = RISES[symptom];
   if (measured === null || rises === undefined) return "not over yet";
   const factor = measured.now / measured.before;

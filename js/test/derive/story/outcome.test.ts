@@ -19,6 +19,12 @@ function run(gradients: number[][], losses: number[]): Store {
   return store;
 }
 
+/** The same, some time later. */
+function later(store: Store): Store {
+  store.status = { ...store.status, step: 41 };
+  return store;
+}
+
 const VANISHING = findingOf({ active: true, layers: ["0"] });
 
 test("what vanishes over depth is told as the first layer over the last, before and now", () => {
@@ -32,9 +38,10 @@ test("what vanishes over depth is told as the first layer over the last, before 
     [2.3, 2.3, 2, 1.5],
   );
   expect(outcomeOf(VANISHING, CHANGE, store)).toBe(
-    "Linear 0 over Linear 2: 1.0×10⁻⁸ → 5.0×10⁻⁵, loss 2.30 → 1.50 in 2 steps: better, not over.",
+    "Linear 0 over Linear 2: 1.0×10⁻⁸ → 5.0×10⁻⁵, loss 2.30 → 1.50 in 2 steps: too early to say.",
   );
   expect(outcomeOf({ ...VANISHING, active: false }, CHANGE, store)).toMatch(/in 2 steps: over\.$/);
+  expect(outcomeOf(VANISHING, CHANGE, later(store))).toMatch(/in 40 steps: better, not over\.$/);
   const exploding = { ...VANISHING, symptom: "exploding_gradients" };
   expect(outcomeOf(exploding, CHANGE, store)).toMatch(/: worse\.$/);
 });
@@ -48,7 +55,8 @@ test("what stays as it was is no better so far", () => {
     ],
     [2, 2, 2],
   );
-  expect(outcomeOf(VANISHING, CHANGE, store)).toMatch(/in 1 step: no better so far\.$/);
+  expect(outcomeOf(VANISHING, CHANGE, store)).toMatch(/in 1 step: too early to say\.$/);
+  expect(outcomeOf(VANISHING, CHANGE, later(store))).toMatch(/: no better so far\.$/);
 });
 
 test("another finding is told by its own metric at its worst layer, or by the loss alone", () => {
@@ -67,10 +75,11 @@ test("another finding is told by its own metric at its worst layer, or by the lo
     metrics: ["weight_norm"],
   });
   expect(outcomeOf(growing, CHANGE, store)).toBe(
-    "weight norm of Linear 0: 4.00 → 3.00, loss 2.00 → 1.00 in 1 step: not over yet.",
+    "weight norm of Linear 0: 4.00 → 3.00, loss 2.00 → 1.00 in 1 step: too early to say.",
   );
   const plateau = findingOf({ symptom: "plateau", active: true, layers: [], metrics: [] });
-  expect(outcomeOf(plateau, CHANGE, store)).toBe("loss 2.00 → 1.00 in 1 step: not over yet.");
+  expect(outcomeOf(plateau, CHANGE, store)).toBe("loss 2.00 → 1.00 in 1 step: too early to say.");
+  expect(outcomeOf(plateau, CHANGE, later(store))).toMatch(/: not over yet\.$/);
 });
 
 test("nothing is said before a step was measured since", () => {
