@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gradwidget.diagnose.evidence.paths import Floats, Paths
+from gradwidget.wording import shown
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,10 +64,20 @@ class DepthProfile:
         at = int(np.argmax(change))
         return int(known[at]), int(known[at + 1]), float(np.exp(change[at]))
 
-    def each(self, layer: int) -> float:
-        """What a layer's ratio is per layer on the way back to it, as a factor of 1 or more."""
+    def each(self, layer: int) -> str:
+        """What a layer's ratio is per layer on the way back to it, as a factor in words.
+
+        Example:
+            >>> paths = Paths(["a", "b", "c"], {})
+            >>> profile_of("act_grad_rms", np.array([1e-4, 1e-2, 1.0]), paths).each(0)
+            '÷ 100 a layer'
+        """
         hops = max(1, self._on_the_way(layer).size - 1)
-        return float(np.exp(abs(np.log(self.ratio[layer])) / hops))
+        change = float(np.log(self.ratio[layer])) / hops
+        factor = float(np.exp(abs(change)))
+        # Of very many layers each takes little.
+        figure = shown(factor) if factor >= 2 else f"{factor:.3g}"
+        return f"{'÷' if change < 0 else '×'} {figure} a layer"
 
     def _on_the_way(self, layer: int) -> NDArray[np.intp]:
         between = self.paths.between(layer, int(self.ends[layer]))

@@ -62,7 +62,7 @@ def _message(window: Window, found: DepthProfile, layers: tuple[str, ...], value
         where = f"{window.layers[far].name} and {window.layers[near].name}"
         text += f", most of it between {where} ({shown(factor)}×)"
     else:
-        text += f", × {shown(found.each(worst))} a layer"
+        text += f", {found.each(worst)}"
     return f"{text}: updates of {names(layers)} are out of proportion."
 
 

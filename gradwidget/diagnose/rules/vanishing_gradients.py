@@ -86,7 +86,7 @@ def _message(window: Window, found: DepthProfile, worst: int, layers: tuple[str,
         lost = f"{window.layers[far].name} and {window.layers[near].name}"
         text += f"; most of it is lost between {lost} ({shown(factor)}×)"
     elif value > 0:
-        text += f", ÷ {shown(found.each(worst))} a layer"
+        text += f", {found.each(worst)}"
     return f"{text}: {names(layers)} can hardly learn."
 
 
