@@ -1,5 +1,6 @@
 import type { Bars } from "./bars/bars.ts";
 import { keyOf, leadOf, metricOf } from "./derive/story/lead.ts";
+import { outcomeOf, whatCameOf } from "./derive/story/outcome.ts";
 import { Controls } from "./panels/controls.ts";
 import { Findings } from "./panels/finding/findings.ts";
 import { Headline } from "./panels/headline.ts";
@@ -49,8 +50,9 @@ export function mount(
     },
     onTravel: (step) => options.change({ cursor: step }),
     loop,
+    outcome: (finding, change) => outcomeOf(finding, change, store),
   });
-  const controls = loop === null ? null : new Controls(loop);
+  const controls = loop === null ? null : new Controls(loop, (change) => whatCameOf(change, store));
   const problems = new Problems();
   const side = element("div", { class: "gw-side" }, detail.node, findings.node);
   const main = element("div", { class: "gw-main" }, picture.node, side);

@@ -48,7 +48,17 @@ export default () => {
     },
     render({ model, el }: RenderProps<Traits>): () => void {
       const bars = new LiveBars(new OwnBars(), new BqplotBars(model as AnyModel, "_figure"));
-      return mount(el, store, bars, loop, inspector);
+      const unmount = mount(el, store, bars, loop, inspector);
+      // In a page without a kernel nothing ever comes, and what the notebook has saved says more.
+      const show = (): void => {
+        el.style.display = store.generation === 0 ? "none" : "";
+      };
+      show();
+      const leave = store.subscribe(show);
+      return () => {
+        leave();
+        unmount();
+      };
     },
   };
 };

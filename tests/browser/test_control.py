@@ -107,6 +107,10 @@ def test_pause_step_resume_and_interrupt(
     expect(button(region, "Resume")).to_be_visible()
     expect(region).to_contain_text("Paused after step")
     took = time.monotonic() - began
+    # Said below the cell that seems to hang, too.
+    held = notebook.cells.nth(1).get_by_text("gradwidget holds this loop after step")
+    expect(held).to_be_visible()
+    expect(held).to_contain_text("Resume in the picture of Sequential")
     longest = float(console.evaluate("max(done[-20:])"))
     assert float(console.evaluate("paused[0] - asked[0]")) < max(0.25, 2 * longest)
     assert took < 5
@@ -139,6 +143,7 @@ def test_pause_step_resume_and_interrupt(
     assert console.evaluate("w.batch is not None and list(w.batch.args[0].shape)") == [32, 16]
 
     button(region, "Resume").click()
+    expect(held).to_have_count(0)
     wait_until(lambda: steps() > at + 20, "the run to continue")
     expect(button(region, "Pause")).to_be_visible()
 
@@ -202,6 +207,9 @@ def test_findings_pause_the_loop_and_their_remedies_are_applied_and_undone(
     region.get_by_label("warning findings").uncheck()
     assert norms()[-1] > 10 * bound
     assert step() == pytest.approx(bound, rel=1e-3)
+    # What came of it, on the card and beside the change.
+    expect(clip.first).to_contain_text(re.compile(r"loss .+ → .+ in 1 step: "))
+    expect(region.get_by_role("list", name="Changes in force")).to_contain_text("in 1 step: ")
     region.screenshot(path=screenshots / "control-applied.png")
     region.get_by_role("list", name="Changes in force").get_by_role("button", name="Undo").click()
     expect(region.get_by_role("list", name="Changes in force")).to_be_hidden()

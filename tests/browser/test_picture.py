@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import get_args
+from typing import cast, get_args
 from urllib.parse import parse_qs, urlsplit
 from urllib.request import Request, urlopen
 
@@ -66,7 +66,8 @@ def server(
 ) -> Iterator[JupyterServer]:
     """JupyterLab, unless a test asks for others."""
     app, *without = getattr(request, "param", "lab").split(" without ")
-    with serving(app, tmp_path_factory.mktemp("server"), without) as running:
+    state = tmp_path_factory.mktemp("server")
+    with serving(cast("App", app), state, without) as running:
         yield running
 
 

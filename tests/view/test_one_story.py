@@ -14,7 +14,8 @@ from gradwidget.diagnose.summary.verdict import verdict
 from gradwidget.frame import Frame, Layer
 from gradwidget.record.history import History
 from gradwidget.report.finding_line import finding_line
-from gradwidget.view.notebook.static_html import METRIC, static_html
+from gradwidget.view.notebook.static_html import static_html
+from gradwidget.view.notebook.static_picture import shown_metric, static_picture
 from gradwidget.view.protocol.to_messages import finding_info
 
 LAYERS = tuple(Layer(f"fc{i}", "Linear", {"weight": (2, 2)}) for i in range(3))
@@ -35,6 +36,10 @@ def test_all_parts_say_the_same(symptom: Symptom) -> None:
     info = finding_info(found[0])
     said = verdict(found, states, 1, 9)
     colors = re.findall(r'style="color:(#[0-9a-f]{6})', static_html("Net", history(), found))
+    fills = re.findall(
+        r'height="12" fill="(#[0-9a-f]{6})', static_picture(history(), found, states)
+    )
+    assert fills == colors, "picture and table"
     calm = LOOKS[LayerState.OK].color_light
     assert info["title"] in finding_line(found[0])
     if symptom not in STATE_OF:
@@ -49,7 +54,10 @@ def test_all_parts_say_the_same(symptom: Symptom) -> None:
     assert "2 of 3" in said or states[0] is LayerState.NONFINITE
     assert ("in 2 layers" in finding_line(found[0])) == (symptom is not Symptom.LOSS_NONFINITE)
     look = LOOKS[states[0]]
-    assert colors[:2] == [look.color_light if METRIC in info["metrics"] else calm] * 2
+    assert (
+        colors[:2]
+        == [look.color_light if shown_metric(history(), found) in info["metrics"] else calm] * 2
+    )
     assert colors[2] == calm
 
 

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gradwidget.diagnose.evidence.paths import Floats, Paths
+from gradwidget.wording import shown
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,14 +55,33 @@ class DepthProfile:
             Index of the layer nearer the input, index of the one nearer the output, and the factor
             between them; 1 where there are no two layers to compare.
         """
-        end = int(self.ends[layer])
-        known = np.flatnonzero((self.ratio > 0) & self.paths.between(layer, end))
+        known = self._on_the_way(layer)
         if known.size < 2:
+            end = int(self.ends[layer])
             return end, end, 1.0
         logs = np.log(self.ratio[known])
         change = logs[1:] - logs[:-1] if falling else logs[:-1] - logs[1:]
         at = int(np.argmax(change))
         return int(known[at]), int(known[at + 1]), float(np.exp(change[at]))
+
+    def each(self, layer: int) -> str:
+        """What a layer's ratio is per layer on the way back to it, as a factor in words.
+
+        Example:
+            >>> paths = Paths(["a", "b", "c"], {})
+            >>> profile_of("act_grad_rms", np.array([1e-4, 1e-2, 1.0]), paths).each(0)
+            '÷ 100 a layer'
+        """
+        hops = max(1, self._on_the_way(layer).size - 1)
+        change = float(np.log(self.ratio[layer])) / hops
+        factor = float(np.exp(abs(change)))
+        # Of very many layers each takes little.
+        figure = shown(factor) if factor >= 2 else f"{factor:.3g}"
+        return f"{'÷' if change < 0 else '×'} {figure} a layer"
+
+    def _on_the_way(self, layer: int) -> NDArray[np.intp]:
+        between = self.paths.between(layer, int(self.ends[layer]))
+        return np.flatnonzero((self.ratio > 0) & between)
 
 
 def profile_of(metric: str, level: Floats, paths: Paths) -> DepthProfile:

@@ -64,6 +64,8 @@ def _message(window: Window, found: DepthProfile, layers: tuple[str, ...], value
     if factor > value**0.5:
         where = f"{window.layers[far].name} and {window.layers[near].name}"
         text += f", most of it between {where} ({shown(factor)}×)"
+    else:
+        text += f", {found.each(worst)}"
     return f"{text}: updates of {names(layers)} are out of proportion."
 
 

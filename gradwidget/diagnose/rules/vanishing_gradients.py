@@ -96,8 +96,8 @@ def _message(window: Window, found: DepthProfile, worst: int, layers: tuple[str,
     if value > 0 and factor > value**-0.5:
         lost = f"{window.layers[far].name} and {window.layers[near].name}"
         text += f"; most of it is lost between {lost} ({shown(factor)}×)"
-    else:
-        text += ", and every layer on the way loses some"
+    elif value > 0:
+        text += f", {found.each(worst)}"
     return f"{text}: {names(layers)} can hardly learn."
 
 

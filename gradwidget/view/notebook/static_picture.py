@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from base64 import b64encode
 from collections.abc import Sequence
 from html import escape
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 from gradwidget.diagnose.finding import Finding
 from gradwidget.diagnose.summary.layer_state import CALM, JUDGED, LayerState, leading
 from gradwidget.diagnose.summary.state_look import LOOKS
+from gradwidget.frame import Layer
 from gradwidget.metrics import METRICS
 from gradwidget.record.history import History
 from gradwidget.report.shown_rows import shown_rows
@@ -70,7 +72,7 @@ def static_picture(
         y = TOP + ROW * number
         name = history.layers[i].name
         share = _share(values[i], low, high, log=log)
-        parts += _row(y, name, states[i])
+        parts += _row(y, _title(history.layers[i]), states[i])
         parts.append(_bar(y, share, bar_color(states[i], leads.get(name), metric)))
         if not math.isnan(values[i]):
             parts.append(_text(VALUES + 6, y + 12, shown(float(values[i]))))
@@ -87,6 +89,11 @@ def static_picture(
         f'width="{END + 12}" height="{height}" font-family="system-ui,sans-serif" font-size="11">'
         f"{''.join(parts)}</svg>"
     )
+
+
+def _title(layer: Layer) -> str:
+    """As the page names it (derive/story/layer-title.ts): a mere number has the kind before it."""
+    return re.sub(r"(^|\.)(\d+)$", rf"\1{layer.kind} \2", layer.name)
 
 
 def _row(y: int, name: str, state: LayerState) -> list[str]:

@@ -1,4 +1,4 @@
-import type { ResponseInfo } from "../protocol/messages.gen.ts";
+import type { ChangeInfo, ResponseInfo } from "../protocol/messages.gen.ts";
 import type { LoopControl } from "../state/loop-control.ts";
 import { element, setAttribute, setHidden, setText } from "../util/dom.ts";
 import { formatCount } from "../util/format.ts";
@@ -35,9 +35,14 @@ export class Controls {
   readonly #boxes = new Map<string, { box: HTMLInputElement; words: HTMLElement }>();
   readonly #changes = element("ul", { class: "gw-changes", "aria-label": "Changes in force" });
   readonly #listChanges = memo<string>();
+  /** What came of each change in force, behind it. */
+  readonly #outcomes = new Map<number, HTMLElement>();
+  readonly #outcome: (change: ChangeInfo) => string;
 
-  constructor(loop: LoopControl) {
+  /** `outcome` says what came of a change, in words. */
+  constructor(loop: LoopControl, outcome: (change: ChangeInfo) => string) {
     this.#loop = loop;
+    this.#outcome = outcome;
     this.#toggle.addEventListener("click", () => loop.toggle());
     this.#step.addEventListener("click", () => this.#run());
     this.node = element("div", {
@@ -104,13 +109,20 @@ export class Controls {
       mode === "closed" ? [] : changes.filter(({ undone_step }) => undone_step === null);
     this.#listChanges(JSON.stringify(inForce), () => {
       this.#changes.hidden = inForce.length === 0;
+      this.#outcomes.clear();
       const items = inForce.map((change) => {
         const undo = element("button", { type: "button", text: "Undo" });
         undo.addEventListener("click", () => this.#loop.undo(change));
         const text = `Since step ${formatCount(change.step + 1)}: ${change.text}`;
-        return element("li", {}, element("span", { text }), undo);
+        const outcome = element("span", { class: "gw-outcome" });
+        this.#outcomes.set(change.number, outcome);
+        return element("li", {}, element("span", { text }), undo, outcome);
       });
       this.#changes.replaceChildren(...items);
     });
+    for (const change of inForce) {
+      const shown = this.#outcomes.get(change.number);
+      if (shown !== undefined) setText(shown, this.#outcome(change));
+    }
   }
 }

@@ -54,3 +54,14 @@ def test_the_steepest_place_is_between_the_neighbors_where_most_is_lost() -> Non
     assert np.isclose(factor, 1e3)
     alone = profile_of("act_grad_rms", np.array([np.nan, 1.0]), Paths(NAMES[:2], {}))
     assert alone.steepest(1, falling=True) == (1, 1, 1.0)
+
+
+def test_what_each_layer_passes_on_is_the_same_factor_on_the_whole_way() -> None:
+    chain = Paths(NAMES[:4], {})
+    falling = profile_of("act_grad_rms", np.array([1e-6, 1e-4, np.nan, 1.0]), chain)
+    assert falling.each(0) == "÷ 1,000 a layer", "two steps between three known layers"
+    growing = profile_of("act_grad_rms", np.array([8.0, 4.0, 2.0, 1.0]), chain)
+    assert growing.each(0) == "× 2 a layer"
+    many = Paths([f"l{i}" for i in range(301)], {})
+    slow = profile_of("act_grad_rms", 1.04 ** np.arange(300.0, -1, -1), many)
+    assert slow.each(0) == "× 1.04 a layer"

@@ -116,7 +116,7 @@ def test_the_ratio_over_depth_is_that_of_first_and_last_layer() -> None:
     assert detection is not None
     assert abs(detection.evidence["value"] / 1e5 - 1) < 1e-3
     assert detection.evidence["bound"] == 170
-    assert "grows 100,000× on its way from fc7 back to fc0" in detection.message
+    assert "grows 100,000× on its way from fc7 back to fc0, × 5.2 a layer:" in detection.message
 
 
 def test_a_spike_is_measured_by_the_largest_of_the_past() -> None:

@@ -124,7 +124,9 @@ def test_the_ratio_over_depth_is_that_of_first_and_last_layer() -> None:
     assert detection is not None
     assert abs(detection.evidence["value"] / 1e-4 - 1) < 1e-3
     assert (detection.evidence["bound"], detection.severity) == (3e-3, "warning")
-    assert detection.message.startswith("fc0 gets 10,000 times less gradient than fc7, and every")
+    assert detection.message.startswith(
+        "fc0 gets 10,000 times less gradient than fc7, ÷ 3.7 a layer:"
+    )
 
 
 def beside_a_skip(ratio: float, *, branch: int = 4) -> dict[str, Any]:

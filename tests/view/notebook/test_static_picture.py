@@ -60,7 +60,14 @@ def test_each_layer_has_its_name_its_value_and_a_bar_as_long_as_its_logarithm_sa
     assert np.diff(widths) == pytest.approx([widths[1] - widths[0]] * 3, abs=0.2)
     assert widths[0] > 0
     texts = texts_of(picture)
-    assert {"body.0", "body.3", "0.01", "0.0001", "gradient RMS (log)", "step 7"} <= set(texts)
+    assert {
+        "body.Linear 0",
+        "body.Linear 3",
+        "0.01",
+        "0.0001",
+        "gradient RMS (log)",
+        "step 7",
+    } <= set(texts)
 
 
 def test_the_loss_is_a_curve_over_the_steps() -> None:
@@ -79,7 +86,7 @@ def test_the_loss_is_a_curve_over_the_steps() -> None:
 def test_names_are_text_and_very_long_ones_keep_both_ends() -> None:
     layers = (Layer("<b>" + "x" * 60 + "</b>", "Linear", {"weight": (2, 2)}),)
     history = History()
-    history.append(Frame(0, layers, {"grad_rms": np.float32([1e-3])}))
+    history.append(Frame(0, layers, {"grad_rms": np.array([1e-3], np.float32)}))
     (name,) = [text for text in texts_of(drawn(history)) if "xxx" in text]
     assert name.startswith("<b>x")
     assert name.endswith("x</b>")
@@ -89,7 +96,7 @@ def test_names_are_text_and_very_long_ones_keep_both_ends() -> None:
 def test_whatever_is_measured_there_is_a_picture() -> None:
     for values in ([np.nan, np.nan], [0.0, 0.0], [np.inf, 1.0], [np.nan, np.inf], [1.0, 1.0]):
         history = History()
-        history.append(Frame(0, chain(2), {"grad_rms": np.float32(values)}))
+        history.append(Frame(0, chain(2), {"grad_rms": np.array(values, np.float32)}))
         widths = bars_of(drawn(history))
         assert all(0 <= width <= 200 for width in widths)
 
@@ -98,8 +105,9 @@ def test_the_heatmap_shows_what_was_measured_last_at_each_step() -> None:
     history = History()
     values = [[1e-4, np.nan], [1e-2, 1e-3], [np.nan, np.nan], [1.0, np.inf]]
     for step, row in enumerate(values):
-        measured = ~np.isnan(np.float32(row))
-        history.append(Frame(step, chain(2), {"grad_rms": np.float32(row)}, {"grad_rms": measured}))
+        figures = np.array(row, np.float32)
+        measured = {"grad_rms": ~np.isnan(figures)}
+        history.append(Frame(step, chain(2), {"grad_rms": figures}, measured))
     pixels = pixels_of(heatmap_png(history, "grad_rms", [0, 1], 4, log=True))
     top = SHADES - 1
     assert pixels[0] == pytest.approx([0, top // 2, top // 2, top], abs=1)

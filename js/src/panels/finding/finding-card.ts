@@ -1,5 +1,5 @@
 import { withTitles } from "../../derive/story/message-words.ts";
-import type { FindingInfo, LayerInfo } from "../../protocol/messages.gen.ts";
+import type { ChangeInfo, FindingInfo, LayerInfo } from "../../protocol/messages.gen.ts";
 import { lookOf } from "../../protocol/state-look.ts";
 import type { LoopControl } from "../../state/loop-control.ts";
 import { breakable } from "../../util/breakable.ts";
@@ -14,6 +14,8 @@ import { Remedy } from "./remedy.ts";
 export interface CardActions extends PlaceActions {
   /** What applies remedies; null where there is no loop. */
   loop: LoopControl | null;
+  /** What came of a change that was made for a finding, in words. */
+  outcome: (finding: FindingInfo, change: ChangeInfo) => string;
 }
 
 /** What a click does something of its own with. */
@@ -102,15 +104,17 @@ export class FindingCard {
   #updateRemedies(finding: FindingInfo, all: readonly LayerInfo[]): void {
     const { remedies } = finding;
     this.#listRemedies(JSON.stringify(remedies), () => {
-      const { loop } = this.#actions;
+      const { loop, outcome } = this.#actions;
       const titled = (text: string): string => withTitles(text, all);
-      this.#shownRemedies = remedies.map((remedy) => new Remedy(finding, remedy, loop, titled));
+      this.#shownRemedies = remedies.map(
+        (remedy) => new Remedy(finding, remedy, loop, titled, outcome),
+      );
       const [first, ...others] = this.#shownRemedies.map(({ node }) => node);
       this.#first.replaceChildren(...(first === undefined ? [] : [first]));
       this.#others.replaceChildren(...others);
       const more = others.length === 0 ? "" : `, and ${others.length} more to try`;
       setText(this.#why, `Why we say so${more}`);
     });
-    for (const remedy of this.#shownRemedies) remedy.update();
+    for (const remedy of this.#shownRemedies) remedy.update(finding);
   }
 }

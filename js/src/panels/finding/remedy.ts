@@ -1,7 +1,8 @@
-import type { FindingInfo, RemedyInfo } from "../../protocol/messages.gen.ts";
+import type { ChangeInfo, FindingInfo, RemedyInfo } from "../../protocol/messages.gen.ts";
 import type { LoopControl } from "../../state/loop-control.ts";
 import { breakable } from "../../util/breakable.ts";
 import { element, setHidden, setText } from "../../util/dom.ts";
+import { formatCount } from "../../util/format.ts";
 import { codeDisclosure } from "./code.ts";
 
 let made = 0;
@@ -11,16 +12,21 @@ export class Remedy {
   readonly node = element("div", { class: "gw-remedy" });
   readonly #loop: LoopControl | null;
   readonly #change: string | null;
+  readonly #outcome: (finding: FindingInfo, change: ChangeInfo) => string;
   readonly #button = element("button", { type: "button", class: "gw-primary", text: "Apply" });
   readonly #note = element("p", { class: "gw-note", "aria-live": "polite" });
 
-  /** `titled` calls the layers in a text as a reader does. */
+  /**
+   * `titled` calls the layers in a text as a reader does; `outcome` says what came of a change.
+   */
   constructor(
     finding: FindingInfo,
     { title, why, code, change }: RemedyInfo,
     loop: LoopControl | null,
     titled: (text: string) => string,
+    outcome: (finding: FindingInfo, change: ChangeInfo) => string,
   ) {
+    this.#outcome = outcome;
     this.#loop = loop;
     this.#change = change;
     const buttons = element("div");
@@ -50,12 +56,16 @@ export class Remedy {
     }
   }
 
-  update(): void {
+  /** Follows the loop; `finding` is as it now is. */
+  update(finding: FindingInfo): void {
     if (this.#change === null || this.#loop === null) return;
     const done = this.#loop.inForce(this.#change);
     setText(this.#button, done === undefined ? "Apply" : "Undo");
     this.#button.disabled = this.#loop.state.mode === "closed";
-    const applied = done === undefined ? "" : `In force since step ${done.step + 1}.`;
+    const applied =
+      done === undefined
+        ? ""
+        : `In force since step ${formatCount(done.step + 1)}. ${this.#outcome(finding, done)}`.trim();
     const note = this.#loop.notes.get(this.#change) || applied;
     setText(this.#note, note);
     setHidden(this.#note, note === "");

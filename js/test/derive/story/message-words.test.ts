@@ -5,8 +5,8 @@ const NETWORK = ["0", "2", "4", "6", "120"].map((name) => ({ name, kind: "Linear
 
 test.each([
   [
-    "0 gets 11 million times less gradient than 6, and every layer on the way loses some: layers 0, 2, 4 and 3 more can hardly learn.",
-    "Linear 0 gets 11 million times less gradient than Linear 6, and every layer on the way loses some: Linear 0, 2, 4 and 3 more can hardly learn.",
+    "0 gets 11 million times less gradient than 6, ÷ 15 a layer: layers 0, 2, 4 and 3 more can hardly learn.",
+    "Linear 0 gets 11 million times less gradient than Linear 6, ÷ 15 a layer: Linear 0, 2, 4 and 3 more can hardly learn.",
   ],
   [
     "2 gets no gradient although there is some at 6; most of it is lost between 4 and 6 (30×): layer 2 can hardly learn.",

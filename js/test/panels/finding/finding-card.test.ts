@@ -4,7 +4,7 @@ import { FindingCard } from "../../../src/panels/finding/finding-card.ts";
 import type { FindingInfo } from "../../../src/protocol/messages.gen.ts";
 import { findingOf } from "../../fakes.ts";
 
-const actions = { onShow: vi.fn(), onTravel: vi.fn(), loop: null };
+const actions = { onShow: vi.fn(), onTravel: vi.fn(), loop: null, outcome: () => "" };
 
 beforeEach(() => {
   vi.clearAllMocks();

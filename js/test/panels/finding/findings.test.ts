@@ -9,7 +9,7 @@ function shown(findings: FindingInfo[], state = "ok"): HTMLElement {
   const store = new Store("Net");
   store.findings = findings;
   store.status = { ...store.status, step: 3, state };
-  const panel = new Findings({ onShow() {}, onTravel() {}, loop: null });
+  const panel = new Findings({ onShow() {}, onTravel() {}, loop: null, outcome: () => "" });
   panel.update(store);
   return panel.node;
 }
