@@ -61,6 +61,9 @@ FIRST_MOVE_OF_MOST = 0.02
 """The same of the layer that moves most; a tenth of the runs each are below 0.008 and above 0.04.
 """
 
+OVERSIZED = 5.0
+"""Norm of a layer's weights over one that keeps the scale of what comes in."""
+
 
 def remedies_for(symptom: Symptom, detection: Detection, window: Window) -> tuple[Remedy, ...]:
     """The fixes for a symptom as it was just detected, the best for this case first."""
@@ -299,6 +302,11 @@ def _zero(detection: Detection, window: Window) -> Fixes:
     ]
     flat = flat_operation(window.wiring)
     if flat is not None:
+        large = window.paths.last & (weights > OVERSIZED * window.traits.natural_norm)
+        yield reinitialize(
+            [layer for layer, is_large in zip(window.layers, large, strict=True) if is_large],
+            f"Weights this large push every output to where {flat} is flat.",
+        )
         yield look_behind(flat)
     if zero:
         yield draw_zero_weights(zero)

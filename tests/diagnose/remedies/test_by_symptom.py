@@ -163,6 +163,15 @@ def test_units_that_their_biases_hold_off_get_other_biases_and_keep_their_weight
     assert advice(thrown, Symptom.DEAD_RELU) == "Raise the biases"
 
 
+def test_outputs_that_large_weights_hold_at_the_end_of_a_tanh_get_fresh_ones_there() -> None:
+    wiring = Wiring(loss_path=("mse_loss", "tanh"))
+    sizes = np.array([4.0, 4.0, 4.0, 200.0])
+    usual = healthy(DEPTH, wiring=wiring)
+    large = healthy(DEPTH, wiring=wiring, matrix_norm=sizes)
+    assert advice(usual, Symptom.ZERO_GRADIENT) == "Replace a tanh before the loss"
+    assert advice(large, Symptom.ZERO_GRADIENT) == "Reinitialize fc3"
+
+
 def test_layers_that_move_less_for_their_gradient_get_the_rate_of_the_others() -> None:
     moves = np.array([1e-6, 1e-6, 1e-2, 1e-2])
     slow = healthy(DEPTH, matrix_change=moves, grad_norm=np.full(DEPTH, 1.0))
