@@ -110,11 +110,19 @@ def _may_explain_nan(cause: Finding, finding: Finding) -> bool:
     if cause.symptom is Symptom.BAD_INPUTS:
         # A scale alone makes no NaN: it takes updates, unless the NaN is in the inputs.
         return cause.origin is not None or cause.first_step < finding.first_step
-    if cause.symptom in BY_STEPS and finding.origin in ("forward", "loss"):
+    if _is_by_steps(cause) and finding.origin in ("forward", "loss"):
         # An overflow after small steps has a reason of its own, which the gradient shows too.
         far = finding.evidence.get("moved", math.inf) > FAR
         return far and cause.first_step <= finding.first_step
     return cause.first_step <= finding.first_step
+
+
+def _is_by_steps(cause: Finding) -> bool:
+    """Whether it makes a NaN by the steps that follow; gradients that grow over depth need none."""
+    is_over_depth = (
+        cause.symptom is Symptom.EXPLODING_GRADIENTS and "baseline" not in cause.evidence
+    )
+    return cause.symptom in BY_STEPS and not is_over_depth
 
 
 def _arose(finding: Finding) -> tuple[int, bool, int]:

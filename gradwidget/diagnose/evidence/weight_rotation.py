@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from gradwidget.diagnose.evidence.paths import Floats
 from gradwidget.diagnose.evidence.window import Window, median
+from gradwidget.record.history import RECENT
+
+SAME_RATE = 2.0
+"""Factor between two learning rates that are about the same, as along a schedule."""
 
 
 def rotations(window: Window, frames: int, *, of_start: bool = False) -> Floats:
@@ -34,3 +40,22 @@ def rotations(window: Window, frames: int, *, of_start: bool = False) -> Floats:
         scale = window.weight_scale[among]
         moves = change / (scale if of_start else np.fmax(norm, scale))
     return median(moves.T) if among.any() else np.full(len(moves), np.nan)
+
+
+def first_rotation(window: Window) -> float:
+    """How far the first measured step under the present learning rate rotated the weights.
+
+    Of their initial scale: what follows may be inflated, by gradients that a rate too high has made
+    large, or small, since it has made the weights large. NaN where none was measured.
+    """
+    moves = rotations(window, RECENT, of_start=True)
+    rates = window.history.recent_scalar("lr", RECENT)
+    known_rates = rates[np.isfinite(rates)]
+    since = 0
+    if known_rates.size:
+        with np.errstate(divide="ignore", invalid="ignore"):
+            factor = np.abs(np.log(rates / known_rates[-1]))
+        others = np.flatnonzero(factor > math.log(SAME_RATE))
+        since = int(others[-1]) + 1 if others.size else 0
+    known = moves[since:][np.isfinite(moves[since:])]
+    return float(known[0]) if known.size else math.nan

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterable, Sequence
-
-import numpy as np
 
 from gradwidget.diagnose.evidence.flat_operation import flat_operation
 from gradwidget.diagnose.evidence.onset import Onset
-from gradwidget.diagnose.evidence.weight_rotation import rotations
-from gradwidget.diagnose.evidence.window import Window, middle
+from gradwidget.diagnose.evidence.weight_rotation import first_rotation
+from gradwidget.diagnose.evidence.window import Window
 from gradwidget.diagnose.finding import Detection, Remedy, Symptom
 from gradwidget.diagnose.remedies.add_to_optimizer import add_to_optimizer
 from gradwidget.diagnose.remedies.bfloat16 import bfloat16
@@ -50,23 +47,22 @@ from gradwidget.diagnose.remedies.use_relu import use_relu
 from gradwidget.diagnose.remedies.way_around import way_around
 from gradwidget.diagnose.remedies.weight_decay import weight_decay
 from gradwidget.frame import Layer
-from gradwidget.record.history import RECENT
 from gradwidget.wording import shown
 
 Fixes = Iterable[Remedy | None]
 
-USUAL_MOVE = 1e-3
-"""Change of the weights per step over their size with which training usually goes well."""
+FIRST_MOVE = 0.01
+"""Change of the weights over their size in the first steps of training that goes well.
 
-CALM = 1.5
-"""Loss over that of the frame before which is no jump."""
-
-FIRST_MOVE = 0.02
-"""The same in the first steps, of the layer that moves most.
-
-The median over the healthy runs of the evaluation, under SGD and Adam alike; a tenth of them each
-are below 0.008 and above 0.04.
+The median over the healthy runs of the evaluation, under SGD and Adam alike, of the median layer.
 """
+
+FIRST_MOVE_OF_MOST = 0.02
+"""The same of the layer that moves most; a tenth of the runs each are below 0.008 and above 0.04.
+"""
+
+OVERSIZED = 5.0
+"""Norm of a layer's weights over one that keeps the scale of what comes in."""
 
 
 def remedies_for(symptom: Symptom, detection: Detection, window: Window) -> tuple[Remedy, ...]:
@@ -106,9 +102,7 @@ def _frozen(detection: Detection, window: Window) -> Fixes:
 
 
 def _exploding(detection: Detection, window: Window) -> Fixes:
-    slower = learning_rate(
-        window, 0.1, "Large steps move the weights to where gradients are even larger."
-    )
+    slower = _slower(window, "Large steps move the weights to where gradients are even larger.")
     norms = normalize(window.layers, "A norm layer undoes the growth at each layer.")
     if "baseline" in detection.evidence:
         yield from (slower, clip(window, detection.first_step), norms)
@@ -146,9 +140,8 @@ def _nonfinite(detection: Detection, window: Window) -> Fixes:
     if origin in ("loss", "forward", "backward"):
         yield guard_operation(where)
     if origin in ("weights", "unknown", "forward"):
-        yield learning_rate(
+        yield _slower(
             window,
-            0.1,
             "Values that overflow are usually the result of steps that were too large.",
         )
         yield clip(window, detection.first_step)
@@ -163,14 +156,14 @@ def _nonfinite_weights(detection: Detection, window: Window) -> Fixes:
 
 
 def _unstable(detection: Detection, window: Window) -> Fixes:
-    yield learning_rate(window, 0.1, "A jump after an update means that the update went too far.")
+    yield _slower(window, "A jump after an update means that the update went too far.")
     yield clip(window, detection.first_step)
 
 
 def _growing(detection: Detection, window: Window) -> Fixes:
     onset = Onset(detection, window)
     decay = window.frame.scalars.get("weight_decay", 0.0)
-    slower = learning_rate(window, 0.1, "Weights grow without bound where each step overshoots.")
+    slower = _slower(window, "Weights grow without bound where each step overshoots.")
     fresh = reinitialize(
         onset.named, "Weights this large do not return to a usual size by themselves."
     )
@@ -206,9 +199,7 @@ def _dead(detection: Detection, window: Window) -> Fixes:
         onset.named, "A unit that is off for every input gets no gradient that could revive it."
     )
     raised = raise_bias(detection.layers)
-    slower = learning_rate(
-        window, 0.1, "One step that is too large can make a unit negative for all inputs."
-    )
+    slower = _slower(window, "One step that is too large can make a unit negative for all inputs.")
     # What killed them decides: a step that was too large, or something that is there no longer.
     # Biases alone are put back without the loss of what the weights have learned.
     alive = (raised, fresh) if onset.is_of_biases else (fresh, raised)
@@ -271,48 +262,34 @@ def _underflow(detection: Detection, window: Window) -> Fixes:
 
 def _too_fast(detection: Detection, window: Window) -> Fixes:
     moves = detection.evidence["value"]
-    # Toward the upper end of what is usual, by a round factor.
-    first = middle(rotations(window, RECENT, of_start=True)[: window.limits.window])
-    largest = max(moves, first if math.isfinite(first) else 0.0, USUAL_MOVE)
-    factor = 10.0 ** min(-1, round(math.log10(3 * USUAL_MOVE / largest)))
-    if _is_calm(window):
-        factor = 0.1
-    yield learning_rate(
-        window, factor, f"A step moves the weights by {moves:,.0%} of their size; 0.1% is usual."
-    )
+    yield _slower(window, f"A step moves the weights by {moves:,.0%} of their size.")
     yield clip(window, detection.first_step)
 
 
-def _is_calm(window: Window) -> bool:
-    """Whether steps in proportion to the gradient have never raised the loss by much.
-
-    Beyond the largest rate that is stable, such steps multiply the loss, the more the further
-    beyond: a loss that stays where it is, or creeps up, is just beyond.
-    """
-    losses = window.history.recent_scalar("loss", RECENT)
-    losses = losses[np.isfinite(losses)]
-    if "SGD" not in window.wiring.optimizers or len(losses) < 2 or not losses.min() > 0:
-        return False
-    return bool((losses[1:] / losses[:-1]).max() < CALM)
+def _slower(window: Window, why: str) -> Remedy:
+    """A rate whose first steps move the weights as is usual; a tenth of the present one at most."""
+    first = first_rotation(window)
+    factor = FIRST_MOVE / first if first > 10 * FIRST_MOVE else 0.1
+    if factor < 0.1:
+        why += f" Its first step moved them by {first:,.0%}; at first, {FIRST_MOVE:.0%} is usual."
+    return learning_rate(window, float(f"{factor:.1g}"), why)
 
 
 def _too_slow(detection: Detection, window: Window) -> Fixes:
     moves = detection.evidence["value"]
     if not moves > 0:
         return
-    factor = float(f"{FIRST_MOVE / moves:.1g}")
+    factor = float(f"{FIRST_MOVE_OF_MOST / moves:.1g}")
     yield learning_rate(
         window,
         factor,
         f"A step moves the weights by at most {shown(moves)} of their size; in its first steps, "
-        f"training that goes well moves those that move most by about {FIRST_MOVE:g}.",
+        f"training that goes well moves those that move most by about {FIRST_MOVE_OF_MOST:g}.",
     )
 
 
 def _diverging(detection: Detection, window: Window) -> Fixes:
-    yield learning_rate(
-        window, 0.1, "A loss that rises step by step means that each update goes too far."
-    )
+    yield _slower(window, "A loss that rises step by step means that each update goes too far.")
     yield clip(window, detection.first_step)
 
 
@@ -325,6 +302,11 @@ def _zero(detection: Detection, window: Window) -> Fixes:
     ]
     flat = flat_operation(window.wiring)
     if flat is not None:
+        large = window.paths.last & (weights > OVERSIZED * window.traits.natural_norm)
+        yield reinitialize(
+            [layer for layer, is_large in zip(window.layers, large, strict=True) if is_large],
+            f"Weights this large push every output to where {flat} is flat.",
+        )
         yield look_behind(flat)
     if zero:
         yield draw_zero_weights(zero)

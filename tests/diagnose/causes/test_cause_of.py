@@ -76,12 +76,14 @@ def test_a_scale_of_the_inputs_needs_an_update_to_make_a_nan() -> None:
 
 
 def test_an_overflow_after_small_steps_is_not_the_work_of_these_steps() -> None:
-    explosion = finding(S.EXPLODING_GRADIENTS, 5)
+    explosion = finding(S.EXPLODING_GRADIENTS, 5, evidence={"baseline": 1.0})
+    over_depth = finding(S.EXPLODING_GRADIENTS, 5)
     for moved, because in ((0.03, None), (3.0, S.EXPLODING_GRADIENTS)):
         overflow = finding(S.LOSS_NONFINITE, 7, origin="forward", evidence={"moved": moved})
         known = causes(explosion, overflow, finding(S.WEIGHTS_NONFINITE, 8, origin="weights"))
         assert known[S.LOSS_NONFINITE] is because
         assert known[S.WEIGHTS_NONFINITE] is S.LOSS_NONFINITE
+        assert causes(over_depth, overflow)[S.LOSS_NONFINITE] is S.EXPLODING_GRADIENTS
 
 
 @given(st.dictionaries(st.sampled_from(list(Symptom)), st.integers(0, 60)))

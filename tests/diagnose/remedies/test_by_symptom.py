@@ -114,20 +114,37 @@ def test_weights_that_were_multiplied_at_once_are_scaled_back(leap: float, title
 
 
 @pytest.mark.parametrize(
-    ("symptom", "moves", "title"),
+    ("moves", "title"),
+    [(1e-5, "Raise the learning rate to 200"), (1e-9, "Raise the learning rate to 2 million")],
+)
+def test_a_rate_is_raised_until_the_layer_that_moves_most_moves_as_usual(
+    moves: float, title: str
+) -> None:
+    # The run is at 0.1; a usual first step moves that layer by a fiftieth.
+    assert titles(Symptom.LR_TOO_LOW, value=moves)[0] == title
+
+
+@pytest.mark.parametrize(
+    "symptom", [Symptom.LR_TOO_HIGH, Symptom.LOSS_UNSTABLE, Symptom.LOSS_DIVERGING]
+)
+@pytest.mark.parametrize(
+    ("first", "later", "title"),
     [
-        (Symptom.LR_TOO_HIGH, 0.3, "Lower the learning rate to 0.001"),
-        (Symptom.LR_TOO_HIGH, 0.06, "Lower the learning rate to 0.01"),
-        (Symptom.LR_TOO_LOW, 1e-5, "Raise the learning rate to 200"),
-        (Symptom.LR_TOO_LOW, 1e-9, "Raise the learning rate to 2 million"),
+        (0.05, 0.05, "Lower the learning rate to 0.01"),
+        (0.5, 0.5, "Lower the learning rate to 0.002"),
+        (0.5, 1e-3, "Lower the learning rate to 0.002"),
+        (0.05, 1e9, "Lower the learning rate to 0.01"),
     ],
 )
-def test_the_rate_is_changed_toward_a_usual_step(
-    symptom: Symptom, moves: float, title: str
+def test_a_rate_is_lowered_by_what_its_first_step_did(
+    symptom: Symptom, first: float, later: float, title: str
 ) -> None:
-    # The run is at 0.1; a usual step moves the weights by a thousandth, and those that move most by
-    # a fiftieth at first.
-    assert titles(symptom, value=moves)[0] == title
+    # What came of it does not count: gradients that explode, or weights that have become large.
+    def jumps(step: int) -> dict[str, Any]:
+        rate = 1e-4 if step < 10 else 0.1
+        return moving(DEPTH, 1e-3 if step < 10 else first if step == 10 else later, lr=rate)
+
+    assert first_advice(jumps, symptom) == title
 
 
 def advice(figures: dict[str, Any], symptom: Symptom, layers: tuple[str, ...] = ("fc1",)) -> str:
@@ -146,17 +163,13 @@ def test_units_that_their_biases_hold_off_get_other_biases_and_keep_their_weight
     assert advice(thrown, Symptom.DEAD_RELU) == "Raise the biases"
 
 
-def test_a_loss_that_creeps_up_under_sgd_is_just_beyond_the_largest_stable_rate() -> None:
-    def figures(step: int) -> dict[str, Any]:
-        losses = {"loss": 2.0 * 1.01**step, "lr": 0.1}
-        return healthy(DEPTH, scalars=losses, wiring=Wiring(optimizers=("SGD",)))
-
-    def jumping(step: int) -> dict[str, Any]:
-        losses = {"loss": 20.0 if step == 9 else 2.0, "lr": 0.1}
-        return healthy(DEPTH, scalars=losses, wiring=Wiring(optimizers=("SGD",)))
-
-    assert first_advice(figures, Symptom.LR_TOO_HIGH) == "Lower the learning rate to 0.01"
-    assert first_advice(jumping, Symptom.LR_TOO_HIGH) == "Lower the learning rate to 0.001"
+def test_outputs_that_large_weights_hold_at_the_end_of_a_tanh_get_fresh_ones_there() -> None:
+    wiring = Wiring(loss_path=("mse_loss", "tanh"))
+    sizes = np.array([4.0, 4.0, 4.0, 200.0])
+    usual = healthy(DEPTH, wiring=wiring)
+    large = healthy(DEPTH, wiring=wiring, matrix_norm=sizes)
+    assert advice(usual, Symptom.ZERO_GRADIENT) == "Replace a tanh before the loss"
+    assert advice(large, Symptom.ZERO_GRADIENT) == "Reinitialize fc3"
 
 
 def test_layers_that_move_less_for_their_gradient_get_the_rate_of_the_others() -> None:

@@ -55,8 +55,8 @@ def offered(symptom: Symptom) -> list[Remedy]:
             assert remedies or symptom is Symptom.PLATEAU
             assert len({remedy.title for remedy in remedies}) == len(remedies)
             found |= {remedy.title: remedy for remedy in remedies}
-    for figures in (after_a_leap, after_a_large_step):
-        window = Window(judge(30, LAYERS, figures)[1])
+    for special in (after_a_leap, after_a_large_step):
+        window = Window(judge(30, LAYERS, special)[1])
         names = tuple(layer.name for layer in LAYERS[:4])
         detection = Detection("warning", "", names, 20, {"value": 0.3, "bound": 0.1}, "", None)
         found |= {one.title: one for one in by_symptom.remedies_for(symptom, detection, window)}

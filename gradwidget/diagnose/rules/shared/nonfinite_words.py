@@ -51,17 +51,21 @@ def _having(window: Window, metric: str) -> list[str]:
 
 
 def moved(window: Window) -> dict[str, float]:
-    """``moved``: the most that any recent step changed a layer, over its size.
+    """``moved``: the most that any of the steps just before changed a layer, over its size.
 
     A NaN that arises on the way forward after small steps is not the work of these steps. Empty
-    where no change was measured.
+    where the step before was not measured, and in half precision, which ends where steps may get.
     """
-    changes = window.history.recent("matrix_change", window.limits.window)
+    steps = window.history.recent_steps(window.limits.window)
+    gaps = np.flatnonzero(np.diff(steps) > 1)
+    since = int(gaps[-1]) + 1 if gaps.size else 0
+    changes = window.history.recent("matrix_change", window.limits.window)[since:-1]
     with np.errstate(invalid="ignore"):
         shares = changes / window.weight_scale
-    # A change that is not finite is the end and not the cause of it.
-    shares = shares[~np.isnan(shares) & np.isfinite(shares)]
-    return {"moved": float(shares.max())} if shares.size else {}
+    known = shares[~np.isnan(shares)]
+    if not known.size or window.wiring.precision == "float16":
+        return {}
+    return {"moved": float(known.max())}
 
 
 def origin_of(window: Window) -> tuple[Origin, str]:
