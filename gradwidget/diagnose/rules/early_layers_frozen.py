@@ -68,7 +68,10 @@ def _since(window: Window, early: int, late: int) -> int:
     """The step since which the early layer has moved so much less than the late one."""
     rows = window.history.recent("matrix_change", RECENT)[::-1]
     steps = window.history.recent_steps(RECENT)[::-1]
-    moves = rows[:, [early, late]] / window.move_scale[[early, late]]
+    # Over what the weights were then: weights that have grown since moved as far as they did.
+    norms = window.history.recent(window.weight, RECENT)[::-1, [early, late]]
+    scale = np.fmax(norms, window.weight_scale[[early, late]])
+    moves = rows[:, [early, late]] / np.where(scale > 0, scale, np.nan)
     known = np.isfinite(moves).all(axis=1)
     holds = moves[known, 0] < window.limits.frozen_ratio * moves[known, 1]
     found = [int(step) for step in steps[known]]

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from gradwidget.diagnose.evidence.window import Window
 from gradwidget.diagnose.finding import Symptom
 from gradwidget.diagnose.rules.early_layers_frozen import early_layers_frozen
-from tests.support.frames import chain, found, judge, moving
+from tests.support.frames import chain, found, healthy, judge, moving
 
 DEPTH = 6
 
@@ -47,3 +49,17 @@ def test_a_bias_that_moves_is_no_layer_that_learns() -> None:
         ].findings
         == []
     )
+
+
+def test_weights_that_have_grown_since_had_moved_before() -> None:
+    def figures(step: int) -> dict[str, Any]:
+        norm = np.full(DEPTH, 4.0)
+        change = np.full(DEPTH, 4e-3)
+        if step >= 60:
+            norm[0], change[0] = 4e3, 4e-4
+        return {**healthy(DEPTH, matrix_norm=norm), "matrix_change": change}
+
+    _, history = judge(110, chain(DEPTH), figures)
+    detection = early_layers_frozen(Window(history), None)
+    assert detection is not None
+    assert detection.first_step == 60
