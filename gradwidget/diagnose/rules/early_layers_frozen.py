@@ -71,7 +71,8 @@ def _since(window: Window, early: int, late: int) -> int:
     steps = window.history.recent_steps(RECENT)[::-1]
     # Over their size at that time: weights that have since become larger have not been still.
     norms = window.history.recent(window.weight, RECENT)[::-1, pair]
-    moves = rows / np.fmax(norms, window.weight_scale[pair])
+    scale = np.fmax(norms, window.weight_scale[pair])
+    moves = rows / np.where(scale > 0, scale, np.nan)
     known = np.isfinite(moves).all(axis=1)
     holds = moves[known, 0] < window.limits.frozen_ratio * moves[known, 1]
     found = [int(step) for step in steps[known]]

@@ -166,10 +166,16 @@ def _was_starved(
     before_rise = moves[: -limits.spike_rise]
     still = usual_now and _lay_still(before_rise[np.isfinite(before_rise)], limits)
     scale = np.nan_to_num(window.weight_scale[known])
-    loss = abs(window.loss)
-    before = float(np.sum(past_high * scale))
-    starved = HUNGRY if still else STARVED
-    return before < starved * loss and float(np.sum(now * scale)) < USUAL * loss
+    before, after = float(np.sum(past_high * scale)), float(np.sum(now * scale))
+    # Where the weight of the loss has risen, the losses of the window say nothing about the newest.
+    share, loss = (HUNGRY, _newest(window)) if still else (STARVED, window.loss)
+    return before < share * abs(loss) and after < USUAL * abs(loss)
+
+
+def _newest(window: Window) -> float:
+    losses = window.losses(window.limits.spike_rise)
+    losses = losses[np.isfinite(losses)]
+    return float(losses[-1]) if losses.size else 0.0
 
 
 def _lay_still(moves: NDArray[np.float32], limits: Thresholds) -> bool:
