@@ -11,7 +11,7 @@ import tempfile
 from pathlib import Path
 from time import monotonic
 
-from playwright.sync_api import expect, sync_playwright
+from playwright.sync_api import FloatRect, expect, sync_playwright
 
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))
@@ -52,7 +52,7 @@ def main() -> None:
             box = region.evaluate(
                 "node => { const { x, y } = node.getBoundingClientRect(); return { x, y }; }"
             )
-            clip = {**box, "width": WIDTH, "height": HEIGHT}
+            clip: FloatRect = {"x": box["x"], "y": box["y"], "width": WIDTH, "height": HEIGHT}
             frames: list[bytes] = []
             began = monotonic()
             while len(frames) < SECONDS * PER_SECOND:

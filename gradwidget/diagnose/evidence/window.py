@@ -208,8 +208,7 @@ class Window:
         if not self._has_turns:
             return np.ones(len(steps), np.bool_)
         rows = self.history.recent("grad_norm", frames)[:, self.in_play]
-        shared: BoolArray = ~np.isnan(rows).all(axis=1)
-        return shared
+        return np.asarray(~np.isnan(rows).all(axis=1), np.bool_)
 
     def losses(self, frames: int) -> Floats:
         """float64: the loss in each of the newest frames, of those in the same turn."""
