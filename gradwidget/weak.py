@@ -49,7 +49,7 @@ class Same(ref[T]):
     __slots__ = ("_id",)
 
     def __init__(self, held: T, gone: Callable[[Same[T]], object] | None = None) -> None:
-        super().__init__(held, gone)
+        super().__init__(held, gone)  # type: ignore[call-arg]  # typeshed knows __new__ alone
         self._id = id(held)
 
     def __eq__(self, other: object) -> bool:

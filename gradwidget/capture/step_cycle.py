@@ -283,6 +283,7 @@ class StepCycle:
         """
         builder, now = self.builder, perf_counter()
         self.shared.step_ended()
+        self.thread.step_ended()
         # After an interrupt between here and the next step's begin it comes by once more.
         if builder.sampled and not builder.is_complete:
             builder.is_complete = True

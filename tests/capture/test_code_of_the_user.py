@@ -50,7 +50,8 @@ def test_a_parameter_of_a_class_of_its_own_is_asked_as_often_as_without_us(
     def counted(*, watched: bool) -> int:
         torch.manual_seed(0)
         model = mlp()
-        model[0].weight = nn.Parameter(model[0].weight.detach().as_subclass(Counted))
+        weight = model.get_parameter("0.weight").detach()
+        model[0].weight = nn.Parameter(weight.as_subclass(Counted))
         capture = watch(model, budget=budget) if watched else None
         Counted.calls = 0
         train(model)

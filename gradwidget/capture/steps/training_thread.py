@@ -26,7 +26,8 @@ class TrainingThread:
 
     A forward with gradients on is a first sign, a backward pass through the model's parameters or a
     step of their optimizer is proof. Training that moves to another thread is followed there once
-    the old thread has ended, or trains no longer.
+    the old thread has ended, or trains no longer. Where the steps are handed around between threads
+    (``asyncio.to_thread``, a pool), each that has stepped before may take over after a step.
 
     Args:
         guard: keeps the thread.
@@ -38,13 +39,24 @@ class TrainingThread:
         self._ran: int | None = None
         self._other: int | None = None
         self._steps = 0
+        self._steppers: set[int] = set()
+        """Other threads that have stepped the model."""
+        self._rests = False
+        """Whether the thread that trains has stepped, and done nothing since as far as seen."""
+
+    def step_ended(self) -> None:
+        """A step of the training is over."""
+        self._rests = True
 
     def has_ended(self) -> bool:
-        """Whether the thread that trained no longer exists; no thread is then the known one."""
+        """Whether another thread may train now; no thread is then the known one.
+
+        Asked on another thread: the one that trained no longer exists, or this one takes over.
+        """
         thread = self._guard.thread
-        if thread is None or _is_alive(thread):
+        if thread is None or (_is_alive(thread) and not self._may_take_over()):
             return False
-        self._guard.thread = None
+        self._leave(thread)
         return True
 
     def forward_ran(self, *, is_training: bool) -> None:
@@ -55,6 +67,7 @@ class TrainingThread:
                 whose backward pass runs it again (reentrant checkpointing).
         """
         self._ran = threading.get_ident()
+        self._rests = False
         if self._guard.thread is None and is_training:
             self._guard.thread = self._ran
 
@@ -72,8 +85,9 @@ class TrainingThread:
         """
         thread = self._guard.thread
         if thread == threading.get_ident():
+            self._rests = False
             return True
-        if thread is not None and _is_alive(thread):
+        if thread is not None and _is_alive(thread) and not self._may_take_over():
             return False
         # The graph of a part that is recomputed ends where that part begins.
         may_be_recomputed = thread is None and self._ran == threading.get_ident()
@@ -86,8 +100,9 @@ class TrainingThread:
         """Whether a step of an optimizer of the model, on this thread, is the model's training."""
         here, thread = threading.get_ident(), self._guard.thread
         if here == thread:
-            self._is_certain, self._steps = True, 0
+            self._is_certain, self._steps, self._rests = True, 0, False
             return True
+        self._steppers.add(here)
         self._steps = self._steps + 1 if here == self._other else 1
         self._other = here
         if thread is None or not self._is_certain or self._steps >= STEPS or not _is_alive(thread):
@@ -95,9 +110,20 @@ class TrainingThread:
             return True
         return False
 
+    def _may_take_over(self) -> bool:
+        return self._rests and threading.get_ident() in self._steppers
+
+    def _leave(self, thread: int) -> None:
+        # One on which only a forward was seen is none that steps.
+        if self._is_certain:
+            self._steppers.add(thread)
+        self._guard.thread = None
+
     def _move(self) -> None:
+        if self._guard.thread is not None:
+            self._leave(self._guard.thread)
         self._guard.thread = threading.get_ident()
-        self._is_certain, self._steps = True, 0
+        self._is_certain, self._steps, self._rests = True, 0, False
 
 
 def _is_alive(thread: int) -> bool:

@@ -158,7 +158,6 @@ UNREADABLE_OUTPUTS: dict[str, tuple[Make, str]] = {
         "nested",
     ),
     "nested": (lambda y: torch.nested.as_nested_tensor([y[:2], y[2:]]), "nested"),
-    "compressed columns": (lambda: nn.Parameter(torch.eye(3).to_sparse_csc()), "sparse_csc"),
     "compressed rows": (lambda y: y.to_sparse_csr(), "sparse_csr"),
     "meta": (lambda y: y.to("meta"), "meta device"),
     "fake": (lambda y: FakeTensorMode().from_tensor(y.detach()), "FakeTensor"),

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 import torch
@@ -274,7 +275,7 @@ def test_a_parameter_without_a_shape_yet_is_left_alone() -> None:
     assert {checks.optimizer_steps(optimizer, [0, 1, 2, 3]) for _ in range(3)} == {None}
 
 
-STRANGE: dict[str, Callable[[], nn.Parameter]] = {
+STRANGE: dict[str, Callable[[], Any]] = {
     "lazy": nn.UninitializedParameter,
     "meta": lambda: nn.Parameter(torch.empty(4, 4, device="meta")),
     "coordinates": lambda: nn.Parameter(torch.eye(4).to_sparse()),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -124,6 +125,43 @@ def test_training_that_moves_to_another_thread_is_followed_there(watch: Watch) -
     loop.run(3)
     assert [frame.step for frame in capture.frames] == list(range(9))
     assert agrees(capture.frames, loop)
+
+
+@pytest.mark.parametrize("budget", [None, 0.01])
+def test_steps_that_threads_take_in_turns_are_all_seen_once_each_has_stepped(
+    watch: Watch, budget: float | None
+) -> None:
+    threads = 3
+    loop = Loop(network(), 0.0)
+    capture = watch(loop.model, budget=budget)
+    pools = [ThreadPoolExecutor(1) for _ in range(threads)]
+    turns = [pools[turn % threads] for turn in range(40)]
+    norms: list[float] = []
+    for turn, pool in enumerate(turns):
+        pool.submit(loop.run, 1).result()
+        if 0 < turn < threads:
+            continue  # the first step of a thread that nobody knew
+        norms.append(loop.norms[-1])
+    loop.norms = norms
+    for pool in pools:
+        pool.shutdown()
+    assert capture.step == len(norms)
+    assert len(capture.frames) == len(norms) or budget is not None
+    assert agrees(capture.frames, loop)
+    assert all(frame.is_measured("act_rms").all() for frame in capture.frames)
+    assert capture.problems == []
+
+
+def test_a_forward_on_another_thread_takes_no_step_away(watch: Watch) -> None:
+    model = network()
+    optimizer = SGD(model.parameters(), lr=1e-3)
+    capture = watch(model)
+    with ThreadPoolExecutor(1) as pool:
+        for _ in range(20):
+            optimizer.zero_grad()
+            pool.submit(lambda: model(torch.ones(8, 6)).square().mean()).result().backward()
+            optimizer.step()
+    assert [frame.step for frame in capture.frames] == list(range(20))
 
 
 def test_a_loop_without_an_optimizer_moves_too(watch: Watch) -> None:
