@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 import threading
+from types import FrameType
 
 OWN_THREAD = (
     "Not paused: only the thread that trains has asked, and once paused it could not resume "
@@ -63,10 +65,28 @@ class Resumers:
     def refusal(self, trains: int) -> str | None:
         """Why nobody could resume a loop on the thread with this identifier; None if somebody can.
 
-        A thread counts while it is alive.
+        A thread counts while it is alive and does not itself wait for the one that trains.
         """
         if self._page_threads - {trains}:
             return None
-        if any(ident != trains and one.is_alive() for ident, one in list(self._threads.items())):
+        if any(
+            ident != trains and one.is_alive() and not _waits_for(trains, ident)
+            for ident, one in list(self._threads.items())
+        ):
             return None
         return self._refusal
+
+
+def _waits_for(trains: int, ident: int) -> bool:
+    """Whether a thread joins the one that trains, or waits for what a pool of threads gives."""
+    frame: FrameType | None = sys._current_frames().get(ident)  # noqa: SLF001  # documented, underscore and all
+    while frame is not None:
+        name, module = frame.f_code.co_name, frame.f_globals.get("__name__")
+        if name == "join" and module == "threading":
+            joined = frame.f_locals.get("self")
+            if isinstance(joined, threading.Thread) and joined.ident == trains:
+                return True
+        if name in {"result", "wait"} and module == "concurrent.futures._base":
+            return True
+        frame = frame.f_back
+    return False

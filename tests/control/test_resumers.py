@@ -5,6 +5,8 @@ from __future__ import annotations
 import subprocess
 import sys
 import threading
+import traceback
+from concurrent.futures import ThreadPoolExecutor
 from textwrap import dedent
 
 import pytest
@@ -19,6 +21,7 @@ from gradwidget.control.gate import Gate
 from gradwidget.diagnose.finding import Remedy
 from gradwidget.session import Session
 from gradwidget.view.kernel import page_while_busy
+from tests.support.server import wait_until
 
 PATIENCE = 20.0
 
@@ -59,6 +62,43 @@ def test_the_only_thread_is_not_paused_and_told_why() -> None:
     assert "paused" not in states
     assert not gate.attention
     assert refused[0].startswith("Not paused: only the thread that trains has asked")
+
+
+@pytest.mark.parametrize("waits", ["join", "pool", "map"])
+def test_a_thread_that_waits_for_the_training_one_cannot_resume_it(waits: str) -> None:
+    gate = Gate(lambda _command, step: f"after step {step}")
+    passed = threading.Event()
+
+    def train() -> None:
+        wait_until(lambda: _is_blocked(asker), "the asking thread to wait")
+        gate.step_done()
+        gate.cross(0)
+        passed.set()
+
+    def ask() -> None:
+        gate.submit(Pause())
+        if waits == "join":
+            trainer = threading.Thread(target=train, daemon=True)
+            trainer.start()
+            trainer.join()
+            return
+        with ThreadPoolExecutor(1) as pool:
+            if waits == "pool":
+                pool.submit(train).result()
+            else:
+                list(pool.map(lambda _: train(), [0]))
+
+    asker = threading.Thread(target=ask, daemon=True)
+    asker.start()
+    assert passed.wait(PATIENCE)
+    asker.join(PATIENCE)
+    assert not gate.attention
+
+
+def _is_blocked(thread: threading.Thread) -> bool:
+    frame = sys._current_frames()[thread.ident or 0]
+    names = {one.f_code.co_name for one, _ in traceback.walk_stack(frame)}
+    return bool(names & {"join", "result"})
 
 
 def test_once_it_is_known_which_thread_trains_its_requests_are_refused_at_once() -> None:
