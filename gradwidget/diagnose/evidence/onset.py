@@ -64,8 +64,11 @@ class Onset:
     def norms_before_leap(self) -> dict[str, float]:
         """Norm of the weight matrices before they became many times as large from frame to frame.
 
-        By layer, of those concerned that did; empty where weights have grown little by little.
+        By layer, of those that did, concerned or not; empty where weights have grown little by
+        little, or by steps that moved them far.
         """
+        if self.is_after_large_steps:
+            return {}
         found = {}
         for place, layer in enumerate(self._window.layers):
             norms, steps = self._window.series(self._window.weight, place)
@@ -74,7 +77,7 @@ class Onset:
                 by_step = growth ** (-1 / np.diff(steps))
             leaps = np.flatnonzero((growth > LEAP) & (by_step > LEAP_BY_STEP))
             before = float(norms[leaps[0] + 1]) if leaps.size else 0.0
-            if layer.name in self._detection.layers and before > 0:
+            if layer.trainable and before > 0:
                 found[layer.name] = before
         return found
 

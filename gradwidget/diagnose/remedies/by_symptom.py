@@ -105,6 +105,8 @@ def _exploding(detection: Detection, window: Window) -> Fixes:
     slower = _slower(window, "Large steps move the weights to where gradients are even larger.")
     norms = normalize(window.layers, "A norm layer undoes the growth at each layer.")
     if "baseline" in detection.evidence:
+        # Weights that became large without a step are what made the gradient large.
+        yield scale_back(Onset(detection, window).norms_before_leap)
         yield from (slower, clip(window, detection.first_step), norms)
         return
     yield reinitialize(
@@ -170,7 +172,7 @@ def _growing(detection: Detection, window: Window) -> Fixes:
     if decay < 0:
         yield weight_decay(more=False)
     # Steps that grow weights take their time; what multiplied them at once was no step.
-    before = {} if onset.is_after_large_steps else onset.norms_before_leap
+    before = onset.norms_before_leap
     yield scale_back(before)
     yield from (fresh, slower) if before else (slower, fresh)
     if decay == 0:

@@ -53,6 +53,13 @@ def test_a_leap_gives_the_norm_of_before_however_far_apart_the_frames(steps: lis
     assert found["fc2"] == pytest.approx(4.0 * 30.0**3)
 
 
+def test_what_large_steps_have_multiplied_did_not_leap() -> None:
+    def figures(step: int) -> dict[str, Any]:
+        return {**growing(30.0, 20)(step), "matrix_change": np.full(DEPTH, 40.0)}
+
+    assert onset(figures, range(24)).norms_before_leap == {}
+
+
 def test_a_few_percent_a_step_are_no_leap_even_where_frames_are_far_apart() -> None:
     assert onset(growing(1.05, 0), range(0, 200, 40)).norms_before_leap == {}
 

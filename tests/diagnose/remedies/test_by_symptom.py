@@ -108,7 +108,8 @@ def test_units_that_a_large_step_killed_get_a_lower_rate_as_well(
 )
 def test_weights_that_were_multiplied_at_once_are_scaled_back(leap: float, title: str) -> None:
     def figures(step: int) -> dict[str, Any]:
-        return healthy(DEPTH, matrix_norm=np.full(DEPTH, 4.0 * (leap if step >= 20 else 1.0)))
+        large = 4.0 * (leap if step >= 20 else 1.0)
+        return healthy(DEPTH, matrix_norm=np.array([4.0, large, 4.0, 4.0]))
 
     assert first_advice(figures, Symptom.WEIGHTS_GROWING) == title
 
@@ -161,6 +162,18 @@ def test_units_that_their_biases_hold_off_get_other_biases_and_keep_their_weight
     thrown = healthy(DEPTH, matrix_norm=weights, weight_norm=np.full(DEPTH, 40.0))
     assert advice(usual, Symptom.DEAD_RELU) == "Reinitialize fc1"
     assert advice(thrown, Symptom.DEAD_RELU) == "Raise the biases"
+
+
+def test_a_gradient_that_grew_with_weights_that_leapt_needs_their_old_norm() -> None:
+    def figures(step: int) -> dict[str, Any]:
+        sizes = np.array([4.0, 4.0, 120.0 if step >= 20 else 4.0, 4.0])
+        return healthy(DEPTH, matrix_norm=sizes)
+
+    history = judge(30, chain(DEPTH), figures)[1]
+    numbers = {"value": 90.0, "bound": 35.0, "window": 9.0, "baseline": 1.0}
+    detection = Detection("warning", "", ("fc1",), 20, numbers, "")
+    offered = remedies_for(Symptom.EXPLODING_GRADIENTS, detection, Window(history))
+    assert offered[0].title == "Scale the weights of fc2 back"
 
 
 def test_outputs_that_large_weights_hold_at_the_end_of_a_tanh_get_fresh_ones_there() -> None:
