@@ -119,7 +119,7 @@ def _two_optimizers(c: Conditions, *, clear_both: bool) -> Training:
 
     def missed(state: Tensor) -> Tensor:
         """Share of the probability that is not on the right action."""
-        chances = model.actor(state).softmax(1)
+        chances: Tensor = model.actor(state).softmax(1)
         right = state[:, :3].argmax(1, keepdim=True)
         return 1 - chances.gather(1, right)
 
