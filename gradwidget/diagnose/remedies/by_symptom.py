@@ -30,6 +30,7 @@ from gradwidget.diagnose.remedies.keep_graph import keep_graph
 from gradwidget.diagnose.remedies.larger_eps import larger_eps
 from gradwidget.diagnose.remedies.leaky_relu import leaky_relu
 from gradwidget.diagnose.remedies.learning_rate import learning_rate
+from gradwidget.diagnose.remedies.lengthen_schedule import lengthen_schedule
 from gradwidget.diagnose.remedies.look_behind import look_behind
 from gradwidget.diagnose.remedies.loss_scaling import loss_scaling
 from gradwidget.diagnose.remedies.normalize import normalize
@@ -136,11 +137,12 @@ def _nonfinite(detection: Detection, window: Window) -> Fixes:
         )
         if (scaled := scale_inputs(window)) is not None:
             yield scaled
-    yield skip_nonfinite()
     if origin in ("forward", "backward") and layer is not None:
         where = f"what follows {layer}" if origin == "backward" else f"what leads to {layer}"
-    if origin in ("loss", "forward", "backward"):
-        yield guard_operation(where)
+    guarded = guard_operation(where) if origin in ("loss", "forward", "backward") else None
+    # Where no step has been finite, one that is skipped is followed by another such one.
+    is_start = Onset(detection, window).is_start
+    yield from (guarded, skip_nonfinite()) if is_start else (skip_nonfinite(), guarded)
     if origin in ("weights", "unknown", "forward"):
         yield _slower(
             window,
@@ -278,6 +280,9 @@ def _slower(window: Window, why: str) -> Remedy:
 
 
 def _too_slow(detection: Detection, window: Window) -> Fixes:
+    if "spent" in detection.evidence:
+        yield lengthen_schedule(int(detection.evidence["spent"]))
+        return
     moves = detection.evidence["value"]
     if not moves > 0:
         return

@@ -11,12 +11,15 @@ from gradwidget.wording import shown
 PERCENTILE = 90
 """Percentile of the run's own norms to clip at, as AutoClip does (arXiv 2007.14469)."""
 
+LARGEST = 1e6
+"""Bound beyond which nobody clips: what is usual of the run is then itself the explosion."""
+
 
 def clip(window: Window, before_step: int) -> Remedy | None:
     """Clips the total norm at the 90th percentile of those before ``before_step``.
 
     Of all steps where there are too few before; clipping then only cuts the peaks. None where no
-    norm is known.
+    norm is known, or where even the usual ones are beyond ``LARGEST``.
     """
     history = window.history
     steps = history.steps
@@ -33,6 +36,8 @@ def clip(window: Window, before_step: int) -> Remedy | None:
     if not chosen.any():
         return None
     bound = float(np.percentile(norms[chosen], PERCENTILE))
+    if bound > LARGEST:
+        return None
     text = f"{bound:.3g}"
     span = f"steps {steps[chosen][0]:,} to {steps[chosen][-1]:,}"
     return Remedy(

@@ -46,17 +46,18 @@ def lr_too_low(window: Window, active: Finding | None) -> Detection | None:
     )
     if spent is not None:
         message += f", since its schedule has used it up by step {spent:,}"
+    evidence = {
+        "value": float(moves[most]),
+        "bound": limits.update_low,
+        "window": float(limits.window),
+        "loss": window.loss,
+    }
     return Detection(
         severity="warning",
         message=f"{message}.",
         layers=(),
         first_step=since,
-        evidence={
-            "value": float(moves[most]),
-            "bound": limits.update_low,
-            "window": float(limits.window),
-            "loss": window.loss,
-        },
+        evidence=evidence if spent is None else {**evidence, "spent": float(spent)},
         caveat="Fine if the model is already trained and is only being fine-tuned.",
     )
 

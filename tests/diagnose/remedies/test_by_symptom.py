@@ -63,6 +63,12 @@ def test_what_helps_against_a_nan_depends_on_where_it_arose(origin: Origin, firs
     assert titles(Symptom.GRADIENTS_NONFINITE, origin=origin)[0] == first
 
 
+def test_a_run_that_was_never_finite_is_not_helped_by_skipping_first() -> None:
+    offered = titles(Symptom.LOSS_NONFINITE, origin="loss", first_step=0)
+    assert "skip" not in offered[0].lower()
+    assert any(title.startswith("Skip steps") for title in offered[1:])
+
+
 @pytest.mark.parametrize("origin", ["input", "loss", "backward", "update"])
 def test_a_hole_in_the_numbers_is_no_reason_to_change_the_rate_or_to_clip(origin: Origin) -> None:
     offered = titles(Symptom.LOSS_NONFINITE, origin=origin)

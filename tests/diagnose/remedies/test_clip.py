@@ -39,6 +39,11 @@ def test_norms_from_before_clipping_are_better() -> None:
     assert remedy.action == {"kind": "clip", "max_norm": 7.0}
 
 
+def test_there_is_none_where_what_is_usual_is_the_explosion_itself() -> None:
+    assert clip(window_of([3e9] * 12), before_step=0) is None
+    assert clip(window_of([3e5] * 12), before_step=0) is not None
+
+
 def test_there_is_none_where_no_norm_is_known() -> None:
     assert clip(window_of([float("nan")] * 5), before_step=5) is None
     assert clip(window_of([0.0] * 5), before_step=5) is None

@@ -58,7 +58,8 @@ def offered(symptom: Symptom) -> list[Remedy]:
     for special in (after_a_leap, after_a_large_step):
         window = Window(judge(30, LAYERS, special)[1])
         names = tuple(layer.name for layer in LAYERS[:4])
-        detection = Detection("warning", "", names, 20, {"value": 0.3, "bound": 0.1}, "", None)
+        evidence = {"value": 0.3, "bound": 0.1, "spent": 20.0}
+        detection = Detection("warning", "", names, 20, evidence, "", None)
         found |= {one.title: one for one in by_symptom.remedies_for(symptom, detection, window)}
     return list(found.values())
 
