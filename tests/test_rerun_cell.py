@@ -9,6 +9,7 @@ from weakref import WeakSet, ref
 
 import pytest
 import torch
+from comm import get_comm_manager
 from ipywidgets.widgets import widget as library
 from torch import nn
 
@@ -73,7 +74,7 @@ def tensors() -> int:
 def test_however_often_it_is_run_nothing_stays(runs: int, *, closes: bool) -> None:
     settle(cell(GradWidget, closes=closes))
     gc.collect()
-    registered = len(library._instances)
+    registered, comms = len(library._instances), len(get_comm_manager().comms)
     made: WeakSet[object] = WeakSet()
     tracemalloc.start()
     before = 0
@@ -91,8 +92,8 @@ def test_however_often_it_is_run_nothing_stays(runs: int, *, closes: bool) -> No
     tracemalloc.stop()
     assert len(made) == 0
     assert len(library._instances) == registered
-    # Only the comms, which keep the pictures of the earlier runs where they are on the page.
-    assert kept < 30_000, kept
+    assert len(get_comm_manager().comms) == comms
+    assert kept < 3_000, kept
 
 
 @pytest.mark.parametrize("make", [GradMonitor, GradWidget])

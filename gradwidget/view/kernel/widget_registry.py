@@ -11,6 +11,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 from weakref import WeakMethod, finalize, proxy
 
+from comm import get_comm_manager
+from comm.base_comm import BaseComm
 from ipywidgets import Widget
 from ipywidgets.widgets import widget as library
 
@@ -37,7 +39,7 @@ def hold_weakly(widget: Widget, private: Widget) -> None:
 
     widget.comm.on_msg(received)
     parts = [widget.layout, *_parts(private)]
-    finalize(widget, _forget, widget.model_id, parts).atexit = False
+    finalize(widget, _forget, widget.comm, parts).atexit = False
 
 
 def _parts(widget: Widget) -> Iterator[Widget]:
@@ -50,10 +52,16 @@ def _parts(widget: Widget) -> Iterator[Widget]:
                 yield from _parts(one)
 
 
-def _forget(identifier: str, parts: list[Widget]) -> None:
-    _registry.pop(identifier, None)
+def _forget(comm: BaseComm, parts: list[Widget]) -> None:
+    _leave(comm)
     for part in parts:
         if part.comm is not None:
-            _registry.pop(part.model_id, None)
-            part.comm.on_msg(None)
+            _leave(part.comm)
             part.comm = None  # without it a widget that ceases to exist leaves the page alone
+
+
+def _leave(comm: BaseComm) -> None:
+    """Has nobody in this process know of a comm any more, of which its page is not told."""
+    _registry.pop(comm.comm_id, None)
+    comm.on_msg(None)
+    get_comm_manager().unregister_comm(comm)
