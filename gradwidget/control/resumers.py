@@ -78,15 +78,12 @@ class Resumers:
 
 
 def _waits_for(trains: int, ident: int) -> bool:
-    """Whether a thread joins the one that trains, or waits for what a pool of threads gives."""
+    """Whether a thread joins the one that trains."""
     frame: FrameType | None = sys._current_frames().get(ident)  # noqa: SLF001  # documented, underscore and all
     while frame is not None:
-        name, module = frame.f_code.co_name, frame.f_globals.get("__name__")
-        if name == "join" and module == "threading":
+        if frame.f_code.co_name == "join" and frame.f_globals.get("__name__") == "threading":
             joined = frame.f_locals.get("self")
             if isinstance(joined, threading.Thread) and joined.ident == trains:
                 return True
-        if name in {"result", "wait"} and module == "concurrent.futures._base":
-            return True
         frame = frame.f_back
     return False
