@@ -64,4 +64,6 @@ def _leave(comm: BaseComm) -> None:
     """Has nobody in this process know of a comm any more, of which its page is not told."""
     _registry.pop(comm.comm_id, None)
     comm.on_msg(None)
-    get_comm_manager().unregister_comm(comm)
+    manager = get_comm_manager()
+    if comm.comm_id in manager.comms:
+        manager.unregister_comm(comm)
