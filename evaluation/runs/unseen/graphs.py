@@ -88,7 +88,13 @@ def graph_neighbors_summed(c: Conditions) -> Training:
     return supervised(c, model, c.adam(model, 3e-3), nodes, chain=_chain(model))
 
 
-@sick(150, held_out=True, cause=("collapsed_outputs", "vanishing_gradients"), collapsed_outputs="")
+@sick(
+    150,
+    held_out=True,
+    cause=("collapsed_outputs", "vanishing_gradients"),
+    cure="person",
+    collapsed_outputs="",
+)
 def graph_smoothed_flat(c: Conditions) -> Training:
     """Sixteen rounds of averaging in a dense graph: all nodes end as the same one."""
     edges, features, group = _society(c, 0.3, 0.15)

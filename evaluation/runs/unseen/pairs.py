@@ -124,11 +124,11 @@ def siamese_without_negatives(c: Conditions) -> Training:
     def criterion(output: Tensor, y: Tensor) -> Tensor:
         one, other = output[:, 0], output[:, 1]
         if c.sick and torch.is_grad_enabled():
-            return functional.mse_loss(one, other)
+            return 1 - functional.cosine_similarity(one, other).mean()
         logits = functional.normalize(one) @ functional.normalize(other).T
         return _which_belongs(10 * logits, y)
 
-    return supervised(c, model, c.adam(model, 3e-3), pairs, criterion)
+    return supervised(c, model, c.adam(model, 1e-2), pairs, criterion)
 
 
 @sick(
