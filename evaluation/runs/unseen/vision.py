@@ -161,7 +161,7 @@ def cnn_decayed_away(c: Conditions) -> Training:
     model = Features(c.width(8))
     optimizer = torch.optim.SGD(
         model.parameters(),
-        lr=c.rate(0.1) / c.loss_scale,
+        lr=c.rate(0.05) / c.loss_scale,
         momentum=0.9,
         weight_decay=0.3 * c.loss_scale if c.sick else 0.0,
     )
