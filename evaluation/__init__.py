@@ -4,8 +4,9 @@ A part of its own: it trains real models, measures by brute force what is wrong 
 (``truth``), and only then asks ``GradMonitor``, so it knows nothing of the rules in
 ``gradwidget/diagnose``.
 
-- ``runs``: what a run is, and the runs by architecture and by cause; half of the latter are
-  ``held_out``: written before the rules that they test, scored last
+- ``runs``: what a run is, and the runs by architecture and by cause; of the latter, those in
+  ``unseen`` were written before the rules that they test and are scored last; those in ``opened``
+  were so once
 - ``truth``: the brute-force measurement that confirms their labels
 - ``earlier_tools``: fixed-threshold rules of earlier tools, on the same runs
 - ``trial``, ``score``, ``table``, ``python -m evaluation``: recall, precision, false alarms,

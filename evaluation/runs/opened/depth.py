@@ -15,7 +15,7 @@ from evaluation.runs.recurrent import CellLoop
 from evaluation.runs.run import Conditions, Training, healthy, sick
 
 
-@sick(100, cause="exploding_gradients", held_out=True, exploding_gradients="*")
+@sick(100, cause="exploding_gradients", exploding_gradients="*")
 def cnn_dead_at_once(c: Conditions) -> Training:
     """Ten convolutions drawn four times too wide: NaN after a few steps."""
     width = c.width(8)
@@ -29,7 +29,7 @@ def cnn_dead_at_once(c: Conditions) -> Training:
     return supervised(c, model, optimizer, images(c), chain=chain_of(model))
 
 
-@sick(120, cause="rnn_exploding_in_time", held_out=True, rnn_exploding_in_time="cell")
+@sick(120, cause="rnn_exploding_in_time", rnn_exploding_in_time="cell")
 def recurrent_cell_dead_at_once(c: Conditions) -> Training:
     """A ReLU cell in a loop over 25 steps, whose matrix doubles the state at each."""
     width = c.width(24)
@@ -61,7 +61,7 @@ def _towers(c: Conditions, gain: float) -> tuple[Towers, tuple[str, ...]]:
     return model, (*(f"left.{name}" for name in names_of(left)), "head")
 
 
-@sick(150, cause="vanishing_gradients", held_out=True, vanishing_gradients="left.*")
+@sick(150, cause="vanishing_gradients", vanishing_gradients="left.*")
 def mlp_one_tower(c: Conditions) -> Training:
     """One of two towers is drawn ten times too small, and learns nothing."""
     model, chain = _towers(c, 0.12 if c.sick else 1.1)
@@ -72,7 +72,6 @@ def mlp_one_tower(c: Conditions) -> Training:
     200,
     cause="vanishing_gradients",
     cure="person",
-    held_out=True,
     vanishing_gradients="*",
 )
 def gan_judge_wins(c: Conditions) -> Training:
@@ -88,7 +87,7 @@ def gan_judge_wins(c: Conditions) -> Training:
     )
 
 
-@sick(150, cause="vanishing_gradients", held_out=True, vanishing_gradients="*")
+@sick(150, cause="vanishing_gradients", vanishing_gradients="*")
 def autoencoder_sigmoids(c: Conditions) -> Training:
     """Eight sigmoid layers between a picture and itself."""
     widths = [64, *[c.width(40)] * c.depth(8), 64]
@@ -99,14 +98,14 @@ def autoencoder_sigmoids(c: Conditions) -> Training:
     )
 
 
-@healthy(150, held_out=True)
+@healthy(150)
 def mlp_two_towers(c: Conditions) -> Training:
     """Two towers, both as they should be."""
     model, chain = _towers(c, 1.1)
     return supervised(c, model, c.sgd(model, 0.1), digits(c), chain=chain)
 
 
-@healthy(200, held_out=True)
+@healthy(200)
 def autoencoder_weight_annealed(c: Conditions) -> Training:
     """The weight of the loss rises from 1e-9 to 1 in 60 steps, under Adam."""
     model = stack([64, c.width(48), 12, c.width(48), 64], nn.Tanh, gain=1.1)

@@ -20,7 +20,7 @@ def _pictures(c: Conditions) -> Training:
     return supervised(c, model, c.adam(model, 5e-3), images(c), chain=chain_of(model))
 
 
-@sick(200, cause="gradients_not_cleared", cure="person", held_out=True, gradients_not_cleared="")
+@sick(200, cause="gradients_not_cleared", cure="person", gradients_not_cleared="")
 def recurrent_never_cleared(c: Conditions) -> Training:
     """A GRU on the adding problem whose gradients are never cleared."""
     model = LastStep(nn.GRU(2, c.width(24), batch_first=True), 1)
@@ -30,19 +30,19 @@ def recurrent_never_cleared(c: Conditions) -> Training:
     return with_loop_bug(training, clear=not c.sick)
 
 
-@sick(120, cause="no_step", cure="person", held_out=True, no_step="")
+@sick(120, cause="no_step", cure="person", no_step="")
 def cnn_never_stepped(c: Conditions) -> Training:
     """The line with ``optimizer.step()`` went with a merge."""
     return with_loop_bug(_pictures(c), step=not c.sick)
 
 
-@sick(120, cause="loss_detached", cure="person", held_out=True, loss_detached="")
+@sick(120, cause="loss_detached", cure="person", loss_detached="")
 def cnn_loss_from_item(c: Conditions) -> Training:
     """``torch.tensor(loss.item(), requires_grad=True)``: it has no graph."""
     return with_loop_bug(_pictures(c), attached=not c.sick)
 
 
-@sick(150, cause="same_batch", cure="person", held_out=True, same_batch="")
+@sick(150, cause="same_batch", cure="person", same_batch="")
 def cnn_first_batch_for_ever(c: Conditions) -> Training:
     """The same eight pictures at every step."""
     model = convolutions(c, 3, 12)
@@ -50,7 +50,7 @@ def cnn_first_batch_for_ever(c: Conditions) -> Training:
     return supervised(c, model, c.adam(model, 5e-3), batches, chain=chain_of(model))
 
 
-@sick(150, cause="eval_mode", cure="person", held_out=True, eval_mode="")
+@sick(150, cause="eval_mode", cure="person", eval_mode="")
 def mlp_trained_in_eval(c: Conditions) -> Training:
     """Validation called ``eval()`` and nobody ``train()``: norms with stale statistics."""
     model = stack(tower(c, 8, 48), nn.ReLU, gain=0.5, between=nn.BatchNorm1d)
@@ -59,7 +59,7 @@ def mlp_trained_in_eval(c: Conditions) -> Training:
     return supervised(c, model, c.sgd(model, 0.1), digits(c), chain=names_of(model, nn.Linear))
 
 
-@healthy(200, held_out=True)
+@healthy(200)
 def mlp_cleared_after(c: Conditions) -> Training:
     """``zero_grad`` at the end of the step, and a tied pair of layers."""
     width = c.width(48)
@@ -78,7 +78,7 @@ def mlp_cleared_after(c: Conditions) -> Training:
     return training
 
 
-@healthy(200, held_out=True)
+@healthy(200)
 def mlp_dropout_in_eval_between(c: Conditions) -> Training:
     """Every tenth step is followed by a validation in ``eval()``, and ``train()`` after it."""
     widths = tower(c, 2, 64)
@@ -101,7 +101,7 @@ def mlp_dropout_in_eval_between(c: Conditions) -> Training:
     return training
 
 
-@healthy(150, held_out=True)
+@healthy(150)
 def mlp_two_terms(c: Conditions) -> Training:
     """A target made by the model itself, rightly detached, beside the loss."""
     model = stack(tower(c, 2, 48), nn.ReLU, gain=2**0.5)

@@ -15,7 +15,7 @@ from evaluation.runs.run import Conditions, Training, healthy, sick
 from evaluation.runs.transformer import Attention, Language
 
 
-@sick(160, cause="saturated", held_out=True, saturated="4")
+@sick(160, cause="saturated", saturated="4")
 def autoencoder_output_saturated(c: Conditions) -> Training:
     """The sigmoid on the output starts at its upper end for every pixel."""
     model = stack([64, c.width(48), c.width(24), 64], nn.ReLU, gain=2**0.5)
@@ -29,7 +29,7 @@ def autoencoder_output_saturated(c: Conditions) -> Training:
     )
 
 
-@sick(150, cause="double_softmax", cure="person", held_out=True, double_softmax="")
+@sick(150, cause="double_softmax", cure="person", double_softmax="")
 def cnn_softmax_twice(c: Conditions) -> Training:
     """``forward`` returns probabilities, and the cross-entropy takes them for scores."""
     model = convolutions(c, 3)
@@ -57,7 +57,7 @@ class PostNorm(nn.Module):
         return y
 
 
-@sick(150, cause="collapsed_outputs", cure="person", held_out=True, collapsed_outputs="")
+@sick(150, cause="collapsed_outputs", cure="person", collapsed_outputs="")
 def transformer_post_norm_collapses(c: Conditions) -> Training:
     """Eight blocks with norms last, whose skips carry a twentieth: all places come out alike."""
     width = c.width(32)
@@ -93,7 +93,7 @@ class Mixture(nn.Module):
         return y
 
 
-@healthy(150, held_out=True)
+@healthy(150)
 def mlp_mixture(c: Conditions) -> Training:
     """A softmax that weighs experts, right before the outputs."""
     model = Mixture(c.width(24))
@@ -102,7 +102,7 @@ def mlp_mixture(c: Conditions) -> Training:
     )
 
 
-@healthy(150, held_out=True)
+@healthy(150)
 def transformer_explicit_softmax(c: Conditions) -> Training:
     """Attention whose softmax is written out, in a language model."""
 

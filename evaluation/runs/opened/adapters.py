@@ -8,13 +8,13 @@ from evaluation.runs.loop import supervised
 from evaluation.runs.run import Conditions, Training, healthy, sick
 
 
-@sick(150, cause="zero_gradient", held_out=True, zero_gradient="*")
+@sick(150, cause="zero_gradient", zero_gradient="*")
 def transformer_adapters_both_zero(c: Conditions) -> Training:
     """Both factors of every adapter start at 0, in a language model."""
     return tuned(c, adapted_language(c, every_layer=True, drawn=not c.sick), 1e-2)
 
 
-@sick(150, cause="lr_too_high", held_out=True, lr_too_high="")
+@sick(150, cause="lr_too_high", lr_too_high="")
 def mlp_adapters_too_fast(c: Conditions) -> Training:
     """Adapters with a hundredfold scale, on a rate that is a hundred times too high."""
     model = adapted_mlp(c, rank=8)
@@ -22,13 +22,13 @@ def mlp_adapters_too_fast(c: Conditions) -> Training:
     return supervised(c, model, c.adam(model, rate), digits(c), chain=adapters(model))
 
 
-@healthy(150, held_out=True)
+@healthy(150)
 def transformer_adapters_everywhere(c: Conditions) -> Training:
     """Adapters of rank 1 on every linear layer, at a constant rate."""
     return tuned(c, adapted_language(c, every_layer=True, rank=1), 1e-2)
 
 
-@healthy(180, held_out=True)
+@healthy(180)
 def mlp_adapters_scaled(c: Conditions) -> Training:
     """Adapters with a scale of 16, and so a rate eight times lower."""
     model = adapted_mlp(c, rank=8, scale=16.0)

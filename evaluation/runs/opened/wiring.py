@@ -31,7 +31,7 @@ class Concatenated(nn.Module):
         return y
 
 
-@sick(200, cause="no_gradient", cure="person", held_out=True, no_gradient="features.*")
+@sick(200, cause="no_gradient", cure="person", no_gradient="features.*")
 def mlp_features_detached(c: Conditions) -> Training:
     """The features are detached on their way to the head."""
     model = Concatenated(c.width(16), cut=c.sick)
@@ -58,14 +58,14 @@ class Blocks(nn.Module):
         return y
 
 
-@sick(150, cause="unregistered_layers", cure="person", held_out=True, unregistered_layers="")
+@sick(150, cause="unregistered_layers", cure="person", unregistered_layers="")
 def cnn_blocks_in_a_tuple(c: Conditions) -> Training:
     """The blocks of a net stand in a tuple."""
     model = Blocks(c.width(8), registered=not c.sick)
     return supervised(c, model, c.adam(model, 5e-3), images(c), chain=("stem", "head"))
 
 
-@sick(150, cause="not_in_optimizer", held_out=True, not_in_optimizer="blocks.*")
+@sick(150, cause="not_in_optimizer", not_in_optimizer="blocks.*")
 def transformer_blocks_replaced(c: Conditions) -> Training:
     """New blocks were put in after the optimizer had been made; it holds the old ones."""
     model = Language(c.width(32), 2)
@@ -81,7 +81,7 @@ def transformer_blocks_replaced(c: Conditions) -> Training:
     return supervised(c, model, optimizer, few, next_character, chain=("token", "norm", "head"))
 
 
-@healthy(150, held_out=True)
+@healthy(150)
 def cnn_head_first(c: Conditions) -> Training:
     """The head alone for 60 steps, then everything: the body gets its gradients later."""
     model = convolutions(c, 3, norm=True)

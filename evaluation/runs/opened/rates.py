@@ -19,7 +19,6 @@ from evaluation.runs.transformer import CHAIN, Language
 @sick(
     300,
     cause=("lr_too_high", "loss_diverging"),
-    held_out=True,
     loss_diverging="",
     lr_too_high="",
 )
@@ -38,7 +37,7 @@ def autoencoder_slow_divergence(c: Conditions) -> Training:
     return supervised(c, model, optimizer, batches, functional.mse_loss)
 
 
-@sick(200, cause="weights_shrinking", held_out=True, weights_shrinking="*")
+@sick(200, cause="weights_shrinking", weights_shrinking="*")
 def cnn_decay_kills(c: Conditions) -> Training:
     """AdamW with a decay of 35 at a rate of 1e-3, where 0.02 was meant."""
     model = convolutions(c, 3)
@@ -48,7 +47,7 @@ def cnn_decay_kills(c: Conditions) -> Training:
     return supervised(c, model, optimizer, images(c), chain=chain_of(model))
 
 
-@sick(250, cause="lr_too_high", held_out=True, lr_too_high="")
+@sick(250, cause="lr_too_high", lr_too_high="")
 def transformer_too_fast(c: Conditions) -> Training:
     """A proper start, then AdamW at thirty times the right rate with clipping: it hardly learns."""
     model = Language(c.width(64), 2)
@@ -57,7 +56,7 @@ def transformer_too_fast(c: Conditions) -> Training:
     return supervised(c, model, optimizer, short_text(c), next_character, chain=CHAIN, clip=1.0)
 
 
-@sick(160, cause="lr_too_low", held_out=True, lr_too_low="", plateau="")
+@sick(160, cause="lr_too_low", lr_too_low="", plateau="")
 def cnn_adam_too_slow(c: Conditions) -> Training:
     """Adam at 1e-7 on a net that learns at 1e-2."""
     model = convolutions(c, 3)
@@ -65,7 +64,7 @@ def cnn_adam_too_slow(c: Conditions) -> Training:
     return supervised(c, model, optimizer, images(c), chain=chain_of(model))
 
 
-@sick(250, cause="lr_too_high", held_out=True, lr_too_high="")
+@sick(250, cause="lr_too_high", lr_too_high="")
 def mlp_negative_loss_too_fast(c: Conditions) -> Training:
     """A likelihood with a learnt spread at a hundred times the rate."""
     model = stack([*tower(c, 2, 64)[:-1], 2], nn.ReLU, gain=2**0.5)
@@ -74,13 +73,13 @@ def mlp_negative_loss_too_fast(c: Conditions) -> Training:
     return supervised(c, model, optimizer, batches, likelihood, chain=names_of(model))
 
 
-@healthy(300, held_out=True)
+@healthy(300)
 def mlp_reward_rises(c: Conditions) -> Training:
     """A policy gradient without a baseline: the loss grows at first, as rewards do."""
     return policy(c, 3e-3, baseline=False)
 
 
-@healthy(150, held_out=True)
+@healthy(150)
 def mlp_loss_with_offset(c: Conditions) -> Training:
     """Cross-entropy with label smoothing and a constant term of 50: it falls by a few percent."""
     model = stack(tower(c, 2, 64), nn.ReLU, gain=2**0.5)

@@ -14,7 +14,7 @@ from evaluation.runs.mlp import linears, names_of, stack, tower
 from evaluation.runs.run import Conditions, Training, healthy, sick
 
 
-@sick(150, cause=("zero_gradient", "saturated"), held_out=True, zero_gradient="*")
+@sick(150, cause=("zero_gradient", "saturated"), zero_gradient="*")
 def mlp_sigmoid_at_one(c: Conditions) -> Training:
     """The sigmoid on the output starts so far out that it is 1 to the last bit."""
     model = stack([*tower(c, 2, 48)[:-1], 1], nn.ReLU, gain=2**0.5)
@@ -33,7 +33,7 @@ def mlp_sigmoid_at_one(c: Conditions) -> Training:
     )
 
 
-@sick(120, cause="zero_gradient", cure="person", held_out=True, zero_gradient="*")
+@sick(120, cause="zero_gradient", cure="person", zero_gradient="*")
 def cnn_output_clamped(c: Conditions) -> Training:
     """The output is clamped to what targets can be, in training as well; it starts outside."""
     model = convolutions(c, 3, 12)
@@ -49,7 +49,7 @@ def cnn_output_clamped(c: Conditions) -> Training:
     return supervised(c, model, c.adam(model, 5e-3), images(c), criterion, chain=chain_of(model))
 
 
-@healthy(150, held_out=True)
+@healthy(150)
 def mlp_hinge(c: Conditions) -> Training:
     """A hinge loss: samples that are right by a margin have a gradient of exactly 0."""
     model = stack(tower(c, 2, 48), nn.ReLU, gain=2**0.5)
@@ -63,7 +63,7 @@ def mlp_hinge(c: Conditions) -> Training:
     )
 
 
-@healthy(150, held_out=True)
+@healthy(150)
 def mlp_amounts(c: Conditions) -> Training:
     """Plain regression of numbers around 20 with unit spread."""
     model = stack([*tower(c, 2, 48)[:-1], 1], nn.ReLU, gain=2**0.5)

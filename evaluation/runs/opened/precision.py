@@ -15,7 +15,7 @@ from evaluation.runs.run import Conditions, Training, healthy, sick
 from evaluation.runs.transformer import CHAIN, Language
 
 
-@sick(250, cause="updates_lost", held_out=True, updates_lost="")
+@sick(250, cause="updates_lost", updates_lost="")
 def transformer_bfloat16_weights(c: Conditions) -> Training:
     """A language model wholly in bfloat16, at a rate of 1e-4."""
     model = Language(c.width(32), 2)
@@ -23,7 +23,7 @@ def transformer_bfloat16_weights(c: Conditions) -> Training:
     return in_half(c, training, torch.bfloat16)
 
 
-@sick(100, cause="weights_nonfinite", held_out=True, weights_nonfinite="*")
+@sick(100, cause="weights_nonfinite", weights_nonfinite="*")
 def cnn_half_epsilon(c: Conditions) -> Training:
     """Convolutions in fp16 under AdamW with its usual epsilon."""
     model = convolutions(c, 2, 8)
@@ -35,7 +35,6 @@ def cnn_half_epsilon(c: Conditions) -> Training:
 @sick(
     120,
     cause=("loss_nonfinite", "gradients_nonfinite"),
-    held_out=True,
     loss_nonfinite="",
     gradients_nonfinite="*",
 )
@@ -58,7 +57,7 @@ def mlp_half_overflows(c: Conditions) -> Training:
     )
 
 
-@healthy(150, held_out=True)
+@healthy(150)
 def mlp_half_scaled_by_hand(c: Conditions) -> Training:
     """fp16 autocast with a loss that is scaled by hand, and gradients that are scaled back."""
     model = stack(tower(c, 2, 64), nn.ReLU, gain=2**0.5)

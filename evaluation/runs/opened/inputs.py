@@ -13,7 +13,7 @@ from evaluation.runs.recurrent import LastStep
 from evaluation.runs.run import Conditions, Training, healthy, sick
 
 
-@sick(200, cause="bad_inputs", held_out=True, bad_inputs="")
+@sick(200, cause="bad_inputs", bad_inputs="")
 def mlp_prices_in_cents(c: Conditions) -> Training:
     """All columns are in the thousands, their mean included."""
     batches = digits(c)
@@ -23,7 +23,7 @@ def mlp_prices_in_cents(c: Conditions) -> Training:
     return supervised(c, model, c.adam(model, 1e-3), batches, chain=names_of(model))
 
 
-@sick(150, cause="bad_inputs", cure="person", held_out=True, bad_inputs="")
+@sick(150, cause="bad_inputs", cure="person", bad_inputs="")
 def mlp_constant_inputs(c: Conditions) -> Training:
     """A loader that fills its buffer once: every sample is the same."""
     batches = digits(c)
@@ -48,7 +48,6 @@ class Broken(Batches):
     150,
     onset=17,
     cause=("bad_inputs", "loss_nonfinite", "gradients_nonfinite"),
-    held_out=True,
     gradients_nonfinite="*",
     bad_inputs="",
 )
@@ -68,7 +67,7 @@ class Divided(nn.Module):
         return x / 128 - 0.5
 
 
-@healthy(150, held_out=True)
+@healthy(150)
 def cnn_bytes(c: Conditions) -> Training:
     """Pictures from 0 to 255, divided in ``forward``."""
     batches = images(c)
@@ -78,7 +77,7 @@ def cnn_bytes(c: Conditions) -> Training:
     return supervised(c, model, c.adam(model, 5e-3), batches, chain=chain_of(model))
 
 
-@healthy(200, held_out=True)
+@healthy(200)
 def mlp_one_hot(c: Conditions) -> Training:
     """One-hot columns: most of them are constant within a batch."""
     batches = digits(c)

@@ -46,7 +46,6 @@ def _inside(floor: float) -> Criterion:
 @sick(
     200,
     cause="loss_nonfinite",
-    held_out=True,
     loss_nonfinite="",
     gradients_nonfinite="*",
 )
@@ -84,7 +83,6 @@ class Spread(nn.Module):
     150,
     cause="gradients_nonfinite",
     cure="person",
-    held_out=True,
     gradients_nonfinite="*",
     weights_nonfinite="*",
 )
@@ -102,7 +100,7 @@ def mlp_spread_of_nothing(c: Conditions) -> Training:
     )
 
 
-@healthy(200, held_out=True)
+@healthy(200)
 def cnn_mask_with_floor(c: Conditions) -> Training:
     """The same mean over a mask with a floor under it; some steps have half of their loss."""
     model = _segments(c)

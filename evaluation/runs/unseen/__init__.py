@@ -1,0 +1,1 @@
+"""Runs as people report them, written blind, before the rules were last changed; scored last."""
