@@ -112,19 +112,16 @@ class StepCycle:
 
     # ------------------------------------------------------------------ whether it is sampled
 
-    def request(self, reason: Reason | None) -> None:
-        """Has the step under way sampled, with as many after it as the reason's allowance says.
-
-        Args:
-            reason: None asks for nothing.
-        """
-        if reason is not None and self.budget.request(reason):
+    def request(self, reason: Reason) -> None:
+        """Has the step under way sampled, with as many after it as the reason's allowance says."""
+        if self.budget.request(reason):
             self.builder.sampled = True
 
     def pass_begins(self, roots: Sequence[Tensor]) -> None:
         """A backward pass of the model is about to run: the graph still has the step's values."""
         builder = self.builder
-        self.read_wiring(roots)
+        if self._wiring.is_due:
+            self.read_wiring(roots)
         if builder.has_outputs or len(roots) != 1 or not _is_nonfinite(roots[0]):
             return
         if self._was_finite:
@@ -165,13 +162,16 @@ class StepCycle:
         loss, scale = self.builder.loss.known()
         if loss is not None:
             self._was_finite = math.isfinite(loss)
-        self.request(self._triggers.loss_found(loss, scale))
+        if (reason := self._triggers.loss_found(loss, scale)) is not None:
+            self.request(reason)
 
     def optimizer_begins(self, optimizer: Optimizer, held: list[int]) -> None:
         """An optimizer is about to step the parameters with these numbers."""
         # A step of which one optimizer has passed already is not looked at in part.
         if not (self.builder.sampled or self.shared.is_pending):
-            self.request(self._guard.run(CHECKING, self._triggers.optimizer_steps, optimizer, held))
+            check = self._triggers.optimizer_steps
+            if (reason := self._guard.run(CHECKING, check, optimizer, held)) is not None:
+                self.request(reason)
 
     def skip(self) -> None:
         """The step is left out: by a gradient scaler, or on request."""
@@ -266,7 +266,7 @@ class StepCycle:
             self.read_changes()
             self.unstepped.stepped()
             self.finish(inside_forward=inside_forward)
-        elif self.unstepped.is_due and is_training_forward():
+        elif self.unstepped.is_overdue and self.unstepped.is_due and is_training_forward():
             self.builder.loop.unstepped = self.unstepped.take()
             self.finish(inside_forward=inside_forward)
 
@@ -296,7 +296,7 @@ class StepCycle:
         self._last_end, self._spent_before = now, spent
         self._is_refreshed = False
         self._table.release()
-        sampled = self.budget.sampling or self._leaves_gradients(builder)
+        sampled = self.budget.sampling or (builder.sampled and self._leaves_gradients(builder))
         self.builder = self._begin(builder.step + 1, sampled=sampled, wanted=wanted)
         self.builder.inherit(builder)
 
@@ -390,7 +390,7 @@ class StepCycle:
 
         Of several that take turns none is to be missing.
         """
-        optimizers = self._optimizers.optimizers() if builder.sampled else []
+        optimizers = self._optimizers.optimizers()
         if len(optimizers) < 2:
             return False
         unused = builder.unused()

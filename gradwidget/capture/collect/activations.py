@@ -333,7 +333,10 @@ class Activations:
 
     def _data_nonfinite(self, args: tuple[object, ...]) -> Fetch | None:
         # Later arguments may be masks, with infinities on purpose.
-        tensor = first_tensor(args[0]) if args else None
+        given = args[0] if args else None
+        if type(given) is Tensor and given.grad_fn is not None:
+            return None  # as nearly every layer's
+        tensor = first_tensor(given)
         # What no operation made is data: it came into the model from outside.
         if tensor is None or tensor.grad_fn is not None or tensor.numel() == 0:
             return None

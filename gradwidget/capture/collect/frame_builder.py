@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from functools import cached_property, partial
 from numbers import Real
 
@@ -304,7 +305,7 @@ class FrameBuilder:
         """Drops gradients and weights read earlier in this step: a later reading replaces them."""
         self._readings.forget_statistics()
 
-    def finish(self, unseen: str, optimized: Collection[int] | None = None) -> None:
+    def finish(self, unseen: str, optimized: AbstractSet[int] | None = None) -> None:
         """Nothing is added any more: fixes the layers of the frame and requests the values.
 
         Args:
@@ -323,7 +324,7 @@ class FrameBuilder:
             self.activations.explain_unseen((layer.name for layer in self._table.layers), unseen)
         self.readback.send()
 
-    def _note_participation(self, optimized: Collection[int] | None) -> None:
+    def _note_participation(self, optimized: AbstractSet[int] | None) -> None:
         moved = {
             number for one in self._readings.of_gradients for number in (*one.numbers, *one.refused)
         }

@@ -101,7 +101,8 @@ class Actuator:
         if len(optimizers) > 1:
             self._guard.run("telling optimizers apart", self._together.ready, optimizer, optimizers)
         # Scaled now as well, for what is recorded of the step; hooks of others see their own rates.
-        self.enter(optimizer)
+        if self._rates.actions:
+            self.enter(optimizer)
         return False
 
     def withhold(self, optimizer: Optimizer) -> None:
@@ -111,21 +112,16 @@ class Actuator:
     def after_step(self, optimizer: Optimizer) -> None:
         """It has stepped."""
         self._guard.run("telling optimizers apart", self._nesting.step_ended, optimizer)
-        if self._is_idle:
-            return
+        if not (self._edges or self._skipping or self._rates.actions):
+            return  # nothing is in force that changes what an optimizer does, as nearly always
         self.over(optimizer)
         edges = self._edges.get(id(optimizer))
         if edges is not None:
             self._guard.run("ordering the hooks of a step", edges.step_ended)
 
-    @property
-    def _is_idle(self) -> bool:
-        """Whether nothing is in force that changes what an optimizer does, as ever but rarely."""
-        return not (self._edges or self._skipping or self._rates)
-
     def enter(self, optimizer: Optimizer) -> None:
         """See ``step_edges.Inside``."""
-        if self._rates:
+        if self._rates.actions:
             self._guard.run(SCALING, self._rates.enter, optimizer)
 
     def leave(self, optimizer: Optimizer) -> None:
@@ -189,7 +185,7 @@ class Actuator:
                 self._edges[id(optimizer)] = StepEdges(optimizer, self)
 
     def _release_edges(self) -> None:
-        if self._rates or self._skipping:
+        if self._rates.actions or self._skipping:
             return
         while self._edges:
             self._edges.popitem()[1].remove()

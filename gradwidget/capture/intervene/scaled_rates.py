@@ -44,26 +44,23 @@ class ScaledRates:
     ) -> None:
         self._inside = inside
         self._note = note
-        self._actions: list[ScaleLr] = []
+        self.actions: list[ScaleLr] = []
+        """The factors in force."""
         self._scaled: dict[int, list[_Scaled]] = {}
-
-    def __bool__(self) -> bool:
-        """Whether any factor is in force."""
-        return bool(self._actions)
 
     def add(self, action: ScaleLr) -> None:
         """Puts a factor in force, from the next step on."""
-        self._actions.append(action)
+        self.actions.append(action)
 
     def remove(self, action: ScaleLr) -> None:
         """Takes it back, at once."""
         # By identity: the same factor may be in force twice.
-        self._actions = [known for known in self._actions if known is not action]
+        self.actions = [known for known in self.actions if known is not action]
         self.restore()
 
     def clear(self) -> None:
         """Takes all of them back, at once."""
-        self._actions = []
+        self.actions = []
         self.restore()
 
     def enter(self, optimizer: Optimizer) -> None:
@@ -104,7 +101,7 @@ class ScaledRates:
     def _scaled_now(self, number: int, group: dict[str, Any]) -> _Scaled | None:
         """The rate of a group with and without the factors; None where it is to be left alone."""
         own = group.get("lr")
-        factors = [one.factor for one in self._actions if one.group in (None, number)]
+        factors = [one.factor for one in self.actions if one.group in (None, number)]
         if own is None or not factors:
             return None
         # The wrapper around this optimizer may share its groups, and has scaled them.

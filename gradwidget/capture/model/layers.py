@@ -171,6 +171,14 @@ class LayerTable:
         """The parameters that still exist, read or not."""
         return [one for one in self._looked_up() if one is not None]
 
+    def trainable(self) -> set[int]:
+        """The numbers of the parameters that exist and require a gradient."""
+        return {
+            number
+            for number, one in enumerate(self._looked_up())
+            if one is not None and one.requires_grad
+        }
+
     def number_of(self, tensor: Tensor) -> int | None:
         """The number of a parameter; None for any other tensor."""
         number = self._numbers.get(id(tensor))

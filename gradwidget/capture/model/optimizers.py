@@ -124,12 +124,14 @@ class OptimizerParameters:
 
     def optimizers(self) -> list[Optimizer]:
         """Those listened to that hold any of the parameters, have stepped, and still exist."""
-        found = [(optimizer(), numbers) for optimizer, _, _, numbers in self._known.values()]
-        return [
-            optimizer
-            for optimizer, numbers in found
-            if optimizer is not None and numbers and self._is_listened_to(optimizer)
-        ]
+        found = []
+        for known, _, _, numbers in self._known.values():
+            optimizer = known()
+            if optimizer is None or not numbers:
+                continue
+            if self._only is None or _is_same(self._only(), optimizer):
+                found.append(optimizer)
+        return found
 
 
 def all_optimizers() -> Iterator[Optimizer]:

@@ -45,10 +45,12 @@ class Budget:
         ``AT_LEAST_EVERY`` steps as ever.
         """
         self._buckets = {reason: TokenBucket(one.burst) for reason, one in ALLOWANCES.items()}
-        self._refills = [
-            (self._buckets[reason], one.refill) for reason, one in ALLOWANCES.items() if one.refill
-        ]
+        self._asked: dict[Reason, int] = {}
+        """The step in which a reason last made a request, since when it has been refilled."""
         self._ladder = Ladder()
+        self._interval = 1
+        """Steps from one ordinary sample to the next."""
+        self._was_watched = False
         self._step = 0
         self._cost = RunningMean(MEMORY)
         self._elapsed = RunningMean(AT_LEAST_EVERY)
@@ -62,7 +64,8 @@ class Budget:
         self._charges = RunningMean(AT_LEAST_EVERY)
         self._requested = 0
         self.request(Reason.START)
-        self.is_requested = self._next_requested()
+        self._requested -= 1
+        self.is_requested = True
         """Whether the step under way was requested before it began."""
         self.sampling = True
         """Whether the step under way is sampled."""
@@ -92,9 +95,12 @@ class Budget:
         Returns:
             Whether it is granted: the reason was not too frequent.
         """
-        if not self._buckets[reason].take():
+        bucket, allowance = self._buckets[reason], ALLOWANCES[reason]
+        bucket.fill((self._step - self._asked.get(reason, 0)) * allowance.refill)
+        self._asked[reason] = self._step
+        if not bucket.take():
             return False
-        self._requested = max(self._requested, ALLOWANCES[reason].steps)
+        self._requested = max(self._requested, allowance.steps)
         return True
 
     def charge(self, seconds: float) -> None:
@@ -119,24 +125,20 @@ class Budget:
         self._charges.add(self._charged)
         self._charged = 0.0
         self._sampled.add(self.sampling)
-        # Requests: some of each limited reason comes back, and one of the steps is served.
-        for bucket, refill in self._refills:
-            bucket.fill(refill)
-        self.is_requested = self._next_requested()
+        self.is_requested = self._requested > 0
+        self._requested -= self.is_requested
         self._step += 1
         if self.share is None:
             return
         if self.sampling:
             self._cost.add(ours)
-        self.sampling = self.is_requested or self._step % self._every(self.share) == 0
-
-    def _next_requested(self) -> bool:
-        is_requested = self._requested > 0
-        self._requested -= is_requested
-        return is_requested
+        # The interval is chosen anew where it ends.
+        if self._step % self._interval == 0 or self.watched is not self._was_watched:
+            self._interval, self._was_watched = self._every(self.share), self.watched
+        self.sampling = self.is_requested or self._step % self._interval == 0
 
     def _every(self, share: float) -> int:
-        """Steps from one ordinary sample to the next."""
+        """The interval that samples of the present cost, or the watching, ask for."""
         income = AIM * share * self._elapsed.value - self._charges.value
         rung = self._ladder.settle(self._cost.value / income if income > 0 else AT_LEAST_EVERY)
         every = min(AT_LEAST_EVERY, rung)

@@ -27,7 +27,6 @@ from gradwidget.capture.sampling.allowances import (
 )
 from gradwidget.capture.sampling.budget import Budget
 from gradwidget.capture.sampling.running_mean import RunningMean
-from gradwidget.token_bucket import TokenBucket
 
 
 class SpotChecks:
@@ -45,7 +44,8 @@ class SpotChecks:
         self._table = table
         self._generation = table.generation
         self._turn = 0
-        self._seconds = TokenBucket(0.0)
+        self._saved = 0.0
+        """Seconds that are saved up for the next checks."""
         self._cost = RunningMean(MEMORY)
         """Seconds that one check takes."""
         self._gradients: dict[int, float | None] = {}
@@ -73,14 +73,15 @@ class SpotChecks:
             self._gradients, self._weights, self._ends = {}, {}, {}
         found = [self._check_end(optimizer, numbers)]
         for place, group in enumerate(optimizer.param_groups):
-            if isinstance(rate := group.get("lr"), float):
-                found.append(self._check_setting((id(optimizer), place), rate))
+            rate, key = group.get("lr"), (id(optimizer), place)
+            if isinstance(rate, float) and rate != self._settings.get(key):
+                found.append(self._check_setting(key, rate))
         # Time is saved up until it pays for several checks.
         checks = min(CHECKS, len(numbers))
         price, income = checks * self._cost.value, self._budget.seconds_per_step
-        self._seconds.burst = price + income
-        self._seconds.fill(income)
-        if self._seconds.take(price):
+        self._saved = min(price + income, self._saved + income)
+        if self._saved >= price:
+            self._saved -= price
             began = perf_counter()
             for _ in range(checks):
                 self._turn += 1
@@ -108,7 +109,8 @@ class SpotChecks:
             return None
         # At every step, by the one function of torch that this takes: after a step, each is slow
         # for the first time.
-        total = sum(_first(gradient, END_ENTRIES).tolist())
+        is_short = gradient.dim() == 1 and gradient.numel() <= END_ENTRIES
+        total = sum((gradient if is_short else _first(gradient, END_ENTRIES)).tolist())
         return None if cmath.isfinite(total) else self._nonfinite(number)
 
     def _end_of(self, numbers: list[int]) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from torch import nn
 from torch.nn.parameter import is_lazy
@@ -65,9 +65,9 @@ class BackwardReach:
         Returns:
             Whether gradients were cleared since the pass before.
         """
-        self._before = _marks([probe() for probe in self._probes])
+        self._before = self._marks_of_probes()
         self._all = list(parameters) if parameters is not None else []
-        self._all_before = _marks(self._all)
+        self._all_before = [_mark(one) for one in self._all] if self._all else []
         return bool(self._after) and any(
             known not in (UNTOUCHED, now) and probe() is not None
             for known, now, probe in zip(self._after, self._before, self._probes, strict=True)
@@ -75,25 +75,31 @@ class BackwardReach:
 
     def ended(self) -> bool:
         """Whether the pass changed a gradient of this model."""
-        self._after = _marks([probe() for probe in self._probes])
+        self._after = self._marks_of_probes()
         everything, self._all = self._all, []
         everything_before, self._all_before = self._all_before, []
         if len(self._after) == len(self._before) and self._after != self._before:
             return True
-        for one, before, now in zip(everything, everything_before, _marks(everything), strict=True):
-            if now != before:
+        for one, before in zip(everything, everything_before, strict=True):
+            if _mark(one) != before:
                 # This one shows what the probes do not: it becomes one of them.
                 found = [handle for handle in self._handles if handle() is one]
                 self._probes = [*found, *self._probes[: PROBES - 1]]
-                self._after = _marks([probe() for probe in self._probes])
+                self._after = self._marks_of_probes()
                 return True
         return False
 
+    def _marks_of_probes(self) -> list[Mark]:
+        # Written out, since it is asked twice a step.
+        marks = []
+        for probe in self._probes:
+            one = probe()
+            gradient = None if one is None else one.grad
+            marks.append(UNTOUCHED if gradient is None else (id(gradient), version(gradient)))
+        return marks
 
-def _marks(parameters: Iterable[nn.Parameter | None]) -> list[Mark]:
-    """Identity and version of each parameter's gradient: they change whenever it does."""
-    marks = []
-    for parameter in parameters:
-        gradient = None if parameter is None else parameter.grad
-        marks.append(UNTOUCHED if gradient is None else (id(gradient), version(gradient)))
-    return marks
+
+def _mark(parameter: nn.Parameter) -> Mark:
+    """Identity and version of a parameter's gradient: they change whenever it does."""
+    gradient = parameter.grad
+    return UNTOUCHED if gradient is None else (id(gradient), version(gradient))

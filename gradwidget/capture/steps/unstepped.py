@@ -36,26 +36,23 @@ class UnsteppedPasses:
 
     def __init__(self, reach: BackwardReach) -> None:
         self._reach = reach
+        self.is_overdue = False
+        """Whether a step was to be expected long ago."""
         self._longest = 0
         self._is_stepping = False
         self._start()
 
     def _start(self) -> None:
         self._passes = self._run = 0
-        self._has_passed = self._was_cleared = self._is_overdue = False
+        self._has_passed = self._was_cleared = self.is_overdue = False
         self._marks: list[Mark] | None = None
         self._sums: list[Fetch] = []
         self._verdict: Fetch | None = None
 
     @property
-    def is_overdue(self) -> bool:
-        """Whether a step was to be expected long ago."""
-        return self._is_overdue
-
-    @property
     def is_due(self) -> bool:
         """Whether a pass that counts as a step has ended since the last one."""
-        return self._is_overdue and self._has_passed and not self._is_stepping
+        return self.is_overdue and self._has_passed and not self._is_stepping
 
     def pass_begins(self, *, cleared: bool) -> None:
         """A pass is about to run; ``cleared`` where gradients were cleared since the one before."""
@@ -74,7 +71,7 @@ class UnsteppedPasses:
         self._has_passed = True
         patience = PATIENCE * self._longest
         if self._run >= max(CLEARED, patience) or self._passes >= max(ADDED, patience):
-            self._is_overdue = True
+            self.is_overdue = True
         if self._passes >= SUSPICIOUS and readback is not None:
             self._compare_later(readback)
 

@@ -60,8 +60,13 @@ class InputData:
         if self._first is None or id(module) == self._first:
             # The first layer of a forward: what earlier forwards made does not matter to it.
             self._first, self._is_past_frozen = id(module), False
-        if not self._is_past_frozen and is_training_forward():
+        first = args[0] if args else None
+        # As nearly every layer's: what an operation with a graph has made is no data.
+        is_made = type(first) is Tensor and first.grad_fn is not None
+        if not (is_made or self._is_past_frozen) and is_training_forward():
             self._guard.run("reading the input", self._read, args, kwargs)
+        if type(output) is Tensor and output.requires_grad:
+            return
         made = first_tensor(output)
         if made is not None and not made.requires_grad:
             self._is_past_frozen = True

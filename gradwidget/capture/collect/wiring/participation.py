@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Set as AbstractSet
 
 import numpy as np
 
@@ -16,7 +17,7 @@ def participation(
     table: LayerTable,
     ran: Collection[str],
     moved: Collection[int],
-    optimized: Collection[int] | None,
+    optimized: AbstractSet[int] | None,
 ) -> dict[str, Column]:
     """The metrics ``has_run`` and ``optimized_fraction``, where they can be known of any layer.
 
@@ -36,17 +37,13 @@ def participation(
         is_known = ran and moved and layer.trainable and layer.name not in table.unread
         return 0.0 if is_known and not any(number in moved for number in numbers) else np.nan
 
+    trainable = table.trainable()
+
     def optimized_fraction(layer: Layer) -> float:
         if optimized is None or layer.name in table.unread:
             return np.nan
-        handles = {
-            number: table.parameters[number]() for number in table.numbers_of(layer.name).values()
-        }
-        trainable = [
-            number for number, one in handles.items() if one is not None and one.requires_grad
-        ]
-        held = sum(number in optimized for number in trainable)
-        return held / len(trainable) if trainable else np.nan
+        own = trainable.intersection(table.numbers_of(layer.name).values())
+        return len(own & optimized) / len(own) if own else np.nan
 
     columns = {
         "has_run": _column(has_run, layers),
