@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from gradwidget.frame import Frame, Layer
     from gradwidget.monitor import GradMonitor
     from gradwidget.record.history import History
+    from gradwidget.run.run import Run, open_run
+    from gradwidget.run.run_file_error import RunFileError
     from gradwidget.widget import GradWidget
 
 __all__ = [
@@ -28,10 +30,13 @@ __all__ = [
     "History",
     "Layer",
     "Remedy",
+    "Run",
+    "RunFileError",
     "Symptom",
     "Thresholds",
     "__version__",
     "demo",
+    "open_run",
 ]
 
 _home = {
@@ -43,9 +48,12 @@ _home = {
     "History": "gradwidget.record.history",
     "Layer": "gradwidget.frame",
     "Remedy": "gradwidget.diagnose.finding",
+    "Run": "gradwidget.run.run",
+    "RunFileError": "gradwidget.run.run_file_error",
     "Symptom": "gradwidget.diagnose.finding",
     "Thresholds": "gradwidget.diagnose.thresholds",
     "demo": "gradwidget.demonstration",
+    "open_run": "gradwidget.run.run",
 }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from concurrent.futures import Future, wait
 from typing import TYPE_CHECKING
 
@@ -49,6 +50,10 @@ class GradMonitor:
         start_step: number of the first step seen, for a resumed run.
         thresholds: bounds to judge by instead of the default ones, such as
             ``Thresholds(vanishing_ratio=1e-6)``.
+        run_file: where to record the run, such as ``"run.gw"``, for ``open_run``, a ``GradWidget``
+            or ``gradwidget report``. Where there is a file already, this is a later part of that
+            run, in a file beside it, and replaces what it has from ``start_step`` on. A file that
+            cannot be written is a problem (``problems``), and training goes on.
 
     Raises:
         TypeError: ``model`` is not an ``nn.Module``, ``optimizer`` not an ``Optimizer``, or
@@ -79,6 +84,7 @@ class GradMonitor:
         on_finding: OnFinding = None,
         start_step: int = 0,
         thresholds: Thresholds = DEFAULT,
+        run_file: str | os.PathLike[str] | None = None,
     ) -> None:
         self._session = Session(
             model,
@@ -89,6 +95,7 @@ class GradMonitor:
             on_finding=on_finding,
             start_step=start_step,
             thresholds=thresholds,
+            run_file=run_file,
         )
 
     @property

@@ -6,10 +6,12 @@ A monitor shows of it what a user needs; a widget has its picture read the rest.
 from __future__ import annotations
 
 import operator
+import os
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, ParamSpec
 from weakref import finalize, ref
 
@@ -23,6 +25,7 @@ from gradwidget.diagnose.engine import Engine
 from gradwidget.diagnose.thresholds import DEFAULT, Thresholds
 from gradwidget.record.history import History
 from gradwidget.report.text import report
+from gradwidget.run.recorder import Recorder, run_data
 from gradwidget.weak import Same, weakly
 
 if TYPE_CHECKING:
@@ -36,6 +39,7 @@ if TYPE_CHECKING:
     from gradwidget.diagnose.finding import Finding, Severity
     from gradwidget.frame import Frame, Inspection, Layer
     from gradwidget.problem import Problem
+    from gradwidget.run.recording import News
 
 P = ParamSpec("P")
 
@@ -53,6 +57,7 @@ LARGEST_START = 2**52
 """The largest number of a first step: a page counts in float64, which is exact up to 2⁵³."""
 
 LOGGING = "logging"
+RECORDING = "recording the run"
 TOO_MANY = (
     f"log() was given more than {MOST_LOGGED} names; only the first {MOST_LOGGED} are recorded"
 )
@@ -88,6 +93,7 @@ class Session:
         on_finding: OnFinding = None,
         start_step: int = 0,
         thresholds: Thresholds = DEFAULT,
+        run_file: str | os.PathLike[str] | None = None,
     ) -> None:
         start_step = _checked_start(start_step)
         self.history = History()
@@ -143,6 +149,9 @@ class Session:
         self.capture.cycle.inspector.emit = weakly(self._inspected)
         self._inspections: dict[str, Inspection] = {}
         self._logged: set[str] = set()
+        self._recorder: Recorder | None = None
+        if run_file is not None:
+            self._start_recording(Path(run_file), start_step)
         self._finalizer = finalize(self, _stop, self.control, capture)
         self._model = ref(model)
         self._end_of_model = finalize(model, weakly(self._end))
@@ -305,6 +314,8 @@ class Session:
         self._finalizer()
         self._end_of_model.detach()
         self._end()
+        if self._recorder is not None:
+            self._recorder.close()
         model = self._model()
         if model is not None and _attached.get(Same(model), lambda: None)() is self:
             del _attached[Same(model)]
@@ -317,6 +328,8 @@ class Session:
         if capture is None:
             return
         capture.close()
+        if self._recorder is not None:
+            self._recorder.end()
         self._state = Ended(capture.layers, capture.overhead, capture.sampling_interval)
         self.capture = None
         for notify in tuple(self.on_end):
@@ -328,11 +341,31 @@ class Session:
             self.history.append(frame)
             self._engine.update(self.history)
             findings = self._engine.findings
+        if self._recorder is not None:
+            self._guard.run(RECORDING, self._recorder.add, frame, findings)
         capture, wanted = self.capture, self._engine.wanted
         if capture is not None:
             capture.sample_more(series=wanted.series, watch=wanted.watch)
         self._reaction.opened(findings)
         self._tell("on_frame", self.on_frame)
+
+    def _start_recording(self, path: Path, start_step: int) -> None:
+        try:
+            self._recorder = Recorder(
+                path,
+                run_data(self.model_class, start_step, self.thresholds),
+                news=weakly(self._news),
+                stopped=weakly(self._recording_stopped),
+                charge=weakly(self.charge),
+            )
+        except OSError as error:
+            self._recording_stopped(f"Nothing is recorded: {path}: {error.strerror or error}")
+
+    def _news(self) -> News:
+        return self.control.changes, self.problems
+
+    def _recording_stopped(self, why: str) -> None:
+        self._guard.note(RECORDING, why)
 
     def _call(self, function: Callable[[Finding], object], finding: Finding) -> None:
         self._guard.ask("acting on a finding", function, finding)

@@ -1,0 +1,1 @@
+"""Runs on disk: recorded while they train, read and followed from anywhere."""

@@ -1,0 +1,171 @@
+"""Reads the blocks of a run file, those that are whole, from where it ended last time.
+
+The container is MCAP (mcap.dev): records of an operation code, a length and a content. Messages
+stand in chunks, each compressed and with its checksum; what is not in a chunk is not read.
+"""
+
+from __future__ import annotations
+
+import os
+import struct
+import zlib
+from collections.abc import Iterator
+from io import BytesIO
+from pathlib import Path
+from typing import BinaryIO
+
+import zstandard
+from mcap.data_stream import ReadDataStream
+from mcap.exceptions import McapError
+from mcap.opcode import Opcode
+from mcap.records import Channel, Chunk, Header, Message
+from mcap.writer import MCAP0_MAGIC
+
+from gradwidget.run.limits import BLOCK_BYTES, WINDOW_BYTES
+from gradwidget.run.run_file_error import RunFileError
+from gradwidget.run.schemas import PROFILE
+from gradwidget.wording import visible
+
+_HEAD = struct.Struct("<BQ")
+"""Before each record: its operation code, and the length of its content."""
+
+MOST_DAMAGE = 20
+"""Damaged places that are told one by one."""
+
+
+class BlockReader:
+    """Reads one file on and on.
+
+    Args:
+        path: the file.
+
+    Raises:
+        OSError: it cannot be opened.
+        RunFileError: it is no run file.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.finished = False
+        """Whether the recorder has closed the file: nothing more will come."""
+        self.damage: list[str] = []
+        """What could not be read, in words."""
+        self._offset = 0
+        self._topics: dict[int, str] = {}
+
+    def messages(self) -> Iterator[tuple[str, bytes]]:
+        """Topic and content of each message of the blocks that have become whole since last time.
+
+        Raises:
+            OSError: the file cannot be read.
+            RunFileError: it is no run file.
+        """
+        with self.path.open("rb") as file:
+            if not self._offset:
+                self._begin(file)
+            size = os.fstat(file.fileno()).st_size
+            while not self.finished and (found := self._next(file, size)) is not None:
+                opcode, content = found
+                at, self._offset = self._offset, file.tell()
+                if opcode == Opcode.CHUNK:
+                    yield from self._block(content, at)
+
+    def damaged(self, what: str) -> None:
+        """Notes what could not be read."""
+        if len(self.damage) < MOST_DAMAGE:
+            self.damage.append(what)
+
+    def _begin(self, file: BinaryIO) -> None:
+        name = visible(self.path.name)
+        magic = file.read(len(MCAP0_MAGIC))
+        if not magic:
+            message = f"{name} is empty: nothing has been recorded yet; try again in a while"
+            raise RunFileError(message)
+        head = file.read(_HEAD.size)
+        if magic != MCAP0_MAGIC or len(head) < _HEAD.size:
+            message = (
+                f"{name} is no run file: it does not begin as one. "
+                'A run is recorded with GradMonitor(model, run_file="run.gw").'
+            )
+            raise RunFileError(message)
+        opcode, length = _HEAD.unpack(head)
+        try:
+            if opcode != Opcode.HEADER or length > 2**16:
+                raise McapError
+            profile = Header.read(ReadDataStream(BytesIO(file.read(length)))).profile
+        except (McapError, ValueError, struct.error):
+            profile = ""
+        if profile != PROFILE:
+            message = (
+                f"{name} is an MCAP file, but not a run of gradwidget: "
+                f"its profile is {visible(profile[:50])!r}"
+            )
+            raise RunFileError(message)
+        self._offset = file.tell()
+
+    def _next(self, file: BinaryIO, size: int) -> tuple[int, bytes] | None:
+        """The next whole record; only that of a chunk has its content. None where there is none."""
+        file.seek(self._offset)
+        head = file.read(_HEAD.size)
+        if len(head) < _HEAD.size:
+            return None
+        opcode, length = _HEAD.unpack(head)
+        # What is not whole yet may become so. Zeros are a hole, as a crash of the machine leaves.
+        if opcode == 0 or length > size - self._offset - _HEAD.size:
+            return None
+        if opcode == Opcode.DATA_END:
+            self.finished = True
+            return None
+        content = b""
+        if opcode == Opcode.CHUNK and length <= BLOCK_BYTES:
+            content = file.read(length)
+            if len(content) < length:
+                return None
+        file.seek(self._offset + _HEAD.size + length)
+        return opcode, content
+
+    def _block(self, content: bytes, at: int) -> Iterator[tuple[str, bytes]]:
+        """The messages of a chunk; none where it is damaged."""
+        try:
+            yield from self._inside(_decompressed(content))
+        except (McapError, ValueError, struct.error, zstandard.ZstdError) as error:
+            self.damaged(f"the block at byte {at:,} of {visible(self.path.name)} ({error})")
+
+    def _inside(self, raw: bytes) -> Iterator[tuple[str, bytes]]:
+        place = 0
+        while place < len(raw):
+            opcode, length = _HEAD.unpack_from(raw, place)
+            place += _HEAD.size
+            content = raw[place : place + length]
+            place += length
+            stream = ReadDataStream(BytesIO(content))
+            if opcode == Opcode.CHANNEL:
+                channel = Channel.read(stream)
+                self._topics[channel.id] = channel.topic
+            elif opcode == Opcode.MESSAGE:
+                message = Message.read(stream, length)
+                if message.channel_id in self._topics:
+                    yield self._topics[message.channel_id], message.data
+
+
+def _decompressed(content: bytes) -> bytes:
+    """What a chunk holds.
+
+    Raises:
+        ValueError: its checksum or its size is not what it says, or it is too large.
+    """
+    chunk = Chunk.read(ReadDataStream(BytesIO(content)))
+    if chunk.compression != "zstd":
+        message = "not compressed as a run is"
+        raise ValueError(message)
+    if chunk.uncompressed_size > BLOCK_BYTES:
+        message = f"{chunk.uncompressed_size:,} bytes where {BLOCK_BYTES:,} are the most"
+        raise ValueError(message)
+    # Whatever the block says of its size, no more is made of it than that.
+    decompressor = zstandard.ZstdDecompressor(max_window_size=WINDOW_BYTES)
+    with decompressor.stream_reader(BytesIO(chunk.data)) as stream:
+        raw = stream.read(chunk.uncompressed_size + 1)
+    if len(raw) != chunk.uncompressed_size or zlib.crc32(raw) != chunk.uncompressed_crc:
+        message = "its checksum is wrong"
+        raise ValueError(message)
+    return raw

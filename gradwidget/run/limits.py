@@ -1,0 +1,48 @@
+"""What a run file may hold at most, so that reading one takes bounded memory.
+
+The recorder keeps to these bounds, and a reader refuses what is beyond them before it makes room
+for it: a file may come from anywhere.
+"""
+
+from __future__ import annotations
+
+MIB = 2**20
+
+BLOCK_BYTES = 16 * MIB
+"""Of one block, decompressed. The recorder ends a block after 1 MiB and the message that passes
+it."""
+MESSAGE_BYTES = 7 * MIB
+"""Of one message: a frame of 40,000 layers with every metric takes 6 MiB."""
+MESSAGE_PARTS = 1_000_000
+"""Commas and brackets in one message: each may stand for an object of some 80 bytes."""
+WINDOW_BYTES = 8 * MIB
+"""Memory that the decompressor may use to look back."""
+
+MOST_LAYERS = 40_000
+"""Layers of a run; their history takes 230 MiB."""
+MOST_SCALARS = 256
+"""Names of scalars, each of which takes 25 kB of history. gradwidget has some thirty of its own, and
+64 of the user's."""
+MOST_PROFILES = 1_000
+"""Recurrent layers, or directions of them, in one frame."""
+MOST_FINDINGS = 1_000
+"""Findings, changes and problems, each, at one time."""
+MOST_SHAPES = 256
+"""Parameters of one layer."""
+MOST_STEP = 2**53
+"""The largest number of a step: a page counts in float64."""
+
+LONGEST_NAME = 4_096
+"""Characters of a layer's or scalar's name; a longer one is cut."""
+LONGEST_TEXT = 20_000
+"""Characters of a message, a traceback or a remedy's code; a longer one is cut."""
+
+
+def frame_bytes(layers: int) -> int:
+    """Bytes of one frame's message at most: the newest 64 frames are kept as they came."""
+    return min(MESSAGE_BYTES, 2 * MIB + 512 * layers)
+
+
+def table_bytes(layers: int) -> int:
+    """Bytes of what describes so many layers, or their wiring, at most."""
+    return min(MESSAGE_BYTES, MIB // 4 + 1024 * layers)

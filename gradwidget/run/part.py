@@ -1,0 +1,169 @@
+"""Reads one file of a run: its frames one after the other, and what was said beside them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from gradwidget.control.control import Change
+from gradwidget.diagnose.finding import Finding
+from gradwidget.diagnose.thresholds import DEFAULT, Thresholds
+from gradwidget.frame import Frame, Layer, Wiring
+from gradwidget.problem import Problem
+from gradwidget.run import decode
+from gradwidget.run.block_reader import BlockReader
+from gradwidget.run.fields import Fields, Unreadable, mapping, parsed, text, whole
+from gradwidget.run.limits import LONGEST_NAME, MOST_SCALARS, frame_bytes, table_bytes
+from gradwidget.run.run_file_error import RunFileError
+from gradwidget.run.schemas import FORMAT
+from gradwidget.wording import visible
+
+
+class Part:
+    """One file, read on and on.
+
+    Args:
+        path: the file.
+
+    Raises:
+        OSError: it cannot be read.
+        RunFileError: it is no run file, or the block that says what it is is not there.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.model = ""
+        """Class name of the model."""
+        self.start_step = 0
+        """Where the part begins: it replaces what earlier ones have from there on."""
+        self.versions: dict[str, str] = {}
+        """Of gradwidget, torch and Python, at the time."""
+        self.thresholds: Thresholds = DEFAULT
+        """The bounds that the findings were judged by."""
+        self.layers: tuple[Layer, ...] = ()
+        """The newest layers; empty before the first frame."""
+        self.findings: list[Finding] = []
+        self.changes: tuple[Change, ...] = ()
+        self.problems: tuple[Problem, ...] = ()
+        self._blocks = BlockReader(path)
+        self._messages = self._blocks.messages()
+        self._layers_number = self._wiring_number = -1
+        self._wiring: Wiring | None = None
+        self._names: set[str] = set()
+        self._last = -1
+        self._readers: dict[str, Callable[[Fields, int], list[Frame] | None]] = {
+            "layers": self._read_layers,
+            "wiring": self._read_wiring,
+            "frame": self._read_frame,
+            "scalars": self._read_plain,
+            "findings": self._read_findings,
+            "changes": self._read_changes,
+            "problems": self._read_problems,
+        }
+        self._begin(visible(path.name))
+
+    @property
+    def finished(self) -> bool:
+        """Whether nothing more will come."""
+        return self._blocks.finished
+
+    @property
+    def damage(self) -> list[str]:
+        """What could not be read, in words."""
+        return self._blocks.damage
+
+    def frames(self) -> Iterator[Frame]:
+        """The frames that have come since last time, in the order of their steps.
+
+        What was said up to a frame is known when the frame is given.
+
+        Raises:
+            OSError: the file cannot be read.
+        """
+        for topic, content in self._messages:
+            if (read := self._readers.get(topic)) is None:
+                continue  # a later version may record more
+            try:
+                frames = read(parsed(content), len(content)) or []
+            except (ValueError, KeyError) as error:
+                self._blocks.damaged(f"a message of {topic} ({error})")
+                continue
+            for frame in frames:
+                self._names |= frame.scalars.keys()
+                if frame.step > self._last and len(self._names) <= MOST_SCALARS:
+                    self._last = frame.step
+                    yield frame
+        self._messages = self._blocks.messages()
+
+    def _begin(self, name: str) -> None:
+        topic, content = next(self._messages, ("", b""))
+        if topic != "run":
+            damage = f": {self.damage[0]}" if self.damage else ""
+            message = (
+                f"{name} has no whole first block{damage}, which says what the others are. "
+                "Nothing of it can be read; where the run has a copy or a later part, open that."
+            )
+            raise RunFileError(message)
+        try:
+            about = parsed(content)
+            version = whole(about["format"])
+            if version > FORMAT:
+                message = (
+                    f"{name} was recorded by a later gradwidget (format {version}, "
+                    f"known is {FORMAT}): pip install --upgrade gradwidget"
+                )
+                raise RunFileError(message)
+            self.model = text(about["model"], LONGEST_NAME)
+            self.start_step = whole(about["start_step"])
+            self.versions = {
+                text(key, 100): text(one, 100)
+                for key, one in mapping(about["versions"], 100).items()
+            }
+            self.thresholds = decode.thresholds_from(about["thresholds"])
+        except RunFileError:
+            raise
+        except (ValueError, KeyError) as error:
+            message = f"{name} does not say what was recorded ({error}): it is damaged or foreign"
+            raise RunFileError(message) from None
+
+    def _read_layers(self, data: Fields, size: int) -> None:
+        layers = decode.layers_from(data)
+        _check(size, table_bytes(len(layers)))
+        self.layers, self._layers_number = layers, whole(data["id"])
+
+    def _read_wiring(self, data: Fields, size: int) -> None:
+        _check(size, table_bytes(len(self.layers)))
+        self._wiring = decode.wiring_from(data, len(self.layers))
+        self._wiring_number = whole(data["id"])
+
+    def _read_frame(self, data: Fields, size: int) -> list[Frame]:
+        _check(size, frame_bytes(len(self.layers)))
+        return [decode.frame_from(data, self._layers_of(data), self._wiring_of(data))]
+
+    def _read_plain(self, data: Fields, _size: int) -> list[Frame]:
+        return decode.plain_from(data, self._layers_of(data), self._wiring_of(data))
+
+    def _read_findings(self, data: Fields, _size: int) -> None:
+        self.findings = decode.findings_from(data)
+
+    def _read_changes(self, data: Fields, _size: int) -> None:
+        self.changes = decode.changes_from(data)
+
+    def _read_problems(self, data: Fields, _size: int) -> None:
+        self.problems = decode.problems_from(data)
+
+    def _layers_of(self, data: Fields) -> tuple[Layer, ...]:
+        # A number that is not known stands in a block that is damaged.
+        if whole(data["layers"]) != self._layers_number:
+            message = "its layers are not known"
+            raise Unreadable(message)
+        return self.layers
+
+    def _wiring_of(self, data: Fields) -> Wiring | None:
+        number = data["wiring"]
+        return self._wiring if number is not None and number == self._wiring_number else None
+
+
+def _check(size: int, most: int) -> None:
+    if size > most:
+        message = f"{size:,} bytes where {most:,} are the most"
+        raise Unreadable(message)

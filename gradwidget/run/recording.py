@@ -1,0 +1,157 @@
+"""Turns what happens in a run into messages of its file."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from gradwidget.run.encode import (
+    changes_data,
+    findings_data,
+    frame_data,
+    is_plain,
+    layers_data,
+    plain_data,
+    problems_data,
+    wiring_data,
+)
+from gradwidget.run.file_writer import FileWriter
+from gradwidget.run.limits import MIB, MOST_LAYERS, frame_bytes, table_bytes
+
+if TYPE_CHECKING:
+    from gradwidget.control.control import Change
+    from gradwidget.diagnose.finding import Finding
+    from gradwidget.frame import Frame, Layer, Wiring
+    from gradwidget.problem import Problem
+
+News = tuple["Sequence[Change]", "Sequence[Problem]"]
+"""Changes and problems so far."""
+
+MOST_COLUMNS = 4_096
+"""Frames with scalars alone that stand in one message at most."""
+
+FULL_UNTIL = 256 * MIB
+"""Bytes up to which every frame is recorded as it came."""
+FULL_STEP = 64 * MIB
+"""After each so many bytes more, only half as many frames keep what was measured by layer: a million
+steps of 200 layers, each of them measured, take 0.7 GiB so."""
+
+
+class Recording:
+    """What is known of a run's file while it is written, on one thread.
+
+    Args:
+        file: where it goes.
+    """
+
+    def __init__(self, file: FileWriter) -> None:
+        self._file = file
+        self._plain: list[Frame] = []
+        self._layers: tuple[Layer, ...] | None = None
+        self._wiring: Wiring | None = None
+        self._numbers = {"layers": 0, "wiring": 0}
+        self._said: Sequence[Finding] = []
+        self._said_lasting: Sequence[Finding] = []
+        self._newest: Sequence[Finding] = []
+        self._news: News = (), []
+        self._measured = 0
+        self.step = 0
+        """Of the newest frame."""
+
+    def add(self, frame: Frame, findings: Sequence[Finding]) -> None:
+        """Adds a frame, and all findings after it.
+
+        Raises:
+            OSError: it cannot be written.
+            ValueError: it is larger than a reader takes.
+        """
+        self.step = frame.step
+        self._follow(frame)
+        if frame.metrics and self._is_left_out():
+            frame = without_layers(frame)
+        if is_plain(frame):
+            if self._plain and self._plain[-1].reasons != frame.reasons:
+                self._write_plain()
+            self._plain.append(frame)
+            if len(self._plain) >= MOST_COLUMNS:
+                self._write_plain()
+        else:
+            self._write_plain()
+            data = frame_data(frame, self._numbers["layers"], self._wiring_number)
+            self._file.add("frame", data, frame_bytes(len(frame.layers)))
+        self._newest = findings
+        if (lasting := _lasting(findings)) != self._said_lasting:
+            self._said_lasting = lasting
+            self._write_plain()
+            self._say(findings)
+
+    def flush(self, news: News | None) -> None:
+        """Writes all that was added, and the changes and problems where there are new ones.
+
+        Raises:
+            OSError: it cannot be written.
+        """
+        changes, problems = news or self._news
+        self._write_plain()
+        if self._newest != self._said:
+            self._say(self._newest)
+        if changes != self._news[0]:
+            self._file.add("changes", changes_data(changes))
+        if problems != self._news[1]:
+            self._file.add("problems", problems_data(problems))
+        self._news = changes, problems
+        self._file.flush()
+
+    @property
+    def _wiring_number(self) -> int | None:
+        return None if self._wiring is None else self._numbers["wiring"]
+
+    def _follow(self, frame: Frame) -> None:
+        """Writes the layers and the wiring where they are not those of the frame before."""
+        if frame.layers is not self._layers:
+            self._write_plain()
+            count = len(frame.layers)
+            if count > MOST_LAYERS:
+                message = f"{count:,} layers, where {MOST_LAYERS:,} can be recorded"
+                raise ValueError(message)
+            self._numbers["layers"] += 1
+            data = layers_data(frame.layers, self._numbers["layers"])
+            self._file.add("layers", data, table_bytes(count))
+            self._layers = frame.layers
+        if frame.wiring is not self._wiring:
+            self._write_plain()
+            self._wiring = frame.wiring
+            if frame.wiring is not None:
+                self._numbers["wiring"] += 1
+                data = wiring_data(frame.wiring, self._numbers["wiring"])
+                self._file.add("wiring", data, table_bytes(len(frame.layers)))
+
+    def _write_plain(self) -> None:
+        if self._plain:
+            frames, self._plain = self._plain, []
+            data = plain_data(frames, self._numbers["layers"], self._wiring_number)
+            self._file.add("scalars", data)
+
+    def _is_left_out(self) -> bool:
+        """Whether a frame is one of those that a long run records without its layers."""
+        self._measured += 1
+        beyond = self._file.written - FULL_UNTIL
+        return beyond > 0 and self._measured % 2 ** (1 + beyond // FULL_STEP) != 0
+
+    def _say(self, findings: Sequence[Finding]) -> None:
+        self._said = findings
+        self._file.add("findings", findings_data(findings, self.step))
+
+
+def without_layers(frame: Frame) -> Frame:
+    """A frame without what was measured by layer."""
+    return replace(frame, metrics={}, measured={}, recurrent=())
+
+
+def _lasting(findings: Sequence[Finding]) -> list[Finding]:
+    """The findings without what changes at every frame: it is written once in a while."""
+    return [
+        replace(finding, last_step=0, evidence={}) if finding.active else finding
+        for finding in findings
+    ]
