@@ -306,6 +306,10 @@ class Session:
         if capture is not None:
             capture.charge(seconds)
 
+    def poll(self) -> bool:  # noqa: PLR6301  # a recorded run has something to look for here
+        """Nothing is new that ``on_frame`` has not told of."""
+        return False
+
     def close(self) -> None:
         """Removes every hook, resumes a paused loop, and ends what was applied.
 

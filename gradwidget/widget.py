@@ -20,6 +20,8 @@ from gradwidget.diagnose.thresholds import DEFAULT, Thresholds
 from gradwidget.monitor import GradMonitor
 from gradwidget.problem import Problem
 from gradwidget.record.history import LOOK_BACK
+from gradwidget.run.playback import RECORDED, Playback
+from gradwidget.run.run import Run, open_run
 from gradwidget.session import LayerFilter
 from gradwidget.view.bar_figure import bar_figure
 from gradwidget.view.kernel.comm import PageComm
@@ -37,6 +39,7 @@ from gradwidget.view.protocol.to_messages import inspection_info
 from gradwidget.view.requests import Requests
 from gradwidget.view.ticker import Ticker
 from gradwidget.view.updates import Updates
+from gradwidget.view.watched import Watched
 from gradwidget.wording import visible
 
 if TYPE_CHECKING:
@@ -76,7 +79,9 @@ class GradWidget(anywidget.AnyWidget):
     automatically. The model is held weakly; a second widget on the same model replaces the first.
 
     Args:
-        source: any ``nn.Module`` with parameters, or a ``GradMonitor`` that already watches one.
+        source: any ``nn.Module`` with parameters, a ``GradMonitor`` that already watches one, or a
+            recorded run: its path, such as ``"run.gw"``, or what ``open_run`` gave. A run that is
+            still being written is followed.
         optimizer: as for ``GradMonitor``; like all further arguments only where ``source`` is a
             module.
         layers: which layers to watch.
@@ -87,10 +92,12 @@ class GradWidget(anywidget.AnyWidget):
             too, unless None.
         start_step: number of the first step seen, for a resumed run.
         thresholds: bounds to judge by, as for ``GradMonitor``; the picture draws them too.
+        run_file: where to record the run, as for ``GradMonitor``.
 
     Raises:
-        TypeError: ``source`` is neither a module nor a monitor.
-        ValueError: as ``GradMonitor`` raises it.
+        TypeError: ``source`` is neither a module nor a monitor nor a run.
+        ValueError: as ``GradMonitor`` raises it; a ``RunFileError`` where a file is no run.
+        OSError: a file cannot be read.
 
     Example:
         >>> import torch
@@ -112,7 +119,7 @@ class GradWidget(anywidget.AnyWidget):
 
     def __init__(
         self,
-        source: nn.Module | GradMonitor,
+        source: nn.Module | GradMonitor | Run | str | os.PathLike[str],
         optimizer: Optimizer | None = None,
         *,
         layers: LayerFilter = None,
@@ -121,20 +128,27 @@ class GradWidget(anywidget.AnyWidget):
         on_finding: OnFinding = None,
         start_step: int = 0,
         thresholds: Thresholds = DEFAULT,
+        run_file: str | os.PathLike[str] | None = None,
     ) -> None:
-        if isinstance(source, GradMonitor):
-            monitor = source
+        monitor: GradMonitor | None = None
+        if isinstance(source, Run | str | os.PathLike):
+            session: Watched = Playback(source if isinstance(source, Run) else open_run(source))
         else:
-            monitor = GradMonitor(
-                source,
-                optimizer,
-                layers=layers,
-                budget=budget,
-                activations=activations,
-                start_step=start_step,
-                thresholds=thresholds,
+            monitor = (
+                source
+                if isinstance(source, GradMonitor)
+                else GradMonitor(
+                    source,
+                    optimizer,
+                    layers=layers,
+                    budget=budget,
+                    activations=activations,
+                    start_step=start_step,
+                    thresholds=thresholds,
+                    run_file=run_file,
+                )
             )
-        session = monitor._session  # noqa: SLF001 - the widget is this monitor with its picture
+            session = monitor._session  # noqa: SLF001 - the widget is this monitor with its picture
         if on_finding is not None:
             session.respond(on_finding, resumable=True)
         super().__init__(
@@ -142,8 +156,7 @@ class GradWidget(anywidget.AnyWidget):
             _model_class=visible(session.model_class),
             _comm_id=uuid4().hex,
         )
-        self.monitor = monitor
-        """The monitor that is shown."""
+        self._monitor = monitor
         self._session = session
         self._view_problems: list[Problem] = []
         self._lacking = ""  # what to install for a picture, until a page shows it
@@ -163,7 +176,7 @@ class GradWidget(anywidget.AnyWidget):
         self._ticker = Ticker(
             self._tick,
             alive=lambda: not session.closed,
-            behind=lambda: self._updates.is_behind,
+            behind=lambda: session.poll() or self._updates.is_behind,
             ended=self.close,
             charge=session.charge,
             share=None if session.budget is None else session.budget * VIEW_SHARE,
@@ -178,9 +191,20 @@ class GradWidget(anywidget.AnyWidget):
             self._restorer.join(self._contain)
 
     @property
+    def monitor(self) -> GradMonitor:
+        """The monitor that is shown.
+
+        Raises:
+            ValueError: a recorded run is shown.
+        """
+        if self._monitor is None:
+            raise ValueError(RECORDED)
+        return self._monitor
+
+    @property
     def history(self) -> History:
         """Everything measured so far."""
-        return self.monitor.history
+        return self._session.history
 
     @property
     def findings(self) -> list[Finding]:
@@ -188,11 +212,11 @@ class GradWidget(anywidget.AnyWidget):
 
         Active findings come first, the most severe and earliest leading; resolved ones after.
         """
-        return self.monitor.findings
+        return self._session.findings
 
     def log(self, **scalars: object) -> None:
         """Adds scalars of your own to the current step, as ``GradMonitor.log`` does."""
-        self.monitor.log(**scalars)
+        self._session.log(**scalars)
 
     def pause(self) -> None:
         """Pauses the training loop at the end of the step that is running, before the next forward.
@@ -249,7 +273,7 @@ class GradWidget(anywidget.AnyWidget):
         of a step whose forward is over. ``step()`` runs one that is seen, and with
         ``on_finding="pause"`` every one is.
         """
-        return self.monitor.batch
+        return self._session.batch
 
     def report(self, *, full: bool = False) -> str:
         """What is wrong and what helps, as text of at most 100 columns that fits a screen.
@@ -257,7 +281,7 @@ class GradWidget(anywidget.AnyWidget):
         Args:
             full: all layers, every finding with its evidence, the code of every remedy.
         """
-        return self.monitor.report(full=full)
+        return self._session.report(full=full)
 
     def close(self) -> None:
         """Stops watching and removes every hook.
@@ -267,7 +291,7 @@ class GradWidget(anywidget.AnyWidget):
         """
         if self._ticker is None:
             return  # the constructor raised, and ipywidgets closes what is collected
-        self.monitor.close()
+        self._session.close()
         self._ticker.close()
         with self._closing:
             if self._is_over:
@@ -374,7 +398,7 @@ class GradWidget(anywidget.AnyWidget):
     def _contain(self, where: str, error: Exception) -> None:
         if any(problem.where == where for problem in self._view_problems):
             return
-        last = self.monitor.history.last
+        last = self.history.last
         problem = Problem(
             where,
             f"{where} failed: {error}. Training and measuring go on; "

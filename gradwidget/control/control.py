@@ -140,14 +140,18 @@ class Control:
         """Inspects a layer: at once while paused, else at the next pause point."""
         return self.gate.submit(Inspect(layer))
 
-    def close(self) -> None:
-        """Opens the gate for good, and forgets how to undo: that keeps weights of before."""
-        self.gate.close()
+    def close(self, reason: str = "") -> None:
+        """Opens the gate for good, and forgets how to undo: that keeps weights of before.
+
+        Args:
+            reason: what is answered from then on, where there never was a loop to change.
+        """
+        self.gate.close(reason)
         self._undo.clear()
 
     def _steer(self, command: Pause | Resume | Step) -> None:
         answer = self.gate.submit(command).result()
-        if not answer.ok and not self.gate.closed:
+        if not answer.ok and (not self.gate.closed or self.gate.state.reason):
             raise ValueError(answer.text)
 
     def _await(self, answer: Future[Answer]) -> str:

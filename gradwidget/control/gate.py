@@ -104,6 +104,7 @@ class Gate:
         self._refusal: str | None = None  # why a pause was dropped, until that is told
         self._fault: Exception | None = None
         self._closed = False
+        self._why_closed = ""
         self._forked = False
         _gates.add(self)
 
@@ -203,10 +204,15 @@ class Gate:
             self._changed()
         return None
 
-    def close(self) -> None:
-        """Opens the gate for good and answers what is pending; closing twice does nothing."""
+    def close(self, reason: str = "") -> None:
+        """Opens the gate for good and answers what is pending; closing twice does nothing.
+
+        Args:
+            reason: what is answered from then on, where there never was a loop to pause.
+        """
         with self._condition:
             self._closed = True
+            self._why_closed = reason
             self._left = None
             pending = list(self._inbox)
             self._inbox.clear()
@@ -227,7 +233,7 @@ class Gate:
 
     def _why_refused(self, command: Command) -> str | None:  # noqa: PLR0911  # one reason a line
         if self._closed:
-            return CLOSED
+            return self._why_closed or CLOSED
         if isinstance(command, Resume):
             return None
         if isinstance(command, Pause | Step):
@@ -309,7 +315,7 @@ class Gate:
         self.attention = self._left is not None or bool(self._inbox) or self._fault is not None
         if self._left is None:
             self._reason = ""
-            self.state = GateState()
+            self.state = GateState(reason=self._why_closed)
         elif self._left == 0 and self._paused_after is not None:
             self.state = GateState("paused", 0, self._paused_after, self._reason)
         else:

@@ -10,12 +10,12 @@ from gradwidget.diagnose.finding import Finding
 from gradwidget.diagnose.thresholds import DEFAULT, Thresholds
 from gradwidget.frame import Frame, Layer, Wiring
 from gradwidget.problem import Problem
-from gradwidget.run import decode
-from gradwidget.run.block_reader import BlockReader
-from gradwidget.run.fields import Fields, Unreadable, mapping, parsed, text, whole
-from gradwidget.run.limits import LONGEST_NAME, MOST_SCALARS, frame_bytes, table_bytes
+from gradwidget.run.format import decode
+from gradwidget.run.format.block_reader import BlockReader
+from gradwidget.run.format.fields import Fields, Unreadable, mapping, parsed, text, whole
+from gradwidget.run.format.limits import LONGEST_NAME, MOST_SCALARS, frame_bytes, table_bytes
 from gradwidget.run.run_file_error import RunFileError
-from gradwidget.run.schemas import FORMAT
+from gradwidget.run.format.schemas import FORMAT
 from gradwidget.wording import visible
 
 

@@ -18,11 +18,11 @@ from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING
 from weakref import WeakSet, finalize
 
-from gradwidget.run.file_writer import FileWriter
-from gradwidget.run.limits import MIB
+from gradwidget.run.format.file_writer import FileWriter
+from gradwidget.run.format.limits import MIB
 from gradwidget.run.parts import part_path
 from gradwidget.run.recording import News, Recording, without_layers
-from gradwidget.run.schemas import FORMAT
+from gradwidget.run.format.schemas import FORMAT
 
 if TYPE_CHECKING:
     from gradwidget.diagnose.finding import Finding

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from gradwidget.run.encode import (
+from gradwidget.run.format.encode import (
     changes_data,
     findings_data,
     frame_data,
@@ -16,8 +16,8 @@ from gradwidget.run.encode import (
     problems_data,
     wiring_data,
 )
-from gradwidget.run.file_writer import FileWriter
-from gradwidget.run.limits import MIB, MOST_LAYERS, frame_bytes, table_bytes
+from gradwidget.run.format.file_writer import FileWriter
+from gradwidget.run.format.limits import MIB, MOST_LAYERS, frame_bytes, table_bytes
 
 if TYPE_CHECKING:
     from gradwidget.control.control import Change

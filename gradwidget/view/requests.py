@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from gradwidget.control.gate import Gate
     from gradwidget.control.reaction import OnFinding, Response
     from gradwidget.diagnose.finding import Remedy, Severity
-    from gradwidget.session import Session
+    from gradwidget.view.watched import Watched
 
 SEVERITIES: tuple[Severity, ...] = ("critical", "warning")
 
@@ -38,7 +38,7 @@ class Requests:
 
     def __init__(
         self,
-        session: Session,
+        session: Watched,
         reply: Callable[[Answer], None],
         when_idle: Callable[[Callable[[], object]], None] = lambda _: None,
     ) -> None:
@@ -62,7 +62,7 @@ class Requests:
         gate = control.gate.state
         return ControlState(
             kind="control",
-            mode="closed" if self._session.closed else gate.mode,
+            mode="closed" if self._session.closed or control.gate.closed else gate.mode,
             left=gate.left,
             step=gate.step,
             reason=gate.reason,

@@ -39,9 +39,11 @@ many, and so on. A page may open in the middle of a cell that its question has t
 
 
 class Source(Protocol):
-    """What the picture reads of a session."""
+    """What the picture reads of a session, or of a recorded run."""
 
-    history: History
+    @property
+    def history(self) -> History:
+        """Everything measured."""
 
     @property
     def lock(self) -> AbstractContextManager[object]:

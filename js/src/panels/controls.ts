@@ -83,6 +83,7 @@ export class Controls {
     const { mode, left, step, reason } = this.#loop.state;
     const why = reason === "" ? "" : ` · ${reason}`;
     if (mode === "paused") return `Paused after step ${formatCount(step ?? 0)}${why}`;
+    if (mode === "closed") return reason;
     if (mode !== "stepping") return "";
     return left > 1 ? `Pauses after ${formatCount(left)} more steps` : `Pausing${why}`;
   }

@@ -10,8 +10,8 @@ from pathlib import Path
 
 from mcap.writer import CompressionType, IndexType, Writer
 
-from gradwidget.run.limits import MESSAGE_BYTES
-from gradwidget.run.schemas import PROFILE, SCHEMAS, schema_text
+from gradwidget.run.format.limits import MESSAGE_BYTES
+from gradwidget.run.format.schemas import PROFILE, SCHEMAS, schema_text
 
 
 class _Sink:

@@ -21,9 +21,9 @@ from mcap.opcode import Opcode
 from mcap.records import Channel, Chunk, Header, Message
 from mcap.writer import MCAP0_MAGIC
 
-from gradwidget.run.limits import BLOCK_BYTES, WINDOW_BYTES
+from gradwidget.run.format.limits import BLOCK_BYTES, WINDOW_BYTES
 from gradwidget.run.run_file_error import RunFileError
-from gradwidget.run.schemas import PROFILE
+from gradwidget.run.format.schemas import PROFILE
 from gradwidget.wording import visible
 
 _HEAD = struct.Struct("<BQ")

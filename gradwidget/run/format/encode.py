@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from gradwidget.run.arrays import packed, packed_flags
+from gradwidget.run.format.arrays import packed, packed_flags
 
 if TYPE_CHECKING:
     from gradwidget.control.control import Change

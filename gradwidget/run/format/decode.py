@@ -20,8 +20,8 @@ from gradwidget.frame import (
 )
 from gradwidget.metrics import METRICS
 from gradwidget.problem import Problem
-from gradwidget.run.arrays import unpacked, unpacked_flags
-from gradwidget.run.fields import (
+from gradwidget.run.format.arrays import unpacked, unpacked_flags
+from gradwidget.run.format.fields import (
     Fields,
     flag,
     listing,
@@ -32,7 +32,7 @@ from gradwidget.run.fields import (
     text,
     whole,
 )
-from gradwidget.run.limits import (
+from gradwidget.run.format.limits import (
     LONGEST_NAME,
     MOST_FINDINGS,
     MOST_LAYERS,

@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Mapping
 from typing import TypeVar, cast
 
-from gradwidget.run.limits import LONGEST_TEXT, MESSAGE_BYTES, MESSAGE_PARTS, MOST_STEP
+from gradwidget.run.format.limits import LONGEST_TEXT, MESSAGE_BYTES, MESSAGE_PARTS, MOST_STEP
 
 T = TypeVar("T")
 Fields = Mapping[str, object]

@@ -1,0 +1,1 @@
+"""What a run file looks like: blocks, messages, and the nouns in them."""
