@@ -1,8 +1,10 @@
-"""``python -m gradwidget``: the demonstration, in a terminal."""
+"""``python -m gradwidget``: the same as the command ``gradwidget``, by default its demonstration."""
 
 from __future__ import annotations
 
-from gradwidget.demonstration import demo
+import sys
+
+from gradwidget.terminal.main import main
 
 if __name__ == "__main__":
-    demo()
+    sys.exit(main())

@@ -16,12 +16,12 @@ from gradwidget.problem import Problem
 from gradwidget.record.history import LOOK_BACK, History
 from gradwidget.report.finding_line import consequences_of, finding_line, span_of
 from gradwidget.report.finding_mark import finding_mark
+from gradwidget.report.gradient_bar import BAR, Scale
 from gradwidget.report.headline import headline
 from gradwidget.report.shown_rows import MOST_ROWS, shown_rows, the_rest
 from gradwidget.wording import shown, visible
 
 WIDTH = 100
-BAR = 24
 
 
 def report(
@@ -31,6 +31,7 @@ def report(
     *,
     window: int = DEFAULT.window,
     full: bool = False,
+    in_full: str = "report(full=True)",
 ) -> str:
     """What is wrong and what helps on one screen, at most 100 columns wide.
 
@@ -43,6 +44,7 @@ def report(
         problems: failures that were contained; the first line says what they cost.
         window: frames that most rules need before they can say anything.
         full: all layers, every finding with its evidence, the code of every remedy.
+        in_full: what gives the reader all that.
 
     Example:
         >>> print(report(History(), []))
@@ -52,10 +54,10 @@ def report(
     first = headline(history, findings, states, problems, window)
     parts = ["\n".join(_wrapped(first, "", ""))]
     if history.last is not None:
-        parts[0] += "\n" + _summary(history)
+        parts[0] += "\n" + summary_line(history)
         most = len(states) if full else MOST_ROWS
         parts.append(_table(history, states, shown_rows(states, most)))
-    parts += _in_full(findings) if full else _in_short(findings)
+    parts += _in_full(findings) if full else _in_short(findings, in_full)
     return "\n\n".join(parts)
 
 
@@ -74,7 +76,7 @@ def _in_full(findings: Sequence[Finding]) -> list[str]:
     return parts
 
 
-def _in_short(findings: Sequence[Finding]) -> list[str]:
+def _in_short(findings: Sequence[Finding], in_full: str) -> list[str]:
     """Each cause with what it explains; how to do something about it for the first alone."""
     causes = [finding for finding in findings if finding.active and finding.because is None]
     parts = []
@@ -90,15 +92,15 @@ def _in_short(findings: Sequence[Finding]) -> list[str]:
     if over:
         parts.append("\n".join(line for one in over for line in _wrapped(_title(one), "", "  ")))
     if causes or over:
-        parts.append(
-            "report(full=True) has all layers, the evidence, and the code of every remedy."
-        )
+        parts.append(f"{in_full} has all layers, the evidence, and the code of every remedy.")
     return parts
 
 
-def _summary(history: History) -> str:
+def summary_line(history: History) -> str:
+    """Where a run is: step, loss, norm, rate, and what measuring costs; empty before a frame."""
     frame = history.last
-    assert frame is not None  # noqa: S101 - the caller has looked; for the type checker
+    if frame is None:
+        return ""
     words = [f"step {frame.step:,}"]
     for name, title in (
         ("loss", "loss"),
@@ -121,33 +123,21 @@ def _summary(history: History) -> str:
 
 def _table(history: History, states: Sequence[LayerState], places: Sequence[int]) -> str:
     values = history.newest("grad_rms")
-    positive = values[np.isfinite(values) & (values > 0)]
-    low, high = (float(positive.min()), float(positive.max())) if positive.size else (1.0, 1.0)
-    # A decade of room below, so that the smallest bar is still a bar.
-    floor, top = math.floor(math.log10(low)) - 1, math.ceil(math.log10(high))
+    scale = Scale.of(values)
     state_width = max(len(LOOKS[state].word) for state in states)
     room = WIDTH - (2 + state_width + 2 + 9 + 2 + BAR) - 2
     labels = [f"{visible(layer.name)}  {visible(layer.summary)}" for layer in history.layers]
     label_width = min(room, max(len(labels[place]) for place in places))
-    scale = f"1e{floor} to 1e{top}, log"
     rows = [f"{'':2}{'':{state_width}}  {'layer':{label_width}}  {'grad RMS':>9}  {scale}"]
     for place in places:
         label, state, value = labels[place], states[place], values[place]
         short = label if len(label) <= label_width else label[: label_width - 1] + "…"
         text = shown(float(value)) if not np.isnan(value) else "–"
-        bar = _bar(float(value), floor, top)
+        bar = scale.bar(float(value))
         look = f"{LOOKS[state].mark} {LOOKS[state].word:{state_width}}"
         rows.append(f"{look}  {short:{label_width}}  {text:>9}  {bar}".rstrip())
     rest = the_rest(states, places)
     return "\n".join([*rows, *(_wrapped(rest, "  ", "    ") if rest else [])])
-
-
-def _bar(value: float, floor: int, top: int) -> str:
-    if not (math.isfinite(value) and value > 0):
-        return ""
-    share = (math.log10(value) - floor) / (top - floor)
-    eighths = round(share * BAR * 8)
-    return "█" * (eighths // 8) + ("", "▏", "▎", "▍", "▌", "▋", "▊", "▉")[eighths % 8]
 
 
 def _title(finding: Finding) -> str:

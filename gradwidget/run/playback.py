@@ -7,7 +7,9 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, NoReturn
 
 from gradwidget.control.control import Control
+from gradwidget.problem import Problem
 from gradwidget.run.run import Run
+from gradwidget.run.run_file_error import RunFileError
 
 if TYPE_CHECKING:
     from gradwidget.action import Action
@@ -15,7 +17,6 @@ if TYPE_CHECKING:
     from gradwidget.diagnose.finding import Finding, Severity
     from gradwidget.diagnose.thresholds import Thresholds
     from gradwidget.frame import Inspection, Layer
-    from gradwidget.problem import Problem
     from gradwidget.record.history import History
 
 RECORDED = "A recorded run: its loop is elsewhere or over, and cannot be changed from here."
@@ -45,6 +46,7 @@ class Playback:
         self.control.close(RECORDED)
         self.control.changes = run.changes
         self._is_left = False
+        self._failures: list[Problem] = []
 
     @property
     def lock(self) -> threading.RLock:  # type: ignore[valid-type]  # a function to typeshed before Python 3.13
@@ -73,8 +75,8 @@ class Playback:
 
     @property
     def problems(self) -> list[Problem]:
-        """Failures that were contained while the run was recorded."""
-        return self.run.problems
+        """Failures that were contained while the run was recorded, and one of following it."""
+        return [*self.run.problems, *self._failures]
 
     @property
     def model_class(self) -> str:
@@ -101,9 +103,16 @@ class Playback:
         return self.run.report(full=full)
 
     def poll(self) -> bool:
-        """Reads on; whether anything was new."""
-        if not self.run.refresh():
-            return False
+        """Reads on; whether anything was new. It stops where the file cannot be read any more."""
+        try:
+            if not self.run.refresh():
+                return False
+        except (OSError, RunFileError) as error:
+            self._is_left = True
+            last = self.history.last
+            message = f"The run file cannot be followed any more: {error}"
+            step = 0 if last is None else last.step
+            self._failures = [Problem("following the run file", message, "", step)]
         self.control.changes = self.run.changes
         for notify in tuple(self.on_control):
             notify()

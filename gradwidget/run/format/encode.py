@@ -37,9 +37,7 @@ def layers_data(layers: Sequence[Layer], number: int) -> Data:
 
 def wiring_data(wiring: Wiring, number: int) -> Data:
     """The wiring, under a number that frames refer to."""
-    return {"id": number} | {
-        one.name: getattr(wiring, one.name) for one in fields(wiring)
-    }
+    return {"id": number} | {one.name: getattr(wiring, one.name) for one in fields(wiring)}
 
 
 def is_plain(frame: Frame) -> bool:

@@ -96,9 +96,7 @@ SCHEMAS: dict[str, Schema] = {
         skipped=_flags,
         reasons=_reasons,
         scalars=_list(
-            _object(
-                name=_text, values=_array("float64 [steps], little-endian"), measured=_flags
-            )
+            _object(name=_text, values=_array("float64 [steps], little-endian"), measured=_flags)
         ),
     ),
     # Each of the following replaces the one before it.

@@ -1,0 +1,1 @@
+"""``gradwidget`` in a terminal: what a run file says, without a notebook."""
