@@ -1,4 +1,4 @@
-"""``python -m gradwidget``: the same as the command ``gradwidget``, by default its demonstration."""
+"""``python -m gradwidget``: the command ``gradwidget``; by default its demonstration."""
 
 from __future__ import annotations
 

@@ -306,7 +306,7 @@ class Session:
         if capture is not None:
             capture.charge(seconds)
 
-    def poll(self) -> bool:  # noqa: PLR6301  # a recorded run has something to look for here
+    def poll(self) -> bool:  # a recorded run has something to look for here
         """Nothing is new that ``on_frame`` has not told of."""
         return False
 

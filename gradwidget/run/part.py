@@ -12,10 +12,10 @@ from gradwidget.frame import Frame, Layer, Wiring
 from gradwidget.problem import Problem
 from gradwidget.run.format import decode
 from gradwidget.run.format.block_reader import BlockReader
-from gradwidget.run.format.fields import Fields, Unreadable, mapping, parsed, text, whole
+from gradwidget.run.format.fields import Fields, UnreadableError, mapping, parsed, text, whole
 from gradwidget.run.format.limits import LONGEST_NAME, MOST_SCALARS, frame_bytes, table_bytes
-from gradwidget.run.run_file_error import RunFileError
 from gradwidget.run.format.schemas import FORMAT
+from gradwidget.run.run_file_error import RunFileError
 from gradwidget.wording import visible
 
 
@@ -106,24 +106,24 @@ class Part:
         try:
             about = parsed(content)
             version = whole(about["format"])
-            if version > FORMAT:
-                message = (
-                    f"{name} was recorded by a later gradwidget (format {version}, "
-                    f"known is {FORMAT}): pip install --upgrade gradwidget"
-                )
-                raise RunFileError(message)
-            self.model = text(about["model"], LONGEST_NAME)
-            self.start_step = whole(about["start_step"])
-            self.versions = {
-                text(key, 100): text(one, 100)
-                for key, one in mapping(about["versions"], 100).items()
-            }
-            self.thresholds = decode.thresholds_from(about["thresholds"])
-        except RunFileError:
-            raise
+            if version <= FORMAT:
+                self._read_about(about)
         except (ValueError, KeyError) as error:
             message = f"{name} does not say what was recorded ({error}): it is damaged or foreign"
             raise RunFileError(message) from None
+        if version > FORMAT:
+            message = (
+                f"{name} was recorded by a later gradwidget (format {version}, known is {FORMAT}): "
+                "pip install --upgrade gradwidget"
+            )
+            raise RunFileError(message)
+
+    def _read_about(self, data: Fields) -> None:
+        self.model = text(data["model"], LONGEST_NAME)
+        self.start_step = whole(data["start_step"])
+        versions = mapping(data["versions"], 100)
+        self.versions = {text(name, 100): text(one, 100) for name, one in versions.items()}
+        self.thresholds = decode.thresholds_from(data["thresholds"])
 
     def _read_layers(self, data: Fields, size: int) -> None:
         layers = decode.layers_from(data)
@@ -155,7 +155,7 @@ class Part:
         # A number that is not known stands in a block that is damaged.
         if whole(data["layers"]) != self._layers_number:
             message = "its layers are not known"
-            raise Unreadable(message)
+            raise UnreadableError(message)
         return self.layers
 
     def _wiring_of(self, data: Fields) -> Wiring | None:
@@ -166,4 +166,4 @@ class Part:
 def _check(size: int, most: int) -> None:
     if size > most:
         message = f"{size:,} bytes where {most:,} are the most"
-        raise Unreadable(message)
+        raise UnreadableError(message)

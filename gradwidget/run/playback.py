@@ -49,7 +49,7 @@ class Playback:
         self._failures: list[Problem] = []
 
     @property
-    def lock(self) -> threading.RLock:  # type: ignore[valid-type]  # a function to typeshed before Python 3.13
+    def lock(self) -> threading.RLock:
         """Held while more is read."""
         return self.run.lock
 
@@ -138,7 +138,7 @@ class Playback:
         """There is nothing to look at."""
         return False
 
-    def inspection(self, layer: str) -> None:  # noqa: ARG002  # as of a session
+    def inspection(self, layer: str) -> None:  # as of a session
         """None was recorded."""
 
     def log(self, **scalars: object) -> None:  # noqa: ARG002  # as of a session

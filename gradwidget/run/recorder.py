@@ -20,9 +20,9 @@ from weakref import WeakSet, finalize
 
 from gradwidget.run.format.file_writer import FileWriter
 from gradwidget.run.format.limits import MIB
+from gradwidget.run.format.schemas import FORMAT
 from gradwidget.run.parts import part_path
 from gradwidget.run.recording import News, Recording, without_layers
-from gradwidget.run.format.schemas import FORMAT
 
 if TYPE_CHECKING:
     from gradwidget.diagnose.finding import Finding
@@ -111,12 +111,18 @@ class Recorder:
 
 
 def _new_file(path: Path) -> FileWriter:
+    """The file of the next part. Made in one go: another process may be about to do the same."""
     number = 1
-    while True:
-        try:
-            return FileWriter(part_path(path, number))
-        except FileExistsError:
-            number += 1
+    while (file := _made(part_path(path, number))) is None:
+        number += 1
+    return file
+
+
+def _made(path: Path) -> FileWriter | None:
+    try:
+        return FileWriter(path)
+    except FileExistsError:
+        return None
 
 
 class _WriterThread:

@@ -34,8 +34,8 @@ MOST_COLUMNS = 4_096
 FULL_UNTIL = 256 * MIB
 """Bytes up to which every frame is recorded as it came."""
 FULL_STEP = 64 * MIB
-"""After each so many bytes more, only half as many frames keep what was measured by layer: a million
-steps of 200 layers, each of them measured, take 0.7 GiB so."""
+"""After each so many bytes more, only half as many frames keep what was measured by layer. A
+million frames of 200 layers take 0.7 GiB so."""
 
 
 class Recording:

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from gradwidget.diagnose.summary.layer_state import layer_states
 from gradwidget.report.finding_line import finding_line
 from gradwidget.report.headline import headline
-from gradwidget.diagnose.summary.layer_state import layer_states
 from gradwidget.report.shown_rows import MOST_ROWS
 from gradwidget.report.text import WIDTH, summary_line
 from gradwidget.wording import shown, visible

@@ -1,7 +1,7 @@
 """A run's history as a table in a file: one row a step, one column a scalar or a layer's metric.
 
-The columns are named ``scalar:loss`` and ``grad_rms:body.0``. A row may stand for several steps of a
-long run; then it has their mean. What was not measured is empty, a NaN of the run is ``nan``.
+The columns are named ``scalar:loss`` and ``grad_rms:body.0``. A row may stand for several steps of
+a long run; then it has their mean. What was not measured is empty, a NaN of the run is ``nan``.
 """
 
 from __future__ import annotations
@@ -82,7 +82,7 @@ def to_parquet(run: Run, path: str) -> None:
         OSError: the file cannot be written.
     """
     try:
-        import pandas as pd  # noqa: PLC0415 - nothing else here needs it
+        import pandas as pd  # type: ignore[import-untyped]  # noqa: PLC0415  # no types; nothing else here needs it
 
         table = {name: np.where(known, values, math.nan) for name, values, known in _columns(run)}
         index = pd.Index(run.history.steps, name="step")

@@ -22,8 +22,8 @@ from mcap.records import Channel, Chunk, Header, Message
 from mcap.writer import MCAP0_MAGIC
 
 from gradwidget.run.format.limits import BLOCK_BYTES, WINDOW_BYTES
-from gradwidget.run.run_file_error import RunFileError
 from gradwidget.run.format.schemas import PROFILE
+from gradwidget.run.run_file_error import RunFileError
 from gradwidget.wording import visible
 
 _HEAD = struct.Struct("<BQ")
@@ -89,10 +89,9 @@ class BlockReader:
             )
             raise RunFileError(message)
         opcode, length = _HEAD.unpack(head)
+        content = file.read(length) if opcode == Opcode.HEADER and length < 2**16 else b""
         try:
-            if opcode != Opcode.HEADER or length > 2**16:
-                raise McapError
-            profile = Header.read(ReadDataStream(BytesIO(file.read(length)))).profile
+            profile = Header.read(ReadDataStream(BytesIO(content))).profile
         except (McapError, ValueError, struct.error):
             profile = ""
         if profile != PROFILE:

@@ -21,8 +21,8 @@ WINDOW_BYTES = 8 * MIB
 MOST_LAYERS = 40_000
 """Layers of a run; their history takes 230 MiB."""
 MOST_SCALARS = 256
-"""Names of scalars, each of which takes 25 kB of history. gradwidget has some thirty of its own, and
-64 of the user's."""
+"""Names of scalars, each of which takes 25 kB of history. gradwidget has some thirty of its own,
+and 64 of the user's."""
 MOST_PROFILES = 1_000
 """Recurrent layers, or directions of them, in one frame."""
 MOST_FINDINGS = 1_000
