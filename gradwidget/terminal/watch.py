@@ -15,7 +15,7 @@ from rich.text import Text
 from gradwidget.diagnose.summary.layer_state import layer_states
 from gradwidget.diagnose.summary.state_look import LOOKS
 from gradwidget.report.finding_line import finding_line
-from gradwidget.report.gradient_bar import Scale
+from gradwidget.report.gradient_bar import BAR, Scale
 from gradwidget.report.headline import headline
 from gradwidget.report.shown_rows import shown_rows, the_rest
 from gradwidget.report.text import summary_line
@@ -29,6 +29,8 @@ EVERY = 1.0
 """Seconds between two looks at the file."""
 AROUND = 8
 """Lines of the screen that are not rows of the table."""
+LEAST_NAME = 12
+"""Columns for the name of a layer where the terminal is narrow."""
 MOST_FINDINGS = 6
 """Findings listed."""
 
@@ -44,12 +46,12 @@ def watch(run: Run) -> None:
     console = Console()
     if console.is_terminal:
         # As it stands, then what comes: the last state stays on the screen.
-        with Live(_screen(run, console.height), console=console, auto_refresh=False) as live:
+        with Live(_screen(run, console), console=console, auto_refresh=False) as live:
             while not run.closed:
                 time.sleep(EVERY)
                 run.refresh()
-                live.update(_screen(run, console.height), refresh=True)
-            live.update(_screen(run, console.height), refresh=True)
+                live.update(_screen(run, console), refresh=True)
+            live.update(_screen(run, console), refresh=True)
         return
     said = ""
     while True:
@@ -71,7 +73,7 @@ def _headline(run: Run) -> str:
         return headline(run.history, findings, states, run.problems, run.thresholds.window)
 
 
-def _screen(run: Run, height: int) -> Group:
+def _screen(run: Run, console: Console) -> Group:
     """All of it; text from the file is only ever text, never markup."""
     active = [finding for finding in run.findings if finding.active]
     lines = [visible(line) for line in origin_lines(run)]
@@ -84,28 +86,31 @@ def _screen(run: Run, height: int) -> Group:
     if len(active) > MOST_FINDINGS:
         parts.append(Text(f"and {len(active) - MOST_FINDINGS} more findings"))
     if run.history.layers:
-        parts.append(_table(run, max(3, height - AROUND - len(lines) - len(parts))))
+        rows = console.height - AROUND - len(lines) - len(parts)
+        parts.append(_table(run, max(3, rows), console.width))
     return Group(*parts)
 
 
-def _table(run: Run, most: int) -> Table:
+def _table(run: Run, most: int, width: int) -> Table:
     history = run.history
     with np.errstate(all="ignore"):
         states = layer_states(history, run.findings)
     values = history.newest("grad_rms")
     scale = Scale.of(values)
     places = shown_rows(states, most)
+    word = max(len(LOOKS[states[place]].word) for place in places)
+    room = max(LEAST_NAME, width - word - BAR - 18)
     table = Table(box=None, pad_edge=False, caption_justify="left")
-    table.add_column("")
-    table.add_column("layer", overflow="ellipsis", no_wrap=True)
+    table.add_column("", no_wrap=True)
+    table.add_column("layer", no_wrap=True)
     table.add_column("grad RMS", justify="right", no_wrap=True)
     table.add_column(str(scale), no_wrap=True)
     for place in places:
         layer, value = history.layers[place], float(values[place])
-        look = LOOKS[states[place]]
+        look, label = LOOKS[states[place]], visible(f"{layer.name}  {layer.summary}")
         table.add_row(
             Text(f"{look.mark} {look.word}"),
-            Text(visible(f"{layer.name}  {layer.summary}")),
+            Text(label if len(label) <= room else f"{label[: room - 1]}…"),
             Text("–" if np.isnan(value) else shown(value)),
             Text(scale.bar(value)),
         )

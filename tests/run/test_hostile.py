@@ -11,6 +11,7 @@ import sys
 import time
 import zlib
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -63,7 +64,7 @@ def layers(number: int = 1, count: int = 2) -> tuple[str, Any]:
     return "layers", {"id": number, "layers": [{"name": f"fc{i}", **one} for i in range(count)]}
 
 
-def frame(step: int, **changes: Any) -> tuple[str, Any]:
+def frame(step: object, **changes: Any) -> tuple[str, Any]:
     whole: dict[str, Any] = {
         "step": step,
         "layers": 1,
@@ -128,8 +129,8 @@ WRONG: dict[str, tuple[str, Any]] = {
     "nothing": ("frame", {}),
     "a step below 0": frame(-1),
     "a step beyond all": frame(2**60),
-    "a step in words": frame(0, step="1"),
-    "a step that is true": frame(0, step=True),
+    "a step in words": frame("1"),
+    "a step that is true": frame(step=True),
     "layers that nobody knows": frame(0, layers=7),
     "too few values": frame(0, metrics={"grad_rms": packed(np.ones(1, np.float32), "<f4")}),
     "half a value": frame(0, metrics={"grad_rms": "AAAA"}),
@@ -259,7 +260,7 @@ def mutated(content: bytes, draw: random.Random) -> bytes:
 
 def try_mutated(content: bytes, folder: Path, count: int, seed: int) -> dict[str, float]:
     """Opens so many mutated files; how many could be read, and the longest time."""
-    draw = random.Random(seed)
+    draw = random.Random(seed)  # noqa: S311  # the same every time
     told: dict[str, float] = {"read": 0, "refused": 0, "seconds": 0.0}
     for _ in range(count):
         path = folder / "run.gw"
@@ -286,23 +287,22 @@ def test_mutated_files_are_read_or_refused(whole: bytes, tmp_path: Path) -> None
 def test_contents_mutated_behind_their_checksum_are_read_or_refused(
     tmp_path: Path,
 ) -> None:
-    draw = random.Random(0)
+    draw = random.Random(0)  # noqa: S311  # the same every time
     good = [json.dumps(data).encode() for _, data in (("run", about()), layers(), frame(0))]
     for _ in range(300):
         bad = [mutated(one, draw) if draw.random() < 0.5 else one for one in good]
         path = made(tmp_path / "run.gw", *zip(("run", "layers", "frame"), bad, strict=True))
-        try:
+        with suppress(RunFileError):
             open_run(path).report(full=True)
-        except RunFileError as error:
-            assert str(error)
 
 
 LARGEST = """
-import resource, sys, time
+import sys
+from pathlib import Path
 from gradwidget import open_run
-started = time.monotonic()
-run = open_run(sys.argv[1])
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, time.monotonic() - started, run.damage)
+open_run(sys.argv[1])
+# Not getrusage: that begins with what the parent had.
+print(Path("/proc/self/status").read_text().split("VmHWM:")[1].split()[0])
 """
 
 
@@ -346,9 +346,11 @@ def test_no_file_takes_more_memory_than_half_a_gigabyte(tmp_path: Path) -> None:
             ),
         ],
     }
+    taken = {}
     for name, messages in files.items():
         path = made(tmp_path / f"{name}.gw", ("run", about()), *messages)
         told = subprocess.run(
             [sys.executable, "-c", LARGEST, str(path)], capture_output=True, text=True, check=True
         ).stdout
-        assert int(told.split()[0]) < 2**19, (name, told)
+        taken[name] = int(told)
+    assert max(taken.values()) < 2**19, taken  # kB

@@ -1,0 +1,231 @@
+"""The command `gradwidget`: what it prints, and how it ends."""
+
+from __future__ import annotations
+
+import csv
+import json
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import jsonschema
+import numpy as np
+import pandas as pd
+import pytest
+
+from gradwidget.frame import Frame
+from gradwidget.record.history import History
+from gradwidget.terminal import watch
+from gradwidget.terminal.main import main
+from tests.support.frames import chain, frame, healthy
+from tests.support.recorded import Recorded, steps
+
+ODD = "\x1b[2J\x1b]0;owned\x07\ud800[red]<b>" + "x" * 3_000
+"""A name that would clear a screen and change its title."""
+
+
+def vanishing(count: int = 40) -> list[Frame]:
+    sizes = 10.0 ** np.arange(-12, 0, 2)
+    names = ("act_grad_rms", "act_grad_norm", "grad_rms", "grad_norm")
+    values = healthy(6, **dict.fromkeys(names, sizes), scalars={"loss": 2.0, ODD: 1.0})
+    first, *rest = chain(6)
+    layers = (first.__class__(ODD, ODD, first.shapes), *rest)
+    return [frame(step, layers, values) for step in range(count)]
+
+
+@pytest.fixture(scope="module")
+def sick(tmp_path_factory: pytest.TempPathFactory) -> str:
+    path = tmp_path_factory.mktemp("sick") / "sick.gw"
+    Recorded(path).take(vanishing()).close()
+    return str(path)
+
+
+@pytest.fixture(scope="module")
+def well(tmp_path_factory: pytest.TempPathFactory) -> str:
+    path = tmp_path_factory.mktemp("well") / "well.gw"
+    Recorded(path).take(steps(40, 6)).close()
+    return str(path)
+
+
+def test_the_report_says_what_is_wrong_and_ends_with_1(
+    sick: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["report", sick]) == 1
+    said = capsys.readouterr().out
+    assert "Vanishing gradients" in said
+    assert said.startswith("sick.gw · Net · gradwidget ")
+    assert max(map(len, said.split("\n\n")[0].splitlines())) <= 100
+
+
+def test_the_report_of_a_healthy_run_ends_with_0(
+    well: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["report", well, "--full"]) == 0
+    assert main(["report", well, "--again"]) == 0
+    assert "CRITICAL" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["report"], ["report", "--full"], ["report", "--json"], ["watch"], ["compare"]],
+)
+def test_nothing_in_a_file_reaches_the_terminal_raw(
+    arguments: list[str], sick: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command, *options = arguments
+    main([command, sick, *([sick] if command == "compare" else []), *options])
+    said = capsys.readouterr().out
+    assert said
+    assert not {char for char in said if not char.isprintable()} - {"\n"}
+    said.encode()
+
+
+def test_json_follows_its_schema_and_says_what_it_left_out(
+    sick: str, root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    schema = json.loads((root / "docs" / "report.schema.json").read_text(encoding="utf-8"))
+    assert main(["report", sick, "--json"]) == 1
+    told = json.loads(capsys.readouterr().out)
+    jsonschema.validate(told, schema)
+    assert told["findings"][0]["symptom"] == "vanishing_gradients"
+    assert told["layers_left_out"] == 0
+    many = chain(3_000)
+    live = Recorded(tmp_path / "many.gw")
+    live.take([frame(0, many, healthy(3_000))]).close()
+    assert main(["report", str(tmp_path / "many.gw"), "--json"]) == 0
+    text = capsys.readouterr().out
+    told = json.loads(text)
+    jsonschema.validate(told, schema)
+    assert told["layers_left_out"] == 2_900
+    assert len(text) < 200_000
+
+
+@pytest.mark.parametrize("command", ["report", "watch", "export", "compare"])
+def test_a_file_that_is_no_run_ends_with_2(
+    command: str, well: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "bad.gw").write_bytes(b"nothing")
+    more = {"export": ["--csv", str(tmp_path / "x")], "compare": [well]}.get(command, [])
+    for path, said in ((tmp_path / "bad.gw", "is no run file"), (tmp_path / "no.gw", "No such")):
+        assert main([command, str(path), *more]) == 2
+        streams = capsys.readouterr()
+        assert said in streams.err
+        assert streams.out == ""
+
+
+def test_export_as_csv_and_json_has_what_the_history_has(well: str, tmp_path: Path) -> None:
+    assert main(["export", well, "--csv", str(tmp_path / "t.csv")]) == 0
+    assert main(["export", well, "--json", str(tmp_path / "t.json")]) == 0
+    with (tmp_path / "t.csv").open(encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    table = json.loads((tmp_path / "t.json").read_text(encoding="utf-8"))
+    live = [2.0 * 0.99**step for step in range(40)]
+    assert [float(row["scalar:loss"]) for row in rows] == live
+    assert table["columns"]["scalar:loss"] == live
+    assert [int(row["step"]) for row in rows] == table["steps"] == list(range(40))
+    assert {float(row["act_rms:fc0"]) for row in rows} == {1.0}
+
+
+def test_what_was_not_measured_is_empty_and_a_nan_is_a_nan(tmp_path: Path) -> None:
+    layers = chain(2)
+    given = [
+        frame(
+            0, layers, {"act_rms": [1.0, np.nan], "measured": {"act_rms": np.array([True, False])}}
+        ),
+        frame(1, layers, {"act_rms": [np.nan, 1.0]}),
+    ]
+    Recorded(tmp_path / "run.gw").take(given).close()
+    for form in ("csv", "json"):
+        main(["export", str(tmp_path / "run.gw"), f"--{form}", str(tmp_path / form)])
+    with (tmp_path / "csv").open(encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["act_rms:fc0"] for row in rows] == ["1.0", "nan"]
+    assert [row["act_rms:fc1"] for row in rows] == ["", "1.0"]
+    columns = json.loads((tmp_path / "json").read_text(encoding="utf-8"))["columns"]
+    assert columns == {"act_rms:fc0": [1.0, "NaN"], "act_rms:fc1": [None, 1.0]}
+
+
+def test_parquet_goes_through_pandas_or_says_what_to_install(
+    well: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tables: list[pd.DataFrame] = []
+    monkeypatch.setattr(pd.DataFrame, "to_parquet", lambda self, _path: tables.append(self))
+    assert main(["export", well, "--parquet", str(tmp_path / "t")]) == 0
+    assert tables[0]["scalar:loss"].tolist() == [2.0 * 0.99**step for step in range(40)]
+    monkeypatch.setitem(sys.modules, "pandas", None)
+    assert main(["export", well, "--parquet", str(tmp_path / "t")]) == 2
+    assert "pip install pandas pyarrow" in capsys.readouterr().err
+
+
+def test_watch_tells_what_is_new_until_the_run_ends(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(watch, "EVERY", 0.01)
+    monkeypatch.setattr("gradwidget.run.recorder.FLUSH_SECONDS", 0.01)
+    live = Recorded(tmp_path / "run.gw")
+    ended: list[int] = []
+    watching = threading.Thread(
+        target=lambda: ended.append(main(["watch", str(tmp_path / "run.gw")]))
+    )
+    watching.start()
+    for one in vanishing():
+        live.take([one])
+        time.sleep(0.005)
+    live.close()
+    watching.join(30)
+    assert ended == [1]
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].startswith("no step yet") or "step" in lines[0]
+    assert "Vanishing gradients" in lines[-1]
+
+
+def test_on_a_terminal_watch_draws_a_table(
+    sick: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("COLUMNS", "100")
+    assert main(["watch", sick]) == 1
+    said = capsys.readouterr().out
+    assert "▼ vanishing" in said
+    assert "owned" in said
+    assert "\x1b]0" not in said
+    assert "\x1b[2J" not in said
+
+
+def test_a_report_does_not_load_torch_or_a_widget_library(well: str) -> None:
+    script = (
+        "import sys; from gradwidget.terminal.main import main; main(sys.argv[1:]); "
+        "print(sorted({'torch', 'rich', 'ipywidgets', 'anywidget'} & set(sys.modules)))"
+    )
+    told = subprocess.run(
+        [sys.executable, "-c", script, "report", well], capture_output=True, text=True, check=True
+    )
+    assert told.stdout.splitlines()[-1] == "[]"
+
+
+def test_without_a_command_it_is_the_demonstration(monkeypatch: pytest.MonkeyPatch) -> None:
+    shown: list[int] = []
+    monkeypatch.setattr("gradwidget.demonstration.demo", lambda: shown.append(1))
+    assert main([]) == main(["demo"]) == 0
+    assert shown == [1, 1]
+
+
+def test_a_history_without_frames_is_reported(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Recorded(tmp_path / "run.gw").close()
+    path = str(tmp_path / "run.gw")
+    for arguments in (
+        ["report", path],
+        ["report", path, "--full", "--again"],
+        ["report", path, "--json"],
+        ["watch", path],
+        ["compare", path, path],
+        ["export", path, "--csv", str(tmp_path / "t.csv")],
+    ):
+        assert main(arguments) == 0
+    assert "Waiting for the first step" in capsys.readouterr().out
+    assert History().version == 0
