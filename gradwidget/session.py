@@ -25,7 +25,6 @@ from gradwidget.diagnose.engine import Engine
 from gradwidget.diagnose.thresholds import DEFAULT, Thresholds
 from gradwidget.record.history import History
 from gradwidget.report.text import report
-from gradwidget.run.recorder import Recorder, run_data
 from gradwidget.weak import Same, weakly
 
 if TYPE_CHECKING:
@@ -39,6 +38,7 @@ if TYPE_CHECKING:
     from gradwidget.diagnose.finding import Finding, Severity
     from gradwidget.frame import Frame, Inspection, Layer
     from gradwidget.problem import Problem
+    from gradwidget.run.recorder import Recorder
     from gradwidget.run.recording import News
 
 P = ParamSpec("P")
@@ -354,6 +354,9 @@ class Session:
         self._tell("on_frame", self.on_frame)
 
     def _start_recording(self, path: Path, start_step: int) -> None:
+        # A script that records nothing loads no library of containers.
+        from gradwidget.run.recorder import Recorder, run_data  # noqa: PLC0415  # see above
+
         try:
             self._recorder = Recorder(
                 path,

@@ -36,10 +36,13 @@ def test_exactly_these_names_are_public() -> None:
         "History",
         "Layer",
         "Remedy",
+        "Run",
+        "RunFileError",
         "Symptom",
         "Thresholds",
         "__version__",
         "demo",
+        "open_run",
     ]
 
 

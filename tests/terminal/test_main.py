@@ -229,3 +229,28 @@ def test_a_history_without_frames_is_reported(
         assert main(arguments) == 0
     assert "Waiting for the first step" in capsys.readouterr().out
     assert History().version == 0
+
+
+def test_the_example_of_a_remote_training_is_followed_from_another_process(
+    root: Path, tmp_path: Path
+) -> None:
+    path = tmp_path / "run.gw"
+    script = root / "examples" / "remote_training.py"
+    training = subprocess.Popen(
+        [sys.executable, str(script), str(path), "300"], cwd=root, stdout=subprocess.DEVNULL
+    )
+    deadline = time.monotonic() + 60
+    while not path.exists() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    time.sleep(0.2)  # its first block
+    watching = subprocess.run(
+        [sys.executable, "-m", "gradwidget", "watch", str(path)],
+        cwd=root,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    assert training.wait(60) == 0
+    assert watching.returncode == 1, watching.stderr
+    assert "Vanishing gradients" in watching.stdout.splitlines()[-1]
