@@ -31,6 +31,7 @@ class Part:
     """
 
     def __init__(self, path: Path) -> None:
+        self.path = path
         self.model = ""
         """Class name of the model."""
         self.start_step = 0

@@ -18,6 +18,7 @@ from gradwidget.record.history import History
 from gradwidget.report.text import report
 from gradwidget.run.part import Part
 from gradwidget.run.parts import parts_of
+from gradwidget.run.run_file_error import RunFileError
 
 if TYPE_CHECKING:
     from gradwidget.control.control import Change
@@ -38,8 +39,14 @@ def open_run(path: str | os.PathLike[str]) -> Run:
         RunFileError: a file is no run file, or nothing of it can be read.
 
     Example:
-        >>> run = open_run("run.gw")  # doctest: +SKIP
-        >>> print(run.report())  # doctest: +SKIP
+        >>> import tempfile, torch
+        >>> from gradwidget import GradMonitor
+        >>> model = torch.nn.Linear(2, 1)
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     path = Path(folder) / "run.gw"
+        ...     GradMonitor(model, run_file=path).close()
+        ...     open_run(path).report()
+        'Waiting for the first step'
     """
     return Run(Path(path))
 
@@ -117,7 +124,8 @@ class Run:
     @property
     def damage(self) -> list[str]:
         """What could not be read, in words; a block that is only not whole yet is none of it."""
-        return [what for part in self._parts for what in part.damage]
+        damage = [what for part in self._parts for what in part.damage]
+        return [*map(str, self._unreadable), *damage]
 
     @property
     def closed(self) -> bool:
@@ -160,7 +168,7 @@ class Run:
             OSError: a file cannot be read.
             RunFileError: a file is no run file any more.
         """
-        parts = [Part(path) for path in parts_of(self.path)]
+        parts, _ = _opened(self.path)
         ends = _ends(parts)
         judged = []
         for part, end in zip(parts, ends, strict=True):
@@ -184,7 +192,9 @@ class Run:
             OSError: a file cannot be read.
         """
         with self.lock:
-            if len(parts_of(self.path)) != len(self._parts):
+            new = [path for path in parts_of(self.path) if path not in self._known]
+            # A part that has just begun may not have its first block yet.
+            if any(isinstance(_part(path), Part) for path in new):
                 self._read_all()
                 return True
             before = self.history.version, self.closed
@@ -192,7 +202,8 @@ class Run:
             return (self.history.version, self.closed) != before
 
     def _read_all(self) -> None:
-        parts = [Part(path) for path in parts_of(self.path)]
+        parts, self._unreadable = _opened(self.path)
+        self._known = {part.path for part in parts}
         self._ends = _ends(parts)
         self._parts, self.history = parts, History()
         for part, end in zip(parts, self._ends, strict=True):
@@ -202,6 +213,28 @@ class Run:
         with np.errstate(all="ignore"):
             for frame in frames:
                 self.history.append(frame)
+
+
+def _opened(path: Path) -> tuple[list[Part], list[RunFileError]]:
+    """The parts of a run, and what is wrong with those that cannot be read.
+
+    Raises:
+        OSError: a file cannot be opened.
+        RunFileError: none of them can be read.
+    """
+    opened = [_part(file) for file in parts_of(path)]
+    parts = [one for one in opened if isinstance(one, Part)]
+    errors = [one for one in opened if isinstance(one, RunFileError)]
+    if not parts:
+        raise errors[0]
+    return parts, errors
+
+
+def _part(path: Path) -> Part | RunFileError:
+    try:
+        return Part(path)
+    except RunFileError as error:
+        return error
 
 
 def _ends(parts: Sequence[Part]) -> list[float]:

@@ -188,3 +188,17 @@ def test_findings_of_an_earlier_part_are_over(tmp_path: Path) -> None:
     assert run.findings
     assert not any(finding.active for finding in run.findings)
     assert run.findings == run.diagnose()
+
+
+@pytest.mark.parametrize("bad", ["run.gw", "run.2.gw"])
+def test_a_part_that_cannot_be_read_does_not_take_the_others_with_it(
+    bad: str, tmp_path: Path
+) -> None:
+    Recorded(tmp_path / "run.gw").take(steps(30)).close()
+    Recorded(tmp_path / "run.gw", start_step=30).take(steps(10, start=30)).close()
+    (tmp_path / bad).write_bytes(b"")
+    run = open_run(tmp_path / "run.gw")
+    assert run.history.version == {"run.gw": 10, "run.2.gw": 30}[bad]
+    assert run.damage == [f"{bad} is empty: nothing has been recorded yet; try again in a while"]
+    assert not run.refresh()
+    assert run.diagnose() == run.findings
