@@ -1,7 +1,8 @@
 """Training on a machine that you reach by ssh, recorded: ``python remote_training.py [run.gw]``.
 
 Follow it from another terminal with ``gradwidget watch run.gw``, or in a notebook that sees the
-file with ``GradWidget("run.gw")``. Ten sigmoids in a row: hardly any gradient reaches the first layers.
+file with ``GradWidget("run.gw")``. Ten sigmoids in a row: hardly any gradient reaches the first
+layers.
 """
 
 from __future__ import annotations

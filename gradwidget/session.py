@@ -96,6 +96,7 @@ class Session:
         run_file: str | os.PathLike[str] | None = None,
     ) -> None:
         start_step = _checked_start(start_step)
+        recorded = None if run_file is None else Path(run_file)
         self.history = History()
         self.lock = threading.RLock()
         """Held while a frame is recorded and judged. Hold it to read things that belong
@@ -150,8 +151,8 @@ class Session:
         self._inspections: dict[str, Inspection] = {}
         self._logged: set[str] = set()
         self._recorder: Recorder | None = None
-        if run_file is not None:
-            self._start_recording(Path(run_file), start_step)
+        if recorded is not None:
+            self._start_recording(recorded, start_step)
         self._finalizer = finalize(self, _stop, self.control, capture)
         self._model = ref(model)
         self._end_of_model = finalize(model, weakly(self._end))

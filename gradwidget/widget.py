@@ -177,7 +177,8 @@ class GradWidget(anywidget.AnyWidget):
             self._tick,
             alive=lambda: not session.closed,
             behind=lambda: session.poll() or self._updates.is_behind,
-            ended=self.close,
+            # A recorded run that is over stays with its page, as any widget does.
+            ended=(lambda: None) if monitor is None else self.close,
             charge=session.charge,
             share=None if session.budget is None else session.budget * VIEW_SHARE,
         )
