@@ -25,7 +25,7 @@ from gradwidget.diagnose.thresholds import DEFAULT
 from gradwidget.run.format.arrays import packed
 from gradwidget.run.format.schemas import PROFILE, SCHEMAS
 from gradwidget.run.recorder import run_data
-from tests.support.recorded import Recorded, steps
+from tests.run.recorded import Recorded, steps
 
 SECONDS = 2.0
 

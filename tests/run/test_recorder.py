@@ -19,10 +19,9 @@ from torch import nn
 
 from gradwidget import GradMonitor, GradWidget, open_run
 from gradwidget.run import recorder
-from gradwidget.run.format import file_writer
 from gradwidget.run.recording import Recording
-from tests.support.recorded import Recorded, assert_same_history, steps
-from tests.support.recording_process import recording_process
+from tests.run.recorded import Recorded, assert_same_history, steps
+from tests.run.recording_process import recording_process
 
 RECORDER = "gradwidget-recorder"
 
@@ -109,7 +108,7 @@ class FullDisk:
     def __init__(self, monkeypatch: pytest.MonkeyPatch, room: int) -> None:
         self._room = room
         self._write = os.write
-        monkeypatch.setattr(file_writer.os, "write", self)
+        monkeypatch.setattr("gradwidget.run.format.file_writer.os.write", self)
 
     def __call__(self, descriptor: int, data: Any) -> int:
         if len(data) > self._room:
@@ -162,7 +161,7 @@ def test_a_folder_that_may_not_be_written_is_a_problem_and_no_error(
     def refuse(*_: object) -> int:
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr(file_writer.os, "open", refuse)
+    monkeypatch.setattr("gradwidget.run.format.file_writer.os.open", refuse)
     model = network()
     with GradMonitor(model, run_file=tmp_path / "run.gw") as monitor:
         train(model)

@@ -10,17 +10,17 @@ import threading
 import time
 from pathlib import Path
 
-import jsonschema
+import jsonschema  # type: ignore[import-untyped]  # ships no type information
 import numpy as np
-import pandas as pd
+import pandas as pd  # type: ignore[import-untyped]  # likewise
 import pytest
 
 from gradwidget.frame import Frame
 from gradwidget.record.history import History
 from gradwidget.terminal import watch
 from gradwidget.terminal.main import main
+from tests.run.recorded import Recorded, steps
 from tests.support.frames import chain, frame, healthy
-from tests.support.recorded import Recorded, steps
 
 ODD = "\x1b[2J\x1b]0;owned\x07\ud800[red]<b>" + "x" * 3_000
 """A name that would clear a screen and change its title."""

@@ -14,6 +14,7 @@ Schema = dict[str, object]
 
 _whole: Schema = {"type": "integer", "minimum": 0}
 _text: Schema = {"type": "string"}
+_any_text: Schema = {"type": ["string", "null"]}
 _any_whole: Schema = {"type": ["integer", "null"]}
 
 
@@ -56,7 +57,7 @@ SCHEMAS: dict[str, Schema] = {
                 kind=_text,
                 shapes=_by_name(_list(_whole)),
                 trainable={"type": "boolean"},
-                activation={"type": ["string", "null"]},
+                activation=_any_text,
             )
         ),
     ),
@@ -77,7 +78,7 @@ SCHEMAS: dict[str, Schema] = {
         scalars=_object(names=_list(_text), values=_array("float64 [names], little-endian")),
         skipped={"type": "boolean"},
         reasons=_reasons,
-        origin={"type": ["object", "null"], "properties": {"phase": _text, "layer": _text}},
+        origin={"type": ["object", "null"], "properties": {"phase": _text, "layer": _any_text}},
         recurrent=_list(
             _object(
                 layer=_text,
@@ -114,11 +115,11 @@ SCHEMAS: dict[str, Schema] = {
                 active={"type": "boolean"},
                 caveat=_text,
                 evidence=_by_name(_number),
-                origin={"type": ["string", "null"]},
+                origin=_any_text,
                 remedies=_list(
                     _object(title=_text, why=_text, code=_text, action={"type": ["object", "null"]})
                 ),
-                because={"type": ["string", "null"]},
+                because=_any_text,
                 consequences=_list(_text),
             )
         ),

@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 
 from gradwidget.run import recorder
-from tests.support.recorded import Recorded, steps
+from tests.run.recorded import Recorded, steps
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -22,7 +22,7 @@ def recording_process(path: Path, count: int, flush: float) -> subprocess.Popen[
         [
             sys.executable,
             "-m",
-            "tests.support.recording_process",
+            "tests.run.recording_process",
             str(path),
             str(count),
             str(flush),
