@@ -9,7 +9,7 @@ import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from importlib import metadata
 from numbers import Integral
@@ -86,13 +86,13 @@ class Recorder:
     def __init__(
         self,
         path: Path,
-        about: dict[str, object],
+        about: Mapping[str, object],
         *,
         news: Callable[[], News | None],
         stopped: Callable[[str], object],
         charge: Callable[[float], object],
     ) -> None:
-        self._thread = _WriterThread(_new_file(path), about, news, stopped, charge)
+        self._thread = _WriterThread(_new_file(path, about), news, stopped, charge)
         # The thread holds no recorder: one that nobody holds any more ends it.
         self._finalizer = finalize(self, self._thread.end)
         self._finalizer.atexit = False
@@ -110,17 +110,17 @@ class Recorder:
         self._thread.close()
 
 
-def _new_file(path: Path) -> FileWriter:
+def _new_file(path: Path, about: Mapping[str, object]) -> FileWriter:
     """The file of the next part. Made in one go: another process may be about to do the same."""
     number = 1
-    while (file := _made(part_path(path, number))) is None:
+    while (file := _made(part_path(path, number), about)) is None:
         number += 1
     return file
 
 
-def _made(path: Path) -> FileWriter | None:
+def _made(path: Path, about: Mapping[str, object]) -> FileWriter | None:
     try:
-        return FileWriter(path)
+        return FileWriter(path, about)
     except FileExistsError:
         return None
 
@@ -131,7 +131,6 @@ class _WriterThread:
     def __init__(
         self,
         file: FileWriter,
-        about: dict[str, object],
         news: Callable[[], News | None],
         stopped: Callable[[str], object],
         charge: Callable[[float], object],
@@ -151,9 +150,6 @@ class _WriterThread:
         self._is_ending = False
         self.is_over = False
         """Whether nothing is written any more."""
-        # Before the thread: a file that cannot be written is the caller's to know.
-        file.add("run", about)
-        file.flush()
         self._thread = threading.Thread(target=self._run, name="gradwidget-recorder", daemon=True)
         self._thread.start()
         _running.add(self)

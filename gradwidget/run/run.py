@@ -84,7 +84,7 @@ class Run:
     @property
     def layers(self) -> tuple[Layer, ...]:
         """The layers, input first; empty before the first frame."""
-        return self._parts[-1].layers
+        return self.history.layers or self._parts[-1].layers
 
     @property
     def changes(self) -> tuple[Change, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import random
 import resource
 import struct
@@ -96,6 +97,15 @@ def frame(step: object, **changes: Any) -> tuple[str, Any]:
 def test_a_foreign_file_is_refused_in_words(content: bytes, said: str, tmp_path: Path) -> None:
     (tmp_path / "run.gw").write_bytes(content)
     with pytest.raises(RunFileError, match=said):
+        open_run(tmp_path / "run.gw")
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, os.mkdir])
+def test_what_is_no_file_is_refused_without_waiting(
+    make: Callable[[Path], None], tmp_path: Path
+) -> None:
+    make(tmp_path / "run.gw")
+    with pytest.raises(RunFileError, match="is no file"):
         open_run(tmp_path / "run.gw")
 
 

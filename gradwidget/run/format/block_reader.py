@@ -60,6 +60,10 @@ class BlockReader:
             OSError: the file cannot be read.
             RunFileError: it is no run file.
         """
+        if self.path.exists() and not self.path.is_file():
+            # Opening a pipe would wait for whoever writes into it.
+            message = f"{visible(self.path.name)} is no file: give the path of a run file"
+            raise RunFileError(message)
         with self.path.open("rb") as file:
             if not self._offset:
                 self._begin(file)

@@ -49,13 +49,21 @@ class FileWriter:
 
     Args:
         path: of the file, which must not exist yet.
+        about: what it says first: what is recorded, and by whom.
 
     Raises:
         OSError: it cannot be made or written.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, about: Mapping[str, object]) -> None:
         self._sink = _Sink(path)
+        try:
+            self._begin(about)
+        except BaseException:
+            self._sink.close()
+            raise
+
+    def _begin(self, about: Mapping[str, object]) -> None:
         # It takes any object that can write, but declares fewer.
         self._writer = Writer(
             self._sink,  # type: ignore[arg-type]  # see above
@@ -69,6 +77,8 @@ class FileWriter:
             )
             for topic in SCHEMAS
         }
+        self.add("run", about)
+        self.flush()
 
     @property
     def written(self) -> int:

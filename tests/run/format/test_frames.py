@@ -83,8 +83,7 @@ def frames(draw: st.DrawFn, step: int, layers: tuple[Layer, ...], wiring: Wiring
 def test_any_frame_goes_through_a_file_unchanged(made: list[Frame]) -> None:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "run.gw"
-        file = FileWriter(path)
-        file.add("run", run_data("Net", 0, DEFAULT))
+        file = FileWriter(path, run_data("Net", 0, DEFAULT))
         recording = Recording(file)
         for one in made:
             recording.add(one, [])
