@@ -24,20 +24,30 @@ from mcap.writer import CompressionType, Writer
 from gradwidget import RunFileError, open_run
 from gradwidget.diagnose.thresholds import DEFAULT
 from gradwidget.run.format.arrays import packed
+from gradwidget.run.format.file_writer import FileWriter
 from gradwidget.run.format.schemas import PROFILE, SCHEMAS
 from gradwidget.run.recorder import run_data
-from tests.run.recorded import Recorded, steps
+from gradwidget.run.recording import Recording
+from tests.run.recorded import steps
 
 SECONDS = 2.0
 
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> bytes:
-    path = tmp_path_factory.mktemp("runs") / "run.gw"
-    live = Recorded(path)
-    for start in range(0, 60, 10):
-        live.take(steps(10, start=start))
-    live.close()
+    return several_blocks(tmp_path_factory.mktemp("runs") / "run.gw")
+
+
+def several_blocks(path: Path) -> bytes:
+    """A run of 60 steps in 12 blocks."""
+    file = FileWriter(path, about())
+    recording = Recording(file)
+    for start in range(0, 60, 5):
+        for one in steps(5, start=start):
+            recording.add(one, [])
+        recording.flush(None)
+    file.finish()
+    file.close()
     return path.read_bytes()
 
 
@@ -200,12 +210,18 @@ def test_a_layer_may_have_the_name_of_another(tmp_path: Path) -> None:
 # ---------------------------------------------------------------- blocks that are wrong
 
 
-def chunk(raw: bytes, *, size: int | None = None, data: bytes | None = None) -> bytes:
+def chunk(
+    raw: bytes,
+    *,
+    size: int | None = None,
+    data: bytes | None = None,
+    data_length: int | None = None,
+) -> bytes:
     """A chunk record with a correct checksum of ``raw``."""
     data = zstandard.compress(raw) if data is None else data
     size = len(raw) if size is None else size
     content = struct.pack("<QQQI", 0, 0, size, zlib.crc32(raw)) + struct.pack("<I", 4) + b"zstd"
-    content += struct.pack("<Q", len(data)) + data
+    content += struct.pack("<Q", len(data) if data_length is None else data_length) + data
     return struct.pack("<BQ", 6, len(content)) + content
 
 
@@ -216,6 +232,7 @@ BOMBS: dict[str, Callable[[], bytes]] = {
     "a window of two gigabytes": lambda: chunk(
         b"", size=2**24, data=b"\x28\xb5\x2f\xfd\x00\xa8" + bytes(100)
     ),
+    "a length of its data beyond all": lambda: chunk(b"", data_length=2**63),
     "a length beyond the file": lambda: struct.pack("<BQ", 6, 2**63) + bytes(100),
     "a hole": lambda: bytes(100_000),
     "records without content": lambda: struct.pack("<BQ", 5, 0) * 20_000,

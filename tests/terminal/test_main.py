@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 import subprocess
 import sys
 import threading
@@ -231,13 +232,17 @@ def test_a_history_without_frames_is_reported(
     assert History().version == 0
 
 
+@pytest.mark.slow
 def test_the_example_of_a_remote_training_is_followed_from_another_process(
     root: Path, tmp_path: Path
 ) -> None:
     path = tmp_path / "run.gw"
     script = root / "examples" / "remote_training.py"
     training = subprocess.Popen(
-        [sys.executable, str(script), str(path), "300"], cwd=root, stdout=subprocess.DEVNULL
+        [sys.executable, str(script), str(path), "100"],
+        cwd=root,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        stdout=subprocess.DEVNULL,
     )
     deadline = time.monotonic() + 60
     while not path.exists() and time.monotonic() < deadline:

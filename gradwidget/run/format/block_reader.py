@@ -29,6 +29,9 @@ from gradwidget.wording import visible
 _HEAD = struct.Struct("<BQ")
 """Before each record: its operation code, and the length of its content."""
 
+_DAMAGE = (McapError, ValueError, OverflowError, struct.error, zstandard.ZstdError)
+"""What the libraries raise where bytes are not what they should be."""
+
 MOST_DAMAGE = 20
 """Damaged places that are told one by one."""
 
@@ -96,7 +99,7 @@ class BlockReader:
         content = file.read(length) if opcode == Opcode.HEADER and length < 2**16 else b""
         try:
             profile = Header.read(ReadDataStream(BytesIO(content))).profile
-        except (McapError, ValueError, struct.error):
+        except _DAMAGE:
             profile = ""
         if profile != PROFILE:
             message = (
@@ -131,7 +134,7 @@ class BlockReader:
         """The messages of a chunk; none where it is damaged."""
         try:
             yield from self._inside(_decompressed(content))
-        except (McapError, ValueError, struct.error, zstandard.ZstdError) as error:
+        except _DAMAGE as error:
             self.damaged(f"the block at byte {at:,} of {visible(self.path.name)} ({error})")
 
     def _inside(self, raw: bytes) -> Iterator[tuple[str, bytes]]:
