@@ -23,6 +23,7 @@ from gradwidget.problem import Problem
 from gradwidget.run.format.arrays import unpacked, unpacked_flags
 from gradwidget.run.format.fields import (
     Fields,
+    UnreadableError,
     flag,
     listing,
     mapping,
@@ -73,9 +74,19 @@ def _layer(value: object) -> Layer:
 def wiring_from(data: Fields, layers: int) -> Wiring:
     """The wiring of so many layers, and a few that are gone since."""
     most = 2 * layers + 100
+    # Each name once: every one of the newest frames may have a wiring of its own.
+    shared: dict[str, str] = {}
+
+    def layer_name(value: object) -> str:
+        if len(shared) > most:
+            message = f"more than {most:,} layers"
+            raise UnreadableError(message)
+        name = name_of(value)
+        return shared.setdefault(name, name)
+
     return Wiring(
         {
-            name_of(name): listing(behind, name_of, most)
+            layer_name(name): listing(behind, layer_name, most)
             for name, behind in mapping(data["feeds"], most).items()
         },
         listing(data["loss_path"], name_of, 1_000),

@@ -40,9 +40,9 @@ LONGEST_TEXT = 20_000
 
 def frame_bytes(layers: int) -> int:
     """Bytes of one frame's message at most: the newest 64 frames are kept as they came."""
-    return min(MESSAGE_BYTES, 2 * MIB + 512 * layers)
+    return min(MESSAGE_BYTES, MIB + 512 * layers)
 
 
 def table_bytes(layers: int) -> int:
     """Bytes of what describes so many layers, or their wiring, at most."""
-    return min(MESSAGE_BYTES, MIB // 4 + 1024 * layers)
+    return min(MESSAGE_BYTES, MIB // 4 + 512 * layers)
