@@ -307,8 +307,8 @@ class Session:
         if capture is not None:
             capture.charge(seconds)
 
-    def poll(self) -> bool:  # a recorded run has something to look for here
-        """Nothing is new that ``on_frame`` has not told of."""
+    def poll(self) -> bool:
+        """Whether something is new that nobody has told of: never, unlike with a recorded run."""
         return False
 
     def close(self) -> None:

@@ -28,7 +28,7 @@ from gradwidget.run.format.file_writer import FileWriter
 from gradwidget.run.format.schemas import PROFILE, SCHEMAS
 from gradwidget.run.recorder import run_data
 from gradwidget.run.recording import Recording
-from tests.run.recorded import steps
+from tests.support.recording.recorded import steps
 
 SECONDS = 2.0
 

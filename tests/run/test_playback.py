@@ -15,8 +15,8 @@ from torch import nn
 from gradwidget import GradMonitor, GradWidget, RunFileError, open_run
 from gradwidget.control.control import Change
 from gradwidget.run.playback import RECORDED
-from tests.run.recorded import Recorded, assert_same_history, steps
 from tests.support.frames import chain, frame, healthy
+from tests.support.recording.recorded import Recorded, assert_same_history, steps
 
 LONG = 20.0
 

@@ -20,8 +20,8 @@ from torch import nn
 from gradwidget import GradMonitor, GradWidget, open_run
 from gradwidget.run import recorder
 from gradwidget.run.recording import Recording
-from tests.run.recorded import Recorded, assert_same_history, steps
-from tests.run.recording_process import recording_process
+from tests.support.recording.recorded import Recorded, assert_same_history, steps
+from tests.support.recording.recording_process import recording_process
 
 RECORDER = "gradwidget-recorder"
 

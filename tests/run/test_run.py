@@ -13,8 +13,8 @@ from torch import nn
 from gradwidget import GradMonitor, Thresholds, open_run
 from gradwidget.control.control import Change
 from gradwidget.problem import Problem
-from tests.run.recorded import Recorded, assert_same_history, steps
 from tests.support.frames import chain, frame, healthy, origin
+from tests.support.recording.recorded import Recorded, assert_same_history, steps
 
 Loop = Callable[[GradMonitor, nn.Module], None]
 

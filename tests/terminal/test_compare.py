@@ -9,8 +9,8 @@ import numpy as np
 from gradwidget import open_run
 from gradwidget.frame import Frame
 from gradwidget.terminal.compare import compare, differ
-from tests.run.recorded import Recorded
 from tests.support.frames import chain, frame, healthy
+from tests.support.recording.recorded import Recorded
 
 RANDOM = np.random.default_rng(0)
 

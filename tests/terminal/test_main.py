@@ -20,8 +20,8 @@ from gradwidget.frame import Frame
 from gradwidget.record.history import History
 from gradwidget.terminal import watch
 from gradwidget.terminal.main import main
-from tests.run.recorded import Recorded, steps
 from tests.support.frames import chain, frame, healthy
+from tests.support.recording.recorded import Recorded, steps
 
 ODD = "\x1b[2J\x1b]0;owned\x07\ud800[red]<b>" + "x" * 3_000
 """A name that would clear a screen and change its title."""

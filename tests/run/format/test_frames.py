@@ -18,7 +18,7 @@ from gradwidget.metrics import METRICS
 from gradwidget.run.format.file_writer import FileWriter
 from gradwidget.run.recorder import run_data
 from gradwidget.run.recording import Recording
-from tests.run.recorded import assert_same_frame
+from tests.support.recording.recorded import assert_same_frame
 
 names = st.text(st.characters(), min_size=1, max_size=12)
 whole = st.integers(0, 2**53)

@@ -13,8 +13,8 @@ from gradwidget.control.control import Change
 from gradwidget.frame import RecurrentProfile, Wiring
 from gradwidget.problem import Problem
 from gradwidget.run.format.schemas import SCHEMAS
-from tests.run.recorded import Recorded
 from tests.support.frames import chain, frame, healthy, origin
+from tests.support.recording.recorded import Recorded
 
 
 def test_every_message_follows_the_schema_that_stands_in_the_file(tmp_path: Path) -> None:

@@ -11,9 +11,9 @@ import time
 from pathlib import Path
 
 from gradwidget.run import recorder
-from tests.run.recorded import Recorded, steps
+from tests.support.recording.recorded import Recorded, steps
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 
 
 def recording_process(path: Path, count: int, flush: float) -> subprocess.Popen[str]:
@@ -22,7 +22,7 @@ def recording_process(path: Path, count: int, flush: float) -> subprocess.Popen[
         [
             sys.executable,
             "-m",
-            "tests.run.recording_process",
+            "tests.support.recording.recording_process",
             str(path),
             str(count),
             str(flush),
