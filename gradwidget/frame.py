@@ -113,6 +113,10 @@ class Wiring:
     """Modules with trainable parameters that ran in the model's ``forward`` and are no part of it,
     such as ``"Linear 32×32"``, once per module."""
 
+    unused: tuple[str, ...] = ()
+    """Trainable parameters, as in ``model.named_parameters()``, of layers that have run and whose
+    output does not depend on them."""
+
     precision: str = "float32"
     """The narrowest floating-point format among parameters and outputs of layers, such as
     ``"float16"`` under autocast."""
@@ -158,12 +162,13 @@ class Frame:
     """Values of the whole step: ``loss``, ``total_grad_norm``, ``lr``, ``time`` …; absent when not
     measured.
 
-    Of the optimizer: ``weight_decay`` (the largest of its groups), ``momentum``, ``eps``. Of the
-    data that enters the model: ``input_rms``, ``input_mean``, ``input_std``, ``input_max_abs`` and
-    ``input_nonfinite``, a count. Of the loop: ``eval_mode``, 1 where all that acts otherwise in
-    evaluation is in that mode; ``gradients_kept``, 1 where gradients that a step had used were
-    still there when the next were added; ``unstepped``, how many backward passes no step has
-    followed; ``loss_is_leaf``, 1 where the loss had no graph."""
+    Of the optimizer: ``weight_decay`` (the largest of its groups), ``momentum``, ``eps``, and
+    ``maximize``, 1 where it is set so. Of the data that enters the model: ``input_rms``,
+    ``input_mean``, ``input_std``, ``input_max_abs`` and ``input_nonfinite``, a count. Of the loop:
+    ``eval_mode``, 1 where all that acts otherwise in evaluation is in that mode;
+    ``gradients_kept``, 1 where gradients that a step had used were still there when the next were
+    added; ``unstepped``, how many backward passes no step has followed; ``loss_is_leaf``, 1 where
+    the loss had no graph."""
 
     skipped: bool = False
     """True when a gradient scaler skipped this step because it found an overflow."""

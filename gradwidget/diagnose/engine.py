@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
-from gradwidget.diagnose.causes.cause_of import explained, root_of
+from gradwidget.diagnose.causes.cause_of import explained, is_idle, root_of
 from gradwidget.diagnose.causes.explanations import EXACT, LASTING
 from gradwidget.diagnose.evidence.layer_traits import LayerTraits
 from gradwidget.diagnose.evidence.window import Window
@@ -75,7 +75,7 @@ class Engine:
         """Causes first, then what they explain, then what is over.
 
         Of the causes, those come first that a critical finding is due to, exact ones before others,
-        and then those that began first; what is explained comes in the order in which it began.
+        and then those that began first; what is about parts that nothing depends on comes last; what is explained comes in the order in which it began.
         Resolved ones are in the order in which they were resolved, causes first here too.
         """
         over = sorted(self._resolved, key=lambda finding: finding.because is not None)
@@ -147,10 +147,11 @@ class Engine:
         roots = {symptom: root_of(symptom, known) for symptom in known}
         grave = {roots[symptom] for symptom in known if known[symptom].severity == "critical"}
 
-        def place(finding: Finding) -> tuple[bool, bool, bool, int]:
+        def place(finding: Finding) -> tuple[bool, bool, bool, bool, int]:
             symptom = finding.symptom
             return (
                 finding.because is not None,
+                finding.because is None and is_idle(finding),
                 finding.because is None and symptom not in grave,
                 symptom not in EXACT,
                 finding.first_step,

@@ -27,6 +27,8 @@ _TITLES: dict[str, str] = {
     "unregistered_layers": "Layers that are not part of the model",
     "loss_diverging": "Loss diverges",
     "bad_inputs": "Inputs out of scale",
+    "bad_targets": "Targets out of scale",
+    "gradient_ascent": "Training climbs the loss",
     "gradients_not_cleared": "Gradients are never cleared",
     "no_step": "No optimizer steps",
     "double_softmax": "Softmax applied twice",
@@ -69,6 +71,8 @@ class Symptom(StrEnum):
     UNREGISTERED_LAYERS = "unregistered_layers"
     LOSS_DIVERGING = "loss_diverging"
     BAD_INPUTS = "bad_inputs"
+    BAD_TARGETS = "bad_targets"
+    GRADIENT_ASCENT = "gradient_ascent"
     GRADIENTS_NOT_CLEARED = "gradients_not_cleared"
     NO_STEP = "no_step"
     DOUBLE_SOFTMAX = "double_softmax"

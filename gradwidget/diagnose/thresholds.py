@@ -215,10 +215,22 @@ class Thresholds:
     diverging: float = 5.0
     """Rise of the loss over its level at the start, for good."""
 
+    bottomless: float = 100.0
+    """Fall of a loss below 0, over its start or 1, that no likelihood reaches: it has no bottom.
+
+    A density of pictures may fall by four times its start, a critic by 20.
+    """
+
     input_scale: float = 20.0
     """RMS of the inputs above which they are out of scale; below one over its square likewise.
 
     1 is usual; a pixel or a percentage that was not scaled is 100 and more.
+    """
+
+    target_scale: float = 100.0
+    """Distance of a regression's outputs from their targets, at the start, that is out of scale.
+
+    1 is usual, 20 is an amount that a few steps of the last bias reach; prices are 10,000 and more.
     """
 
     update_high: float = 0.05

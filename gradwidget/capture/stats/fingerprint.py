@@ -15,12 +15,15 @@ PART = 1 << 14
 """Entries that are looked at: two batches that agree in so many are one."""
 TOLERANCE = 1e-9
 """What sums of the same entries may differ by, over their norm."""
+ROUNDED = 1e-5
+"""The same of entries that were scaled and shifted, in another format or on another device."""
 
 
 def fingerprint(data: Tensor, readback: Readback) -> Fetch:
-    """Float64 [2]: a sum of the first entries with random weights, always the same, and their norm.
+    """Float64 [3]: a sum of the first entries with random weights, their norm, and their sum.
 
-    Unlike sums and norms alone, it differs where the same entries come in another order.
+    The weights are always the same. Unlike sums and norms alone, it differs where the same entries
+    come in another order.
 
     Args:
         data: a dense real tensor with at least one entry, of any type.
@@ -30,7 +33,8 @@ def fingerprint(data: Tensor, readback: Readback) -> Fetch:
     wide = torch.float64 if data.is_cpu else accumulator(data)
     entries = rows.reshape(-1)[:PART].to(wide)
     weights = _weights(entries.device, wide)[: len(entries)]
-    return readback.add(torch.stack([(entries * weights).sum(), vector_norm(entries, dtype=wide)]))
+    norm = vector_norm(entries, dtype=wide)
+    return readback.add(torch.stack([(entries * weights).sum(), norm, entries.sum()]))
 
 
 def are_same(one: Values, other: Values) -> bool:
@@ -43,6 +47,34 @@ def are_same(one: Values, other: Values) -> bool:
     """
     size = float(one[1])
     return 0 < size < math.inf and float(abs(one - other).max()) <= TOLERANCE * size
+
+
+def is_scaled(one: Values, other: Values, entries: int) -> bool:
+    """Whether two fingerprints are of the same data up to a factor and a shift.
+
+    Args:
+        one: a fingerprint.
+        other: another one.
+        entries: of the data.
+
+    Example:
+        >>> data = torch.tensor([1.0, 2.0, 4.0])
+        >>> first, second = (fingerprint(x, Readback())() for x in (data, data / 255 - 1))
+        >>> is_scaled(first, second, 3)
+        True
+    """
+    count = min(entries, PART)
+    total = float(_weights(torch.device("cpu"), torch.float64)[:count].sum())
+    # The weighted sum of entries that were brought to mean 0 and deviation 1.
+    found, slack = [], ROUNDED * math.sqrt(count)
+    for weighted, norm, plain in (one, other):
+        mean = plain / count
+        deviation = math.sqrt(max(0.0, norm**2 / count - mean**2))
+        if not 0 < deviation < math.inf:
+            return are_same(one, other)
+        found.append(abs(weighted - mean * total) / deviation)
+        slack *= 1 + abs(mean) / deviation
+    return bool(abs(found[0] - found[1]) <= slack)
 
 
 @cache

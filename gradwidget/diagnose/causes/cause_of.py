@@ -89,8 +89,15 @@ def _order(finding: Finding) -> tuple[bool, int, int]:
     return (finding.symptom not in EXACT, finding.first_step, _RANK[finding.symptom])
 
 
+def is_idle(finding: Finding) -> bool:
+    """Whether it is about parts that nothing depends on: they explain nothing, and can wait."""
+    return finding.evidence.get("idle", 0.0) > 0
+
+
 def _may_explain(cause: Finding, finding: Finding, slack: int) -> bool:
     """Whether the cause comes first: in time, and where both come together, in the table."""
+    if is_idle(cause):
+        return False
     if cause.symptom in EXACT or finding.symptom is Symptom.PLATEAU:
         # What is read has been so from the first step; a plateau is seen over all of a run.
         return True

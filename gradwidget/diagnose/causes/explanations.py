@@ -59,8 +59,13 @@ EXPLAINS: dict[Symptom, frozenset[Symptom]] = {
     S.DOUBLE_SOFTMAX: frozenset({*_GRADIENT_GONE, S.SATURATED}),
     S.EVAL_MODE: frozenset({*_OUT_OF_CONTROL, *_UNITS_OFF, S.PLATEAU, S.COLLAPSED_OUTPUTS}),
     S.SAME_BATCH: frozenset(_UNITS_OFF),
-    # What goes in.
+    S.GRADIENT_ASCENT: frozenset({*_OUT_OF_CONTROL, *_GRADIENT_GONE, *_UNITS_OFF}),
+    # What goes in, and what is to come out.
     S.BAD_INPUTS: frozenset(_ANYTHING),
+    S.BAD_TARGETS: frozenset(
+        {*_OUT_OF_CONTROL, *_UNITS_OFF, S.PLATEAU, S.LR_TOO_LOW, S.VANISHING_GRADIENTS}
+        | {S.COLLAPSED_OUTPUTS, S.ZERO_GRADIENT}
+    ),
     # Layers that get nothing because of how they are connected.
     S.NO_GRADIENT: frozenset({*_NOTHING_LEARNED, S.VANISHING_GRADIENTS}),
     # The format of numbers.
@@ -136,6 +141,7 @@ EXACT = frozenset(
         S.DOUBLE_SOFTMAX,
         S.EVAL_MODE,
         S.SAME_BATCH,
+        S.GRADIENT_ASCENT,
     }
 )
 """Causes that are read, not estimated: they were there from the first step, however late they are

@@ -196,7 +196,8 @@ class Window:
         return self.frame.is_measured("grad_norm")
 
     @cached_property
-    def _has_turns(self) -> bool:
+    def has_opponent(self) -> bool:
+        """Whether networks are trained in turns, each with an optimizer of its own."""
         return len(self.wiring.optimizers) > 1 and not self.in_play.all()
 
     def same_turn(self, frames: int) -> BoolArray:
@@ -205,7 +206,7 @@ class Window:
         Oldest first; all of them where networks are not trained in turns.
         """
         steps = self.history.recent_steps(frames)
-        if not self._has_turns:
+        if not self.has_opponent:
             return np.ones(len(steps), np.bool_)
         rows = self.history.recent("grad_norm", frames)[:, self.in_play]
         return np.asarray(~np.isnan(rows).all(axis=1), np.bool_)
@@ -219,7 +220,7 @@ class Window:
     def first_losses(self) -> Floats:
         """float64: the loss in each of the run's first frames, of those in the same turn."""
         found: Floats = self.history.start_scalar("loss")
-        if self._has_turns:
+        if self.has_opponent:
             rows = self.history.start("grad_norm")[:, self.in_play]
             found = found[~np.isnan(rows).all(axis=1)]
         return found
@@ -254,7 +255,7 @@ class Window:
     @cached_property
     def loss(self) -> float:
         """The median loss of the newest frames; NaN where no loss is known."""
-        turns = 2 if self._has_turns else 1
+        turns = 2 if self.has_opponent else 1
         return middle(self.losses(turns * self.limits.window)[-self.limits.window :])
 
     @property

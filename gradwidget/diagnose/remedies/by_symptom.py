@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 
+from gradwidget.diagnose.evidence.disconnection import disconnection, unused_of
 from gradwidget.diagnose.evidence.flat_operation import flat_operation
 from gradwidget.diagnose.evidence.onset import Onset
 from gradwidget.diagnose.evidence.weight_rotation import first_rotation
-from gradwidget.diagnose.evidence.window import Window
+from gradwidget.diagnose.evidence.window import Window, middle
 from gradwidget.diagnose.finding import Detection, Remedy, Symptom
 from gradwidget.diagnose.remedies.add_to_optimizer import add_to_optimizer
 from gradwidget.diagnose.remedies.bfloat16 import bfloat16
 from gradwidget.diagnose.remedies.both import both
 from gradwidget.diagnose.remedies.call_step import call_step
 from gradwidget.diagnose.remedies.check_data import check_data
+from gradwidget.diagnose.remedies.check_schedule import check_schedule
 from gradwidget.diagnose.remedies.clear_gradients import clear_gradients
 from gradwidget.diagnose.remedies.clip import clip
 from gradwidget.diagnose.remedies.draw_zero_weights import draw_zero_weights
@@ -25,6 +27,7 @@ from gradwidget.diagnose.remedies.fp32_weights import fp32_weights
 from gradwidget.diagnose.remedies.freeze import freeze
 from gradwidget.diagnose.remedies.gated_cell import gated_cell
 from gradwidget.diagnose.remedies.guard_operation import guard_operation
+from gradwidget.diagnose.remedies.hold_the_judge_back import hold_the_judge_back
 from gradwidget.diagnose.remedies.iterate_loader import iterate_loader
 from gradwidget.diagnose.remedies.keep_graph import keep_graph
 from gradwidget.diagnose.remedies.larger_eps import larger_eps
@@ -42,8 +45,11 @@ from gradwidget.diagnose.remedies.remove_softmax import remove_softmax
 from gradwidget.diagnose.remedies.replace_nonfinite_inputs import replace_nonfinite_inputs
 from gradwidget.diagnose.remedies.scale_back import scale_back
 from gradwidget.diagnose.remedies.scale_inputs import scale_inputs
+from gradwidget.diagnose.remedies.scale_targets import scale_targets
 from gradwidget.diagnose.remedies.skip_nonfinite import skip_nonfinite
 from gradwidget.diagnose.remedies.train_mode import train_mode
+from gradwidget.diagnose.remedies.turn_around import turn_around
+from gradwidget.diagnose.remedies.use_or_remove import use_or_remove
 from gradwidget.diagnose.remedies.use_relu import use_relu
 from gradwidget.diagnose.remedies.way_around import way_around
 from gradwidget.diagnose.remedies.weight_decay import weight_decay
@@ -65,6 +71,9 @@ FIRST_MOVE_OF_MOST = 0.02
 OVERSIZED = 5.0
 """Norm of a layer's weights over one that keeps the scale of what comes in."""
 
+LARGE_INPUTS = 3.0
+"""RMS of the inputs from which they push units to their ends, where weights are of a usual size."""
+
 
 def remedies_for(symptom: Symptom, detection: Detection, window: Window) -> tuple[Remedy, ...]:
     """The fixes for a symptom as it was just detected, the best for this case first."""
@@ -75,6 +84,8 @@ def remedies_for(symptom: Symptom, detection: Detection, window: Window) -> tupl
 
 def _vanishing(detection: Detection, window: Window) -> Fixes:
     layers = window.layers
+    if window.has_opponent:
+        yield hold_the_judge_back(detection.layers)
     squashing = use_relu(layers)
     scale = "Weights scaled to the fan-in keep the gradient's size from layer to layer."
     fresh = reinitialize(_to_reinitialize(Onset(detection, window), window), scale)
@@ -135,8 +146,8 @@ def _nonfinite(detection: Detection, window: Window) -> Fixes:
         yield bfloat16(
             "fp16 ends at 65,504; bfloat16 has the range of fp32, and needs no gradient scaler."
         )
-        if (scaled := scale_inputs(window)) is not None:
-            yield scaled
+        if _inputs_are_large(window):
+            yield scale_inputs(window)
     if origin in ("forward", "backward") and layer is not None:
         where = f"what follows {layer}" if origin == "backward" else f"what leads to {layer}"
     guarded = guard_operation(where) if origin in ("loss", "forward", "backward") else None
@@ -208,7 +219,7 @@ def _dead(detection: Detection, window: Window) -> Fixes:
     # Biases alone are put back without the loss of what the weights have learned.
     alive = (raised, fresh) if onset.is_of_biases else (fresh, raised)
     if onset.is_after_large_steps:
-        yield both(alive[0], slower)
+        yield both(alive[0], slower) if slower is not None else alive[0]
         yield slower
         yield alive[1]
         yield leaky_relu(window.layers)
@@ -228,12 +239,18 @@ def _saturated(detection: Detection, window: Window) -> Fixes:
         window.layers,
         "A norm layer before the activation function keeps its inputs where it has a slope.",
     )
-    yield scale_inputs(window)
+    if _inputs_are_large(window):
+        yield scale_inputs(window)
 
 
 def _disconnected(detection: Detection, window: Window) -> Fixes:
-    del window
-    yield find_cut(detection.layers)
+    how = disconnection(window, detection.layers)
+    if how == "never run":
+        yield use_or_remove(detection.layers, are_layers=True)
+    elif how == "never used":
+        yield use_or_remove(unused_of(window, detection.layers), are_layers=False)
+    else:
+        yield find_cut(detection.layers)
     yield freeze(detection.layers)
 
 
@@ -270,7 +287,7 @@ def _too_fast(detection: Detection, window: Window) -> Fixes:
     yield clip(window, detection.first_step)
 
 
-def _slower(window: Window, why: str) -> Remedy:
+def _slower(window: Window, why: str) -> Remedy | None:
     """A rate whose first steps move the weights as is usual; a tenth of the present one at most."""
     first = first_rotation(window)
     factor = FIRST_MOVE / first if first > 10 * FIRST_MOVE else 0.1
@@ -285,6 +302,8 @@ def _too_slow(detection: Detection, window: Window) -> Fixes:
         return
     moves = detection.evidence["value"]
     if not moves > 0:
+        if window.frame.scalars.get("lr") == 0:
+            yield check_schedule()
         return
     factor = float(f"{FIRST_MOVE_OF_MOST / moves:.1g}")
     yield learning_rate(
@@ -337,6 +356,21 @@ def _inputs(detection: Detection, window: Window) -> Fixes:
         return
     scaled = scale_inputs(window)
     yield check_data() if scaled is None else scaled
+
+
+def _inputs_are_large(window: Window) -> bool:
+    sizes = window.history.start_scalar("input_rms")[: window.limits.window]
+    return middle(sizes) > LARGE_INPUTS
+
+
+def _targets(detection: Detection, window: Window) -> Fixes:
+    del window
+    yield scale_targets(detection.evidence["value"])
+
+
+def _climbs(detection: Detection, window: Window) -> Fixes:
+    del detection
+    yield turn_around(maximizes=window.frame.scalars.get("maximize", 0.0) > 0)
 
 
 def _collapsed(detection: Detection, window: Window) -> Fixes:
@@ -395,6 +429,8 @@ _REMEDIES: dict[Symptom, Callable[[Detection, Window], Fixes]] = {
     Symptom.NOT_IN_OPTIMIZER: _in_no_optimizer,
     Symptom.LOSS_DIVERGING: _diverging,
     Symptom.BAD_INPUTS: _inputs,
+    Symptom.BAD_TARGETS: _targets,
+    Symptom.GRADIENT_ASCENT: _climbs,
     Symptom.COLLAPSED_OUTPUTS: _collapsed,
 }
 

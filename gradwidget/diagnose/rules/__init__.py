@@ -7,6 +7,7 @@ from collections.abc import Callable
 from gradwidget.diagnose.evidence.window import Window
 from gradwidget.diagnose.finding import Detection, Finding, Symptom
 from gradwidget.diagnose.rules.bad_inputs import bad_inputs
+from gradwidget.diagnose.rules.bad_targets import bad_targets
 from gradwidget.diagnose.rules.collapsed_outputs import collapsed_outputs
 from gradwidget.diagnose.rules.dead_relu import dead_relu
 from gradwidget.diagnose.rules.double_softmax import double_softmax
@@ -14,6 +15,7 @@ from gradwidget.diagnose.rules.early_layers_frozen import early_layers_frozen
 from gradwidget.diagnose.rules.eval_mode import eval_mode
 from gradwidget.diagnose.rules.exploding_gradients import exploding_gradients
 from gradwidget.diagnose.rules.fp16_underflow import fp16_underflow
+from gradwidget.diagnose.rules.gradient_ascent import gradient_ascent
 from gradwidget.diagnose.rules.gradients_nonfinite import gradients_nonfinite
 from gradwidget.diagnose.rules.gradients_not_cleared import gradients_not_cleared
 from gradwidget.diagnose.rules.loss_detached import loss_detached
@@ -72,8 +74,10 @@ RULES: dict[Symptom, Rule] = {
     Symptom.UPDATES_LOST: updates_lost,
     Symptom.COLLAPSED_OUTPUTS: collapsed_outputs,
     Symptom.LOSS_DIVERGING: loss_diverging,
+    Symptom.GRADIENT_ASCENT: gradient_ascent,
     Symptom.ZERO_GRADIENT: zero_gradient,
     Symptom.BAD_INPUTS: bad_inputs,
+    Symptom.BAD_TARGETS: bad_targets,
     Symptom.PLATEAU: plateau,
 }
 """In the order in which they run; those that read what the others found are last."""

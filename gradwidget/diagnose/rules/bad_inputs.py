@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from gradwidget.diagnose.causes.explanations import EXPLAINS
 from gradwidget.diagnose.evidence.window import Window, middle
 from gradwidget.diagnose.finding import Detection, Finding, Origin, Severity, Symptom
+from gradwidget.diagnose.rules.shared.harm import is_harmed
 from gradwidget.wording import shown
 
 
@@ -59,7 +59,7 @@ def _scale(window: Window, active: Finding | None) -> Detection | None:
     is_large, is_small = size > limits.input_scale, 0 < size < limits.input_scale**-2
     if not (is_large or is_small) or _normalized_first(window):
         return None
-    if active is None and not _harmed(window):
+    if active is None and not is_harmed(window, Symptom.BAD_INPUTS):
         return None
     mean = middle(window.history.recent_scalar("input_mean", limits.window))
     deviation = middle(window.history.recent_scalar("input_std", limits.window))
@@ -101,14 +101,3 @@ def _normalized_first(window: Window) -> bool:
     """Whether what the inputs enter is a norm layer."""
     kinds = [window.layers[i].kind for i in np.flatnonzero(~window.paths.fed)]
     return bool(kinds) and all("Norm" in kind for kind in kinds)
-
-
-def _harmed(window: Window) -> bool:
-    """Whether there is a symptom that the inputs can bring about, or nothing is learned."""
-    if any(symptom in EXPLAINS[Symptom.BAD_INPUTS] for symptom in window.active):
-        return True
-    return (
-        window.age >= window.limits.plateau_steps
-        and not window.has_learned
-        and window.loss_left > window.limits.plateau_share
-    )

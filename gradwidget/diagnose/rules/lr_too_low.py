@@ -28,7 +28,7 @@ def lr_too_low(window: Window, active: Finding | None) -> Detection | None:
     if not is_near_start or window.has_learned:
         return None
     spent = _spent_since(window)
-    if spent is None and not _steady(window):
+    if spent is None and not (_steady(window) or _is_zero(window)):
         return None
     moves = np.where(window.traits.matrices & window.trainable, window.moves, np.nan)
     known = np.flatnonzero(~np.isnan(moves))
@@ -46,6 +46,8 @@ def lr_too_low(window: Window, active: Finding | None) -> Detection | None:
     )
     if spent is not None:
         message += f", since its schedule has used it up by step {spent:,}"
+    elif _is_zero(window):
+        message += ", since it is 0"
     evidence = {
         "value": float(moves[most]),
         "bound": limits.update_low,
@@ -69,6 +71,13 @@ def _steady(window: Window) -> bool:
     return not rates.size or bool(
         rates[-1] > 0 and rates[-1] >= 0.5 * rates.max() and rates[-1] <= 1.05 * rates[0]
     )
+
+
+def _is_zero(window: Window) -> bool:
+    """Whether the learning rate has been 0 for so many steps that no warm-up begins that way."""
+    near = int(np.sum(window.history.recent_steps(RECENT) > window.step - window.age // 2))
+    rates = window.history.recent_scalar("lr", max(near, 1))
+    return bool((rates == 0).all())
 
 
 def _spent_since(window: Window) -> int | None:

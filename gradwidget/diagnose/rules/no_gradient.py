@@ -1,4 +1,4 @@
-"""Trainable parameters without any gradient: never run, or cut off on the way to the loss.
+"""Trainable parameters without any gradient: never used, or cut off on the way to the loss.
 
 Not reported: frozen layers (they are not trainable), heads and branches used now and then, the zero
 gradient of a factor whose partner starts at zero (LoRA).
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from gradwidget.diagnose.evidence.disconnection import disconnection, unused_of
 from gradwidget.diagnose.evidence.window import Window
 from gradwidget.diagnose.finding import Detection, Finding
 from gradwidget.diagnose.thresholds import Thresholds
@@ -27,27 +28,30 @@ def no_gradient(window: Window, active: Finding | None) -> Detection | None:
     first = min(since.values())
     return Detection(
         severity="warning",
-        message=_message(window, list(since), layers),
+        message=_message(window, layers),
         layers=layers,
         first_step=first,
         evidence={
             "value": float(window.step - first),
             "bound": float(window.limits.no_gradient_steps),
             "window": float(window.step - first),
+            "idle": float(disconnection(window, layers) in ("never run", "never used")),
         },
         caveat="Fine if this stage of training does not use that part of the model.",
     )
 
 
-def _message(window: Window, rows: list[int], layers: tuple[str, ...]) -> str:
+def _message(window: Window, layers: tuple[str, ...]) -> str:
     reasons = {window.frame.reasons[name] for name in layers if name in window.frame.reasons}
-    runs = window.median("has_run")[rows]
     text = f"No gradient reaches the trainable parameters of {names(layers)}: "
     if len(reasons) == 1:
         return f"{text}the loss does not depend on them ({reasons.pop()})."
-    if (runs == 0).all():
+    how = disconnection(window, layers)
+    if how == "never run":
         return f"{text}forward() never runs them."
-    if (runs == 1).all():
+    if how == "never used":
+        return f"{text}forward() runs and never uses {names(unused_of(window, layers))}."
+    if how == "cut off":
         return f"{text}they run, but what they give is cut off on its way to the loss."
     return f"{text}the loss does not depend on them."
 

@@ -100,6 +100,13 @@ def test_every_chain_of_explanations_ends(onsets: dict[Symptom, int]) -> None:
         assert symptom not in one.consequences
 
 
+def test_layers_that_are_never_used_explain_nothing() -> None:
+    unused = finding(S.NO_GRADIENT, 0, evidence={"idle": 1.0})
+    assert causes(unused, finding(S.PLATEAU, 0))[S.PLATEAU] is None
+    cut_off = finding(S.NO_GRADIENT, 0, evidence={"idle": 0.0})
+    assert causes(cut_off, finding(S.PLATEAU, 0))[S.PLATEAU] is S.NO_GRADIENT
+
+
 def test_nothing_found_is_nothing_explained() -> None:
     assert explained([], SLACK) == {}
 

@@ -122,7 +122,7 @@ def test_weights_that_were_multiplied_at_once_are_scaled_back(leap: float, title
 
 @pytest.mark.parametrize(
     ("moves", "title"),
-    [(1e-5, "Raise the learning rate to 200"), (1e-9, "Raise the learning rate to 2 million")],
+    [(1e-5, "Raise the learning rate to 200"), (1e-7, "Raise the learning rate to 20,000")],
 )
 def test_a_rate_is_raised_until_the_layer_that_moves_most_moves_as_usual(
     moves: float, title: str
@@ -199,3 +199,26 @@ def test_layers_that_move_less_for_their_gradient_get_the_rate_of_the_others() -
     rates = "Give all parameter groups one learning rate"
     assert advice(slow, Symptom.EARLY_LAYERS_FROZEN, layers) == rates
     assert advice(faint, Symptom.EARLY_LAYERS_FROZEN, layers) == "Reinitialize fc0 and fc1"
+
+
+@pytest.mark.parametrize(("size", "offered"), [(1.0, False), (8.0, True)])
+def test_inputs_are_scaled_against_saturation_only_where_they_are_large(
+    size: float, *, offered: bool
+) -> None:
+    data = {"input_rms": size, "input_mean": 0.0, "input_std": size}
+    history = judge(30, chain(DEPTH, "tanh"), healthy(DEPTH, scalars=data))[1]
+    numbers = {"value": 0.9, "bound": 0.65, "window": 9.0}
+    detection = Detection("warning", "", ("fc1",), 0, numbers, "")
+    remedies = remedies_for(Symptom.SATURATED, detection, Window(history))
+    assert ("Scale the inputs" in [one.title for one in remedies]) is offered
+
+
+def test_a_player_without_a_gradient_has_an_opponent_to_be_held_back() -> None:
+    turns = healthy(
+        DEPTH,
+        wiring=Wiring(optimizers=("Adam", "Adam")),
+        measured={"grad_norm": np.array([True, True, False, False])},
+    )
+    assert advice(turns, Symptom.VANISHING_GRADIENTS) == (
+        "Hold the network back that judges this one"
+    )

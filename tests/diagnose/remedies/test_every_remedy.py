@@ -55,10 +55,15 @@ def offered(symptom: Symptom) -> list[Remedy]:
             assert remedies or symptom is Symptom.PLATEAU
             assert len({remedy.title for remedy in remedies}) == len(remedies)
             found |= {remedy.title: remedy for remedy in remedies}
-    for special in (after_a_leap, after_a_large_step):
+    for special, more in (
+        (after_a_leap, {"spent": 20.0}),
+        (after_a_large_step, {"spent": 20.0}),
+        (in_turns, {}),
+        (at_rest, {"value": 0.0}),
+    ):
         window = Window(judge(30, LAYERS, special)[1])
         names = tuple(layer.name for layer in LAYERS[:4])
-        evidence = {"value": 0.3, "bound": 0.1, "spent": 20.0}
+        evidence = {"value": 0.3, "bound": 0.1, **more}
         detection = Detection("warning", "", names, 20, evidence, "", None)
         found |= {one.title: one for one in by_symptom.remedies_for(symptom, detection, window)}
     return list(found.values())
@@ -74,6 +79,23 @@ def after_a_leap(step: int) -> dict[str, Any]:
 def after_a_large_step(step: int) -> dict[str, Any]:
     """Weights that moved by a third of their size in step 19."""
     return moving(8, 0.3 if step == 19 else 1e-3)
+
+
+def in_turns(_: int) -> dict[str, Any]:
+    """Two players, of whom the other has its turn; layers that never run."""
+    return healthy(
+        8,
+        has_run=np.zeros(8),
+        wiring=Wiring(optimizers=("Adam", "Adam")),
+        measured={"grad_norm": np.arange(8) < 4},
+    )
+
+
+def at_rest(_: int) -> dict[str, Any]:
+    """A rate of 0 under an optimizer that maximizes, layers that run and are not used."""
+    unused = tuple(f"fc{number}.weight" for number in range(4))
+    scalars = {"lr": 0.0, "maximize": 1.0}
+    return healthy(8, has_run=np.ones(8), wiring=Wiring(unused=unused), scalars=scalars)
 
 
 @pytest.mark.parametrize("name", NAMES)

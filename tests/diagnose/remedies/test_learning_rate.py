@@ -7,6 +7,7 @@ import torch
 
 from gradwidget.diagnose.evidence.window import Window
 from gradwidget.diagnose.remedies.learning_rate import learning_rate
+from gradwidget.frame import Wiring
 from tests.support.frames import chain, healthy, judge
 
 
@@ -37,3 +38,21 @@ def test_the_code_changes_every_group() -> None:
     exec(remedy.code, {"optimizer": optimizer})  # noqa: S102 - that is what it is for
     assert [group["lr"] for group in optimizer.param_groups] == pytest.approx([0.02, 0.002])
     assert remedy.action == {"kind": "scale_lr", "factor": 0.1}
+
+
+@pytest.mark.parametrize(
+    ("lr", "factor", "names", "title"),
+    [
+        (1e15, 1e-19, ("Adam",), "Start again with a learning rate of 0.001"),
+        (1e15, 1e-19, ("SGD",), "Start again with a learning rate of 0.01"),
+        (1e-12, 1e9, ("SGD",), "Start again with a learning rate of 0.01"),
+        (1e-3, 1e-19, ("SGD",), None),
+        (0.1, 1e9, ("SGD",), None),
+    ],
+)
+def test_an_absurd_factor_is_no_advice(
+    lr: float, factor: float, names: tuple[str, ...], title: str | None
+) -> None:
+    figures = healthy(3, scalars={"lr": lr}, wiring=Wiring(optimizers=names))
+    remedy = learning_rate(Window(judge(3, chain(3), figures)[1]), factor, "")
+    assert (remedy.title if remedy else None) == title

@@ -71,3 +71,17 @@ def test_a_schedule_that_has_used_up_the_rate_before_anything_was_learned() -> N
 
 def test_silent_on_a_schedule_that_comes_down_near_the_end() -> None:
     assert judge(200, chain(DEPTH), scheduled(spent_at=150))[0].findings == []
+
+
+def test_a_rate_of_0_is_told_from_a_warm_up_that_begins_there() -> None:
+    def still(_: int) -> dict[str, Any]:
+        return {**moving(DEPTH, 0.0, lr=0.0), "grad_norm": np.full(DEPTH, 1.0)}
+
+    def late(step: int) -> dict[str, Any]:
+        return moving(DEPTH, 1e-3, lr=0.1) if step >= 40 else still(step)
+
+    finding = judge(150, chain(DEPTH), still)[0].findings[0]
+    assert finding.symptom is Symptom.LR_TOO_LOW
+    assert "since it is 0" in finding.message
+    assert finding.remedies[0].title == "Look at the schedule: it gives a rate of 0"
+    assert Symptom.LR_TOO_LOW not in found(judge(150, chain(DEPTH), late)[0])

@@ -9,6 +9,7 @@ import pytest
 from gradwidget.diagnose.evidence.window import Window
 from gradwidget.diagnose.finding import Symptom
 from gradwidget.diagnose.rules.no_gradient import no_gradient
+from gradwidget.frame import Wiring
 from tests.support.frames import chain, healthy, judge, only
 
 DEPTH = 4
@@ -58,6 +59,28 @@ def test_it_tells_what_never_runs_from_what_is_cut_off(has_run: float, words: st
     finding = only(judge(90, chain(DEPTH), {**without(0), "has_run": runs})[0])
     assert finding.layers == ("fc0",)
     assert words in finding.message
+
+
+@pytest.mark.parametrize(
+    ("unused", "words", "advice"),
+    [
+        (("fc0.weight",), "never uses fc0.weight", "Use fc0.weight in forward(), or remove it"),
+        (("fc2.weight",), "cut off on its way", "Find where they are cut off"),
+    ],
+)
+def test_it_tells_what_is_never_used_from_what_is_cut_off(
+    unused: tuple[str, ...], words: str, advice: str
+) -> None:
+    figures = {**without(0), "has_run": np.ones(DEPTH), "wiring": Wiring(unused=unused)}
+    finding = only(judge(30, chain(DEPTH), figures)[0])
+    assert words in finding.message
+    assert finding.remedies[0].title == advice
+
+
+def test_what_never_runs_is_to_be_called() -> None:
+    runs = np.array([0.0, 1.0, 1.0, 1.0])
+    finding = only(judge(90, chain(DEPTH), {**without(0), "has_run": runs})[0])
+    assert finding.remedies[0].title == "Call fc0 in forward(), or remove it"
 
 
 def test_a_layer_that_always_runs_and_leads_nowhere_is_named_after_a_few_steps() -> None:

@@ -9,7 +9,7 @@ from torch.optim import Optimizer
 
 
 def settings_of(optimizer: Optimizer) -> dict[str, float]:
-    """``weight_decay``, ``momentum`` and ``eps`` of an optimizer; what it has not is absent.
+    """``weight_decay``, ``momentum``, ``eps`` and ``maximize``; what it has not is absent.
 
     Args:
         optimizer: of torch's kind; the first of its groups stands for all, except that the weight
@@ -20,6 +20,8 @@ def settings_of(optimizer: Optimizer) -> dict[str, float]:
         >>> weights = [torch.zeros(1, requires_grad=True)]
         >>> settings_of(torch.optim.Adam(weights))
         {'weight_decay': 0.0, 'momentum': 0.9, 'eps': 1e-08}
+        >>> settings_of(torch.optim.SGD(weights, maximize=True))["maximize"]
+        1.0
     """
     groups: list[dict[str, Any]] = optimizer.param_groups
     decays = [
@@ -37,6 +39,8 @@ def settings_of(optimizer: Optimizer) -> dict[str, float]:
         # A tensor would have to be waited for on an accelerator.
         if isinstance(value, Real):
             found[name] = float(value)
+    if all(group.get("maximize") is True for group in groups):
+        found["maximize"] = 1.0
     return found
 
 

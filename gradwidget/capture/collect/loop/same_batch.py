@@ -72,16 +72,18 @@ class SameBatch:
         )
         self._since_search += 1
         self._in_a_row = self._in_a_row + 1 if is_again else 0
-        scalars = {**frame.scalars, "same_batch": float(self._is_bug(entered[0]))}
+        scalars = {**frame.scalars, "same_batch": float(self._is_bug(entered[0], prints[0]))}
         return replace(frame, scalars=scalars)
 
-    def _is_bug(self, first: Entered) -> bool:
+    def _is_bug(self, first: Entered, fingerprint: Values) -> bool:
         """Whether data that comes again and again should be other data."""
         if self._in_a_row < IN_A_ROW:
             self._sources = NOTHING
         elif self._since_search >= PAUSE:
             self._since_search = 0
-            self._sources = sources_of(first.shape[0], math.prod(first.shape), self._no_data())
+            self._sources = sources_of(
+                first.shape[0], math.prod(first.shape), fingerprint, self._no_data()
+            )
         elif any(one() is not None for one in self._sources.kept):
             if self._since_search >= COPIES:
                 self._sources = NOTHING

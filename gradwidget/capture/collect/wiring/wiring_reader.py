@@ -14,6 +14,7 @@ from gradwidget.capture.collect.wiring.graph import read_graph
 from gradwidget.capture.collect.wiring.loss_path import LONGEST, loss_path
 from gradwidget.capture.collect.wiring.places import Places
 from gradwidget.capture.collect.wiring.unregistered import unregistered
+from gradwidget.capture.collect.wiring.unused import Unused
 from gradwidget.capture.hooks.forward import is_training_forward
 from gradwidget.capture.hooks.strangers import Strangers
 from gradwidget.capture.model.layers import LayerTable
@@ -30,6 +31,7 @@ EVERY = 64
 class Gathered:
     """What some steps in a row have shown together."""
 
+    unused: Unused
     is_shown: bool
     """Whether it is shown while it is not complete: what was known before is no longer true."""
     steps: int = 0
@@ -77,10 +79,12 @@ class WiringReader:
         """
         if sampled and self._generation != self._table.generation:
             self._generation = self._table.generation
-            self._gathered = Gathered(is_shown=True)
+            self._gathered = Gathered(Unused(self._table), is_shown=True)
         elif sampled and self._gathered is None and self._to_next <= 0:
-            self._gathered = Gathered(is_shown=False)
+            self._gathered = Gathered(Unused(self._table), is_shown=False)
         self.is_due = sampled and self._gathered is not None
+        if self._gathered is not None:
+            self._gathered.unused.begin()
         self._places, self._used, self._has_read = Places(self._table), set(), False
         self._strangers.begin(wanted=self.is_due)
 
@@ -89,6 +93,7 @@ class WiringReader:
         if self._gathered is not None and is_training_forward():
             tensors = self._places.add_output(layer, output)
             self._gathered.formats.update(one.dtype for one in tensors)
+            self._gathered.unused.layer_ran(layer, tensors)
 
     def pass_begins(self, roots: Sequence[Tensor]) -> None:
         """A backward pass is about to run in a step that is read."""
@@ -123,6 +128,7 @@ class WiringReader:
             feeds=gathered.flows.by_layer(layer.name for layer in self._table.layers),
             loss_path=tuple(gathered.loss_path)[:LONGEST],
             unregistered=self._unregistered(gathered),
+            unused=gathered.unused.names,
             precision=_narrowest(
                 {one.dtype for one in self._table.alive() if one.requires_grad} | gathered.formats
             ),

@@ -11,7 +11,7 @@ from torch import nn
 from torch.optim import LBFGS, SGD, Adam, AdamW, Optimizer
 
 Watch = Callable[..., Any]
-NAMES = ("weight_decay", "momentum", "eps")
+NAMES = ("weight_decay", "momentum", "eps", "maximize")
 
 
 @pytest.mark.parametrize(
@@ -35,8 +35,12 @@ NAMES = ("weight_decay", "momentum", "eps")
             ),
             {"weight_decay": 0.3, "momentum": 0.9, "eps": 1e-8},
         ),
+        (
+            lambda weights: SGD(weights, 0.1, maximize=True),
+            {"weight_decay": 0.0, "momentum": 0.0, "maximize": 1.0},
+        ),
     ],
-    ids=["sgd", "momentum", "adam", "groups"],
+    ids=["sgd", "momentum", "adam", "groups", "maximize"],
 )
 def test_its_settings_are_scalars_of_the_frame(
     watch: Watch, make: Callable[[Any], Optimizer], expected: dict[str, float]

@@ -101,6 +101,20 @@ def test_copies_of_a_batch_that_is_kept_are_meant(watch: Watch) -> None:
     assert train(watch, iter(kept.clone, None)) == [0.0] * STEPS
 
 
+def test_a_batch_that_is_kept_and_scaled_at_every_step_is_meant(watch: Watch) -> None:
+    other = loader()
+    (kept,) = next(iter(other))
+    pixels = ((kept + 4) * 30).to(torch.uint8)
+    assert train(watch, iter(lambda: (kept - 2) / 3, None)) == [0.0] * STEPS
+    assert train(watch, iter(lambda: pixels.float() / 255, None)) == [0.0] * STEPS
+
+
+def test_other_tensors_of_that_size_in_the_process_do_not_count(watch: Watch) -> None:
+    beside = [torch.randn(8, 6), torch.zeros(8, 6), torch.randint(9, (8, 6))]
+    assert train(watch, again(loader())) == [0.0] * 6 + [1.0] * (STEPS - 6)
+    assert len(beside) == 3
+
+
 def test_a_loader_of_a_single_batch_has_no_other(watch: Watch) -> None:
     beside = loader()
     assert train(watch, epochs(loader(8))) == [0.0] * STEPS

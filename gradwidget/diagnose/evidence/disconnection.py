@@ -1,0 +1,38 @@
+"""How layers without a gradient are disconnected from the loss."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
+
+import numpy as np
+
+from gradwidget.diagnose.evidence.window import Window
+
+Disconnection = Literal["never run", "never used", "cut off"]
+
+
+def disconnection(window: Window, layers: Sequence[str]) -> Disconnection | None:
+    """What all of these layers have in common; None where they have nothing, or it is not known.
+
+    ``"never run"`` are those that ``forward`` never calls, ``"never used"`` those that run without
+    using their own parameters, and ``"cut off"`` those whose output does not reach the loss.
+    """
+    among = np.array([layer.name in layers for layer in window.layers])
+    runs = window.median("has_run")[among]
+    if (runs == 0).all():
+        return "never run"
+    if not (runs == 1).all():
+        return None
+    owners = {name.rpartition(".")[0] or "(root)" for name in window.wiring.unused}
+    are_unused = [name in owners for name in layers]
+    if all(are_unused):
+        return "never used"
+    return None if any(are_unused) else "cut off"
+
+
+def unused_of(window: Window, layers: Sequence[str]) -> list[str]:
+    """Names of the parameters of these layers that are never used."""
+    return [
+        name for name in window.wiring.unused if (name.rpartition(".")[0] or "(root)") in layers
+    ]

@@ -1,0 +1,24 @@
+"""A network that is trained against another one and wins too soon."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from gradwidget.diagnose.finding import Remedy
+from gradwidget.wording import names as words
+
+
+def hold_the_judge_back(losing: Sequence[str]) -> Remedy:
+    """Says what to change in the loop; only it knows which optimizer trains which network.
+
+    Args:
+        losing: layers of the network that gets no gradient.
+    """
+    return Remedy(
+        title="Hold the network back that judges this one",
+        why=f"The gradient of {words(list(losing))} comes through a network that another optimizer "
+        "trains, and is lost once that one is sure: a discriminator that wins. Give it fewer steps "
+        "or a tenth of its learning rate, smooth its labels (0.9 for true), and train the "
+        "generator by -log D(G(z)), not by log(1 - D(G(z))).",
+        code="",
+    )

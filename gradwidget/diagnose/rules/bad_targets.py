@@ -1,0 +1,42 @@
+"""Targets of a regression that are far from what a fresh network gives.
+
+The scale alone is no finding: it is one only together with a symptom that it can bring about, or
+where nothing is learned. Not reported: losses that are no plain regression, targets in the tens, a
+large scale with which training goes well.
+"""
+
+from __future__ import annotations
+
+from gradwidget.diagnose.evidence.residual import first_residual
+from gradwidget.diagnose.evidence.window import Window, middle
+from gradwidget.diagnose.finding import Detection, Finding, Symptom
+from gradwidget.diagnose.rules.shared.harm import is_harmed
+from gradwidget.wording import shown
+
+
+def bad_targets(window: Window, active: Finding | None) -> Detection | None:
+    """Outputs that start many times further from the targets than their own size."""
+    bound = window.limits.target_scale
+    if active is None and not is_harmed(window, Symptom.BAD_TARGETS):
+        return None
+    residual = first_residual(window)
+    if not residual > bound:
+        return None
+    outputs = window.start("act_rms")[window.paths.last]
+    size = middle(outputs)
+    if not residual > bound * max(size, 1.0):
+        return None  # outputs that are large themselves
+    return Detection(
+        severity="warning",
+        message=f"The outputs start {shown(residual)} away from their targets: these are far from "
+        f"0 and 1, for which networks are made, and the outputs are about {shown(size)}. Gradients "
+        "grow with the error, and steps of a usual size do not get there.",
+        layers=tuple(
+            layer.name
+            for layer, is_last in zip(window.layers, window.paths.last, strict=True)
+            if is_last
+        ),
+        first_step=window.history.first_step or 0,
+        evidence={"value": residual, "bound": bound, "window": float(window.limits.window)},
+        caveat="Fine if the last layer or the optimizer is made for such targets.",
+    )

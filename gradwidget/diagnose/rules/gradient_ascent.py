@@ -1,0 +1,108 @@
+"""Training that climbs the loss instead of descending: a wrong sign, or ``maximize=True``.
+
+Not reported: rewards that are meant to rise, log-likelihoods that fall below 0, two networks that
+are trained against each other.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from gradwidget.diagnose.evidence.window import Window, middle
+from gradwidget.diagnose.finding import Detection, Finding
+from gradwidget.record.history import RECENT
+from gradwidget.wording import shown
+
+ERRORS = frozenset(
+    {
+        "nll_loss",
+        "nll_loss2d",
+        "nll_loss_nd",
+        "mse_loss",
+        "l1_loss",
+        "smooth_l1_loss",
+        "huber_loss",
+        "binary_cross_entropy",
+        "binary_cross_entropy_with_logits",
+        "kl_div",
+    }
+)
+"""Losses that are never below 0, and mean the better the less they are."""
+
+GROWN = 10.0
+"""Gradient over its start: on the way down to a minimum it does not grow."""
+
+
+def gradient_ascent(window: Window, active: Finding | None) -> Detection | None:
+    """A loss that is an error and is maximized, or one that falls without bound."""
+    if active is None and window.history.version < 2 * window.limits.window:
+        return None
+    if not np.isfinite(window.start_loss) or len(window.wiring.optimizers) > 1:
+        return None
+    return _maximized(window) or _bottomless(window)
+
+
+def _maximized(window: Window) -> Detection | None:
+    """An optimizer that is set to maximize an error, which rises."""
+    if not window.frame.scalars.get("maximize", 0.0) > 0:
+        return None
+    if not ERRORS & set(window.wiring.loss_path[:1]) or window.loss <= window.start_loss:
+        return None
+    return _detection(
+        window,
+        f"The optimizer is set to maximize, and the loss is an error: it has risen from "
+        f"{shown(window.start_loss)} to {shown(window.loss)}.",
+        window.history.first_step or 0,
+        value=1.0,
+        bound=0.0,
+    )
+
+
+def _bottomless(window: Window) -> Detection | None:
+    """A loss below 0 that falls faster and faster, with a gradient that grows."""
+    losses = window.history.recent_scalar("loss", RECENT)
+    steps = window.history.recent_steps(RECENT)
+    known = np.isfinite(losses)
+    losses, steps = losses[known], steps[known]
+    size = window.limits.window
+    if len(losses) < 2 * size or not _grown(window):
+        return None
+    parts = [middle(part) for part in np.array_split(losses[-2 * size :], 2)]
+    start = window.start_loss
+    # Where the negated error is plain in the graph, less is enough.
+    is_negated = window.wiring.loss_path[:1] == ("neg",) and bool(
+        ERRORS & set(window.wiring.loss_path[1:2])
+    )
+    bound = window.limits.diverging if is_negated else window.limits.bottomless
+    fallen = (start - parts[1]) / max(abs(start), 1.0)
+    if not (fallen > bound and 0 > parts[0] > parts[1]):
+        return None
+    above = np.flatnonzero(losses > start - max(abs(start), 1.0))
+    since = int(steps[min(int(above[-1]) + 1 if above.size else 0, len(steps) - 1)])
+    return _detection(
+        window,
+        f"The loss has fallen from {shown(start)} to {shown(parts[1])} and falls faster and "
+        "faster, and its gradient grows: there is no minimum on this way.",
+        since,
+        value=fallen,
+        bound=bound,
+    )
+
+
+def _grown(window: Window) -> bool:
+    norm = middle(window.history.recent_scalar("total_grad_norm", window.limits.window))
+    start = middle(window.history.start_scalar("total_grad_norm")[: window.limits.window])
+    return bool(norm > GROWN * start)
+
+
+def _detection(
+    window: Window, message: str, since: int, *, value: float, bound: float
+) -> Detection:
+    return Detection(
+        severity="critical",
+        message=message,
+        layers=(),
+        first_step=since,
+        evidence={"value": value, "bound": bound, "window": float(window.limits.window)},
+        caveat="Fine if what is trained on is meant to be driven up without an end.",
+    )

@@ -1,0 +1,23 @@
+"""Whether a run suffers: for scales that are no finding as long as training goes well."""
+
+from __future__ import annotations
+
+from gradwidget.diagnose.causes.explanations import EXPLAINS
+from gradwidget.diagnose.evidence.window import Window
+from gradwidget.diagnose.finding import Symptom
+
+
+def is_harmed(window: Window, by: Symptom) -> bool:
+    """Whether there is a symptom that another one can bring about, or nothing is learned.
+
+    Args:
+        window: the newest frames.
+        by: the one that may have brought it about.
+    """
+    if any(symptom in EXPLAINS[by] for symptom in window.active):
+        return True
+    return (
+        window.age >= window.limits.plateau_steps
+        and not window.has_learned
+        and window.loss_left > window.limits.plateau_share
+    )
