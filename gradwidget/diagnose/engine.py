@@ -75,8 +75,9 @@ class Engine:
         """Causes first, then what they explain, then what is over.
 
         Of the causes, those come first that a critical finding is due to, exact ones before others,
-        and then those that began first; what is about parts that nothing depends on comes last; what is explained comes in the order in which it began.
-        Resolved ones are in the order in which they were resolved, causes first here too.
+        and then those that began first; what is about parts that nothing depends on comes last.
+        What is explained comes in the order in which it began. Resolved ones are in the order in
+        which they were resolved, causes first here too.
         """
         over = sorted(self._resolved, key=lambda finding: finding.because is not None)
         return [*self._active, *over]

@@ -15,7 +15,13 @@ S = Symptom
 NONFINITE = frozenset({S.LOSS_NONFINITE, S.GRADIENTS_NONFINITE, S.WEIGHTS_NONFINITE})
 """What a run ends in; nothing that is measured after it explains it."""
 
-LASTING = NONFINITE | {S.DEAD_RELU, S.SATURATED, S.ZERO_GRADIENT, S.WEIGHTS_ZERO}
+LASTING = NONFINITE | {
+    S.DEAD_RELU,
+    S.SATURATED,
+    S.ZERO_GRADIENT,
+    S.WEIGHTS_ZERO,
+    S.WEIGHTS_GROWING,
+}
 """What does not end by itself once its cause has ended."""
 
 _NOTHING_LEARNED = {S.PLATEAU, S.EARLY_LAYERS_FROZEN, S.LR_TOO_LOW}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -51,6 +52,14 @@ class Onset:
         return [layer for layer in self._window.layers if layer.name in self._detection.layers]
 
     @property
+    def to_redraw(self) -> Sequence[Layer]:
+        """All layers where the run started that way, else the ones concerned.
+
+        Each layer contributes its factor, not only those past the bound.
+        """
+        return self._window.layers if self.is_start else self.named
+
+    @property
     def is_after_large_steps(self) -> bool:
         """Whether the steps just before and after it moved the weights far."""
         window = self._window
@@ -75,7 +84,9 @@ class Onset:
             with np.errstate(divide="ignore", invalid="ignore"):
                 growth = norms[:-1] / norms[1:]
                 by_step = growth ** (-1 / np.diff(steps))
-            leaps = np.flatnonzero((growth > LEAP) & (by_step > LEAP_BY_STEP))
+            # Up to its scale, a layer that began small may grow as fast as it likes.
+            large = norms[:-1] > self._window.weight_scale[place] * LEAP_BY_STEP
+            leaps = np.flatnonzero((growth > LEAP) & (by_step > LEAP_BY_STEP) & large)
             before = float(norms[leaps[0] + 1]) if leaps.size else 0.0
             if layer.trainable and before > 0:
                 found[layer.name] = before

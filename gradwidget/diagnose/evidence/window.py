@@ -17,10 +17,10 @@ from gradwidget.frame import BoolArray, Frame, Layer, Wiring
 from gradwidget.record.history import LOOK_BACK, RECENT, History
 
 BEGINNING = 10
-"""First frames of a run that show how it began: a sampled run measures its first ten steps."""
+"""First values that show how a run began: a sampled run measures its first ten steps."""
 
 A_FEW = 2
-"""Frames with a low loss that may be chance."""
+"""Values of a layer that tell how it began, and frames with a low loss that may be chance."""
 
 A_PART = 0.1
 """Share of a run's steps with a low loss that is not chance."""
@@ -139,8 +139,13 @@ class Window:
         return self._medians[key]
 
     def start(self, metric: str) -> Floats:
-        """float64 [layers]: the median over the first frames; NaN if there are too few values."""
-        return median(self.history.start(metric)[:BEGINNING].astype(np.float64), least=self.enough)
+        """float64 [layers]: the median of each layer's first values; NaN if there are too few.
+
+        Each layer by itself: networks that are trained in turns have theirs in different frames.
+        """
+        rows = self.history.start(metric).astype(np.float64)
+        known = np.cumsum(np.isfinite(rows), axis=0)
+        return median(np.where(known <= BEGINNING, rows, np.nan), least=A_FEW)
 
     def series(self, metric: str, layer: int) -> tuple[Floats, list[int]]:
         """A layer's finite values, newest first, and the steps at which they were measured."""

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 
 from gradwidget.diagnose.evidence.disconnection import disconnection, unused_of
 from gradwidget.diagnose.evidence.flat_operation import flat_operation
 from gradwidget.diagnose.evidence.onset import Onset
+from gradwidget.diagnose.evidence.oversized import oversized
 from gradwidget.diagnose.evidence.weight_rotation import first_rotation
-from gradwidget.diagnose.evidence.window import Window, middle
+from gradwidget.diagnose.evidence.window import Window
 from gradwidget.diagnose.finding import Detection, Remedy, Symptom
 from gradwidget.diagnose.remedies.add_to_optimizer import add_to_optimizer
 from gradwidget.diagnose.remedies.bfloat16 import bfloat16
@@ -43,6 +45,7 @@ from gradwidget.diagnose.remedies.register_layers import register_layers
 from gradwidget.diagnose.remedies.reinitialize import reinitialize
 from gradwidget.diagnose.remedies.remove_softmax import remove_softmax
 from gradwidget.diagnose.remedies.replace_nonfinite_inputs import replace_nonfinite_inputs
+from gradwidget.diagnose.remedies.reset_bias import reset_bias
 from gradwidget.diagnose.remedies.scale_back import scale_back
 from gradwidget.diagnose.remedies.scale_inputs import scale_inputs
 from gradwidget.diagnose.remedies.scale_targets import scale_targets
@@ -53,7 +56,7 @@ from gradwidget.diagnose.remedies.use_or_remove import use_or_remove
 from gradwidget.diagnose.remedies.use_relu import use_relu
 from gradwidget.diagnose.remedies.way_around import way_around
 from gradwidget.diagnose.remedies.weight_decay import weight_decay
-from gradwidget.frame import Layer
+from gradwidget.frame import BoolArray, Layer
 from gradwidget.wording import shown
 
 Fixes = Iterable[Remedy | None]
@@ -67,12 +70,6 @@ The median over the healthy runs of the evaluation, under SGD and Adam alike, of
 FIRST_MOVE_OF_MOST = 0.02
 """The same of the layer that moves most; a tenth of the runs each are below 0.008 and above 0.04.
 """
-
-OVERSIZED = 5.0
-"""Norm of a layer's weights over one that keeps the scale of what comes in."""
-
-LARGE_INPUTS = 3.0
-"""RMS of the inputs from which they push units to their ends, where weights are of a usual size."""
 
 
 def remedies_for(symptom: Symptom, detection: Detection, window: Window) -> tuple[Remedy, ...]:
@@ -88,7 +85,7 @@ def _vanishing(detection: Detection, window: Window) -> Fixes:
         yield hold_the_judge_back(detection.layers)
     squashing = use_relu(layers)
     scale = "Weights scaled to the fan-in keep the gradient's size from layer to layer."
-    fresh = reinitialize(_to_reinitialize(Onset(detection, window), window), scale)
+    fresh = reinitialize(Onset(detection, window).to_redraw, scale)
     norms = normalize(
         layers, "A norm layer brings each layer's output, and so its gradient, back to scale."
     )
@@ -122,7 +119,7 @@ def _exploding(detection: Detection, window: Window) -> Fixes:
         yield from (slower, clip(window, detection.first_step), norms)
         return
     yield reinitialize(
-        _to_reinitialize(Onset(detection, window), window),
+        Onset(detection, window).to_redraw,
         "Weights scaled to the fan-in keep the gradient's size from layer to layer.",
     )
     yield norms
@@ -142,12 +139,16 @@ def _nonfinite(detection: Detection, window: Window) -> Fixes:
         yield larger_eps()
         yield fp32_weights()
         return
+    if origin in ("forward", "unknown"):
+        yield reinitialize(
+            _among(window, oversized(window, at_start=True)),
+            "They were drawn many times larger than what keeps the scale of their inputs.",
+        )
     if window.wiring.precision == "float16" and origin in ("forward", "unknown", "loss"):
         yield bfloat16(
             "fp16 ends at 65,504; bfloat16 has the range of fp32, and needs no gradient scaler."
         )
-        if _inputs_are_large(window):
-            yield scale_inputs(window)
+        yield scale_inputs(window, if_large=True)
     if origin in ("forward", "backward") and layer is not None:
         where = f"what follows {layer}" if origin == "backward" else f"what leads to {layer}"
     guarded = guard_operation(where) if origin in ("loss", "forward", "backward") else None
@@ -230,6 +231,8 @@ def _dead(detection: Detection, window: Window) -> Fixes:
 def _saturated(detection: Detection, window: Window) -> Fixes:
     onset = Onset(detection, window)
     yield scale_back(onset.norms_before_leap)
+    if onset.is_of_biases:
+        yield reset_bias(detection.layers)
     yield reinitialize(
         onset.named,
         "Smaller weights bring units back to where the activation function has a slope.",
@@ -239,8 +242,7 @@ def _saturated(detection: Detection, window: Window) -> Fixes:
         window.layers,
         "A norm layer before the activation function keeps its inputs where it has a slope.",
     )
-    if _inputs_are_large(window):
-        yield scale_inputs(window)
+    yield scale_inputs(window, if_large=True)
 
 
 def _disconnected(detection: Detection, window: Window) -> Fixes:
@@ -328,11 +330,13 @@ def _zero(detection: Detection, window: Window) -> Fixes:
     ]
     flat = flat_operation(window.wiring)
     if flat is not None:
-        large = window.paths.last & (weights > OVERSIZED * window.traits.natural_norm)
         yield reinitialize(
-            [layer for layer, is_large in zip(window.layers, large, strict=True) if is_large],
+            _among(window, oversized(window) & window.paths.last),
             f"Weights this large push every output to where {flat} is flat.",
         )
+        names = tuple(layer.name for layer in _among(window, window.paths.last))
+        if Onset(replace(detection, layers=names), window).is_of_biases:
+            yield reset_bias(names)
         yield look_behind(flat)
     if zero:
         yield draw_zero_weights(zero)
@@ -342,6 +346,10 @@ def _zero(detection: Detection, window: Window) -> Fixes:
             Onset(detection, window).named,
             "Fresh weights bring units back to where there is a slope.",
         )
+
+
+def _among(window: Window, chosen: BoolArray) -> list[Layer]:
+    return [layer for layer, is_so in zip(window.layers, chosen, strict=True) if is_so]
 
 
 def _has_zero_factors(layer: Layer) -> bool:
@@ -354,13 +362,9 @@ def _inputs(detection: Detection, window: Window) -> Fixes:
         yield replace_nonfinite_inputs()
         yield skip_nonfinite()
         return
-    scaled = scale_inputs(window)
+    # Data that is all the same has no scale.
+    scaled = scale_inputs(window) if detection.evidence["value"] > 0 else None
     yield check_data() if scaled is None else scaled
-
-
-def _inputs_are_large(window: Window) -> bool:
-    sizes = window.history.start_scalar("input_rms")[: window.limits.window]
-    return middle(sizes) > LARGE_INPUTS
 
 
 def _targets(detection: Detection, window: Window) -> Fixes:
@@ -395,14 +399,6 @@ def _plateau(detection: Detection, window: Window) -> Fixes:
     )
     del detection
     yield from cause.remedies if cause is not None else ()
-
-
-def _to_reinitialize(onset: Onset, window: Window) -> Sequence[Layer]:
-    """All layers where the run started that way, else the named ones.
-
-    Each layer contributes its factor, not only those past the bound.
-    """
-    return window.layers if onset.is_start else onset.named
 
 
 _REMEDIES: dict[Symptom, Callable[[Detection, Window], Fixes]] = {

@@ -8,13 +8,23 @@ from gradwidget.diagnose.evidence.window import Window, middle
 from gradwidget.diagnose.finding import Remedy
 from gradwidget.wording import shown
 
+LARGE = 3.0
+"""RMS of the inputs from which they push units to their ends, where weights are of a usual size."""
 
-def scale_inputs(window: Window) -> Remedy | None:
+
+def scale_inputs(window: Window, *, if_large: bool = False) -> Remedy | None:
     """Scales the inputs to mean 0 and standard deviation 1, by what was measured.
 
     None where no inputs were measured, or where they are all the same.
+
+    Args:
+        window: the newest frames.
+        if_large: only where they are large, of which nothing else is known.
     """
     first = window.limits.window
+    size = middle(window.history.start_scalar("input_rms")[:first])
+    if if_large and not size > LARGE:
+        return None
     mean = middle(window.history.start_scalar("input_mean")[:first])
     deviation = middle(window.history.start_scalar("input_std")[:first])
     if not (math.isfinite(mean) and deviation > 0):

@@ -1,4 +1,4 @@
-"""Inputs that no layer can work with: NaN, always the same, or far from a scale of 1.
+"""Inputs that no layer can work with: NaN, all the same, or far from a scale of 1.
 
 The scale alone is no finding: it is one only together with a symptom that it can bring about, or
 where nothing is learned. Not reported: a norm layer that comes first, token numbers, a large scale
@@ -14,10 +14,13 @@ from gradwidget.diagnose.finding import Detection, Finding, Origin, Severity, Sy
 from gradwidget.diagnose.rules.shared.harm import is_harmed
 from gradwidget.wording import shown
 
+SAME = 1e-6
+"""Share of a batch that differs from sample to sample, below which there is only rounding."""
+
 
 def bad_inputs(window: Window, active: Finding | None) -> Detection | None:
     """Looks at the data that enters the first layers."""
-    return _nonfinite(window) or _constant(window) or _scale(window, active)
+    return _nonfinite(window) or _constant(window) or _alike(window) or _scale(window, active)
 
 
 def _nonfinite(window: Window) -> Detection | None:
@@ -47,6 +50,23 @@ def _constant(window: Window) -> Detection | None:
         "critical",
         "All entries of every batch are the same number: there is nothing to tell one input from "
         "another.",
+        window.history.first_step or 0,
+        value=0.0,
+        bound=0.0,
+    )
+
+
+def _alike(window: Window) -> Detection | None:
+    """Batches of one sample that is repeated, with which nothing is learned."""
+    frames = window.limits.window
+    variety = window.history.recent_scalar("input_variety", frames)
+    variety = variety[np.isfinite(variety)]
+    if len(variety) < window.enough or (variety > SAME).any() or window.has_learned:
+        return None
+    return _detection(
+        window,
+        "critical",
+        "All samples of every batch are the same: there is nothing to tell one input from another.",
         window.history.first_step or 0,
         value=0.0,
         bound=0.0,

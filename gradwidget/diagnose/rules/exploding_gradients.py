@@ -24,6 +24,12 @@ from gradwidget.wording import names, shown
 STARVED, USUAL = 1e-4, 1e2
 """What a gradient promises, as a share of the loss: none worth speaking of, and a usual one."""
 
+ALIKE = 10.0
+"""Factor within which gradient and loss have grown alike."""
+
+UNSEEN = 20
+"""Steps from the past that a spike is compared with, beyond which it may have risen slowly."""
+
 HUNGRY = 1e-2
 """The same of a gradient that has not moved the weights so far either."""
 
@@ -93,6 +99,7 @@ def _over_steps(window: Window, active: Finding | None) -> Detection | None:
         total <= limits.exploding_spike * baseline
         or not _loss_agrees(window, len(past))
         or _was_starved(window, now[known], past_high[known], known)
+        or _is_rescaled(window, rows, total / baseline)
     ):
         return None
     # The layers that grew most.
@@ -170,6 +177,26 @@ def _was_starved(
     # Where the weight of the loss has risen, the losses of the window say nothing about the newest.
     share, loss = (HUNGRY, _newest(window)) if still else (STARVED, window.loss)
     return before < share * abs(loss) and after < USUAL * abs(loss)
+
+
+def _is_rescaled(window: Window, rows: NDArray[np.float32], ratio: float) -> bool:
+    """Whether the loss has been given another weight since, as one that is annealed.
+
+    The gradient has then grown as the loss has, over more steps than a spike takes, and the weights
+    are about what they were.
+    """
+    limits, history = window.limits, window.history
+    steps = history.recent_steps(len(rows))
+    seen = np.flatnonzero(np.isfinite(rows[: -limits.spike_rise]).any(axis=1))
+    losses = np.abs(history.recent_scalar("loss", len(rows)))[: -limits.spike_rise]
+    losses = losses[np.isfinite(losses)]
+    if not (seen.size and losses.size) or steps[-1] - steps[seen[-1]] <= UNSEEN:
+        return False
+    norms = history.recent(window.weight, limits.window)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        grown = np.nanmax(norms[-1] / np.fmin.reduce(norms, axis=0), initial=1.0)
+        rise = abs(_newest(window)) / losses.max()
+    return bool(1 / ALIKE < rise / ratio < ALIKE and grown < limits.growth / 2)
 
 
 def _newest(window: Window) -> float:

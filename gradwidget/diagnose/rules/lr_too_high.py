@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from gradwidget.diagnose.evidence.weight_rotation import rotations
+from gradwidget.diagnose.evidence.weight_rotation import first_rotation, rotations
 from gradwidget.diagnose.evidence.window import Window, middle
 from gradwidget.diagnose.finding import Detection, Finding, Symptom
 from gradwidget.frame import BoolArray
@@ -20,6 +20,9 @@ from gradwidget.wording import shown
 
 RISES = {1: 4.0, 2: 2.0}
 """Powers of ten by which the loss must have risen after so many updates in a row."""
+
+VIOLENT = 4.0
+"""Times by which the first steps under a rate must be past the bound to speak for later ones."""
 
 FAR = 10.0
 """Loss over that of the first step from which a rise is no mere recovery from a good batch."""
@@ -75,20 +78,21 @@ def _over_window(window: Window, active: Finding | None) -> Detection | None:
     limits = window.limits
     if active is None and window.history.version < 2 * limits.window:
         return None
-    # A loss that has come down and jumps about is due to the same rate.
-    jumps = active is not None and Symptom.LOSS_UNSTABLE in window.active
+    # A loss that has come down and jumps about after such updates is due to the same rate.
+    jumps = Symptom.LOSS_UNSTABLE in window.active
     if not ((window.loss_is_high or jumps) and np.isfinite(window.loss)):
         return None
     if _falling(window):
         return None
     recent = rotations(window, limits.window, of_start=True)
     moves = middle(recent)
-    if np.isfinite(recent).sum() < window.enough or not moves > limits.update_high:
+    bound = _bound(window)
+    if np.isfinite(recent).sum() < window.enough or not moves > bound:
         return None
     values = rotations(window, RECENT, of_start=True)
     known = np.isfinite(values)
     steps = [int(step) for step in window.history.recent_steps(RECENT)[known][::-1]]
-    since = _since(steps, values[known][::-1] > limits.update_high, limits.window)
+    since = _since(steps, values[known][::-1] > bound, limits.window)
     if active is None and _outgrown(window, since):
         return None
     return Detection(
@@ -100,13 +104,23 @@ def _over_window(window: Window, active: Finding | None) -> Detection | None:
         first_step=since,
         evidence={
             "value": moves,
-            "bound": limits.update_high,
+            "bound": bound,
             "window": float(limits.window),
             "loss": window.loss,
         },
         caveat="Fine if the loss cannot fall, as with two networks that are trained against each "
         "other.",
     )
+
+
+def _bound(window: Window) -> float:
+    """Change of the weights per step from which a rate is too high.
+
+    Half of what it is elsewhere where the first steps under it were many times as large: weights
+    that they have made larger, and clipping, make the later ones look smaller.
+    """
+    high = window.limits.update_high
+    return high / 2 if first_rotation(window) > VIOLENT * high else high
 
 
 def _outgrown(window: Window, since: int) -> bool:

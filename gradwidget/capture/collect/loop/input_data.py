@@ -15,6 +15,7 @@ from gradwidget.capture.collect.outputs import first_tensor
 from gradwidget.capture.guard import Guard
 from gradwidget.capture.hooks.forward import is_training_forward
 from gradwidget.capture.model.unreadable import plain, unreadable
+from gradwidget.capture.stats.batch_spread import batch_spread
 from gradwidget.capture.stats.fingerprint import fingerprint
 from gradwidget.capture.stats.norms import accumulator, vector_norm
 from gradwidget.capture.stats.readback import Fetch, Readback
@@ -93,7 +94,8 @@ class InputData:
     def scalars(self) -> dict[str, float]:
         """``input_rms``, ``input_mean``, ``input_std``, ``input_max_abs`` and ``input_nonfinite``.
 
-        Over all floating-point entries read, those that are not finite left out but counted. Empty
+        Over all floating-point entries read, those that are not finite left out but counted; and
+        ``input_variety``, how much the samples differ, of the data whose samples differ most. Empty
         where there were none. Only once the readback is ready.
         """
         fetched = [one.statistics() for one in self.entered if one.statistics is not None]
@@ -111,6 +113,9 @@ class InputData:
                 "input_std": math.sqrt(max(0.0, square - mean**2)),
                 "input_max_abs": float(parts[:, PEAK].max()),
             }
+        spreads = [one.spread() for one in self.entered if one.spread is not None]
+        if spreads and not any(map(math.isnan, spreads)):
+            found["input_variety"] = max(spreads)
         return found
 
     def _read(self, args: tuple[object, ...], kwargs: Mapping[str, object]) -> None:
@@ -138,6 +143,7 @@ class InputData:
                 fingerprint(values, self._readback),
                 tuple(tensor.shape),
                 _measure(values, self._readback) if is_real else None,
+                batch_spread(values, self._readback) if is_real else None,
             )
         )
 

@@ -34,6 +34,8 @@ class Entered:
     shape: tuple[int, ...]
     statistics: Fetch | None = None
     """Of floating-point data, what ``InputData`` measures."""
+    spread: Callable[[], float] | None = None
+    """Of the same, how much its samples differ; None where it has too few."""
 
 
 class SameBatch:

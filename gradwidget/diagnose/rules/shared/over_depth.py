@@ -116,11 +116,11 @@ def _along_branches(window: Window) -> tuple[DepthProfile, float, BoolArray] | N
     return (profiles[0], bound, past) if past.any() else None
 
 
-MARGINS = {1: 0.5, 2: 1.5, 3: 1.0, 4: 0.5}
-"""Powers of ten by which an explosion must be past its bound in every one of so few frames.
+MARGINS = {2: 1.5, 3: 1.0, 4: 0.5}
+"""Powers of ten by which an explosion must be past its bound in every one of so few frames."""
 
-A single frame counts only where the run is lost in the next.
-"""
+MARGIN_OF_LOST = 0.5
+"""The same where the run is lost and will show no more; a single frame counts only then."""
 
 
 def _beyond_doubt(window: Window) -> tuple[DepthProfile, float, BoolArray] | None:
@@ -131,7 +131,8 @@ def _beyond_doubt(window: Window) -> tuple[DepthProfile, float, BoolArray] | Non
         return None
     found = None
     past = window.trainable.copy()
-    bound = window.limits.exploding_ratio * 10 ** MARGINS[min(frames, len(MARGINS))]
+    margin = MARGIN_OF_LOST if window.is_lost else MARGINS[min(frames, max(MARGINS))]
+    bound = window.limits.exploding_ratio * 10**margin
     for metric, levels in zip(DIRECT, rows, strict=True):
         each = [
             profile_of(metric, level, window.paths)

@@ -1,0 +1,25 @@
+"""Biases that hold every output at an end, set to 0."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from gradwidget.diagnose.finding import Remedy
+from gradwidget.diagnose.remedies.layer_names import listing
+from gradwidget.wording import names as words
+
+
+def reset_bias(names: Sequence[str]) -> Remedy:
+    """Sets the biases of the layers to 0 and leaves their weights."""
+    return Remedy(
+        title=f"Reset the biases of {words(list(names))}",
+        why="They are many times as large as what the weights give, and hold every output where "
+        "the function after it is flat.",
+        code=f"""\
+for name in {listing(names)}:
+    bias = getattr(model.get_submodule(name), "bias", None)
+    if bias is not None:
+        torch.nn.init.zeros_(bias)
+        optimizer.state.pop(bias, None)
+""",
+    )
