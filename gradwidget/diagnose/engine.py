@@ -75,7 +75,7 @@ class Engine:
         """Causes first, then what they explain, then what is over.
 
         Of the causes, those come first that a critical finding is due to, exact ones before others,
-        and then those that began first; what is about parts that nothing depends on comes last.
+        and then those that began first; what nothing depends on comes last.
         What is explained comes in the order in which it began. Resolved ones are in the order in
         which they were resolved, causes first here too.
         """

@@ -215,10 +215,10 @@ class Thresholds:
     diverging: float = 5.0
     """Rise of the loss over its level at the start, for good."""
 
-    bottomless: float = 100.0
+    bottomless: float = 30.0
     """Fall of a loss below 0, over its start or 1, that no likelihood reaches: it has no bottom.
 
-    A density of pictures may fall by four times its start, a critic by 20.
+    A density of pictures may fall by four times its start.
     """
 
     input_scale: float = 20.0

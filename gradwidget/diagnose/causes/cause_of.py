@@ -90,7 +90,7 @@ def _order(finding: Finding) -> tuple[bool, int, int]:
 
 
 def is_idle(finding: Finding) -> bool:
-    """Whether it is about parts that nothing depends on: they explain nothing, and can wait."""
+    """Whether nothing depends on what it is about: it explains nothing, and can wait."""
     return finding.evidence.get("idle", 0.0) > 0
 
 

@@ -78,7 +78,9 @@ EXPLAINS: dict[Symptom, frozenset[Symptom]] = {
     S.FP16_UNDERFLOW: frozenset({*_GRADIENT_GONE}),
     S.UPDATES_LOST: frozenset({*_NOTHING_LEARNED}),
     # What the profile of the first steps shows: the weights as they were drawn.
-    S.RNN_EXPLODING_IN_TIME: frozenset({*_OUT_OF_CONTROL, *_UNITS_OFF, S.PLATEAU}),
+    S.RNN_EXPLODING_IN_TIME: frozenset(
+        {*_OUT_OF_CONTROL, *_UNITS_OFF, S.PLATEAU, S.RNN_VANISHING_IN_TIME}
+    ),
     S.EXPLODING_GRADIENTS: frozenset(
         {
             *(_OUT_OF_CONTROL - {S.EXPLODING_GRADIENTS}),
@@ -117,7 +119,7 @@ EXPLAINS: dict[Symptom, frozenset[Symptom]] = {
     ),
     S.WEIGHTS_GROWING: frozenset(
         {*_UNITS_OFF, *_GRADIENT_GONE, *NONFINITE, S.EXPLODING_GRADIENTS, S.LOSS_DIVERGING}
-        | {S.LOSS_UNSTABLE, S.RNN_EXPLODING_IN_TIME, S.COLLAPSED_OUTPUTS}
+        | {S.LOSS_UNSTABLE, S.RNN_EXPLODING_IN_TIME, S.RNN_VANISHING_IN_TIME, S.COLLAPSED_OUTPUTS}
     ),
     S.LOSS_UNSTABLE: frozenset({*NONFINITE, *_UNITS_OFF, S.PLATEAU, S.WEIGHTS_GROWING}),
     S.LOSS_DIVERGING: frozenset({*NONFINITE, S.LOSS_UNSTABLE}),

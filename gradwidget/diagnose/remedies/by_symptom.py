@@ -17,6 +17,7 @@ from gradwidget.diagnose.remedies.bfloat16 import bfloat16
 from gradwidget.diagnose.remedies.both import both
 from gradwidget.diagnose.remedies.call_step import call_step
 from gradwidget.diagnose.remedies.check_data import check_data
+from gradwidget.diagnose.remedies.check_loss_scale import check_loss_scale
 from gradwidget.diagnose.remedies.check_schedule import check_schedule
 from gradwidget.diagnose.remedies.clear_gradients import clear_gradients
 from gradwidget.diagnose.remedies.clip import clip
@@ -308,12 +309,13 @@ def _too_slow(detection: Detection, window: Window) -> Fixes:
             yield check_schedule()
         return
     factor = float(f"{FIRST_MOVE_OF_MOST / moves:.1g}")
-    yield learning_rate(
+    higher = learning_rate(
         window,
         factor,
         f"A step moves the weights by at most {shown(moves)} of their size; in its first steps, "
         f"training that goes well moves those that move most by about {FIRST_MOVE_OF_MOST:g}.",
     )
+    yield higher or check_loss_scale()
 
 
 def _diverging(detection: Detection, window: Window) -> Fixes:

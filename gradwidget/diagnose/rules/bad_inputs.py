@@ -1,8 +1,8 @@
 """Inputs that no layer can work with: NaN, all the same, or far from a scale of 1.
 
-The scale alone is no finding: it is one only together with a symptom that it can bring about, or
-where nothing is learned. Not reported: a norm layer that comes first, token numbers, a large scale
-with which training goes well.
+The scale alone is no finding: it is one only together with a symptom that it can bring about, where
+nothing is learned, or where it is extreme and goes on to the outputs. Not reported: a norm layer
+that comes first, token numbers, a large scale with which training goes well.
 """
 
 from __future__ import annotations
@@ -79,7 +79,7 @@ def _scale(window: Window, active: Finding | None) -> Detection | None:
     is_large, is_small = size > limits.input_scale, 0 < size < limits.input_scale**-2
     if not (is_large or is_small) or _normalized_first(window):
         return None
-    if active is None and not is_harmed(window, Symptom.BAD_INPUTS):
+    if active is None and not (is_harmed(window, Symptom.BAD_INPUTS) or _passed_on(window, size)):
         return None
     mean = middle(window.history.recent_scalar("input_mean", limits.window))
     deviation = middle(window.history.recent_scalar("input_std", limits.window))
@@ -94,6 +94,18 @@ def _scale(window: Window, active: Finding | None) -> Detection | None:
         value=size,
         bound=limits.input_scale if is_large else limits.input_scale**-2,
     )
+
+
+def _passed_on(window: Window, size: float) -> bool:
+    """Whether inputs of an extreme scale have made outputs out of scale as well.
+
+    The loss then starts at an accidental height, from which it falls for long, whatever is learned.
+    """
+    limits = window.limits
+    outputs = window.start("act_rms")[window.paths.last]
+    outputs = outputs[~np.isnan(outputs)]
+    is_extreme = size > limits.input_scale**2 and window.age >= limits.lasting_steps
+    return bool(is_extreme and outputs.size and outputs.max() > limits.input_scale)
 
 
 def _detection(

@@ -10,6 +10,7 @@ import numpy as np
 
 from gradwidget.diagnose.evidence.window import Window, middle
 from gradwidget.diagnose.finding import Detection, Finding
+from gradwidget.diagnose.rules.shared.large_outputs import outputs_are_large
 from gradwidget.record.history import RECENT
 from gradwidget.wording import shown
 
@@ -29,7 +30,7 @@ ERRORS = frozenset(
 )
 """Losses that are never below 0, and mean the better the less they are."""
 
-GROWN = 10.0
+GROWN = 2.0
 """Gradient over its start: on the way down to a minimum it does not grow."""
 
 
@@ -46,7 +47,8 @@ def _maximized(window: Window) -> Detection | None:
     """An optimizer that is set to maximize an error, which rises."""
     if not window.frame.scalars.get("maximize", 0.0) > 0:
         return None
-    if not ERRORS & set(window.wiring.loss_path[:1]) or window.loss <= window.start_loss:
+    # A factor may stand before it; a minus shows in the loss.
+    if not ERRORS & set(window.wiring.loss_path[:3]) or not 0 < window.start_loss < window.loss:
         return None
     return _detection(
         window,
@@ -65,7 +67,7 @@ def _bottomless(window: Window) -> Detection | None:
     known = np.isfinite(losses)
     losses, steps = losses[known], steps[known]
     size = window.limits.window
-    if len(losses) < 2 * size or not _grown(window):
+    if len(losses) < 2 * size or not (_grown(window) and outputs_are_large(window)):
         return None
     parts = [middle(part) for part in np.array_split(losses[-2 * size :], 2)]
     start = window.start_loss

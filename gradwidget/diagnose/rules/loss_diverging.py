@@ -12,11 +12,9 @@ import numpy as np
 from gradwidget.diagnose.causes.explanations import EXACT
 from gradwidget.diagnose.evidence.window import Window, middle
 from gradwidget.diagnose.finding import Detection, Finding
+from gradwidget.diagnose.rules.shared.large_outputs import outputs_are_large
 from gradwidget.record.history import RECENT
 from gradwidget.wording import shown
-
-LARGE = 10.0
-"""RMS of outputs that are no usual logits or standardized targets."""
 
 
 def loss_diverging(window: Window, active: Finding | None) -> Detection | None:
@@ -36,7 +34,7 @@ def loss_diverging(window: Window, active: Finding | None) -> Detection | None:
     if active is None and not (
         rising
         and _gradient_grew(window)
-        and _outputs_are_large(window)
+        and outputs_are_large(window)
         and EXACT.isdisjoint(window.active)
     ):
         return None
@@ -53,16 +51,6 @@ def loss_diverging(window: Window, active: Finding | None) -> Detection | None:
         evidence={"value": ratio, "bound": limits.diverging, "window": float(3 * limits.window)},
         caveat="Fine if the loss is one that is meant to rise.",
     )
-
-
-def _outputs_are_large(window: Window) -> bool:
-    """Whether the last layers give more than a usual scale of 1; True where it is not measured.
-
-    A loss that was next to nothing by accident rises to a usual level with outputs of a usual size.
-    """
-    outputs = window.median("act_rms")[window.paths.last]
-    outputs = outputs[~np.isnan(outputs)]
-    return not outputs.size or bool(outputs.max() > LARGE)
 
 
 def _gradient_grew(window: Window) -> bool:

@@ -76,10 +76,11 @@ def _updates(count: int) -> str:
 def _over_window(window: Window, active: Finding | None) -> Detection | None:
     """Updates far above the healthy range in most of the newest frames."""
     limits = window.limits
-    if active is None and window.history.version < 2 * limits.window:
-        return None
-    # A loss that has come down and jumps about after such updates is due to the same rate.
+    # A loss that has come down and jumps about after such updates is due to the same rate; where it
+    # jumps, no more frames are needed to tell that it does not fall.
     jumps = Symptom.LOSS_UNSTABLE in window.active
+    if active is None and window.history.version < (1 if jumps else 2) * limits.window:
+        return None
     if not ((window.loss_is_high or jumps) and np.isfinite(window.loss)):
         return None
     if _falling(window):

@@ -42,10 +42,7 @@ def no_gradient(window: Window, active: Finding | None) -> Detection | None:
 
 
 def _message(window: Window, layers: tuple[str, ...]) -> str:
-    reasons = {window.frame.reasons[name] for name in layers if name in window.frame.reasons}
     text = f"No gradient reaches the trainable parameters of {names(layers)}: "
-    if len(reasons) == 1:
-        return f"{text}the loss does not depend on them ({reasons.pop()})."
     how = disconnection(window, layers)
     if how == "never run":
         return f"{text}forward() never runs them."
@@ -53,7 +50,9 @@ def _message(window: Window, layers: tuple[str, ...]) -> str:
         return f"{text}forward() runs and never uses {names(unused_of(window, layers))}."
     if how == "cut off":
         return f"{text}they run, but what they give is cut off on its way to the loss."
-    return f"{text}the loss does not depend on them."
+    reasons = {window.frame.reasons[name] for name in layers if name in window.frame.reasons}
+    why = f" ({reasons.pop()})" if len(reasons) == 1 else ""
+    return f"{text}the loss does not depend on them{why}."
 
 
 def _since(window: Window, layer: int) -> int | None:

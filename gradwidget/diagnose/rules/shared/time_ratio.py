@@ -14,6 +14,9 @@ from gradwidget.record.history import LOOK_BACK
 END = 8
 """The first and last eighth of a sequence are its ends: the outermost steps may be padding."""
 
+PROOF = 1e3
+"""Times by which the first profile of a run must be past the bound to count alone."""
+
 
 @dataclass(frozen=True, slots=True)
 class TimeRatio:
@@ -47,12 +50,13 @@ def time_ratios(window: Window) -> list[TimeRatio]:
                 known = seen.setdefault((profile.layer, profile.depth, profile.reverse), [])
                 known.append((frame, profile, first, halfway))
     # Medians over the newest ones, where more than half of those exist; over fewer in a run that is
-    # lost and will show no more.
+    # lost and will show no more, or whose first one is beyond doubt: its first step may change all.
     ratios = []
     least = 0 if window.is_lost else window.limits.rnn_profiles // 2
+    proof = PROOF * window.limits.rnn_exploding
     for found in seen.values():
         newest = found[: window.limits.rnn_profiles]
-        if len(newest) > least:
+        if len(newest) > least or (len(newest) == 1 and newest[0][2] > proof):
             _, profile, *_ = found[0]
             ratio = TimeRatio(
                 layer=profile.layer,
