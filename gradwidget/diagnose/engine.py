@@ -121,15 +121,16 @@ class Engine:
     def _due(self, number: int, *, apart: bool) -> Iterator[tuple[Symptom, Rule]]:
         """The rules to run at this frame.
 
-        All of them where frames are far apart, and at the frame after such a one: it may lack what
-        is measured on the way through the layers, which the next one has. Otherwise those that run
-        at every frame, those of a suspected symptom, and the others in turn.
+        All of them at the first frame, whose step may change everything; where frames are far
+        apart; and at the frame after such a one, which may lack what is measured on the way through
+        the layers. Otherwise those that run at every frame, those of a suspected symptom, and the
+        others in turn.
 
         Args:
             number: of the frame.
             apart: whether steps before it were not measured.
         """
-        apart |= self._was_apart
+        apart |= self._was_apart or number == 1
         interval = self.limits.slow_rule_interval
         for place, (symptom, rule) in enumerate(RULES.items()):
             if (

@@ -175,10 +175,11 @@ def test_a_consequence_has_the_remedies_of_its_cause() -> None:
 def test_a_cause_that_is_over_explains_nothing_any_more() -> None:
     def figures(step: int) -> dict[str, Any]:
         kept = {"gradients_kept": float(step < 60)}
-        return healthy(DEPTH, matrix_norm=np.full(DEPTH, 4.0 + step), scalars=kept)
+        share = np.geomspace(1e-7, 1, DEPTH)
+        return healthy(DEPTH, act_grad_rms=share, act_grad_norm=share, scalars=kept)
 
     still_there, over = judge(120, chain(DEPTH), figures)[0].findings
-    assert (still_there.symptom, still_there.because) == (Symptom.WEIGHTS_GROWING, None)
+    assert (still_there.symptom, still_there.because) == (Symptom.VANISHING_GRADIENTS, None)
     assert not over.active
 
 
@@ -237,3 +238,21 @@ def test_of_what_is_over_the_cause_comes_first_too() -> None:
     assert (cause.symptom, cause.active) == (Symptom.GRADIENTS_NOT_CLEARED, False)
     assert (consequence.symptom, consequence.active) == (Symptom.WEIGHTS_GROWING, False)
     assert consequence.because is cause.symptom
+
+
+def test_of_two_causes_the_one_that_nothing_depends_on_comes_last() -> None:
+    def figures(step: int) -> dict[str, Any]:
+        del step
+        unused = np.zeros(DEPTH)
+        unused[1] = 1
+        return healthy(
+            DEPTH,
+            grad_is_none=unused,
+            has_run=1 - unused,
+            matrix_norm=np.full(DEPTH, 400.0),
+            act_dead_fraction=np.eye(DEPTH)[2],
+        )
+
+    dead, idle = judge(120, chain(DEPTH), figures)[0].findings
+    assert (dead.symptom, dead.because) == (Symptom.DEAD_RELU, None)
+    assert (idle.symptom, idle.because) == (Symptom.NO_GRADIENT, None)

@@ -17,8 +17,9 @@ def hold_the_judge_back(losing: Sequence[str]) -> Remedy:
     return Remedy(
         title="Hold the network back that judges this one",
         why=f"The gradient of {words(list(losing))} comes through a network that another optimizer "
-        "trains, and is lost once that one is sure: a discriminator that wins. Give it fewer steps "
-        "or a tenth of its learning rate, smooth its labels (0.9 for true), and train the "
-        "generator by -log D(G(z)), not by log(1 - D(G(z))).",
+        "trains, and is lost once that one is sure: a discriminator that wins. Look at how often "
+        "each of them steps and at which rate: give that one fewer steps or a tenth of its rate, "
+        "smooth its labels (0.9 for true), and train the generator by -log D(G(z)), not by "
+        "log(1 - D(G(z))).",
         code="",
     )

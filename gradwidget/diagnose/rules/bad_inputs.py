@@ -58,10 +58,12 @@ def _constant(window: Window) -> Detection | None:
 
 def _alike(window: Window) -> Detection | None:
     """Batches of one sample that is repeated, with which nothing is learned."""
+    if window.age < window.limits.plateau_steps // 2 or window.has_learned:
+        return None
     frames = window.limits.window
     variety = window.history.recent_scalar("input_variety", frames)
     variety = variety[np.isfinite(variety)]
-    if len(variety) < window.enough or (variety > SAME).any() or window.has_learned:
+    if len(variety) < window.enough or (variety > SAME).any():
         return None
     return _detection(
         window,

@@ -90,3 +90,11 @@ def test_a_lower_rate_shows_in_how_far_a_layer_moves_for_its_gradient() -> None:
     for norms, is_rate in ((np.full(DEPTH, 1.0), True), (changes, False)):
         figures = healthy(DEPTH, matrix_change=changes, grad_norm=norms)
         assert onset(figures).is_of_rates == is_rate
+
+
+def test_a_layer_that_grows_up_to_its_scale_did_not_leap() -> None:
+    def figures(step: int) -> dict[str, Any]:
+        # Sixteen rows: a norm of four is usual.
+        return healthy(DEPTH, matrix_norm=np.full(DEPTH, 0.08 if step < 10 else 4.0))
+
+    assert onset(figures).norms_before_leap == {}

@@ -88,3 +88,12 @@ def test_evidence_holds_since_the_step_before_which_two_values_dissent() -> None
 def test_the_middle_ignores_what_is_not_finite() -> None:
     assert middle(np.array([np.nan, 1.0, 5.0, np.inf, 3.0])) == 3.0
     assert np.isnan(middle(np.array([np.nan])))
+
+
+def test_a_player_with_one_turn_in_four_begins_with_its_own_first_values() -> None:
+    def figures(step: int) -> dict[str, Any]:
+        mine = np.array([step % 4 == 3, step % 4 != 3])
+        values = np.where(mine, np.array([7.0, 1.0]) * (1 if step < 12 else 1e-6), np.nan)
+        return healthy(2, grad_norm=values, measured={"grad_norm": mine})
+
+    assert Window(judge(40, chain(2), figures)[1]).start("grad_norm").tolist() == [7.0, 1.0]

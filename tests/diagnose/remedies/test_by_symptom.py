@@ -222,3 +222,26 @@ def test_a_player_without_a_gradient_has_an_opponent_to_be_held_back() -> None:
     assert advice(turns, Symptom.VANISHING_GRADIENTS) == (
         "Hold the network back that judges this one"
     )
+
+
+def test_outputs_that_biases_hold_at_an_end_keep_their_weights() -> None:
+    wiring = Wiring(loss_path=("mse_loss", "sigmoid"))
+    thrown = np.array([4.1, 4.1, 4.1, 60.0])
+    figures = healthy(DEPTH, wiring=wiring, weight_norm=thrown)
+    assert advice(figures, Symptom.ZERO_GRADIENT) == "Reset the biases of fc3"
+    held = healthy(DEPTH, weight_norm=np.full(DEPTH, 60.0))
+    assert advice(held, Symptom.SATURATED) == "Reset the biases of fc1"
+
+
+def test_an_overflow_of_weights_that_were_drawn_far_too_large_needs_other_ones() -> None:
+    wiring = Wiring(precision="float16")
+    sizes = np.array([4.0, 1200.0, 4.0, 4.0])
+    history = judge(6, chain(DEPTH), healthy(DEPTH, wiring=wiring, matrix_norm=sizes))[1]
+    numbers = {"value": 1.0, "bound": 0.0, "window": 1.0}
+    detection = Detection("critical", "", (), 0, numbers, "", "forward")
+    titles = [one.title for one in remedies_for(Symptom.LOSS_NONFINITE, detection, Window(history))]
+    assert titles[:2] == ["Reinitialize fc1", "Use bfloat16"]
+
+
+def test_a_rate_that_cannot_be_raised_so_far_is_a_loss_that_is_too_small() -> None:
+    assert titles(Symptom.LR_TOO_LOW, value=1e-9) == ["Look at the scale of the loss"]

@@ -70,3 +70,20 @@ def test_an_infinity_that_came_with_the_input_is_the_cause_even_if_it_was_not_co
     first, second = judge(24, chain(DEPTH), figures)[0].findings
     assert (first.symptom, first.origin) == (Symptom.BAD_INPUTS, "input")
     assert (second.symptom, second.because) == (Symptom.LOSS_NONFINITE, Symptom.BAD_INPUTS)
+
+
+def test_samples_that_are_all_the_same_are_named_where_nothing_is_learned() -> None:
+    same = {"input_rms": 1.0, "input_mean": 0.0, "input_std": 1.0, "input_variety": 0.0}
+    finding = only(judge(60, chain(DEPTH), healthy(DEPTH, scalars={**same, "loss": 2.0}))[0])
+    assert finding.symptom is Symptom.BAD_INPUTS
+    assert "All samples of every batch are the same" in finding.message
+    assert finding.remedies[0].title == "Look at a batch"
+    for scalars in ({**same, "input_variety": 1e-3, "loss": 2.0}, same):
+        assert judge(80, chain(DEPTH), healthy(DEPTH, scalars=scalars))[0].findings == []
+
+
+def test_an_extreme_scale_that_goes_on_to_the_outputs_is_a_finding_however_the_loss_falls() -> None:
+    scale = {"input_rms": 3e5, "input_mean": 8e4, "input_std": 2.8e5, "input_nonfinite": 0.0}
+    large = healthy(DEPTH, scalars=scale, act_rms=np.full(DEPTH, 1e4))
+    assert found(judge(40, chain(DEPTH), large)[0]) == {Symptom.BAD_INPUTS}
+    assert judge(40, chain(DEPTH), healthy(DEPTH, scalars=scale))[0].findings == []

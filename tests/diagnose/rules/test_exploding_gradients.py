@@ -142,3 +142,36 @@ def test_gradients_of_next_to_nothing_that_come_back_over_many_steps_are_a_recov
     rarely = [*range(11), 20, 30, 60, 100, 101, 102, 103]
     for sampled in (often, rarely):
         assert judge(sampled, chain(DEPTH), figures)[0].findings == []
+
+
+def test_silent_on_a_loss_that_is_given_another_weight_between_frames_far_apart() -> None:
+    def annealed(step: int) -> dict[str, Any]:
+        weight = 10.0 ** (-9 * max(0.0, 1 - step / 60))
+        return at_scale(weight, loss=2.0 * weight)
+
+    def lost(step: int) -> dict[str, Any]:
+        # The same figures where the weights have not stayed what they were.
+        size = np.full(DEPTH, 4.0 if step < 60 else 40.0)
+        return {**annealed(step), "matrix_norm": size}
+
+    steps = [*range(10), *range(100, 110)]
+    assert judge(steps, chain(DEPTH), annealed)[0].findings == []
+    assert Symptom.EXPLODING_GRADIENTS in found(judge(steps, chain(DEPTH), lost)[0])
+
+
+def test_a_batch_that_makes_loss_and_gradient_leap_between_two_steps_is_a_spike() -> None:
+    def figures(step: int) -> dict[str, Any]:
+        return at_scale(1e4, loss=2e4) if step == 60 else at_scale(1.0)
+
+    assert Symptom.EXPLODING_GRADIENTS in found(judge(70, chain(DEPTH), figures)[0])
+
+
+def test_a_run_that_is_lost_needs_no_more_than_its_two_frames() -> None:
+    def figures(step: int) -> dict[str, Any]:
+        if step > 1:
+            return at_scale(np.nan, loss=np.nan)
+        share = np.geomspace(2e3 if step == 0 else 1e20, 1, DEPTH)
+        return healthy(DEPTH, act_grad_rms=share, act_grad_norm=share, scalars={"loss": 9e4})
+
+    finding = judge(6, chain(DEPTH), figures)[0].findings[0]
+    assert (finding.symptom, finding.first_step) == (Symptom.EXPLODING_GRADIENTS, 0)

@@ -69,3 +69,36 @@ def test_steps_that_are_large_only_since_the_weights_had_grown_before_are_not() 
         return {**moving(DEPTH, update, loss=2.0), "matrix_norm": norm, "weight_norm": norm}
 
     assert found(judge(140, chain(DEPTH), figures)[0]) == {Symptom.WEIGHTS_GROWING}
+
+
+def test_where_the_loss_jumps_after_such_updates_it_may_have_come_down() -> None:
+    # From 100 to about 3, between jumps: below half of the start, and no lower any more.
+    losses = [100.0, 20.0, 3.0, 60.0, 3.0, 70.0, 2.0, 50.0, 3.0, 4.0, 3.0, 4.0, 3.0, 4.0]
+    assert lost(losses, update=0.3)[0].symptom is Symptom.LR_TOO_HIGH
+    assert Symptom.LR_TOO_HIGH not in {one.symptom for one in lost(losses, update=0.03)}
+
+
+def test_a_rate_whose_first_steps_replaced_the_weights_is_too_high_at_half_of_the_bound() -> None:
+    def figures(first: float) -> set[Symptom]:
+        return found(
+            judge(
+                60,
+                chain(DEPTH),
+                lambda step: moving(DEPTH, first if step < 4 else 0.03, loss=2.2),
+            )[0]
+        )
+
+    assert figures(0.6) == {Symptom.LR_TOO_HIGH}
+    assert figures(0.06) == set()
+
+
+def test_it_stays_the_cause_of_weights_that_it_has_made_large() -> None:
+    def figures(step: int) -> dict[str, Any]:
+        norm = np.full(DEPTH, min(4.0 + step, 60.0))
+        update = 0.3 if step < 50 else 1e-3
+        return {**moving(DEPTH, update, loss=2.2), "matrix_norm": norm, "weight_norm": norm}
+
+    cause, *others = judge(200, chain(DEPTH), figures)[0].findings
+    assert (cause.symptom, cause.active) == (Symptom.LR_TOO_HIGH, True)
+    by = {one.symptom: one for one in others}
+    assert by[Symptom.WEIGHTS_GROWING].because is Symptom.LR_TOO_HIGH

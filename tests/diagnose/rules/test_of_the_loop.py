@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -166,3 +167,16 @@ def test_weights_that_block_each_other_are_the_cause_of_a_gradient_that_vanishes
     findings = judge(150, chain(DEPTH), figures)[0].findings
     assert findings[0].symptom is Symptom.ZERO_GRADIENT
     assert Symptom.WEIGHTS_ZERO not in {one.symptom for one in findings}
+
+
+@pytest.mark.parametrize(("kind", "explains"), [("BatchNorm1d", True), ("Linear", False)])
+def test_only_norms_in_evaluation_mode_make_other_things_go_wrong(
+    kind: str, *, explains: bool
+) -> None:
+    layers = [replace(chain(DEPTH)[0], name="first", kind=kind), *chain(DEPTH)[1:]]
+    dead = np.zeros(DEPTH)
+    dead[1] = 1
+    figures = healthy(DEPTH, act_dead_fraction=dead, scalars={"eval_mode": 1.0})
+    by = {one.symptom: one for one in judge(60, layers, figures)[0].findings}
+    because = Symptom.EVAL_MODE if explains else None
+    assert by[Symptom.DEAD_RELU].because is because

@@ -79,3 +79,12 @@ def test_one_exploding_direction_of_a_stack_read_everywhere_only_explodes() -> N
     for grown in ("weight_hh_l0_reverse", "weight_hh_l1"):
         model = BothWays(relu_stack(grown), lambda out: out.mean(1))
         assert trained(model) == {Symptom.RNN_EXPLODING_IN_TIME}
+
+
+def test_the_first_profile_alone_is_enough_where_it_is_beyond_doubt() -> None:
+    def reported(ratio: float) -> int | None:
+        engine, _ = run_of(RecurrentProfile("rnn", "dL/dh", over_time(ratio)), steps=1)
+        return engine.findings[0].reported_step if engine.findings else None
+
+    assert reported(1e7) == 0
+    assert reported(1e4) is None

@@ -27,7 +27,9 @@ def truth(*data: Tensor) -> dict[str, float]:
 
 def seen(capture: Any, frame: int = -1) -> dict[str, float]:
     scalars = capture.frames[frame].scalars
-    return {name: value for name, value in scalars.items() if name.startswith("input_")}
+    named = {name: value for name, value in scalars.items() if name.startswith("input_")}
+    named.pop("input_variety", None)
+    return named
 
 
 def step(model: nn.Module, *batches: Any) -> None:
@@ -174,3 +176,16 @@ def test_a_recurrent_cell_is_given_the_first_view_of_the_sequence(watch: Watch) 
     x = torch.randn(5, 7, 3)
     step(model, x)
     assert seen(capture) == pytest.approx(truth(x[:, 0]), rel=1e-6)
+
+
+def test_how_much_samples_differ_is_what_their_mean_leaves(watch: Watch) -> None:
+    model = nn.Linear(6, 1)
+    capture = watch(model)
+    mixed = 3 + torch.randn(16, 6)
+    for batch in (mixed, mixed[:1].expand(16, 6).contiguous(), mixed[:2]):
+        step(model, batch)
+    rest = (mixed - mixed.mean(0)).norm() / mixed.norm()
+    found = [one.scalars.get("input_variety") for one in capture.frames]
+    assert found[0] == pytest.approx(float(rest), rel=1e-5)
+    assert found[1] == pytest.approx(0, abs=1e-7)
+    assert found[2:] == [None]  # of two samples nothing is said
