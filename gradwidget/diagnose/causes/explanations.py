@@ -152,8 +152,8 @@ EXACT = frozenset(
         S.GRADIENT_ASCENT,
     }
 )
-"""Causes that are read, not estimated: they were there from the first step, however late they are
-noticed."""
+"""Causes that are read, not estimated, and training that climbs: they were there from the first
+step, however late they are noticed."""
 
 BY_STEPS = frozenset({S.EXPLODING_GRADIENTS, S.LOSS_UNSTABLE})
 """Causes of a NaN by the steps that follow from them, which have to move the weights far."""

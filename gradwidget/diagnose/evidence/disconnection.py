@@ -24,7 +24,7 @@ def disconnection(window: Window, layers: Sequence[str]) -> Disconnection | None
         return "never run"
     if not (runs == 1).all():
         return None
-    owners = {name.rpartition(".")[0] or "(root)" for name in window.wiring.unused}
+    owners = {_owner(name) for name in window.wiring.unused}
     are_unused = [name in owners for name in layers]
     if all(are_unused):
         return "never used"
@@ -33,6 +33,9 @@ def disconnection(window: Window, layers: Sequence[str]) -> Disconnection | None
 
 def unused_of(window: Window, layers: Sequence[str]) -> list[str]:
     """Names of the parameters of these layers that are never used."""
-    return [
-        name for name in window.wiring.unused if (name.rpartition(".")[0] or "(root)") in layers
-    ]
+    return [name for name in window.wiring.unused if _owner(name) in layers]
+
+
+def _owner(parameter: str) -> str:
+    """The layer that a parameter belongs to."""
+    return parameter.rpartition(".")[0] or "(root)"
