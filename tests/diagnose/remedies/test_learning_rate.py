@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from gradwidget.diagnose.evidence.window import Window
+from gradwidget.diagnose.finding import Remedy
 from gradwidget.diagnose.remedies.learning_rate import learning_rate
 from gradwidget.frame import Wiring
 from tests.support.frames import chain, healthy, judge
@@ -15,6 +16,12 @@ def window_of(**scalars: float) -> Window:
     figures = healthy(3)
     figures["scalars"] = scalars
     return Window(judge(3, chain(3), figures)[1])
+
+
+def offered(factor: float, **scalars: float) -> Remedy:
+    remedy = learning_rate(window_of(**scalars), factor, "")
+    assert remedy is not None
+    return remedy
 
 
 @pytest.mark.parametrize(
@@ -27,14 +34,14 @@ def window_of(**scalars: float) -> Window:
 def test_the_title_gives_the_new_rate_where_the_old_one_is_known(
     factor: float, known: str, unknown: str
 ) -> None:
-    assert learning_rate(window_of(lr=0.2), factor, "").title == known
-    assert learning_rate(window_of(), factor, "").title == unknown
+    assert offered(factor, lr=0.2).title == known
+    assert offered(factor).title == unknown
 
 
 def test_the_code_changes_every_group() -> None:
     groups = [{"params": [torch.ones(1)], "lr": 0.2}, {"params": [torch.ones(1)], "lr": 0.02}]
     optimizer = torch.optim.SGD(groups)
-    remedy = learning_rate(window_of(lr=0.2), 0.1, "")
+    remedy = offered(0.1, lr=0.2)
     exec(remedy.code, {"optimizer": optimizer})  # noqa: S102 - that is what it is for
     assert [group["lr"] for group in optimizer.param_groups] == pytest.approx([0.02, 0.002])
     assert remedy.action == {"kind": "scale_lr", "factor": 0.1}

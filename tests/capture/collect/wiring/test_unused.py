@@ -65,7 +65,7 @@ def test_without_a_graph_nothing_is_known(watch: Watch) -> None:
 
 def test_frozen_parameters_are_not_meant(watch: Watch) -> None:
     model = Block(scaled=False)
-    model.scale.requires_grad_(requires_grad=False)
+    model.scale.requires_grad = False
     assert wiring(watch, model, 2, 4).unused == ()
 
 
