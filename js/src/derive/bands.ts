@@ -32,9 +32,11 @@ const OWN = new Set([
   "input_std",
   "input_max_abs",
   "input_nonfinite",
+  "input_variety",
   "weight_decay",
   "momentum",
   "eps",
+  "maximize",
 ]);
 const PADDING = 3;
 const LEAST_HEIGHT = 38;
