@@ -45,6 +45,7 @@ def explained(findings: Iterable[Finding], slack: int) -> dict[Symptom, Finding]
         if finding.symptom in NONFINITE:
             # That a NaN goes on is certain; what has made the first one is to be found for that.
             causes.sort(key=lambda cause: cause.symptom not in NONFINITE)
+        causes.sort(key=is_idle)
         for cause in causes:
             if finding.symptom not in _chain(cause.symptom, because):
                 because[finding.symptom] = cause.symptom
@@ -90,14 +91,17 @@ def _order(finding: Finding) -> tuple[bool, int, int]:
 
 
 def is_idle(finding: Finding) -> bool:
-    """Whether nothing depends on what it is about: it explains nothing, and can wait."""
+    """Whether nothing depends on what it is about: nothing else goes wrong because of it.
+
+    A run may learn nothing for want of it, where no other cause is known.
+    """
     return finding.evidence.get("idle", 0.0) > 0
 
 
 def _may_explain(cause: Finding, finding: Finding, slack: int) -> bool:
     """Whether the cause comes first: in time, and where both come together, in the table."""
     if is_idle(cause):
-        return False
+        return finding.symptom is Symptom.PLATEAU
     if cause.symptom in EXACT or finding.symptom is Symptom.PLATEAU:
         # What is read has been so from the first step; a plateau is seen over all of a run.
         return True

@@ -182,10 +182,15 @@ def _was_starved(
 def _is_rescaled(window: Window, rows: NDArray[np.float32], ratio: float) -> bool:
     """Whether the loss has been given another weight since, as one that is annealed.
 
-    The gradient has then grown as the loss has, over more steps than a spike takes, and the weights
-    are about what they were.
+    The loss was then next to nothing from the first step on, for outputs of that size; the gradient
+    has grown as the loss has, over more steps than a spike takes, and the weights are about what
+    they were.
     """
     limits, history = window.limits, window.history
+    outputs = window.start("act_rms")[window.paths.last]
+    size = float(np.nanmax(outputs, initial=0.0)) or 1.0
+    if not abs(window.start_loss) < STARVED * size**2:
+        return False
     steps = history.recent_steps(len(rows))
     seen = np.flatnonzero(np.isfinite(rows[: -limits.spike_rise]).any(axis=1))
     losses = np.abs(history.recent_scalar("loss", len(rows)))[: -limits.spike_rise]

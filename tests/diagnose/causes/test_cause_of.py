@@ -100,11 +100,16 @@ def test_every_chain_of_explanations_ends(onsets: dict[Symptom, int]) -> None:
         assert symptom not in one.consequences
 
 
-def test_layers_that_are_never_used_explain_nothing() -> None:
-    unused = finding(S.NO_GRADIENT, 0, evidence={"idle": 1.0})
-    assert causes(unused, finding(S.PLATEAU, 0))[S.PLATEAU] is None
+def test_layers_that_are_never_used_explain_a_plateau_where_nothing_else_does() -> None:
+    unused, plateau = finding(S.NO_GRADIENT, 0, evidence={"idle": 1.0}), finding(S.PLATEAU, 0)
+    assert causes(unused, plateau)[S.PLATEAU] is S.NO_GRADIENT
+    assert causes(unused, plateau, finding(S.LR_TOO_HIGH, 9))[S.PLATEAU] is S.LR_TOO_HIGH
+    assert causes(unused, finding(S.VANISHING_GRADIENTS, 0))[S.VANISHING_GRADIENTS] is None
     cut_off = finding(S.NO_GRADIENT, 0, evidence={"idle": 0.0})
-    assert causes(cut_off, finding(S.PLATEAU, 0))[S.PLATEAU] is S.NO_GRADIENT
+    assert causes(cut_off, finding(S.VANISHING_GRADIENTS, 0)) == {
+        S.NO_GRADIENT: None,
+        S.VANISHING_GRADIENTS: S.NO_GRADIENT,
+    }
 
 
 def test_nothing_found_is_nothing_explained() -> None:
