@@ -113,10 +113,6 @@ class Wiring:
     """Modules with trainable parameters that ran in the model's ``forward`` and are no part of it,
     such as ``"Linear 32×32"``, once per module."""
 
-    unused: tuple[str, ...] = ()
-    """Trainable parameters, as in ``model.named_parameters()``, of layers that have run and whose
-    output does not depend on them."""
-
     precision: str = "float32"
     """The narrowest floating-point format among parameters and outputs of layers, such as
     ``"float16"`` under autocast."""
@@ -124,6 +120,10 @@ class Wiring:
     optimizers: tuple[str, ...] = ()
     """Class names of the optimizers that have stepped the model, in the order of their first
     steps."""
+
+    unused: tuple[str, ...] = ()
+    """Trainable parameters, as in ``model.named_parameters()``, of layers that have run and whose
+    output does not depend on them."""
 
     @property
     def last(self) -> frozenset[str]:

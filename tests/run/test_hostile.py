@@ -366,6 +366,7 @@ def test_no_file_takes_more_memory_than_half_a_gigabyte(tmp_path: Path) -> None:
                             "unregistered": [],
                             "precision": "",
                             "optimizers": [],
+                            "unused": [],
                         },
                     ),
                     frame(step, metrics={}, wiring=step),

@@ -93,6 +93,7 @@ def wiring_from(data: Fields, layers: int) -> Wiring:
         listing(data["unregistered"], name_of, 10_000),
         name_of(data["precision"]),
         listing(data["optimizers"], name_of, 1_000),
+        listing(data["unused"], name_of, 100_000),
     )
 
 

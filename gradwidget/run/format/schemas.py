@@ -68,6 +68,7 @@ SCHEMAS: dict[str, Schema] = {
         unregistered=_list(_text),
         precision=_text,
         optimizers=_list(_text),
+        unused=_list(_text),
     ),
     "frame": _object(
         step=_whole,

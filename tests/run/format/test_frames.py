@@ -37,7 +37,12 @@ tables = st.lists(layer(), min_size=1, max_size=4, unique_by=lambda one: one.nam
 def runs(draw: st.DrawFn) -> list[Frame]:
     layers, other = draw(tables), draw(tables)
     wiring = Wiring(
-        {one.name: (one.name,) for one in layers}, ("mse_loss",), ("Linear",), "float16"
+        {one.name: (one.name,) for one in layers},
+        ("mse_loss",),
+        ("Linear",),
+        "float16",
+        ("SGD",),
+        ("fc0.scale",),
     )
     steps = sorted(draw(st.sets(whole, min_size=1, max_size=8)))
     return [draw(frames(step, draw(st.sampled_from([layers, other])), wiring)) for step in steps]
