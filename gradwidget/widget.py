@@ -284,6 +284,14 @@ class GradWidget(anywidget.AnyWidget):
         """
         return self._session.report(full=full)
 
+    def to_html(self, path: str | os.PathLike[str]) -> None:
+        """Writes the run so far as one page, as ``GradMonitor.to_html`` does."""
+        self.monitor.to_html(path)
+
+    def to_svg(self, path: str | os.PathLike[str]) -> None:
+        """Writes the last state as an image, as ``GradMonitor.to_svg`` does."""
+        self.monitor.to_svg(path)
+
     def close(self) -> None:
         """Stops watching and removes every hook.
 

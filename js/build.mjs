@@ -30,6 +30,8 @@ const options = {
   entryPoints: [
     { in: "src/widget.ts", out: "widget" },
     { in: "src/style/widget.css", out: "widget" },
+    { in: "src/exported/page.ts", out: "exported" },
+    { in: "src/style/exported.css", out: "exported" },
   ],
   outdir: "../gradwidget/static",
   bundle: true,

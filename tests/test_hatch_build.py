@@ -39,7 +39,8 @@ def pretend_built(root: Path) -> None:
     (static / "widget.js").write_text(
         f"{hatch_build.BANNER}{hatch_build.source_hash(root / 'js')}\nexport{{}}", "utf-8"
     )
-    (static / "widget.css").write_text(".gw{}", encoding="utf-8")
+    for name in hatch_build.BUILT[1:]:
+        (static / name).write_text("", encoding="utf-8")
 
 
 def put_on_path(folder: Path, monkeypatch: pytest.MonkeyPatch, **commands: str) -> None:

@@ -9,12 +9,11 @@ from typing import TYPE_CHECKING, Literal
 
 from gradwidget.control.commands import Answer as Outcome
 from gradwidget.control.commands import Pause, Resume, Step, Undo
-from gradwidget.view.protocol.messages import Answer, ChangeInfo, ControlState, ResponseInfo
-from gradwidget.view.protocol.to_messages import change_of
+from gradwidget.view.protocol.messages import Answer, ControlState, ResponseInfo
+from gradwidget.view.protocol.to_messages import change_info, change_of
 from gradwidget.wording import visible
 
 if TYPE_CHECKING:
-    from gradwidget.control.control import Change
     from gradwidget.control.gate import Gate
     from gradwidget.control.reaction import OnFinding, Response
     from gradwidget.diagnose.finding import Remedy, Severity
@@ -66,7 +65,7 @@ class Requests:
             left=gate.left,
             step=gate.step,
             reason=gate.reason,
-            changes=[_change_info(change) for change in control.changes],
+            changes=[change_info(change) for change in control.changes],
             responses=[
                 ResponseInfo(
                     severity=severity,
@@ -141,12 +140,6 @@ class Requests:
 
     def _answer(self, request: str, *, ok: bool, text: str) -> None:
         self._reply(Answer(kind="answer", request=request, ok=ok, text=text))
-
-
-def _change_info(change: Change) -> ChangeInfo:
-    return ChangeInfo(
-        number=change.number, step=change.step, text=change.text, undone_step=change.undone_step
-    )
 
 
 def _response_word(

@@ -112,10 +112,14 @@ class Updates:
         self._is_asked = True
         return self.snapshot()
 
-    def snapshot(self) -> tuple[Shown, bytes]:
-        """Everything so far, and its binary buffer."""
+    def snapshot(self, columns: int | None = None) -> tuple[Snapshot, bytes]:
+        """Everything so far, and its binary buffer.
+
+        Args:
+            columns: of layers' statistics at most, where it has to be small.
+        """
         with self._source.lock:
-            arrays = whole(self._source.history)
+            arrays = whole(self._source.history, columns)
             findings, layers = self._source.findings, self._layers
             status, states = self._status(findings)
             self._sent_reasons = self._reasons

@@ -67,7 +67,7 @@ export function mount(
     if (lead !== null && lead.metric !== null)
       options.follow(`${lead.cause.symptom} ${lead.metric}`, lead.metric);
     setAttribute(root, "aria-label", `gradwidget: ${store.model}`);
-    headline.update(store);
+    headline.update(store, loop?.state.mode === "closed");
     controls?.update();
     picture.timeline.changes = loop?.state.changes ?? [];
     picture.update();
@@ -89,7 +89,7 @@ export function mount(
   leave.push(
     onTheme(() => {
       picture.invalidateColors();
-      drawing.later();
+      drawing.soon();
     }),
   );
   return () => {

@@ -10,6 +10,8 @@ import { LoopControl } from "./state/loop-control.ts";
 import { Store } from "./state/store.ts";
 import { hideSaved } from "./util/hide-saved.ts";
 
+const KERNEL_ENDED = "The kernel has ended: this is the last picture.";
+
 /** The traits that Python syncs; everything else comes in messages. */
 interface Traits {
   _figure: string;
@@ -40,7 +42,7 @@ export default () => {
       });
       // A page that opens in the middle of a run has missed what came before.
       comm.send({ kind: "hello" });
-      const leave = onKernelEnd(model as AnyModel, () => loop.end());
+      const leave = onKernelEnd(model as AnyModel, () => loop.end(KERNEL_ENDED));
       return () => {
         leave();
         showSaved?.();

@@ -12,7 +12,7 @@ const ROOMS = [
   ["bars"],
   ["panels", "picture"],
   ["mount.ts"],
-  ["widget.ts"],
+  ["widget.ts", "exported"],
 ];
 const MOST_FILES = 14;
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,7 +10,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from gradwidget.view.kernel.server import PARTS
-from tests.support.notebook import Notebook, write_notebook
+from tests.support.notebook import Notebook, choose, write_notebook
 from tests.support.server import JupyterServer, serving, wait_until
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
@@ -104,8 +103,7 @@ def test_after_a_restart_of_the_kernel_the_last_picture_stays_and_says_so(
     left = "bar => bar.getBoundingClientRect().left"
     before = region.locator("rect.bar").first.evaluate(left)
 
-    page.get_by_role("menuitem", name="Kernel", exact=True).click()
-    page.locator(".lm-Menu-item", has_text=re.compile("^Restart Kernel…")).click()
+    choose(page, "Kernel", "Restart Kernel…")
     page.locator("dialog button", has_text="Restart").click()
     expect(region.get_by_text(LAST)).to_be_visible(timeout=60_000)
     for name in ("Pause", "Step"):
@@ -125,8 +123,7 @@ def test_a_notebook_that_is_opened_again_shows_the_saved_picture_and_no_error(
     page.keyboard.press("Control+s")
     saved = server.folder / "loop.ipynb"
     wait_until(lambda: VERDICT in saved.read_text(encoding="utf-8"), "the save")
-    page.get_by_role("menuitem", name="Kernel", exact=True).click()
-    page.locator(".lm-Menu-item", has_text=re.compile("^Shut Down Kernel")).click()
+    choose(page, "Kernel", "Shut Down Kernel")
     expect(notebook.widget(0).get_by_text(LAST)).to_be_visible(timeout=60_000)
 
     page.goto(server.url("loop.ipynb") + "&reset")

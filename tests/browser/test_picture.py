@@ -15,7 +15,7 @@ from playwright.sync_api import Locator, Page, expect
 
 from gradwidget.diagnose.thresholds import DEFAULT
 from tests.support.access import violations
-from tests.support.notebook import BUSY, Notebook, write_notebook
+from tests.support.notebook import BUSY, Notebook, turn_dark, write_notebook
 from tests.support.server import App, JupyterServer, serving, wait_until
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
@@ -315,10 +315,7 @@ def test_nothing_keeps_an_assistive_reader_out_in_light_and_dark(
     for fold in region.locator(".gw-card details:not([open]) > summary").all():
         fold.click()
     assert violations(page, root) == []
-    page.get_by_role("menuitem", name="Settings").click()
-    page.locator(".lm-Menu-item", has_text=re.compile("^Theme")).click()
-    page.locator(".lm-Menu-item", has_text=re.compile("^JupyterLab Dark$")).click()
-    expect(page.locator("body")).to_have_attribute("data-jp-theme-light", "false")
+    turn_dark(page)
     assert violations(page, root) == []
     region.screenshot(path=screenshots / "picture-dark.png")
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,7 +9,7 @@ import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
 from tests.support.labels import faults
-from tests.support.notebook import Notebook, turn_dark, write_notebook
+from tests.support.notebook import Notebook, choose, turn_dark, write_notebook
 from tests.support.server import JupyterServer, serving, wait_until
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
@@ -58,8 +57,7 @@ def test_every_size_and_condition_can_be_read(
     write_notebook(server.folder / "gallery.ipynb", codes)
     notebook = Notebook(tall_page, server.url("gallery.ipynb"), len(codes))
     notebook.run(0)
-    tall_page.get_by_role("menuitem", name="Run", exact=True).click()
-    tall_page.locator(".lm-Menu-item", has_text=re.compile("^Run All Cells$")).click()
+    choose(tall_page, "Run", "Run All Cells")
     wrong: list[str] = []
     for number, case in enumerate(CASES):
         notebook.finish(1 + number)

@@ -89,9 +89,15 @@ class Notebook:
         return self.page.get_by_role("region", name=re.compile("^gradwidget: ")).nth(number)
 
 
+def choose(page: Page, menu: str, *items: str) -> None:
+    """Opens a menu of JupyterLab and chooses an item, by way of the menus inside it."""
+    page.get_by_role("menuitem", name=menu, exact=True).click()
+    for item in items:
+        label = page.locator(".lm-Menu-itemLabel", has_text=re.compile(f"^{re.escape(item)}$"))
+        label.click()
+
+
 def turn_dark(page: Page) -> None:
     """Gives JupyterLab its dark theme."""
-    page.get_by_role("menuitem", name="Settings").click()
-    page.locator(".lm-Menu-item", has_text=re.compile("^Theme")).click()
-    page.locator(".lm-Menu-item", has_text=re.compile("^JupyterLab Dark$")).click()
+    choose(page, "Settings", "Theme", "JupyterLab Dark")
     expect(page.locator("body")).to_have_attribute("data-jp-theme-light", "false", timeout=60_000)

@@ -27,6 +27,8 @@ MOST_ROWS = 60
 NAMES, STATES, BARS, VALUES, STEPS, END = 12, 190, 300, 500, 580, 900
 """Where the columns begin, in pixels."""
 TOP, ROW, AXIS, LOSS, FOOT = 24, 16, 20, 48, 18
+FONTS = "'Helvetica Neue',Arial,'Liberation Sans','DejaVu Sans',sans-serif"
+"""By their names: programs for drawings and papers know no font of the system's own."""
 LONGEST_NAME = 26
 CURVE = 320
 """Points of the curve of the loss at most."""
@@ -86,7 +88,7 @@ def static_picture(
     height = bottom + AXIS + LOSS + FOOT
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {END + 12} {height}" '
-        f'width="{END + 12}" height="{height}" font-family="system-ui,sans-serif" font-size="11">'
+        f'width="{END + 12}" height="{height}" font-family="{FONTS}" font-size="11">'
         f"{''.join(parts)}</svg>"
     )
 

@@ -41,8 +41,13 @@ def newest(history: History, frames: int) -> list[Array]:
     return list(_arrays(steps, scalars, summaries, TICK_COLUMNS))
 
 
-def whole(history: History) -> list[Array]:
-    """The whole history, as coarse as ``WHOLE_FLOATS`` asks."""
+def whole(history: History, most: int | None = None) -> list[Array]:
+    """The whole history; the newest column is always a single step.
+
+    Args:
+        history: what was measured.
+        most: sampled columns at most; by default as many as ``WHOLE_FLOATS`` allows.
+    """
     summaries = {
         name: Summary(history.low(name), history[name], history.high(name)) for name in METRICS
     }
@@ -51,8 +56,9 @@ def whole(history: History) -> list[Array]:
     scalars = {
         name: _told_apart(values, was_measured[name]) for name, values in history.scalars.items()
     }
-    columns = WHOLE_FLOATS // max(1, 3 * measured * len(history.layers))
-    return list(_arrays(history.steps, scalars, summaries, max(columns, TICK_COLUMNS)))
+    if most is None:
+        most = WHOLE_FLOATS // max(1, 3 * measured * len(history.layers))
+    return list(_arrays(history.steps, scalars, summaries, max(most, TICK_COLUMNS)))
 
 
 def _told_apart(values: NDArray[np.float64], measured: BoolArray) -> NDArray[np.float64]:
@@ -73,9 +79,10 @@ def _arrays(
     sampled = np.flatnonzero(np.logical_or.reduce(list(seen.values())))
     if not len(sampled):
         return
-    edges = np.unique(
-        np.linspace(0, len(sampled), min(columns, len(sampled)), endpoint=False).astype(np.int64)
-    )
+    # The newest column is what the bars show: it is joined with none.
+    before = len(sampled) - 1
+    edges = np.linspace(0, before, min(columns - 1, before), endpoint=False).astype(np.int64)
+    edges = np.append(np.unique(edges), before)
     yield Array("sampled", "", steps[sampled[edges]].astype(np.float64))
     for name, summary in summaries.items():
         if not seen[name].any():

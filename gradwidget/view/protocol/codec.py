@@ -6,6 +6,7 @@ starting at a multiple of 8 bytes so that the page can read them in place.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
@@ -50,3 +51,22 @@ def encode(arrays: Sequence[Array]) -> tuple[list[Block], bytes]:
         )
         pieces += [data, bytes(-len(data) % ALIGNMENT)]
     return blocks, b"".join(pieces)
+
+
+def decode(blocks: Sequence[Block], data: bytes | bytearray) -> list[Array]:
+    """The arrays again, as views of their bytes.
+
+    Example:
+        >>> [array] = decode(*encode([Array("scalar", "loss", np.float32([0.5]))]))
+        >>> array.name, array.values
+        ('loss', array([0.5], dtype=float32))
+    """
+    arrays: list[Array] = []
+    start = 0
+    for block in blocks:
+        dtype = np.dtype("<f8" if block["dtype"] == "float64" else "<f4")
+        size = math.prod(block["shape"])
+        values = np.frombuffer(data, dtype, size, start).reshape(block["shape"])
+        arrays.append(Array(block["part"], block["name"], values))
+        start += -(-values.nbytes // ALIGNMENT) * ALIGNMENT
+    return arrays

@@ -12,6 +12,7 @@ from gradwidget.diagnose.summary.metric_bounds import bounds_of
 from gradwidget.diagnose.summary.state_look import GENERAL
 from gradwidget.view.protocol.messages import (
     BoundInfo,
+    ChangeInfo,
     EntryInfo,
     EvidenceInfo,
     FindingInfo,
@@ -26,6 +27,7 @@ from gradwidget.view.protocol.messages import (
 )
 
 if TYPE_CHECKING:
+    from gradwidget.control.control import Change
     from gradwidget.diagnose.finding import Finding, Remedy
     from gradwidget.diagnose.thresholds import Thresholds
     from gradwidget.frame import Entry, Frame, Histogram, Inspection, Layer, RecurrentProfile
@@ -102,6 +104,13 @@ def remedy_info(remedy: Remedy) -> RemedyInfo:
 def change_of(remedy: Remedy) -> str | None:
     """What applying a remedy changes, in a few words; None where it cannot be applied."""
     return None if remedy.action is None else parse_action(remedy.action).text
+
+
+def change_info(change: Change) -> ChangeInfo:
+    """A change that was made to the loop, for the page."""
+    return ChangeInfo(
+        number=change.number, step=change.step, text=change.text, undone_step=change.undone_step
+    )
 
 
 def problem_info(problem: Problem) -> ProblemInfo:

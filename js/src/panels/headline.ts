@@ -32,7 +32,8 @@ export class Headline {
     );
   }
 
-  update(store: Store): void {
+  /** `isOver`: nothing more comes, so that what is newest is not live. */
+  update(store: Store, isOver = false): void {
     const { status, scalars } = store;
     const { cursor } = this.#options.choices;
     const look = lookOf(status.state);
@@ -40,6 +41,7 @@ export class Headline {
     this.#mark.style.color = look.color;
     setText(this.#verdict, status.verdict);
     setAttribute(this.node, "data-state", status.state);
+    setText(this.#live, isOver ? "Newest" : "Live");
     setAttribute(this.#live, "aria-pressed", String(cursor === null));
     const column = scalars.at(cursor);
     const at = (name: string): number => newestOf(scalars.track(name)?.value, column);

@@ -7,8 +7,6 @@ import { Histogram } from "./histogram.ts";
 import { entryWords } from "./histogram-words.ts";
 import { TimeProfiles } from "./time-profiles.ts";
 
-const WITHOUT_KERNEL = "Needs a running kernel.";
-
 /** A layer inspected: histograms, greatest entries, gradient by time step; or why there is none. */
 export class Inspection {
   readonly node = element("div", { class: "gw-inspection" });
@@ -37,9 +35,9 @@ export class Inspection {
   }
 
   /** Shows what is known of a layer; returns how often it ran in a step, if that is known. */
-  update(layer: string, inspector: Inspector | null): number | null {
-    const newest = inspector?.inspect(layer) ?? null;
-    const shown = newest ?? inspector?.whyNone(layer) ?? WITHOUT_KERNEL;
+  update(layer: string, inspector: Inspector): number | null {
+    const newest = inspector.inspect(layer);
+    const shown = newest ?? inspector.whyNone(layer);
     this.#redraw(shown, () => {
       if (typeof shown === "string") this.#explain(shown);
       else this.#draw(shown);

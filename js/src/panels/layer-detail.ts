@@ -47,7 +47,9 @@ export class LayerDetail {
     const close = element("button", { type: "button", text: "Close" });
     close.addEventListener("click", () => options.change({ opened: null }));
     const head = element("div", { class: "gw-detail-head" }, this.#title, close);
-    this.node.append(head, this.#facts, this.#reason, this.#inspection.node, this.#list);
+    this.node.append(head, this.#facts, this.#reason);
+    if (inspector !== null) this.node.append(this.#inspection.node);
+    this.node.append(this.#list);
   }
 
   update(store: Store, options: ViewOptions, axis: TimeAxis): void {
@@ -58,7 +60,8 @@ export class LayerDetail {
     if (info === undefined) return;
     const look = lookOf(statesAt(store, cursor)[layer] ?? "");
     setText(this.#title, `${look.mark} ${titleOf(info)}`);
-    const calls = this.#inspection.update(info.name, this.#inspector);
+    const calls =
+      this.#inspector === null ? null : this.#inspection.update(info.name, this.#inspector);
     setText(this.#facts, `${look.word} · ${factsOf(info, calls)}`);
     // A reason is that of the newest step; of an earlier step none is known.
     const [reason = ""] = cursor === null ? reasonsFor([info.name], store.reasons) : [];

@@ -1,6 +1,6 @@
 import { isAlarming, worstOf } from "../derive/story/states-at.ts";
 import { lookOf } from "../protocol/state-look.ts";
-import { element, setAttribute, setHidden } from "../util/dom.ts";
+import { element, setHidden } from "../util/dom.ts";
 import { memo } from "../util/redraw.ts";
 
 /** The layers whose rows are in sight, from the first to behind the last. */
@@ -48,7 +48,8 @@ export class Minimap {
   /** Frames the layers that are in sight. */
   frame({ from, to }: Sight): void {
     const share = (layer: number): string => `${((100 * layer) / this.#count).toFixed(2)}%`;
-    setAttribute(this.#sight, "style", `top:${share(from)};height:${share(to - from)}`);
+    this.#sight.style.top = share(from);
+    this.#sight.style.height = share(to - from);
   }
 }
 

@@ -108,8 +108,8 @@ export class Timeline {
     setAttribute(this.node, "aria-valuenow", String(now));
     const loss = this.#store.scalars.track("loss")?.value[column] ?? Number.NaN;
     const lossText = Number.isNaN(loss) ? "" : `, loss ${formatMeasured(loss)}`;
-    const live = cursor === null ? ", live" : "";
-    setAttribute(this.node, "aria-valuetext", `step ${formatCount(now)}${live}${lossText}`);
+    const newest = cursor === null ? ", newest" : "";
+    setAttribute(this.node, "aria-valuetext", `step ${formatCount(now)}${newest}${lossText}`);
   }
 
   #updateLabels(bands: Band[], column: number): void {

@@ -50,10 +50,10 @@ export class LoopControl extends Emitter {
     return this.state.mode === "paused";
   }
 
-  /** The kernel is gone: nothing more comes, and nothing can be asked for. */
-  end(): void {
+  /** Nothing more comes, and nothing can be asked for; `why` is a sentence for the reader. */
+  end(why: string): void {
     this.state = { ...this.state, mode: "closed" };
-    this.refusal = "The kernel has ended: this is the last picture.";
+    this.refusal = why;
     this.emit();
   }
 

@@ -1,7 +1,10 @@
 /** Attributes of a new element; `text` becomes its text content, never markup. */
 export type Attributes = Record<string, string | undefined> & { text?: string };
 
-/** A new element with attributes and children. The widget never parses markup from a string. */
+/**
+ * A new element with attributes and children. The widget never parses markup from a string; a style
+ * is set by way of the object model, since a strict content security policy allows no other.
+ */
 export function element<K extends keyof HTMLElementTagNameMap>(
   tag: K,
   attributes: Attributes = {},
@@ -11,6 +14,7 @@ export function element<K extends keyof HTMLElementTagNameMap>(
   for (const [name, value] of Object.entries(attributes)) {
     if (value === undefined) continue;
     if (name === "text") node.textContent = value;
+    else if (name === "style") node.style.cssText = value;
     else node.setAttribute(name, value);
   }
   node.append(...children);
@@ -33,7 +37,7 @@ export function setHidden(node: Element, hidden: boolean): void {
   node.toggleAttribute("hidden", hidden);
 }
 
-/** Sets an attribute only when it differs. */
+/** Sets an attribute only when it differs; for a style there is `node.style`. */
 export function setAttribute(node: Element, name: string, value: string): void {
   if (node.getAttribute(name) !== value) node.setAttribute(name, value);
 }

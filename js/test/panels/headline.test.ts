@@ -35,6 +35,15 @@ test("a step without a loss shows that of the step before it", () => {
   expect(headlineOf([2, Number.NaN]).get("loss")).toBe("2.00 falling");
 });
 
+test("where nothing more comes, the way back is to what is newest, which is not live", () => {
+  const headline = new Headline(new ViewOptions());
+  const store = new Store("Net");
+  headline.update(store);
+  expect(headline.node.querySelector("button")?.textContent).toBe("Live");
+  headline.update(store, true);
+  expect(headline.node.querySelector("button")?.textContent).toBe("Newest");
+});
+
 test("a step of the past has its own loss and no trend", () => {
   expect(headlineOf([2, 1], 0).get("loss")).toBe("2.00");
 });

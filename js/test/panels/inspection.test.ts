@@ -6,10 +6,8 @@ import { INSPECTION, inspecting } from "../fakes.ts";
 
 test("until there is an inspection the panel says what it waits for", async () => {
   const view = new Inspection();
-  expect(view.update("body", null)).toBeNull();
-  expect(view.node.textContent).toContain("Needs a running kernel.");
   const { loop, inspector, answer } = inspecting();
-  view.update("body", inspector);
+  expect(view.update("body", inspector)).toBeNull();
   expect(view.node.textContent).toContain("Waiting for the kernel.");
   answer(true, "Done.");
   view.update("body", inspector);

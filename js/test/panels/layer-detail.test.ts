@@ -56,6 +56,10 @@ test("an open layer says what it is, and why something is not measured", () => {
   expect(detail.node.textContent).toContain("It runs in compiled code.");
 });
 
+test("without anyone to ask for a close look there is no empty place for it", () => {
+  expect(openedOn("b").detail.node.querySelector(".gw-inspection")).toBeNull();
+});
+
 test("every metric has its value and its course, from its least to its greatest value", () => {
   expect(metricsOf(openedOn("b").detail)).toEqual([
     ["gradient RMS", "1,000", "M0 19.0L84 1.0"],

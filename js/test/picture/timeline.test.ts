@@ -52,7 +52,7 @@ test("keys travel from sample to sample, and at the end back to the live step", 
 
 test("the slider tells its step and loss, and follows the run when live", () => {
   const { timeline, press } = drawn(FIVE);
-  expect(timeline.node.getAttribute("aria-valuetext")).toBe("step 4, live, loss 1.00");
+  expect(timeline.node.getAttribute("aria-valuetext")).toBe("step 4, newest, loss 1.00");
   press("Home");
   expect(timeline.node.getAttribute("aria-valuenow")).toBe("0");
   expect(timeline.node.getAttribute("aria-valuetext")).toBe("step 0, loss 5.00");

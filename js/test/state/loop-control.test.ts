@@ -86,7 +86,7 @@ test("a choice stays while older states come in, until Python has answered", () 
 
 test("once the kernel has ended, nothing can be controlled, and that is said", () => {
   const { loop } = running();
-  loop.end();
+  loop.end("Nothing more comes.");
   expect(loop.state.mode).toBe("closed");
-  expect(loop.refusal).toMatch(/this is the last picture/);
+  expect(loop.refusal).toBe("Nothing more comes.");
 });

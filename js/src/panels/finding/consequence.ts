@@ -34,7 +34,7 @@ export class Consequence {
     setText(this.#title, finding.title);
     setText(this.#words, wordsOf(finding));
     setAttribute(this.node, "data-symptom", finding.symptom);
-    setAttribute(this.node, "style", `--gw-state:${look.color}`);
+    this.node.style.setProperty("--gw-state", look.color);
     const { message } = finding;
     this.#write(`${all.length} ${message}`, () =>
       this.#message.replaceChildren(...breakable(withTitles(message, all))),

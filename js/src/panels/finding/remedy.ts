@@ -47,7 +47,7 @@ export class Remedy {
       });
       buttons.append(this.#button);
       const effect = titled(`Apply changes the running loop: ${change}.`);
-      this.node.append(element("p", { text: effect }), this.#note);
+      this.node.append(element("p", { class: "gw-effect", text: effect }), this.#note);
     }
     if (code !== "") {
       const { button, panel } = codeDisclosure(code, `gw-code-${made++}`);

@@ -1,0 +1,1 @@
+"""A run as a file that can be looked at without Python."""
