@@ -28,7 +28,7 @@ STATIC = Path(__file__).parents[2] / "static"
 LAYER_BYTES = 6_000
 """What the packed history may take for each layer: some hundred steps of every metric."""
 LEAST_BYTES = 640_000
-"""What it may take however few the layers are: with its base64 and the picture it is 0.9 MB."""
+"""What it may take however few the layers are: as base64, and with the picture, that is 0.95 MB."""
 SLACK = 0.95
 
 PAGE = """<!doctype html>

@@ -21,7 +21,8 @@ async function show(main: HTMLElement): Promise<void> {
   const when = step === null ? "before the first step" : `at step ${formatCount(step)}`;
   const loop = new LoopControl(NOBODY);
   loop.receive(control);
-  loop.end(`Exported ${when}: everything can be looked at, and the run itself cannot be reached.`);
+  const what = `${snapshot.model}, exported ${when} with gradwidget`;
+  loop.end(`${what}: all of it can be looked at, and the run itself cannot be reached from here.`);
   mount(main, store, new OwnBars(), loop);
 }
 

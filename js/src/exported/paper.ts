@@ -14,8 +14,8 @@ export function fitPaper(then: () => void): void {
   window.addEventListener("beforeprint", () => {
     document.body.classList.remove("dark");
     document.body.classList.add("gw-paper");
-    const { clientWidth, scrollHeight } = document.documentElement;
-    const height = Math.min(HIGHEST, scrollHeight + 1);
+    const { clientWidth, offsetHeight } = document.body;
+    const height = Math.min(HIGHEST, offsetHeight + 1);
     rule = sheet.insertRule(
       `@page { size: ${clientWidth}px ${height}px; margin: 0 }`,
       sheet.cssRules.length,

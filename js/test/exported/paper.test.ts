@@ -8,8 +8,8 @@ test("while it prints the page is light and one sheet as large as the document",
   document.body.classList.add("dark");
   const sheet = document.styleSheets[0] as CSSStyleSheet;
   const insert = vi.spyOn(sheet, "insertRule");
-  vi.spyOn(document.documentElement, "scrollHeight", "get").mockReturnValue(2400);
-  vi.spyOn(document.documentElement, "clientWidth", "get").mockReturnValue(1000);
+  vi.spyOn(document.body, "offsetHeight", "get").mockReturnValue(2400);
+  vi.spyOn(document.body, "clientWidth", "get").mockReturnValue(1000);
   const then = vi.fn();
   fitPaper(then);
 
