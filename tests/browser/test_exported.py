@@ -12,10 +12,10 @@ from playwright.sync_api import Browser, Locator, Page, expect
 from gradwidget.control.control import Change
 from gradwidget.view.export.page import html_page
 from tests.support.access import violations
-from tests.support.exported import HOSTILE, hostile_run, long_run
 from tests.support.fake_monitor import FakeMonitor, chain, frame
 from tests.support.labels import faults
 from tests.support.server import wait_until
+from tests.support.runs.exported import HOSTILE, hostile_run, long_run
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 
@@ -140,9 +140,7 @@ def test_the_policy_of_the_page_lets_no_other_script_run_and_reaches_nothing(
     assert all("Content Security Policy" in said for said in opened.complaints)
 
 
-def test_hostile_names_are_shown_as_text(
-    offline: Page, tmp_path: Path, screenshots: Path
-) -> None:
+def test_hostile_names_are_shown_as_text(offline: Page, tmp_path: Path, screenshots: Path) -> None:
     opened = Opened(offline, written(tmp_path / "run.html", hostile_run()))
     region = opened.region
     expect(region.get_by_role("row")).to_have_count(len(HOSTILE))

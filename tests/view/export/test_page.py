@@ -18,8 +18,8 @@ from gradwidget.control.control import Change
 from gradwidget.view.export import page
 from gradwidget.view.export.page import html_page
 from gradwidget.wording import visible
-from tests.support.exported import HOSTILE, hostile_run, long_run
 from tests.support.fake_monitor import FakeMonitor, chain, frame
+from tests.support.runs.exported import HOSTILE, hostile_run, long_run
 
 
 class Tags(HTMLParser):
@@ -79,9 +79,7 @@ def test_a_page_has_what_a_page_is_told_on_opening_and_what_was_changed() -> Non
     )
     assert [layer["name"] for layer in snapshot["layers"]] == [f"body.{i}" for i in range(4)]
     assert control["mode"] == "closed"
-    assert control["changes"] == [
-        {"number": 1, "step": 7, "text": "lr = 0.01", "undone_step": 12}
-    ]
+    assert control["changes"] == [{"number": 1, "step": 7, "text": "lr = 0.01", "undone_step": 12}]
 
 
 def test_only_the_script_and_the_styles_of_the_page_itself_are_allowed() -> None:

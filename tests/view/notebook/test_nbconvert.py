@@ -50,4 +50,6 @@ def test_an_executed_notebook_becomes_a_page_with_the_picture_in_its_colors(
     bars = [bar.get("fill") for bar in picture.findall("{http://www.w3.org/2000/svg}rect")[1:]]
     assert len(bars) == 9
     assert bars.count(LOOKS[LayerState.VANISHING].color_light) == 6
-    assert "gradwidget: no live picture" not in re.sub(r"<script.*?</script>", "", page, flags=re.S)
+    assert "gradwidget: no live picture" not in re.sub(
+        r"<script.*?</script>", "", page, flags=re.DOTALL
+    )
