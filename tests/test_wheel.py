@@ -57,6 +57,8 @@ def test_a_wheel_holds_the_front_end_and_says_that_it_is_typed(wheel: Path) -> N
         assert {
             "gradwidget/static/widget.js",
             "gradwidget/static/widget.css",
+            "gradwidget/static/exported.js",
+            "gradwidget/static/exported.css",
             "gradwidget/py.typed",
         } <= names
         assert archive.read("gradwidget/static/widget.js").startswith(b"// gradwidget-sources ")

@@ -14,8 +14,8 @@ from gradwidget.view.export.page import html_page
 from tests.support.access import violations
 from tests.support.fake_monitor import FakeMonitor, chain, frame
 from tests.support.labels import faults
-from tests.support.server import wait_until
 from tests.support.runs.exported import HOSTILE, hostile_run, long_run
+from tests.support.server import wait_until
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 
