@@ -259,6 +259,8 @@ def test_a_widget_adds_what_a_user_needs_and_no_more() -> None:
         "report",
         "resume",
         "step",
+        "to_html",
+        "to_svg",
         "undo",
     ]
 

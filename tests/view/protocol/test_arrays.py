@@ -91,3 +91,14 @@ def test_a_snapshot_of_many_layers_stays_small() -> None:
 
 def test_an_empty_history_sends_nothing_but_an_empty_list_of_steps() -> None:
     assert [array.part for array in arrays.whole(History())] == ["steps"]
+
+
+def test_however_few_columns_there_may_be_the_newest_is_a_single_step() -> None:
+    blocks = arrays.whole(history_of(300), arrays.TICK_COLUMNS)
+    sampled = part(blocks, "sampled").tolist()
+    assert len(sampled) == arrays.TICK_COLUMNS
+    assert sampled[-1] == 299
+    history = history_of(300)
+    history.append(frame(300, LAYERS, decay=0.01))
+    blocks = arrays.whole(history, arrays.TICK_COLUMNS)
+    assert np.array_equal(part(blocks, "value", "grad_rms")[-1], history["grad_rms"][-1])
