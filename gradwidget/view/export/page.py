@@ -91,7 +91,7 @@ def _packed_run(source: Source, model: str, changes: Sequence[Change]) -> bytes:
         changes=[change_info(change) for change in changes],
         responses=[],
     )
-    columns: int | None = None
+    columns = len(source.history.steps)
     while True:
         snapshot, data = Updates(source, model, ()).snapshot(columns)
         blocks, fewer = encode(rounded_arrays(decode(snapshot["blocks"], data)))
