@@ -24,6 +24,7 @@ from gradwidget.run.playback import RECORDED, Playback
 from gradwidget.run.run import Run, open_run
 from gradwidget.session import LayerFilter
 from gradwidget.view.bar_figure import bar_figure
+from gradwidget.view.export.write import write_page, write_picture
 from gradwidget.view.kernel.comm import PageComm
 from gradwidget.view.kernel.idle import when_idle
 from gradwidget.view.kernel.page_while_busy import page_while_busy
@@ -286,11 +287,14 @@ class GradWidget(anywidget.AnyWidget):
 
     def to_html(self, path: str | os.PathLike[str]) -> None:
         """Writes the run so far as one page, as ``GradMonitor.to_html`` does."""
-        self.monitor.to_html(path)
+        session = self._session
+        write_page(path, session, session.model_class, session.control.changes)
 
     def to_svg(self, path: str | os.PathLike[str]) -> None:
         """Writes the last state as an image, as ``GradMonitor.to_svg`` does."""
-        self.monitor.to_svg(path)
+        session = self._session
+        with session.lock:
+            write_picture(path, session.model_class, session.history, session.findings)
 
     def close(self) -> None:
         """Stops watching and removes every hook.
