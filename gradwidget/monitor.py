@@ -219,20 +219,23 @@ class GradMonitor:
         """Tells that the weights have been changed: the step is over."""
         self._session.step_ended()
 
-    def scalars(self) -> dict[str, float]:
+    def scalars(self, *, layers: bool = False) -> dict[str, float]:
         """The newest figures and what is wrong, as plain numbers for any logger.
 
         ``gradwidget/state`` is 0 where nothing is wrong, 1 for a warning and 2 for a critical
-        finding, ``gradwidget/findings/<symptom>`` the same for each active finding. The rest is the
-        newest frame: its scalars, and ``grad_rms``, ``act_grad_rms`` and ``update_ratio`` of each
-        layer, as ``gradwidget/grad_rms/<layer>``.
+        finding, ``gradwidget/findings/<symptom>`` the same for each active finding. The rest are
+        the scalars of the newest frame, such as ``gradwidget/total_grad_norm``.
+
+        Args:
+            layers: also give ``grad_rms``, ``act_grad_rms`` and ``update_ratio`` of each layer, as
+                ``gradwidget/grad_rms/<layer>``.
 
         Example:
             >>> import torch
             >>> GradMonitor(torch.nn.Linear(2, 1)).scalars()
             {'gradwidget/state': 0.0}
         """
-        return self._session.scalars()
+        return self._session.scalars(layers=layers)
 
     def report(self, *, full: bool = False) -> str:
         """What is wrong and what helps, as text of at most 100 columns that fits a screen.

@@ -317,10 +317,10 @@ class Session:
         if capture is not None:
             capture.announced.ended()
 
-    def scalars(self) -> dict[str, float]:
+    def scalars(self, *, layers: bool) -> dict[str, float]:
         """The newest figures and what is wrong, as ``GradMonitor.scalars`` gives them."""
         with self.lock:
-            return scalars(self.history, self._engine.findings)
+            return scalars(self.history, self._engine.findings, layers=layers)
 
     def charge(self, seconds: float) -> None:
         """Counts time spent elsewhere on behalf of this session (drawing) against its budget."""

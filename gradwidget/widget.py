@@ -227,9 +227,9 @@ class GradWidget(anywidget.AnyWidget):
         """Tells that the weights have been changed, as ``GradMonitor.step_ended`` does."""
         self.monitor.step_ended()
 
-    def scalars(self) -> dict[str, float]:
+    def scalars(self, *, layers: bool = False) -> dict[str, float]:
         """The newest figures and what is wrong, as ``GradMonitor.scalars`` gives them."""
-        return self.monitor.scalars()
+        return self.monitor.scalars(layers=layers)
 
     def pause(self) -> None:
         """Pauses the training loop at the end of the step that is running, before the next forward.

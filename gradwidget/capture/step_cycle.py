@@ -105,6 +105,8 @@ class StepCycle:
         self._is_refreshed = False
         self._was_finite = True
         self._has_run = False
+        self._in_addition = 0
+        """Steps in a row that were sampled because the one before was."""
         self._bad_update = BadUpdate()
         self._same_batch = SameBatch(self._no_data)
         self._began = self._last_end = perf_counter()
@@ -306,7 +308,9 @@ class StepCycle:
         self._last_end, self._spent_before = now, spent
         self._is_refreshed = False
         self._table.release()
-        sampled = self.budget.sampling or (builder.sampled and self._leaves_gradients(builder))
+        is_due = self.budget.sampling
+        sampled = is_due or (builder.sampled and self._leaves_gradients(builder))
+        self._in_addition = self._in_addition + 1 if sampled and not is_due else 0
         self.builder = self._begin(builder.step + 1, sampled=sampled, wanted=wanted)
         self.builder.inherit(builder)
 
@@ -398,10 +402,11 @@ class StepCycle:
     def _leaves_gradients(self, builder: FrameBuilder) -> bool:
         """Whether a sampled step has left gradients for another optimizer.
 
-        Of several that take turns none is to be missing.
+        Of several that take turns none is to be missing, and each is sampled once: gradients that
+        lie about may have been used long ago.
         """
         optimizers = self._optimizers.optimizers()
-        if len(optimizers) < 2:
+        if len(optimizers) - 1 <= self._in_addition:
             return False
         unused = builder.unused()
         return unused is None or any(

@@ -17,12 +17,15 @@ LEFT_OUT = ("time", "spent", "overhead")
 """Scalars about gradwidget itself."""
 
 
-def scalars(history: History, findings: Sequence[Finding]) -> dict[str, float]:
+def scalars(
+    history: History, findings: Sequence[Finding], *, layers: bool = False
+) -> dict[str, float]:
     """The newest frame and the active findings, by names that begin with ``gradwidget/``.
 
     Args:
         history: what was measured.
         findings: as ``Engine.findings`` gives them.
+        layers: also give the figures of each layer.
 
     Example:
         >>> scalars(History(), [])
@@ -42,7 +45,7 @@ def scalars(history: History, findings: Sequence[Finding]) -> dict[str, float]:
         for name, value in frame.scalars.items()
         if name not in LEFT_OUT
     }
-    for metric in OF_LAYERS:
+    for metric in OF_LAYERS if layers else ():
         rows = np.flatnonzero(frame.is_measured(metric)).tolist()
         found |= {
             f"{PREFIX}/{metric}/{frame.layers[row].name}": float(frame.metrics[metric][row])
