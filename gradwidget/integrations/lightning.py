@@ -23,11 +23,11 @@ class GradCallback(Callback):
         stop_on_critical: stops training once a critical finding opens.
         options: as for ``GradMonitor``.
 
-    Example:
-        >>> from gradwidget.integrations.lightning import GradCallback
-        >>> callback = GradCallback()
-        >>> Trainer(callbacks=[callback]).fit(module, loader)  # doctest: +SKIP
-        >>> print(callback.monitor.report())  # doctest: +SKIP
+    Example::
+
+        callback = GradCallback()
+        Trainer(callbacks=[callback]).fit(module, loader)
+        print(callback.monitor.report())
     """
 
     def __init__(self, *, stop_on_critical: bool = False, **options: Any) -> None:
@@ -39,11 +39,11 @@ class GradCallback(Callback):
         """The monitor; None before training has begun."""
         return self._watching.monitor
 
-    def on_train_start(self, trainer: Any, pl_module: Any) -> None:  # noqa: ANN401  # Lightning's own types
+    def on_train_start(self, trainer: Any, pl_module: Any) -> None:
         """Training begins, or goes on from a checkpoint."""
         self._watching.begin(pl_module, trainer.global_step)
 
-    def on_train_batch_end(self, trainer: Any, *given: Any) -> None:  # noqa: ANN401, ARG002  # as above
+    def on_train_batch_end(self, trainer: Any, *given: Any) -> None:
         """A batch is over, and with it perhaps a step."""
         step = trainer.global_step
         is_due = step != self._logged and step % max(1, trainer.log_every_n_steps) == 0
@@ -54,10 +54,10 @@ class GradCallback(Callback):
         if self._watching.should_stop():
             trainer.should_stop = True
 
-    def on_train_end(self, trainer: Any, pl_module: Any) -> None:  # noqa: ANN401, ARG002  # as above
+    def on_train_end(self, trainer: Any, pl_module: Any) -> None:
         """Training is over."""
         self._watching.end()
 
-    def on_exception(self, trainer: Any, pl_module: Any, exception: BaseException) -> None:  # noqa: ANN401, ARG002  # as above
+    def on_exception(self, trainer: Any, pl_module: Any, exception: BaseException) -> None:
         """Training has failed, or was interrupted."""
         self._watching.end()

@@ -20,11 +20,11 @@ class GradCallback(TrainerCallback):
         stop_on_critical: stops training once a critical finding opens.
         options: as for ``GradMonitor``.
 
-    Example:
-        >>> from gradwidget.integrations.transformers import watch
-        >>> callback = watch(trainer)  # doctest: +SKIP
-        >>> trainer.train()  # doctest: +SKIP
-        >>> print(callback.monitor.report())  # doctest: +SKIP
+    Example::
+
+        callback = watch(trainer)
+        trainer.train()
+        print(callback.monitor.report())
     """
 
     def __init__(self, *, stop_on_critical: bool = False, **options: Any) -> None:
@@ -35,16 +35,16 @@ class GradCallback(TrainerCallback):
         """The monitor; None before training has begun."""
         return self._watching.monitor
 
-    def on_train_begin(self, args: Any, state: Any, control: Any, **given: Any) -> None:  # noqa: ANN401, ARG002  # transformers' own types and arguments
+    def on_train_begin(self, args: Any, state: Any, control: Any, **given: Any) -> None:
         """Training begins, or goes on from a checkpoint."""
         self._watching.begin(given["model"], state.global_step)
 
-    def on_step_end(self, args: Any, state: Any, control: Any, **given: Any) -> None:  # noqa: ANN401, ARG002  # as above
+    def on_step_end(self, args: Any, state: Any, control: Any, **given: Any) -> None:
         """A step is over."""
         if self._watching.should_stop():
             control.should_training_stop = True
 
-    def on_log(self, args: Any, state: Any, control: Any, **given: Any) -> None:  # noqa: ANN401, ARG002  # as above
+    def on_log(self, args: Any, state: Any, control: Any, **given: Any) -> None:
         """The trainer logs: the callbacks after this one get our figures as well."""
         logs = given.get("logs")
         if logs is not None and "loss" in logs:
@@ -53,7 +53,7 @@ class GradCallback(TrainerCallback):
             if state.log_history:
                 state.log_history[-1].update(found)
 
-    def on_train_end(self, args: Any, state: Any, control: Any, **given: Any) -> None:  # noqa: ANN401, ARG002  # as above
+    def on_train_end(self, args: Any, state: Any, control: Any, **given: Any) -> None:
         """Training is over."""
         self._watching.end()
 

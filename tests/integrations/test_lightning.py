@@ -18,7 +18,7 @@ from gradwidget.integrations.lightning import GradCallback
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning", "ignore::FutureWarning")
 
 
-class Module(pl.LightningModule):  # type: ignore[name-defined, misc]  # of a module that may be missing
+class Module(pl.LightningModule):
     """A small regression; Lightning calls it itself, never its ``forward``."""
 
     def __init__(self) -> None:

@@ -258,8 +258,10 @@ class LayerTable:
                 row = self._division.get((name, local))
                 if row is None:
                     rows.setdefault(name, {})[local] = one
-                else:
-                    rows.setdefault(row, {})[full_name(name, local)] = one
+                    continue
+                beside = rows.setdefault(row, {})
+                if all(one.parameter is not other.parameter for other in beside.values()):
+                    beside[full_name(name, local)] = one
         return rows
 
     def _looked_up(self) -> list[nn.Parameter | None]:

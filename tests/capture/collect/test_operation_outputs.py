@@ -68,7 +68,7 @@ def test_outputs_and_their_gradients_are_those_of_autograd(
         optimizer.step()
         for row in range(DEPTH):
             name = f"W.{row}"
-            flowed = torch.cat(slopes[row::DEPTH])
+            flowed = torch.cat([one for one in slopes[row::DEPTH] if one is not None])
             assert capture.of("act_grad_norm", name) == pytest.approx(
                 float(flowed.norm()), rel=1e-4
             )

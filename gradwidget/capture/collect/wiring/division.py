@@ -105,7 +105,10 @@ def _divided(
         owners = [owner for owner in table.divisible[one.numbers[0]] if owner[0] in chosen]
         if not owners:
             continue
-        row = rows.setdefault(owners[0], full_name(*owners[0]))
+        # Some models register all of their parameters a second time.
+        owner = min(owners, key=lambda owner: len(full_name(*owner)))
+        row = rows.setdefault(owner, full_name(*owner))
+        rows |= {one: row for one in owners if one not in rows and _only_holds(one[0], places)}
         orders.setdefault(row, one.order)
         for number in one.numbers[1:]:
             for layer, local in table.divisible[number]:
