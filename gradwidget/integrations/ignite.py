@@ -6,10 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 from gradwidget.integrations.watching import Watching, missing
 
+PACKAGE = "pytorch-ignite"
+
 try:
     from ignite.engine import Engine, Events
 except ImportError as error:
-    raise missing("PyTorch-Ignite", "pytorch-ignite") from error
+    raise missing(PACKAGE) from error
 
 if TYPE_CHECKING:
     from torch import nn

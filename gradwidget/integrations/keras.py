@@ -7,10 +7,12 @@ from typing import Any
 from gradwidget.integrations.watching import Watching, missing
 from gradwidget.monitor import GradMonitor
 
+PACKAGE = "keras"
+
 try:
     from keras.callbacks import Callback
 except ImportError as error:
-    raise missing("Keras", "keras") from error
+    raise missing(PACKAGE) from error
 
 
 class GradCallback(Callback):

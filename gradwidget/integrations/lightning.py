@@ -7,13 +7,15 @@ from typing import Any
 from gradwidget.integrations.watching import Watching, missing
 from gradwidget.monitor import GradMonitor
 
+PACKAGE = "lightning"
+
 try:
     from lightning.pytorch import Callback
 except ImportError:
     try:
         from pytorch_lightning import Callback
     except ImportError as error:
-        raise missing("Lightning", "lightning") from error
+        raise missing(PACKAGE) from error
 
 
 class GradCallback(Callback):

@@ -7,10 +7,12 @@ from typing import Any
 from gradwidget.integrations.watching import Watching, missing
 from gradwidget.monitor import GradMonitor
 
+PACKAGE = "skorch"
+
 try:
     from skorch.callbacks import Callback
 except ImportError as error:
-    raise missing("skorch", "skorch") from error
+    raise missing(PACKAGE) from error
 
 
 class GradCallback(Callback):

@@ -7,10 +7,12 @@ from typing import Any
 from gradwidget.integrations.watching import Watching, missing
 from gradwidget.monitor import GradMonitor
 
+PACKAGE = "stable-baselines3"
+
 try:
     from stable_baselines3.common.callbacks import BaseCallback
 except ImportError as error:
-    raise missing("Stable-Baselines3", "stable-baselines3") from error
+    raise missing(PACKAGE) from error
 
 
 class GradCallback(BaseCallback):

@@ -7,10 +7,12 @@ from typing import Any
 from gradwidget.integrations.watching import Watching, missing
 from gradwidget.monitor import GradMonitor
 
+PACKAGE = "transformers"
+
 try:
     from transformers import Trainer, TrainerCallback
 except ImportError as error:
-    raise missing("the Trainer of Hugging Face", "transformers") from error
+    raise missing(PACKAGE) from error
 
 
 class GradCallback(TrainerCallback):

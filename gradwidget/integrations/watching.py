@@ -57,10 +57,11 @@ class Watching:
             self.monitor.close()
 
 
-def missing(framework: str, package: str) -> ImportError:
-    """What is raised where a framework is not installed."""
-    message = f"this callback is for {framework}, which is not installed: pip install {package}"
-    return ImportError(message)
+def missing(package: str) -> ImportError:
+    """What is raised where the framework of a callback is not installed."""
+    return ImportError(
+        f"this callback needs {package}, which is not installed: pip install {package}"
+    )
 
 
 def _shown(model: nn.Module, options: dict[str, Any]) -> GradWidget | None:
@@ -74,5 +75,5 @@ def _shown(model: nn.Module, options: dict[str, Any]) -> GradWidget | None:
     from gradwidget.widget import GradWidget  # noqa: PLC0415  # imports widget libraries
 
     widget = GradWidget(model, **options)
-    display(widget)
+    display(widget)  # type: ignore[no-untyped-call]  # IPython's carries no types
     return widget

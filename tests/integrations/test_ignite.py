@@ -51,9 +51,9 @@ def test_steps_and_figures_are_the_engines() -> None:
 
 
 def test_a_critical_finding_stops_the_training_if_asked() -> None:
-    model = nn.Sequential(nn.Linear(4, 1))
+    model = nn.Linear(4, 1)
     with torch.no_grad():
-        model[0].weight[0, 0] = float("nan")
+        model.weight[0, 0] = float("nan")
     engine = engine_of(model, [])
     watch(engine, model, budget=None, stop_on_critical=True)
     engine.run([torch.randn(8, 4) for _ in range(50)], max_epochs=1)

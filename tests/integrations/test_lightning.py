@@ -11,6 +11,7 @@ from torch.utils.data import DataLoader, TensorDataset
 
 pl = pytest.importorskip("pytorch_lightning", reason="`make integrations` installs it")
 
+from pytorch_lightning import LightningModule
 from pytorch_lightning.loggers.logger import DummyLogger
 
 from gradwidget.integrations.lightning import GradCallback
@@ -18,16 +19,16 @@ from gradwidget.integrations.lightning import GradCallback
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning", "ignore::FutureWarning")
 
 
-class Module(pl.LightningModule):
+class Module(LightningModule):
     """A small regression; Lightning calls it itself, never its ``forward``."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.net = nn.Sequential(nn.Linear(4, 8), nn.Tanh(), nn.Linear(8, 1))
+        self.body, self.head = nn.Linear(4, 8), nn.Linear(8, 1)
         self.norms: list[float] = []
 
     def training_step(self, batch: list[Tensor], _: int) -> Tensor:
-        return torch.as_tensor(self.net(batch[0]).square().mean())
+        return torch.as_tensor(self.head(self.body(batch[0]).tanh()).square().mean())
 
     def on_before_optimizer_step(self, _: Any) -> None:
         parts = [one.grad.flatten() for one in self.parameters() if one.grad is not None]
@@ -77,7 +78,7 @@ def test_steps_and_figures_are_the_trainers() -> None:
 def test_a_critical_finding_stops_the_training_if_asked() -> None:
     module = Module()
     with torch.no_grad():
-        module.net[2].weight[0, 0] = float("nan")
+        module.head.weight[0, 0] = float("nan")
     callback = GradCallback(budget=None, stop_on_critical=True)
     trainer = fit(callback, module, Kept(), batches=80)
     assert trainer.global_step < 40

@@ -28,7 +28,7 @@ class Walk(gymnasium.Env):
         return self.at, {}
 
     def step(self, action):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201  # as above
-        self.at = self.at + np.float32([1, 2 * action - 1])
+        self.at = self.at + np.array([1, 2 * action - 1], np.float32)
         return self.at, float(self.at[1]), bool(self.at[0] > 8), False, {}
 
 

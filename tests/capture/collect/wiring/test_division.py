@@ -56,7 +56,8 @@ class Keyed(nn.Module):
         self.middle = nn.Linear(6, 6)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.middle(x @ self.own["in/kernel"]).relu() @ self.own["out/kernel"]
+        hidden = self.middle(x @ self.own["in/kernel"]).relu()
+        return torch.as_tensor(hidden @ self.own["out/kernel"])
 
 
 class Held(nn.Module):
