@@ -221,7 +221,7 @@ class Loose(nn.Module):
     def forward(self, inputs: Tensor) -> Tensor:
         for weight, bias in list(zip(self.W, self.b, strict=True))[:-1]:
             inputs = torch.sigmoid(inputs @ weight + bias)
-        return inputs @ self.W[-1] + self.b[-1]
+        return torch.as_tensor(inputs @ self.W[-1] + self.b[-1])
 
 
 class Listed(Supervised):
