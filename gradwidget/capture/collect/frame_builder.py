@@ -380,9 +380,9 @@ class FrameBuilder:
         if (loss := self.loss.value) is not None:
             scalars["loss"] = loss
         scalars |= {name: float(fetch()) for name, fetch in self.logged.items()}
-        outputs = [
-            one for one in self.activations.outputs if one.gradients
-        ] or self.activations.outputs
+        # A module may have run, and then have been divided.
+        outputs = [one for one in self.activations.outputs if one.layer not in self._table.divided]
+        outputs = [one for one in outputs if one.gradients] or outputs
         if self._lacks_gradients:  # the sums over what can be read are not those of the model
             scalars.pop("total_grad_norm", None)
             scalars.pop("raw_total_grad_norm", None)

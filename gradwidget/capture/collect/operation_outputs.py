@@ -48,7 +48,7 @@ class OperationOutputs:
             (row, one)
             for one in operations_in(graph, self._table)
             for row, _ in self._table.names_of(one.numbers[0])
-            if self._table.is_divided(row)
+            if self._table.is_parameter(row)
         ]
         following = _activation_functions(graph, [one for _, one in operations])
         for row, one in operations:

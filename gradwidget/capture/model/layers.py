@@ -235,8 +235,8 @@ class LayerTable:
         """The layers that own a parameter, and its name in each."""
         return self._names_of[number]
 
-    def is_divided(self, row: str) -> bool:
-        """Whether a row is no module."""
+    def is_parameter(self, row: str) -> bool:
+        """Whether a row is a weight by itself, and no module."""
         return row in self._positions
 
     def has_run(self, name: str) -> bool:
