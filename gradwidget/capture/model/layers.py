@@ -150,12 +150,9 @@ class LayerTable:
             self.order_is_stale = True
         self._names = list(rows)
         self._hold(rows, [one for own in watched.values() for one in own.values()])
-        self.divisible = {}
-        for name, own in watched.items():
-            if is_divisible(modules[name]) and not any("." in local for local in own):
-                for local, one in own.items():
-                    owners = self.divisible.setdefault(self._numbers[id(one.parameter)], [])
-                    owners.append((name, local))
+        self._note_divisible(
+            {name: own for name, own in watched.items() if is_divisible(modules[name])}
+        )
         self.generation += 1
         self._changes += 1
         return True
@@ -249,6 +246,18 @@ class LayerTable:
             (one := self.parameters[number]()) is not None and one.grad is not None
             for number in self._left_out
         )
+
+    def _note_divisible(self, found: Mapping[str, dict[str, Owned]]) -> None:
+        self.divisible = {}
+        # None is where no module has two weights, and then nobody has to look.
+        if not any(sum(map(_is_weight, own.values())) > 1 for own in found.values()):
+            return
+        for name, own in found.items():
+            if any("." in local for local in own):
+                continue  # it is parametrized
+            for local, one in own.items():
+                owners = self.divisible.setdefault(self._numbers[id(one.parameter)], [])
+                owners.append((name, local))
 
     def _rows(self, found: Mapping[str, dict[str, Owned]]) -> dict[str, dict[str, Owned]]:
         """The parameters of each row: a module's own, but where they are rows by themselves."""
@@ -357,6 +366,12 @@ class Position(NamedTuple):
 
     place: int
     """Its place among the rows that are no modules."""
+
+
+def _is_weight(one: Owned) -> bool:
+    if is_lazy(one.parameter):
+        return False  # it has no shape yet
+    return one.parameter.dim() > 1
 
 
 def full_name(module: str, local: str) -> str:
