@@ -17,6 +17,7 @@ from torch.nn.parameter import is_lazy
 
 from gradwidget.capture import unmeasured
 from gradwidget.capture.model.parameter_handle import ParameterHandle
+from gradwidget.capture.model.rows import ROOT, Own, Position, full_name, is_divisible
 from gradwidget.capture.model.unreadable import unreadable
 from gradwidget.capture.torch_private import is_sharded
 from gradwidget.frame import PARAMETER, Layer
@@ -26,10 +27,6 @@ LayerFilter = str | Sequence[str] | Callable[[str, nn.Module], bool] | None
 Pairs = tuple[NDArray[np.intp], NDArray[np.intp]]
 """Numbers of parameters, and the row of a layer that owns each."""
 
-Own = tuple[str, str]
-"""Name of a module, and the local name of a parameter there."""
-
-ROOT = "(root)"
 PARAMETRIZATIONS = "parametrizations"
 
 
@@ -358,33 +355,10 @@ class Owned(NamedTuple):
     name: str
 
 
-class Position(NamedTuple):
-    """Where a row runs that is no module."""
-
-    after: str | None
-    """The layer that ran last before it, of those that are modules; None where none did."""
-
-    place: int
-    """Its place among the rows that are no modules."""
-
-
 def _is_weight(one: Owned) -> bool:
     if is_lazy(one.parameter):
         return False  # it has no shape yet
     return one.parameter.dim() > 1
-
-
-def full_name(module: str, local: str) -> str:
-    """The name of a parameter in ``model.named_parameters()``."""
-    return local if module == ROOT else f"{module}.{local}"
-
-
-def is_divisible(module: nn.Module) -> bool:
-    """Whether a module's own parameters may be rows: those of torch's own layers are one each."""
-    kind = type(module)
-    return isinstance(module, (nn.ParameterList, nn.ParameterDict)) or not (
-        kind.__module__.startswith("torch.")
-    )
 
 
 def _layer(name: str, kind: str | None, own: Mapping[str, Owned]) -> Layer:

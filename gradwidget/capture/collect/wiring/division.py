@@ -8,8 +8,9 @@ from typing import NamedTuple
 from gradwidget.capture.collect.wiring.graph import Graph
 from gradwidget.capture.collect.wiring.operations import Operation, operations_in
 from gradwidget.capture.collect.wiring.places import Places
-from gradwidget.capture.model.layers import ROOT, LayerTable, Own, Position, full_name
+from gradwidget.capture.model.layers import LayerTable
 from gradwidget.capture.model.nonlinearity import Node
+from gradwidget.capture.model.rows import ROOT, Own, Position, full_name
 
 CHAIN = 3
 """Weights in a row from which a module that is called is no layer but holds layers.

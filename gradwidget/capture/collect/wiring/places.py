@@ -9,8 +9,9 @@ from torch import Tensor
 
 from gradwidget.capture.collect.outputs import tensors_in
 from gradwidget.capture.collect.wiring.graph import Graph
-from gradwidget.capture.model.layers import ROOT, LayerTable
+from gradwidget.capture.model.layers import LayerTable
 from gradwidget.capture.model.nonlinearity import Node
+from gradwidget.capture.model.rows import ROOT
 from gradwidget.capture.torch_private import sequence_number
 
 
