@@ -13,7 +13,7 @@ NODE_MODULES := js/node_modules/.package-lock.json
 BUNDLE       := gradwidget/static/widget.js
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test unit js browser chromium lint bench docs torture zoo format generate clean
+.PHONY: help install demo test unit js browser chromium lint bench docs integrations torture zoo format generate clean
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -84,6 +84,15 @@ bench: install chromium ## the numbers that the documents give, measured on this
 	$(BIN)/python -m benchmarks
 	$(BIN)/python -m benchmarks.memory
 	$(BIN)/python -m benchmarks.page
+
+INTEGRATIONS := build/integrations
+
+integrations: $(BUNDLE) ## tries the callbacks in the real frameworks, in an environment of its own, and prints their versions
+	$(PYTHON) -m venv $(INTEGRATIONS)
+	$(INTEGRATIONS)/bin/python -m pip install --quiet --upgrade "pip>=25.1"
+	$(INTEGRATIONS)/bin/python -m pip install --quiet --constraint constraints.txt --group integrations --editable .
+	$(INTEGRATIONS)/bin/python -m pytest -q tests/integrations
+	$(INTEGRATIONS)/bin/python -m pip list | grep -E '^(keras|pytorch-lightning|pytorch-ignite|skorch|stable[-_]baselines3|transformers) '
 
 zoo: install ## trains the sick and healthy runs of evaluation/, proves their labels and scores the diagnosis and its advice on them: two hours
 	$(PYTEST) -m zoo

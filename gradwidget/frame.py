@@ -16,9 +16,17 @@ FloatArray = NDArray[np.float32]
 BoolArray = NDArray[np.bool_]
 
 
+PARAMETER = "Parameter"
+"""The kind of a layer that is a parameter, not a module."""
+
+
 @dataclass(frozen=True, slots=True)
 class Layer:
     """A module that itself owns at least one parameter.
+
+    Where a module's own weights are used one after the other, as those of an ``nn.ParameterList``
+    or of a model that has all of them itself, each weight is a layer of its own, together with
+    what is added to its product or scales it.
 
     Example:
         >>> Layer("body.0", "Linear", {"weight": (64, 64), "bias": (64,)}).parameter_count
@@ -26,19 +34,27 @@ class Layer:
     """
 
     name: str
-    """As in ``model.named_modules()``; ``"(root)"`` for parameters held by the model itself."""
+    """As in ``model.named_modules()``; ``"(root)"`` for parameters held by the model itself.
+
+    Of a weight that is a layer by itself, as in ``model.named_parameters()``."""
 
     kind: str
-    """Class name of the module, such as ``"Linear"``."""
+    """Class name of the module, such as ``"Linear"``; ``"Parameter"`` where it is none."""
 
     shapes: Mapping[str, tuple[int, ...]]
-    """Shape of each own parameter by its local name, in registration order."""
+    """Shape of each own parameter by its local name, in registration order; by its full name where
+    the layer is no module."""
 
     trainable: bool = True
     """Whether at least one own parameter requires a gradient."""
 
     activation: str | None = None
     """Its activation function, such as ``"relu"``; None when none was seen."""
+
+    @property
+    def is_module(self) -> bool:
+        """Whether ``model.get_submodule`` finds it; else ``model.get_parameter`` does."""
+        return self.kind != PARAMETER
 
     @property
     def parameter_count(self) -> int:

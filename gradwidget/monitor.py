@@ -14,7 +14,7 @@ from gradwidget.view.export.write import write_page, write_picture
 if TYPE_CHECKING:
     from types import TracebackType
 
-    from torch import nn
+    from torch import Tensor, nn
     from torch.optim import Optimizer
 
     from gradwidget.capture.steps.pause_point import Batch
@@ -188,6 +188,55 @@ class GradMonitor:
             TypeError: a value is neither a real number nor a tensor of one.
         """
         self._session.log(**scalars)
+
+    def step_begins(self, lr: float | Tensor | None = None) -> None:
+        """Tells that the weights are about to be changed by what is no optimizer of torch's.
+
+        Call it after the backward pass, and after clipping, so that the gradients are those that
+        the step uses; then change the weights, then call ``step_ended``. Optimizers of torch's are
+        seen without it. A call in the wrong order changes nothing; ``problems`` tells of it.
+
+        Args:
+            lr: the learning rate, where it is known.
+
+        Raises:
+            TypeError: ``lr`` is neither a real number nor a tensor of one.
+
+        Example:
+            >>> import torch
+            >>> model = torch.nn.Linear(2, 1)
+            >>> monitor = GradMonitor(model)
+            >>> model(torch.ones(4, 2)).mean().backward()
+            >>> monitor.step_begins(lr=0.1)
+            >>> for parameter in model.parameters():
+            ...     parameter.data -= 0.1 * parameter.grad
+            >>> monitor.step_ended()
+            >>> float(monitor.history.scalars["lr"][0])
+            0.1
+        """
+        self._session.step_begins(lr)
+
+    def step_ended(self) -> None:
+        """Tells that the weights have been changed: the step is over."""
+        self._session.step_ended()
+
+    def scalars(self, *, layers: bool = False) -> dict[str, float]:
+        """The newest figures and what is wrong, as plain numbers for any logger.
+
+        ``gradwidget/state`` is 0 where nothing is wrong, 1 for a warning and 2 for a critical
+        finding, ``gradwidget/findings/<symptom>`` the same for each active finding. The rest are
+        the scalars of the newest frame, such as ``gradwidget/total_grad_norm``.
+
+        Args:
+            layers: also give ``grad_rms``, ``act_grad_rms`` and ``update_ratio`` of each layer, as
+                ``gradwidget/grad_rms/<layer>``.
+
+        Example:
+            >>> import torch
+            >>> GradMonitor(torch.nn.Linear(2, 1)).scalars()
+            {'gradwidget/state': 0.0}
+        """
+        return self._session.scalars(layers=layers)
 
     def report(self, *, full: bool = False) -> str:
         """What is wrong and what helps, as text of at most 100 columns that fits a screen.

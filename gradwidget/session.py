@@ -24,6 +24,7 @@ from gradwidget.control.reaction import OnFinding, Reaction
 from gradwidget.diagnose.engine import Engine
 from gradwidget.diagnose.thresholds import DEFAULT, Thresholds
 from gradwidget.record.history import History
+from gradwidget.report.scalars import scalars
 from gradwidget.report.text import report
 from gradwidget.weak import Same, weakly
 
@@ -300,6 +301,26 @@ class Session:
                 self._guard.note(LOGGING, remark)
             if found is not None and capture is not None:
                 capture.log(**{name: found})
+
+    def step_begins(self, lr: object) -> None:
+        """The weights are about to be changed, as ``GradMonitor.step_begins`` says it."""
+        rate, remark = (None, "") if lr is None else recordable("lr", lr)
+        if remark:
+            self._guard.note(LOGGING, remark)
+        capture = self.capture
+        if capture is not None:
+            capture.announced.begins(rate)
+
+    def step_ended(self) -> None:
+        """They have been changed."""
+        capture = self.capture
+        if capture is not None:
+            capture.announced.ended()
+
+    def scalars(self, *, layers: bool) -> dict[str, float]:
+        """The newest figures and what is wrong, as ``GradMonitor.scalars`` gives them."""
+        with self.lock:
+            return scalars(self.history, self._engine.findings, layers=layers)
 
     def charge(self, seconds: float) -> None:
         """Counts time spent elsewhere on behalf of this session (drawing) against its budget."""

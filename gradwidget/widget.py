@@ -46,7 +46,7 @@ from gradwidget.wording import visible
 if TYPE_CHECKING:
     from types import TracebackType
 
-    from torch import nn
+    from torch import Tensor, nn
     from torch.optim import Optimizer
 
     from gradwidget.capture.steps.pause_point import Batch
@@ -219,6 +219,18 @@ class GradWidget(anywidget.AnyWidget):
     def log(self, **scalars: object) -> None:
         """Adds scalars of your own to the current step, as ``GradMonitor.log`` does."""
         self._session.log(**scalars)
+
+    def step_begins(self, lr: float | Tensor | None = None) -> None:
+        """Tells that the weights are about to be changed, as ``GradMonitor.step_begins`` does."""
+        self.monitor.step_begins(lr)
+
+    def step_ended(self) -> None:
+        """Tells that the weights have been changed, as ``GradMonitor.step_ended`` does."""
+        self.monitor.step_ended()
+
+    def scalars(self, *, layers: bool = False) -> dict[str, float]:
+        """The newest figures and what is wrong, as ``GradMonitor.scalars`` gives them."""
+        return self.monitor.scalars(layers=layers)
 
     def pause(self) -> None:
         """Pauses the training loop at the end of the step that is running, before the next forward.

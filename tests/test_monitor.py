@@ -253,6 +253,9 @@ def test_a_monitor_shows_what_a_user_needs_and_no_more() -> None:
         "problems",
         "report",
         "sampling_interval",
+        "scalars",
+        "step_begins",
+        "step_ended",
         "to_html",
         "to_svg",
     ]

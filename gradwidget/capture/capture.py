@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.amp.grad_scaler import GradScaler
 from torch.optim import Optimizer
 
+from gradwidget.capture.announced import AnnouncedSteps
 from gradwidget.capture.collect.backward import BackwardReader, Taken
 from gradwidget.capture.guard import Guard, entry
 from gradwidget.capture.hooks import torch_events
@@ -120,6 +121,8 @@ class Capture:
             self.cycle.updates,
             unstepped=self.cycle.unstepped,
         )
+        self.announced = AnnouncedSteps(self.cycle, self._table, self._steps, self.guard)
+        """The steps that the loop announces itself."""
         self._closed = False
         torch_events.attach(self)
         self._finalizer = weakref.finalize(model, _close, weakref.ref(self))
@@ -246,7 +249,7 @@ class Capture:
                 return
             self._begin_pass()
             self._backward.begin_taking()
-            self.cycle.read_wiring(roots)
+            self.cycle.read_graph(roots)
         if not self.guard.is_elsewhere:
             self._backward.find_activation_functions(self.cycle.builder, roots)
 

@@ -27,7 +27,7 @@ from gradwidget.capture.hooks.forward import ForwardHooks, is_training_forward
 from gradwidget.capture.hooks.global_hook import Args, Kwargs
 from gradwidget.capture.inspect.inspector import Inspector
 from gradwidget.capture.model.layers import LayerTable
-from gradwidget.capture.model.optimizers import OptimizerParameters
+from gradwidget.capture.model.optimizers import Grouped, OptimizerParameters
 from gradwidget.capture.sampling.allowances import Reason
 from gradwidget.capture.sampling.budget import Budget
 from gradwidget.capture.sampling.recurrent_schedule import RecurrentSchedule
@@ -43,6 +43,7 @@ from gradwidget.frame import Frame, NonfiniteOrigin
 
 CHECKING = "checking between two samples"
 BATCH = "comparing a batch with the one before"
+OPERATIONS = "finding what parameters outside of modules are used for"
 WIRING = "reading how the network is wired"
 
 
@@ -86,6 +87,8 @@ class StepCycle:
         self.inspector = Inspector(table, guard, self.reach, budget, activations=activations)
         self.prompt = False
         """Whether each frame is emitted before its step is left, which waits for an accelerator."""
+        self.was_skipped = False
+        """Whether the step that ended last was left out."""
         self._model = ref(model)
         self._table = table
         self._optimizers = optimizers
@@ -102,6 +105,8 @@ class StepCycle:
         self._is_refreshed = False
         self._was_finite = True
         self._has_run = False
+        self._in_addition = 0
+        """Steps in a row that were sampled because the one before was."""
         self._bad_update = BadUpdate()
         self._same_batch = SameBatch(self._no_data)
         self._began = self._last_end = perf_counter()
@@ -120,21 +125,27 @@ class StepCycle:
     def pass_begins(self, roots: Sequence[Tensor]) -> None:
         """A backward pass of the model is about to run: the graph still has the step's values."""
         builder = self.builder
-        if self._wiring.is_due:
-            self.read_wiring(roots)
-        if builder.has_outputs or len(roots) != 1 or not _is_nonfinite(roots[0]):
+        if self._wiring.is_due or self._table.divided:
+            self.read_graph(roots)
+        is_seen = builder.has_outputs and not self._table.divided
+        if is_seen or len(roots) != 1 or not _is_nonfinite(roots[0]):
             return
-        if self._was_finite:
+        if self._was_finite or builder.has_outputs:
             origin = self._guard.run(
                 "finding the origin of a NaN", origin_in_graph, roots[0], self._table
             )
             builder.traced = origin or NonfiniteOrigin("unknown")
         self._was_finite = False
 
-    def read_wiring(self, roots: Sequence[Tensor]) -> None:
-        """The graph behind some losses shows how the network is wired, where that is due."""
+    def read_graph(self, roots: Sequence[Tensor]) -> None:
+        """The graph behind some losses shows how the network is wired, where that is due.
+
+        In a sampled step it also has the outputs of layers that are no modules.
+        """
         if self._wiring.is_due:
             self._guard.run(WIRING, self._wiring.pass_begins, roots)
+        if self._table.divided:
+            self._guard.run(OPERATIONS, self.builder.pass_begins, roots)
 
     def pass_ended(self, *, is_backward: bool) -> None:
         """A backward pass has reached the model, which is still in the mode of its forward.
@@ -165,7 +176,7 @@ class StepCycle:
         if (reason := self._triggers.loss_found(loss, scale)) is not None:
             self.request(reason)
 
-    def optimizer_begins(self, optimizer: Optimizer, held: list[int]) -> None:
+    def optimizer_begins(self, optimizer: Grouped, held: list[int]) -> None:
         """An optimizer is about to step the parameters with these numbers."""
         # A step of which one optimizer has passed already is not looked at in part.
         if not (self.builder.sampled or self.shared.is_pending):
@@ -282,6 +293,7 @@ class StepCycle:
             inside_forward: whether the forward of the next one has begun already.
         """
         builder, now = self.builder, perf_counter()
+        self.was_skipped = builder.skipped
         self.shared.step_ended()
         self.thread.step_ended()
         # After an interrupt between here and the next step's begin it comes by once more.
@@ -296,7 +308,9 @@ class StepCycle:
         self._last_end, self._spent_before = now, spent
         self._is_refreshed = False
         self._table.release()
-        sampled = self.budget.sampling or (builder.sampled and self._leaves_gradients(builder))
+        is_due = self.budget.sampling
+        sampled = is_due or (builder.sampled and self._leaves_gradients(builder))
+        self._in_addition = self._in_addition + 1 if sampled and not is_due else 0
         self.builder = self._begin(builder.step + 1, sampled=sampled, wanted=wanted)
         self.builder.inherit(builder)
 
@@ -388,10 +402,11 @@ class StepCycle:
     def _leaves_gradients(self, builder: FrameBuilder) -> bool:
         """Whether a sampled step has left gradients for another optimizer.
 
-        Of several that take turns none is to be missing.
+        Of several that take turns none is to be missing, and each is sampled once: gradients that
+        lie about may have been used long ago.
         """
         optimizers = self._optimizers.optimizers()
-        if len(optimizers) < 2:
+        if len(optimizers) - 1 <= self._in_addition:
             return False
         unused = builder.unused()
         return unused is None or any(

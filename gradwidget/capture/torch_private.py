@@ -186,15 +186,24 @@ def saved_tensors(node: Any) -> Iterator[tuple[str, Tensor]]:  # noqa: ANN401  #
     written to since, and what a backward pass has freed is left out.
     """
     for name in dir(node):
-        if not name.startswith("_raw_saved_"):
-            continue
-        with suppress(RuntimeError):
-            kept = getattr(node, name)
-            # Where torch does not tell (before 2.9) it may be one of those.
-            if getattr(kept, "unpack_hook", kept) is None:
-                tensor = getattr(node, name.removeprefix("_raw"))
-                if isinstance(tensor, Tensor):
-                    yield name.removeprefix("_raw_saved_"), tensor
+        if name.startswith(SAVED):
+            tensor = saved_tensor(node, name.removeprefix(SAVED))
+            if tensor is not None:
+                yield name.removeprefix(SAVED), tensor
+
+
+SAVED = "_raw_saved_"
+
+
+def saved_tensor(node: Any, name: str) -> Tensor | None:  # noqa: ANN401  # see above
+    """One of those, by its name; None where there is none, or it is left out."""
+    with suppress(RuntimeError, AttributeError):
+        kept = getattr(node, SAVED + name)
+        # Where torch does not tell (before 2.9) it may be one that a hook would bring back.
+        if getattr(kept, "unpack_hook", kept) is None:
+            tensor = getattr(node, f"_saved_{name}")
+            return tensor if isinstance(tensor, Tensor) else None
+    return None
 
 
 def order_step_hooks(

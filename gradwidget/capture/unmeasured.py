@@ -24,6 +24,10 @@ NO_GRAD_MODE = "It ran only without gradients (as under torch.no_grad): its outp
 TRANSFORMED = (
     "It runs inside a transform of torch.func (as vmap or grad), where no value can be read."
 )
+OPERATION = (
+    "It is a parameter that is used outside of a module of its own: its output is seen only where "
+    "an activation function follows it that keeps what it gave."
+)
 LEAF = (
     "It returns a tensor that nothing has computed (a parameter), on which a hook would outlive "
     "the step: its activation gradient is not measured."

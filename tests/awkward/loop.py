@@ -47,6 +47,9 @@ class Loop:
     follows: ClassVar[Mapping[str, str]] = {}
     """The elementwise nonlinearity after a layer, by layer name; layers not named have none."""
 
+    rows: ClassVar[Mapping[str, tuple[str, ...]]] = {}
+    """The parameters of each layer, by their names in the model, where layers are no modules."""
+
     def step(self, probe: Probe) -> None:
         """Trains by one step, or by one round of steps where there are several optimizers."""
         raise NotImplementedError

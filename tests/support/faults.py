@@ -180,7 +180,14 @@ def defined(part: str) -> Iterator[tuple[Any, str, Any, str]]:
 
 
 def modules(part: str) -> list[ModuleType]:
-    """Every module of a package, those in its sub-packages included."""
+    """Every module of a package, those in its sub-packages included.
+
+    Left out are the callbacks for frameworks, which need these.
+    """
     package = importlib.import_module(part)
-    names = [found.name for found in pkgutil.walk_packages(package.__path__, f"{part}.")]
+    names = [
+        found.name
+        for found in pkgutil.walk_packages(package.__path__, f"{part}.")
+        if not found.name.startswith("gradwidget.integrations.")
+    ]
     return [importlib.import_module(name) for name in names]

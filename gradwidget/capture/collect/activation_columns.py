@@ -86,7 +86,9 @@ def _doubted(
     for number, note in enumerate(notes):
         if not used[number]:
             continue
-        doubt = note.doubt if note.forward.is_measured else unmeasured.output(unmeasured.NOT_READ)
+        doubt = note.doubt
+        if doubt is None and not note.forward.is_measured:
+            doubt = unmeasured.output(unmeasured.NOT_READ)
         if doubt is not None:
             why.setdefault(note.layer, doubt)
             doubted_rows[layer_rows[number]] = True

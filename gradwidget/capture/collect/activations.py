@@ -29,8 +29,9 @@ from gradwidget.capture.stats.readback import Fetch, Readback, as_numpy
 from gradwidget.capture.stats.staging import RowStatistics, Slot, StagingBuffers
 from gradwidget.capture.torch_private import in_backward, is_transformed, version
 
-OnGradient = Callable[[Tensor, Callable[[Tensor], None]], None]
-"""Given a tensor and a function: calls it with the gradient of the tensor when that arrives."""
+OnGradient = Callable[[Tensor | Node, Callable[[Tensor], None]], None]
+"""Given an output, or the node that made it, and a function: calls it with the gradient of the
+output when that arrives."""
 
 Call = tuple[str, int]
 """Name of a layer and the number of its call within a round.
@@ -190,6 +191,33 @@ class Activations:
             self._why.setdefault(layer, unmeasured.LEAF)
         return True
 
+    def add_operation(
+        self,
+        layer: str,
+        node: Node,
+        values: Tensor | None,
+        nonlinearity: Nonlinearity | None,
+        units: int,
+    ) -> None:
+        """Adds the output of a layer that is no module; a backward pass is about to go through it.
+
+        Args:
+            layer: name of the layer.
+            node: the node that made the output.
+            values: the output; None where it is not at hand.
+            nonlinearity: what is still to be applied to the values.
+            units: the dimension of units, from the end.
+        """
+        slot = None
+        if values is not None:
+            place = f"reading the output of {layer}"
+            slot = self._guard.run(place, self._slot, values, units, nonlinearity)
+        size = 0 if values is None else values.numel()
+        note = Output(layer, size, slot or Slot.unmeasured(), round=self._round)
+        note.doubt = unmeasured.OPERATION if slot is None else None
+        self.outputs.append(note)
+        self._on_gradient(node, partial(self._add_gradient, note))
+
     def nonlinearity_of(self, layer: str) -> Nonlinearity | None:
         """The activation function of a layer's latest call; None where it has none known yet."""
         return self._nonlinearities.get((layer, self._calls[layer] - 1))
@@ -298,6 +326,7 @@ class Activations:
         note.gradients += 1
         self._arrivals += 1
         note.arrival = self._arrivals
+        note.size = note.size or gradient.numel()
         place = f"reading the gradient of the output of {note.layer}"
         slot = self._guard.run(place, self._gradient_slot, note.layer, gradient)
         note.backward = slot or Slot.unmeasured()

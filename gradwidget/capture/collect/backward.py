@@ -148,7 +148,8 @@ class BackwardReader:
             parameters = self._table.tensors()
             builder.recurrent.measure_calls()
             builder.read_raw(parameters, taken)
-            if self._manual.possible or self._unstepped.is_overdue:
+            is_taken = taken is not None and self._manual.is_announced
+            if self._manual.possible or self._unstepped.is_overdue or is_taken:
                 # Nobody may announce the step: what it will use is read now, and again if an
                 # optimizer shows up.
                 trainable = _trainable(parameters)

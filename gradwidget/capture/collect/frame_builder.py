@@ -9,7 +9,6 @@ from numbers import Real
 
 import numpy as np
 from torch import Tensor, nn
-from torch.optim import Optimizer
 
 from gradwidget.capture import unmeasured
 from gradwidget.capture.collect.activation_columns import activation_columns
@@ -23,6 +22,7 @@ from gradwidget.capture.collect.loop.loop_facts import LoopFacts
 from gradwidget.capture.collect.loop.optimizer_settings import settings_of
 from gradwidget.capture.collect.loss import LossFinder
 from gradwidget.capture.collect.nonfinite.origin import find_origin
+from gradwidget.capture.collect.operation_outputs import OperationOutputs
 from gradwidget.capture.collect.outputs import first_tensor
 from gradwidget.capture.collect.parameter_readings import ParameterReadings, Parameters
 from gradwidget.capture.collect.recurrent import RecurrentGradients
@@ -30,6 +30,7 @@ from gradwidget.capture.collect.weight_updates import Copies
 from gradwidget.capture.collect.wiring.participation import participation
 from gradwidget.capture.inspect.inspection_collector import InspectionCollector
 from gradwidget.capture.model.layers import LayerTable
+from gradwidget.capture.model.optimizers import Grouped
 from gradwidget.capture.sampling.recurrent_schedule import RecurrentSchedule
 from gradwidget.capture.stats.measured_tensors import (
     Reading,
@@ -125,6 +126,10 @@ class FrameBuilder:
         return Activations(self.readback, self._on_gradient, self._cache, self.reasons)
 
     @cached_property
+    def _operations(self) -> OperationOutputs:
+        return OperationOutputs(self._table, self.activations, self.look)
+
+    @cached_property
     def recurrent(self) -> RecurrentGradients:
         """The recurrent layers."""
         return RecurrentGradients(
@@ -164,7 +169,7 @@ class FrameBuilder:
         """Adds what a layer that has run was given, and its output where outputs are measured."""
         if self.sampled:
             self.loop.inputs.layer_ran(module, args, kwargs, output)
-        if not self.has_outputs:
+        if not self.has_outputs or layer in self._table.divided:
             return
         self._ran.add(layer)
         if not self.activations.add_output(layer, module, args, output):
@@ -173,6 +178,11 @@ class FrameBuilder:
         tensor = None if self.look is None else first_tensor(output)
         if self.look is not None and tensor is not None:
             self.look.add_output(layer, tensor, self.activations.nonlinearity_of(layer))
+
+    def pass_begins(self, roots: Sequence[Tensor]) -> None:
+        """A backward pass is about to run: the graph has the outputs of layers without a module."""
+        if self.has_outputs:
+            self._ran |= self._operations.pass_begins(roots)
 
     def forget(self) -> None:
         """Drops what led to gradients that were cleared."""
@@ -245,7 +255,7 @@ class FrameBuilder:
             reading = divided(reading, (L2, L1, PEAK), self.readback.add(scale))
         self._readings.gradients.append(reading)
 
-    def read_step(self, optimizer: Optimizer, parameters: Parameters, owned: Sequence[int]) -> None:
+    def read_step(self, optimizer: Grouped, parameters: Parameters, owned: Sequence[int]) -> None:
         """Reads the gradients, and what the optimizer knows about this step."""
         scale = getattr(optimizer, "grad_scale", None)
         overflow = getattr(optimizer, "found_inf", None)
@@ -370,9 +380,9 @@ class FrameBuilder:
         if (loss := self.loss.value) is not None:
             scalars["loss"] = loss
         scalars |= {name: float(fetch()) for name, fetch in self.logged.items()}
-        outputs = [
-            one for one in self.activations.outputs if one.gradients
-        ] or self.activations.outputs
+        # A module may have run, and then have been divided.
+        outputs = [one for one in self.activations.outputs if one.layer not in self._table.divided]
+        outputs = [one for one in outputs if one.gradients] or outputs
         if self._lacks_gradients:  # the sums over what can be read are not those of the model
             scalars.pop("total_grad_norm", None)
             scalars.pop("raw_total_grad_norm", None)

@@ -8,6 +8,7 @@ from functools import partial
 from torch import Tensor
 
 from gradwidget.capture.guard import Guard, entry
+from gradwidget.capture.model.nonlinearity import Node
 
 
 class OutputGradientHooks:
@@ -23,9 +24,17 @@ class OutputGradientHooks:
         """Whether a pass of the model is running: ``torch.autograd.grad`` also brings gradients
         that no parameter will get."""
 
-    def register(self, tensor: Tensor, take: Callable[[Tensor], None]) -> None:
-        """Has ``take`` called with the gradient of ``tensor`` when a pass brings it."""
-        tensor.register_hook(partial(self._arrived, take))
+    def register(self, output: Tensor | Node, take: Callable[[Tensor], None]) -> None:
+        """Has ``take`` called with the gradient of an output when a pass brings it.
+
+        Args:
+            output: a tensor, or the node of the graph that made it.
+            take: called with it.
+        """
+        if isinstance(output, Tensor):
+            output.register_hook(partial(self._arrived, take))
+        else:
+            output.register_prehook(lambda gradients: self._arrived(take, gradients[0]))
 
     # On an accelerator the engine calls it on a thread of its own.
     @entry("reading an activation's gradient", any_thread=True)

@@ -44,7 +44,8 @@ def reinitialize(
 
     Args:
         model: the model.
-        layers: scheme by layer name, ``"(root)"`` for parameters of the model itself.
+        layers: scheme by the name of a layer, ``"(root)"`` for parameters of the model itself, or
+            by that of a parameter.
         optimizers: those that train it.
 
     Returns:
@@ -149,6 +150,9 @@ def _own(model: nn.Module, name: str) -> list[tuple[str, nn.Parameter]]:
     try:
         module = model.get_submodule("" if name == "(root)" else name)
     except AttributeError:
+        parameter = _parameter(model, name)
+        if parameter is not None:
+            return [(name, parameter)]
         message = f"the model has no layer {name!r} any more"
         raise ValueError(message) from None
     own = list(module.named_parameters(recurse=False))
@@ -165,3 +169,12 @@ def _own(model: nn.Module, name: str) -> list[tuple[str, nn.Parameter]]:
         message = f"{name!r} has no weight matrix to draw"
         raise ValueError(message)
     return own
+
+
+def _parameter(model: nn.Module, name: str) -> nn.Parameter | None:
+    """A parameter that can be drawn, by its name in the model; None where there is none."""
+    try:
+        parameter = model.get_parameter(name)
+    except AttributeError:
+        return None
+    return parameter if parameter.dim() > 1 and not is_lazy(parameter) else None

@@ -1,4 +1,7 @@
-"""Which modules are layers, which parameters they own, and in which order they run."""
+"""Which modules are layers, which parameters they own, and in which order they run.
+
+A module whose own weights are used one after the other is divided: each of them is a row.
+"""
 
 from __future__ import annotations
 
@@ -14,16 +17,16 @@ from torch.nn.parameter import is_lazy
 
 from gradwidget.capture import unmeasured
 from gradwidget.capture.model.parameter_handle import ParameterHandle
+from gradwidget.capture.model.rows import ROOT, Own, Position, full_name, is_divisible
 from gradwidget.capture.model.unreadable import unreadable
 from gradwidget.capture.torch_private import is_sharded
-from gradwidget.frame import Layer
+from gradwidget.frame import PARAMETER, Layer
 
 LayerFilter = str | Sequence[str] | Callable[[str, nn.Module], bool] | None
 
 Pairs = tuple[NDArray[np.intp], NDArray[np.intp]]
 """Numbers of parameters, and the row of a layer that owns each."""
 
-ROOT = "(root)"
 PARAMETRIZATIONS = "parametrizations"
 
 
@@ -53,6 +56,12 @@ class LayerTable:
         """True until a forward has shown the order of the layers, and when new ones appear."""
         self.has_lazy = False
         """Whether a parameter has no shape yet."""
+        self.divisible: dict[int, list[Own]] = {}
+        """Who owns each parameter, by number, that may be a row of its own."""
+        self.divided: frozenset[str] = frozenset()
+        """Names of the modules whose parameters are."""
+        self._division: Mapping[Own, str] = {}
+        self._positions: Mapping[str, Position] = {}
         self._select = select
         self._is_sharded = False
         self._fingerprint: list[int] = []
@@ -127,16 +136,39 @@ class LayerTable:
         self.has_lazy = any(lazy for *_, lazy in seen)
         # Which of them are watched, and what they are.
         modules = {name or ROOT: module for name, module in model.named_modules()}
-        names = [name for name in found if _matches(self._select, name, modules[name])]
-        self.names = {id(modules[name]): name for name in names}
-        self._found = {name: _layer(name, modules[name], found[name]) for name in names}
-        if set(names) - set(self._names):
+        watched = {
+            name: own for name, own in found.items() if _matches(self._select, name, modules[name])
+        }
+        self.names = {id(modules[name]): name for name in watched}
+        rows = self._rows(watched)
+        kinds = {name: type(modules[name]).__name__ for name in watched}
+        self._found = {name: _layer(name, kinds.get(name), own) for name, own in rows.items()}
+        if set(rows) - set(self._names):
             self.order_is_stale = True
-        self._names = names
-        self._hold({name: found[name] for name in names})
+        self._names = list(rows)
+        self._hold(rows, [one for own in watched.values() for one in own.values()])
+        self._note_divisible(
+            {name: own for name, own in watched.items() if is_divisible(modules[name])}
+        )
         self.generation += 1
         self._changes += 1
         return True
+
+    def divide(
+        self, model: nn.Module, division: Mapping[Own, str], positions: Mapping[str, Position]
+    ) -> None:
+        """Makes rows of parameters, in addition to those that are rows already.
+
+        Args:
+            model: the model.
+            division: the name of the row that each parameter belongs to.
+            positions: where each row runs.
+        """
+        self._division = {**self._division, **division}
+        self._positions = {**self._positions, **positions}
+        self.divided |= {name for name, _ in division}
+        self._seen, self._fingerprint = None, []
+        self.refresh(model)
 
     def ran(self, modules: Iterable[int]) -> None:
         """Takes the order in which modules (by ``id``) ran for the order of the layers."""
@@ -197,6 +229,10 @@ class LayerTable:
         """The layers that own a parameter, and its name in each."""
         return self._names_of[number]
 
+    def is_parameter(self, row: str) -> bool:
+        """Whether a row is a weight by itself, and no module."""
+        return row in self._positions
+
     def has_run(self, name: str) -> bool:
         """Whether the forward of this layer has been seen."""
         return name in self._executed
@@ -208,22 +244,51 @@ class LayerTable:
             for number in self._left_out
         )
 
+    def _note_divisible(self, found: Mapping[str, dict[str, Owned]]) -> None:
+        self.divisible = {}
+        # None is where no module has two weights, and then nobody has to look.
+        if not any(sum(map(_is_weight, own.values())) > 1 for own in found.values()):
+            return
+        for name, own in found.items():
+            if any("." in local for local in own):
+                continue  # it is parametrized
+            for local, one in own.items():
+                owners = self.divisible.setdefault(self._numbers[id(one.parameter)], [])
+                owners.append((name, local))
+
+    def _rows(self, found: Mapping[str, dict[str, Owned]]) -> dict[str, dict[str, Owned]]:
+        """The parameters of each row: a module's own, but where they are rows by themselves."""
+        rows: dict[str, dict[str, Owned]] = {}
+        for name, own in found.items():
+            for local, one in own.items():
+                row = self._division.get((name, local))
+                if row is None:
+                    rows.setdefault(name, {})[local] = one
+                    continue
+                beside = rows.setdefault(row, {})
+                if all(one.parameter is not other.parameter for other in beside.values()):
+                    beside[full_name(name, local)] = one
+        return rows
+
     def _looked_up(self) -> list[nn.Parameter | None]:
         if self._at_hand is None:
             self._at_hand = [handle() for handle in self.parameters]
         return self._at_hand
 
-    def _hold(self, found: dict[str, dict[str, Owned]]) -> None:
+    def _hold(self, found: dict[str, dict[str, Owned]], every: Iterable[Owned]) -> None:
         layers_of: dict[int, list[str]] = {}
         self.parameters = []
+        # Their numbers do not depend on which rows they are in.
+        for parameter, module, inner in every:
+            if id(parameter) not in layers_of:
+                layers_of[id(parameter)] = []
+                self.parameters.append(ParameterHandle(module, inner))
         self._at_hand = None
         self.unread = {}
         self._is_sharded = False
         for name, own in found.items():
-            for local, (parameter, module, inner) in own.items():
-                if id(parameter) not in layers_of:
-                    self.parameters.append(ParameterHandle(module, inner))
-                known = layers_of.setdefault(id(parameter), [])
+            for local, (parameter, *_) in own.items():
+                known = layers_of[id(parameter)]
                 if name not in known:
                     known.append(name)
                 if is_sharded(parameter):
@@ -255,11 +320,15 @@ class LayerTable:
             return
         # A layer that has not run (used without being called, or not yet) stays behind the one
         # registered before it.
-        keys: dict[str, tuple[int, int]] = {}
+        keys: dict[str, tuple[int, int, int]] = {}
         last = -1
         for number, name in enumerate(self._names):
+            at = self._positions.get(name)
+            if at is not None:
+                keys[name] = (self._executed.get(at.after or "", -1), 1, at.place)
+                continue
             last = self._executed.get(name, last)
-            keys[name] = (last, number)
+            keys[name] = (last, 2 if name not in self._executed else 0, number)
         ordered = sorted(self._names, key=keys.__getitem__)
         layers = tuple(
             replace(self._found[name], activation=self._activations.get(name)) for name in ordered
@@ -286,10 +355,16 @@ class Owned(NamedTuple):
     name: str
 
 
-def _layer(name: str, module: nn.Module, own: Mapping[str, Owned]) -> Layer:
+def _is_weight(one: Owned) -> bool:
+    if is_lazy(one.parameter):
+        return False  # it has no shape yet
+    return one.parameter.dim() > 1
+
+
+def _layer(name: str, kind: str | None, own: Mapping[str, Owned]) -> Layer:
     return Layer(
         name,
-        type(module).__name__,
+        kind or PARAMETER,
         {local: _shape(one.parameter) for local, one in own.items()},
         any(one.parameter.requires_grad for one in own.values()),
     )

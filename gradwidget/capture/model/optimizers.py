@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Iterator
+from typing import Any, Protocol
 from weakref import ReferenceType, WeakSet, ref
 
 from torch.optim import Optimizer
@@ -11,6 +12,12 @@ from torch.optim import Optimizer
 from gradwidget.capture.model.layers import LayerTable
 
 Known = tuple[ReferenceType[Optimizer], int, int, list[int]]
+
+
+class Grouped(Protocol):
+    """An optimizer of torch's, or what stands for another one."""
+
+    param_groups: list[dict[str, Any]]
 
 
 class OptimizerParameters:

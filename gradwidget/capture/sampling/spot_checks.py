@@ -12,9 +12,9 @@ from time import perf_counter
 
 import torch
 from torch import Tensor, nn
-from torch.optim import Optimizer
 
 from gradwidget.capture.model.layers import LayerTable
+from gradwidget.capture.model.optimizers import Grouped
 from gradwidget.capture.model.unreadable import unreadable
 from gradwidget.capture.sampling.allowances import (
     CHECKS,
@@ -61,7 +61,7 @@ class SpotChecks:
         """What is found where the loss scale of this step is far from that of the step before."""
         return self._check_setting((0, -1), scale)
 
-    def optimizer_steps(self, optimizer: Optimizer, numbers: list[int]) -> Reason | None:
+    def optimizer_steps(self, optimizer: Grouped, numbers: list[int]) -> Reason | None:
         """Checks the parameters whose turn it is, before the step of their optimizer.
 
         Args:
@@ -98,7 +98,7 @@ class SpotChecks:
         self._settings[key] = value
         return Reason.SPOT_CHECK
 
-    def _check_end(self, optimizer: Optimizer, numbers: list[int]) -> Reason | None:
+    def _check_end(self, optimizer: Grouped, numbers: list[int]) -> Reason | None:
         """Whether the gradient at the end of the backward pass has just become NaN or infinite."""
         number = self._ends.get(id(optimizer))
         if number is None:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from torch import Tensor
-from torch.optim import Optimizer
 
 from gradwidget.capture.model.layers import LayerTable
+from gradwidget.capture.model.optimizers import Grouped
 from gradwidget.capture.sampling.allowances import Reason
 from gradwidget.capture.sampling.budget import Budget
 from gradwidget.capture.sampling.level_detector import Level, LevelDetector
@@ -42,7 +42,7 @@ class SamplingTriggers:
         changed = None if scale is None else self._spot_checks.loss_scaled(scale)
         return reason or changed
 
-    def optimizer_steps(self, optimizer: Optimizer, numbers: list[int]) -> Reason | None:
+    def optimizer_steps(self, optimizer: Grouped, numbers: list[int]) -> Reason | None:
         """To be called before a step that is not sampled.
 
         Args:

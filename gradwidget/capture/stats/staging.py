@@ -25,7 +25,8 @@ MeasureRows = Callable[[Tensor, Readback], tuple[Fetch, Fetch]]
 class RowStatistics:
     """The statistics of rows that are measured together."""
 
-    values: Fetch = field(default=never_sent)
+    # The function by that name when this is made: what compares with it sees the same one.
+    values: Fetch = field(default_factory=lambda: never_sent)
     """Float64 [statistics, rows]; once the rows were measured and the readback is ready."""
     units: Fetch = field(default=never_sent)
     """Float64 [rows, units]."""

@@ -32,7 +32,9 @@ class ManualLoop:
 
     def __init__(self, reach: BackwardReach, optimizers: OptimizerParameters) -> None:
         self.possible = True
-        """False from the first step of an optimizer on."""
+        """False from the first step of an optimizer, or the first that is announced, on."""
+        self.is_announced = False
+        """Whether the loop has announced a step itself."""
         self._reach = reach
         self._optimizers = optimizers
         self._marks: list[Mark] | None = None
@@ -41,6 +43,11 @@ class ManualLoop:
     def optimizer_stepped(self) -> None:
         """The loop is not one of those."""
         self.possible, self._marks = False, None
+
+    def announced(self) -> None:
+        """The loop tells of its steps: they need not be found."""
+        self.optimizer_stepped()
+        self.is_announced = True
 
     def backward_ended(self) -> None:
         """From here on a change of the weights ends the step."""

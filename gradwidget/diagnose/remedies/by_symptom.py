@@ -116,7 +116,7 @@ def _exploding(detection: Detection, window: Window) -> Fixes:
     norms = normalize(window.layers, "A norm layer undoes the growth at each layer.")
     if "baseline" in detection.evidence:
         # Weights that became large without a step are what made the gradient large.
-        yield scale_back(Onset(detection, window).norms_before_leap)
+        yield scale_back(Onset(detection, window).norms_before_leap, window.layers)
         yield from (slower, clip(window, detection.first_step), norms)
         return
     yield reinitialize(
@@ -188,7 +188,7 @@ def _growing(detection: Detection, window: Window) -> Fixes:
         yield weight_decay(more=False)
     # Steps that grow weights take their time; what multiplied them at once was no step.
     before = onset.norms_before_leap
-    yield scale_back(before)
+    yield scale_back(before, window.layers)
     yield from (fresh, slower) if before else (slower, fresh)
     if decay == 0:
         yield weight_decay(more=True)
@@ -196,7 +196,7 @@ def _growing(detection: Detection, window: Window) -> Fixes:
 
 def _shrinking(detection: Detection, window: Window) -> Fixes:
     zero = [
-        layer.name
+        layer
         for layer, first in zip(window.layers, window.first_weight_norm, strict=True)
         if layer.name in detection.layers and first == 0
     ]
@@ -215,11 +215,11 @@ def _dead(detection: Detection, window: Window) -> Fixes:
     fresh = reinitialize(
         onset.named, "A unit that is off for every input gets no gradient that could revive it."
     )
-    raised = raise_bias(detection.layers)
+    raised = raise_bias(onset.named)
     slower = _slower(window, "One step that is too large can make a unit negative for all inputs.")
     # What killed them decides: a step that was too large, or something that is there no longer.
     # Biases alone are put back without the loss of what the weights have learned.
-    alive = (raised, fresh) if onset.is_of_biases else (fresh, raised)
+    alive = (raised, fresh) if onset.is_of_biases and raised else (fresh, raised)
     if onset.is_after_large_steps:
         yield both(alive[0], slower) if slower is not None else alive[0]
         yield slower
@@ -231,9 +231,9 @@ def _dead(detection: Detection, window: Window) -> Fixes:
 
 def _saturated(detection: Detection, window: Window) -> Fixes:
     onset = Onset(detection, window)
-    yield scale_back(onset.norms_before_leap)
+    yield scale_back(onset.norms_before_leap, window.layers)
     if onset.is_of_biases:
-        yield reset_bias(detection.layers)
+        yield reset_bias(onset.named)
     yield reinitialize(
         onset.named,
         "Smaller weights bring units back to where the activation function has a slope.",
@@ -254,13 +254,13 @@ def _disconnected(detection: Detection, window: Window) -> Fixes:
         yield use_or_remove(unused_of(window, detection.layers), are_layers=False)
     else:
         yield find_cut(detection.layers)
-    yield freeze(detection.layers)
+    yield freeze(Onset(detection, window).named)
 
 
 def _in_no_optimizer(detection: Detection, window: Window) -> Fixes:
-    del window
-    yield add_to_optimizer(detection.layers)
-    yield freeze(detection.layers)
+    named = Onset(detection, window).named
+    yield add_to_optimizer(named)
+    yield freeze(named)
 
 
 def _time_vanishing(detection: Detection, window: Window) -> Fixes:
@@ -326,7 +326,7 @@ def _diverging(detection: Detection, window: Window) -> Fixes:
 def _zero(detection: Detection, window: Window) -> Fixes:
     weights = window.median(window.weight)
     zero = [
-        layer.name
+        layer
         for layer, norm in zip(window.layers, weights, strict=True)
         if layer.trainable and (norm == 0 or _has_zero_factors(layer))
     ]

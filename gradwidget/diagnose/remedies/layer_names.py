@@ -1,9 +1,11 @@
-"""Layer names as Python source, for the code of a remedy."""
+"""Layers and their parameters as Python source, for the code of a remedy."""
 
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
+
+from gradwidget.frame import Layer
 
 
 def listing(names: Iterable[str]) -> str:
@@ -19,6 +21,46 @@ def listing(names: Iterable[str]) -> str:
         return f"[{line}]"
     body = textwrap.wrap(line, 86, break_long_words=False, break_on_hyphens=False)
     return "[\n" + "".join(f"    {part}\n" for part in body) + "]"
+
+
+def modules_of(layers: Iterable[Layer]) -> list[Layer]:
+    """Those that are modules, and not parameters by themselves."""
+    return [layer for layer in layers if layer.is_module]
+
+
+def parameters_of(layers: Iterable[Layer]) -> list[list[str]]:
+    """The names of the parameters of each layer that is no module."""
+    return [list(layer.shapes) for layer in layers if not layer.is_module]
+
+
+def each_parameter(layers: Sequence[Layer]) -> Iterator[str]:
+    """Loops over the parameters of layers, which leave ``parameter`` to the lines that follow.
+
+    One for those that are modules, and one for those that are not. What follows is indented by 8.
+
+    Example:
+        >>> print(*each_parameter([Layer("W1", "Parameter", {"W1": (2, 2), "b1": (2,)})]))
+        for own in [["W1", "b1"]]:
+            for parameter in map(model.get_parameter, own):
+    """
+    modules, others = modules_of(layers), parameters_of(layers)
+    if modules:
+        yield (
+            f"for name in {listing(layer.name for layer in modules)}:\n"
+            "    for parameter in model.get_submodule(name).parameters(recurse=False):"
+        )
+    if others:
+        yield (
+            f"for own in {_nested(others)}:\n    for parameter in map(model.get_parameter, own):"
+        )
+
+
+def _nested(groups: Sequence[Sequence[str]]) -> str:
+    parts = [f"[{', '.join(map(quote, group))}]" for group in groups]
+    line = ", ".join(parts)
+    if len(line) <= 70:
+        return f"[{line}]"
+    return "[\n" + "".join(f"    {part},\n" for part in parts) + "]"
 
 
 def quote(name: str) -> str:

@@ -23,7 +23,9 @@ def orthogonal(layers: Sequence[Layer], *, grows: bool) -> Remedy | None:
         grows: whether the gradient grows along time, or fades.
     """
     recurrent = [
-        layer.name for layer in layers if {"weight_hh_l0", "weight_hh"} & layer.shapes.keys()
+        layer.name
+        for layer in layers
+        if layer.is_module and {"weight_hh_l0", "weight_hh"} & layer.shapes.keys()
     ]
     if not recurrent:
         return None

@@ -21,16 +21,25 @@ def reinitialize(layers: Sequence[Layer], why: str) -> Remedy | None:
     None where none of the layers has a weight matrix.
     """
     schemes: dict[str, list[str]] = {}
+    of_modules: dict[str, list[str]] = {}
+    of_others: dict[str, list[str]] = {}
     for layer in layers:
-        if any(len(shape) > 1 for shape in layer.shapes.values()):
-            schemes.setdefault(_scheme(layer), []).append(layer.name)
+        weights = [name for name, shape in layer.shapes.items() if len(shape) > 1]
+        if weights and layer.is_module:
+            of_modules.setdefault(_scheme(layer), []).append(layer.name)
+        elif weights:
+            # What is beside them may be a bias, which starts at 0, or a gain, which must not.
+            of_others.setdefault(_scheme(layer), []).extend(weights)
+    for kind in (of_modules, of_others):
+        for scheme, group in kind.items():
+            schemes.setdefault(scheme, []).extend(group)
     if not schemes:
         return None
     chosen = [name for group in schemes.values() for name in group]
     return Remedy(
         title=f"Reinitialize {names(chosen)}",
         why=why,
-        code=_code(schemes),
+        code=_code(of_modules, of_others),
         action={
             "kind": "reinitialize",
             "layers": {name: kind for kind, group in schemes.items() for name in group},
@@ -57,9 +66,9 @@ _SETTERS = {
 }
 
 
-def _code(schemes: dict[str, list[str]]) -> str:
+def _code(of_modules: dict[str, list[str]], of_others: dict[str, list[str]]) -> str:
     blocks = []
-    for scheme, group in schemes.items():
+    for scheme, group in of_modules.items():
         blocks.append(f"""\
 for name in {listing(group)}:
     for parameter in model.get_submodule(name).parameters(recurse=False):
@@ -69,5 +78,13 @@ for name in {listing(group)}:
             else:
                 parameter.zero_()
         optimizer.state.pop(parameter, None)  # momentum of the old weights
+""")
+    for scheme, group in of_others.items():
+        blocks.append(f"""\
+for name in {listing(group)}:
+    parameter = model.get_parameter(name)
+    with torch.no_grad():
+        {_SETTERS[scheme]}
+    optimizer.state.pop(parameter, None)  # momentum of the old weights
 """)
     return "".join(blocks)

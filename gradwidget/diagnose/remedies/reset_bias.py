@@ -5,14 +5,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from gradwidget.diagnose.finding import Remedy
-from gradwidget.diagnose.remedies.layer_names import listing
+from gradwidget.diagnose.remedies.layer_names import listing, modules_of
+from gradwidget.frame import Layer
 from gradwidget.wording import names as words
 
 
-def reset_bias(names: Sequence[str]) -> Remedy:
-    """Sets the biases of the layers to 0 and leaves their weights."""
+def reset_bias(layers: Sequence[Layer]) -> Remedy | None:
+    """Sets the biases of the layers to 0 and leaves their weights.
+
+    None where none of them is a module, whose names tell a bias from a gain.
+    """
+    names = [layer.name for layer in modules_of(layers)]
+    if not names:
+        return None
     return Remedy(
-        title=f"Reset the biases of {words(list(names))}",
+        title=f"Reset the biases of {words(names)}",
         why="They are many times as large as what the weights give, and hold every output where "
         "the function after it is flat.",
         code=f"""\

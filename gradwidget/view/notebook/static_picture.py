@@ -95,6 +95,8 @@ def static_picture(
 
 def _title(layer: Layer) -> str:
     """As the page names it (derive/story/layer-title.ts): a mere number has the kind before it."""
+    if not layer.is_module:
+        return layer.name
     return re.sub(r"(^|\.)(\d+)$", rf"\1{layer.kind} \2", layer.name)
 
 

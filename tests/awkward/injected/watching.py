@@ -156,6 +156,7 @@ SCENES = {
             "checkpoints_reentrant",
             "gradients_assigned_by_hand",
             "a_frozen_backbone",
+            "weights_in_a_list",
         )
     },
     "a_loss_that_turns_nan, without activations": Scene(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import cast
+from typing import ClassVar, cast
 
 import torch
 from torch import Tensor, nn
@@ -207,3 +207,30 @@ class Named(nn.Module):
 def names_that_are_markup(optimizing: Optimizing) -> Loop:
     """Names hold markup and format signs; a ParameterList has parameters but is never called."""
     return Supervised(Named(), optimizing, noise(8, 4), follows={"blocks.<b>&amp;": "silu"})
+
+
+class Loose(nn.Module):
+    """Three layers without a module of their own."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        shapes = ((4, 6), (6, 6), (6, 3))
+        self.W = nn.ParameterList([torch.randn(shape) / 2 for shape in shapes])
+        self.b = nn.ParameterList([torch.zeros(shape[1]) for shape in shapes])
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        for weight, bias in list(zip(self.W, self.b, strict=True))[:-1]:
+            inputs = torch.sigmoid(inputs @ weight + bias)
+        return torch.as_tensor(inputs @ self.W[-1] + self.b[-1])
+
+
+class Listed(Supervised):
+    """Its layers are no modules."""
+
+    rows: ClassVar = {f"W.{number}": (f"W.{number}", f"b.{number}") for number in range(3)}
+
+
+@awkward()
+def weights_in_a_list(optimizing: Optimizing) -> Loop:
+    """Layers are parameters in a list, which no module is called for."""
+    return Listed(Loose(), optimizing, noise(8, 4))

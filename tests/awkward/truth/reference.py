@@ -112,6 +112,9 @@ class Reference:
     def own_parameters(self) -> dict[str, list[nn.Parameter]]:
         """Parameters by the layer that they count for, "" for the model itself."""
         found: dict[str, list[nn.Parameter]] = {}
+        if self.loop.rows:
+            every = dict(self.loop.model.named_parameters())
+            return {name: [every[one] for one in own] for name, own in self.loop.rows.items()}
         for name, module in self.loop.model.named_modules():
             own = list(module.parameters(recurse=False))
             if own:

@@ -215,3 +215,23 @@ def test_the_optimizer_of_an_earlier_run_is_not_waited_for(watch: Watch) -> None
         optimizer.step()
         assert len(capture.frames) == number + 1
     assert earlier
+
+
+def test_two_players_in_one_module_are_not_sampled_at_every_step(watch: Watch) -> None:
+    model: Any = nn.ModuleDict({"maker": nn.Linear(4, 4), "judge": nn.Linear(4, 1)})
+    capture = watch(model, budget=1e-9)
+    maker, judge = (SGD(one.parameters(), lr=0.01) for one in model.values())
+    for _ in range(40):
+        noise = torch.randn(8, 4)
+        judge.zero_grad()
+        made = model["maker"](noise).detach()
+        (model["judge"](made) - model["judge"](torch.randn(8, 4))).mean().backward()
+        judge.step()
+        maker.zero_grad()
+        model["judge"](model["maker"](noise)).mean().backward()
+        maker.step()
+    assert capture.step == 80
+    sampled = [frame.step for frame in capture.frames]
+    assert len(sampled) < 40
+    # Both players are seen nevertheless.
+    assert {step % 2 for step in sampled} == {0, 1}

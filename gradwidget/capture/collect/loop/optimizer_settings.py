@@ -5,10 +5,10 @@ from __future__ import annotations
 from numbers import Real
 from typing import Any
 
-from torch.optim import Optimizer
+from gradwidget.capture.model.optimizers import Grouped
 
 
-def settings_of(optimizer: Optimizer) -> dict[str, float]:
+def settings_of(optimizer: Grouped) -> dict[str, float]:
     """``weight_decay``, ``momentum``, ``eps`` and ``maximize``; what it has not is absent.
 
     Args:
@@ -44,7 +44,7 @@ def settings_of(optimizer: Optimizer) -> dict[str, float]:
     return found
 
 
-def resting(optimizer: Optimizer) -> set[int]:
+def resting(optimizer: Grouped) -> set[int]:
     """Ids of the parameters whose learning rate is exactly 0, as at the start of a warm-up."""
     return {
         id(one)

@@ -27,16 +27,20 @@ def find_origin(
         outputs: what the layers gave, in the order in which they ran; empty where none was
             measured.
         loss: None where none was found.
-        traced: what the graph showed, in the place of outputs that were not measured.
+        traced: what the graph showed, where not all outputs were measured.
 
     Returns:
         None where every value seen was finite.
     """
-    return (
-        None
-        if _is_clean(columns, outputs, loss)
-        else _followed(layers, columns, outputs, loss, traced)
-    )
+    if _is_clean(columns, outputs, loss):
+        return None
+    bad_weights = _first(layers, columns.get("weight_nonfinite"))
+    if bad_weights is not None:
+        return NonfiniteOrigin("weights", bad_weights)
+    if outputs and traced is not None and traced.phase != "unknown":
+        # Layers that are no modules are among them, whose outputs are rarely at hand.
+        return traced
+    return _followed(layers, columns, outputs, loss, traced)
 
 
 def _followed(
@@ -46,9 +50,6 @@ def _followed(
     loss: float | None,
     traced: NonfiniteOrigin | None,
 ) -> NonfiniteOrigin | None:
-    bad_weights = _first(layers, columns.get("weight_nonfinite"))
-    if bad_weights is not None:
-        return NonfiniteOrigin("weights", bad_weights)
     if any(one.data_nonfinite is not None and one.data_nonfinite() > 0 for one in outputs):
         return NonfiniteOrigin("input")
     bad_output = next((one.layer for one in outputs if one.nonfinite() > 0), None)

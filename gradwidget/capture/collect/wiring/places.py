@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from functools import cached_property
 
 from torch import Tensor
 
 from gradwidget.capture.collect.outputs import tensors_in
 from gradwidget.capture.collect.wiring.graph import Graph
-from gradwidget.capture.model.layers import ROOT, LayerTable
+from gradwidget.capture.model.layers import LayerTable
 from gradwidget.capture.model.nonlinearity import Node
+from gradwidget.capture.model.rows import ROOT
 from gradwidget.capture.torch_private import sequence_number
 
 
@@ -59,18 +60,40 @@ class Places:
                     layers.append(layer)
         return tensors
 
+    def has_run(self, layer: str) -> bool:
+        """Whether an output of this layer was seen."""
+        return layer in self._seen
+
+    def ran_before(self, order: int, left_out: Container[str]) -> str | None:
+        """The layer whose output was made last before an operation; None where none was.
+
+        Args:
+            order: the number of the operation.
+            left_out: layers that do not count.
+        """
+        made = sorted(number for number in self._made if number < order)
+        names = (name for number in reversed(made) for name in reversed(self._made[number][1]))
+        return next((name for name in names if name not in left_out), None)
+
+    def layers_changed(self) -> None:
+        """The table has other rows than before; what was seen of modules stays."""
+        for name in ("_all", "_containers"):
+            self.__dict__.pop(name, None)
+
     def made_at(self, node: Node, graph: Graph) -> Sequence[str]:
         """The layers whose output a node has made, in the order in which they ran.
 
         There are several where one calls another and returns what that returned.
         """
         name, layers = self._made.get(sequence_number(node), ("", ()))
-        return layers if name == graph.names[node] else ()  # threads number their nodes alike
+        if name != graph.names[node]:
+            return ()  # threads number their nodes alike
+        return [one for one in layers if one in self._all]
 
     def used_at(self, node: Node, graph: Graph) -> list[str]:
         """The layers without an output that was seen, of which a node uses a parameter."""
         if self._seen >= self._all:
-            return []
+            return []  # none of them is a parameter by itself
         found: dict[str, None] = {}
         for parameter in graph.parameters_of(node):
             number = self._table.number_of(parameter)

@@ -9,8 +9,9 @@ from weakref import ref
 import torch
 from torch import Tensor, nn
 
+from gradwidget.capture.collect.wiring.division import division_of
 from gradwidget.capture.collect.wiring.flows import Flows
-from gradwidget.capture.collect.wiring.graph import read_graph
+from gradwidget.capture.collect.wiring.graph import Graph, read_graph
 from gradwidget.capture.collect.wiring.loss_path import LONGEST, loss_path
 from gradwidget.capture.collect.wiring.places import Places
 from gradwidget.capture.collect.wiring.unregistered import unregistered
@@ -103,11 +104,22 @@ class WiringReader:
         if graph is None:
             self._gathered, self._wiring, self._to_next = None, None, EVERY
             return
+        self._divide(graph)
         if not self._gathered.flows.add(graph, self._places):
             return  # a pass of another model
         self._gathered.loss_path |= dict.fromkeys(loss_path(graph, self._places))
         self._used |= {id(one) for one in graph.leaves()}
         self._has_read = True
+
+    def _divide(self, graph: Graph) -> None:
+        """Makes rows of the parameters that are used one after the other within a module."""
+        model = self._model()
+        if model is None or len(self._table.divisible) < 2:
+            return
+        division = division_of(graph, self._table, self._places)
+        if division is not None:
+            self._table.divide(model, *division)
+            self._places.layers_changed()
 
     def finish(self) -> Wiring | None:
         """A sampled step is over: how the network is wired, as far as that is known."""

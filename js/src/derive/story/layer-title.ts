@@ -13,8 +13,13 @@ export interface Titled {
 /** Layers that follow each other are one range from this number on. */
 const LEAST_RANGE = 3;
 
+/** The kind of a layer that is no module; `frame.py` names it. */
+const PARAMETER = "Parameter";
+
 /** A layer's name as a reader says it: a mere number in a sequence has the kind before it. */
 export function titleOf({ name, kind }: Named): string {
+  // A weight in a list is called as the code calls it: W.3.
+  if (kind === PARAMETER) return name;
   return name.replace(/(^|\.)(\d+)$/, `$1${kind} $2`);
 }
 

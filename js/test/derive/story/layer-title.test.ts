@@ -14,6 +14,12 @@ test("a layer that only has a number is called by its kind and number", () => {
   expect(titles).toEqual(["Linear 0", "features.Linear 3", "fc1", "layer1.0.conv1"]);
 });
 
+test("a weight that is a layer by itself is called as the code calls it", () => {
+  const weights = ["W.0", "W.1", "W.2"].map((name) => ({ name, kind: "Parameter" }));
+  expect(weights.map(titleOf)).toEqual(["W.0", "W.1", "W.2"]);
+  expect(texts(["W.0", "W.1", "W.2"], weights)).toEqual(["W.0–2"]);
+});
+
 test("layers that follow each other in the network are a range from three on", () => {
   const all = linear("0", "2", "4", "6", "8", "10");
   expect(texts(["4", "2", "0", "10"], all)).toEqual(["Linear 0–4", "Linear 10"]);

@@ -174,7 +174,12 @@ def test_loose_parameters_are_where_they_are_used(watch: Watch) -> None:
             return torch.as_tensor(self.last(torch.tanh(x) @ self.factors[1]))
 
     found = wiring(watch, Loose(), 8, 4).feeds
-    assert found == {"first": ("factors",), "factors": ("last",), "last": (LOSS,)}
+    assert found == {
+        "first": ("factors.0",),
+        "factors.0": ("factors.1",),
+        "factors.1": ("last",),
+        "last": (LOSS,),
+    }
 
 
 @pytest.mark.parametrize("read", [0, 1])

@@ -1,0 +1,58 @@
+"""A callback for Keras where torch is its backend."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from gradwidget.integrations.watching import Watching, missing
+from gradwidget.monitor import GradMonitor
+
+PACKAGE = "keras"
+
+try:
+    from keras.callbacks import Callback
+except ImportError as error:
+    raise missing(PACKAGE) from error
+
+
+class GradCallback(Callback):
+    """Watches a model that ``fit`` trains; its figures are in the logs of each epoch.
+
+    Args:
+        stop_on_critical: stops training once a critical finding opens.
+        options: as for ``GradMonitor``.
+    """
+
+    def __init__(self, *, stop_on_critical: bool = False, **options: Any) -> None:
+        super().__init__()
+        self._watching = Watching(stop_on_critical=stop_on_critical, **options)
+        self._rate = 0.0
+
+    @property
+    def monitor(self) -> GradMonitor | None:
+        """The monitor; None before training has begun."""
+        return self._watching.monitor
+
+    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
+        """Training begins, or goes on."""
+        self._watching.begin(self.model, int(self.model.optimizer.iterations))
+
+    def on_train_batch_begin(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+        """A step begins: no optimizer of torch's tells its rate."""
+        self._rate = float(self.model.optimizer.learning_rate)
+
+    def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+        """A step is over."""
+        if self.monitor is not None:
+            self.monitor.log(lr=self._rate)
+        if self._watching.should_stop():
+            self.model.stop_training = True
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """An epoch is over: the callbacks after this one get our figures as well."""
+        if logs is not None:
+            logs.update(self._watching.scalars())
+
+    def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
+        """Training is over."""
+        self._watching.end()
