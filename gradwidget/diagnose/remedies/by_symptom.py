@@ -332,13 +332,14 @@ def _zero(detection: Detection, window: Window) -> Fixes:
     ]
     flat = flat_operation(window.wiring)
     if flat is not None:
+        last = _among(window, window.paths.last)
         yield reinitialize(
             _among(window, oversized(window) & window.paths.last),
             f"Weights this large push every output to where {flat} is flat.",
         )
-        names = tuple(layer.name for layer in _among(window, window.paths.last))
+        names = tuple(layer.name for layer in last)
         if Onset(replace(detection, layers=names), window).is_of_biases:
-            yield reset_bias(names)
+            yield reset_bias(last)
         yield look_behind(flat)
     if zero:
         yield draw_zero_weights(zero)

@@ -7,8 +7,9 @@ from collections.abc import Iterable, Sequence
 from torch import Tensor
 
 from gradwidget.capture.collect.wiring.graph import LEAF
-from gradwidget.capture.model.layers import ROOT, LayerTable
+from gradwidget.capture.model.layers import LayerTable
 from gradwidget.capture.model.nonlinearity import Node
+from gradwidget.capture.model.rows import full_name
 
 NODES = 20_000
 """Nodes that are walked at most in one step, for all layers together.
@@ -61,12 +62,11 @@ class Unused:
 
     def _names(self, layer: str) -> dict[int, str]:
         """The name of each trainable parameter of a layer that is not known to be used, by id."""
-        prefix = "" if layer == ROOT else f"{layer}."
         found = {}
         for local, number in self._table.numbers_of(layer).items():
             parameter = self._table.parameters[number]()
             if parameter is not None and parameter.requires_grad:
-                found[id(parameter)] = prefix + local
+                found[id(parameter)] = full_name(layer, local)
         return {key: name for key, name in found.items() if name not in self._used}
 
     def _not_below(self, nodes: Sequence[Node], wanted: set[int]) -> set[int] | None:
