@@ -96,10 +96,11 @@ def watched(
 @pytest.fixture(autouse=True)
 def a_small_heap() -> Iterator[None]:
     """What was there before is not walked again by each of the thousands of monitors."""
+    gc.collect()  # what other tests have left is not closed inside of ours
+    gc.disable()  # what dies is collected between the runs, not while everything fails
     sites()  # imports all that is needed
     gc.collect()
     gc.freeze()
-    gc.disable()  # what dies is collected between the runs, not while everything fails
     yield
     gc.enable()
     gc.unfreeze()
@@ -143,6 +144,11 @@ def frames(loop: Loop, monitor: GradMonitor, steps: int) -> list[Frame]:
     return found
 
 
+def names_of(frame: Frame) -> list[str]:
+    """The layers of a frame."""
+    return [layer.name for layer in frame.layers]
+
+
 def differing(said: Frame, true: Frame) -> Iterator[str]:
     """Metrics that are missing or wrong."""
     for metric, values in true.metrics.items():
@@ -171,6 +177,10 @@ def test_after_one_failure_anywhere_gradwidget_recovers_or_says_that_it_stopped(
             last = after[-1] if after else None  # closing may add a frame of a step not yet over
             assert faults.left or watching.complaints, site
             watching.close()
-            wrong = "no frame" if last is None else [*differing(last, truths[name])]
             told = watching.complaints
+            if last is not None and names_of(last) != names_of(truths[name]):
+                # Weights without modules stay one row where dividing them has failed, and says so.
+                assert told, site
+                continue
+            wrong = "no frame" if last is None else [*differing(last, truths[name])]
             assert not wrong or any("off" in message for message in told), (site, wrong)

@@ -89,7 +89,10 @@ def misread(loop: Loop, frame: Frame) -> list[str]:
     """Gradient norms of the newest frame that are not those of the gradients that are left."""
     wrong, measured = [], frame.is_measured("grad_norm")
     for row, layer in enumerate(frame.layers):
-        own = loop.model.get_submodule(layer.name).parameters(recurse=False)
+        if layer.is_module:
+            own = list(loop.model.get_submodule(layer.name).parameters(recurse=False))
+        else:
+            own = [loop.model.get_parameter(name) for name in layer.shapes]
         left = [one.grad.double().square().sum() for one in own if one.grad is not None]
         true, said = float(sum(left)) ** 0.5, float(frame.metrics["grad_norm"][row])
         if measured[row] and not np.isclose(said, true, rtol=1e-3, equal_nan=True):
