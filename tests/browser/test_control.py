@@ -221,11 +221,9 @@ def test_a_remedy_that_cannot_be_applied_says_why(
     region: Locator, console: SubshellConsole
 ) -> None:
     wait_until(lambda: console.evaluate("len(done) > 30"), "a past to compare with")
+    # A warning, such as of a low rate, may come before the boost where the machine is slow.
     region.get_by_label("critical findings").check()
-    region.get_by_label("warning findings").check()
-    wait_until(
-        lambda: len(console.evaluate("list(w.monitor._session.responses)")) == 2, "both switches"
-    )
+    wait_until(lambda: console.evaluate("list(w.monitor._session.responses)"), "the switch")
     console.execute("boost = 1e4")
     expect(region).to_contain_text("Paused after step")
     # The optimizer is replaced by one that computes its gradients inside step().
@@ -233,11 +231,13 @@ def test_a_remedy_that_cannot_be_applied_says_why(
         "other = torch.optim.LBFGS(model.parameters())\n"
         "w.monitor._session.capture.actuator._optimizers = lambda: [other]"
     )
-    # While the loop comes to rest, another finding may still lead, whose advice has no button.
-    apply = region.get_by_role("button", name="Apply")
-    clips = region.locator(".gw-remedy", has_text=re.compile("Clip the gradient at"), has=apply)
-    clip = clips.first
-    in_sight(region, clip)
+    clip = region.locator(".gw-remedy", has_text=re.compile("Clip the gradient at")).first
+
+    def is_shown() -> bool:
+        in_sight(region, clip)
+        return clip.is_visible()
+
+    wait_until(is_shown, "the card, which comes after the state of the loop")
     clip.get_by_role("button", name="Apply").click()
     expect(clip).to_contain_text("Not done: LBFGS computes its gradients inside step()")
     expect(clip.get_by_role("button", name="Apply")).to_be_visible()
