@@ -7,7 +7,7 @@ from typing import Any
 from torch import Tensor
 
 from gradwidget.capture.guard import Guard, entry
-from gradwidget.capture.model.layers import LayerTable
+from gradwidget.capture.model.layers import LayerTable, trainable_among
 from gradwidget.capture.step_cycle import StepCycle
 from gradwidget.capture.steps.optimizer_steps import OptimizerSteps
 
@@ -114,10 +114,6 @@ class AnnouncedSteps:
     def _held(self) -> list[int]:
         generation, held = self._trainable
         if generation != self._table.generation:
-            held = [
-                number
-                for number, one in enumerate(self._table.tensors())
-                if one is not None and one.requires_grad
-            ]
+            held = trainable_among(self._table.tensors())
             self._trainable = self._table.generation, held
         return held

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from torch import Tensor, nn
+from torch import Tensor
 
 from gradwidget.capture.collect.frame_builder import FrameBuilder
 from gradwidget.capture.collect.output_gradients import OutputGradientHooks
 from gradwidget.capture.collect.weight_updates import WeightUpdates
-from gradwidget.capture.model.layers import LayerTable
+from gradwidget.capture.model.layers import LayerTable, trainable_among
 from gradwidget.capture.steps.backward_reach import BackwardReach
 from gradwidget.capture.steps.manual import ManualLoop
 from gradwidget.capture.steps.unstepped import UnsteppedPasses
@@ -152,7 +152,7 @@ class BackwardReader:
             if self._manual.possible or self._unstepped.is_overdue or is_taken:
                 # Nobody may announce the step: what it will use is read now, and again if an
                 # optimizer shows up.
-                trainable = _trainable(parameters)
+                trainable = trainable_among(parameters)
                 builder.forget_statistics()
                 builder.read_gradients(parameters, trainable, taken=taken)
                 builder.read_weights(
@@ -167,9 +167,3 @@ class BackwardReader:
             builder.activations.end_round()
         if not weighted:
             builder.loss.add(roots)
-
-
-def _trainable(parameters: Sequence[nn.Parameter | None]) -> list[int]:
-    return [
-        number for number, one in enumerate(parameters) if one is not None and one.requires_grad
-    ]

@@ -205,11 +205,7 @@ class LayerTable:
 
     def trainable(self) -> set[int]:
         """The numbers of the parameters that exist and require a gradient."""
-        return {
-            number
-            for number, one in enumerate(self._looked_up())
-            if one is not None and one.requires_grad
-        }
+        return set(trainable_among(self._looked_up()))
 
     def number_of(self, tensor: Tensor) -> int | None:
         """The number of a parameter; None for any other tensor."""
@@ -353,6 +349,13 @@ class Owned(NamedTuple):
     parameter: nn.Parameter
     module: nn.Module
     name: str
+
+
+def trainable_among(parameters: Sequence[nn.Parameter | None]) -> list[int]:
+    """The numbers of those that are there and require a gradient, of parameters by number."""
+    return [
+        number for number, one in enumerate(parameters) if one is not None and one.requires_grad
+    ]
 
 
 def _is_weight(one: Owned) -> bool:
