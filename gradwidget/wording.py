@@ -64,6 +64,16 @@ UNSEEN = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 those that turn the direction of writing), halves of surrogate pairs, separators of lines."""
 
 
+def cut(text: str, most: int) -> str:
+    """Text of so many characters at most; a longer one ends in a sign that says so.
+
+    Example:
+        >>> cut("encoder.layers.0", 10), cut("head", 10)
+        ('encoder.l…', 'head')
+    """
+    return text if len(text) <= most else f"{text[: most - 1]}…"
+
+
 def visible(text: str) -> str:
     r"""Text of a model or a user on one line, with characters that show nothing written out.
 

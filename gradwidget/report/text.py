@@ -19,7 +19,7 @@ from gradwidget.report.finding_mark import finding_mark
 from gradwidget.report.gradient_bar import BAR, Scale
 from gradwidget.report.headline import headline
 from gradwidget.report.shown_rows import MOST_ROWS, shown_rows, the_rest
-from gradwidget.wording import shown, visible
+from gradwidget.wording import cut, shown, visible
 
 WIDTH = 100
 
@@ -131,7 +131,7 @@ def _table(history: History, states: Sequence[LayerState], places: Sequence[int]
     rows = [f"{'':2}{'':{state_width}}  {'layer':{label_width}}  {'grad RMS':>9}  {scale}"]
     for place in places:
         label, state, value = labels[place], states[place], values[place]
-        short = label if len(label) <= label_width else label[: label_width - 1] + "…"
+        short = cut(label, label_width)
         text = shown(float(value)) if not np.isnan(value) else "–"
         bar = scale.bar(float(value))
         look = f"{LOOKS[state].mark} {LOOKS[state].word:{state_width}}"

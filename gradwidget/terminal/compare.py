@@ -9,12 +9,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from gradwidget.diagnose.summary.layer_state import layer_states
 from gradwidget.report.finding_line import finding_line
-from gradwidget.report.headline import headline
 from gradwidget.report.shown_rows import MOST_ROWS
 from gradwidget.report.text import WIDTH, summary_line
-from gradwidget.wording import shown, visible
+from gradwidget.terminal.report_text import headline_of
+from gradwidget.wording import cut, shown, visible
 
 if TYPE_CHECKING:
     from gradwidget.diagnose.finding import Finding
@@ -53,10 +52,7 @@ def _wrapped(text: str, first: str = "", rest: str = "  ") -> list[str]:
 
 
 def _run(word: str, run: Run) -> list[str]:
-    with np.errstate(all="ignore"):
-        states = layer_states(run.history, run.findings)
-        first = headline(run.history, run.findings, states, run.problems, run.thresholds.window)
-    lines = _wrapped(f"{word:7}{run.path.name} · {run.model_class}: {first}")
+    lines = _wrapped(f"{word:7}{run.path.name} · {run.model_class}: {headline_of(run)}")
     return [*lines, *_wrapped(summary_line(run.history), "       ", "       ")]
 
 
@@ -161,8 +157,7 @@ def _layers(before: Run, after: Run, *, full: bool) -> list[str]:
     lines = ["Gradient RMS", f"{'layer':{width}}  {'before':>9}  {'after':>9}"]
     for place in listed if not full else range(len(rows)):
         name, one, other = rows[place]
-        label = visible(name)
-        label = label if len(label) <= width else f"{label[: width - 1]}…"
+        label = cut(visible(name), width)
         values = f"{_value(one):>9}  {_value(other):>9}"
         lines.append(f"{label:{width}}  {values}  {_times(one, other)}".rstrip())
     if len(rows) > most:

@@ -14,6 +14,7 @@ from gradwidget.metrics import METRICS
 from gradwidget.report.headline import headline
 from gradwidget.report.shown_rows import shown_rows
 from gradwidget.run.format.encode import finding_data, number
+from gradwidget.wording import cut
 
 if TYPE_CHECKING:
     from gradwidget.diagnose.finding import Finding
@@ -71,12 +72,15 @@ def report_json(run: Run, findings: Sequence[Finding]) -> str:
 
 
 def _listed(name: str, rows: list[Data]) -> Data:
-    kept = [{key: _cut(one) for key, one in row.items()} for row in rows[:MOST_LISTED]]
+    kept = [
+        {key: _cut(one) if isinstance(one, str) else one for key, one in row.items()}
+        for row in rows[:MOST_LISTED]
+    ]
     return {name: kept, f"{name}_left_out": len(rows) - len(kept)}
 
 
-def _cut(value: object) -> object:
-    return f"{value[: LONGEST - 1]}…" if isinstance(value, str) and len(value) > LONGEST else value
+def _cut(text: str) -> str:
+    return cut(text, LONGEST)
 
 
 def _finding(finding: Finding) -> Data:
@@ -116,7 +120,7 @@ def _scalars(run: Run) -> Data:
     for name, values in run.scalars.items():
         seen = values[run.history.scalars_measured[name]]
         finite = seen[np.isfinite(seen)]
-        given[str(_cut(name))] = {
+        given[_cut(name)] = {
             "last": number(seen[-1]) if seen.size else None,
             "low": number(finite.min()) if finite.size else None,
             "high": number(finite.max()) if finite.size else None,

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from gradwidget.diagnose.summary.layer_state import layer_states
+from gradwidget.report.headline import headline
 from gradwidget.report.text import WIDTH, report
 from gradwidget.wording import visible
 
@@ -40,6 +42,14 @@ def report_text(run: Run, findings: Sequence[Finding], *, full: bool) -> str:
     if full and run.problems:
         parts.append("\n".join(_problems(run)))
     return "\n\n".join(parts)
+
+
+def headline_of(run: Run) -> str:
+    """What is wrong with a run, or that it is healthy, in a line."""
+    findings = run.findings
+    with np.errstate(all="ignore"):
+        states = layer_states(run.history, findings)
+        return headline(run.history, findings, states, run.problems, run.thresholds.window)
 
 
 def origin_lines(run: Run) -> list[str]:

@@ -16,11 +16,10 @@ from gradwidget.diagnose.summary.layer_state import layer_states
 from gradwidget.diagnose.summary.state_look import LOOKS
 from gradwidget.report.finding_line import finding_line
 from gradwidget.report.gradient_bar import BAR, Scale
-from gradwidget.report.headline import headline
 from gradwidget.report.shown_rows import shown_rows, the_rest
 from gradwidget.report.text import summary_line
-from gradwidget.terminal.report_text import origin_lines
-from gradwidget.wording import shown, visible
+from gradwidget.terminal.report_text import headline_of, origin_lines
+from gradwidget.wording import cut, shown, visible
 
 if TYPE_CHECKING:
     from gradwidget.run.run import Run
@@ -55,7 +54,7 @@ def watch(run: Run) -> None:
         return
     said = ""
     while True:
-        first = _headline(run)
+        first = headline_of(run)
         if first != said:
             said = first
             print(visible(f"{summary_line(run.history) or 'no step yet'} · {first}"))
@@ -66,19 +65,12 @@ def watch(run: Run) -> None:
         run.refresh()
 
 
-def _headline(run: Run) -> str:
-    findings = run.findings
-    with np.errstate(all="ignore"):
-        states = layer_states(run.history, findings)
-        return headline(run.history, findings, states, run.problems, run.thresholds.window)
-
-
 def _screen(run: Run, console: Console) -> Group:
     """All of it; text from the file is only ever text, never markup."""
     active = [finding for finding in run.findings if finding.active]
     lines = [visible(line) for line in origin_lines(run)]
     parts: list[Text | Table] = [Text("\n".join(lines), style="dim")]
-    parts.append(Text(visible(_headline(run)), style="bold"))
+    parts.append(Text(visible(headline_of(run)), style="bold"))
     parts.append(Text(visible(summary_line(run.history))))
     for finding in active[:MOST_FINDINGS]:
         style = "red" if finding.severity == "critical" else "yellow"
@@ -110,7 +102,7 @@ def _table(run: Run, most: int, width: int) -> Table:
         look, label = LOOKS[states[place]], visible(f"{layer.name}  {layer.summary}")
         table.add_row(
             Text(f"{look.mark} {look.word}"),
-            Text(label if len(label) <= room else f"{label[: room - 1]}…"),
+            Text(cut(label, room)),
             Text("–" if np.isnan(value) else shown(value)),
             Text(scale.bar(value)),
         )

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import TypeVar
 
 from gradwidget.run.format.limits import LONGEST_TEXT, MESSAGE_BYTES, MESSAGE_PARTS, MOST_STEP
+from gradwidget.wording import cut
 
 T = TypeVar("T")
 Fields = Mapping[str, object]
@@ -61,7 +62,7 @@ def text(value: object, most: int = LONGEST_TEXT) -> str:
     """Text, cut where it is too long."""
     if not isinstance(value, str):
         raise _wrong(value, "text")
-    return value if len(value) <= most else value[: most - 1] + "…"
+    return cut(value, most)
 
 
 def flag(value: object) -> bool:
