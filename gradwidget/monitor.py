@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from gradwidget.frame import Inspection, Layer
     from gradwidget.problem import Problem
     from gradwidget.record.history import History
+    from gradwidget.report.sending import Logger
 
 PATIENCE = 2.0
 """Seconds that a call waits for a paused loop to inspect a layer, which takes milliseconds."""
@@ -40,7 +41,8 @@ class GradMonitor:
         optimizer: only where one optimizer of several is meant; otherwise every optimizer that
             steps this model's parameters is seen.
         layers: which layers to watch: None for all, one or several globs on their names
-            (``"encoder.*"``), or a callable ``(name, module) -> bool``.
+            (``"encoder.*"``; of weights that are no modules, on those: ``"weights.3"``), or a
+            callable ``(name, module) -> bool``.
         budget: share of a step's time that gradwidget may cost; None samples every step.
         activations: also measure activations and activation gradients.
         on_finding: what to do when a finding opens: None, ``"breakpoint"`` (a debugger in your
@@ -237,6 +239,25 @@ class GradMonitor:
             {'gradwidget/state': 0.0}
         """
         return self._session.scalars(layers=layers)
+
+    def send_to(self, logger: Logger, *, layers: bool = False) -> None:
+        """Hands the figures of every sampled step, and what is found, to a logger.
+
+        ``gradwidget.loggers`` has one for TensorBoard, W&B, MLflow, trackio and Python's
+        ``logging``; anything with the methods ``log_figures`` and ``log_finding`` will do. What it
+        costs counts for the ``budget``. One that fails does not disturb the training: ``problems``
+        says so, and after the third time it is not called any more.
+
+        Args:
+            logger: gets them from now on, on the training thread.
+            layers: also give the figures of each layer, as in ``scalars``.
+
+        Example:
+            >>> import torch
+            >>> from gradwidget.loggers.stdlib import StdlibLogger
+            >>> GradMonitor(torch.nn.Linear(2, 1)).send_to(StdlibLogger("train"))
+        """
+        self._session.send_to(logger, layers=layers)
 
     def report(self, *, full: bool = False) -> str:
         """What is wrong and what helps, as text of at most 100 columns that fits a screen.

@@ -10,23 +10,25 @@ import os
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, ParamSpec
 from weakref import finalize, ref
 
 import numpy as np
 
+from gradwidget.attached import attach, detach
 from gradwidget.capture.capture import Capture
 from gradwidget.capture.collect.logged import recordable
+from gradwidget.capture.ended import Ended
 from gradwidget.control.control import Control
 from gradwidget.control.reaction import OnFinding, Reaction
 from gradwidget.diagnose.engine import Engine
 from gradwidget.diagnose.thresholds import DEFAULT, Thresholds
 from gradwidget.record.history import History
 from gradwidget.report.scalars import scalars
+from gradwidget.report.sending import Logger, Sending
 from gradwidget.report.text import report
-from gradwidget.weak import Same, weakly
+from gradwidget.weak import weakly
 
 if TYPE_CHECKING:
     from torch import nn
@@ -46,11 +48,6 @@ P = ParamSpec("P")
 
 LayerFilter = str | Sequence[str] | Callable[[str, "nn.Module"], bool] | None
 
-_attached: dict[Same[nn.Module], Callable[[], Session | None]] = {}
-"""The session of each model that exists. Held weakly, except where it acts on findings: it must
-then still exist when a finding opens."""
-
-
 MOST_LOGGED = 64
 """Names that ``log`` records at most: each is kept for the whole run, at every step."""
 
@@ -63,16 +60,6 @@ TOO_MANY = (
     f"log() was given more than {MOST_LOGGED} names; only the first {MOST_LOGGED} are recorded"
 )
 NOT_WATCHED = "Nothing is watched any more."
-
-
-@dataclass(frozen=True, slots=True)
-class Ended:
-    """What there is still to say of a capture that has ended."""
-
-    layers: tuple[Layer, ...]
-    overhead: float
-    sampling_interval: float
-    closed: bool = True
 
 
 class Session:
@@ -158,7 +145,7 @@ class Session:
         self._model = ref(model)
         self._end_of_model = finalize(model, weakly(self._end))
         self._finalizer.atexit = self._end_of_model.atexit = False
-        _attach(model, self, is_kept=on_finding is not None)
+        attach(model, self, is_kept=on_finding is not None)
 
     # ---------------------------------------------------------------- what there is to read
 
@@ -182,6 +169,11 @@ class Session:
     def problems(self) -> list[Problem]:
         """Failures that were contained, in the order in which they first happened."""
         return list(self._guard.problems)
+
+    @property
+    def awaits(self) -> str:
+        """What the first step waits for, in words; empty once it is over."""
+        return self._state.awaits
 
     @property
     def overhead(self) -> float:
@@ -213,6 +205,7 @@ class Session:
                 self._engine.findings,
                 self.problems,
                 window=self.thresholds.window,
+                awaits=self.awaits,
                 full=full,
             )
 
@@ -322,6 +315,13 @@ class Session:
         with self.lock:
             return scalars(self.history, self._engine.findings, layers=layers)
 
+    def send_to(self, logger: Logger, *, layers: bool) -> None:
+        """Hands figures and findings to a logger, as ``GradMonitor.send_to`` does."""
+        sending, where = Sending(logger, layers=layers), f"sending to {type(logger).__name__}"
+        # A client of the user's is as foreign as any code of theirs.
+        send = weakly(self._send)
+        self.on_frame.append(lambda: send(where, sending))
+
     def charge(self, seconds: float) -> None:
         """Counts time spent elsewhere on behalf of this session (drawing) against its budget."""
         capture = self.capture
@@ -343,8 +343,8 @@ class Session:
         if self._recorder is not None:
             self._recorder.close()
         model = self._model()
-        if model is not None and _attached.get(Same(model), lambda: None)() is self:
-            del _attached[Same(model)]
+        if model is not None:
+            detach(model, self)
 
     # ---------------------------------------------------------------- what its parts tell it
 
@@ -356,7 +356,9 @@ class Session:
         capture.close()
         if self._recorder is not None:
             self._recorder.end()
-        self._state = Ended(capture.layers, capture.overhead, capture.sampling_interval)
+        self._state = Ended(
+            capture.layers, capture.overhead, capture.sampling_interval, capture.awaits
+        )
         self.capture = None
         for notify in tuple(self.on_end):
             notify()
@@ -399,6 +401,11 @@ class Session:
     def _call(self, function: Callable[[Finding], object], finding: Finding) -> None:
         self._guard.ask("acting on a finding", function, finding)
 
+    def _send(self, where: str, sending: Sending) -> None:
+        with self.lock:
+            findings = self._engine.findings
+        self._guard.ask(where, sending.send, self.history, findings)
+
     def _inspected(self, inspection: Inspection) -> None:
         self._inspections[inspection.layer] = inspection
         self._tell("on_inspection", self.on_inspection, inspection)
@@ -428,18 +435,6 @@ def _checked_start(start_step: int) -> int:
         message = f"start_step must be at least 0 and at most {LARGEST_START:,}"
         raise ValueError(message)
     return start
-
-
-def _attach(model: nn.Module, session: Session, *, is_kept: bool) -> None:
-    """Puts a session in the place of the one that watched this model before."""
-    previous = _attached.get(Same(model), lambda: None)()
-    if previous is not None:
-        previous.close()
-    _attached[Same(model, _forget)] = (lambda: session) if is_kept else ref(session)
-
-
-def _forget(gone: Same[nn.Module]) -> None:
-    _attached.pop(gone, None)
 
 
 def _stop(control: Control, capture: Callable[[], Capture | None]) -> None:

@@ -55,6 +55,7 @@ if TYPE_CHECKING:
     from gradwidget.diagnose.finding import Finding, Remedy
     from gradwidget.frame import Inspection
     from gradwidget.record.history import History
+    from gradwidget.report.sending import Logger
 
 STATIC = Path(__file__).parent / "static"
 
@@ -167,7 +168,12 @@ class GradWidget(anywidget.AnyWidget):
         self._is_over = False
         self._display = NotebookDisplay(
             self._static_content,
-            version=lambda: (session.history.version, len(session.problems), self._lacking),
+            version=lambda: (
+                session.history.version,
+                len(session.problems),
+                session.awaits,
+                self._lacking,
+            ),
             contain=self._contain,
         )
         self._held_line = HeldLine(session.model_class)
@@ -231,6 +237,10 @@ class GradWidget(anywidget.AnyWidget):
     def scalars(self, *, layers: bool = False) -> dict[str, float]:
         """The newest figures and what is wrong, as ``GradMonitor.scalars`` gives them."""
         return self.monitor.scalars(layers=layers)
+
+    def send_to(self, logger: Logger, *, layers: bool = False) -> None:
+        """Hands figures and findings to a logger, as ``GradMonitor.send_to`` does."""
+        self.monitor.send_to(logger, layers=layers)
 
     def pause(self) -> None:
         """Pauses the training loop at the end of the step that is running, before the next forward.
@@ -355,6 +365,7 @@ class GradWidget(anywidget.AnyWidget):
                 self.findings,
                 problems,
                 window=self._session.thresholds.window,
+                awaits=self._session.awaits,
                 widget=self._comm_id,
                 notice=self._lacking,
             )

@@ -254,6 +254,7 @@ def test_a_monitor_shows_what_a_user_needs_and_no_more() -> None:
         "report",
         "sampling_interval",
         "scalars",
+        "send_to",
         "step_begins",
         "step_ended",
         "to_html",

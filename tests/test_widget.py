@@ -172,6 +172,20 @@ def test_a_page_is_told_that_measuring_is_off_though_no_frame_ever_comes(
         assert "Measuring is switched off" in widget._static_content()["text/html"]
 
 
+def test_a_page_is_told_what_the_first_step_waits_for(sent: Sent) -> None:
+    model = model_of()
+    with GradWidget(model, budget=None) as widget:
+        widget._receive({"kind": "hello"})
+        model(torch.ones(1, 4)).sum().backward()
+
+        def told() -> bool:
+            return "1 backward pass seen, no optimizer" in sent.messages[-1]["status"]["verdict"]
+
+        with sent.arrived:
+            assert sent.arrived.wait_for(told, LONG)
+        assert "1 backward pass seen" in widget._static_content()["text/html"]
+
+
 @pytest.mark.parametrize("message", [None, 3, "pause", [], [{"kind": "pause"}], {"kind": {}}])
 def test_a_message_of_another_shape_is_ignored(sent: Sent, message: object) -> None:
     with GradWidget(model_of()) as widget:

@@ -140,6 +140,11 @@ class Capture:
         return self.cycle.builder.step
 
     @property
+    def awaits(self) -> str:
+        """What the first step waits for, in words; empty once it is over."""
+        return self.cycle.awaits
+
+    @property
     def problems(self) -> list[Problem]:
         """Failures that were contained, in the order in which they first happened."""
         return self.guard.problems
@@ -223,6 +228,8 @@ class Capture:
             self._pass_ended(taken=None, weighted=weighted)
         elif not weighted and self.cycle.takes_forward() and self._are_cut_off(roots):
             self._backward.end_cut_off(self.cycle.builder, roots)
+        else:
+            self.cycle.first_step.passes_elsewhere += 1
         if self._steps.backward_ended():
             # The optimizers have cleared the gradients already: nothing else shows the pass.
             self.cycle.builder.loss.add(roots)
@@ -275,6 +282,7 @@ class Capture:
         self._optimizers.note_step(optimizer)
         cycle, held = self.cycle, self.cycle.find_parameters(optimizer)
         if not held and not self._optimizers.lost(optimizer):
+            cycle.first_step.steps_elsewhere += 1
             return
         if not cycle.thread.owns_step():
             return

@@ -33,6 +33,7 @@ from gradwidget.capture.sampling.budget import Budget
 from gradwidget.capture.sampling.recurrent_schedule import RecurrentSchedule
 from gradwidget.capture.sampling.triggers import SamplingTriggers
 from gradwidget.capture.steps.backward_reach import BackwardReach
+from gradwidget.capture.steps.first_step import FirstStep
 from gradwidget.capture.steps.manual import ManualLoop
 from gradwidget.capture.steps.pause_point import PausePoint
 from gradwidget.capture.steps.shared_pass import SharedPass
@@ -79,6 +80,7 @@ class StepCycle:
         self.reach = BackwardReach()
         self.manual = ManualLoop(self.reach, optimizers)
         self.unstepped = UnsteppedPasses(self.reach)
+        self.first_step = FirstStep(is_optimizer_given=optimizers.is_one_given)
         self.shared = SharedPass(table, optimizers)
         self.thread = TrainingThread(guard)
         self.forward = ForwardHooks(model, table, guard)
@@ -101,6 +103,7 @@ class StepCycle:
         self._recurrent_schedule = RecurrentSchedule(self.budget)
         self._waiting: deque[FrameBuilder] = deque()
         self._wiring = WiringReader(model, table, optimizers, self.forward.strangers)
+        self._start = start_step
         self._is_closed = False
         self._is_refreshed = False
         self._was_finite = True
@@ -189,6 +192,13 @@ class StepCycle:
         self.builder.skipped = True
         self.request(Reason.OVERFLOW)
 
+    @property
+    def awaits(self) -> str:
+        """What the first step waits for, in words; empty once it is over."""
+        if self.builder.step != self._start:
+            return ""
+        return self.first_step.awaits(self._table.layers, self.unstepped.count + self.builder.taken)
+
     # ------------------------------------------------------------------ what the forward tells
 
     def thread_has_ended(self) -> bool:
@@ -206,6 +216,10 @@ class StepCycle:
         is_training = is_training_forward()
         self.thread.forward_ran(is_training=is_training)
         self._has_run |= is_training
+        if is_training:
+            self.first_step.has_run = True
+        else:
+            self.first_step.has_run_without_gradients = True
         self.end_manual_step(inside_forward=True)
         self.builder.passed(name, module, args, kwargs, output)
         if self._wiring.is_due:

@@ -18,6 +18,8 @@ def headline(
     states: Sequence[LayerState],
     problems: Sequence[Problem],
     window: int = DEFAULT.window,
+    *,
+    awaits: str = "",
 ) -> str:
     """The verdict, and before it what is no longer measured; one line.
 
@@ -27,13 +29,14 @@ def headline(
         states: of every layer; empty before the first frame.
         problems: failures that were contained.
         window: frames that most rules need before they can say anything.
+        awaits: what was seen of the first step and what is missing, before there is a frame.
 
     Example:
         >>> off = Problem("making a frame", "", "", 0, is_off=True)
         >>> print(headline(History(), [], [], [off]))
         Measuring is switched off: making a frame kept failing. Training goes on.
     """
-    found = verdict(findings, states, history.version, window)
+    found = verdict(findings, states, history.version, window, awaits)
     if not problems:
         return found
     off = [problem for problem in problems if problem.is_off]

@@ -30,6 +30,7 @@ def report(
     problems: Sequence[Problem] = (),
     *,
     window: int = DEFAULT.window,
+    awaits: str = "",
     full: bool = False,
     in_full: str = "report(full=True)",
 ) -> str:
@@ -43,6 +44,7 @@ def report(
         findings: as ``Engine.findings`` gives them.
         problems: failures that were contained; the first line says what they cost.
         window: frames that most rules need before they can say anything.
+        awaits: what was seen of the first step and what is missing, before there is a frame.
         full: all layers, every finding with its evidence, the code of every remedy.
         in_full: what gives the reader all that.
 
@@ -51,7 +53,7 @@ def report(
         Waiting for the first step
     """
     states = layer_states(history, findings)
-    first = headline(history, findings, states, problems, window)
+    first = headline(history, findings, states, problems, window, awaits=awaits)
     parts = ["\n".join(_wrapped(first, "", ""))]
     if history.last is not None:
         parts[0] += "\n" + summary_line(history)

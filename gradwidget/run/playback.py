@@ -31,6 +31,7 @@ class Playback:
         run: what to show.
     """
 
+    awaits = ""
     batch = None
     budget = None
 

@@ -66,6 +66,10 @@ class Source(Protocol):
         """Contained failures."""
 
     @property
+    def awaits(self) -> str:
+        """What the first step waits for, in words; empty once it is over."""
+
+    @property
     def overhead(self) -> float:
         """Share of the step time that gradwidget costs; NaN before it is known."""
 
@@ -101,11 +105,13 @@ class Updates:
         self._sent_reasons: list[ReasonInfo] = []
         self._sent_findings: list[FindingInfo] = []
         self._sent_problems: list[ProblemInfo] = []
+        self._sent_awaits = ""
 
     @property
     def is_behind(self) -> bool:
-        """Whether there are failures that the page has not been told of."""
-        return len(self._source.problems) + len(self._view_problems) != len(self._sent_problems)
+        """Whether the page has not been told of failures, or of what the first step waits for."""
+        known = len(self._source.problems) + len(self._view_problems)
+        return known != len(self._sent_problems) or self._source.awaits != self._sent_awaits
 
     def answer(self) -> tuple[Shown, bytes]:
         """Everything so far, for a page that has asked for it."""
@@ -201,10 +207,11 @@ class Updates:
         worst = next((finding for finding in findings if finding.active), None)
         is_off = any(problem.is_off for problem in problems)
         window = self._source.thresholds.window
+        self._sent_awaits = self._source.awaits
         is_open = history.version < window
         calm = "not measured" if is_off or is_open else "ok"
         status = Status(
-            verdict=headline(history, findings, states, problems, window),
+            verdict=headline(history, findings, states, problems, window, awaits=self._sent_awaits),
             state=calm if worst is None else to_messages.finding_state(worst),
             step=None if history.last is None else history.last.step,
             trend=loss_trend(history),

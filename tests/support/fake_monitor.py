@@ -36,6 +36,7 @@ class FakeMonitor:
         self.lock = threading.RLock()
         self.layers = layers
         self.problems: list[Problem] = []
+        self.awaits = ""
         self.overhead = float("nan")
         self.sampling_interval = 1.0
         self.closed = False

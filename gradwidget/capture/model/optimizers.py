@@ -44,6 +44,11 @@ class OptimizerParameters:
         return self._numbers(optimizer)
 
     @property
+    def is_one_given(self) -> bool:
+        """Whether one optimizer alone is listened to."""
+        return self._only is not None
+
+    @property
     def are_several(self) -> bool:
         """Whether more than one optimizer has been looked up."""
         return len(self._known) > 1

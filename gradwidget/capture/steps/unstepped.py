@@ -50,6 +50,11 @@ class UnsteppedPasses:
         self._verdict: Fetch | None = None
 
     @property
+    def count(self) -> int:
+        """Passes since an optimizer stepped or the weights changed."""
+        return self._passes
+
+    @property
     def is_due(self) -> bool:
         """Whether a pass that counts as a step has ended since the last one."""
         return self.is_overdue and self._has_passed and not self._is_stepping

@@ -16,7 +16,11 @@ _NOT_FINITE = {
 
 
 def verdict(
-    findings: Sequence[Finding], states: Sequence[LayerState], looked: int, needed: int
+    findings: Sequence[Finding],
+    states: Sequence[LayerState],
+    looked: int,
+    needed: int,
+    awaits: str = "",
 ) -> str:
     """One line such as ``"Vanishing gradients in 5 of 14 layers"``.
 
@@ -27,6 +31,7 @@ def verdict(
         states: of every layer; empty before the first frame.
         looked: frames of the run so far.
         needed: frames that most rules need before they can say anything.
+        awaits: what was seen of the first step and what is missing, before there is a frame.
 
     Example:
         >>> verdict([], (), 0, 9), verdict([], (LayerState.OK,), 2, 9)
@@ -35,7 +40,7 @@ def verdict(
         'Healthy'
     """
     if not states:
-        return "Waiting for the first step"
+        return "Waiting for the first step" + (f": {awaits}" if awaits else "")
     active = [finding for finding in findings if finding.active]
     if active:
         more = sum(finding.because is None for finding in active[1:])

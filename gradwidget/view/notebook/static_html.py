@@ -43,6 +43,7 @@ def static_html(
     problems: Sequence[Problem] = (),
     *,
     window: int = DEFAULT.window,
+    awaits: str = "",
     widget: str = "",
     notice: str = "",
 ) -> str:
@@ -59,6 +60,7 @@ def static_html(
         findings: as ``Engine.findings`` gives them.
         problems: failures that were contained; the first line says what they cost.
         window: frames that most rules need before they can say anything.
+        awaits: what was seen of the first step and what is missing, before there is a frame.
         widget: identifier by which the live widget's page finds this, to hide it.
         notice: a sentence above all that.
 
@@ -69,7 +71,7 @@ def static_html(
     states = layer_states(history, findings)
     last = history.last
     when = "" if last is None else f" · step {last.step:,}"
-    first = headline(history, findings, states, problems, window)
+    first = headline(history, findings, states, problems, window, awaits=awaits)
     parts = [STYLE, f"<p>{_text(notice)}</p>"] if notice else [STYLE]
     parts.append(f"<p><b>gradwidget: {_text(model)}</b> · {_text(first)}{when}</p>")
     if last is not None:

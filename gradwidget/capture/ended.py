@@ -1,0 +1,18 @@
+"""What there is still to say of a capture that has ended."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from gradwidget.frame import Layer
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """What it said last; none of it is of the model's size."""
+
+    layers: tuple[Layer, ...]
+    overhead: float
+    sampling_interval: float
+    awaits: str
+    closed: bool = True

@@ -1,0 +1,50 @@
+"""Figures and findings for TensorBoard."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+from gradwidget.report.sending import in_words
+
+if TYPE_CHECKING:
+    from gradwidget.diagnose.finding import Finding
+
+
+class SummaryWriter(Protocol):
+    """As those of ``torch.utils.tensorboard`` and of ``tensorboardX`` are."""
+
+    def add_scalar(self, tag: str, scalar_value: float, global_step: int) -> object:
+        """Writes a number."""
+
+    def add_text(self, tag: str, text_string: str, global_step: int) -> object:
+        """Writes text."""
+
+
+class TensorBoardLogger:
+    """Scalars by their names, and findings as text below ``gradwidget/findings``.
+
+    Args:
+        writer: a ``SummaryWriter``.
+
+    Raises:
+        TypeError: ``writer`` is none.
+
+    Example::
+
+        monitor.send_to(TensorBoardLogger(SummaryWriter()))
+    """
+
+    def __init__(self, writer: SummaryWriter) -> None:
+        if not (hasattr(writer, "add_scalar") and hasattr(writer, "add_text")):
+            message = f"writer must be a SummaryWriter, not {type(writer).__name__}"
+            raise TypeError(message)
+        self._writer = writer
+
+    def log_figures(self, figures: dict[str, float], step: int) -> None:
+        """Writes the figures of a step."""
+        for name, value in figures.items():
+            self._writer.add_scalar(name, value, step)
+
+    def log_finding(self, finding: Finding, step: int) -> None:
+        """Writes what was found."""
+        self._writer.add_text("gradwidget/findings", in_words(finding), step)

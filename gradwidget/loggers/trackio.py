@@ -1,0 +1,45 @@
+"""Figures and findings for trackio."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from gradwidget.missing import missing
+from gradwidget.report.sending import in_words
+
+PACKAGE = "trackio"
+
+try:
+    import trackio
+except ImportError as error:
+    raise missing(PACKAGE) from error
+
+if TYPE_CHECKING:
+    from gradwidget.diagnose.finding import Finding
+
+LEVELS = {"warning": trackio.AlertLevel.WARN, "critical": trackio.AlertLevel.ERROR}
+
+
+class TrackioLogger:
+    """Figures at their steps, and findings as alerts.
+
+    Args:
+        run: what ``trackio.init`` gives.
+
+    Example::
+
+        monitor.send_to(TrackioLogger(trackio.init("project")))
+    """
+
+    def __init__(self, run: Any) -> None:
+        self._run = run
+
+    def log_figures(self, figures: dict[str, float], step: int) -> None:
+        """Logs the figures of a step."""
+        self._run.log(figures, step=step)
+
+    def log_finding(self, finding: Finding, step: int) -> None:
+        """Alerts of what was found; what is over, at the lowest level."""
+        level = LEVELS[finding.severity] if finding.active else trackio.AlertLevel.INFO
+        title = f"gradwidget: {finding.title}"
+        self._run.alert(title=title, text=in_words(finding), level=level, step=step)
