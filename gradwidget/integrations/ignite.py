@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from gradwidget.integrations.watching import Watching, missing
+from gradwidget.integrations.watching import Watching
+from gradwidget.missing import missing
 
 PACKAGE = "pytorch-ignite"
 
@@ -17,9 +18,7 @@ if TYPE_CHECKING:
     from torch import nn
 
 
-def watch(
-    engine: Engine, model: nn.Module, *, stop_on_critical: bool = False, **options: Any
-) -> Watching:
+def watch(engine: Engine, model: nn.Module, **options: Any) -> Watching:
     """Watches a model while an engine trains it, and puts the figures into its metrics.
 
     Attach it before a logger, which then finds them in ``engine.state.metrics``.
@@ -27,13 +26,12 @@ def watch(
     Args:
         engine: the trainer.
         model: what it trains.
-        stop_on_critical: terminates the engine once a critical finding opens.
-        options: as for ``GradMonitor``.
+        options: as for ``Watching``.
 
     Returns:
         What has the ``monitor``.
     """
-    watching = Watching(stop_on_critical=stop_on_critical, **options)
+    watching = Watching(**options)
 
     def begin() -> None:
         watching.begin(model, engine.state.iteration)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from gradwidget.integrations.watching import Watching, missing
-from gradwidget.monitor import GradMonitor
+from gradwidget.integrations.watching import Watching
+from gradwidget.missing import missing
 
 PACKAGE = "keras"
 
@@ -15,27 +15,17 @@ except ImportError as error:
     raise missing(PACKAGE) from error
 
 
-class GradCallback(Callback):
+class GradCallback(Watching, Callback):
     """Watches a model that ``fit`` trains; its figures are in the logs of each epoch.
 
-    Args:
-        stop_on_critical: stops training once a critical finding opens.
-        options: as for ``GradMonitor``.
+    Arguments are those of ``Watching``.
     """
 
-    def __init__(self, *, stop_on_critical: bool = False, **options: Any) -> None:
-        super().__init__()
-        self._watching = Watching(stop_on_critical=stop_on_critical, **options)
-        self._rate = 0.0
-
-    @property
-    def monitor(self) -> GradMonitor | None:
-        """The monitor; None before training has begun."""
-        return self._watching.monitor
+    _rate = 0.0
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         """Training begins, or goes on."""
-        self._watching.begin(self.model, int(self.model.optimizer.iterations))
+        self.begin(self.model, int(self.model.optimizer.iterations))
 
     def on_train_batch_begin(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         """A step begins: no optimizer of torch's tells its rate."""
@@ -45,14 +35,14 @@ class GradCallback(Callback):
         """A step is over."""
         if self.monitor is not None:
             self.monitor.log(lr=self._rate)
-        if self._watching.should_stop():
+        if self.should_stop():
             self.model.stop_training = True
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """An epoch is over: the callbacks after this one get our figures as well."""
         if logs is not None:
-            logs.update(self._watching.scalars())
+            logs.update(self.scalars())
 
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
         """Training is over."""
-        self._watching.end()
+        self.end()

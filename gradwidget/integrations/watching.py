@@ -10,34 +10,48 @@ from gradwidget.monitor import GradMonitor
 if TYPE_CHECKING:
     from torch import nn
 
+    from gradwidget.report.sending import Logger
     from gradwidget.widget import GradWidget
 
 
 class Watching:
     """A monitor of the model in training; in a notebook a widget, shown in the running cell.
 
+    A callback is one, and of its framework's class too.
+
     Args:
         stop_on_critical: whether training is to stop once a critical finding opens.
+        send_to: a logger that gets figures and findings as well, as by ``GradMonitor.send_to``.
         options: as for ``GradMonitor``.
     """
 
-    def __init__(self, *, stop_on_critical: bool, **options: Any) -> None:
+    def __init__(
+        self, *, stop_on_critical: bool = False, send_to: Logger | None = None, **options: Any
+    ) -> None:
+        super().__init__()
         self.stop_on_critical = stop_on_critical
+        self.send_to = send_to
         self.monitor: GradMonitor | None = None
         """Watches the model; None before training has begun. It can be read after the end."""
         self._options = options
 
-    def begin(self, model: nn.Module, step: int) -> None:
+    def begin(self, model: nn.Module, step: int | None = None) -> None:
         """Training begins.
 
         Args:
             model: what is trained.
-            step: number of its first step.
+            step: number of its first step; None for the one after the last that was seen, where the
+                framework counts from 0 each time.
         """
         self.end()
+        if step is None:
+            last = None if self.monitor is None else self.monitor.history.last
+            step = 0 if last is None else last.step + 1
         options = {"start_step": step, **self._options}
         widget = _shown(model, options)
         self.monitor = GradMonitor(model, **options) if widget is None else widget.monitor
+        if self.send_to is not None:
+            self.monitor.send_to(self.send_to)
 
     def scalars(self) -> dict[str, float]:
         """As ``GradMonitor.scalars`` gives them; empty before training has begun."""
@@ -55,13 +69,6 @@ class Watching:
         """Training is over: nothing is watched any more, and what was recorded stays."""
         if self.monitor is not None:
             self.monitor.close()
-
-
-def missing(package: str) -> ImportError:
-    """What is raised where the framework of a callback is not installed."""
-    return ImportError(
-        f"this callback needs {package}, which is not installed: pip install {package}"
-    )
 
 
 def _shown(model: nn.Module, options: dict[str, Any]) -> GradWidget | None:

@@ -16,6 +16,7 @@ from gradwidget import GradWidget, integrations
 from gradwidget.integrations.watching import Watching
 
 FRAMEWORKS = {
+    "fastai": "fastai",
     "ignite": "ignite",
     "keras": "keras",
     "lightning": "lightning",
