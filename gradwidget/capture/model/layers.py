@@ -5,9 +5,8 @@ A module whose own weights are used one after the other is divided: each of them
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from fnmatch import fnmatchcase
 from typing import NamedTuple
 
 import numpy as np
@@ -18,11 +17,10 @@ from torch.nn.parameter import is_lazy
 from gradwidget.capture import unmeasured
 from gradwidget.capture.model.parameter_handle import ParameterHandle
 from gradwidget.capture.model.rows import ROOT, Own, Position, full_name, is_divisible
+from gradwidget.capture.model.selection import LayerFilter, selected
 from gradwidget.capture.model.unreadable import unreadable
 from gradwidget.capture.torch_private import is_sharded
 from gradwidget.frame import PARAMETER, Layer
-
-LayerFilter = str | Sequence[str] | Callable[[str, nn.Module], bool] | None
 
 Pairs = tuple[NDArray[np.intp], NDArray[np.intp]]
 """Numbers of parameters, and the row of a layer that owns each."""
@@ -136,10 +134,17 @@ class LayerTable:
         self.has_lazy = any(lazy for *_, lazy in seen)
         # Which of them are watched, and what they are.
         modules = {name or ROOT: module for name, module in model.named_modules()}
-        watched = {
-            name: own for name, own in found.items() if _matches(self._select, name, modules[name])
-        }
-        self.names = {id(modules[name]): name for name in watched}
+        watched: dict[str, dict[str, Owned]] = {}
+        self.names = {}
+        for name, own in found.items():
+            chosen = selected(self._select, name, modules[name], own)
+            if chosen is None:
+                watched[name] = own
+                self.names[id(modules[name])] = name
+            elif chosen:
+                watched[name] = {local: own[local] for local in chosen}
+                asked = {(name, local): full_name(name, local) for local in chosen}
+                self._division = {**asked, **self._division}
         rows = self._rows(watched)
         kinds = {name: type(modules[name]).__name__ for name in watched}
         self._found = {name: _layer(name, kinds.get(name), own) for name, own in rows.items()}
@@ -417,12 +422,3 @@ def _shape(parameter: Tensor) -> tuple[int, ...]:
     if is_lazy(parameter) or parameter.is_nested:
         return (0,)
     return tuple(parameter.shape)
-
-
-def _matches(select: LayerFilter, name: str, module: nn.Module) -> bool:
-    if select is None:
-        return True
-    if callable(select):
-        return bool(select(name, module))
-    globs = (select,) if isinstance(select, str) else select
-    return any(fnmatchcase(name, glob) for glob in globs)
