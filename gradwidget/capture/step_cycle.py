@@ -6,7 +6,6 @@ import math
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from time import perf_counter
-from typing import Any
 from weakref import ref
 
 from torch import Tensor, nn
@@ -18,6 +17,7 @@ from gradwidget.capture.collect.loop.bad_update import BadUpdate
 from gradwidget.capture.collect.loop.evaluation_mode import modes_of
 from gradwidget.capture.collect.loop.optimizer_settings import resting
 from gradwidget.capture.collect.loop.same_batch import SameBatch
+from gradwidget.capture.collect.loss import is_nonfinite
 from gradwidget.capture.collect.nonfinite.graph import origin_in_graph
 from gradwidget.capture.collect.output_gradients import OutputGradientHooks
 from gradwidget.capture.collect.weight_updates import LIMIT, WeightUpdates
@@ -131,7 +131,7 @@ class StepCycle:
         if self._wiring.is_due or self._table.divided:
             self.read_graph(roots)
         is_seen = builder.has_outputs and not self._table.divided
-        if is_seen or len(roots) != 1 or not _is_nonfinite(roots[0]):
+        if is_seen or len(roots) != 1 or not is_nonfinite(roots[0]):
             return
         if self._was_finite or builder.has_outputs:
             origin = self._guard.run(
@@ -193,9 +193,14 @@ class StepCycle:
         self.request(Reason.OVERFLOW)
 
     @property
+    def _is_first(self) -> bool:
+        """Whether no step is over yet."""
+        return self.builder.step == self._start
+
+    @property
     def awaits(self) -> str:
         """What the first step waits for, in words; empty once it is over."""
-        if self.builder.step != self._start:
+        if not self._is_first:
             return ""
         return self.first_step.awaits(self._table.layers, self.unstepped.count + self.builder.taken)
 
@@ -243,10 +248,14 @@ class StepCycle:
     def find_parameters(self, optimizer: Optimizer) -> list[int]:
         """Numbers of the parameters that an optimizer holds.
 
-        Where one that is new holds none, the model is walked again: it may have got a new head.
+        Where one that is new holds none, the model is walked again: it may have got a new head. So
+        it is where none has held any yet although gradients have come: they may have been frozen.
         """
         held = self._optimizers.of(optimizer)
-        if held or not self._optimizers.is_first_without(optimizer) or self._guard.is_elsewhere:
+        if held or self._guard.is_elsewhere:
+            return held
+        is_new = self._optimizers.is_first_without(optimizer)
+        if not (is_new or (self._is_first and self.reach.has_passed)):
             return held
         model = self._model()
         if model is None:
@@ -432,12 +441,3 @@ class StepCycle:
         for builder in self._waiting:
             builder.readback.wait()
         self.deliver()
-
-
-def _is_nonfinite(loss: Tensor) -> bool:
-    """Whether a loss that lies in the memory of the CPU is NaN or infinite."""
-    if not loss.is_cpu or loss.numel() != 1 or loss.is_complex():
-        return False
-    # At every step, by the one function of torch that this takes.
-    value: Any = (loss.detach().reshape(()) if loss.dim() else loss).tolist()
-    return not math.isfinite(value)

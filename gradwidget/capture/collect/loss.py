@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
+from typing import Any
 from weakref import ReferenceType, ref
 
 from torch import Tensor
@@ -86,3 +88,12 @@ def _sum(fetches: list[Callable[[], float]]) -> float:
     for fetch in fetches:
         total += fetch()
     return total
+
+
+def is_nonfinite(loss: Tensor) -> bool:
+    """Whether a loss that lies in the memory of the CPU is NaN or infinite."""
+    if not loss.is_cpu or loss.numel() != 1 or loss.is_complex():
+        return False
+    # At every step, by the one function of torch that this takes.
+    value: Any = (loss.detach().reshape(()) if loss.dim() else loss).tolist()
+    return not math.isfinite(value)

@@ -35,7 +35,7 @@ class OptimizerParameters:
         self._stepped: dict[int, ReferenceType[Optimizer]] = {}
         self._once: WeakSet[Optimizer] = WeakSet()
         self._without: WeakSet[Optimizer] = WeakSet()
-        """Those that held no parameter of the model when they were first looked up."""
+        """Those that held no parameter of the model when they, or more of theirs, were new."""
 
     def of(self, optimizer: Optimizer) -> list[int]:
         """Numbers of the trainable parameters that it holds; empty if it is not listened to."""
@@ -115,7 +115,7 @@ class OptimizerParameters:
         ]
         if numbers:
             self._once.add(optimizer)
-        elif known is None or known[0]() is not optimizer:
+        elif known is None or known[0]() is not optimizer or known[1] != size:
             self._without.add(optimizer)
         self._known[id(optimizer)] = (ref(optimizer), size, self._table.generation, numbers)
         return numbers

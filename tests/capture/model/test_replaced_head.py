@@ -53,6 +53,31 @@ def test_in_the_middle_of_a_run(watch: Watch, budget: float | None) -> None:
     assert capture.problems == []
 
 
+def test_by_an_optimizer_that_gets_it_later(watch: Watch) -> None:
+    model, other = network(), network()
+    capture = watch(model)
+    optimizer = SGD(other.parameters(), lr=0.1)
+    train(other, optimizer, 3)
+    with_new_head(model)
+    optimizer.add_param_group({"params": list(model[2].parameters())})
+    train(model, optimizer, 2)
+    assert [frame.step for frame in capture.frames] == [0, 1]
+    assert capture.of("grad_norm", "2") > 0
+
+
+def test_a_part_that_is_frozen_at_first_is_watched_once_it_is_trained(watch: Watch) -> None:
+    body, head = network().requires_grad_(requires_grad=False), nn.Linear(3, 1)
+    capture = watch(body)
+    optimizer = SGD([*body.parameters(), *head.parameters()], lr=0.1)
+    train(nn.Sequential(body, head), optimizer, 4)
+    assert capture.frames == []
+    body.requires_grad_()
+    train(nn.Sequential(body, head), optimizer, 3)
+    assert [frame.step for frame in capture.frames] == [0, 1, 2]
+    assert all(layer.trainable for layer in capture.layers)
+    assert capture.of("grad_norm", "0") > 0
+
+
 def test_the_optimizer_of_another_model_has_the_model_walked_once(
     watch: Watch, monkeypatch: pytest.MonkeyPatch
 ) -> None:
