@@ -11,6 +11,7 @@ from torch import nn
 
 pytest.importorskip("skorch", reason="`make integrations` installs it")
 
+from sklearn.base import clone
 from skorch import NeuralNetRegressor
 
 from gradwidget.integrations.skorch import GradCallback
@@ -41,6 +42,17 @@ def test_steps_and_figures_are_the_nets() -> None:
     assert ours == pytest.approx(losses, rel=1e-5)
     one.partial_fit(X, Y)
     assert one.callbacks[0].monitor.history.steps[0] == 10
+
+
+def test_a_copy_as_a_grid_search_makes_it_has_the_options() -> None:
+    one = net(GradCallback(budget=None, activations=False))
+    one.fit(X, Y)
+    copy = clone(one)
+    copy.fit(X, Y)
+    monitor = copy.callbacks[0].monitor
+    assert monitor is not one.callbacks[0].monitor
+    assert monitor.history.steps.tolist() == list(range(10))
+    assert "act_grad_rms" not in monitor.history
 
 
 def test_a_critical_finding_stops_the_training_if_asked() -> None:
