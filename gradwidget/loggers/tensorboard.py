@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import re
+from html import escape
 from typing import TYPE_CHECKING, Protocol
 
 from gradwidget.report.sending import in_words
 
 if TYPE_CHECKING:
     from gradwidget.diagnose.finding import Finding
+
+MARKUP = re.compile(r"[\\`*_\[\]]")
+"""What Markdown, as which TensorBoard reads text, would not show as it is."""
 
 
 class SummaryWriter(Protocol):
@@ -47,4 +52,5 @@ class TensorBoardLogger:
 
     def log_finding(self, finding: Finding, step: int) -> None:
         """Writes what was found."""
-        self._writer.add_text("gradwidget/findings", in_words(finding), step)
+        text = MARKUP.sub(r"\\\g<0>", escape(in_words(finding), quote=False))
+        self._writer.add_text("gradwidget/findings", text, step)

@@ -8,6 +8,7 @@ from typing import Protocol
 from gradwidget.diagnose.finding import Finding, Symptom
 from gradwidget.record.history import History
 from gradwidget.report.scalars import scalars
+from gradwidget.wording import visible
 
 
 class Logger(Protocol):
@@ -86,4 +87,4 @@ def in_words(finding: Finding) -> str:
     if not finding.active:
         return f"{finding.title}: over since step {finding.last_step:,}."
     helps = f" What helps: {finding.remedies[0].title}." if finding.remedies else ""
-    return f"{finding.title} since step {finding.first_step:,}. {finding.message}{helps}"
+    return visible(f"{finding.title} since step {finding.first_step:,}. {finding.message}{helps}")

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import nn
 
-from gradwidget import GradMonitor
+from gradwidget import Finding, GradMonitor, Symptom
 from gradwidget.loggers.tensorboard import TensorBoardLogger
 
 
@@ -51,6 +51,15 @@ def test_a_writer_gets_scalars_and_text_at_their_steps() -> None:
     assert norms[0][0] == pytest.approx(monitor.history.scalars["total_grad_norm"][0])
     assert writer.texts[0][0] == "gradwidget/findings"
     assert writer.texts[0][2] == 2
+
+
+def test_names_of_layers_are_text_in_what_is_read_as_markdown() -> None:
+    writer = Writer()
+    message = "Units of <b>_fc_1_</b> and [x](y) are dead."
+    finding = Finding(Symptom.DEAD_RELU, "warning", message, (), 3, 8, 9)
+    TensorBoardLogger(writer).log_finding(finding, 8)
+    [(_, text, _)] = writer.texts
+    assert r"&lt;b&gt;\_fc\_1\_&lt;/b&gt; and \[x\](y)" in text
 
 
 def test_what_is_no_writer_is_refused() -> None:
