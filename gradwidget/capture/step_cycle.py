@@ -302,6 +302,7 @@ class StepCycle:
             self.finish(inside_forward=inside_forward)
         elif self.unstepped.is_overdue and self.unstepped.is_due and is_training_forward():
             self.builder.loop.unstepped = self.unstepped.take()
+            self.builder.loop.stepped_elsewhere = self.first_step.steps_elsewhere > 0
             self.finish(inside_forward=inside_forward)
 
     def was_paused(self, seconds: float) -> None:

@@ -370,6 +370,12 @@ def _inputs(detection: Detection, window: Window) -> Fixes:
     yield check_data() if scaled is None else scaled
 
 
+def _without_a_step(detection: Detection, window: Window) -> Fixes:
+    del window
+    # Passes are counted where no step follows them.
+    yield call_step(before_clearing=detection.evidence["value"] == 0)
+
+
 def _targets(detection: Detection, window: Window) -> Fixes:
     del window
     yield scale_targets(detection.evidence["value"])
@@ -426,6 +432,7 @@ _REMEDIES: dict[Symptom, Callable[[Detection, Window], Fixes]] = {
     Symptom.LR_TOO_LOW: _too_slow,
     Symptom.ZERO_GRADIENT: _zero,
     Symptom.NOT_IN_OPTIMIZER: _in_no_optimizer,
+    Symptom.NO_STEP: _without_a_step,
     Symptom.LOSS_DIVERGING: _diverging,
     Symptom.BAD_INPUTS: _inputs,
     Symptom.BAD_TARGETS: _targets,
@@ -436,7 +443,6 @@ _REMEDIES: dict[Symptom, Callable[[Detection, Window], Fixes]] = {
 _ALONE: dict[Symptom, Callable[[], Remedy]] = {
     Symptom.GRADIENTS_NOT_CLEARED: clear_gradients,
     Symptom.UNREGISTERED_LAYERS: register_layers,
-    Symptom.NO_STEP: call_step,
     Symptom.LOSS_DETACHED: keep_graph,
     Symptom.EVAL_MODE: train_mode,
     Symptom.DOUBLE_SOFTMAX: remove_softmax,

@@ -17,6 +17,12 @@ from gradwidget.wording import shown
 SAME = 1e-6
 """Share of a batch that differs from sample to sample, below which there is only rounding."""
 
+FAR = 5.0
+"""Times the usual bound from which a scale can be what a loss started so high with."""
+
+FALLEN = 100.0
+"""Factor by which a loss falls where it only comes back from such a start."""
+
 
 def bad_inputs(window: Window, active: Finding | None) -> Detection | None:
     """Looks at the data that enters the first layers."""
@@ -99,11 +105,15 @@ def _scale(window: Window, active: Finding | None) -> Detection | None:
 
 
 def _passed_on(window: Window, size: float) -> bool:
-    """Whether inputs of an extreme scale have made outputs out of scale as well.
+    """Whether inputs of an extreme scale have made outputs or the first loss that large as well.
 
     The loss then starts at an accidental height, from which it falls for long, whatever is learned.
     """
     limits = window.limits
+    if window.age >= limits.lasting_steps and size > FAR * limits.input_scale:
+        first = middle(window.first_losses[:1])
+        if first > FALLEN and first > FALLEN * abs(window.loss):
+            return True
     outputs = window.start("act_rms")[window.paths.last]
     outputs = outputs[~np.isnan(outputs)]
     is_extreme = size > limits.input_scale**2 and window.age >= limits.lasting_steps

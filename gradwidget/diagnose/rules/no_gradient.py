@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from gradwidget.diagnose.evidence.disconnection import disconnection, unused_of
+from gradwidget.diagnose.evidence.lost_gradient import lost_since
 from gradwidget.diagnose.evidence.window import Window
 from gradwidget.diagnose.finding import Detection, Finding
 from gradwidget.diagnose.thresholds import Thresholds
@@ -19,6 +20,8 @@ from gradwidget.wording import names
 def no_gradient(window: Window, active: Finding | None) -> Detection | None:
     """Layers without a gradient for many steps, and for far longer than ever before."""
     del active  # what has been missing for so long is missing
+    if lost_since(window) is not None:
+        return None  # it was there
     absent = window.median("grad_is_none") > 0
     candidates = np.flatnonzero(absent & window.trainable)
     since = {int(i): step for i in candidates if (step := _since(window, int(i))) is not None}

@@ -10,11 +10,32 @@ import numpy as np
 
 from gradwidget.diagnose.evidence.window import Window, holding_since
 from gradwidget.diagnose.finding import Detection, Finding
+from gradwidget.diagnose.rules.shared.flagged import flagged_since
 from gradwidget.wording import names
 
 
 def not_in_optimizer(window: Window, active: Finding | None) -> Detection | None:
     """Layers that have a parameter in no optimizer that has stepped."""
+    return _none_at_all(window) or _left_out(window, active)
+
+
+def _none_at_all(window: Window) -> Detection | None:
+    """Backward passes reach the model, and the optimizer that steps is that of another one."""
+    since = flagged_since(window, "unstepped", 1)
+    if since is None or not window.frame.scalars.get("stepped_elsewhere", 0.0) > 0:
+        return None
+    return Detection(
+        severity="critical",
+        message="An optimizer steps, and it holds none of this model's parameters: they get a "
+        "gradient at every step and never change.",
+        layers=tuple(layer.name for layer in window.layers if layer.trainable),
+        first_step=since,
+        evidence={"value": 0.0, "bound": 1.0, "window": window.frame.scalars["unstepped"]},
+        caveat="Fine if this model is only the way to what is trained.",
+    )
+
+
+def _left_out(window: Window, active: Finding | None) -> Detection | None:
     limits = window.limits
     if active is None and window.age < limits.optimizer_steps:
         return None

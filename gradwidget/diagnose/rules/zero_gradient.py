@@ -10,6 +10,7 @@ import numpy as np
 
 from gradwidget.diagnose.causes.explanations import EXPLAINS
 from gradwidget.diagnose.evidence.flat_operation import flat_operation
+from gradwidget.diagnose.evidence.lost_gradient import lost_since
 from gradwidget.diagnose.evidence.window import Window, holding_since
 from gradwidget.diagnose.finding import Detection, Finding, Symptom
 from gradwidget.wording import names, shown
@@ -21,6 +22,8 @@ BLOCKS = (Symptom.DEAD_RELU, Symptom.FP16_UNDERFLOW)
 def zero_gradient(window: Window, active: Finding | None) -> Detection | None:
     """Trainable layers whose gradient has been exactly 0 for many steps."""
     limits = window.limits
+    if lost_since(window) is not None:
+        return None  # it was not 0 before it was cleared
     if active is None and any(symptom in window.active for symptom in BLOCKS):
         return None
     zero = window.median("grad_zero_fraction")

@@ -87,3 +87,16 @@ def test_an_extreme_scale_that_goes_on_to_the_outputs_is_a_finding_however_the_l
     large = healthy(DEPTH, scalars=scale, act_rms=np.full(DEPTH, 1e4))
     assert found(judge(40, chain(DEPTH), large)[0]) == {Symptom.BAD_INPUTS}
     assert judge(40, chain(DEPTH), healthy(DEPTH, scalars=scale))[0].findings == []
+
+
+def started_at(loss: float) -> Any:
+    def figures(step: int) -> dict[str, Any]:
+        return healthy(DEPTH, scalars={**BYTES, "loss": max(loss / 10**step, 1.5)})
+
+    return figures
+
+
+def test_a_loss_that_starts_as_far_out_of_scale_as_the_inputs_is_due_to_them() -> None:
+    finding = only(judge(60, chain(DEPTH), started_at(1e16))[0])
+    assert finding.symptom is Symptom.BAD_INPUTS
+    assert judge(60, chain(DEPTH), started_at(40.0))[0].findings == []

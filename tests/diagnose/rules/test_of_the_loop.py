@@ -51,6 +51,35 @@ def test_passes_that_no_step_follows_are_counted() -> None:
     assert "no optimizer has stepped" in finding.message
 
 
+def test_an_optimizer_that_steps_other_parameters_holds_none_of_these() -> None:
+    scalars = {"unstepped": 9.0, "stepped_elsewhere": 1.0}
+    finding = only(judge(5, chain(DEPTH), healthy(DEPTH, scalars=scalars))[0])
+    assert finding.symptom is Symptom.NOT_IN_OPTIMIZER
+    assert finding.severity == "critical"
+    assert "Add them" in finding.remedies[0].title
+
+
+def cleared_before_the_step(how: str) -> dict[str, Any]:
+    gone: dict[str, Any] = {
+        "set to None": {"grad_is_none": np.ones(DEPTH)},
+        "set to 0": {"grad_norm": np.zeros(DEPTH), "grad_zero_fraction": np.ones(DEPTH)},
+    }[how]
+    return healthy(DEPTH, **gone, scalars={"raw_total_grad_norm": 0.3, "total_grad_norm": 0.0})
+
+
+@pytest.mark.parametrize("how", ["set to None", "set to 0"])
+def test_gradients_that_are_cleared_before_the_step_are_neither_cut_off_nor_zero(how: str) -> None:
+    finding = only(judge(80, chain(DEPTH), cleared_before_the_step(how))[0])
+    assert finding.symptom is Symptom.NO_STEP
+    assert (finding.first_step, finding.reported_step) == (0, 2)
+    assert "before backward()" in finding.remedies[0].title
+
+
+def test_steps_that_are_left_out_have_lost_no_gradient() -> None:
+    values = {**cleared_before_the_step("set to 0"), "skipped": True}
+    assert Symptom.NO_STEP not in found(judge(12, chain(DEPTH), values)[0])
+
+
 @pytest.mark.parametrize(
     "path",
     [

@@ -28,7 +28,7 @@ def test_nine_frames_over_twenty_steps_are_certain(steps: Iterable[int], reporte
     assert finding.symptom is Symptom.SAME_BATCH
     assert (finding.first_step, finding.reported_step) == (6, reported)
     assert finding.active
-    assert "Iterate" in finding.remedies[0].title
+    assert "another batch" in finding.remedies[0].title
 
 
 def test_fewer_are_not() -> None:

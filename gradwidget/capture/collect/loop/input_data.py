@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from gradwidget.capture.collect.loop.loaders import sample_of
 from gradwidget.capture.collect.loop.same_batch import Entered
 from gradwidget.capture.collect.outputs import first_tensor
 from gradwidget.capture.guard import Guard
@@ -142,6 +143,7 @@ class InputData:
                 ref(owner(tensor)),
                 fingerprint(values, self._readback),
                 tuple(tensor.shape),
+                sample_of(values),
                 _measure(values, self._readback) if is_real else None,
                 batch_spread(values, self._readback) if is_real else None,
             )

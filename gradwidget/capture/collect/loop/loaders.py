@@ -1,8 +1,9 @@
-"""Where a batch may come from: the data loaders of the process, and copies that are kept."""
+"""Where a batch may come from: data loaders, tensors that hold all data, copies that are kept."""
 
 from __future__ import annotations
 
 import gc
+import math
 import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -17,6 +18,10 @@ from gradwidget.capture.stats.readback import Readback, Values
 
 MOST = 200
 """Tensors of the size of a batch whose entries are compared with its; of more, all count."""
+SOME = 16
+"""Entries of a sample by which it is found again in a larger tensor."""
+LARGEST = 1 << 22
+"""Samples of such a tensor that are looked at; more would hold up the loop."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,26 +29,44 @@ class Sources:
     """What may have given a batch."""
 
     has_more: bool
-    """Whether there is a data loader with such batches, and more than one of them an epoch; False
-    where one has no more than this."""
+    """Whether there is a data loader with such batches, and more than one of them an epoch, or a
+    tensor that has this batch's samples among others; False where a loader has no more than this.
+    """
     kept: tuple[ReferenceType[Tensor], ...]
     """Tensors that it may be a copy of, as it is or scaled: where one lives on, a loop may copy its
     batch from it on purpose."""
 
 
-def sources_of(size: int, entries: int, batch: Values, no_data: Iterable[Tensor]) -> Sources:
+def sample_of(batch: Tensor) -> Tensor | None:
+    """A copy of some entries of its first sample; None of what would be found by chance.
+
+    That are integers and numbers alone. Data on an accelerator would have to be waited for.
+    """
+    if not batch.is_cpu or not batch.is_floating_point() or batch.dim() < 2 or not batch.numel():
+        return None
+    sample = batch[0].reshape(-1)
+    return sample[:: _every(len(sample))].clone()
+
+
+def _every(entries: int) -> int:
+    return 1 + (entries - 1) // SOME
+
+
+def sources_of(
+    shape: tuple[int, ...], batch: Values, no_data: Iterable[Tensor], sample: Tensor | None
+) -> Sources:
     """Searches everything that lives in the process, which takes a while.
 
     Args:
-        size: samples of the batch.
-        entries: of the whole batch.
+        shape: of the batch, samples first.
         batch: its fingerprint.
         no_data: tensors that are no copies of it, whatever they hold.
+        sample: some entries of its first sample, as ``sample_of`` gives them.
     """
-    module = sys.modules.get("torch.utils.data.dataloader")
-    if module is None:
-        return Sources(has_more=False, kept=())
+    size, entries = shape[0], math.prod(shape)
+    loader = getattr(sys.modules.get("torch.utils.data.dataloader"), "DataLoader", ())
     known = {id(one) for one in no_data}
+    larger: list[Tensor] = []
     lengths: list[int] = []
     found: list[Tensor] = []
     for one in gc.get_objects():
@@ -51,13 +74,29 @@ def sources_of(size: int, entries: int, batch: Values, no_data: Iterable[Tensor]
         kind = type(one)
         if kind is Tensor:
             # One that is nested has no shape.
-            is_alike = not one.is_nested and one.shape[:1] == (size,) and one.numel() == entries
-            if is_alike and not one.requires_grad and id(one) not in known:
+            if one.is_nested or one.requires_grad or id(one) in known:
+                continue
+            if one.shape[:1] == (size,) and one.numel() == entries:
                 found.append(one)
-        elif issubclass(kind, module.DataLoader) and _gives(one, size):
+            elif one.shape[1:] == shape[1:] and one.shape[:1] > (size,):
+                larger.append(one)
+        elif issubclass(kind, loader) and _gives(one, size):
             lengths.append(len(one))
     kept = [one for one in found if len(found) > MOST or _may_be(one, batch)]
-    return Sources(has_more=min(lengths, default=0) > 1, kept=tuple(map(ref, kept)))
+    # One that is the same all over, such as an empty image, may be anybody's.
+    if lengths or sample is None or len(larger) > MOST or bool((sample == sample[0]).all()):
+        has_more = min(lengths, default=0) > 1
+    else:
+        has_more = any(_has(one, sample) for one in larger)
+    return Sources(has_more=has_more, kept=tuple(map(ref, kept)))
+
+
+def _has(tensor: Tensor, sample: Tensor) -> bool:
+    """Whether a tensor has a sample with these entries."""
+    if unreadable(tensor) is not None or tensor.dtype is not sample.dtype or not tensor.is_cpu:
+        return False
+    rows = plain(tensor)[:LARGEST].flatten(1)
+    return bool((rows[:, :: _every(rows.shape[1])] == sample).all(1).any())
 
 
 def _may_be(tensor: Tensor, batch: Values) -> bool:

@@ -26,9 +26,13 @@ class LoopFacts:
         self.unstepped: Fetch | None = None
         """How many backward passes no step has followed; NaN where weights have changed after all.
         """
+        self.stepped_elsewhere = False
+        """Whether an optimizer has stepped all the same, which holds other parameters."""
 
     def scalars(self) -> dict[str, float]:
-        """Those of ``InputData``, ``gradients_kept`` and ``unstepped``, where they are known.
+        """Those of ``InputData``, ``gradients_kept``, and where no step follows ``unstepped``.
+
+        With the last one ``stepped_elsewhere``. Each where it is known.
 
         Only once the readback is ready.
         """
@@ -36,5 +40,5 @@ class LoopFacts:
         if self.kept:
             found["gradients_kept"] = max(float(kept()) for kept in self.kept)
         if self.unstepped is not None and not math.isnan(passes := float(self.unstepped())):
-            found["unstepped"] = passes
+            found |= {"unstepped": passes, "stepped_elsewhere": float(self.stepped_elsewhere)}
         return found

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from weakref import ReferenceType
@@ -32,6 +31,8 @@ class Entered:
     """The tensor that it is, or is a view of."""
     fingerprint: Fetch
     shape: tuple[int, ...]
+    sample: Tensor | None = None
+    """Some entries of its first sample."""
     statistics: Fetch | None = None
     """Of floating-point data, what ``InputData`` measures."""
     spread: Callable[[], float] | None = None
@@ -42,7 +43,8 @@ class SameBatch:
     """Compares the data of each frame with that of the frame before.
 
     It is the same batch again where every entry is the same and the first tensor is another: a loop
-    that means to train on one batch keeps it. And only where a data loader would have more.
+    that means to train on one batch keeps it. And only where a data loader, or the tensor that the
+    samples are taken from, would have more.
 
     Args:
         no_data: gives tensors of the process that are no data.
@@ -83,9 +85,7 @@ class SameBatch:
             self._sources = NOTHING
         elif self._since_search >= PAUSE:
             self._since_search = 0
-            self._sources = sources_of(
-                first.shape[0], math.prod(first.shape), fingerprint, self._no_data()
-            )
+            self._sources = sources_of(first.shape, fingerprint, self._no_data(), first.sample)
         elif any(one() is not None for one in self._sources.kept):
             if self._since_search >= COPIES:
                 self._sources = NOTHING

@@ -121,6 +121,28 @@ def test_a_loader_of_a_single_batch_has_no_other(watch: Watch) -> None:
     assert len(beside) > 1
 
 
+def test_the_same_samples_of_a_larger_tensor_at_every_step_are_seen(watch: Watch) -> None:
+    data = torch.randn(64, 6)
+
+    def seeded() -> Tensor:
+        return data[torch.randint(64, (8,), generator=torch.Generator().manual_seed(0))]
+
+    assert train(watch, iter(seeded, None))[-1] == 1
+
+
+def test_a_part_of_a_tensor_that_is_kept_is_meant(watch: Watch) -> None:
+    data = torch.randn(64, 6)
+    chosen = data[torch.randperm(64)[:8]]
+    assert train(watch, iter(lambda: chosen, None)) == [0.0] * STEPS
+    assert train(watch, iter(lambda: data[:8], None)) == [0.0] * STEPS
+    assert train(watch, iter(chosen.clone, None)) == [0.0] * STEPS
+
+
+def test_samples_that_are_all_there_is_have_no_others(watch: Watch) -> None:
+    data = torch.randn(8, 6)
+    assert train(watch, iter(lambda: data[torch.arange(8)], None)) == [0.0] * STEPS
+
+
 def test_without_a_loader_nobody_knows(watch: Watch) -> None:
     rows = [[float(i + j) for j in range(6)] for i in range(11)]
     assert train(watch, iter(lambda: torch.tensor(rows), None)) == [0.0] * STEPS
