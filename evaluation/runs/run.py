@@ -169,7 +169,7 @@ class Run:
     def by_cause(self) -> bool:
         """Whether it was written for its cause, mostly there from the start."""
         return self.build.__module__.startswith(
-            ("evaluation.runs.causes.", "evaluation.runs.opened.", "evaluation.runs.unseen.")
+            ("evaluation.runs.causes.", "evaluation.runs.opened", "evaluation.runs.unseen.")
         )
 
     def start(self, conditions: Conditions) -> Training:

@@ -1,1 +1,1 @@
-"""Runs as people report them, written blind, before the rules were last changed; scored last."""
+"""Runs as people report them, written blind, after the rules were last changed; scored last."""

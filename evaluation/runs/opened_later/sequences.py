@@ -31,7 +31,7 @@ class Translator(nn.Module):
         return y[:, -1]
 
 
-@sick(200, held_out=True, cause="rnn_vanishing_in_time", rnn_vanishing_in_time="encoder")
+@sick(200, cause="rnn_vanishing_in_time", rnn_vanishing_in_time="encoder")
 def seq2seq_forgets_its_question(c: Conditions) -> Training:
     """The answer depends on the first of 25 symbols, which a plain encoder has long forgotten."""
     encoder = nn.RNN(4, c.width(32), batch_first=True)
@@ -44,7 +44,7 @@ def seq2seq_forgets_its_question(c: Conditions) -> Training:
     )
 
 
-@sick(150, held_out=True, cause="rnn_exploding_in_time", rnn_exploding_in_time="rnn")
+@sick(150, cause="rnn_exploding_in_time", rnn_exploding_in_time="rnn")
 def recurrent_relus_drawn_large(c: Conditions) -> Training:
     """A recurrent layer of ReLUs drawn at 0.3: each step makes half as much again of the state."""
     rnn = nn.RNN(2, c.width(48), nonlinearity="relu", batch_first=True)
@@ -65,7 +65,7 @@ def recurrent_relus_drawn_large(c: Conditions) -> Training:
     )
 
 
-@healthy(200, held_out=True)
+@healthy(200)
 def recurrent_loss_summed(c: Conditions) -> Training:
     """The loss of every character is added up: it is in the hundreds, and clipped at 10."""
     rnn = nn.GRU(16, c.width(48), batch_first=True)
@@ -132,28 +132,28 @@ def _first_token(c: Conditions, tokens: int) -> Batches:
     return Batches(x, table[x[:, 0]], c.batch(32), c.seed)
 
 
-@sick(200, held_out=True, cause="lr_too_high", lr_too_high="")
+@sick(200, cause="lr_too_high", lr_too_high="")
 def transformer_last_norm_no_warmup(c: Conditions) -> Training:
     """Norms after each layer, and the rate at its full 0.03 from the first step."""
     model = Reader(c.width(32), 20, 3, first=False)
     return supervised(c, model, c.adam(model, 0.03 if c.sick else 1e-3), _first_token(c, 20))
 
 
-@sick(300, held_out=True, cause="no_gradient", cure="person", no_gradient="token")
+@sick(300, cause="no_gradient", cure="person", no_gradient="token")
 def transformer_embedded_without_gradient(c: Conditions) -> Training:
     """Tokens are looked up under ``no_grad``, to save memory: they stay as random as they were."""
     model = Reader(8, 40, 1, still=c.sick)
     return supervised(c, model, c.adam(model, 1e-2), _first_token(c, 40))
 
 
-@sick(200, held_out=True, cause="double_softmax", cure="person", double_softmax="")
+@sick(200, cause="double_softmax", cure="person", double_softmax="")
 def transformer_answers_in_chances(c: Conditions) -> Training:
     """The model ends in a softmax and the loss takes one as well."""
     model = Reader(c.width(32), 20, 2, chances=c.sick)
     return supervised(c, model, c.adam(model, 1e-3), _first_token(c, 20))
 
 
-@healthy(250, held_out=True)
+@healthy(250)
 def transformer_warmed_up(c: Conditions) -> Training:
     """AdamW whose rate begins at nearly nothing and takes 100 steps to its full height."""
     model = Reader(c.width(32), 20, 2)

@@ -79,7 +79,7 @@ def _chain(model: Graph) -> tuple[str, ...]:
     return ("enter", *(f"layers.{number}" for number in range(len(model.layers))), "leave")
 
 
-@sick(150, held_out=True, cause="exploding_gradients", cure="person", exploding_gradients="*")
+@sick(150, cause="exploding_gradients", cure="person", exploding_gradients="*")
 def graph_neighbors_summed(c: Conditions) -> Training:
     """Neighbors are added up instead of averaged: twenty of them to each layer."""
     edges, features, group = _society(c, 0.25, 0.05)
@@ -90,7 +90,6 @@ def graph_neighbors_summed(c: Conditions) -> Training:
 
 @sick(
     150,
-    held_out=True,
     cause=("collapsed_outputs", "vanishing_gradients"),
     cure="person",
     collapsed_outputs="",
@@ -105,7 +104,7 @@ def graph_smoothed_flat(c: Conditions) -> Training:
     return supervised(c, model, c.adam(model, 3e-3), nodes, chain=_chain(model))
 
 
-@healthy(150, held_out=True)
+@healthy(150)
 def graph_summed_and_normed(c: Conditions) -> Training:
     """Neighbors are added up, and a norm after each layer takes the scale out again."""
     edges, features, group = _society(c, 0.25, 0.05)

@@ -55,19 +55,19 @@ def _adapted(c: Conditions, *, scale: float = 2.0, both_zero: bool = False) -> T
     return supervised(c, model, c.adam(model, 1e-2), turned)
 
 
-@sick(150, held_out=True, cause="zero_gradient", zero_gradient="*")
+@sick(150, cause="zero_gradient", zero_gradient="*")
 def lora_both_halves_zero(c: Conditions) -> Training:
     """Both factors of the change start at 0: each gets its gradient through the other."""
     return _adapted(c, both_zero=c.sick)
 
 
-@sick(150, held_out=True, cause="lr_too_high", lr_too_high="")
+@sick(150, cause="lr_too_high", lr_too_high="")
 def lora_alpha_of_thousands(c: Conditions) -> Training:
     """The change is multiplied by 500: alpha was taken for something that is divided by width."""
     return _adapted(c, scale=500.0 if c.sick else 2.0)
 
 
-@healthy(200, held_out=True)
+@healthy(200)
 def lora_from_nothing(c: Conditions) -> Training:
     """One factor starts at 0, as it should: at first the other has no gradient at all."""
     return _adapted(c)
@@ -112,25 +112,25 @@ def _experts(c: Conditions, model: nn.Module) -> Training:
     return supervised(c, model, c.adam(model, 1e-2), _regimes(c), functional.mse_loss)
 
 
-@sick(300, held_out=True, cause="no_gradient", cure="person", no_gradient="router")
+@sick(300, cause="no_gradient", cure="person", no_gradient="router")
 def experts_by_argmax(c: Conditions) -> Training:
     """The router's choice is an ``argmax``: the experts learn, the router never does."""
     return _experts(c, Mixture(c.width(8), hard=c.sick))
 
 
-@sick(200, held_out=True, cause="unregistered_layers", cure="person", unregistered_layers="")
+@sick(200, cause="unregistered_layers", cure="person", unregistered_layers="")
 def experts_in_a_dict(c: Conditions) -> Training:
     """The experts stand in a Python dict: only router and head are in ``parameters()``."""
     return _experts(c, Mixture(c.width(16), registered=not c.sick))
 
 
-@healthy(300, held_out=True)
+@healthy(300)
 def experts_weighed(c: Conditions) -> Training:
     """All experts, weighed by the router: some soon count for little."""
     return _experts(c, Mixture(c.width(32)))
 
 
-@healthy(250, held_out=True)
+@healthy(250)
 def words_mostly_unseen(c: Conditions) -> Training:
     """An embedding of 500 words, of which a batch has some dozens: most rows have no gradient."""
     generator = torch.Generator().manual_seed(c.seed)

@@ -45,7 +45,7 @@ def _evidence(output: Tensor, x: Tensor) -> Tensor:
     return error + 1e-3 * divergence.mean()
 
 
-@sick(200, held_out=True, cause="bad_inputs", bad_inputs="")
+@sick(200, cause="bad_inputs", bad_inputs="")
 def vae_raw_pixels(c: Conditions) -> Training:
     """Pixels from 0 to 255 as the file has them: the variance of the code is astronomical."""
     batches = digits(c)
@@ -99,14 +99,14 @@ def _mean(output: Tensor, y: Tensor) -> Tensor:
     return output.mean()
 
 
-@sick(200, held_out=True, cause="lr_too_high", lr_too_high="")
+@sick(200, cause="lr_too_high", lr_too_high="")
 def flow_at_the_rate_of_a_line(c: Conditions) -> Training:
     """A flow under Adam at 0.3, which had served a linear model."""
     model = Flow(c.width(32))
     return supervised(c, model, c.adam(model, 0.3 if c.sick else 5e-3), _wave(c), _mean)
 
 
-@healthy(300, held_out=True)
+@healthy(300)
 def flow_with_clipping(c: Conditions) -> Training:
     """A flow whose loss has no 0 to go to, clipped at a norm of 1."""
     model = Flow(c.width(32))
@@ -136,19 +136,19 @@ def _denoiser(c: Conditions, unit: float) -> Training:
     )
 
 
-@sick(250, held_out=True, cause="bad_inputs", bad_inputs="")
+@sick(250, cause="bad_inputs", bad_inputs="")
 def diffusion_time_as_a_count(c: Conditions) -> Training:
     """A denoiser that is told the time as a number up to 1000, beside coordinates of size 1."""
     return _denoiser(c, 1.0 if c.sick else STEPS)
 
 
-@healthy(250, held_out=True)
+@healthy(250)
 def diffusion_every_level(c: Conditions) -> Training:
     """A denoiser on noise of random level: the loss of a batch is mostly chance, and ends high."""
     return _denoiser(c, STEPS)
 
 
-@sick(250, held_out=True, cause="vanishing_gradients", vanishing_gradients="*")
+@sick(250, cause="vanishing_gradients", vanishing_gradients="*")
 def autoencoder_hourglass_of_sigmoids(c: Conditions) -> Training:
     """Eight layers of sigmoids, as drawings of autoencoders in old tutorials have them."""
     width = c.width(32)

@@ -83,13 +83,13 @@ def _play(c: Conditions, *, own: bool = True) -> Training:
     return training
 
 
-@sick(250, held_out=True, cause="not_in_optimizer", not_in_optimizer="generator.*")
+@sick(250, cause="not_in_optimizer", not_in_optimizer="generator.*")
 def gan_two_optimizers_for_the_judge(c: Conditions) -> Training:
     """A line copied and not changed: the generator's optimizer holds the judge's parameters."""
     return _play(c, own=not c.sick)
 
 
-@healthy(300, held_out=True)
+@healthy(300)
 def gan_of_digits(c: Conditions) -> Training:
     """Two losses that go up and down against each other, while the pictures get better."""
     return _play(c)

@@ -45,7 +45,7 @@ class Blocks(nn.Module):
         return ("enter", *(f"blocks.{n}.body.2" for n in range(len(self.blocks))), "head")
 
 
-@sick(150, held_out=True, cause="exploding_gradients", exploding_gradients="*")
+@sick(150, cause="exploding_gradients", exploding_gradients="*")
 def resnet_drawn_too_large(c: Conditions) -> Training:
     """Ten residual blocks without norms, all drawn at 0.3: each makes far more of what it gets."""
     model = Blocks(c.width(12), c.depth(10))
@@ -85,7 +85,7 @@ def _masks(batches: Batches) -> Batches:
     return Batches(batches.x, y, batches.size, batches.seed)
 
 
-@sick(150, held_out=True, cause="bad_inputs", bad_inputs="")
+@sick(150, cause="bad_inputs", bad_inputs="")
 def unet_raw_counts(c: Conditions) -> Training:
     """Counts of a detector: 20,000 of them in the dark, some hundreds more where something is."""
     batches = _masks(images(c))
@@ -99,7 +99,6 @@ def unet_raw_counts(c: Conditions) -> Training:
 
 @sick(
     120,
-    held_out=True,
     cause="lr_too_high",
     loss_nonfinite="",
     gradients_nonfinite="*",
@@ -145,7 +144,7 @@ class Features(nn.Module):
 CHAIN = ("features.0", "features.2", "features.4", "classifier.0", "classifier.2")
 
 
-@sick(200, held_out=True, cause="early_layers_frozen", early_layers_frozen="features.*")
+@sick(200, cause="early_layers_frozen", early_layers_frozen="features.*")
 def cnn_rate_for_what_is_known(c: Conditions) -> Training:
     """A rate of 1e-8 for features that were to be pretrained, and are not."""
     model = Features(c.width(8))
@@ -155,7 +154,7 @@ def cnn_rate_for_what_is_known(c: Conditions) -> Training:
     return supervised(c, model, optimizer, images(c), chain=CHAIN)
 
 
-@sick(200, held_out=True, cause=("weights_shrinking", "weights_zero"), weights_shrinking="*")
+@sick(200, cause=("weights_shrinking", "weights_zero"), weights_shrinking="*")
 def cnn_decayed_away(c: Conditions) -> Training:
     """A weight decay of 0.3, which AdamW would have taken a hundredth of, under SGD."""
     model = Features(c.width(8))
@@ -168,7 +167,7 @@ def cnn_decayed_away(c: Conditions) -> Training:
     return supervised(c, model, optimizer, images(c), chain=CHAIN)
 
 
-@sick(200, held_out=True, cause="same_batch", cure="person", same_batch="")
+@sick(200, cause="same_batch", cure="person", same_batch="")
 def cnn_seeded_in_the_loop(c: Conditions) -> Training:
     """``manual_seed`` stands within the loop, before the batch is drawn: it is always the same."""
     batches = images(c)
@@ -183,7 +182,7 @@ def cnn_seeded_in_the_loop(c: Conditions) -> Training:
     return training
 
 
-@healthy(150, held_out=True)
+@healthy(150)
 def cnn_known_features(c: Conditions) -> Training:
     """Features that were trained before stay as they are; a new classifier learns on them."""
     batches = images(c)
@@ -202,7 +201,7 @@ def cnn_known_features(c: Conditions) -> Training:
     return supervised(c, model, c.adam(model, 5e-3), batches, chain=CHAIN[3:])
 
 
-@healthy(200, held_out=True)
+@healthy(200)
 def cnn_learns_sixteen_by_heart(c: Conditions) -> Training:
     """Sixteen pictures are all the data there is: whether the net can learn them by heart."""
     data = images(c)
@@ -218,7 +217,7 @@ def cnn_learns_sixteen_by_heart(c: Conditions) -> Training:
     return training
 
 
-@healthy(150, held_out=True)
+@healthy(150)
 def resnet_in_bfloat16(c: Conditions) -> Training:
     """Residual blocks that start as nothing, in bfloat16, with two batches for each step."""
     model = Blocks(c.width(16), 3)

@@ -17,7 +17,7 @@ from evaluation.runs.mlp import names_of, stack, tower
 from evaluation.runs.run import Conditions, Training, healthy, sick
 
 
-@sick(150, held_out=True, cause=("no_step", "plateau"), cure="person", plateau="")
+@sick(150, cause=("no_step", "plateau"), cure="person", plateau="")
 def mlp_cleared_too_soon(c: Conditions) -> Training:
     """``zero_grad`` stands between ``backward`` and ``step``: there is nothing to step by."""
     model = stack(tower(c, 2, 64), nn.ReLU, gain=2**0.5)
@@ -73,19 +73,19 @@ def _taught(c: Conditions, *, clear_student: bool) -> Training:
     return training
 
 
-@sick(200, held_out=True, cause="gradients_not_cleared", cure="person", gradients_not_cleared="")
+@sick(200, cause="gradients_not_cleared", cure="person", gradients_not_cleared="")
 def teacher_cleared_instead(c: Conditions) -> Training:
     """``teacher.zero_grad()`` where the student's was meant: its gradients add up for ever."""
     return _taught(c, clear_student=not c.sick)
 
 
-@healthy(250, held_out=True)
+@healthy(250)
 def teacher_follows(c: Conditions) -> Training:
     """The same as it should be: the goal of part of the loss moves with the student."""
     return _taught(c, clear_student=True)
 
 
-@sick(120, held_out=True, cause="fp16_underflow", fp16_underflow="*")
+@sick(120, cause="fp16_underflow", fp16_underflow="*")
 def autoencoder_half_without_scaler(c: Conditions) -> Training:
     """fp16 without a scaler, under a loss of a millionth: one of many terms, with a weight."""
     model = stack([64, c.width(48), 16, c.width(48), 64], nn.ReLU, gain=2**0.5)

@@ -48,7 +48,7 @@ class Towers(nn.Module):
         return self.scale.exp() * left @ right.T
 
 
-@healthy(250, held_out=True)
+@healthy(250)
 def towers_with_temperature(c: Conditions) -> Training:
     """Two towers that pick their partner out of a batch, with a temperature that is learnt."""
     model = Towers(c.width(64))
@@ -79,7 +79,6 @@ class Bags(nn.Module):
 
 @sick(
     150,
-    held_out=True,
     cause=("loss_nonfinite", "gradients_nonfinite"),
     cure="person",
     loss_nonfinite="",
@@ -110,7 +109,7 @@ class Twins(nn.Module):
         return y
 
 
-@sick(250, held_out=True, cause="collapsed_outputs", cure="person", collapsed_outputs="")
+@sick(250, cause="collapsed_outputs", cure="person", collapsed_outputs="")
 def siamese_without_negatives(c: Conditions) -> Training:
     """Two views of a digit are pulled together and nothing holds others apart: all become one."""
     model = Twins(64, c.width(64))
@@ -133,7 +132,6 @@ def siamese_without_negatives(c: Conditions) -> Training:
 
 @sick(
     150,
-    held_out=True,
     cause="gradients_nonfinite",
     cure="person",
     gradients_nonfinite="*",

@@ -24,7 +24,7 @@ def _houses(c: Conditions) -> Batches:
     return Batches(x, y[:, None], c.batch(64), c.seed)
 
 
-@sick(250, held_out=True, cause="bad_inputs", bad_inputs="")
+@sick(250, cause="bad_inputs", bad_inputs="")
 def mlp_years_and_incomes(c: Conditions) -> Training:
     """The year of building beside an income of 50,000, as they stand in the table."""
     batches = _houses(c)
@@ -38,7 +38,7 @@ def mlp_years_and_incomes(c: Conditions) -> Training:
     )
 
 
-@sick(150, held_out=True, cause="vanishing_gradients", vanishing_gradients="*")
+@sick(150, cause="vanishing_gradients", vanishing_gradients="*")
 def mlp_all_at_a_hundredth(c: Conditions) -> Training:
     """Six layers drawn at 0.01, since small weights are said to be safe."""
     model = stack(tower(c, 6, 48), nn.Tanh, gain=1.0)
@@ -48,7 +48,7 @@ def mlp_all_at_a_hundredth(c: Conditions) -> Training:
     return supervised(c, model, c.sgd(model, 0.05, momentum=0.9), digits(c), chain=names_of(model))
 
 
-@sick(150, held_out=True, cause="saturated", saturated="*")
+@sick(150, cause="saturated", saturated="*")
 def mlp_drawn_by_randn(c: Conditions) -> Training:
     """``torch.randn`` for every weight of a tanh net: sums of size ten, and no slope."""
     model = stack(tower(c, 3, 128), nn.Tanh, gain=1.0)
@@ -58,7 +58,7 @@ def mlp_drawn_by_randn(c: Conditions) -> Training:
     return supervised(c, model, c.sgd(model, 0.02), digits(c), chain=names_of(model))
 
 
-@sick(250, held_out=True, cause="lr_too_low", lr_too_low="")
+@sick(250, cause="lr_too_low", lr_too_low="")
 def mlp_adagrad_at_the_rate_of_adam(c: Conditions) -> Training:
     """Adagrad at 1e-4: its rate shrinks with every step, and was next to nothing to begin with."""
     model = stack(tower(c, 2, 64), nn.ReLU, gain=2**0.5)
@@ -68,7 +68,6 @@ def mlp_adagrad_at_the_rate_of_adam(c: Conditions) -> Training:
 
 @sick(
     150,
-    held_out=True,
     cause=("loss_nonfinite", "gradients_nonfinite", "weights_nonfinite"),
     loss_nonfinite="",
     gradients_nonfinite="*",
@@ -83,7 +82,7 @@ def mlp_direction_of_nothing(c: Conditions) -> Training:
     return supervised(c, model, c.adam(model, 3e-3), digits(c))
 
 
-@sick(200, held_out=True, cause=("dead_relu", "zero_gradient"), dead_relu="*")
+@sick(200, cause=("dead_relu", "zero_gradient"), dead_relu="*")
 def mlp_prior_on_every_bias(c: Conditions) -> Training:
     """The bias of -4.6 with which a detector of rare things begins, given to all its layers."""
     batches = digits(c)
@@ -101,7 +100,7 @@ def mlp_prior_on_every_bias(c: Conditions) -> Training:
     )
 
 
-@sick(200, held_out=True, cause="lr_too_high", lr_too_high="")
+@sick(200, cause="lr_too_high", lr_too_high="")
 def mlp_rmsprop_at_one_half(c: Conditions) -> Training:
     """RMSprop at the rate that SGD had: every weight moves by one half."""
     model = stack(tower(c, 2, 48, 6, 1), nn.ReLU, gain=2**0.5)
@@ -109,14 +108,14 @@ def mlp_rmsprop_at_one_half(c: Conditions) -> Training:
     return supervised(c, model, optimizer, _houses(c), functional.mse_loss, chain=names_of(model))
 
 
-@healthy(250, held_out=True)
+@healthy(250)
 def mlp_half_of_it_dropped(c: Conditions) -> Training:
     """Half of all units are dropped at each step: the loss is noisy, and stays higher."""
     model = stack(tower(c, 2, 128), nn.ReLU, gain=2**0.5, between=lambda _: nn.Dropout(0.5))
     return supervised(c, model, c.adam(model, 5e-3), digits(c), chain=names_of(model))
 
 
-@healthy(200, held_out=True)
+@healthy(200)
 def mlp_small_weights_normed(c: Conditions) -> Training:
     """Weights of a thousandth, and a norm after each that brings all back to size 1."""
     model = stack(tower(c, 3, 48), nn.ReLU, gain=1e-2, between=nn.LayerNorm)
@@ -124,7 +123,7 @@ def mlp_small_weights_normed(c: Conditions) -> Training:
     return supervised(c, model, c.adam(model, 3e-3), digits(c))
 
 
-@healthy(400, held_out=True)
+@healthy(400)
 def mlp_long_done(c: Conditions) -> Training:
     """Two clouds far apart: after fifty steps there is nothing left to learn, for 350 more."""
     generator = torch.Generator().manual_seed(c.seed)
@@ -135,7 +134,7 @@ def mlp_long_done(c: Conditions) -> Training:
     return supervised(c, model, c.adam(model, 5e-3), batches, chain=names_of(model))
 
 
-@healthy(300, held_out=True)
+@healthy(300)
 def mlp_small_rate_enough(c: Conditions) -> Training:
     """Features of size twenty and a rate of 2e-4, which is right for them."""
     generator = torch.Generator().manual_seed(c.seed)

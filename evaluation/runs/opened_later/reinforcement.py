@@ -77,13 +77,13 @@ def _q_learning(c: Conditions, *, right_net: bool) -> Training:
     return training
 
 
-@sick(200, held_out=True, cause="not_in_optimizer", not_in_optimizer="*")
+@sick(200, cause="not_in_optimizer", not_in_optimizer="*")
 def dqn_optimizer_of_the_target(c: Conditions) -> Training:
     """The optimizer was made of the target net's parameters; the net that acts stays as it is."""
     return _q_learning(c, right_net=not c.sick)
 
 
-@healthy(300, held_out=True)
+@healthy(300)
 def dqn_slow_target(c: Conditions) -> Training:
     """Values learnt from a target that follows slowly: their loss goes up while they get better."""
     return _q_learning(c, right_net=True)
@@ -128,7 +128,6 @@ def _policy(c: Conditions, *, guarded: bool, forbidden_from: float) -> Training:
 
 @sick(
     200,
-    held_out=True,
     cause=("loss_nonfinite", "gradients_nonfinite"),
     cure="person",
     loss_nonfinite="",
@@ -140,7 +139,7 @@ def policy_entropy_of_the_forbidden(c: Conditions) -> Training:
     return _policy(c, guarded=not c.sick, forbidden_from=3.0)
 
 
-@healthy(300, held_out=True)
+@healthy(300)
 def policy_by_reward_alone(c: Conditions) -> Training:
     """REINFORCE: a loss about 0 that tells nothing, and gradients that are mostly chance."""
     return _policy(c, guarded=True, forbidden_from=9.0)
