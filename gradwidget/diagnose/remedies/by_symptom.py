@@ -395,9 +395,7 @@ def _collapsed(detection: Detection, window: Window) -> Fixes:
         yield reinitialize(
             window.layers, "What made all inputs alike does not come apart again by itself."
         )
-    yield fewer_layers(
-        window.layers, "Each layer makes what comes out a little more alike: use fewer."
-    )
+    yield fewer_layers(window.layers, "Each layer makes what comes out a little more alike.")
 
 
 def _plateau(detection: Detection, window: Window) -> Fixes:

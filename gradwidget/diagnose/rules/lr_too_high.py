@@ -24,13 +24,24 @@ RISES = {1: 4.0, 2: 2.0}
 VIOLENT = 4.0
 """Times by which the first steps under a rate must be past the bound to speak for later ones."""
 
+SHUT = frozenset(
+    {
+        Symptom.VANISHING_GRADIENTS,
+        Symptom.ZERO_GRADIENT,
+        Symptom.DEAD_RELU,
+        Symptom.SATURATED,
+        Symptom.COLLAPSED_OUTPUTS,
+    }
+)
+"""What steps that were too large leave behind, where it was not there before them."""
+
 FAR = 10.0
 """Loss over that of the first step from which a rise is no mere recovery from a good batch."""
 
 
 def lr_too_high(window: Window, active: Finding | None) -> Detection | None:
     """Updates far above the healthy range while the loss does not fall, or jumps up."""
-    return _over_window(window, active) or _beyond_doubt(window)
+    return _over_window(window, active) or _beyond_doubt(window) or _broke(window, active)
 
 
 def _beyond_doubt(window: Window) -> Detection | None:
@@ -66,6 +77,50 @@ def _beyond_doubt(window: Window) -> Detection | None:
             "loss": float(losses[-1]),
         },
         caveat="Fine if the loss comes back by itself, as it may after the first steps of a run.",
+    )
+
+
+def _broke(window: Window, active: Finding | None) -> Detection | None:
+    """Layers that were sound at first and are shut since updates that were large."""
+    broken = {
+        symptom: finding
+        for symptom, finding in window.active.items()
+        if symptom in SHUT and finding.first_step > (window.history.first_step or 0)
+    }
+    if not broken:
+        return None
+    first = min(finding.first_step for finding in broken.values())
+    if active is not None and active.evidence.get("broke") == first:
+        # The updates before it are long over, and cannot be measured again.
+        return Detection(
+            severity=active.severity,
+            message=active.message,
+            layers=(),
+            first_step=active.first_step,
+            evidence=active.evidence,
+            caveat=active.caveat,
+        )
+    limits = window.limits
+    steps = window.history.recent_steps(RECENT)
+    before = (steps < first) & (steps >= first - limits.window)
+    moves = middle(rotations(window, RECENT, of_start=True)[before])
+    if not moves > limits.update_high:
+        return None
+    since = int(steps[before][0])
+    return Detection(
+        severity="warning",
+        message=f"Up to step {first:,} each step changed the weights by {moves:,.0%} of their size "
+        "(0.1% is usual), and since then layers let no gradient through: the learning rate is too "
+        "high.",
+        layers=(),
+        first_step=since,
+        evidence={
+            "value": moves,
+            "bound": limits.update_high,
+            "window": float(np.count_nonzero(before)),
+            "broke": float(first),
+        },
+        caveat="Fine if that comes back by itself, as it may after the first steps of a run.",
     )
 
 

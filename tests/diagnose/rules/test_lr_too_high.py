@@ -102,3 +102,21 @@ def test_it_stays_the_cause_of_weights_that_it_has_made_large() -> None:
     assert (cause.symptom, cause.active) == (Symptom.LR_TOO_HIGH, True)
     by = {one.symptom: one for one in others}
     assert by[Symptom.WEIGHTS_GROWING].because is Symptom.LR_TOO_HIGH
+
+
+def shut_from(step: int, update: float) -> set[Symptom]:
+    """What is said where the units of a layer are off from a step on."""
+    off = np.zeros(DEPTH)
+    off[1] = 1.0
+
+    def figures(now: int) -> dict[str, Any]:
+        values = moving(DEPTH, update if now < max(step, 4) else 1e-3, loss=2.0)
+        return {**values, "act_dead_fraction": off if now >= step else np.zeros(DEPTH)}
+
+    return found(judge(40, chain(DEPTH), figures)[0])
+
+
+def test_large_steps_after_which_a_layer_is_shut_were_too_large() -> None:
+    assert shut_from(4, 0.14) == {Symptom.DEAD_RELU, Symptom.LR_TOO_HIGH}
+    assert shut_from(4, 0.01) == {Symptom.DEAD_RELU}
+    assert shut_from(0, 0.14) == {Symptom.DEAD_RELU}
