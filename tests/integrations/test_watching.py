@@ -23,6 +23,7 @@ FRAMEWORKS = {
     "skorch": "skorch",
     "stable_baselines3": "stable_baselines3",
     "transformers": "transformers",
+    "ultralytics": "ultralytics",
 }
 """What is imported, by the name of our module."""
 
