@@ -93,7 +93,7 @@ integrations: $(BUNDLE) ## tries callbacks and loggers with the real frameworks 
 	$(PYTHON) -m venv $(INTEGRATIONS)
 	$(INTEGRATIONS)/bin/python -m pip install --quiet --upgrade "pip>=25.1"
 	$(INTEGRATIONS)/bin/python -m pip install --quiet --constraint constraints.txt --group integrations --editable .
-	$(INTEGRATIONS)/bin/python -W ignore -c 'import torchvision' || $(INTEGRATIONS)/bin/python -m pip uninstall --quiet --yes torchvision
+	$(INTEGRATIONS)/bin/python -c 'import torchvision' 2>/dev/null || $(INTEGRATIONS)/bin/python -m pip uninstall --quiet --yes torchvision
 	$(INTEGRATIONS)/bin/python -m pytest -q -W ignore::DeprecationWarning tests/integrations tests/loggers
 	$(INTEGRATIONS)/bin/python -m pip list | grep -E '^(accelerate|fastai|keras|mlflow-skinny|peft|pytorch-(lightning|ignite)|skorch|stable[-_]baselines3|tensorboard|trackio|transformers|ultralytics|wandb) '
 
