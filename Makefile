@@ -87,12 +87,15 @@ bench: install chromium ## the numbers that the documents give, measured on this
 
 INTEGRATIONS := build/integrations
 
-integrations: $(BUNDLE) ## tries the callbacks in the real frameworks, in an environment of its own, and prints their versions
+# The torchvision of PyPI does not fit a CPU build of torch from elsewhere: what needs it is then skipped, and all
+# else would fail with it.
+integrations: $(BUNDLE) ## tries callbacks and loggers with the real frameworks and clients, in an environment of its own, and prints their versions
 	$(PYTHON) -m venv $(INTEGRATIONS)
 	$(INTEGRATIONS)/bin/python -m pip install --quiet --upgrade "pip>=25.1"
 	$(INTEGRATIONS)/bin/python -m pip install --quiet --constraint constraints.txt --group integrations --editable .
-	$(INTEGRATIONS)/bin/python -m pytest -q tests/integrations
-	$(INTEGRATIONS)/bin/python -m pip list | grep -E '^(keras|pytorch-lightning|pytorch-ignite|skorch|stable[-_]baselines3|transformers) '
+	$(INTEGRATIONS)/bin/python -c 'import torchvision' 2>/dev/null || $(INTEGRATIONS)/bin/python -m pip uninstall --quiet --yes torchvision
+	$(INTEGRATIONS)/bin/python -m pytest -q -W ignore::DeprecationWarning tests/integrations tests/loggers
+	$(INTEGRATIONS)/bin/python -m pip list | grep -E '^(accelerate|fastai|keras|mlflow-skinny|peft|pytorch-(lightning|ignite)|skorch|stable[-_]baselines3|tensorboard|trackio|transformers|ultralytics|wandb) '
 
 zoo: install ## trains the sick and healthy runs of evaluation/, proves their labels and scores the diagnosis and its advice on them: two hours
 	$(PYTEST) -m zoo

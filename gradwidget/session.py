@@ -16,7 +16,7 @@ from weakref import finalize, ref
 
 import numpy as np
 
-from gradwidget.attached import attach, detach
+from gradwidget.capture.attached import attach, detach
 from gradwidget.capture.capture import Capture
 from gradwidget.capture.collect.logged import recordable
 from gradwidget.capture.ended import Ended

@@ -59,6 +59,16 @@ def names(layers: Sequence[str], most: int = 3) -> str:
     return kind + (shown[0] if len(shown) == 1 else f"{', '.join(shown[:-1])} and {shown[-1]}")
 
 
+def not_installed(package: str) -> str:
+    """What to say where a framework or a client is missing, by the name that pip knows it under.
+
+    Example:
+        >>> not_installed("wandb")
+        'this needs wandb, which is not installed: pip install wandb'
+    """
+    return f"this needs {package}, which is not installed: pip install {package}"
+
+
 UNSEEN = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 """Categories of characters that show nothing themselves: control and format characters (among them
 those that turn the direction of writing), halves of surrogate pairs, separators of lines."""

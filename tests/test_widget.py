@@ -273,6 +273,7 @@ def test_a_widget_adds_what_a_user_needs_and_no_more() -> None:
         "report",
         "resume",
         "scalars",
+        "send_to",
         "step",
         "step_begins",
         "step_ended",

@@ -14,8 +14,9 @@ from gradwidget.capture.collect.backward import BackwardReader, Taken
 from gradwidget.capture.guard import Guard, entry
 from gradwidget.capture.hooks import torch_events
 from gradwidget.capture.intervene.actuator import Actuator
-from gradwidget.capture.model.layers import LayerFilter, LayerTable
+from gradwidget.capture.model.layers import LayerTable
 from gradwidget.capture.model.optimizers import OptimizerParameters
+from gradwidget.capture.model.selection import LayerFilter
 from gradwidget.capture.sampling.allowances import Reason
 from gradwidget.capture.step_cycle import StepCycle
 from gradwidget.capture.steps.kept_gradients import KeptGradients

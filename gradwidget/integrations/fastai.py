@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from gradwidget.integrations.watching import Watching
-from gradwidget.missing import missing
+from gradwidget.wording import not_installed
 
 PACKAGE = "fastai"
 
@@ -11,7 +11,7 @@ try:
     from fastai.callback.core import Callback, CancelFitException
     from fastai.learner import Recorder
 except ImportError as error:
-    raise missing(PACKAGE) from error
+    raise ImportError(not_installed(PACKAGE)) from error
 
 
 class GradCallback(Watching, Callback):

@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from gradwidget.integrations.watching import Watching
-from gradwidget.missing import missing
+from gradwidget.wording import not_installed
 
 PACKAGE = "pytorch-ignite"
 
 try:
     from ignite.engine import Engine, Events
 except ImportError as error:
-    raise missing(PACKAGE) from error
+    raise ImportError(not_installed(PACKAGE)) from error
 
 if TYPE_CHECKING:
     from torch import nn

@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from gradwidget.integrations.watching import Watching
-from gradwidget.missing import missing
+from gradwidget.wording import not_installed
 
 PACKAGE = "keras"
 
 try:
     from keras.callbacks import Callback
 except ImportError as error:
-    raise missing(PACKAGE) from error
+    raise ImportError(not_installed(PACKAGE)) from error
 
 
 class GradCallback(Watching, Callback):

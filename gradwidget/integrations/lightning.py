@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from gradwidget.integrations.watching import Watching
-from gradwidget.missing import missing
+from gradwidget.wording import not_installed
 
 PACKAGE = "lightning"
 
@@ -15,7 +15,7 @@ except ImportError:
     try:
         from pytorch_lightning import Callback
     except ImportError as error:
-        raise missing(PACKAGE) from error
+        raise ImportError(not_installed(PACKAGE)) from error
 
 
 class GradCallback(Watching, Callback):

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from gradwidget.integrations.watching import Watching
-from gradwidget.missing import missing
+from gradwidget.wording import not_installed
 
 PACKAGE = "stable-baselines3"
 
 try:
     from stable_baselines3.common.callbacks import BaseCallback
 except ImportError as error:
-    raise missing(PACKAGE) from error
+    raise ImportError(not_installed(PACKAGE)) from error
 
 
 class GradCallback(Watching, BaseCallback):

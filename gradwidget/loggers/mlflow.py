@@ -5,15 +5,15 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from gradwidget.missing import missing
 from gradwidget.report.sending import in_words
+from gradwidget.wording import not_installed
 
 PACKAGE = "mlflow"
 
 try:
     import mlflow
 except ImportError as error:
-    raise missing(PACKAGE) from error
+    raise ImportError(not_installed(PACKAGE)) from error
 
 if TYPE_CHECKING:
     from gradwidget.diagnose.finding import Finding

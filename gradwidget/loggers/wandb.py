@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from gradwidget.missing import missing
 from gradwidget.report.sending import in_words
+from gradwidget.wording import not_installed
 
 PACKAGE = "wandb"
 
 try:
     import wandb
 except ImportError as error:
-    raise missing(PACKAGE) from error
+    raise ImportError(not_installed(PACKAGE)) from error
 
 if TYPE_CHECKING:
     from gradwidget.diagnose.finding import Finding

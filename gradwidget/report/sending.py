@@ -65,7 +65,8 @@ class Sending:
     def _news(self, findings: Sequence[Finding]) -> list[Finding]:
         active = {finding.symptom: finding for finding in findings if finding.active}
         # One that comes again has its earlier times among those that are over.
-        over = {finding.symptom: finding for finding in findings if not finding.active}
+        gone = sorted((one for one in findings if not one.active), key=lambda one: one.last_step)
+        over = {finding.symptom: finding for finding in gone}
         opened = [
             one
             for symptom, one in active.items()

@@ -10,6 +10,7 @@ from torch import nn
 from torch.utils.data import TensorDataset
 
 pytest.importorskip("fastai", reason="`make integrations` installs it")
+pytest.importorskip("torchvision", reason="it has to be made for the torch that is installed")
 
 from fastai.callback.core import Callback
 from fastai.callback.training import GradientAccumulation, GradientClip

@@ -12,7 +12,7 @@ import pytest
 import torch
 from torch import nn
 
-from gradwidget import GradWidget, integrations
+from gradwidget import Finding, GradWidget, integrations
 from gradwidget.integrations.watching import Watching
 
 FRAMEWORKS = {
@@ -23,6 +23,7 @@ FRAMEWORKS = {
     "skorch": "skorch",
     "stable_baselines3": "stable_baselines3",
     "transformers": "transformers",
+    "ultralytics": "ultralytics",
 }
 """What is imported, by the name of our module."""
 
@@ -61,6 +62,32 @@ def test_a_notebook_gets_the_picture_in_the_running_cell(monkeypatch: pytest.Mon
     watching.end()
     assert shown[0].monitor.closed
     shown[0].close()
+
+
+class Kept:
+    """Keeps the steps that it is told of."""
+
+    def __init__(self) -> None:
+        self.steps: list[int] = []
+
+    def log_figures(self, figures: dict[str, float], step: int) -> None:
+        self.steps.append(step)
+
+    def log_finding(self, finding: Finding, step: int) -> None:
+        """Not of interest."""
+
+
+def test_a_logger_is_told_of_every_training_and_steps_go_on_where_none_are_counted() -> None:
+    kept, model = Kept(), nn.Linear(2, 1)
+    watching = Watching(send_to=kept, budget=None)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    for _ in range(2):
+        watching.begin(model)
+        for _ in range(3):
+            model(torch.ones(1, 2)).sum().backward()
+            optimizer.step()
+        watching.end()
+    assert kept.steps == [0, 1, 2, 3, 4, 5]
 
 
 def test_before_training_there_is_nothing_to_say() -> None:

@@ -135,16 +135,17 @@ class LayerTable:
         # Which of them are watched, and what they are.
         modules = {name or ROOT: module for name, module in model.named_modules()}
         watched: dict[str, dict[str, Owned]] = {}
-        self.names = {}
+        names: dict[int, str] = {}
         for name, own in found.items():
             chosen = selected(self._select, name, modules[name], own)
             if chosen is None:
                 watched[name] = own
-                self.names[id(modules[name])] = name
+                names[id(modules[name])] = name
             elif chosen:
                 watched[name] = {local: own[local] for local in chosen}
                 asked = {(name, local): full_name(name, local) for local in chosen}
                 self._division = {**asked, **self._division}
+        self.names = names
         rows = self._rows(watched)
         kinds = {name: type(modules[name]).__name__ for name in watched}
         self._found = {name: _layer(name, kinds.get(name), own) for name, own in rows.items()}

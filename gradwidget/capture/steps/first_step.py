@@ -47,10 +47,10 @@ class FirstStep:
         Returns:
             A clause without a full stop; empty where nothing was seen.
         """
-        if layers and not any(layer.trainable for layer in layers):
-            return FROZEN
         if passes:
             return f"{_passes(passes)} seen, {self._missing_step()}"
+        if layers and not any(layer.trainable for layer in layers):
+            return FROZEN
         asked = CUT_OFF if self.has_run else ANOTHER
         if self.passes_elsewhere:
             count = self.passes_elsewhere
