@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 import torch
 from torch import Tensor
 
 from gradwidget.capture.stats.snapshot_memory import SnapshotMemory
 
-KINDS = {
+KINDS: dict[str, Callable[[], Tensor]] = {
     "a matrix": lambda: torch.randn(30, 7),
     "half precision": lambda: torch.randn(5, 3).half(),
     "double precision": lambda: torch.randn(11).double(),

@@ -76,17 +76,23 @@ def test_entries_that_are_not_finite_are_counted_and_show_in_the_peak(size: int)
     assert found[PEAK, 1] == 1.0
 
 
+WHERE: dict[str, slice] = {
+    "none": slice(0),
+    "one": slice(3, 4),
+    "half a piece": slice(PIECE // 2),
+    "all": slice(None),
+}
+
+
 @pytest.mark.parametrize("sums", [True, False])
 @pytest.mark.parametrize("sign", [1, -1])
-@pytest.mark.parametrize("zeros", ["none", "one", "half a piece", "all"])
+@pytest.mark.parametrize("zeros", WHERE)
 def test_a_large_tensor_with_zeros_here_and_there_is_counted_right(
     zeros: str, sign: int, *, sums: bool
 ) -> None:
     tensor = torch.rand(2 * PIECE + 7, generator=torch.Generator().manual_seed(0)) + 1
     tensor *= sign
-    tensor[
-        {"none": slice(0), "one": 3, "half a piece": slice(PIECE // 2), "all": slice(None)}[zeros]
-    ] = 0
+    tensor[WHERE[zeros]] = 0
     expected = truth(tensor)
     found = measure([tensor], Readback(), sums=sums)()[:, 0].tolist()
     for kind in (L2, L1, PEAK, NONZERO) if sums else (L2, PEAK):
