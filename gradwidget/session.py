@@ -25,11 +25,11 @@ from gradwidget.diagnose.engine import Engine
 from gradwidget.diagnose.thresholds import DEFAULT, Thresholds
 from gradwidget.record.history import History
 from gradwidget.record.ranks import Rank, RankLog
+from gradwidget.record.start_step import checked_start
 from gradwidget.report.processes import Processes
 from gradwidget.report.scalars import scalars
 from gradwidget.report.sending import Logger, Sending
 from gradwidget.report.text import report
-from gradwidget.start_step import checked_start
 from gradwidget.weak import weakly
 
 if TYPE_CHECKING:

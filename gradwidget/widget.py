@@ -67,8 +67,7 @@ def _source(name: str) -> str | Path:
     Of a path anywidget keeps every widget ever made, to tell it of a change.
     """
     path = STATIC / name
-    is_watched = os.environ.get("ANYWIDGET_HMR") == "1"
-    return path if is_watched else path.read_text(encoding="utf-8")
+    return path if os.environ.get("ANYWIDGET_HMR") == "1" else path.read_text(encoding="utf-8")
 
 
 VIEW_SHARE = 0.4
