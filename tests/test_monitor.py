@@ -252,6 +252,7 @@ def test_a_monitor_shows_what_a_user_needs_and_no_more() -> None:
         "log",
         "overhead",
         "problems",
+        "ranks",
         "report",
         "sampling_interval",
         "scalars",
