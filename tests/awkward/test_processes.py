@@ -47,11 +47,12 @@ def test_the_figures_are_those_of_one_process(tmp_path: Path, kind: str) -> None
 
 def test_all_processes_sample_the_same_steps(tmp_path: Path) -> None:
     judge, other = outcomes(trouble, "agreed", tmp_path, 2)
-    rare = [step for step in judge["steps"] if step >= 100]
+    rare, others = ({step for step in one["steps"] if step >= 100} for one in (judge, other))
     assert len(rare) < 150
-    missing = [step for step, ranks in judge["told"] if ranks != [0, 1]]
-    assert len(missing) <= 2
-    assert len(set(rare) ^ {step for step in other["steps"] if step >= 100}) <= 4
+    # Each also samples some where it sees something itself.
+    assert len(rare & others) >= 0.6 * len(rare)
+    together = {step for step, ranks in judge["told"] if ranks == [0, 1]}
+    assert {step for step in rare & others if step in dict(judge["told"])} <= together
 
 
 def test_one_that_does_not_watch_holds_up_nobody(tmp_path: Path) -> None:

@@ -71,6 +71,8 @@ class Company(Generic[T]):
         self._waiting: deque[_Waiting[T]] = deque()
         self._silent: dict[int, int] = {}
         """The step of which a process had told nothing when it was waited for, by rank."""
+        self._shared = 0
+        """The newest step that another process has told of."""
         self._has_failed = False
         self._last: Standing | None = None
         """How it stood when the training was over."""
@@ -131,7 +133,10 @@ class Company(Generic[T]):
                 return
             self._note_silent(missing, first.step)
             self._waiting.popleft()
-            yield Told(first.item, self._letters_of(first))
+            letters = self._letters_of(first)
+            if len(letters) > 1:
+                self._shared = first.step
+            yield Told(first.item, letters)
 
     def finish(self, step: int) -> Iterator[Told[T]]:
         """What is left once the training is over: waits for it a moment; and closes the post."""
@@ -154,10 +159,9 @@ class Company(Generic[T]):
             return self._last
         box, rank, world = self._postbox, self.rank, self._postbox.world
         if box.failure is not None:
-            since = max(box.newest.values(), default=0)
             note = (
-                f"The other processes cannot be reached since step {since}: what follows is rank "
-                f"{rank}'s part alone."
+                f"The other processes cannot be reached since step {self._shared}: the rest is "
+                f"rank {rank}'s part alone."
             )
             return Standing(notes=(note,))
         if self.judge is None or box.members is None:

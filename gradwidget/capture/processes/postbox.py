@@ -20,6 +20,8 @@ CLOSING = 1.0
 """Seconds that it has at its end to send what is left."""
 KEPT = 32
 """Letters of each process that are in the store at once."""
+END = 2**62
+"""The step that one tells of who will tell of no other."""
 PRESENT = "present"
 PLAN = "plan"
 
@@ -63,6 +65,8 @@ class Postbox:
         self._jobs: Jobs = SimpleQueue()
         self._told: deque[int] = deque()
         self._decides = False
+        self._lock = threading.Lock()
+        """Held while steps are added to those expected, or taken from them."""
         self._thread = threading.Thread(target=self._run, name="gradwidget-post", daemon=True)
         # Also before the interpreter is torn down: a thread inside of torch would abort that.
         self._end = finalize(self, _end, self._jobs, self._thread)
@@ -83,15 +87,19 @@ class Postbox:
 
     def expect(self, step: int) -> None:
         """Collects letters about a step from now on, until ``drop``."""
-        self.letters[step] = {}
+        with self._lock:
+            self.letters[step] = {}
         self._jobs.put(self._look)
 
     def drop(self, step: int) -> dict[int, bytes]:
         """What has come about a step; nothing more is collected of it."""
-        return {rank: one for rank, one in self.letters.pop(step, {}).items() if one}
+        with self._lock:
+            found = self.letters.pop(step, {})
+        return {rank: found[rank] for rank in list(found) if found[rank]}
 
     def close(self) -> None:
         """Ends it once all is sent; waits a moment for that."""
+        self._jobs.put(self._leave)
         self._end()
 
     # ------------------------------------------------------------------ on the thread
@@ -118,10 +126,16 @@ class Postbox:
         self._store.set(self._key("told", self.rank), b"")
         self._store.add(self._key(PRESENT), 1)
 
-    def _send(self, step: int, letter: bytes) -> None:
-        self._store.set(self._key(step, self.rank), letter)
+    def _leave(self) -> None:
+        self._tell(END)
+
+    def _tell(self, step: int) -> None:
         self._told.append(step)
         self._store.set(self._key("told", self.rank), ",".join(map(str, self._told)).encode())
+
+    def _send(self, step: int, letter: bytes) -> None:
+        self._store.set(self._key(step, self.rank), letter)
+        self._tell(step)
         if len(self._told) > KEPT:
             self._store.delete_key(self._key(self._told.popleft(), self.rank))
         if self._store.check([self._key(PLAN)]):
@@ -139,7 +153,9 @@ class Postbox:
         for rank in sorted(self.members - {self.rank}):
             told = [int(one) for one in self._store.get(self._key("told", rank)).split(b",") if one]
             self.newest[rank] = max(told, default=-1)
-            for step, found in tuple(self.letters.items()):
+            with self._lock:
+                wanted = list(self.letters.items())
+            for step, found in wanted:
                 if rank not in found and step <= self.newest[rank]:
                     is_there = step in told
                     found[rank] = self._store.get(self._key(step, rank)) if is_there else b""

@@ -74,3 +74,10 @@ def test_a_store_that_cannot_be_reached_ends_it_with_the_reason() -> None:
     box.send(0, b"letter")
     box.close()
     assert isinstance(box.failure, ConnectionError)
+
+
+def test_nothing_more_is_expected_of_one_that_has_ended() -> None:
+    judge, other = boxes(2, 2)
+    judge.expect(3)
+    other.close()
+    assert comes(lambda: judge.letters[3] == {1: b""})
