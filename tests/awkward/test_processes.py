@@ -49,8 +49,9 @@ def test_all_processes_sample_the_same_steps(tmp_path: Path) -> None:
     judge, other = outcomes(trouble, "agreed", tmp_path, 2)
     rare, others = ({step for step in one["steps"] if step >= 100} for one in (judge, other))
     assert len(rare) < 150
-    # Each also samples some where it sees something itself.
-    assert len(rare & others) >= 0.6 * len(rare)
+    # Each also samples some where it sees something itself: these are not agreed on.
+    agreed = sorted(rare & others)
+    assert max(np.diff([100, *agreed, 400])) <= 100
     together = {step for step, ranks in judge["told"] if ranks == [0, 1]}
     assert {step for step in rare & others if step in dict(judge["told"])} <= together
 
