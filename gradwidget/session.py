@@ -5,7 +5,6 @@ A monitor shows of it what a user needs; a widget has its picture read the rest.
 
 from __future__ import annotations
 
-import operator
 import os
 import threading
 from collections.abc import Callable, Mapping, Sequence
@@ -25,6 +24,9 @@ from gradwidget.control.reaction import OnFinding, Reaction
 from gradwidget.diagnose.engine import Engine
 from gradwidget.diagnose.thresholds import DEFAULT, Thresholds
 from gradwidget.record.history import History
+from gradwidget.record.ranks import Rank, RankLog
+from gradwidget.record.start_step import checked_start
+from gradwidget.report.processes import Processes
 from gradwidget.report.scalars import scalars
 from gradwidget.report.sending import Logger, Sending
 from gradwidget.report.text import report
@@ -50,9 +52,6 @@ LayerFilter = str | Sequence[str] | Callable[[str, "nn.Module"], bool] | None
 
 MOST_LOGGED = 64
 """Names that ``log`` records at most: each is kept for the whole run, at every step."""
-
-LARGEST_START = 2**52
-"""The largest number of a first step: a page counts in float64, which is exact up to 2⁵³."""
 
 LOGGING = "logging"
 RECORDING = "recording the run"
@@ -83,7 +82,7 @@ class Session:
         thresholds: Thresholds = DEFAULT,
         run_file: str | os.PathLike[str] | None = None,
     ) -> None:
-        start_step = _checked_start(start_step)
+        start_step = checked_start(start_step)
         recorded = None if run_file is None else Path(run_file)
         self.history = History()
         self.lock = threading.RLock()
@@ -138,6 +137,7 @@ class Session:
         self.capture.cycle.inspector.emit = weakly(self._inspected)
         self._inspections: dict[str, Inspection] = {}
         self._logged: set[str] = set()
+        self._ranks = RankLog()
         self._recorder: Recorder | None = None
         if recorded is not None:
             self._start_recording(recorded, start_step)
@@ -186,6 +186,12 @@ class Session:
         return self._state.sampling_interval
 
     @property
+    def ranks(self) -> list[Rank]:
+        """The processes of the training, as ``GradMonitor.ranks`` gives them."""
+        with self.lock:
+            return self._ranks.ranks
+
+    @property
     def closed(self) -> bool:
         """True once nothing is watched any more."""
         return self._state.closed
@@ -207,6 +213,7 @@ class Session:
                 window=self.thresholds.window,
                 awaits=self.awaits,
                 full=full,
+                processes=Processes(self._state.standing, self._ranks.ranks),
             )
 
     # ---------------------------------------------------------------- what may be asked of it
@@ -357,7 +364,11 @@ class Session:
         if self._recorder is not None:
             self._recorder.end()
         self._state = Ended(
-            capture.layers, capture.overhead, capture.sampling_interval, capture.awaits
+            capture.layers,
+            capture.overhead,
+            capture.sampling_interval,
+            capture.awaits,
+            capture.standing,
         )
         self.capture = None
         for notify in tuple(self.on_end):
@@ -367,7 +378,10 @@ class Session:
         # A user may have numpy raise where a number is rounded to 0 or is none.
         with self.lock, np.errstate(all="ignore"):
             self.history.append(frame)
-            self._engine.update(self.history)
+            self._ranks.add(frame.step, frame.ranks)
+            # Of several processes one judges, for all of them.
+            if self._state.standing.judge is None:
+                self._engine.update(self.history)
             findings = self._engine.findings
         if self._recorder is not None:
             self._guard.run(RECORDING, self._recorder.add, frame, findings)
@@ -423,18 +437,6 @@ class Session:
         for callback in tuple(callbacks):
             where = f"calling {getattr(callback, '__qualname__', repr(callback))} of {name}"
             self._guard.run(where, callback, *args, **kwargs)
-
-
-def _checked_start(start_step: int) -> int:
-    try:
-        start = operator.index(start_step)
-    except TypeError:
-        message = f"start_step must be a whole number, not {type(start_step).__name__}"
-        raise TypeError(message) from None
-    if not 0 <= start <= LARGEST_START:
-        message = f"start_step must be at least 0 and at most {LARGEST_START:,}"
-        raise ValueError(message)
-    return start
 
 
 def _stop(control: Control, capture: Callable[[], Capture | None]) -> None:

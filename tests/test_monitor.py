@@ -16,7 +16,8 @@ from torch.nn.modules import module as module_hooks
 from torch.optim import optimizer as optimizer_hooks
 
 from gradwidget import GradMonitor, GradWidget, Symptom, Thresholds
-from gradwidget.session import LARGEST_START, MOST_LOGGED, TOO_MANY
+from gradwidget.record.start_step import LARGEST_START
+from gradwidget.session import MOST_LOGGED, TOO_MANY
 
 KINDS = [GradMonitor, GradWidget]
 Kind = type[GradMonitor] | type[GradWidget]
@@ -251,6 +252,7 @@ def test_a_monitor_shows_what_a_user_needs_and_no_more() -> None:
         "log",
         "overhead",
         "problems",
+        "ranks",
         "report",
         "sampling_interval",
         "scalars",

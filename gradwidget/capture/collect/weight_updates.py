@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from gradwidget.capture import unmeasured
 from gradwidget.capture.guard import Guard
 from gradwidget.capture.model.layers import LayerTable
+from gradwidget.capture.model.local_part import local_part
 from gradwidget.capture.model.unreadable import KINDS, UnreadableError, plain, unreadable
 from gradwidget.capture.stats.lost_updates import NARROW, count_lost
 from gradwidget.capture.stats.measured_tensors import Reading
@@ -137,8 +138,9 @@ class WeightUpdates:
                 gradient = None if one is None or id(one) in resting else one.grad
                 if one is None or gradient is None or one.is_complex():
                     continue
-                if one.shape == before.shape == gradient.shape and unreadable(gradient) is None:
-                    found[number] = count_lost(one.detach(), before, plain(gradient), readback)
+                now, used = local_part(one), local_part(gradient)
+                if now.shape == before.shape == used.shape and unreadable(used) is None:
+                    found[number] = count_lost(now.detach(), before, plain(used), readback)
         if not found:
             return None
         return Reading(list(found), lambda: np.stack([one() for one in found.values()], axis=-1))
@@ -180,7 +182,7 @@ class WeightUpdates:
         if self._limit is None:
             return held
         bytes_of = {
-            number: one.numel() * one.element_size()
+            number: (own := local_part(one)).numel() * own.element_size()
             for number in held
             if (one := parameters[number]) is not None
         }
@@ -214,6 +216,7 @@ def _is_alone(weight: Tensor) -> bool:
 
 
 def _real(one: Tensor) -> Tensor:
+    one = local_part(one)
     return torch.view_as_real(one.resolve_conj()) if one.is_complex() else one
 
 
