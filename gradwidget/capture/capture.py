@@ -166,8 +166,8 @@ class Capture:
     @property
     def standing(self) -> Standing:
         """How its figures stand to those of other processes that watch the same model."""
-        company = self.cycle.delivery.company
-        return Standing() if company is None else company.standing
+        peers = self.cycle.delivery.peers
+        return Standing() if peers is None else peers.standing
 
     @property
     def closed(self) -> bool:

@@ -10,9 +10,9 @@ from gradwidget.capture.collect.loop.bad_update import BadUpdate
 from gradwidget.capture.collect.loop.same_batch import SameBatch
 from gradwidget.capture.guard import Guard
 from gradwidget.capture.model.layers import LayerTable
-from gradwidget.capture.processes.company import SHARING, Company, Told, join
-from gradwidget.capture.processes.frames import letter_of, of_all
-from gradwidget.capture.processes.letter import Letter
+from gradwidget.capture.processes.frames import message_of, of_all
+from gradwidget.capture.processes.peers import SHARING, Peers, Told, join
+from gradwidget.capture.processes.rank_message import RankMessage
 from gradwidget.capture.sampling.budget import Budget
 from gradwidget.capture.sampling.triggers import SamplingTriggers
 from gradwidget.frame import Frame
@@ -45,7 +45,7 @@ class Delivery:
         *,
         emit: Callable[[Frame], None],
     ) -> None:
-        self.company: Company[Shared] | None = None
+        self.peers: Peers[Shared] | None = None
         """The processes that watch the same model; None where this one is alone."""
         self._table = table
         self._guard = guard
@@ -76,52 +76,52 @@ class Delivery:
             frame = self._guard.run("making a frame", builder.frame)
             if frame is None:
                 continue
-            if self.company is None or not self._guard.run(SHARING, self._share, builder, frame):
+            if self.peers is None or not self._guard.run(SHARING, self._share, builder, frame):
                 self._record(builder, frame)
-        if self.company is not None and self.company.is_waiting:
-            self._complete(self.company, step, is_last=False)
+        if self.peers is not None and self.peers.is_waiting:
+            self._complete(self.peers, step, is_last=False)
 
     def announce(self) -> None:
         """A sampled step may have changed the pace that all processes keep."""
-        if self.company is not None:
-            self._guard.run(SHARING, self.company.announce)
+        if self.peers is not None:
+            self._guard.run(SHARING, self.peers.announce)
 
     def finish(self, step: int) -> None:
         """Emits all that is left: nothing comes after it."""
         for builder in self._waiting:
             builder.readback.wait()
         self.deliver(step)
-        if self.company is not None:
-            self._complete(self.company, step, is_last=True)
+        if self.peers is not None:
+            self._complete(self.peers, step, is_last=True)
 
     def _join(self) -> None:
-        self.company = join(self._table.layers, self._guard.note)
-        self._budget.pace = None if self.company is None else self.company.pace
+        self.peers = join(self._table.layers, self._guard.note)
+        self._budget.pace = None if self.peers is None else self.peers.pace
 
     def _share(self, builder: FrameBuilder, frame: Frame) -> bool:
-        if self.company is None:
+        if self.peers is None:
             return False
-        self.company.add(letter_of(frame, builder.apart, builder.parts()), (builder, frame))
+        self.peers.add(message_of(frame, builder.apart, builder.parts()), (builder, frame))
         return True
 
-    def _complete(self, company: Company[Shared], step: int, *, is_last: bool) -> None:
-        found = company.finish if is_last else company.complete
+    def _complete(self, peers: Peers[Shared], step: int, *, is_last: bool) -> None:
+        found = peers.finish if is_last else peers.complete
         for told in self._guard.run(SHARING, lambda: list(found(step))) or ():
             builder, frame = told.item
-            self._record(builder, self._guard.run(SHARING, self._together, company, told) or frame)
-        if company.is_alone:
+            self._record(builder, self._guard.run(SHARING, self._together, peers, told) or frame)
+        if peers.is_alone:
             self._budget.pace = None
         else:
             self.announce()
 
-    def _together(self, company: Company[Shared], told: Told[Shared]) -> Frame:
+    def _together(self, peers: Peers[Shared], told: Told[Shared]) -> Frame:
         builder, frame = told.item
-        letters: Mapping[int, Letter] = told.letters
-        if len(letters) < 2:
+        messages: Mapping[int, RankMessage] = told.messages
+        if len(messages) < 2:
             return frame
-        if builder.sharded.numbers and builder.sharded.holders <= set(letters):
-            frame = builder.frame({rank: one.parts for rank, one in letters.items()})
-        return of_all(frame, company.rank, letters)
+        if builder.sharded.numbers and builder.sharded.holders <= set(messages):
+            frame = builder.frame({rank: one.parts for rank, one in messages.items()})
+        return of_all(frame, peers.rank, messages)
 
     def _record(self, builder: FrameBuilder, frame: Frame) -> None:
         frame = self._bad_update.remembered(frame)

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from gradwidget.capture.processes.letter import Letter
+from gradwidget.capture.processes.rank_message import RankMessage
 from gradwidget.capture.stats.readback import Values
 from gradwidget.frame import Frame, NonfiniteOrigin, RankPart
 
@@ -18,7 +18,7 @@ ALIKE = 1e-5
 """Part by which sums over equal weights differ at most: threads may add up in another order."""
 
 
-def letter_of(frame: Frame, seconds: float | None, parts: Values) -> Letter:
+def message_of(frame: Frame, seconds: float | None, parts: Values) -> RankMessage:
     """What a process tells of its frame.
 
     Args:
@@ -28,7 +28,7 @@ def letter_of(frame: Frame, seconds: float | None, parts: Values) -> Letter:
     """
     nonfinite = frame.metrics.get("act_nonfinite")
     rows = [] if nonfinite is None else np.flatnonzero(nonfinite > 0).tolist()
-    return Letter(
+    return RankMessage(
         step=frame.step,
         loss=frame.scalars.get("loss"),
         seconds=math.nan if seconds is None else seconds,
@@ -42,7 +42,7 @@ def letter_of(frame: Frame, seconds: float | None, parts: Values) -> Letter:
     )
 
 
-def of_all(frame: Frame, rank: int, letters: Mapping[int, Letter]) -> Frame:
+def of_all(frame: Frame, rank: int, messages: Mapping[int, RankMessage]) -> Frame:
     """The frame with what the other processes have told.
 
     The loss is the mean of theirs, as gradients are; that of processes with other weights is none
@@ -51,9 +51,9 @@ def of_all(frame: Frame, rank: int, letters: Mapping[int, Letter]) -> Frame:
     Args:
         frame: of this process.
         rank: its number.
-        letters: what each process has told of the step, by rank, this one included.
+        messages: what each process has told of the step, by rank, this one included.
     """
-    own = letters[rank]
+    own = messages[rank]
     parts = tuple(
         RankPart(
             number,
@@ -62,9 +62,9 @@ def of_all(frame: Frame, rank: int, letters: Mapping[int, Letter]) -> Frame:
             one.phase,
             apart=not _are_alike(one.weights, own.weights),
         )
-        for number, one in sorted(letters.items())
+        for number, one in sorted(messages.items())
     )
-    with_us = [letters[part.rank] for part in parts if not part.apart]
+    with_us = [messages[part.rank] for part in parts if not part.apart]
     losses = [one.loss for one in with_us if one.loss is not None]
     scalars = dict(frame.scalars)
     if losses:

@@ -4,8 +4,8 @@ import math
 
 import numpy as np
 
-from gradwidget.capture.processes.frames import letter_of, of_all
-from gradwidget.capture.processes.letter import Letter
+from gradwidget.capture.processes.frames import message_of, of_all
+from gradwidget.capture.processes.rank_message import RankMessage
 from gradwidget.frame import Frame, Layer, NonfiniteOrigin
 
 LAYERS = (Layer("a", "Linear", {"weight": (2, 2)}), Layer("b", "Linear", {"weight": (2, 2)}))
@@ -26,13 +26,13 @@ def frame(
     )
 
 
-def letter(one: Frame, seconds: float = 0.1) -> Letter:
-    return Letter.read(letter_of(one, seconds, np.empty((0, 0))).written())
+def message(one: Frame, seconds: float = 0.1) -> RankMessage:
+    return RankMessage.read(message_of(one, seconds, np.empty((0, 0))).written())
 
 
-def test_a_letter_comes_out_as_it_went_in() -> None:
-    sent = letter_of(frame(math.nan, origin=NonfiniteOrigin("loss")), None, np.arange(6.0)[None])
-    came = Letter.read(sent.written())
+def test_a_message_comes_out_as_it_went_in() -> None:
+    sent = message_of(frame(math.nan, origin=NonfiniteOrigin("loss")), None, np.arange(6.0)[None])
+    came = RankMessage.read(sent.written())
     assert math.isnan(came.loss or 0)
     assert (came.phase, came.nonfinite, came.weights) == ("loss", {"b": 4.0}, sent.weights)
     assert came.parts.tolist() == [[0, 1, 2, 3, 4, 5]]
@@ -40,7 +40,7 @@ def test_a_letter_comes_out_as_it_went_in() -> None:
 
 def test_the_loss_is_the_mean_and_the_first_nan_is_that_of_any() -> None:
     own, other = frame(1.0), frame(3.0, origin=NonfiniteOrigin("input", "a"))
-    whole = of_all(own, 0, {0: letter(own), 1: letter(other)})
+    whole = of_all(own, 0, {0: message(own), 1: message(other)})
     assert whole.scalars["loss"] == 2.0
     assert whole.origin == NonfiniteOrigin("input", "a")
     assert whole.metrics["act_nonfinite"].tolist() == [0, 4]
@@ -50,6 +50,6 @@ def test_the_loss_is_the_mean_and_the_first_nan_is_that_of_any() -> None:
 
 def test_a_process_with_other_weights_is_apart_and_adds_nothing() -> None:
     own, other = frame(1.0), frame(3.0, weights=(2, 1))
-    whole = of_all(own, 0, {0: letter(own), 1: letter(other)})
+    whole = of_all(own, 0, {0: message(own), 1: message(other)})
     assert whole.scalars["loss"] == 1.0
     assert [one.apart for one in whole.ranks] == [False, True]

@@ -15,12 +15,12 @@ SIZE = 8
 
 
 @dataclass(frozen=True, slots=True)
-class Letter:
+class RankMessage:
     """Numbers alone; it is written and read without running any code of another process.
 
     Example:
-        >>> letter = Letter(step=3, loss=0.5, parts=np.ones((2, 1)))
-        >>> Letter.read(letter.written()).loss
+        >>> message = RankMessage(step=3, loss=0.5, parts=np.ones((2, 1)))
+        >>> RankMessage.read(message.written()).loss
         0.5
     """
 
@@ -54,7 +54,7 @@ class Letter:
         return len(words).to_bytes(SIZE, "little") + words + self.parts.tobytes()
 
     @classmethod
-    def read(cls, data: bytes) -> Letter:
+    def read(cls, data: bytes) -> RankMessage:
         """From bytes."""
         end = SIZE + int.from_bytes(data[:SIZE], "little")
         told: dict[str, Any] = json.loads(data[SIZE:end])

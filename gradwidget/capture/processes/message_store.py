@@ -1,6 +1,6 @@
-"""Letters between the processes of a training, through the store of their process group.
+"""Messages between the processes of a training, through the store of their process group.
 
-No collective: one that a process does not enter holds up the others, or ends them. A letter that
+No collective: one that a process does not enter holds up the others, or ends them. A message that
 does not come is missing, and nothing else.
 """
 
@@ -15,11 +15,11 @@ from typing import Any
 from weakref import finalize
 
 LOOK_EVERY = 0.003
-"""Seconds from one look for letters to the next, while there are any to come."""
+"""Seconds from one look for messages to the next, while there are any to come."""
 CLOSING = 1.0
 """Seconds that it has at its end to send what is left."""
 KEPT = 32
-"""Letters of each process that are in the store at once."""
+"""Messages of each process that are in the store at once."""
 END = 2**62
 """The step that one tells of who will tell of no other."""
 PRESENT = "present"
@@ -30,18 +30,18 @@ Jobs = SimpleQueue[Callable[[], None] | None]
 """What there is to do for the thread; None ends it."""
 
 
-class Postbox:
-    """Sends and collects letters on a thread of its own, so that no training waits for a network.
+class MessageStore:
+    """Sends and collects messages on a thread of its own, so that no training waits for a network.
 
     Args:
-        connect: opens a connection of our own to where the letters are left, on the thread.
+        connect: opens a connection of our own to where the messages are left, on the thread.
         name: what all that watch the same model call it.
         rank: the number of this process.
         world: how many processes there are.
 
     Example:
         >>> from torch.distributed import HashStore
-        >>> box = Postbox(HashStore, "model", 0, 1)
+        >>> box = MessageStore(HashStore, "model", 0, 1)
         >>> box.close()
         >>> box.failure is None
         True
@@ -53,7 +53,7 @@ class Postbox:
         """The ranks of those that watch the model; None as long as that is not known."""
         self.newest: dict[int, int] = {}
         """The newest step that each of the others has told of."""
-        self.letters: dict[int, dict[int, bytes]] = {}
+        self.messages: dict[int, dict[int, bytes]] = {}
         """What has come of each step that is expected, by rank; empty where a process has told of a
         later step and not of this."""
         self.plan: bytes = b""
@@ -77,24 +77,24 @@ class Postbox:
         """Whoever has not said by now that they watch the model does not."""
         self._decides = True
 
-    def send(self, step: int, letter: bytes) -> None:
-        """Leaves a letter about a step, and looks whether there is a new plan."""
-        self._jobs.put(lambda: self._send(step, letter))
+    def send(self, step: int, message: bytes) -> None:
+        """Leaves a message about a step, and looks whether there is a new plan."""
+        self._jobs.put(lambda: self._send(step, message))
 
     def announce(self, plan: bytes) -> None:
         """Leaves a plan for all others."""
         self._jobs.put(lambda: self._store.set(self._key(PLAN), plan))
 
     def expect(self, step: int) -> None:
-        """Collects letters about a step from now on, until ``drop``."""
+        """Collects messages about a step from now on, until ``drop``."""
         with self._lock:
-            self.letters[step] = {}
+            self.messages[step] = {}
         self._jobs.put(self._look)
 
     def drop(self, step: int) -> dict[int, bytes]:
         """What has come about a step; nothing more is collected of it."""
         with self._lock:
-            found = self.letters.pop(step, {})
+            found = self.messages.pop(step, {})
         return {rank: found[rank] for rank in list(found) if found[rank]}
 
     def close(self) -> None:
@@ -108,7 +108,7 @@ class Postbox:
         try:
             self._store = self._connect()
             while True:
-                is_looking = self.members is None or bool(self.letters)
+                is_looking = self.members is None or bool(self.messages)
                 with suppress(Empty):
                     job = self._jobs.get(timeout=LOOK_EVERY if is_looking else None)
                     if job is None:
@@ -133,8 +133,8 @@ class Postbox:
         self._told.append(step)
         self._store.set(self._key("told", self.rank), ",".join(map(str, self._told)).encode())
 
-    def _send(self, step: int, letter: bytes) -> None:
-        self._store.set(self._key(step, self.rank), letter)
+    def _send(self, step: int, message: bytes) -> None:
+        self._store.set(self._key(step, self.rank), message)
         self._tell(step)
         if len(self._told) > KEPT:
             self._store.delete_key(self._key(self._told.popleft(), self.rank))
@@ -154,7 +154,7 @@ class Postbox:
             told = [int(one) for one in self._store.get(self._key("told", rank)).split(b",") if one]
             self.newest[rank] = max(told, default=-1)
             with self._lock:
-                wanted = list(self.letters.items())
+                wanted = list(self.messages.items())
             for step, found in wanted:
                 if rank not in found and step <= self.newest[rank]:
                     is_there = step in told

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from time import perf_counter, sleep
 from typing import Generic, TypeVar
 
-from gradwidget.capture.processes.letter import Letter
-from gradwidget.capture.processes.postbox import LOOK_EVERY, Postbox
+from gradwidget.capture.processes.message_store import LOOK_EVERY, MessageStore
+from gradwidget.capture.processes.rank_message import RankMessage
 from gradwidget.capture.sampling.pace import Pace
 from gradwidget.capture.torch_private import process_store
 from gradwidget.frame import Layer, Standing
@@ -39,7 +39,7 @@ class Told(Generic[T]):
     """What is known of a step now that no more of it is waited for."""
 
     item: T
-    letters: dict[int, Letter]
+    messages: dict[int, RankMessage]
     """What each process has told of the step, by rank, this one included."""
 
 
@@ -47,26 +47,26 @@ class Told(Generic[T]):
 class _Waiting(Generic[T]):
     step: int
     item: T
-    letter: Letter
+    message: RankMessage
     since: float
 
 
-class Company(Generic[T]):
+class Peers(Generic[T]):
     """Gathers in one process, the first that watches, what all have measured.
 
     The others send what they have, and judge nothing. No process ever waits for another.
 
     Args:
-        postbox: brings the letters.
+        store: brings the messages.
         note: keeps a problem, given what was done and what came of it.
     """
 
-    def __init__(self, postbox: Postbox, note: Callable[[str, str], None]) -> None:
+    def __init__(self, store: MessageStore, note: Callable[[str, str], None]) -> None:
         self.pace = Pace()
         """Which steps all of them sample."""
         self.judge: int | None = None
         """The rank that judges; None as long as it is not known who is there."""
-        self._postbox = postbox
+        self._store = store
         self._note = note
         self._waiting: deque[_Waiting[T]] = deque()
         self._silent: dict[int, int] = {}
@@ -80,39 +80,39 @@ class Company(Generic[T]):
     @property
     def rank(self) -> int:
         """The number of this process."""
-        return self._postbox.rank
+        return self._store.rank
 
     @property
     def judges(self) -> bool:
         """Whether this process judges, as it also does while it is not known who else is there."""
-        return self.judge in {None, self.rank} or self._postbox.failure is not None
+        return self.judge in {None, self.rank} or self._store.failure is not None
 
     @property
     def is_alone(self) -> bool:
         """Whether no other process watches the model, or none can be reached any more."""
-        return self._postbox.members == frozenset({self.rank}) or self._postbox.failure is not None
+        return self._store.members == frozenset({self.rank}) or self._store.failure is not None
 
     @property
     def is_waiting(self) -> bool:
         """Whether there are steps that others may still tell of."""
         return bool(self._waiting)
 
-    def add(self, letter: Letter, item: T) -> None:
+    def add(self, message: RankMessage, item: T) -> None:
         """Sends what this process has measured in a step, and keeps ``item`` until all have."""
-        step, box = letter.step, self._postbox
+        step, store = message.step, self._store
         if not self.is_alone:
-            box.send(step, letter.written())
+            store.send(step, message.written())
             if not self.pace.leads:
-                self.pace.follow(box.plan)
+                self.pace.follow(store.plan)
             if self.judges:
-                box.expect(step)
-        self._waiting.append(_Waiting(step, item, letter, perf_counter()))
+                store.expect(step)
+        self._waiting.append(_Waiting(step, item, message, perf_counter()))
 
     def announce(self) -> None:
         """Tells the others of a change of pace, where there is one."""
         plan = self.pace.take()
         if plan and not self.is_alone:
-            self._postbox.announce(plan)
+            self._store.announce(plan)
 
     def complete(self, step: int, *, is_last: bool = False) -> Iterator[Told[T]]:
         """The steps that nothing more is waited for, in order.
@@ -133,13 +133,13 @@ class Company(Generic[T]):
                 return
             self._note_silent(missing, first.step)
             self._waiting.popleft()
-            letters = self._letters_of(first)
-            if len(letters) > 1:
+            messages = self._messages_of(first)
+            if len(messages) > 1:
                 self._shared = first.step
-            yield Told(first.item, letters)
+            yield Told(first.item, messages)
 
     def finish(self, step: int) -> Iterator[Told[T]]:
-        """What is left once the training is over: waits for it a moment; and closes the post."""
+        """What is left once the training is over: waits for it a moment; and closes the store."""
         if self._last is not None:
             return
         until = perf_counter() + CLOSING
@@ -147,24 +147,24 @@ class Company(Generic[T]):
             yield from self.complete(step)
             if self._waiting:
                 sleep(LOOK_EVERY)
-        self._postbox.decide()
+        self._store.decide()
         yield from self.complete(step, is_last=True)
         self._last = self.standing
-        self._postbox.close()
+        self._store.close()
 
     @property
     def standing(self) -> Standing:
         """How the figures of this process stand to those of the others."""
         if self._last is not None:
             return self._last
-        box, rank, world = self._postbox, self.rank, self._postbox.world
-        if box.failure is not None:
+        store, rank, world = self._store, self.rank, self._store.world
+        if store.failure is not None:
             note = (
                 f"The other processes cannot be reached since step {self._shared}: the rest is "
                 f"rank {rank}'s part alone."
             )
             return Standing(notes=(note,))
-        if self.judge is None or box.members is None:
+        if self.judge is None or store.members is None:
             return Standing()
         if not self.judges:
             note = (
@@ -176,15 +176,15 @@ class Company(Generic[T]):
             f"{_ranks([silent])} told nothing of step {at}: the loss is without it since."
             for silent, at in self._silent.items()
         ]
-        if len(box.members) > 1:
+        if len(store.members) > 1:
             notes.insert(
                 0,
-                f"Gradients, weights and the loss are of {len(box.members)} processes; activations "
-                f"and their gradients are rank {rank}'s part.",
+                f"Gradients, weights and the loss are of {len(store.members)} processes; "
+                f"activations and their gradients are rank {rank}'s part.",
             )
-        absent = sorted(set(range(world)) - box.members)
+        absent = sorted(set(range(world)) - store.members)
         if absent:
-            there = _ranks(sorted(box.members))
+            there = _ranks(sorted(store.members))
             notes.append(
                 f"{_ranks(absent)} of {world} {'does' if len(absent) == 1 else 'do'} not watch "
                 "this model: what differs from process to process, as the loss, is of "
@@ -196,45 +196,45 @@ class Company(Generic[T]):
 
     def _settled(self, *, is_late: bool) -> bool:
         """Whether it is known who judges."""
-        box = self._postbox
-        if box.failure is not None:
+        store = self._store
+        if store.failure is not None:
             if not self._has_failed:
                 self._has_failed = True
-                self._note(SHARING, f"{SHARING} failed: {_first_line(box.failure)}")
+                self._note(SHARING, f"{SHARING} failed: {_first_line(store.failure)}")
             return True
-        if box.members is None:
+        if store.members is None:
             if is_late:
-                box.decide()
+                store.decide()
             return False
         if self.judge is None:
-            self.judge = min(box.members)
+            self.judge = min(store.members)
             self.pace.leads = self.judges
         return True
 
     def _missing(self, step: int) -> list[int]:
         """The ranks that may still tell of a step."""
-        box = self._postbox
-        there = [one for one in sorted(box.members or ()) if one != self.rank]
+        store = self._store
+        there = [one for one in sorted(store.members or ()) if one != self.rank]
         for one in there:
-            if box.newest.get(one, -1) > self._silent.get(one, step):
+            if store.newest.get(one, -1) > self._silent.get(one, step):
                 self._silent.pop(one, None)  # it has spoken again
-        come = box.letters.get(step, {})
+        come = store.messages.get(step, {})
         return [one for one in there if one not in come and one not in self._silent]
 
     def _note_silent(self, missing: Sequence[int], step: int) -> None:
         self._silent |= dict.fromkeys(missing, step)
 
-    def _letters_of(self, one: _Waiting[T]) -> dict[int, Letter]:
-        found = {rank: Letter.read(data) for rank, data in self._postbox.drop(one.step).items()}
-        return {self.rank: one.letter, **found} if self.judges else {self.rank: one.letter}
+    def _messages_of(self, one: _Waiting[T]) -> dict[int, RankMessage]:
+        found = {rank: RankMessage.read(data) for rank, data in self._store.drop(one.step).items()}
+        return {self.rank: one.message, **found} if self.judges else {self.rank: one.message}
 
 
-def join(layers: Sequence[Layer], note: Callable[[str, str], None]) -> Company[T] | None:
+def join(layers: Sequence[Layer], note: Callable[[str, str], None]) -> Peers[T] | None:
     """Says to the other processes that this one watches a model; None where there are none.
 
     Args:
-        layers: of the model: who watches others is no company.
-        note: see ``Company``.
+        layers: of the model: who watches others is no peers.
+        note: see ``Peers``.
     """
     found = process_store()
     if found is None:
@@ -242,8 +242,8 @@ def join(layers: Sequence[Layer], note: Callable[[str, str], None]) -> Company[T
     words = repr([(layer.name, sorted(layer.shapes.items())) for layer in layers])
     name = hashlib.sha256(words.encode()).hexdigest()[:16]
     _attached[name] += 1
-    postbox = Postbox(found.connect, f"{name}/{_attached[name]}", found.rank, found.world)
-    return Company(postbox, note)
+    watched = f"{name}/{_attached[name]}"
+    return Peers(MessageStore(found.connect, watched, found.rank, found.world), note)
 
 
 def _ranks(numbers: Sequence[int]) -> str:
