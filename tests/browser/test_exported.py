@@ -108,7 +108,7 @@ def test_a_page_opened_from_disk_has_the_picture_and_travels_by_keyboard(
     # A layer opens, a metric can be chosen, the pointer has its tooltip.
     region.get_by_role("button", name="body.Linear 3", exact=True).click()
     expect(region.get_by_role("region", name="Layer detail")).to_contain_text("4,160 parameters")
-    region.get_by_role("combobox", name="Metric").select_option(label="gradient norm (log)")
+    region.get_by_role("combobox", name="Metric").select_option(label="gradient norm")
     region.locator(".gw-row").nth(2).hover()
     expect(region.locator(".gw-tooltip")).to_be_visible()
     assert violations(offline, root) == []

@@ -9,7 +9,8 @@ function shown(findings: FindingInfo[], state = "ok"): HTMLElement {
   const store = new Store("Net");
   store.findings = findings;
   store.status = { ...store.status, step: 3, state };
-  const panel = new Findings({ onShow() {}, onTravel() {}, loop: null, outcome: () => "" });
+  const actions = { onShow() {}, onTravel() {}, toBorder: () => null };
+  const panel = new Findings({ ...actions, loop: null, outcome: () => "" });
   panel.update(store);
   return panel.node;
 }
