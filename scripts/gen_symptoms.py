@@ -1,7 +1,7 @@
-"""Makes docs/symptoms.md from docs/symptoms.md.in, with the bounds that the rules use, and from
-that what the picture says of each symptom.
+"""Makes docs/symptoms.md from docs/symptoms.md.in, with the bounds that the rules use.
 
-Run it after a change of the template or of a bound; a test fails as long as they differ.
+And from that page what the picture says of each symptom. Run it after a change of the template or
+of a bound; a test fails as long as they differ.
 """
 
 from __future__ import annotations

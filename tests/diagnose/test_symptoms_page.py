@@ -53,7 +53,7 @@ def test_the_picture_says_of_every_symptom_what_the_page_does(root: Path, templa
     said = " ".join(made.split())
     for paragraph in paragraphs(made):
         titles = [part["title"] for part in paragraph["parts"]]
-        assert "Rule" in titles and "Helps" in titles
+        assert {"Rule", "Helps"} <= set(titles)
         for part in paragraph["parts"]:
             assert not re.search(r"[`*\[\]#]|!\[", part["text"]), "markup"
             assert part["text"] in said.replace("`", "")

@@ -11,6 +11,7 @@ import type { ViewOptions } from "../state/view-options.ts";
 import { element, setAttribute } from "../util/dom.ts";
 import { isCommand } from "../util/own-keys.ts";
 import type { Sizes } from "../util/sizes.ts";
+import { BarValues } from "./bar-values.ts";
 import { BoundLines } from "./bound-lines.ts";
 import { Heatmap } from "./heatmap.ts";
 import { Legend } from "./legend.ts";
@@ -55,6 +56,7 @@ export class Picture {
   readonly #axis = new ValueAxis();
   readonly #bounds = new BoundLines();
   readonly #usual = new UsualRanges();
+  readonly #barValues = new BarValues();
   readonly #heatmap = new Heatmap();
   readonly #legend = new Legend();
   readonly #tooltip = new Tooltip();
@@ -106,6 +108,7 @@ export class Picture {
         this.#barArea,
         this.#usual.node,
         this.#bounds.node,
+        this.#barValues.node,
       ),
       heatmapCell,
       foot,
@@ -246,6 +249,7 @@ export class Picture {
     this.#axis.update(scale, size.width);
     this.#bounds.update(bounds, scale);
     this.#usual.update(rows, this.#store, metric.name, scale, size);
+    this.#barValues.update(rows, metric, scale, size, this.#border.covered);
     const { cursor } = this.#options.choices;
     this.#legend.update(table, cursor ?? this.#store.status.step, this.#usual.hasAny);
   }
