@@ -18,6 +18,7 @@ import { Legend } from "./legend.ts";
 import { MetricMenu } from "./metric-menu.ts";
 import { Minimap } from "./minimap.ts";
 import { BorderLine } from "./rows/border-line.ts";
+import { NextPlace } from "./rows/next-place.ts";
 import { Rows } from "./rows/rows.ts";
 import { Search } from "./rows/search.ts";
 import { Sight } from "./rows/sight.ts";
@@ -36,12 +37,6 @@ const MEDIUM = 64;
 const IN_SIGHT = 40;
 /** Pixels above the timeline in which the axis under the bars is, where there is no tooltip. */
 const AXIS_HEIGHT = 24;
-
-/** A layer, or the border behind it. */
-interface Place {
-  layer: number;
-  isBorder: boolean;
-}
 
 /** Names, bars, heatmap and timeline, which share rows and columns, in one scrolling grid. */
 export class Picture {
@@ -66,13 +61,9 @@ export class Picture {
   readonly #barArea = element("div", { class: "gw-bars" });
   readonly #grid: HTMLElement;
   readonly #sight: Sight;
+  readonly #places: NextPlace;
   readonly #ranges = new AxisRanges();
   #table: Table | null = null;
-  /** What is to be brought in sight once its row is drawn: a layer, or the border behind it. */
-  #wanted: Place | null = null;
-  /** The layer found and the cause that were last brought in sight. */
-  #found: string | null = null;
-  #led: string | null = null;
   #timer: number | null = null;
   #pointer: { x: number; y: number } | null = null;
 
@@ -83,6 +74,7 @@ export class Picture {
     this.#sizes = sizes;
     this.timeline = new Timeline(store, options, sizes);
     this.#menu = new MetricMenu(options);
+    this.#places = new NextPlace(store, options);
     this.#search = new Search(options, (layer) => this.#rows.focus(layer));
     this.#rows = new Rows(sizes, {
       onOpen: (key) => options.change({ opened: options.choices.opened === key ? null : key }),
@@ -179,8 +171,7 @@ export class Picture {
 
   /** Brings a layer's row in sight, or that of the closed group that it is in. */
   reveal(name: string): void {
-    const layer = this.#store.layers.findIndex((info) => info.name === name);
-    if (layer >= 0) this.#wanted = { layer, isBorder: false };
+    this.#places.wanted = this.#places.at(name);
   }
 
   /** Opens the groups at a border and brings it to the middle. */
@@ -188,7 +179,7 @@ export class Picture {
     const names = this.#store.layers.map(({ name }) => name);
     const around = [above, above + 1].flatMap((layer) => groupsAround(names, layer));
     const opened = around.map((key) => [key, true] as const);
-    this.#wanted = { layer: above, isBorder: true };
+    this.#places.wanted = { layer: above, isBorder: true };
     this.#options.change({ groups: new Map([...this.#options.choices.groups, ...opened]) });
   }
 
@@ -284,33 +275,12 @@ export class Picture {
   /** Brings to the middle what was asked for, found, or has just become the cause. */
   #bringInSight(): void {
     if (!this.#sight.isKnown) return;
-    const wanted = this.#wanted ?? this.#newlyFound() ?? this.#newlyLeading();
-    this.#wanted = null;
-    if (wanted === null) return;
-    const row = this.#rowOf(wanted.layer);
+    const place = this.#places.take(!this.#sight.isTouched);
+    if (place === null) return;
+    const row = this.#rowOf(place.layer);
     const [first, last] = this.#sight.range(this.#rowHeight);
-    if (wanted.isBorder) this.#center(row + 1);
+    if (place.isBorder) this.#center(row + 1);
     else if (row < first || row + 1 > last) this.#center(row + 0.5);
-  }
-
-  #newlyFound(): Place | null {
-    const { found } = this.#options.choices;
-    if (found === this.#found) return null;
-    this.#found = found;
-    const layer = this.#store.layers.findIndex(({ name }) => name === found);
-    return layer < 0 ? null : { layer, isBorder: false };
-  }
-
-  /** Where a new cause can be seen, as long as the reader has not looked for anything. */
-  #newlyLeading(): Place | null {
-    const cause = leadOf(this.#store)?.cause;
-    const key = cause === undefined ? null : keyOf(cause);
-    if (key === this.#led || this.#sight.isTouched) return null;
-    this.#led = key;
-    const border = cause === undefined ? null : borderOf(cause, this.#store, null);
-    if (border !== null) return { layer: border.above, isBorder: true };
-    const layer = this.#store.layers.findIndex(({ name }) => name === cause?.layers[0]);
-    return layer < 0 ? null : { layer, isBorder: false };
   }
 
   get #rowHeight(): number {

@@ -52,11 +52,11 @@ export class FindingPlace {
     this.#finding = finding;
     const { active, first_step, last_step, layers } = finding;
     setText(this.#since, `${active ? "since step" : "from step"} ${formatCount(first_step)}`);
-    setHidden(this.#toBorder, !active || this.#actions.toBorder(finding) === null);
     setText(this.#until, active ? "" : `to ${formatCount(last_step)}`);
-    this.#list(`${all.length} ${layers.join()}`, () =>
-      this.#layers.replaceChildren(...this.#named(layers, all)),
-    );
+    this.#list(`${all.length} ${active} ${layers.join()}`, () => {
+      this.#layers.replaceChildren(...this.#named(layers, all));
+      setHidden(this.#toBorder, !active || this.#actions.toBorder(finding) === null);
+    });
   }
 
   #named(layers: string[], all: readonly LayerInfo[]): Node[] {

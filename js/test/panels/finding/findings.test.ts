@@ -44,3 +44,17 @@ test("nothing is said to be well before the rules could have spoken", () => {
   expect(calm(shown([]))?.hidden).toBe(false);
   expect(calm(shown([findingOf()]))?.textContent).toBe("Nothing is wrong now.");
 });
+
+test("a consequence that is over while its cause is not stands with what is over", () => {
+  const cause = findingOf({ active: true, consequences: ["loss_unstable"] });
+  const over = findingOf({
+    symptom: "loss_unstable",
+    title: "Loss jumps",
+    because: "vanishing_gradients",
+  });
+  const node = shown([cause, over]);
+  expect(node.querySelectorAll("[aria-label='Findings'] > li")).toHaveLength(1);
+  expect(node.querySelector(".gw-over > summary")?.textContent).toBe(
+    "Ended: Loss jumps, steps 10–20",
+  );
+});
