@@ -33,8 +33,6 @@ const LOW = 8;
 /** Up to these numbers of rows they are high, then of medium height. */
 const ROOMY = 18;
 const MEDIUM = 64;
-/** From more rows than this on the whole network is shown beside them. */
-const IN_SIGHT = 40;
 /** Pixels above the timeline in which the axis under the bars is, where there is no tooltip. */
 const AXIS_HEIGHT = 24;
 
@@ -254,11 +252,14 @@ export class Picture {
   }
 
   #updateMinimap({ rows }: Table): void {
-    const isShown = rows.length > IN_SIGHT && this.#sight.isKnown;
+    const { height } = this.#sizes.of(this.#rows.node);
+    const { room } = this.#sight;
+    // Where all rows are in sight it would say the same again.
+    const isShown = this.#sight.isKnown && height > room + 1;
     const states = isShown ? statesAt(this.#store, this.#options.choices.cursor) : [];
-    this.#minimap.update(states, isShown ? this.#sight.room : 0);
+    this.#minimap.update(states, isShown ? room : 0);
     if (!isShown) return;
-    const each = this.#sizes.of(this.#rows.node).height / rows.length;
+    const each = height / rows.length;
     const at = (place: number): TableRow | undefined =>
       rows[Math.min(rows.length - 1, Math.floor(place))];
     const [first, last] = this.#sight.range(each).map(at);
