@@ -221,7 +221,7 @@ export const PARAGRAPHS: readonly Paragraph[] = [
     "parts": [
       {
         "title": "Rule",
-        "text": "after 10 steps a trainable parameter is in no optimizer that has stepped."
+        "text": "after 10 steps a trainable parameter is in no optimizer that has stepped; or backward passes reach the model and the optimizer that steps holds none of its parameters."
       },
       {
         "title": "Not",
@@ -280,7 +280,7 @@ export const PARAGRAPHS: readonly Paragraph[] = [
     "parts": [
       {
         "title": "Rule",
-        "text": "in 3 frames in a row, gradients that a step has used are still there, untouched, at the next backward pass; backward passes run and no weight ever changes; backward() is called on a tensor that no operation made."
+        "text": "in 3 frames in a row, gradients that a step has used are still there, untouched, at the next backward pass; backward passes run and no weight ever changes, or nothing is left of their gradient when the optimizer steps, in as many frames; backward() is called on a tensor that no operation made."
       },
       {
         "title": "Not",
@@ -318,7 +318,7 @@ export const PARAGRAPHS: readonly Paragraph[] = [
     "parts": [
       {
         "title": "Rule",
-        "text": "in three times 3 frames in a row, over at least 20 steps, the data that enters the model is that of the frame before in a tensor of its own, and a data loader of the process has more than this batch."
+        "text": "in three times 3 frames in a row, over at least 20 steps, the data that enters the model is that of the frame before in a tensor of its own, and a data loader of the process, or a tensor that has its samples, has more than this batch."
       },
       {
         "title": "Not",
@@ -375,7 +375,7 @@ export const PARAGRAPHS: readonly Paragraph[] = [
     "parts": [
       {
         "title": "Rule",
-        "text": "the data that enters the first layers is NaN, the same everywhere, or the same in every sample while nothing is learned; or its RMS is above 20 and something follows from it, or far above that and the outputs start above 20 too."
+        "text": "the data that enters the first layers is NaN, the same everywhere, or the same in every sample while nothing is learned; or its RMS is above 20 and something follows from it, or far above that and the outputs start above 20 too, or the loss so high that all it does is come back from there."
       },
       {
         "title": "Not",
