@@ -472,7 +472,7 @@ export const PARAGRAPHS: readonly Paragraph[] = [
     "parts": [
       {
         "title": "Rule",
-        "text": "a step changes the weights by more than 5% of their size while the loss does not fall and is above 50% of its initial value; or by less than 0.01% while the loss stays above 90% and the gradient promises more. One to three updates are proof where they raise the loss by orders of magnitude. Half of the change is enough where the first steps under the rate replaced the weights. A schedule that has used the rate up before anything was learned is a rate too low as well, and so is a rate of 0 that lasts."
+        "text": "a step changes the weights by more than 5% of their size while the loss does not fall and is above 50% of its initial value; or by less than 0.01% while the loss stays above 90% and the gradient promises more. One to three updates are proof where they raise the loss by orders of magnitude, and so are a few after which layers let no gradient through that did before. Half of the change is enough where the first steps under the rate replaced the weights. A schedule that has used the rate up before anything was learned is a rate too low as well, and so is a rate of 0 that lasts."
       },
       {
         "title": "Not",
