@@ -109,9 +109,10 @@ zoo: install ## trains the sick and healthy runs of evaluation/, proves their la
 torture: install ## trains awkward loops of every kind, watched and alone, until the time is up (SECONDS=600, SEED=...)
 	$(BIN)/python -m tests.torture --seconds $(or $(SECONDS),600) $(if $(SEED),--seed $(SEED))
 
-generate: install ## writes the TypeScript that is made from Python: messages and states
+generate: install ## writes the TypeScript that is made from Python: messages, states and symptoms
 	$(BIN)/python scripts/gen_messages.py
 	$(BIN)/python scripts/gen_states.py
+	$(BIN)/python scripts/gen_symptoms.py
 
 format: install $(NODE_MODULES) ## rewrites what the linters can fix automatically
 	$(BIN)/ruff check --fix .

@@ -11,6 +11,7 @@ import tempfile
 from pathlib import Path
 from time import monotonic
 
+from PIL import Image
 from playwright.sync_api import FloatRect, expect, sync_playwright
 
 ROOT = Path(__file__).parent.parent
@@ -61,8 +62,9 @@ def main() -> None:
                     max(0.0, 1000 * (began + len(frames) / PER_SECOND - monotonic()))
                 )
         browser.close()
-    # One palette for all of them: that of the last, which shows most.
-    palette = few_colors(frames[-1])
+    # One palette for all of them: that of the last, which shows most. An octree's has no greys to
+    # spare for the others.
+    palette = few_colors(frames[-1], Image.Quantize.MEDIANCUT)
     first, *rest = [in_colors_of(palette, frame) for frame in frames]
     durations = [1000 // PER_SECOND] * (len(frames) - 1) + [3000]
     first.save(TARGET, save_all=True, append_images=rest, duration=durations, loop=0)

@@ -27,7 +27,7 @@ of few."""
 
 # The run that shows a symptom best, and the metric that tells most of it.
 SHOWN = {
-    "vanishing_gradients": ("mlp_sigmoid_deep", "grad_rms"),
+    "vanishing_gradients": ("mlp_sigmoid_deep", "act_grad_rms"),
     "exploding_gradients": ("mlp_wild_start", "act_grad_rms"),
     "early_layers_frozen": ("mlp_rate_group_slip", "update_ratio"),
     "gradients_nonfinite": ("cnn_nan_pixel", "grad_rms"),
@@ -44,8 +44,19 @@ SHOWN = {
     "fp16_underflow": ("mlp_half_without_scaler", "grad_zero_fraction"),
     "lr_too_high": ("mlp_rate_jumps", "update_ratio"),
     "lr_too_low": ("mlp_rate_too_low", "update_ratio"),
-    "loss_unstable": ("mlp_rate_too_high", "update_ratio"),
-    "plateau": ("mlp_shuffled_against_targets", "grad_rms"),
+    "loss_unstable": ("transformer_rate_jumps", "update_ratio"),
+    "plateau": ("mlp_adam_too_slow", "grad_rms"),
+    "collapsed_outputs": ("transformer_post_norm_collapses", "act_rms"),
+    "not_in_optimizer": ("cnn_new_head_unknown_to_optimizer", "optimized_fraction"),
+    "unregistered_layers": ("mlp_hidden_in_a_list", "grad_rms"),
+    "zero_gradient": ("mlp_error_clamped", "grad_zero_fraction"),
+    "gradients_not_cleared": ("mlp_never_cleared", "grad_rms"),
+    "eval_mode": ("mlp_trained_in_eval", "grad_rms"),
+    "same_batch": ("mlp_first_batch_for_ever", "grad_rms"),
+    "double_softmax": ("mlp_softmax_twice", "grad_rms"),
+    "bad_inputs": ("mlp_unscaled_inputs", "act_rms"),
+    "updates_lost": ("mlp_bfloat16_weights", "updates_lost_fraction"),
+    "loss_diverging": ("mlp_slow_divergence", "grad_rms"),
 }
 
 # The widget that a cell leaves on the page; it is closed, so that one run does not disturb the
@@ -94,7 +105,8 @@ def shoot(region: Locator, symptom: str) -> None:
     page = region.page
     region.evaluate("(node, width) => { node.parentElement.style.width = `${width}px`; }", WIDTH)
     region.get_by_label("Metric").select_option(SHOWN[symptom][1])
-    card = region.locator(f".gw-card[data-symptom={symptom}]").first
+    # Its own card, or its line in that of its cause.
+    card = region.locator(f"li[data-symptom={symptom}], details[data-symptom={symptom}]").first
     card.evaluate(
         "node => { const side = node.closest('.gw-side');"
         " const top = (one) => one.getBoundingClientRect().top;"

@@ -22,10 +22,16 @@ from tests.support.chromium import launch  # noqa: E402 - found only with the ro
 from tests.support.server import wait_until  # noqa: E402 - as above
 
 PORT = 28555
+DARK = "rgb(17, 20, 23)"
+"""The ground of the picture in a dark theme that has no colors of Jupyter's."""
 URL = f"http://127.0.0.1:{PORT}"
 
 # The loop is a cell of its own: marimo shows what a cell displays when it has ended.
 NOTEBOOK = """
+# /// script
+# [tool.marimo.display]
+# theme = "dark"
+# ///
 import marimo
 app = marimo.App()
 
@@ -101,6 +107,10 @@ def watch(page: Page) -> None:
     bars, rows = region.locator("rect.bar"), region.get_by_role("row")
     wait_until(lambda: bars.count() == rows.count() > 0, "the bars")
     print(f"{bars.count()} bars")
+    ground = region.evaluate("node => getComputedStyle(node).backgroundColor")
+    if ground != DARK:
+        sys.exit(f"{ground} in marimo's dark theme")
+    print("dark as marimo is")
     region.get_by_role("button", name="Pause", exact=True).click()
     wait_until(lambda: shown.get_attribute("data-step") == "199", "the end of the loop")
     print("Pause does not hold a loop that nobody could resume")

@@ -1,12 +1,13 @@
 import type { Bars } from "./bars/bars.ts";
+import { borderOf } from "./derive/story/border.ts";
 import { keyOf, leadOf, metricOf } from "./derive/story/lead.ts";
 import { outcomeOf, whatCameOf } from "./derive/story/outcome.ts";
-import { Controls } from "./panels/controls.ts";
 import { Findings } from "./panels/finding/findings.ts";
-import { Headline } from "./panels/headline.ts";
 import { LayerDetail } from "./panels/layer-detail.ts";
 import { Problems } from "./panels/problems.ts";
+import { Strip } from "./panels/strip/strip.ts";
 import { Picture } from "./picture/picture.ts";
+import type { FindingInfo } from "./protocol/messages.gen.ts";
 import type { Inspector } from "./state/inspector.ts";
 import type { LoopControl } from "./state/loop-control.ts";
 import type { Store } from "./state/store.ts";
@@ -29,46 +30,53 @@ export function mount(
   inspector: Inspector | null = null,
 ): () => void {
   const options = new ViewOptions();
-  const headline = new Headline(options);
+  const strip = new Strip(options, loop, (change) => whatCameOf(change, store));
   // Sizes are known once the page has laid out a frame: what depends on them is drawn in the next.
   const sizes = new Sizes(() => drawing.later());
   const picture = new Picture(store, options, bars, sizes);
   const detail = new LayerDetail(options, inspector);
+  const point = (finding: FindingInfo): void => {
+    const metric = metricOf(finding, store);
+    if (metric !== null) options.choose(metric);
+    options.change({ pointed: keyOf(finding) });
+  };
   const findings = new Findings({
     onShow: (finding, layer) => {
       // A second click on what is shown shows everything alike again.
-      const key = keyOf(finding);
-      if (layer === null && options.choices.pointed === key) {
+      if (layer === null && options.choices.pointed === keyOf(finding)) {
         options.change({ pointed: null });
         return;
       }
-      const metric = metricOf(finding, store);
-      if (metric !== null) options.choose(metric);
-      options.change({ pointed: key });
+      point(finding);
       const first = layer ?? finding.layers[0];
       if (first !== undefined) picture.reveal(first);
+    },
+    toBorder: (finding) => {
+      const border = borderOf(finding, store, null);
+      if (border === null) return null;
+      return () => {
+        point(finding);
+        picture.revealBorder(border);
+      };
     },
     onTravel: (step) => options.change({ cursor: step }),
     loop,
     outcome: (finding, change) => outcomeOf(finding, change, store),
   });
-  const controls = loop === null ? null : new Controls(loop, (change) => whatCameOf(change, store));
   const problems = new Problems();
   const side = element("div", { class: "gw-side" }, detail.node, findings.node);
   const main = element("div", { class: "gw-main" }, picture.node, side);
-  const root = element("div", { class: "gw", role: "region" }, headline.node, main, problems.node);
-  if (controls !== null) {
-    headline.node.after(controls.node);
-    controls.listenToKeys(root);
-  }
+  const parts = [...strip.nodes, main, problems.node];
+  const root = element("div", { class: "gw", role: "region" }, ...parts);
+  strip.listenToKeys(root);
+  picture.listenToKeys(root);
 
   const draw = (): void => {
     const lead = leadOf(store);
     if (lead !== null && lead.metric !== null)
       options.follow(`${lead.cause.symptom} ${lead.metric}`, lead.metric);
     setAttribute(root, "aria-label", `gradwidget: ${store.model}`);
-    headline.update(store, loop?.state.mode === "closed");
-    controls?.update();
+    strip.update(store);
     picture.timeline.changes = loop?.state.changes ?? [];
     picture.update();
     setAttribute(main, "data-side", picture.isLow ? "below" : "beside");

@@ -46,6 +46,7 @@ def test_the_culprit_is_caught_in_the_act(
         rows = console.evaluate("w.batch.args[0].isnan().any(dim=1).nonzero().flatten().tolist()")
         assert [console.evaluate("w.batch.step") * 32 + row for row in rows] == [1000]
 
+    region.get_by_role("button", name="More figures and settings").click()
     region.get_by_label("critical findings").uncheck()
     region.get_by_role("button", name="Resume", exact=True).click()
     notebook.finish(index["loop"])

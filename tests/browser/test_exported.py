@@ -108,13 +108,67 @@ def test_a_page_opened_from_disk_has_the_picture_and_travels_by_keyboard(
     # A layer opens, a metric can be chosen, the pointer has its tooltip.
     region.get_by_role("button", name="body.Linear 3", exact=True).click()
     expect(region.get_by_role("region", name="Layer detail")).to_contain_text("4,160 parameters")
-    region.get_by_role("combobox", name="Metric").select_option(label="gradient norm (log)")
+    region.get_by_role("combobox", name="Metric").select_option(label="gradient norm")
     region.locator(".gw-row").nth(2).hover()
     expect(region.locator(".gw-tooltip")).to_be_visible()
     assert violations(offline, root) == []
     assert faults(region) == []
     region.screenshot(path=screenshots / "exported-light.png")
     assert opened.is_content(), (opened.complaints, opened.requests)
+
+
+# What a reader could press or type into, and whether it has had the focus.
+UNREACHED = """(region) => {
+    const inside = "button, select, input, summary, pre, [role=slider]";
+    return [...region.querySelectorAll(inside)]
+        .filter((node) => node.checkVisibility() && !node.disabled && node.tabIndex >= 0)
+        .filter((node) => !window.reached.has(node))
+        .map((node) => node.outerHTML);
+}"""
+
+
+def test_the_keyboard_alone_reaches_and_does_everything(offline: Page, tmp_path: Path) -> None:
+    opened = Opened(offline, written(tmp_path / "run.html", sick_run(layers=150)))
+    region, press = opened.region, offline.keyboard.press
+    offline.evaluate("window.reached = new Set()")
+    for _ in range(60):
+        press("Tab")
+        offline.evaluate("window.reached.add(document.activeElement)")
+        if not region.evaluate(UNREACHED):
+            break
+    assert region.evaluate(UNREACHED) == []
+
+    # What a question mark opens, and the line that goes to the border.
+    region.get_by_role("button", name="What “Vanishing gradients” means").focus()
+    press("Enter")
+    expect(region.get_by_text(re.compile("^Next to nothing of the gradient"))).to_be_visible()
+    press("Enter")
+    expect(region.get_by_text(re.compile("^Next to nothing of the gradient"))).to_be_hidden()
+    region.get_by_role("button", name="show the border").focus()
+    press("Enter")
+    expect(region.locator(".gw-border")).to_be_in_viewport()
+
+    # The drawer, and what Escape does in it.
+    more = region.get_by_role("button", name="More figures and settings")
+    more.focus()
+    press("Enter")
+    expect(region.get_by_text("total norm", exact=True)).to_be_visible()
+    press("Enter")
+    expect(region.get_by_text("total norm", exact=True)).to_be_hidden()
+
+    # A layer found by its name, its row, its detail, and the row below it.
+    press("/")
+    offline.keyboard.type("body.14")
+    expect(region.get_by_role("search")).to_contain_text("1 of 11")
+    press("ArrowDown")
+    press("Enter")
+    expect(region.locator(".gw-found")).to_be_in_viewport(ratio=1)
+    press("Enter")
+    expect(region.get_by_role("region", name="Layer detail")).to_contain_text("body.Linear 140")
+    press("ArrowDown")
+    press("Enter")
+    expect(region.get_by_role("region", name="Layer detail")).to_contain_text("body.Linear 141")
+    assert opened.is_content(), opened.complaints
 
 
 def test_the_policy_of_the_page_lets_no_other_script_run_and_reaches_nothing(

@@ -295,7 +295,9 @@ def test_a_page_that_is_reloaded_in_the_middle_of_a_cell_has_the_whole_run_at_on
 
 
 @everywhere
-def test_many_layers_are_grouped_and_opened(train: Train, screenshots: Path) -> None:
+def test_many_layers_are_grouped_opened_and_found(
+    page: Page, train: Train, screenshots: Path
+) -> None:
     region = train(DEEP)
     closed = region.get_by_role("row").count()
     assert closed <= 64
@@ -304,6 +306,24 @@ def test_many_layers_are_grouped_and_opened(train: Train, screenshots: Path) -> 
     wait_until(lambda: region.get_by_role("row").count() > closed, "the members of the group")
     wait_until(lambda: aligned(region), "bars beside their rows")
     region.screenshot(path=screenshots / "picture-grouped.png")
+
+    # A layer is found by its name, its groups open, and Enter goes to its row.
+    region.get_by_role("button", name="Pause", exact=True).focus()
+    page.keyboard.press("/")
+    field = region.get_by_role("searchbox", name="Find a layer by its name")
+    expect(field).to_be_focused()
+    page.keyboard.type("28.3")
+    expect(region.get_by_role("search")).to_contain_text("1 of 1")
+    page.keyboard.press("Enter")
+    row = region.locator(".gw-row.gw-found")
+    expect(row.get_by_role("button", name="Linear 3", exact=True)).to_be_focused()
+    expect(row).to_be_in_viewport(ratio=1)
+    page.keyboard.press("/")
+    page.keyboard.press("Escape")
+    expect(row).to_have_count(0)
+    # Typed into the field, a key is no command.
+    assert busy(page)
+    expect(region.get_by_role("button", name="Pause", exact=True)).to_be_visible()
 
 
 @everywhere
@@ -314,6 +334,10 @@ def test_nothing_keeps_an_assistive_reader_out_in_light_and_dark(
     region.get_by_role("button", name="Code").first.click()
     for fold in region.locator(".gw-card details:not([open]) > summary").all():
         fold.click()
+    region.get_by_role("button", name="What “Vanishing gradients” means").click()
+    expect(region.get_by_text(re.compile("^Next to nothing of the gradient"))).to_be_visible()
+    region.get_by_role("button", name="More figures and settings").click()
+    expect(region.get_by_text("total norm", exact=True)).to_be_visible()
     assert violations(page, root) == []
     turn_dark(page)
     assert violations(page, root) == []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -25,9 +26,12 @@ CASES = [
     (300, "exploding"),
     (1000, "vanishing"),
 ]
-WIDTHS = {"light": (480, 900, 1600), "dark": (480, 1600)}
+WIDTHS = {"light": (480, 900, 1000, 1600), "dark": (480, 1600)}
 MARKS = {"vanishing": "▼", "exploding": "▲", "non-finite": "✕"}
 GALLERY = "tests/support/gallery.py"
+
+HIGHEST = 640
+"""Pixels that a picture 1,000 pixels wide has at most, so that it shares a screen with its loop."""
 
 Case = tuple[int, str]
 
@@ -97,6 +101,9 @@ def shoot(region: Locator, case: Case, theme: str, folder: Path) -> list[str]:
         name = f"{size:04}-{condition}-{theme}-{width}"
         region.screenshot(path=folder / f"{name}.png")
         wrong += [f"{name}: {fault}" for fault in faults(region)]
+        box = region.bounding_box()
+        if width == 1000 and (box is None or box["height"] >= HIGHEST):
+            wrong.append(f"{name}: too high: {box}")
     return wrong
 
 
@@ -133,8 +140,19 @@ def assert_what_is_wrong_has_a_row(region: Locator, case: Case) -> None:
         .evaluate_all("buttons => buttons.flatMap((button) => button.title.split(', '))")
     )
     for layer in named:
-        shown = [name for name in rows if layer == name or layer.startswith(f"{name}.")]
+        shown = [name for name in rows if is_within(layer, name)]
         assert shown, f"{layer} has no row"
         assert all(rows[name][0] == condition for name in shown), (
             f"a row above {layer} hides its state"
         )
+
+
+def is_within(layer: str, row: str) -> bool:
+    """Whether a row is that of a layer or of a group that it is in."""
+    if layer == row or layer.startswith(f"{row}."):
+        return True
+    numbers = re.fullmatch(r"(.*\.)(\d+)–(\d+)", row)
+    if numbers is None or not layer.startswith(numbers[1]):
+        return False
+    number = layer.removeprefix(numbers[1]).partition(".")[0]
+    return number.isdigit() and int(numbers[2]) <= int(number) <= int(numbers[3])

@@ -1,4 +1,4 @@
-"""docs/symptoms.md gives the bounds that the rules use."""
+"""docs/symptoms.md gives the bounds that the rules use, and the picture says what it says."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 
 from gradwidget.diagnose.finding import Symptom
 from gradwidget.diagnose.thresholds import Thresholds
-from scripts.gen_symptoms import page
+from scripts.gen_symptoms import module, page, paragraphs
 
 
 @pytest.fixture
@@ -42,3 +42,18 @@ def test_every_symptom_has_a_heading_and_a_picture(root: Path, template: str) ->
     pictures = re.findall(r"\]\((images/\w+\.png)\)", template)
     assert pictures
     assert all((root / "docs" / picture).exists() for picture in pictures)
+
+
+def test_the_picture_says_of_every_symptom_what_the_page_does(root: Path, template: str) -> None:
+    made = page(template)
+    shown = (root / "js/src/protocol/symptoms.gen.ts").read_text(encoding="utf-8")
+    assert shown == module(made), "run scripts/gen_symptoms.py"
+    explained = [symptom for each in paragraphs(made) for symptom in each["symptoms"]]
+    assert sorted(explained) == sorted(symptom.value for symptom in Symptom)
+    said = " ".join(made.split())
+    for paragraph in paragraphs(made):
+        titles = [part["title"] for part in paragraph["parts"]]
+        assert {"Rule", "Helps"} <= set(titles)
+        for part in paragraph["parts"]:
+            assert not re.search(r"[`*\[\]#]|!\[", part["text"]), "markup"
+            assert part["text"] in said.replace("`", "")

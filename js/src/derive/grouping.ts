@@ -23,10 +23,14 @@ const UNGROUPED = 64;
 const FEWEST = 12;
 /** Rows at most when groups with something wrong in them are opened. */
 const MOST_OPENED = 160;
+/** A group with more members than this has them in ranges, of which there are not more than that. */
+const MOST_MEMBERS = 100;
+const MOST_RANGES = 32;
 
 /**
  * The rows for layers with these names, in their order. Many layers are grouped by module path. A
- * group is open if a layer in it is `wrong`; the reader's own choice in `chosen` comes first.
+ * group is open if a layer in it is `wrong`, or where that makes too many rows, if others in it are
+ * not: it has the place where that changes. The reader's own choice in `chosen` comes first.
  */
 export function rowsFor(
   names: string[],
@@ -36,12 +40,31 @@ export function rowsFor(
   if (names.length <= UNGROUPED) return names.map((name, i) => leaf(name, name, 0, i));
   const branches = treeOf(names);
   const fitting = openedToFit(branches);
-  const opened = flatten(
-    branches,
-    (branch) => chosen.get(branch.key) ?? (fitting.has(branch.key) || branch.layers.some(wrong)),
+  const hasWrong = ({ layers }: Branch): boolean => layers.some(wrong);
+  const isMixed = (branch: Branch): boolean => hasWrong(branch) && !branch.layers.every(wrong);
+  const opened = [hasWrong, isMixed].map((isOpen) =>
+    flatten(
+      branches,
+      (branch) => chosen.get(branch.key) ?? (fitting.has(branch.key) || isOpen(branch)),
+    ),
   );
-  if (opened.length <= MOST_OPENED) return opened;
-  return flatten(branches, (branch) => chosen.get(branch.key) ?? fitting.has(branch.key));
+  return (
+    opened.find((rows) => rows.length <= MOST_OPENED) ??
+    flatten(branches, (branch) => chosen.get(branch.key) ?? fitting.has(branch.key))
+  );
+}
+
+/** The keys of all groups that a layer is in, which have to be open for it to have its own row. */
+export function groupsAround(names: string[], layer: number): string[] {
+  const keys: string[] = [];
+  let level = names.length <= UNGROUPED ? [] : treeOf(names);
+  while (level.length > 0) {
+    const branch = level.find(({ layers }) => layers.includes(layer));
+    if (branch === undefined || branch.layers.length === 1) break;
+    keys.push(branch.key);
+    level = [...branch.children.values()].map(withoutChains);
+  }
+  return keys;
 }
 
 /**
@@ -86,11 +109,40 @@ function treeOf(names: string[]): Branch[] {
       branch = child;
     }
   });
-  const top = [...root.children.values()].map(withoutChains);
+  const top = [...inRanges(root).children.values()].map(withoutChains);
   // A model that is one big container would otherwise be a single row.
   return top.length === 1 && top[0] !== undefined && top[0].children.size > 0
     ? childrenOf(top[0])
     : top;
+}
+
+/** The same branch with its members in ranges where they are very many, and so all the way down. */
+function inRanges(branch: Branch): Branch {
+  const members = [...branch.children.values()].map(inRanges);
+  const size = members.length <= MOST_MEMBERS ? 1 : sizeOfRanges(members.length);
+  const children = new Map<string, Branch>();
+  for (let start = 0; start < members.length; start += size) {
+    const child = rangeOf(members.slice(start, start + size));
+    children.set(child.label, child);
+  }
+  return { ...branch, children };
+}
+
+function rangeOf(members: Branch[]): Branch {
+  const [first, last] = [members[0] as Branch, members.at(-1) as Branch];
+  if (members.length === 1) return first;
+  return {
+    key: `${first.key}–${last.label}`,
+    label: `${first.label}–${last.label}`,
+    layers: members.flatMap(({ layers }) => layers),
+    children: new Map(members.map((member) => [member.label, member])),
+  };
+}
+
+/** Members of a range: a round number. */
+function sizeOfRanges(count: number): number {
+  for (let power = 1; ; power *= 10)
+    for (const digit of [1, 2, 5]) if (count <= MOST_RANGES * digit * power) return digit * power;
 }
 
 /** Joins a branch with its only child, repeatedly: `encoder` and `layers` become one. */

@@ -2,7 +2,7 @@ import type { BoundInfo, MetricInfo } from "../protocol/messages.gen.ts";
 import type { Store } from "../state/store.ts";
 import type { ViewOptions } from "../state/view-options.ts";
 import { greater } from "../util/extremes.ts";
-import { type RowSpec, rowsFor } from "./grouping.ts";
+import { groupsAround, type RowSpec, rowsFor } from "./grouping.ts";
 import { titleOf } from "./story/layer-title.ts";
 import { leadOf, pointedAt } from "./story/lead.ts";
 import { isAlarming, statesAt, tonesAt, worstOf } from "./story/states-at.ts";
@@ -38,13 +38,17 @@ export interface Table {
 
 /** The rows for the layers, the metric and the step that the reader has chosen. */
 export function tableOf(store: Store, options: ViewOptions): Table {
-  const { metric: name, cursor, groups } = options.choices;
+  const { metric: name, cursor } = options.choices;
   const metric = store.metrics.find((info) => info.name === name) ?? store.metrics[0] ?? DEFAULT;
   const { samples } = store;
   const measured = valuesAt(samples, metric.name, samples.at(cursor));
   const states = statesAt(store, cursor);
   const names = store.layers.map((layer) => layer.name);
-  const specs = rowsFor(names, (layer) => isAlarming(store.states[layer] ?? "ok"), groups);
+  const specs = rowsFor(
+    names,
+    (layer) => isAlarming(store.states[layer] ?? "ok"),
+    openedIn(names, options),
+  );
   const tones = tonesAt(store, cursor, metric.name, measured.values);
   const named = namedIn(store, options, metric.name);
   const rows = specs.map((spec) => {
@@ -59,6 +63,15 @@ export function tableOf(store: Store, options: ViewOptions): Table {
     bounds: boundsFor(metric, measured),
     step: Number.isNaN(step) ? null : step,
   };
+}
+
+/** The groups that the reader opened or closed; those around the layer found are open. */
+function openedIn(names: string[], { choices }: ViewOptions): ReadonlyMap<string, boolean> {
+  const { found, groups } = choices;
+  const layer = found === null ? -1 : names.indexOf(found);
+  if (layer < 0) return groups;
+  const around = groupsAround(names, layer).map((key) => [key, true] as const);
+  return new Map([...groups, ...around]);
 }
 
 /**

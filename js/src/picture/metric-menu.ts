@@ -15,8 +15,8 @@ export class MetricMenu {
   update(metrics: MetricInfo[], shown: MetricInfo): void {
     this.#list(metrics.map(({ name }) => name).join(), () => {
       const known = metrics.length > 0 ? metrics : [shown];
-      const entries = known.map(({ name, title, scale }) =>
-        element("option", { value: name, text: scale === "log" ? `${title} (log)` : title }),
+      const entries = known.map(({ name, title }) =>
+        element("option", { value: name, text: title }),
       );
       this.node.replaceChildren(...entries);
     });

@@ -1,18 +1,27 @@
 import type { Bars } from "../bars/bars.ts";
 import { AxisRanges } from "../derive/axis-ranges.ts";
-import { pointedAt } from "../derive/story/lead.ts";
+import { groupsAround } from "../derive/grouping.ts";
+import { type Border, borderOf } from "../derive/story/border.ts";
+import { keyOf, leadOf, pointedAt } from "../derive/story/lead.ts";
 import { statesAt } from "../derive/story/states-at.ts";
 import { type Table, type TableRow, tableOf } from "../derive/table.ts";
 import { lookOf } from "../protocol/state-look.ts";
 import type { Store } from "../state/store.ts";
 import type { ViewOptions } from "../state/view-options.ts";
 import { element, setAttribute } from "../util/dom.ts";
+import { isCommand } from "../util/own-keys.ts";
 import type { Sizes } from "../util/sizes.ts";
+import { BarValues } from "./bar-values.ts";
 import { BoundLines } from "./bound-lines.ts";
 import { Heatmap } from "./heatmap.ts";
+import { Legend } from "./legend.ts";
 import { MetricMenu } from "./metric-menu.ts";
 import { Minimap } from "./minimap.ts";
-import { Rows } from "./rows.ts";
+import { BorderLine } from "./rows/border-line.ts";
+import { NextPlace } from "./rows/next-place.ts";
+import { Rows } from "./rows/rows.ts";
+import { Search } from "./rows/search.ts";
+import { Sight } from "./rows/sight.ts";
 import { Timeline } from "./timeline.ts";
 import { Tooltip } from "./tooltip.ts";
 import { metricText, tooltipLines } from "./tooltip-lines.ts";
@@ -24,12 +33,8 @@ const LOW = 8;
 /** Up to these numbers of rows they are high, then of medium height. */
 const ROOMY = 18;
 const MEDIUM = 64;
-/** From more rows than this on the whole network is shown beside them. */
-const IN_SIGHT = 40;
 /** Pixels above the timeline in which the axis under the bars is, where there is no tooltip. */
 const AXIS_HEIGHT = 24;
-/** Pixels above and below the contents of head and foot together. */
-const PADDING = 21;
 
 /** Names, bars, heatmap and timeline, which share rows and columns, in one scrolling grid. */
 export class Picture {
@@ -44,18 +49,19 @@ export class Picture {
   readonly #axis = new ValueAxis();
   readonly #bounds = new BoundLines();
   readonly #usual = new UsualRanges();
+  readonly #barValues = new BarValues();
   readonly #heatmap = new Heatmap();
+  readonly #legend = new Legend();
   readonly #tooltip = new Tooltip();
-  readonly #minimap = new Minimap((layer) => this.#jump(layer));
+  readonly #minimap = new Minimap((layer) => this.#center(this.#rowOf(layer) + 0.5));
+  readonly #border = new BorderLine();
+  readonly #search: Search;
   readonly #barArea = element("div", { class: "gw-bars" });
   readonly #grid: HTMLElement;
-  readonly #head: HTMLElement;
-  readonly #foot: HTMLElement;
-  readonly #scroll: HTMLElement;
+  readonly #sight: Sight;
+  readonly #places: NextPlace;
   readonly #ranges = new AxisRanges();
   #table: Table | null = null;
-  /** Pixels that the rows are scrolled by: to ask the page each time would force a new layout. */
-  #scrolled = 0;
   #timer: number | null = null;
   #pointer: { x: number; y: number } | null = null;
 
@@ -66,6 +72,8 @@ export class Picture {
     this.#sizes = sizes;
     this.timeline = new Timeline(store, options, sizes);
     this.#menu = new MetricMenu(options);
+    this.#places = new NextPlace(store, options);
+    this.#search = new Search(options, (layer) => this.#rows.focus(layer));
     this.#rows = new Rows(sizes, {
       onOpen: (key) => options.change({ opened: options.choices.opened === key ? null : key }),
       onToggle: (key, open) =>
@@ -77,12 +85,11 @@ export class Picture {
       { class: "gw-heatmap-cell", ...hidden },
       this.#heatmap.canvas,
     );
-    this.#head = this.#newHead();
-    this.#foot = this.#newFoot();
+    const [head, foot] = [this.#newHead(), this.#newFoot()];
     this.#grid = element(
       "div",
       { class: "gw-grid" },
-      this.#head,
+      head,
       this.#rows.node,
       element(
         "div",
@@ -91,24 +98,20 @@ export class Picture {
         this.#barArea,
         this.#usual.node,
         this.#bounds.node,
+        this.#barValues.node,
       ),
       heatmapCell,
-      this.#foot,
+      foot,
+      this.#border.node,
       element("div", { class: "gw-cursor-layer" }, this.timeline.cursorLine),
     );
-    this.#scroll = element("div", { class: "gw-scroll" }, this.#grid);
-    this.#scroll.addEventListener("scroll", () => {
-      this.#scrolled = this.#scroll.scrollTop;
+    const scroll = element("div", { class: "gw-scroll" }, this.#grid);
+    this.#sight = new Sight(scroll, [head, foot], sizes, () => {
       this.#updateTooltip();
       if (this.#table !== null) this.#updateMinimap(this.#table);
     });
-    this.node = element(
-      "div",
-      { class: "gw-picture" },
-      this.#scroll,
-      this.#minimap.node,
-      this.#tooltip.node,
-    );
+    const parts = [scroll, this.#minimap.node, this.#tooltip.node];
+    this.node = element("div", { class: "gw-picture" }, ...parts);
     this.timeline.dragFrom(heatmapCell);
     this.node.addEventListener("pointermove", (event) => this.#point(event));
     this.node.addEventListener("pointerleave", () => this.#point(null));
@@ -119,13 +122,18 @@ export class Picture {
     return element(
       "div",
       { class: "gw-head" },
-      element("span", { class: "gw-head-names", ...hidden, text: "input ↓ layer" }),
+      element(
+        "span",
+        { class: "gw-head-names" },
+        element("span", { ...hidden, text: "input ↓ layer" }),
+        this.#search.node,
+      ),
       element("span", { class: "gw-head-bars" }, this.#menu.node),
       element(
         "span",
         { class: "gw-head-heatmap", ...hidden },
-        element("span", { text: "over the steps" }),
         this.#heatmap.legend,
+        element("span", { text: "over the steps" }),
       ),
     );
   }
@@ -136,6 +144,7 @@ export class Picture {
       { class: "gw-foot" },
       element("div", { class: "gw-value-axis-cell", "aria-hidden": "true" }, this.#axis.labels),
       this.timeline.labels,
+      this.#legend.node,
       this.timeline.node,
     );
   }
@@ -150,9 +159,26 @@ export class Picture {
     return (this.#table?.rows.length ?? 0) <= LOW;
   }
 
-  /** Scrolls to a layer's row. */
-  reveal(layer: string): void {
-    this.#rows.reveal(layer);
+  /** Lets "/" begin a search while anything in `area` has the focus. */
+  listenToKeys(area: HTMLElement): void {
+    area.addEventListener("keydown", (event) => {
+      if (event.key !== "/" || !isCommand(event)) return;
+      if (this.#search.focus()) event.preventDefault();
+    });
+  }
+
+  /** Brings a layer's row in sight, or that of the closed group that it is in. */
+  reveal(name: string): void {
+    this.#places.wanted = this.#places.at(name);
+  }
+
+  /** Opens the groups at a border and brings it to the middle. */
+  revealBorder({ above }: Border): void {
+    const names = this.#store.layers.map(({ name }) => name);
+    const around = [above, above + 1].flatMap((layer) => groupsAround(names, layer));
+    const opened = around.map((key) => [key, true] as const);
+    this.#places.wanted = { layer: above, isBorder: true };
+    this.#options.change({ groups: new Map([...this.#options.choices.groups, ...opened]) });
   }
 
   /** To be called when colors have changed: the next update draws the heatmap again. */
@@ -164,22 +190,46 @@ export class Picture {
     const table = tableOf(this.#store, this.#options);
     this.#table = table;
     const { rows, metric } = table;
-    const { opened, pointed } = this.#options.choices;
+    const { opened, pointed, search, found } = this.#options.choices;
     const density = rows.length <= ROOMY ? "roomy" : rows.length <= MEDIUM ? "medium" : "tight";
     this.node.style.setProperty("--gw-count", String(rows.length));
     setAttribute(this.#grid, "data-density", density);
     if (table.step !== null) setAttribute(this.#grid, "data-step", String(table.step));
     this.#menu.update(this.#store.metrics, metric);
     const texts = rows.map((row) => metricText(metric, row.value));
-    this.#rows.update(rows, texts, opened, pointedAt(this.#store, pointed));
+    const matches = this.#search.update(this.#store.layers);
+    const marked = search === "" ? pointedAt(this.#store, pointed) : new Set(matches);
+    this.#rows.update(rows, texts, opened, marked, found);
+    this.#updateBorder(rows);
     this.timeline.update();
     this.#updateBars(table);
     this.#updateHeatmap(table);
     this.#updateMinimap(table);
     this.#updateTooltip();
+    this.#bringInSight();
   }
 
-  #updateBars({ rows, metric, bounds }: Table): void {
+  /** The border of the finding that the bars point at. */
+  #updateBorder(rows: TableRow[]): void {
+    const border = this.#borderShown();
+    const row = border === null ? -1 : this.#rowOf(border.above);
+    const isInside = rows[row]?.layers.includes((border?.above ?? 0) + 1) === true;
+    this.#border.update(border, isInside ? -1 : row + 1);
+  }
+
+  #borderShown(): Border | null {
+    const { pointed, cursor, metric } = this.#options.choices;
+    const finding =
+      this.#store.findings.find((each) => keyOf(each) === pointed) ?? leadOf(this.#store)?.cause;
+    const isAbout =
+      finding?.active &&
+      finding.metrics.includes(metric) &&
+      (cursor ?? finding.last_step) >= finding.first_step;
+    return isAbout ? borderOf(finding, this.#store, cursor) : null;
+  }
+
+  #updateBars(table: Table): void {
+    const { rows, metric, bounds } = table;
     const values = rows.map((row) => row.value);
     const colors = rows.map(({ tone, dimmed }) => barColor(lookOf(tone).color, dimmed));
     const scale = this.#ranges.bars(metric, values);
@@ -188,6 +238,9 @@ export class Picture {
     this.#axis.update(scale, size.width);
     this.#bounds.update(bounds, scale);
     this.#usual.update(rows, this.#store, metric.name, scale, size);
+    this.#barValues.update(rows, metric, scale, size, this.#border.covered);
+    const { cursor } = this.#options.choices;
+    this.#legend.update(table, cursor ?? this.#store.status.step, this.#usual.hasAny);
   }
 
   #updateHeatmap(table: Table): void {
@@ -199,28 +252,44 @@ export class Picture {
   }
 
   #updateMinimap({ rows }: Table): void {
-    const [head, foot] = [this.#head, this.#foot].map((part) => this.#sizes.of(part).height);
-    const { height } = this.#sizes.of(this.#scroll);
-    const room = height - (head ?? 0) - (foot ?? 0) - PADDING;
-    const isShown = rows.length > IN_SIGHT && height > 0;
+    const { height } = this.#sizes.of(this.#rows.node);
+    const { room } = this.#sight;
+    // Where all rows are in sight it would say the same again.
+    const isShown = this.#sight.isKnown && height > room + 1;
     const states = isShown ? statesAt(this.#store, this.#options.choices.cursor) : [];
     this.#minimap.update(states, isShown ? room : 0);
     if (!isShown) return;
-    const each = this.#sizes.of(this.#rows.node).height / rows.length;
-    const rowAt = (y: number): TableRow | undefined =>
-      rows[Math.min(rows.length - 1, Math.floor((this.#scrolled + y) / each))];
-    const [first, last] = [rowAt(0), rowAt(room - 1)];
+    const each = height / rows.length;
+    const at = (place: number): TableRow | undefined =>
+      rows[Math.min(rows.length - 1, Math.floor(place))];
+    const [first, last] = this.#sight.range(each).map(at);
     // Below the row of an open group are its members, of which none is in sight.
     const end = last?.layers.at(last.open === true ? 0 : -1) ?? 0;
     this.#minimap.frame({ from: first?.layers[0] ?? 0, to: end + 1 });
   }
 
-  /** Brings the row of a layer, or that of the closed group that it is in, to the middle. */
-  #jump(layer: number): void {
-    const rows = this.#table?.rows ?? [];
-    const row = rows.findLastIndex(({ layers }) => layers.includes(layer));
-    const each = this.#rows.node.clientHeight / Math.max(1, rows.length);
-    this.#scroll.scrollTop = (row + 0.5) * each - this.#minimap.node.clientHeight / 2;
+  /** The row of a layer, or that of the closed group that it is in. */
+  #rowOf(layer: number): number {
+    return (this.#table?.rows ?? []).findLastIndex(({ layers }) => layers.includes(layer));
+  }
+
+  /** Brings to the middle what was asked for, found, or has just become the cause. */
+  #bringInSight(): void {
+    if (!this.#sight.isKnown) return;
+    const place = this.#places.take(!this.#sight.isTouched);
+    if (place === null) return;
+    const row = this.#rowOf(place.layer);
+    const [first, last] = this.#sight.range(this.#rowHeight);
+    if (place.isBorder) this.#center(row + 1);
+    else if (row < first || row + 1 > last) this.#center(row + 0.5);
+  }
+
+  get #rowHeight(): number {
+    return this.#rows.node.clientHeight / Math.max(1, this.#table?.rows.length ?? 0);
+  }
+
+  #center(place: number): void {
+    this.#sight.center(place, this.#rowHeight);
   }
 
   #again(): void {

@@ -11,7 +11,8 @@ export function metricText(metric: MetricInfo, value: number): string {
   return `${metric.title} ${Number.isFinite(value) ? valueText(metric, value) : "not finite"}`;
 }
 
-function valueText(metric: MetricInfo, value: number): string {
+/** A value in the unit of its metric. */
+export function valueText(metric: MetricInfo, value: number): string {
   return metric.scale === "share" ? formatShare(value) : formatValue(value);
 }
 

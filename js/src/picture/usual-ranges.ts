@@ -36,6 +36,11 @@ export class UsualRanges {
     setAttribute(this.#path, "d", path.join(""));
   }
 
+  /** Whether any row has a usual range. */
+  get hasAny(): boolean {
+    return this.#ranges.some((range) => range !== null);
+  }
+
   /** The usual range of a row; null for a group, and where there are too few samples. */
   of(row: number): [number, number] | null {
     return this.#ranges[row] ?? null;

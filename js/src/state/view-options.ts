@@ -10,6 +10,10 @@ interface Choices {
   opened: string | null;
   /** The finding whose layers the reader asked for, by its key; null for none. */
   pointed: string | null;
+  /** The text that names of layers are searched for; empty for none. */
+  search: string;
+  /** Of the layers found, the one that is shown; null for none. */
+  found: string | null;
   /** Groups that the reader opened (true) or closed (false) by hand. */
   groups: ReadonlyMap<string, boolean>;
 }
@@ -21,6 +25,8 @@ export class ViewOptions extends Emitter {
     cursor: null,
     opened: null,
     pointed: null,
+    search: "",
+    found: null,
     groups: new Map(),
   };
 

@@ -1,6 +1,6 @@
 /** The attribute that JupyterLab and Notebook check before they take a key for a command. */
 const SUPPRESS = "data-lm-suppress-shortcuts";
-const EVERYWHERE = new Set(["p", "s", "Enter", " "]);
+const EVERYWHERE = new Set(["p", "s", "/", "Enter", " "]);
 const MOVES = new Set([
   "ArrowUp",
   "ArrowDown",
@@ -21,9 +21,18 @@ export function isOwnKey(event: KeyboardEvent): boolean {
   const { key, ctrlKey, altKey, metaKey, shiftKey, target } = event;
   if (ctrlKey || altKey || metaKey || !(target instanceof Element)) return false;
   if (target.matches("input, select")) return !(shiftKey && key === "Enter");
-  if (shiftKey) return false;
+  // On some keyboards the slash is above another character.
+  if (shiftKey && key !== "/") return false;
+  if (key === "Escape" && target.closest(".gw-panel") !== null) return true;
   const moves = MOVES.has(key) && target.closest("[role=slider], [role=table]") !== null;
   return moves || EVERYWHERE.has(key);
+}
+
+/** Whether a key that the widget answers is a command to it, rather than typed into a field. */
+export function isCommand(event: KeyboardEvent): boolean {
+  const isTyped = (target: Element): boolean =>
+    target.matches("input:not([type=checkbox]), select");
+  return isOwnKey(event) && !isTyped(event.target as Element);
 }
 
 /**

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { type RowSpec, rowsFor } from "../../src/derive/grouping.ts";
+import { groupsAround, type RowSpec, rowsFor } from "../../src/derive/grouping.ts";
 
 const nothing = (): boolean => false;
 const unchosen = new Map<string, boolean>();
@@ -70,4 +70,48 @@ test("containers with a single member are joined with it", () => {
   const names = Array.from({ length: 70 }, (_, i) => `model.backbone.stages.${i}.conv`);
   const rows = rowsFor(["stem", ...names], nothing, unchosen);
   expect(rows.map(({ key }) => key)).toContain("model.backbone.stages");
+});
+
+/** A chain without any blocks. */
+function flat(count: number): string[] {
+  return Array.from({ length: count }, (_, i) => `body.${i}`);
+}
+
+test("a flat chain of a thousand layers is some ranges, which cover it in order", () => {
+  const rows = rowsFor(flat(1000), nothing, unchosen);
+  expect(rows).toHaveLength(20);
+  expect(rows[0]).toMatchObject({ key: "body.0–49", label: "body.0–49", open: false });
+  expect(rows.flatMap(({ layers }) => layers)).toEqual(flat(1000).map((_, i) => i));
+});
+
+test("the one range in which something is wrong is open", () => {
+  const rows = rowsFor(flat(1000), (layer) => layer === 512, unchosen);
+  expect(rows.filter(({ open }) => open === true).map(({ key }) => key)).toEqual(["body.500–549"]);
+  expect(rows.map(({ key }) => key)).toContain("body.512");
+});
+
+test("where half of a network is wrong, the range with the border is open, the others are not", () => {
+  const rows = rowsFor(flat(1000), (layer) => layer < 512, unchosen);
+  expect(rows.filter(({ open }) => open === true).map(({ key }) => key)).toEqual(["body.500–549"]);
+  expect(rows).toHaveLength(70);
+});
+
+test("blocks that are very many are in ranges, too", () => {
+  const rows = rowsFor(transformer(125), nothing, unchosen);
+  expect(labels(rows).slice(0, 4)).toEqual(["embed", "encoder.layers", "0–4", "5–9"]);
+});
+
+test("the groups around a layer are those that have to be open for its row", () => {
+  const names = transformer(125);
+  const layer = names.indexOf("encoder.layers.17.attn.k");
+  const around = groupsAround(names, layer);
+  expect(around).toEqual([
+    "encoder.layers",
+    "encoder.layers.15–19",
+    "encoder.layers.17",
+    "encoder.layers.17.attn",
+  ]);
+  const chosen = new Map(around.map((key) => [key, true]));
+  expect(rowsFor(names, nothing, chosen).map(({ key }) => key)).toContain(names[layer]);
+  expect(groupsAround(flat(20), 3)).toEqual([]);
 });

@@ -1,6 +1,5 @@
 // @vitest-environment jsdom
 import { expect, test, vi } from "vitest";
-import { breakable } from "../../src/util/breakable.ts";
 import { element, setText } from "../../src/util/dom.ts";
 
 test("text is never markup, and an attribute without a value is left out", () => {
@@ -25,9 +24,4 @@ test("a new text takes the place of the old one in the same node", () => {
   expect(node.firstChild).toBe(firstChild);
   setText(node, "");
   expect(node.textContent).toBe("");
-});
-
-test("a text may break after each dot that something follows", () => {
-  const node = element("p", {}, ...breakable("encoder.layers.0 has 1.5 "));
-  expect(node.innerHTML).toBe("encoder.<wbr>layers.<wbr>0 has 1.<wbr>5 ");
 });

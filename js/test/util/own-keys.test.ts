@@ -37,7 +37,9 @@ function placed<K extends keyof HTMLElementTagNameMap>(
 
 test("keys that the widget answers are kept, and all others are left to the notebook", () => {
   const button = placed("button");
-  for (const key of ["p", "s", "Enter", " "]) expect(isKept(button, key)).toBe(true);
+  for (const key of ["p", "s", "/", "Enter", " "]) expect(isKept(button, key)).toBe(true);
+  // Where the slash is above another character.
+  expect(isKept(button, "/", { shiftKey: true })).toBe(true);
   expect(isKept(button, "s", { ctrlKey: true })).toBe(false);
   expect(isKept(button, "s", { metaKey: true })).toBe(false);
   expect(isKept(button, "Enter", { shiftKey: true })).toBe(false);

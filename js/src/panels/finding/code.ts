@@ -1,34 +1,24 @@
 import { element, setText } from "../../util/dom.ts";
+import { Disclosure } from "../disclosure.ts";
 
 const CONFIRMED_MS = 1500;
 
 /** A remedy's code, with a button that copies it, and the button that shows and hides it. */
-export function codeDisclosure(
-  code: string,
-  id: string,
-): { button: HTMLElement; panel: HTMLElement } {
+export function codeDisclosure(code: string): Disclosure {
   const text = element(
     "pre",
     { tabindex: "0", "aria-label": "Code" },
     element("code", { text: code }),
   );
   const copy = element("button", { type: "button", text: "Copy" });
-  const panel = element("div", { class: "gw-code", id, hidden: "" }, copy, text);
-  const button = element("button", {
-    type: "button",
-    text: "Code",
-    "aria-expanded": "false",
-    "aria-controls": id,
-  });
-  button.addEventListener("click", () => {
-    panel.hidden = !panel.hidden;
-    button.setAttribute("aria-expanded", String(!panel.hidden));
-  });
+  const disclosure = new Disclosure("Code");
+  disclosure.panel.classList.add("gw-code");
+  disclosure.panel.append(copy, text);
   copy.addEventListener("click", async () => {
     setText(copy, (await copied(code, text)) ? "Copied" : "Press Ctrl+C");
     setTimeout(() => setText(copy, "Copy"), CONFIRMED_MS);
   });
-  return { button, panel };
+  return disclosure;
 }
 
 /** Copies to the clipboard; where the page may not (plain http), selects the text instead. */

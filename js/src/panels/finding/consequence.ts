@@ -5,6 +5,7 @@ import { breakable } from "../../util/breakable.ts";
 import { element, setAttribute, setText } from "../../util/dom.ts";
 import { formatCount } from "../../util/format.ts";
 import { memo } from "../../util/redraw.ts";
+import { Explanation } from "./explanation.ts";
 import { FindingPlace, type PlaceActions } from "./finding-place.ts";
 
 /** A finding that another one explains: one line, which opens to where it is and what it means. */
@@ -13,6 +14,7 @@ export class Consequence {
   readonly #mark = element("span", { class: "gw-mark", "aria-hidden": "true" });
   readonly #title = element("b");
   readonly #words = element("span");
+  readonly #explanation = new Explanation();
   readonly #message = element("p");
   readonly #place: FindingPlace;
   readonly #write = memo<string>();
@@ -21,7 +23,9 @@ export class Consequence {
   constructor(actions: PlaceActions) {
     this.#place = new FindingPlace(actions);
     const line = element("span", {}, this.#title, this.#words);
-    this.node.append(element("summary", {}, line, this.#mark), this.#message, this.#place.node);
+    const summary = element("summary", {}, line, this.#mark);
+    this.#place.node.append(" ", this.#explanation.button);
+    this.node.append(summary, this.#message, this.#place.node, this.#explanation.panel);
     this.node.addEventListener("toggle", () => {
       if (this.node.open && this.#finding !== null) actions.onShow(this.#finding, null);
     });
@@ -32,6 +36,7 @@ export class Consequence {
     const look = lookOf(finding.state);
     setText(this.#mark, look.mark);
     setText(this.#title, finding.title);
+    this.#explanation.update(finding.symptom, finding.title);
     setText(this.#words, wordsOf(finding));
     setAttribute(this.node, "data-symptom", finding.symptom);
     this.node.style.setProperty("--gw-state", look.color);

@@ -6,6 +6,7 @@ import { breakable } from "../../util/breakable.ts";
 import { element, setAttribute, setHidden, setText } from "../../util/dom.ts";
 import { memo } from "../../util/redraw.ts";
 import { Consequence } from "./consequence.ts";
+import { Explanation } from "./explanation.ts";
 import { FindingFacts } from "./finding-facts.ts";
 import { FindingPlace, type PlaceActions } from "./finding-place.ts";
 import { Remedy } from "./remedy.ts";
@@ -19,7 +20,7 @@ export interface CardActions extends PlaceActions {
 }
 
 /** What a click does something of its own with. */
-const OWN_CLICK = "button, summary, pre, .gw-code";
+const OWN_CLICK = "button, summary, pre, .gw-panel";
 
 /** A cause with what it explains: what, where, since when, what to do, and why we say so. */
 export class FindingCard {
@@ -27,6 +28,7 @@ export class FindingCard {
   readonly #mark = element("span", { class: "gw-mark", "aria-hidden": "true" });
   readonly #title = element("h3");
   readonly #severity = element("span", { class: "gw-severity" });
+  readonly #explanation = new Explanation();
   readonly #message = element("p");
   readonly #place: FindingPlace;
   readonly #facts = new FindingFacts();
@@ -47,7 +49,15 @@ export class FindingCard {
     this.#place = new FindingPlace(actions);
     this.#consequences.setAttribute("aria-label", "Seen because of this");
     this.node.append(
-      element("div", { class: "gw-card-head" }, this.#title, this.#mark, this.#severity),
+      element(
+        "div",
+        { class: "gw-card-head" },
+        this.#title,
+        this.#mark,
+        this.#severity,
+        this.#explanation.button,
+      ),
+      this.#explanation.panel,
       this.#message,
       this.#place.node,
       this.#first,
@@ -72,6 +82,7 @@ export class FindingCard {
     setText(this.#mark, active ? look.mark : "✓");
     setText(this.#title, finding.title);
     setText(this.#severity, active ? finding.severity : "resolved");
+    this.#explanation.update(finding.symptom, finding.title);
     this.node.style.setProperty("--gw-state", active ? look.color : "var(--gw-neutral)");
     setAttribute(this.node, "data-symptom", finding.symptom);
     setAttribute(this.node, "data-severity", finding.severity);

@@ -1,7 +1,7 @@
 import { type Titled, titlesOf } from "../../derive/story/layer-title.ts";
 import type { FindingInfo, LayerInfo } from "../../protocol/messages.gen.ts";
 import { breakable } from "../../util/breakable.ts";
-import { element, setText } from "../../util/dom.ts";
+import { element, setHidden, setText } from "../../util/dom.ts";
 import { formatCount } from "../../util/format.ts";
 import { memo } from "../../util/redraw.ts";
 
@@ -9,6 +9,8 @@ import { memo } from "../../util/redraw.ts";
 export interface PlaceActions {
   /** Show where it is, in the metric that it is about; `layer` comes in sight. */
   onShow(finding: FindingInfo, layer: string | null): void;
+  /** Shows the border where the flow breaks or passes the limit; null where the finding has none. */
+  toBorder(finding: FindingInfo): (() => void) | null;
   /** Travel to a step. */
   onTravel(step: number): void;
 }
@@ -24,6 +26,12 @@ export class FindingPlace {
   readonly #layers = element("span", { class: "gw-finding-layers" });
   readonly #since = element("button", { type: "button", class: "gw-link gw-since" });
   readonly #until = element("span");
+  readonly #border = element("button", {
+    type: "button",
+    class: "gw-link",
+    text: "show the border",
+  });
+  readonly #toBorder = element("span", {}, new Text(" · "), this.#border);
   readonly #actions: PlaceActions;
   readonly #list = memo<string>();
   #finding: FindingInfo | null = null;
@@ -33,7 +41,10 @@ export class FindingPlace {
     this.#since.addEventListener("click", () => {
       if (this.#finding !== null) actions.onTravel(this.#finding.first_step);
     });
-    this.node.append(this.#layers, " · ", this.#since, this.#until);
+    this.#border.addEventListener("click", () => {
+      if (this.#finding !== null) actions.toBorder(this.#finding)?.();
+    });
+    this.node.append(this.#layers, " · ", this.#since, this.#until, this.#toBorder);
   }
 
   /** Shows the place of a finding; `all` are the layers of the network in their order. */
@@ -42,9 +53,10 @@ export class FindingPlace {
     const { active, first_step, last_step, layers } = finding;
     setText(this.#since, `${active ? "since step" : "from step"} ${formatCount(first_step)}`);
     setText(this.#until, active ? "" : `to ${formatCount(last_step)}`);
-    this.#list(`${all.length} ${layers.join()}`, () =>
-      this.#layers.replaceChildren(...this.#named(layers, all)),
-    );
+    this.#list(`${all.length} ${active} ${layers.join()}`, () => {
+      this.#layers.replaceChildren(...this.#named(layers, all));
+      setHidden(this.#toBorder, !active || this.#actions.toBorder(finding) === null);
+    });
   }
 
   #named(layers: string[], all: readonly LayerInfo[]): Node[] {

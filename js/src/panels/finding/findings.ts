@@ -32,7 +32,8 @@ export class Findings {
 
   update(store: Store): void {
     const { findings, layers, status } = store;
-    const causes = findings.filter(({ because }) => because === null);
+    // What a cause explains is a line of its card, until it is over.
+    const causes = findings.filter(({ because, active }) => because === null || !active);
     // A card stays, with its code open, while the values of its finding change.
     const keys = causes.map(keyOf);
     const kept = new Set(keys);

@@ -5,8 +5,6 @@ import { element, setHidden, setText } from "../../util/dom.ts";
 import { formatCount } from "../../util/format.ts";
 import { codeDisclosure } from "./code.ts";
 
-let made = 0;
-
 /** A fix on a finding's card: why, its code, and Apply or Undo where the loop can be changed. */
 export class Remedy {
   readonly node = element("div", { class: "gw-remedy" });
@@ -50,7 +48,7 @@ export class Remedy {
       this.node.append(element("p", { class: "gw-effect", text: effect }), this.#note);
     }
     if (code !== "") {
-      const { button, panel } = codeDisclosure(code, `gw-code-${made++}`);
+      const { button, panel } = codeDisclosure(code);
       buttons.append(button);
       this.node.append(panel);
     }

@@ -4,7 +4,8 @@ import { FindingCard } from "../../../src/panels/finding/finding-card.ts";
 import type { FindingInfo } from "../../../src/protocol/messages.gen.ts";
 import { findingOf } from "../../fakes.ts";
 
-const actions = { onShow: vi.fn(), onTravel: vi.fn(), loop: null, outcome: () => "" };
+const toBorder = vi.fn(() => null as (() => void) | null);
+const actions = { onShow: vi.fn(), onTravel: vi.fn(), toBorder, loop: null, outcome: () => "" };
 
 beforeEach(() => {
   vi.clearAllMocks();
@@ -96,8 +97,8 @@ test("the first step leads there", () => {
 test("a finding that is over says so instead of its severity", () => {
   const head = ({ node }: FindingCard): string =>
     node.querySelector(".gw-card-head")?.textContent ?? "";
-  expect(head(cardOf({ active: true }))).toBe("Vanishing gradients▼critical");
-  expect(head(cardOf({ active: false }))).toBe("Vanishing gradients✓resolved");
+  expect(head(cardOf({ active: true }))).toBe("Vanishing gradients▼critical?");
+  expect(head(cardOf({ active: false }))).toBe("Vanishing gradients✓resolved?");
 });
 
 const CLIP = { title: "Clip", why: "It explodes.", code: "clip()", change: null };
@@ -105,7 +106,7 @@ const CLIP = { title: "Clip", why: "It explodes.", code: "clip()", change: null 
 test("code that was opened stays open while the finding's values change", () => {
   const remedies = [CLIP];
   const card = cardOf({ remedies, active: true });
-  card.node.querySelector<HTMLButtonElement>("[aria-expanded]")?.click();
+  card.node.querySelector<HTMLButtonElement>(".gw-remedy [aria-expanded]")?.click();
   const code = card.node.querySelector<HTMLElement>(".gw-code");
   expect(code?.hidden).toBe(false);
   card.update(findingOf({ remedies, active: true, last_step: 900 }), [], ALL);
@@ -155,4 +156,37 @@ test("what a finding explains is one line each, opened to its layers and without
   details.dispatchEvent(new Event("toggle"));
   expect(actions.onShow.mock.calls).toEqual([[frozen, null]]);
   expect(details.textContent).toContain("They hardly move.");
+});
+
+test("a question mark opens the manual's paragraph of the symptom, as text", () => {
+  const { node } = cardOf({ symptom: "dead_relu", title: "Dead units", active: true });
+  const button = node.querySelector<HTMLButtonElement>(".gw-card-head .gw-help");
+  expect(button?.getAttribute("aria-label")).toBe("What “Dead units” means");
+  const panel = node.querySelector<HTMLElement>(".gw-explanation");
+  expect(panel?.hidden).toBe(true);
+  button?.click();
+  expect(panel?.hidden).toBe(false);
+  expect(button?.getAttribute("aria-controls")).toBe(panel?.id);
+  expect(panel?.textContent).toMatch(/^Rule: more than \d+% of a layer's units are zero/);
+  // It is not a click on the finding.
+  expect(actions.onShow).not.toHaveBeenCalled();
+});
+
+test("a symptom that the page does not know has no question mark", () => {
+  const { node } = cardOf({ symptom: "gremlins", active: true });
+  expect(node.querySelector<HTMLElement>(".gw-help")?.hidden).toBe(true);
+});
+
+test("a finding with a border has a way to it", () => {
+  const link = ({ node }: FindingCard): HTMLElement | undefined =>
+    [...node.querySelectorAll<HTMLElement>(":scope > .gw-place button")].at(-1);
+  expect(link(cardOf({ active: true }))?.parentElement?.hidden).toBe(true);
+  const go = vi.fn();
+  toBorder.mockReturnValue(go);
+  const card = cardOf({ active: true });
+  expect(link(card)?.textContent).toBe("show the border");
+  expect(link(card)?.parentElement?.hidden).toBe(false);
+  link(card)?.click();
+  expect(go).toHaveBeenCalledOnce();
+  toBorder.mockReturnValue(null);
 });

@@ -9,7 +9,8 @@ function shown(findings: FindingInfo[], state = "ok"): HTMLElement {
   const store = new Store("Net");
   store.findings = findings;
   store.status = { ...store.status, step: 3, state };
-  const panel = new Findings({ onShow() {}, onTravel() {}, loop: null, outcome: () => "" });
+  const actions = { onShow() {}, onTravel() {}, toBorder: () => null };
+  const panel = new Findings({ ...actions, loop: null, outcome: () => "" });
   panel.update(store);
   return panel.node;
 }
@@ -42,4 +43,18 @@ test("nothing is said to be well before the rules could have spoken", () => {
   expect(calm(shown([], "not measured"))?.hidden).toBe(true);
   expect(calm(shown([]))?.hidden).toBe(false);
   expect(calm(shown([findingOf()]))?.textContent).toBe("Nothing is wrong now.");
+});
+
+test("a consequence that is over while its cause is not stands with what is over", () => {
+  const cause = findingOf({ active: true, consequences: ["loss_unstable"] });
+  const over = findingOf({
+    symptom: "loss_unstable",
+    title: "Loss jumps",
+    because: "vanishing_gradients",
+  });
+  const node = shown([cause, over]);
+  expect(node.querySelectorAll("[aria-label='Findings'] > li")).toHaveLength(1);
+  expect(node.querySelector(".gw-over > summary")?.textContent).toBe(
+    "Ended: Loss jumps, steps 10–20",
+  );
 });

@@ -1,8 +1,8 @@
 // @vitest-environment jsdom
 import { beforeEach, expect, test, vi } from "vitest";
-import type { TableRow } from "../../src/derive/table.ts";
-import { Rows } from "../../src/picture/rows.ts";
-import { Sizes } from "../../src/util/sizes.ts";
+import type { TableRow } from "../../../src/derive/table.ts";
+import { Rows } from "../../../src/picture/rows/rows.ts";
+import { Sizes } from "../../../src/util/sizes.ts";
 
 /** Tells an element's size as the browser would after it has laid out the page. */
 let tell: (target: Element, width: number) => void;
@@ -48,6 +48,7 @@ function rowsOf(changed = (): void => {}): {
       labels.map(() => "1.00"),
       null,
       new Set(),
+      null,
     );
     return [...rows.node.querySelectorAll<HTMLButtonElement>(".gw-name")];
   };

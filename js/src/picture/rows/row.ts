@@ -1,7 +1,7 @@
-import type { TableRow } from "../derive/table.ts";
-import { lookOf } from "../protocol/state-look.ts";
-import { element, setAttribute, setText } from "../util/dom.ts";
-import { elideMiddle, type Measure } from "../util/elide.ts";
+import type { TableRow } from "../../derive/table.ts";
+import { lookOf } from "../../protocol/state-look.ts";
+import { element, setAttribute, setText } from "../../util/dom.ts";
+import { elideMiddle, type Measure } from "../../util/elide.ts";
 
 /** Pixels by which the members of a group are indented. */
 const INDENT = 12;
@@ -24,8 +24,11 @@ export class Row {
     this.node = element("div", { class: "gw-row", role: "row" }, this.cell, this.summary, state);
   }
 
-  /** Shows a layer or a group, its name excepted; `value` in words is told to screen readers. */
-  update(spec: TableRow, value: string, highlighted: boolean, opened: boolean): void {
+  /**
+   * Shows a layer or a group, its name excepted; `value` in words is told to screen readers, and the
+   * row has those `classes` that are true.
+   */
+  update(spec: TableRow, value: string, classes: Record<string, boolean>): void {
     this.spec = spec;
     const label = `${spec.name}: ${lookOf(spec.state).word}, ${value}`;
     if (label !== this.#label) {
@@ -34,10 +37,11 @@ export class Row {
     }
     // Most of a row stays the same from tick to tick; to read that off the page takes long.
     const { key, summary, state, open, depth } = spec;
-    const shown = `${key} ${summary} ${state} ${open} ${depth} ${highlighted} ${opened}`;
+    const shown = `${key} ${summary} ${state} ${open} ${depth} ${Object.values(classes)}`;
     if (shown === this.#shown) return;
     this.#shown = shown;
-    this.#draw(spec, highlighted, opened);
+    this.#draw(spec);
+    for (const [name, isOn] of Object.entries(classes)) this.node.classList.toggle(name, isOn);
   }
 
   /** Width of the whole name with its indent. */
@@ -53,7 +57,7 @@ export class Row {
     setAttribute(this.name, "title", this.spec.key);
   }
 
-  #draw({ summary, state, open, depth }: TableRow, highlighted: boolean, opened: boolean): void {
+  #draw({ summary, state, open, depth }: TableRow): void {
     const look = lookOf(state);
     const kind = open === undefined ? "layer" : open ? "open" : "closed";
     setText(this.summary, summary);
@@ -62,8 +66,6 @@ export class Row {
     setText(this.#word, state === "ok" ? "" : look.word);
     setAttribute(this.node, "data-state", state);
     setAttribute(this.node, "data-kind", kind);
-    this.node.classList.toggle("gw-highlighted", highlighted);
-    this.node.classList.toggle("gw-opened", opened);
     this.name.style.paddingLeft = `${INDENT * depth}px`;
     if (open === undefined) this.name.removeAttribute("aria-expanded");
     else setAttribute(this.name, "aria-expanded", String(open));

@@ -1,7 +1,7 @@
-import type { TableRow } from "../derive/table.ts";
-import { element } from "../util/dom.ts";
-import { type Measure, measureLike } from "../util/elide.ts";
-import type { Sizes } from "../util/sizes.ts";
+import type { TableRow } from "../../derive/table.ts";
+import { element, setAttribute } from "../../util/dom.ts";
+import { type Measure, measureLike } from "../../util/elide.ts";
+import type { Sizes } from "../../util/sizes.ts";
 import { Row } from "./row.ts";
 
 /** What the reader can do with a row. */
@@ -44,11 +44,16 @@ export class Rows {
     values: string[],
     opened: string | null,
     highlighted: ReadonlySet<string>,
+    found: string | null,
   ): void {
     if (specs.length !== this.#rows.length) this.#resize(specs.length);
     specs.forEach((spec, i) => {
-      const isOpened = spec.key === opened;
-      this.#rows[i]?.update(spec, values[i] ?? "", highlighted.has(spec.key), isOpened);
+      const classes = {
+        "gw-highlighted": highlighted.has(spec.key),
+        "gw-opened": spec.key === opened,
+        "gw-found": spec.key === found,
+      };
+      this.#rows[i]?.update(spec, values[i] ?? "", classes);
     });
     this.#fit();
   }
@@ -59,9 +64,10 @@ export class Rows {
     return row >= 0 && row < this.#rows.length ? row : -1;
   }
 
-  /** Scrolls to the row of a layer. */
-  reveal(key: string): void {
-    this.#rows.find(({ spec }) => spec?.key === key)?.node.scrollIntoView({ block: "nearest" });
+  /** Puts the focus on the row of a layer. */
+  focus(key: string): void {
+    const row = this.#rows.find(({ spec }) => spec?.key === key);
+    if (row !== undefined) this.#focus(row);
   }
 
   /** Shortens names to the present width, after sizing the columns where texts have changed. */
@@ -119,11 +125,16 @@ export class Rows {
     };
     const next = this.#rows[steps[event.key] ?? -1];
     if (at < 0 || next === undefined) return;
-    this.#rows[at]?.name.setAttribute("tabindex", "-1");
-    next.name.setAttribute("tabindex", "0");
-    next.name.focus();
+    this.#focus(next);
     event.preventDefault();
     event.stopPropagation();
+  }
+
+  /** The row that has, or had, the focus is the one that Tab reaches. */
+  #focus(row: Row): void {
+    for (const { name } of this.#rows) setAttribute(name, "tabindex", "-1");
+    row.name.setAttribute("tabindex", "0");
+    row.name.focus();
   }
 
   /** Keeps existing rows, so that the focus stays where it is when a group opens. */

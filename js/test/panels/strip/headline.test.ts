@@ -1,9 +1,9 @@
 // @vitest-environment jsdom
 import { expect, test } from "vitest";
-import { Headline } from "../../src/panels/headline.ts";
-import { Store } from "../../src/state/store.ts";
-import { ViewOptions } from "../../src/state/view-options.ts";
-import { scalarsOf } from "../fakes.ts";
+import { Headline } from "../../../src/panels/strip/headline.ts";
+import { Store } from "../../../src/state/store.ts";
+import { ViewOptions } from "../../../src/state/view-options.ts";
+import { scalarsOf } from "../../fakes.ts";
 
 /** The values of a headline by their titles, after steps with these losses. */
 function headlineOf(losses: number[], cursor: number | null = null): Map<string, string> {
@@ -39,9 +39,9 @@ test("where nothing more comes, the way back is to what is newest, which is not 
   const headline = new Headline(new ViewOptions());
   const store = new Store("Net");
   headline.update(store);
-  expect(headline.node.querySelector("button")?.textContent).toBe("Live");
+  expect(headline.live.textContent).toBe("Live");
   headline.update(store, true);
-  expect(headline.node.querySelector("button")?.textContent).toBe("Newest");
+  expect(headline.live.textContent).toBe("Newest");
 });
 
 test("a step of the past has its own loss and no trend", () => {

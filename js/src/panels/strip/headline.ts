@@ -1,34 +1,33 @@
-import { lookOf } from "../protocol/state-look.ts";
-import type { Store } from "../state/store.ts";
-import type { ViewOptions } from "../state/view-options.ts";
-import { element, setAttribute, setHidden, setText } from "../util/dom.ts";
-import { formatCount, formatMeasured, formatShare } from "../util/format.ts";
-
-interface Entry {
-  node: HTMLElement;
-  title: HTMLElement;
-  value: HTMLElement;
-}
+import { lookOf } from "../../protocol/state-look.ts";
+import type { Store } from "../../state/store.ts";
+import type { ViewOptions } from "../../state/view-options.ts";
+import { element, setAttribute, setText } from "../../util/dom.ts";
+import { formatCount, formatMeasured, formatShare } from "../../util/format.ts";
+import { Values } from "./values.ts";
 
 /** The verdict on the run, and the scalars of the step shown. */
 export class Headline {
+  /** What is always in sight: the verdict, whose it is, the step and its loss. */
   readonly node: HTMLElement;
+  /** The way back to the newest step. */
+  readonly live = element("button", { type: "button", class: "gw-live", text: "Live" });
+  /** All other figures. */
+  readonly more = new Values();
   readonly #mark = element("span", { class: "gw-mark", "aria-hidden": "true" });
   readonly #verdict = element("span");
-  readonly #values = element("dl", { class: "gw-values" });
-  readonly #live = element("button", { type: "button", class: "gw-live", text: "Live" });
+  readonly #model = element("span", { class: "gw-model" });
+  readonly #values = new Values();
   readonly #options: ViewOptions;
-  readonly #entries = new Map<string, Entry>();
 
   constructor(options: ViewOptions) {
     this.#options = options;
-    this.#live.addEventListener("click", () => options.change({ cursor: null }));
+    this.live.addEventListener("click", () => options.change({ cursor: null }));
     this.node = element(
       "div",
       { class: "gw-headline" },
       element("div", { class: "gw-verdict", role: "status" }, this.#mark, this.#verdict),
-      this.#values,
-      this.#live,
+      this.#model,
+      this.#values.node,
     );
   }
 
@@ -40,36 +39,24 @@ export class Headline {
     setText(this.#mark, look.mark);
     this.#mark.style.color = look.color;
     setText(this.#verdict, status.verdict);
+    setText(this.#model, store.model);
     setAttribute(this.node, "data-state", status.state);
-    setText(this.#live, isOver ? "Newest" : "Live");
-    setAttribute(this.#live, "aria-pressed", String(cursor === null));
+    setText(this.live, isOver ? "Newest" : "Live");
+    setAttribute(this.live, "aria-pressed", String(cursor === null));
+    this.live.classList.toggle("gw-follows", cursor === null && !isOver);
     const column = scalars.at(cursor);
     const at = (name: string): number => newestOf(scalars.track(name)?.value, column);
     const step = cursor ?? status.step;
     const loss = at("loss");
     const trend = cursor === null && Number.isFinite(loss) ? (status.trend ?? "") : "";
-    const cost = costWords(status.overhead, at("spent"));
     const stepTitle = cursor === null ? "step" : "step shown";
-    this.#show(stepTitle, step === null ? "" : formatCount(step), "step");
-    this.#show("loss", `${measuredOrEmpty(loss)} ${trend}`.trim());
-    this.#show("total norm", measuredOrEmpty(at("total_grad_norm")));
-    this.#show("learning rate", measuredOrEmpty(at("lr")));
-    this.#show(`cost${samplingWords(status.sampling)}`, cost, "cost");
-    this.#show("watching", status.closed ? "ended" : "");
-  }
-
-  /** Shows a value under its title; an empty one is left out. */
-  #show(title: string, value: string, key = title): void {
-    let entry = this.#entries.get(key);
-    if (entry === undefined) {
-      const parts = { title: element("dt"), value: element("dd") };
-      entry = { node: element("div", {}, parts.title, parts.value), ...parts };
-      this.#entries.set(key, entry);
-      this.#values.append(entry.node);
-    }
-    setText(entry.title, title);
-    setText(entry.value, value);
-    setHidden(entry.node, value === "");
+    this.#values.show(stepTitle, step === null ? "" : formatCount(step), "step");
+    this.#values.show("loss", measuredOrEmpty(loss), "loss", trend);
+    this.more.show("total norm", measuredOrEmpty(at("total_grad_norm")));
+    this.more.show("learning rate", measuredOrEmpty(at("lr")));
+    const cost = costWords(status.overhead, at("spent"));
+    this.more.show(`cost${samplingWords(status.sampling)}`, cost, "cost");
+    this.more.show("watching", status.closed ? "ended" : "");
   }
 }
 

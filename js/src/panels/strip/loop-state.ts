@@ -1,0 +1,75 @@
+import type { ChangeInfo } from "../../protocol/messages.gen.ts";
+import type { LoopControl } from "../../state/loop-control.ts";
+import { element, setAttribute, setHidden, setText } from "../../util/dom.ts";
+import { formatCount } from "../../util/format.ts";
+import { memo } from "../../util/redraw.ts";
+
+/** What is unusual about the loop: that it is held, and the changes in force. Else nothing. */
+export class LoopState {
+  readonly node = element("div", { class: "gw-loop" });
+  readonly #loop: LoopControl;
+  readonly #state = element("span", { class: "gw-loop-state", "aria-live": "polite" });
+  readonly #noSubshell = element("span", {
+    class: "gw-no-subshell",
+    text: "No subshell here: control waits until the running cell ends.",
+    hidden: "",
+  });
+  readonly #changes = element("ul", { class: "gw-changes", "aria-label": "Changes in force" });
+  readonly #listChanges = memo<string>();
+  /** What came of each change in force, behind it. */
+  readonly #outcomes = new Map<number, HTMLElement>();
+  readonly #outcome: (change: ChangeInfo) => string;
+
+  /** `outcome` says what came of a change, in words. */
+  constructor(loop: LoopControl, outcome: (change: ChangeInfo) => string) {
+    this.#loop = loop;
+    this.#outcome = outcome;
+    this.node.append(this.#state, this.#noSubshell, this.#changes);
+  }
+
+  update(): void {
+    const { state, isDelayed, refusal } = this.#loop;
+    const words = refusal || this.#words();
+    setAttribute(this.node, "data-mode", state.mode);
+    setText(this.#state, words);
+    const noSubshell = isDelayed && state.mode !== "closed";
+    setHidden(this.#noSubshell, !noSubshell);
+    this.#updateChanges();
+    // A live region that is hidden until it has something to say is not read out.
+    const isEmpty = words === "" && !noSubshell && this.#outcomes.size === 0;
+    this.node.classList.toggle("gw-empty", isEmpty);
+  }
+
+  #words(): string {
+    const { mode, left, step, reason } = this.#loop.state;
+    const why = reason === "" ? "" : ` · ${reason}`;
+    if (mode === "paused") return `Paused after step ${formatCount(step ?? 0)}${why}`;
+    if (mode === "closed") return reason;
+    if (mode !== "stepping") return "";
+    return left > 1 ? `Pauses after ${formatCount(left)} more steps` : `Pausing${why}`;
+  }
+
+  /** Each change in force with its Undo: the finding that it was made for may be long over. */
+  #updateChanges(): void {
+    const { changes, mode } = this.#loop.state;
+    const inForce =
+      mode === "closed" ? [] : changes.filter(({ undone_step }) => undone_step === null);
+    this.#listChanges(JSON.stringify(inForce), () => {
+      this.#changes.hidden = inForce.length === 0;
+      this.#outcomes.clear();
+      const items = inForce.map((change) => {
+        const undo = element("button", { type: "button", text: "Undo" });
+        undo.addEventListener("click", () => this.#loop.undo(change));
+        const text = `Since step ${formatCount(change.step + 1)}: ${change.text}`;
+        const outcome = element("span", { class: "gw-outcome" });
+        this.#outcomes.set(change.number, outcome);
+        return element("li", {}, element("span", { text }), undo, outcome);
+      });
+      this.#changes.replaceChildren(...items);
+    });
+    for (const change of inForce) {
+      const shown = this.#outcomes.get(change.number);
+      if (shown !== undefined) setText(shown, this.#outcome(change));
+    }
+  }
+}

@@ -1,0 +1,540 @@
+// Made by scripts/gen_symptoms.py from docs/symptoms.md.in: change that, not this.
+
+/** A paragraph of docs/symptoms.md as plain text. */
+interface Paragraph {
+  symptoms: readonly string[];
+  /** What is in bold before a text, and the text. */
+  parts: readonly { title: string; text: string }[];
+}
+
+/** What is said of each symptom, with the default limits. */
+export const PARAGRAPHS: readonly Paragraph[] = [
+  {
+    "symptoms": [
+      "vanishing_gradients"
+    ],
+    "parts": [
+      {
+        "title": "",
+        "text": "Next to nothing of the gradient reaches the first layers."
+      },
+      {
+        "title": "Rule",
+        "text": "the activation gradient (dL/d output) of a layer is below 0.003 of that of the last layer that its output reaches, per element and as a whole, and nothing on its way from the input gets more (where activations are not measured, the weight gradient, below 0.0001); or the gradient of a layer is below 0.003 of its initial value while the loss is still above 50% of its own."
+      },
+      {
+        "title": "Not",
+        "text": "branches that a shortcut bypasses, heads and adapters that start at zero, pooled feature maps, converged models."
+      },
+      {
+        "title": "Helps",
+        "text": "ReLU instead of sigmoid, initialization that fits the activation function, norm layers, fewer layers; where a second optimizer trains an opponent that wins, holding that back."
+      }
+    ]
+  },
+  {
+    "symptoms": [
+      "exploding_gradients"
+    ],
+    "parts": [
+      {
+        "title": "",
+        "text": "The gradient grows by orders of magnitude."
+      },
+      {
+        "title": "Rule",
+        "text": "by more than 170× from the last layer to the first; or in a step whose gradient, before clipping, is more than 35× the largest of the last 200 measured steps. Fewer than 5 frames are enough where each of them is far past the bound, since such a run may be lost in its third step. Over depth, weight gradients are used only where activations are not measured (above 3,000×): in a ReLU chain, growing deltas and shrinking activations cancel."
+      },
+      {
+        "title": "Not",
+        "text": "noisy batches of a converged model, the end of a plateau, a loss whose weight is annealed."
+      },
+      {
+        "title": "Helps",
+        "text": "clipping at the 90th percentile of the run's own norms, fresh weights, a lower learning rate, norm layers."
+      }
+    ]
+  },
+  {
+    "symptoms": [
+      "early_layers_frozen"
+    ],
+    "parts": [
+      {
+        "title": "",
+        "text": "Layers near the output change, those near the input hardly do."
+      },
+      {
+        "title": "Rule",
+        "text": "the weights of the early layers move less than 0.01× as far as those of the late ones, relative to their size, for 38 steps. The true change counts, whatever the optimizer."
+      },
+      {
+        "title": "Not",
+        "text": "layers frozen on purpose, embeddings, norm layers."
+      },
+      {
+        "title": "Helps",
+        "text": "what helps against vanishing gradients; one learning rate for all groups."
+      }
+    ]
+  },
+  {
+    "symptoms": [
+      "gradients_nonfinite",
+      "loss_nonfinite",
+      "weights_nonfinite"
+    ],
+    "parts": [
+      {
+        "title": "Rule",
+        "text": "any, at once, with the first layer and whether it arose in the input, the weights, the forward pass, the loss, the backward pass or the optimizer's update."
+      },
+      {
+        "title": "Not",
+        "text": "steps that a gradient scaler skips while it adjusts its scale, unless it skips 8 in a row."
+      },
+      {
+        "title": "Helps",
+        "text": "skipping such steps, clipping, a lower learning rate; a checkpoint for weights that are lost."
+      }
+    ]
+  },
+  {
+    "symptoms": [
+      "weights_growing"
+    ],
+    "parts": [
+      {
+        "title": "Rule",
+        "text": "the norm of a layer's matrices is above 6.3× the larger of its initial norm and √rows, the norm that preserves variance."
+      },
+      {
+        "title": "Not",
+        "text": "a head that starts at zero."
+      },
+      {
+        "title": "Helps",
+        "text": "a lower learning rate, weight decay."
+      }
+    ]
+  },
+  {
+    "symptoms": [
+      "weights_shrinking",
+      "weights_zero"
+    ],
+    "parts": [
+      {
+        "title": "Rule",
+        "text": "the norm is below 0.2 of its initial value, or below 0.001."
+      },
+      {
+        "title": "Not",
+        "text": "ordinary weight decay, layers that start at zero."
+      },
+      {
+        "title": "Helps",
+        "text": "no weight decay, fresh weights."
+      }
+    ]
+  },
+  {
+    "symptoms": [
+      "dead_relu"
+    ],
+    "parts": [
+      {
+        "title": "Rule",
+        "text": "more than 93% of a layer's units are zero for whole batches, for 20 steps."
+      },
+      {
+        "title": "Not",
+        "text": "sparse layers, units that are off for a few steps."
+      },
+      {
+        "title": "Helps",
+        "text": "fresh weights, raised biases, LeakyReLU, a lower learning rate."
+      }
+    ]
+  },
+  {
+    "symptoms": [
+      "saturated"
+    ],
+    "parts": [
+      {
+        "title": "Rule",
+        "text": "more than 65% of the outputs of a hidden sigmoid or tanh are where its slope is nearly 0, for 20 steps."
+      },
+      {
+        "title": "Not",
+        "text": "an output layer that is confident."
+      },
+      {
+        "title": "Helps",
+        "text": "smaller weights, another activation function, norm layers, scaled inputs where these are large."
+      }
+    ]
+  },
+  {
+    "symptoms": [
+      "collapsed_outputs"
+    ],
+    "parts": [
+      {
+        "title": "Rule",
+        "text": "over 20 steps, less than 2% of the activations that the last layers are given differs from sample to sample, it does not come back, and the loss is still above 90% of its initial value."
+      },
+      {
+        "title": "Not",
+        "text": "a run that learns, the first steps of a transformer, a batch of equal inputs."
+      },
+      {
+        "title": "Helps",
+        "text": "a way around the blocks with the norm before them, fewer layers, warm-up."
+      }
+    ]
+  },
+  {
+    "symptoms": [
+      "no_gradient"
+    ],
+    "parts": [
+      {
+        "title": "Rule",
+        "text": "a trainable layer has no gradient for 60 steps (20 if it used to have one, 12 if it ran in each of them and never had one), and for three times as long as ever before. The message says whether it never runs, runs and never uses its parameters, or is cut off behind."
+      },
+      {
+        "title": "Not",
+        "text": "frozen layers, heads that are used now and then."
+      },
+      {
+        "title": "Helps",
+        "text": "the line in forward that is missing, finding the cut, freezing them if that is intended."
+      }
+    ]
+  },
+  {
+    "symptoms": [
+      "not_in_optimizer"
+    ],
+    "parts": [
+      {
+        "title": "Rule",
+        "text": "after 10 steps a trainable parameter is in no optimizer that has stepped; or backward passes reach the model and the optimizer that steps holds none of its parameters."
+      },
+      {
+        "title": "Not",
+        "text": "frozen parameters, optimizers that take turns."
+      },
+      {
+        "title": "Helps",
+        "text": "adding it to the optimizer."
+      }
+    ]
+  },
+  {
+    "symptoms": [
+      "unregistered_layers"
+    ],
+    "parts": [
+      {
+        "title": "Rule",
+        "text": "modules with trainable parameters run inside forward and are not part of the model, as in a Python list."
+      },
+      {
+        "title": "Not",
+        "text": "a loss called outside, a frozen teacher, a model that another optimizer trains."
+      },
+      {
+        "title": "Helps",
+        "text": "ModuleList."
+      }
+    ]
+  },
+  {
+    "symptoms": [
+      "zero_gradient"
+    ],
+    "parts": [
+      {
+        "title": "Rule",
+        "text": "the gradient of trainable layers is exactly 0, all of it for 9 frames or that of a layer for longer, while the loss is high. A clamp, a saturated squash or weights that are 0 on the way are named."
+      },
+      {
+        "title": "Not",
+        "text": "units of ReLU that are off, a hinge loss that is satisfied."
+      },
+      {
+        "title": "Helps",
+        "text": "replacing the flat operation, drawing one of two factors."
+      }
+    ]
+  },
+  {
+    "symptoms": [
+      "gradients_not_cleared",
+      "no_step",
+      "loss_detached"
+    ],
+    "parts": [
+      {
+        "title": "Rule",
+        "text": "in 3 frames in a row, gradients that a step has used are still there, untouched, at the next backward pass; backward passes run and no weight ever changes, or nothing is left of their gradient when the optimizer steps, in as many frames; backward() is called on a tensor that no operation made."
+      },
+      {
+        "title": "Not",
+        "text": "micro-batches that add up, steps that a gradient scaler skips."
+      },
+      {
+        "title": "Helps",
+        "text": "the line that is missing."
+      }
+    ]
+  },
+  {
+    "symptoms": [
+      "eval_mode"
+    ],
+    "parts": [
+      {
+        "title": "Rule",
+        "text": "in 3 frames in a row that train, every dropout and batch norm layer is in evaluation mode. Without norm layers no more than a plateau is put down to it."
+      },
+      {
+        "title": "Not",
+        "text": "a part that is so on purpose beside others in training mode."
+      },
+      {
+        "title": "Helps",
+        "text": "model.train()."
+      }
+    ]
+  },
+  {
+    "symptoms": [
+      "same_batch"
+    ],
+    "parts": [
+      {
+        "title": "Rule",
+        "text": "in three times 3 frames in a row, over at least 20 steps, the data that enters the model is that of the frame before in a tensor of its own, and a data loader of the process, or a tensor that has its samples, has more than this batch."
+      },
+      {
+        "title": "Not",
+        "text": "one tensor that is used again on purpose, copied or scaled, a data set of one batch, the same batch of another epoch."
+      },
+      {
+        "title": "Helps",
+        "text": "iterating over the loader."
+      }
+    ]
+  },
+  {
+    "symptoms": [
+      "gradient_ascent"
+    ],
+    "parts": [
+      {
+        "title": "Rule",
+        "text": "the optimizer is set to maximize a loss that is an error, and it has risen; or the loss is below 0 and falls without bound, by 30 times its start (5 times where a negated error is plain in the graph), with a gradient that grows."
+      },
+      {
+        "title": "Not",
+        "text": "rewards, log-densities that pass 0, two networks that are trained against each other."
+      },
+      {
+        "title": "Helps",
+        "text": "the sign of the loss, maximize=False; a lower rate only takes longer."
+      }
+    ]
+  },
+  {
+    "symptoms": [
+      "double_softmax"
+    ],
+    "parts": [
+      {
+        "title": "Rule",
+        "text": "right below a loss that applies softmax or sigmoid itself there is another one."
+      },
+      {
+        "title": "Not",
+        "text": "attention, log-softmax twice."
+      },
+      {
+        "title": "Helps",
+        "text": "giving the loss the plain outputs."
+      }
+    ]
+  },
+  {
+    "symptoms": [
+      "bad_inputs"
+    ],
+    "parts": [
+      {
+        "title": "Rule",
+        "text": "the data that enters the first layers is NaN, the same everywhere, or the same in every sample while nothing is learned; or its RMS is above 20 and something follows from it, or far above that and the outputs start above 20 too, or the loss so high that all it does is come back from there."
+      },
+      {
+        "title": "Not",
+        "text": "token numbers, a norm layer that comes first, a large scale with which training goes well."
+      },
+      {
+        "title": "Helps",
+        "text": "scaling by the mean and deviation that were measured."
+      }
+    ]
+  },
+  {
+    "symptoms": [
+      "bad_targets"
+    ],
+    "parts": [
+      {
+        "title": "Rule",
+        "text": "the outputs of a regression start more than 100 away from their targets, and more than as many times their own size, and something follows from it or nothing is learned. The distance is read from the loss and its gradient."
+      },
+      {
+        "title": "Not",
+        "text": "amounts in the tens, a large scale with which training goes well, other losses."
+      },
+      {
+        "title": "Helps",
+        "text": "scaling the targets by their mean and deviation."
+      }
+    ]
+  },
+  {
+    "symptoms": [
+      "rnn_vanishing_in_time",
+      "rnn_exploding_in_time"
+    ],
+    "parts": [
+      {
+        "title": "Rule",
+        "text": "dL/dh of the first time steps over that of the last is below 0.001, or above 55."
+      },
+      {
+        "title": "Not",
+        "text": "a loss at every time step, padding, a direction that only reflects how the gradient of the layer above runs the other way. To measure a layer along time is expensive, so it is done in the first steps, from time to time later, and while something looks wrong. The first profile of a run is enough where it is far past the bound: the step after it may change everything."
+      },
+      {
+        "title": "Helps",
+        "text": "a gated cell, biases that start by remembering, orthogonal recurrent weights, clipping."
+      }
+    ]
+  },
+  {
+    "symptoms": [
+      "fp16_underflow"
+    ],
+    "parts": [
+      {
+        "title": "Rule",
+        "text": "more than 20% of the entries of a layer's gradient are exactly 0, the others are so small (RMS below 1e-06) that they are within a few bits of 2⁻²⁴, and the largest is a number that fp16 can represent; or every gradient is 0 although the loss is not."
+      },
+      {
+        "title": "Not",
+        "text": "zeros of ReLU at a usual scale, tiny gradients in fp32 or bfloat16."
+      },
+      {
+        "title": "Helps",
+        "text": "loss scaling, bfloat16."
+      }
+    ]
+  },
+  {
+    "symptoms": [
+      "updates_lost"
+    ],
+    "parts": [
+      {
+        "title": "Rule",
+        "text": "of the weights in half precision that have a gradient, a step leaves more than 70% bit-identical."
+      },
+      {
+        "title": "Not",
+        "text": "weights in fp32."
+      },
+      {
+        "title": "Helps",
+        "text": "weights in fp32, autocast for speed."
+      }
+    ]
+  },
+  {
+    "symptoms": [
+      "lr_too_high",
+      "lr_too_low"
+    ],
+    "parts": [
+      {
+        "title": "Rule",
+        "text": "a step changes the weights by more than 5% of their size while the loss does not fall and is above 50% of its initial value; or by less than 0.01% while the loss stays above 90% and the gradient promises more. One to three updates are proof where they raise the loss by orders of magnitude, and so are a few after which layers let no gradient through that did before. Half of the change is enough where the first steps under the rate replaced the weights. A schedule that has used the rate up before anything was learned is a rate too low as well, and so is a rate of 0 that lasts."
+      },
+      {
+        "title": "Not",
+        "text": "a schedule that ends at zero, a warm-up, a model that started out converged."
+      },
+      {
+        "title": "Helps",
+        "text": "the rate that brings a step to about 0.1%; where that would be absurd, a usual one from fresh weights."
+      }
+    ]
+  },
+  {
+    "symptoms": [
+      "loss_unstable"
+    ],
+    "parts": [
+      {
+        "title": "Rule",
+        "text": "in the last 100 frames, at least 3 updates raised the loss by half, and by 25% of its initial value, each of them a change of more than 3.5% of the weights."
+      },
+      {
+        "title": "Not",
+        "text": "the noise of small batches, whose updates are small."
+      },
+      {
+        "title": "Helps",
+        "text": "a lower learning rate, clipping."
+      }
+    ]
+  },
+  {
+    "symptoms": [
+      "loss_diverging"
+    ],
+    "parts": [
+      {
+        "title": "Rule",
+        "text": "over three windows the loss rises, to more than 5× its level at the start, and the gradient with it."
+      },
+      {
+        "title": "Not",
+        "text": "a single spike, losses that are meant to rise."
+      },
+      {
+        "title": "Helps",
+        "text": "a lower learning rate, clipping."
+      }
+    ]
+  },
+  {
+    "symptoms": [
+      "plateau"
+    ],
+    "parts": [
+      {
+        "title": "Rule",
+        "text": "after 100 steps the loss is above 90% of its initial value, was never below 80% for long, and one of the symptoms above explains it. A flat loss alone says nothing: it may be as low as it can be."
+      },
+      {
+        "title": "Helps",
+        "text": "what helps against the cause."
+      }
+    ]
+  }
+];
