@@ -8,6 +8,7 @@ from __future__ import annotations
 import operator
 import os
 import threading
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from pathlib import Path
@@ -53,6 +54,9 @@ MOST_LOGGED = 64
 
 LARGEST_START = 2**52
 """The largest number of a first step: a page counts in float64, which is exact up to 2⁵³."""
+
+MOST_LOSSES = 100_000
+"""Losses that may wait to be taken over; beyond, the oldest are lost."""
 
 LOGGING = "logging"
 RECORDING = "recording the run"
@@ -119,6 +123,7 @@ class Session:
         """Pauses the loop between two steps, and changes it there."""
         self._reaction = Reaction(self.control, weakly(self._call))
         self._reaction.set(on_finding, resumable=False)
+        self._new_losses: deque[tuple[int, float]] = deque(maxlen=MOST_LOSSES)
         self.capture: Capture | None = Capture(
             model,
             optimizer,
@@ -128,6 +133,7 @@ class Session:
             activations=activations,
             start_step=start_step,
             gate=self.control.gate,
+            losses=self._new_losses,
         )
         """What watches the loop; None once nothing is watched any more."""
         self._state: Capture | Ended = self.capture
@@ -329,8 +335,10 @@ class Session:
             capture.charge(seconds)
 
     def poll(self) -> bool:
-        """Whether something is new that nobody has told of: never, unlike with a recorded run."""
-        return False
+        """Takes over the losses of steps that make no frame; whether there were any."""
+        before = self.history.losses.version
+        self._take_losses()
+        return self.history.losses.version != before
 
     def close(self) -> None:
         """Removes every hook, resumes a paused loop, and ends what was applied.
@@ -354,6 +362,7 @@ class Session:
         if capture is None:
             return
         capture.close()
+        self._take_losses()
         if self._recorder is not None:
             self._recorder.end()
         self._state = Ended(
@@ -365,8 +374,11 @@ class Session:
 
     def _record(self, frame: Frame) -> None:
         # A user may have numpy raise where a number is rounded to 0 or is none.
+        self._take_losses()
         with self.lock, np.errstate(all="ignore"):
             self.history.append(frame)
+            if "loss" in frame.scalars:
+                self._add_losses([(frame.step, frame.scalars["loss"])])
             self._engine.update(self.history)
             findings = self._engine.findings
         if self._recorder is not None:
@@ -376,6 +388,20 @@ class Session:
             capture.sample_more(series=wanted.series, watch=wanted.watch)
         self._reaction.opened(findings)
         self._tell("on_frame", self.on_frame)
+
+    def _take_losses(self) -> None:
+        """Takes over what the steps have left that were over since."""
+        with self.lock:
+            taken = [self._new_losses.popleft() for _ in range(len(self._new_losses))]
+            # A user who logs a loss means that one, which is read in sampled steps alone.
+            if taken and "loss" not in self._logged:
+                self._add_losses(taken)
+
+    def _add_losses(self, new: Sequence[tuple[int, float]]) -> None:
+        with self.lock:
+            self.history.losses.extend(*zip(*new, strict=True))
+            if self._recorder is not None:
+                self._recorder.add_losses(new)
 
     def _start_recording(self, path: Path, start_step: int) -> None:
         # A script that records nothing loads no library of containers.
@@ -393,6 +419,7 @@ class Session:
             self._recording_stopped(f"Nothing is recorded: {path}: {error.strerror or error}")
 
     def _news(self) -> News:
+        self._take_losses()
         return self.control.changes, self.problems
 
     def _recording_stopped(self, why: str) -> None:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from gradwidget.frame import BoolArray, FloatArray, Frame, Layer
 from gradwidget.metrics import METRICS
 from gradwidget.record.capacity import COARSE, FINE, FOLD, START, Room, room_for
+from gradwidget.record.losses import Losses
 from gradwidget.record.track import Track
 
 if TYPE_CHECKING:
@@ -46,6 +47,8 @@ class History:
     """
 
     def __init__(self) -> None:
+        self.losses = Losses()
+        """The loss of every step of which it is known, those between the frames too."""
         self._layers: tuple[Layer, ...] = ()
         self._tracks: dict[str, Track] = {}
         self._scalars: dict[str, Track] = {}
@@ -154,6 +157,17 @@ class History:
     def scalars_measured(self) -> Mapping[str, BoolArray]:
         """Bool [columns] by name: whether a scalar was measured at any step, be it as NaN."""
         return {name: self._was_measured(track)[:, 0] for name, track in self._scalars.items()}
+
+    def series(self, scalar: str) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+        """Steps and values of a scalar over the whole run; empty where it was never measured.
+
+        Of the loss those of all steps of which it is known, of others one for each column.
+        """
+        if scalar == "loss" and self.losses.version:
+            return self.losses.steps, self.losses.means
+        if scalar not in self._scalars:
+            return np.empty(0, np.int64), np.empty(0)
+        return self.steps, self._whole(self._scalars[scalar], "mean")[:, 0]
 
     def recent(self, metric: str, n: int) -> FloatArray:
         """float32 [<=n, layers]: the newest frames one by one, oldest first.

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
 
 from gradwidget.control.control import Change
 from gradwidget.diagnose.finding import Finding
 from gradwidget.diagnose.thresholds import DEFAULT, Thresholds
 from gradwidget.frame import Frame, Layer, Wiring
 from gradwidget.problem import Problem
+from gradwidget.record.history import History
 from gradwidget.run.format import decode
 from gradwidget.run.format.block_reader import BlockReader
 from gradwidget.run.format.fields import Fields, UnreadableError, mapping, parsed, text, whole
@@ -51,11 +56,13 @@ class Part:
         self._wiring: Wiring | None = None
         self._names: set[str] = set()
         self._last = -1
+        self._losses: list[tuple[NDArray[np.int64], NDArray[np.float64]]] = []
         self._readers: dict[str, Callable[[Fields, int], list[Frame] | None]] = {
             "layers": self._read_layers,
             "wiring": self._read_wiring,
             "frame": self._read_frame,
             "scalars": self._read_plain,
+            "losses": self._read_losses,
             "findings": self._read_findings,
             "changes": self._read_changes,
             "problems": self._read_problems,
@@ -71,6 +78,29 @@ class Part:
     def damage(self) -> list[str]:
         """What could not be read, in words."""
         return self._blocks.damage
+
+    def read_into(self, history: History, end: float = math.inf) -> None:
+        """Appends what has come since last time.
+
+        Args:
+            history: where to.
+            end: the step from which a later part has what is to be read; to the end of the file in
+                any case, for what is said beside the frames.
+
+        Raises:
+            OSError: the file cannot be read.
+        """
+        with np.errstate(all="ignore"):
+            for frame in self.frames():
+                if frame.step < end:
+                    history.append(frame)
+                self._give_losses(history, end)
+            self._give_losses(history, end)
+
+    def _give_losses(self, history: History, end: float) -> None:
+        for steps, values in self._losses:
+            history.losses.extend(steps[steps < end], values[steps < end])
+        self._losses.clear()
 
     def frames(self) -> Iterator[Frame]:
         """The frames that have come since last time, in the order of their steps.
@@ -142,6 +172,9 @@ class Part:
 
     def _read_plain(self, data: Fields, _size: int) -> list[Frame]:
         return decode.plain_from(data, self._layers_of(data), self._wiring_of(data))
+
+    def _read_losses(self, data: Fields, _size: int) -> None:
+        self._losses.append(decode.losses_from(data))
 
     def _read_findings(self, data: Fields, _size: int) -> None:
         self.findings = decode.findings_from(data)

@@ -12,6 +12,7 @@ from gradwidget.run.format.encode import (
     frame_data,
     is_plain,
     layers_data,
+    losses_data,
     plain_data,
     problems_data,
     wiring_data,
@@ -29,7 +30,7 @@ News = tuple["Sequence[Change]", "Sequence[Problem]"]
 """Changes and problems so far."""
 
 MOST_COLUMNS = 4_096
-"""Frames with scalars alone that stand in one message at most."""
+"""Frames with scalars alone, or losses, that stand in one message at most."""
 
 FULL_UNTIL = 256 * MIB
 """Bytes up to which every frame is recorded as it came."""
@@ -85,6 +86,15 @@ class Recording:
             self._said_lasting = lasting
             self._write_plain()
             self._say(findings)
+
+    def add_losses(self, losses: Sequence[tuple[int, float]]) -> None:
+        """Adds steps and their losses, in the order of the steps.
+
+        Raises:
+            OSError: it cannot be written.
+        """
+        for start in range(0, len(losses), MOST_COLUMNS):
+            self._file.add("losses", losses_data(losses[start : start + MOST_COLUMNS]))
 
     def flush(self, news: News | None) -> None:
         """Writes all that was added, and the changes and problems where there are new ones.

@@ -197,9 +197,9 @@ class Run:
             if any(isinstance(_part(path), Part) for path in new):
                 self._read_all()
                 return True
-            before = self.history.version, self.closed
-            self._read(self._parts[-1].frames())
-            return (self.history.version, self.closed) != before
+            before = self._state
+            self._parts[-1].read_into(self.history)
+            return self._state != before
 
     def _read_all(self) -> None:
         parts, self._unreadable = _opened(self.path)
@@ -207,12 +207,12 @@ class Run:
         self._ends = _ends(parts)
         self._parts, self.history = parts, History()
         for part, end in zip(parts, self._ends, strict=True):
-            self._read(_until(part.frames(), end))
+            part.read_into(self.history, end)
 
-    def _read(self, frames: Iterator[Frame]) -> None:
-        with np.errstate(all="ignore"):
-            for frame in frames:
-                self.history.append(frame)
+    @property
+    def _state(self) -> tuple[int, int, bool]:
+        """Differs once more was read."""
+        return self.history.version, self.history.losses.version, self.closed
 
 
 def _opened(path: Path) -> tuple[list[Part], list[RunFileError]]:

@@ -6,6 +6,9 @@ from collections.abc import Mapping
 from dataclasses import fields as fields_of
 from typing import get_args
 
+import numpy as np
+from numpy.typing import NDArray
+
 from gradwidget.control.control import Change
 from gradwidget.diagnose.finding import Finding, Origin, Remedy, Severity, Symptom
 from gradwidget.diagnose.thresholds import Thresholds
@@ -181,6 +184,20 @@ def _column(value: object, count: int) -> tuple[str, list[float], BoolArray]:
     data = mapping(value)
     values = unpacked(data["values"], "<f8", count).tolist()
     return name_of(data["name"]), values, unpacked_flags(data["measured"], count)
+
+
+def losses_from(data: Fields) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Steps and their losses."""
+    differences = unpacked(data["steps"], "<i8")
+    values = unpacked(data["values"], "<f8", len(differences))
+    if ((differences < 0) | (differences > MOST_STEP)).any():
+        message = "steps out of range"
+        raise ValueError(message)
+    steps = np.cumsum(differences)
+    if ((steps < 0) | (steps > MOST_STEP)).any():
+        message = "steps out of range"
+        raise ValueError(message)
+    return steps, values
 
 
 def findings_from(data: Fields) -> list[Finding]:

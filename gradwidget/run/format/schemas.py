@@ -101,6 +101,11 @@ SCHEMAS: dict[str, Schema] = {
             _object(name=_text, values=_array("float64 [steps], little-endian"), measured=_flags)
         ),
     ),
+    # The loss of every step of which it is known, with a frame or without.
+    "losses": _object(
+        steps=_array("int64 [steps], little-endian: each less the one before, the first as it is"),
+        values=_array("float64 [steps], little-endian"),
+    ),
     # Each of the following replaces the one before it.
     "findings": _object(
         step=_whole,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -43,6 +43,14 @@ class Recorded:
             self.history.append(one)
             self.engine.update(self.history)
             self.recorder.add(one, self.engine.findings)
+            if "loss" in one.scalars:
+                self.take_losses([(one.step, one.scalars["loss"])])
+        return self
+
+    def take_losses(self, losses: Sequence[tuple[int, float]]) -> Recorded:
+        """Those of steps without a frame."""
+        self.history.losses.extend(*zip(*losses, strict=True))
+        self.recorder.add_losses(losses)
         return self
 
     def close(self) -> Recorded:
@@ -81,6 +89,9 @@ def assert_same_history(read: History, live: History) -> None:
     for name, values in live.scalars.items():
         np.testing.assert_array_equal(read.scalars[name], values)
         np.testing.assert_array_equal(read.scalars_measured[name], live.scalars_measured[name])
+    assert read.losses.version == live.losses.version
+    np.testing.assert_array_equal(read.losses.steps, live.losses.steps)
+    np.testing.assert_array_equal(read.losses.means, live.losses.means)
     for ours_, theirs_ in zip(read.recent_frames(64), live.recent_frames(64), strict=True):
         assert_same_frame(ours_, theirs_)
 
