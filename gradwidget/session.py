@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from gradwidget.diagnose.finding import Finding, Severity
     from gradwidget.frame import Frame, Inspection, Layer
     from gradwidget.problem import Problem
+    from gradwidget.record.overview import Overview
     from gradwidget.run.recorder import Recorder
     from gradwidget.run.recording import News
 
@@ -414,6 +415,7 @@ class Session:
                 news=weakly(self._news),
                 stopped=weakly(self._recording_stopped),
                 charge=weakly(self.charge),
+                overview=weakly(self._overview),
             )
         except OSError as error:
             self._recording_stopped(f"Nothing is recorded: {path}: {error.strerror or error}")
@@ -421,6 +423,10 @@ class Session:
     def _news(self) -> News:
         self._take_losses()
         return self.control.changes, self.problems
+
+    def _overview(self, since: int) -> Overview | None:
+        with self.lock:
+            return self.history.overview(since)
 
     def _recording_stopped(self, why: str) -> None:
         self._guard.note(RECORDING, why)

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from gradwidget.record.overview import LossColumns
+
 COLUMNS = 2_048
 """Columns at most: a timeline has no more pixels."""
 KEPT = COLUMNS // 2
@@ -55,6 +57,25 @@ class Losses:
         """Steps and values of the newest losses one by one: at most ``KEPT``, oldest first."""
         newest = slice(self._columns - min(n, KEPT, self._columns), self._columns)
         return self._steps[newest].copy(), self._values[newest].copy()
+
+    def columns(self) -> LossColumns:
+        """A copy of all that is held."""
+        steps, means, firsts = (
+            part[: self._columns].copy() for part in (self._steps, self._values, self._firsts)
+        )
+        return LossColumns(steps, means, firsts, self.version, self.last_step, self._longest)
+
+    def take_up(self, given: LossColumns) -> None:
+        """Holds what is given, in the place of all before."""
+        self._columns = len(given.steps)
+        for part, values in (
+            (self._steps, given.steps),
+            (self._values, given.means),
+            (self._firsts, given.firsts),
+        ):
+            part[: self._columns] = values
+        self.version, self.last_step = given.version, given.last_step
+        self._longest = given.longest
 
     def extend(self, steps: Sequence[int] | NDArray[np.int64], values: ArrayLike) -> None:
         """Adds losses in the order of their steps; those of steps that are over are left out."""

@@ -21,6 +21,7 @@ from weakref import WeakSet, finalize
 from gradwidget.run.format.file_writer import FileWriter
 from gradwidget.run.format.limits import MIB
 from gradwidget.run.format.schemas import FORMAT
+from gradwidget.run.overviews import AskOverview
 from gradwidget.run.parts import part_path
 from gradwidget.run.recording import News, Recording, without_layers
 
@@ -80,6 +81,7 @@ class Recorder:
             tell any more.
         stopped: told why recording has stopped, in a sentence; on any thread.
         charge: told the processor seconds that writing took.
+        overview: gives what the frames behind so many come to; asked on the thread that writes.
 
     Raises:
         OSError: the file cannot be made.
@@ -93,8 +95,9 @@ class Recorder:
         news: Callable[[], News | None],
         stopped: Callable[[str], object],
         charge: Callable[[float], object],
+        overview: AskOverview = lambda _: None,
     ) -> None:
-        self._thread = _WriterThread(_new_file(path, about), news, stopped, charge)
+        self._thread = _WriterThread(_new_file(path, about), news, stopped, charge, overview)
         # The thread holds no recorder: one that nobody holds any more ends it.
         self._finalizer = finalize(self, self._thread.end)
         self._finalizer.atexit = False
@@ -140,9 +143,10 @@ class _WriterThread:
         news: Callable[[], News | None],
         stopped: Callable[[str], object],
         charge: Callable[[float], object],
+        overview: AskOverview,
     ) -> None:
         self._file = file
-        self._recording = Recording(file)
+        self._recording = Recording(file, overview)
         self._news = news
         self._stopped = stopped
         self._charge = charge

@@ -205,7 +205,7 @@ class Run:
         parts, self._unreadable = _opened(self.path)
         self._known = {part.path for part in parts}
         self._ends = _ends(parts)
-        self._parts, self.history = parts, History()
+        self._parts, self.history = parts, parts[0].overview(self._ends[0]) or History()
         for part, end in zip(parts, self._ends, strict=True):
             part.read_into(self.history, end)
 

@@ -41,6 +41,7 @@ from gradwidget.run.format.limits import (
     MOST_FINDINGS,
     MOST_LAYERS,
     MOST_PROFILES,
+    MOST_ROWS,
     MOST_SCALARS,
     MOST_SHAPES,
     MOST_STEP,
@@ -161,7 +162,7 @@ def _profile(value: object) -> RecurrentProfile:
 
 def plain_from(data: Fields, layers: tuple[Layer, ...], wiring: Wiring | None) -> list[Frame]:
     """Frames that have scalars alone."""
-    steps = unpacked(data["steps"], "<i8").tolist()
+    steps = _rows(data["steps"]).tolist()
     if steps and not (min(steps) >= 0 and max(steps) <= MOST_STEP):
         message = "steps out of range"
         raise ValueError(message)
@@ -186,9 +187,17 @@ def _column(value: object, count: int) -> tuple[str, list[float], BoolArray]:
     return name_of(data["name"]), values, unpacked_flags(data["measured"], count)
 
 
+def _rows(steps: object) -> NDArray[np.int64]:
+    numbers = unpacked(steps, "<i8")
+    if len(numbers) > MOST_ROWS:
+        message = f"{len(numbers):,} rows where {MOST_ROWS:,} are the most"
+        raise UnreadableError(message)
+    return numbers
+
+
 def losses_from(data: Fields) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     """Steps and their losses."""
-    differences = unpacked(data["steps"], "<i8")
+    differences = _rows(data["steps"])
     values = unpacked(data["values"], "<f8", len(differences))
     if ((differences < 0) | (differences > MOST_STEP)).any():
         message = "steps out of range"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,6 +18,7 @@ from tests.support.frames import chain, frame, healthy
 
 if TYPE_CHECKING:
     from gradwidget.problem import Problem
+    from gradwidget.record.overview import Overview
     from gradwidget.run.recording import News
 
 
@@ -27,6 +29,7 @@ class Recorded:
         self, path: Path, start_step: int = 0, thresholds: Thresholds = DEFAULT, model: str = "Net"
     ) -> None:
         self.history, self.engine = History(), Engine(thresholds)
+        self.lock = threading.Lock()
         self.news: News = (), []
         self.stopped: list[str] = []
         self.problems: list[Problem] = []
@@ -36,16 +39,22 @@ class Recorded:
             news=lambda: self.news,
             stopped=self.stopped.append,
             charge=lambda _: None,
+            overview=self._overview,
         )
 
     def take(self, frames: Iterable[Frame]) -> Recorded:
         for one in frames:
-            self.history.append(one)
+            with self.lock:
+                self.history.append(one)
             self.engine.update(self.history)
             self.recorder.add(one, self.engine.findings)
             if "loss" in one.scalars:
                 self.take_losses([(one.step, one.scalars["loss"])])
         return self
+
+    def _overview(self, since: int) -> Overview | None:
+        with self.lock:
+            return self.history.overview(since)
 
     def take_losses(self, losses: Sequence[tuple[int, float]]) -> Recorded:
         """Those of steps without a frame."""
