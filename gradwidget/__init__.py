@@ -10,6 +10,7 @@ from importlib import import_module, metadata
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from gradwidget.terminal.side_by_side import compare
     from gradwidget.control.reaction import GradientError
     from gradwidget.demonstration import demo
     from gradwidget.diagnose.finding import Finding, Remedy, Symptom
@@ -35,6 +36,7 @@ __all__ = [
     "Symptom",
     "Thresholds",
     "__version__",
+    "compare",
     "demo",
     "open_run",
 ]
@@ -52,6 +54,7 @@ _home = {
     "RunFileError": "gradwidget.run.run_file_error",
     "Symptom": "gradwidget.diagnose.finding",
     "Thresholds": "gradwidget.diagnose.thresholds",
+    "compare": "gradwidget.terminal.side_by_side",
     "demo": "gradwidget.demonstration",
     "open_run": "gradwidget.run.run",
 }

@@ -60,10 +60,10 @@ class Losses:
 
     def columns(self) -> LossColumns:
         """A copy of all that is held."""
-        steps, means, firsts = (
-            part[: self._columns].copy() for part in (self._steps, self._values, self._firsts)
+        firsts = self._firsts[: self._columns].copy()
+        return LossColumns(
+            self.steps, self.means, firsts, self.version, self.last_step, self._longest
         )
-        return LossColumns(steps, means, firsts, self.version, self.last_step, self._longest)
 
     def take_up(self, given: LossColumns) -> None:
         """Holds what is given, in the place of all before."""

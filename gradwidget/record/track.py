@@ -66,9 +66,8 @@ class Track:
 
     def summaries(self, columns: slice, start: int) -> Summaries:
         """A copy of some summaries, and of the first ``start`` rows of the run."""
-        low, mean, high, measured = (
-            part[columns].copy() for part in (self.low, self.mean, self.high, self.coarse_measured)
-        )
+        low, mean, high = (part[columns].copy() for part in (self.low, self.mean, self.high))
+        measured = self.coarse_measured[columns].copy()
         return Summaries(low, mean, high, measured, self.start[:start].copy())
 
     def take_up(self, column: int, given: Summaries) -> None:
