@@ -10,7 +10,6 @@ from importlib import import_module, metadata
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from gradwidget.terminal.side_by_side import compare
     from gradwidget.control.reaction import GradientError
     from gradwidget.demonstration import demo
     from gradwidget.diagnose.finding import Finding, Remedy, Symptom
@@ -20,6 +19,7 @@ if TYPE_CHECKING:
     from gradwidget.record.history import History
     from gradwidget.run.run import Run, open_run
     from gradwidget.run.run_file_error import RunFileError
+    from gradwidget.terminal.side_by_side import compare
     from gradwidget.widget import GradWidget
 
 __all__ = [

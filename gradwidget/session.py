@@ -5,10 +5,8 @@ A monitor shows of it what a user needs; a widget has its picture read the rest.
 
 from __future__ import annotations
 
-import operator
 import os
 import threading
-from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from pathlib import Path
@@ -19,13 +17,15 @@ import numpy as np
 
 from gradwidget.capture.attached import attach, detach
 from gradwidget.capture.capture import Capture
-from gradwidget.capture.collect.logged import recordable
+from gradwidget.capture.collect.logged import MOST_LOGGED, TOO_MANY, recordable
 from gradwidget.capture.ended import Ended
+from gradwidget.capture.steps.start_step import checked_start
 from gradwidget.control.control import Control
 from gradwidget.control.reaction import OnFinding, Reaction
 from gradwidget.diagnose.engine import Engine
 from gradwidget.diagnose.thresholds import DEFAULT, Thresholds
 from gradwidget.record.history import History
+from gradwidget.record.new_losses import NewLosses
 from gradwidget.report.scalars import scalars
 from gradwidget.report.sending import Logger, Sending
 from gradwidget.report.text import report
@@ -50,20 +50,8 @@ P = ParamSpec("P")
 
 LayerFilter = str | Sequence[str] | Callable[[str, "nn.Module"], bool] | None
 
-MOST_LOGGED = 64
-"""Names that ``log`` records at most: each is kept for the whole run, at every step."""
-
-LARGEST_START = 2**52
-"""The largest number of a first step: a page counts in float64, which is exact up to 2⁵³."""
-
-MOST_LOSSES = 100_000
-"""Losses that may wait to be taken over; beyond, the oldest are lost."""
-
 LOGGING = "logging"
 RECORDING = "recording the run"
-TOO_MANY = (
-    f"log() was given more than {MOST_LOGGED} names; only the first {MOST_LOGGED} are recorded"
-)
 NOT_WATCHED = "Nothing is watched any more."
 
 
@@ -88,7 +76,7 @@ class Session:
         thresholds: Thresholds = DEFAULT,
         run_file: str | os.PathLike[str] | None = None,
     ) -> None:
-        start_step = _checked_start(start_step)
+        start_step = checked_start(start_step)
         recorded = None if run_file is None else Path(run_file)
         self.history = History()
         self.lock = threading.RLock()
@@ -124,7 +112,7 @@ class Session:
         """Pauses the loop between two steps, and changes it there."""
         self._reaction = Reaction(self.control, weakly(self._call))
         self._reaction.set(on_finding, resumable=False)
-        self._new_losses: deque[tuple[int, float]] = deque(maxlen=MOST_LOSSES)
+        self._new_losses = NewLosses()
         self.capture: Capture | None = Capture(
             model,
             optimizer,
@@ -134,7 +122,7 @@ class Session:
             activations=activations,
             start_step=start_step,
             gate=self.control.gate,
-            losses=self._new_losses,
+            losses=self._new_losses.waiting,
         )
         """What watches the loop; None once nothing is watched any more."""
         self._state: Capture | Ended = self.capture
@@ -337,9 +325,7 @@ class Session:
 
     def poll(self) -> bool:
         """Takes over the losses of steps that make no frame; whether there were any."""
-        before = self.history.losses.version
-        self._take_losses()
-        return self.history.losses.version != before
+        return self._take_losses()
 
     def close(self) -> None:
         """Removes every hook, resumes a paused loop, and ends what was applied.
@@ -390,13 +376,13 @@ class Session:
         self._reaction.opened(findings)
         self._tell("on_frame", self.on_frame)
 
-    def _take_losses(self) -> None:
-        """Takes over what the steps have left that were over since."""
+    def _take_losses(self) -> bool:
+        """Takes over what the steps have left that were over since; whether there was anything."""
         with self.lock:
-            taken = [self._new_losses.popleft() for _ in range(len(self._new_losses))]
             # A user who logs a loss means that one, which is read in sampled steps alone.
-            if taken and "loss" not in self._logged:
+            if (taken := self._new_losses.take()) and "loss" not in self._logged:
                 self._add_losses(taken)
+            return bool(taken)
 
     def _add_losses(self, new: Sequence[tuple[int, float]]) -> None:
         with self.lock:
@@ -456,18 +442,6 @@ class Session:
         for callback in tuple(callbacks):
             where = f"calling {getattr(callback, '__qualname__', repr(callback))} of {name}"
             self._guard.run(where, callback, *args, **kwargs)
-
-
-def _checked_start(start_step: int) -> int:
-    try:
-        start = operator.index(start_step)
-    except TypeError:
-        message = f"start_step must be a whole number, not {type(start_step).__name__}"
-        raise TypeError(message) from None
-    if not 0 <= start <= LARGEST_START:
-        message = f"start_step must be at least 0 and at most {LARGEST_START:,}"
-        raise ValueError(message)
-    return start
 
 
 def _stop(control: Control, capture: Callable[[], Capture | None]) -> None:

@@ -16,7 +16,8 @@ from torch.nn.modules import module as module_hooks
 from torch.optim import optimizer as optimizer_hooks
 
 from gradwidget import GradMonitor, GradWidget, Symptom, Thresholds
-from gradwidget.session import LARGEST_START, MOST_LOGGED, TOO_MANY
+from gradwidget.capture.collect.logged import MOST_LOGGED, TOO_MANY
+from gradwidget.capture.steps.start_step import LARGEST_START
 
 KINDS = [GradMonitor, GradWidget]
 Kind = type[GradMonitor] | type[GradWidget]

@@ -13,7 +13,7 @@ from gradwidget.frame import BoolArray, FloatArray, Frame, Layer
 from gradwidget.metrics import METRICS
 from gradwidget.record.capacity import COARSE, FINE, FOLD, START, Room, room_for
 from gradwidget.record.losses import Losses
-from gradwidget.record.overview import Overview, nothing
+from gradwidget.record.overview import Overview
 from gradwidget.record.track import Track
 
 if TYPE_CHECKING:
@@ -321,17 +321,15 @@ class History:
             self._first_step, self._stride = overview.first_step, overview.stride
         while self._stride < overview.stride:
             self._halve()
-        columns = len(overview.steps)
-        into = slice(self._coarse, self._coarse + columns)
+        into = slice(self._coarse, self._coarse + len(overview.steps))
         if into.stop > self._room.coarse:
             message = "the overview has more columns than there is room for"
             raise ValueError(message)
         self._know(overview.metrics, overview.scalars)
         for tracks, given in ((self._tracks, overview.metrics), (self._scalars, overview.scalars)):
             for name, track in tracks.items():
-                width, dtype = track.fine.shape[1], track.fine.dtype
-                track.take_up(into.start, given.get(name) or nothing(columns, width, dtype))
-        self._skipped.take_up(into.start, overview.skipped)
+                track.take_up(into, given.get(name))
+        self._skipped.take_up(into, overview.skipped)
         self._coarse_steps[into], self._coarse_frames[into] = overview.steps, overview.frames
         self._coarse = into.stop
         self._open_frames = 0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -63,9 +63,3 @@ class Overview:
     def covered(self) -> int:
         """Frames up to the end of the last column."""
         return self.since + int(self.frames.sum())
-
-
-def nothing(columns: int, width: int, dtype: Any) -> Summaries:  # noqa: ANN401  # as numpy takes it
-    """Columns in which nothing was measured."""
-    none = np.full((columns, width), np.nan, dtype)
-    return Summaries(none, none, none, np.zeros((columns, width), np.bool_), none[:0])

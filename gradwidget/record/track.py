@@ -70,9 +70,12 @@ class Track:
         measured = self.coarse_measured[columns].copy()
         return Summaries(low, mean, high, measured, self.start[:start].copy())
 
-    def take_up(self, column: int, given: Summaries) -> None:
-        """Writes summaries from ``column`` on, and the start rows that come with them."""
-        into = slice(column, column + len(given.mean))
+    def take_up(self, into: slice, given: Summaries | None) -> None:
+        """Writes summaries, and the start rows that come with them; None: nothing was measured."""
+        if given is None:
+            self.low[into] = self.mean[into] = self.high[into] = np.nan
+            self.coarse_measured[into] = False
+            return
         self.low[into], self.mean[into], self.high[into] = given.low, given.mean, given.high
         self.coarse_measured[into] = given.measured
         self.start[: len(given.start)] = given.start

@@ -128,6 +128,11 @@ class Run:
         return [*map(str, self._unreadable), *damage]
 
     @property
+    def awaits(self) -> str:
+        """What the first step lacks: of a recorded run that is not known."""
+        return ""
+
+    @property
     def closed(self) -> bool:
         """Whether its recorder has ended. False while it is written, and where it was killed."""
         return self._parts[-1].finished
