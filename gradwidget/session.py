@@ -385,10 +385,9 @@ class Session:
             return bool(taken)
 
     def _add_losses(self, new: Sequence[tuple[int, float]]) -> None:
-        with self.lock:
-            self.history.losses.extend(*zip(*new, strict=True))
-            if self._recorder is not None:
-                self._recorder.add_losses(new)
+        self.history.losses.extend(*zip(*new, strict=True))
+        if self._recorder is not None:
+            self._recorder.add_losses(new)
 
     def _start_recording(self, path: Path, start_step: int) -> None:
         # A script that records nothing loads no library of containers.
