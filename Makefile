@@ -13,10 +13,10 @@ NODE_MODULES := js/node_modules/.package-lock.json
 BUNDLE       := gradwidget/static/widget.js
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test unit js browser chromium lint bench docs integrations torture zoo format generate clean
+.PHONY: help install demo test unit js browser chromium lint bench bench-scale docs integrations torture zoo format generate clean
 
 help: ## this list
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
 install: $(INSTALLED) $(BUNDLE) ## a .venv with gradwidget (editable) and all that development needs
 
@@ -84,6 +84,9 @@ bench: install chromium ## the numbers that the documents give, measured on this
 	$(BIN)/python -m benchmarks
 	$(BIN)/python -m benchmarks.memory
 	$(BIN)/python -m benchmarks.page
+
+bench-scale: install ## how costs grow with layers, parameters and steps, each with its exponent: four minutes
+	$(BIN)/python -m benchmarks.scale
 
 INTEGRATIONS := build/integrations
 

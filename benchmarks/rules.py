@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Iterator
 from time import perf_counter
 
 import numpy as np
@@ -22,14 +24,18 @@ WHOLE = {"optimized_fraction": 1.0, "has_run": 1.0, "updates_lost_fraction": 0.0
 """What every layer of a healthy run has."""
 
 
-def costs() -> tuple[float, float]:
-    """Milliseconds per frame for recording and for judging, the medians over all frames."""
+def healthy(count: int) -> Iterator[Frame]:
+    """The frames of a run without a finding, one after the other and without an end.
+
+    Args:
+        count: of its layers.
+    """
     shapes = {"weight": (64, 64), "bias": (64,)}
-    layers = tuple(Layer(f"layer{i}", "Linear", shapes, activation="relu") for i in range(LAYERS))
+    layers = tuple(Layer(f"layer{i}", "Linear", shapes, activation="relu") for i in range(count))
     random = np.random.default_rng(0)
     steps = [
         {
-            name: (SIZES[m.scale] * random.lognormal(0, 0.3, LAYERS)).astype(np.float32)
+            name: (SIZES[m.scale] * random.lognormal(0, 0.3, count)).astype(np.float32)
             for name, m in METRICS.items()
         }
         for _ in range(50)
@@ -37,12 +43,17 @@ def costs() -> tuple[float, float]:
     for step in steps:
         step["update_ratio"] *= np.float32(1e-3)
         step["matrix_change"] = step["update_ratio"] * step["matrix_norm"]
-        step |= {name: np.full(LAYERS, value, np.float32) for name, value in WHOLE.items()}
+        step |= {name: np.full(count, value, np.float32) for name, value in WHOLE.items()}
+    for number in itertools.count():
+        scalars = {"loss": 2.0 / (1 + number / 100) + 0.1 * random.random(), "lr": 0.1}
+        yield Frame(number, layers, steps[number % len(steps)], scalars=scalars)
+
+
+def costs() -> tuple[float, float]:
+    """Milliseconds per frame for recording and for judging, the medians over all frames."""
     history, engine = History(), Engine()
     spent = np.empty((FRAMES, 2))
-    for number in range(FRAMES):
-        scalars = {"loss": 2.0 / (1 + number / 100) + 0.1 * random.random(), "lr": 0.1}
-        frame = Frame(number, layers, steps[number % len(steps)], scalars=scalars)
+    for number, frame in enumerate(itertools.islice(healthy(LAYERS), FRAMES)):
         begin = perf_counter()
         history.append(frame)
         middle = perf_counter()

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from gradwidget.frame import Frame, Layer
     from gradwidget.monitor import GradMonitor
     from gradwidget.record.history import History
+    from gradwidget.record.ranks import Rank
     from gradwidget.run.run import Run, open_run
     from gradwidget.run.run_file_error import RunFileError
     from gradwidget.terminal.side_by_side import compare
@@ -30,6 +31,7 @@ __all__ = [
     "GradientError",
     "History",
     "Layer",
+    "Rank",
     "Remedy",
     "Run",
     "RunFileError",
@@ -49,6 +51,7 @@ _home = {
     "GradientError": "gradwidget.control.reaction",
     "History": "gradwidget.record.history",
     "Layer": "gradwidget.frame",
+    "Rank": "gradwidget.record.ranks",
     "Remedy": "gradwidget.diagnose.finding",
     "Run": "gradwidget.run.run",
     "RunFileError": "gradwidget.run.run_file_error",

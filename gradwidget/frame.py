@@ -148,6 +148,36 @@ class Wiring:
 
 
 @dataclass(frozen=True, slots=True)
+class RankPart:
+    """What one process of a training that is spread over several told of a step."""
+
+    rank: int
+    loss: float
+    """Its own; NaN where it had none, or one that is NaN."""
+
+    seconds: float
+    """From the end of the step before until it first had to wait for others; NaN where not seen."""
+
+    phase: str = ""
+    """Where a value of its own was first not finite, as ``NonfiniteOrigin.phase``; empty where none
+    was."""
+
+    apart: bool = False
+    """Whether its copy of the weights is another than that of the process that judges."""
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How the figures of this process stand to those of others that watch the same model."""
+
+    judge: int | None = None
+    """The rank that judges in the place of this process; None where it judges itself."""
+
+    notes: tuple[str, ...] = ()
+    """What a reader of the figures has to know, in sentences."""
+
+
+@dataclass(frozen=True, slots=True)
 class Frame:
     """Everything measured at one step: one array entry per layer, in the order of ``layers``.
 
@@ -204,6 +234,10 @@ class Frame:
     wiring: Wiring | None = None
     """How the network was wired when its graph was last read; the same object as long as that does
     not change. None before."""
+
+    ranks: tuple[RankPart, ...] = ()
+    """What each process told of this step, where several watch the same model; run files leave it
+    out."""
 
     def is_measured(self, metric: str) -> BoolArray:
         """Bool array [layers]: for which layers ``metric`` was measured at this step."""

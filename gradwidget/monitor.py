@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from gradwidget.frame import Inspection, Layer
     from gradwidget.problem import Problem
     from gradwidget.record.history import History
+    from gradwidget.record.ranks import Rank
     from gradwidget.report.sending import Logger
 
 PATIENCE = 2.0
@@ -133,6 +134,15 @@ class GradMonitor:
     def sampling_interval(self) -> float:
         """Steps per sampled step, lately: 1.0 is every step, 4.0 one in four."""
         return self._session.sampling_interval
+
+    @property
+    def ranks(self) -> list[Rank]:
+        """The processes that watch the same model, on the rank that judges; else empty.
+
+        Each with its loss, how long others wait for it, whether something of its own was the first
+        that was not finite, and since when its copy of the weights is another.
+        """
+        return self._session.ranks
 
     @property
     def closed(self) -> bool:

@@ -19,13 +19,15 @@ from gradwidget.capture.attached import attach, detach
 from gradwidget.capture.capture import Capture
 from gradwidget.capture.collect.logged import MOST_LOGGED, TOO_MANY, recordable
 from gradwidget.capture.ended import Ended
-from gradwidget.capture.steps.start_step import checked_start
 from gradwidget.control.control import Control
 from gradwidget.control.reaction import OnFinding, Reaction
 from gradwidget.diagnose.engine import Engine
 from gradwidget.diagnose.thresholds import DEFAULT, Thresholds
 from gradwidget.record.history import History
 from gradwidget.record.new_losses import NewLosses
+from gradwidget.record.ranks import Rank, RankLog
+from gradwidget.record.start_step import checked_start
+from gradwidget.report.processes import Processes
 from gradwidget.report.scalars import scalars
 from gradwidget.report.sending import Logger, Sending
 from gradwidget.report.text import report
@@ -133,6 +135,7 @@ class Session:
         self.capture.cycle.inspector.emit = weakly(self._inspected)
         self._inspections: dict[str, Inspection] = {}
         self._logged: set[str] = set()
+        self._ranks = RankLog()
         self._recorder: Recorder | None = None
         if recorded is not None:
             self._start_recording(recorded, start_step)
@@ -181,6 +184,12 @@ class Session:
         return self._state.sampling_interval
 
     @property
+    def ranks(self) -> list[Rank]:
+        """The processes of the training, as ``GradMonitor.ranks`` gives them."""
+        with self.lock:
+            return self._ranks.ranks
+
+    @property
     def closed(self) -> bool:
         """True once nothing is watched any more."""
         return self._state.closed
@@ -202,6 +211,7 @@ class Session:
                 window=self.thresholds.window,
                 awaits=self.awaits,
                 full=full,
+                processes=Processes(self._state.standing, self._ranks.ranks),
             )
 
     # ---------------------------------------------------------------- what may be asked of it
@@ -353,7 +363,11 @@ class Session:
         if self._recorder is not None:
             self._recorder.end()
         self._state = Ended(
-            capture.layers, capture.overhead, capture.sampling_interval, capture.awaits
+            capture.layers,
+            capture.overhead,
+            capture.sampling_interval,
+            capture.awaits,
+            capture.standing,
         )
         self.capture = None
         for notify in tuple(self.on_end):
@@ -366,7 +380,10 @@ class Session:
             self.history.append(frame)
             if "loss" in frame.scalars:
                 self._add_losses([(frame.step, frame.scalars["loss"])])
-            self._engine.update(self.history)
+            self._ranks.add(frame.step, frame.ranks)
+            # Of several processes one judges, for all of them.
+            if self._state.standing.judge is None:
+                self._engine.update(self.history)
             findings = self._engine.findings
         if self._recorder is not None:
             self._guard.run(RECORDING, self._recorder.add, frame, findings)

@@ -55,6 +55,7 @@ if TYPE_CHECKING:
     from gradwidget.diagnose.finding import Finding, Remedy
     from gradwidget.frame import Inspection
     from gradwidget.record.history import History
+    from gradwidget.record.ranks import Rank
     from gradwidget.report.sending import Logger
 
 STATIC = Path(__file__).parent / "static"
@@ -66,8 +67,7 @@ def _source(name: str) -> str | Path:
     Of a path anywidget keeps every widget ever made, to tell it of a change.
     """
     path = STATIC / name
-    is_watched = os.environ.get("ANYWIDGET_HMR") == "1"
-    return path if is_watched else path.read_text(encoding="utf-8")
+    return path if os.environ.get("ANYWIDGET_HMR") == "1" else path.read_text(encoding="utf-8")
 
 
 VIEW_SHARE = 0.4
@@ -215,6 +215,11 @@ class GradWidget(anywidget.AnyWidget):
         return self._session.history
 
     @property
+    def ranks(self) -> list[Rank]:
+        """The processes that watch the same model, as ``GradMonitor.ranks`` gives them."""
+        return self._session.ranks
+
+    @property
     def findings(self) -> list[Finding]:
         """What is wrong.
 
@@ -293,18 +298,13 @@ class GradWidget(anywidget.AnyWidget):
     def batch(self) -> Batch | None:
         """While paused: what the model was last called with in the step shown.
 
-        ``batch.args`` and ``batch.kwargs``; None where it was not seen: a pause comes in the middle
-        of a step whose forward is over. ``step()`` runs one that is seen, and with
-        ``on_finding="pause"`` every one is.
+        ``batch.args`` and ``batch.kwargs``; None where its forward was over when it was asked for.
+        ``step()`` runs one that is seen, and with ``on_finding="pause"`` every one is.
         """
         return self._session.batch
 
     def report(self, *, full: bool = False) -> str:
-        """What is wrong and what helps, as text of at most 100 columns that fits a screen.
-
-        Args:
-            full: all layers, every finding with its evidence, the code of every remedy.
-        """
+        """What is wrong and what helps as text, as ``GradMonitor.report`` gives it."""
         return self._session.report(full=full)
 
     def to_html(self, path: str | os.PathLike[str]) -> None:

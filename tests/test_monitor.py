@@ -17,7 +17,7 @@ from torch.optim import optimizer as optimizer_hooks
 
 from gradwidget import GradMonitor, GradWidget, Symptom, Thresholds
 from gradwidget.capture.collect.logged import MOST_LOGGED, TOO_MANY
-from gradwidget.capture.steps.start_step import LARGEST_START
+from gradwidget.record.start_step import LARGEST_START
 
 KINDS = [GradMonitor, GradWidget]
 Kind = type[GradMonitor] | type[GradWidget]
@@ -252,6 +252,7 @@ def test_a_monitor_shows_what_a_user_needs_and_no_more() -> None:
         "log",
         "overhead",
         "problems",
+        "ranks",
         "report",
         "sampling_interval",
         "scalars",

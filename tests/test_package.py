@@ -35,6 +35,7 @@ def test_exactly_these_names_are_public() -> None:
         "GradientError",
         "History",
         "Layer",
+        "Rank",
         "Remedy",
         "Run",
         "RunFileError",

@@ -30,7 +30,7 @@ from gradwidget.capture.torch_private import (
     original_of,
 )
 from gradwidget.capture.unmeasured import REPLACED
-from gradwidget.frame import Frame, Layer
+from gradwidget.frame import Frame, Layer, Standing
 from gradwidget.problem import Problem
 
 KEEPING = "noting which gradients are kept"
@@ -167,6 +167,12 @@ class Capture:
     def sampling_interval(self) -> float:
         """Steps per sampled step, lately."""
         return self.cycle.budget.interval
+
+    @property
+    def standing(self) -> Standing:
+        """How its figures stand to those of other processes that watch the same model."""
+        company = self.cycle.delivery.company
+        return Standing() if company is None else company.standing
 
     @property
     def closed(self) -> bool:

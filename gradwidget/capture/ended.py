@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from gradwidget.frame import Layer
+from gradwidget.frame import Layer, Standing
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,4 +15,5 @@ class Ended:
     overhead: float
     sampling_interval: float
     awaits: str
+    standing: Standing
     closed: bool = True

@@ -13,7 +13,6 @@ from torch.optim import Optimizer
 
 from gradwidget.capture.collect.activations import ActivationCache
 from gradwidget.capture.collect.frame_builder import FrameBuilder
-from gradwidget.capture.collect.loop.bad_update import BadUpdate
 from gradwidget.capture.collect.loop.evaluation_mode import modes_of
 from gradwidget.capture.collect.loop.optimizer_settings import resting
 from gradwidget.capture.collect.loop.same_batch import SameBatch
@@ -22,6 +21,7 @@ from gradwidget.capture.collect.nonfinite.graph import origin_in_graph
 from gradwidget.capture.collect.output_gradients import OutputGradientHooks
 from gradwidget.capture.collect.weight_updates import LIMIT, WeightUpdates
 from gradwidget.capture.collect.wiring.wiring_reader import WiringReader
+from gradwidget.capture.delivery import Delivery
 from gradwidget.capture.guard import Guard
 from gradwidget.capture.hooks.forward import ForwardHooks, is_training_forward
 from gradwidget.capture.hooks.global_hook import Args, Kwargs
@@ -43,7 +43,6 @@ from gradwidget.capture.unmeasured import COMPILED, UNSEEN
 from gradwidget.frame import Frame, NonfiniteOrigin
 
 CHECKING = "checking between two samples"
-BATCH = "comparing a batch with the one before"
 OPERATIONS = "finding what parameters outside of modules are used for"
 WIRING = "reading how the network is wired"
 
@@ -98,13 +97,11 @@ class StepCycle:
         self._optimizers = optimizers
         self._guard = guard
         self._pause_point = pause_point
-        self._emit = emit
         self._losses = losses
         self._wants_outputs = activations
         self._triggers = SamplingTriggers(self.budget, table)
         self._activation_cache = ActivationCache(guard)
         self._recurrent_schedule = RecurrentSchedule(self.budget)
-        self._waiting: deque[FrameBuilder] = deque()
         self._wiring = WiringReader(model, table, optimizers, self.forward.strangers)
         self._start = start_step
         self._is_closed = False
@@ -113,8 +110,10 @@ class StepCycle:
         self._has_run = False
         self._in_addition = 0
         """Steps in a row that were sampled because the one before was."""
-        self._bad_update = BadUpdate()
-        self._same_batch = SameBatch(self._no_data)
+        self.delivery = Delivery(
+            table, guard, self.budget, self._triggers, SameBatch(self._no_data), emit=emit
+        )
+        """Has the steps that are over."""
         self._began = self._last_end = perf_counter()
         self._spent_before = 0.0
         self.reach.watch(table.parameters)
@@ -131,6 +130,9 @@ class StepCycle:
     def pass_begins(self, roots: Sequence[Tensor]) -> None:
         """A backward pass of the model is about to run: the graph still has the step's values."""
         builder = self.builder
+        if builder.sampled and not self._table.sharded:
+            # Its gradients are brought together during the pass: until now it ran by itself.
+            builder.note_apart(perf_counter() - self._last_end)
         if self._wiring.is_due or self._table.divided:
             self.read_graph(roots)
         is_seen = builder.has_outputs and not self._table.divided
@@ -215,6 +217,8 @@ class StepCycle:
 
     def forward_begins(self) -> None:
         """See ``ForwardListener``."""
+        if self._table.sharded:
+            self.builder.note_apart(perf_counter() - self._last_end)
         self.refresh()
 
     def layer_ran(
@@ -327,14 +331,16 @@ class StepCycle:
         if builder.sampled and not builder.is_complete:
             builder.is_complete = True
             self._complete(builder, now)
-        self.deliver()
+        self.delivery.deliver(builder.step)
         # Not before the frames of steps that came earlier.
-        if builder.loss.total is not None and not self._waiting:
+        if builder.loss.total is not None and not self.delivery.waiting:
             self._losses.append((builder.step, builder.loss.total))
         wanted = self._tell_of_end(builder, inside_forward=inside_forward)
         # What this step has cost decides whether the next one is sampled.
         spent = self._guard.spent_until_now()
         self.budget.stepped(now - self._last_end, spent - self._spent_before)
+        if builder.sampled:
+            self.delivery.announce()
         self._last_end, self._spent_before = now, spent
         self._is_refreshed = False
         self._table.release()
@@ -348,18 +354,6 @@ class StepCycle:
         """As ``request``, but for the steps after the one that has just ended."""
         if reason is not None:
             self.budget.request(reason)
-
-    def deliver(self) -> None:
-        """Emits the frames whose statistics have arrived from the device."""
-        while self._waiting and self._waiting[0].readback.ready:
-            builder = self._waiting.popleft()
-            frame = self._guard.run("making a frame", builder.frame)
-            if frame is not None:
-                frame = self._bad_update.remembered(frame)
-                entered = builder.loop.inputs.entered
-                frame = self._guard.run(BATCH, self._same_batch.noted, frame, entered) or frame
-                self._request_later(self._triggers.frame_made(frame))
-                self._guard.run("recording a frame", self._emit, frame)
 
     def _no_data(self) -> Iterator[Tensor]:
         """Tensors that may be as large as a batch and are none."""
@@ -412,7 +406,7 @@ class StepCycle:
             self._activation_cache.last = builder.wiring.last or None
         optimized = self._guard.run("seeing which layers take part", self._optimizers.held)
         builder.finish(COMPILED if self.forward.compiling.forbids_hooks else UNSEEN, optimized)
-        self._waiting.append(builder)
+        self.delivery.add(builder)
         if self.prompt:
             builder.readback.wait()
 
@@ -445,6 +439,4 @@ class StepCycle:
 
     def _finish_last(self) -> None:
         self.end_manual_step(inside_forward=False)
-        for builder in self._waiting:
-            builder.readback.wait()
-        self.deliver()
+        self.delivery.finish(self.builder.step)

@@ -6,7 +6,7 @@ import gc
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -43,6 +43,36 @@ def is_sharded(tensor: Tensor) -> bool:
     """Whether each process holds only a part of the tensor."""
     # By the name of its class, since importing the class takes long.
     return type(tensor).__name__ == "DTensor" or type(tensor.data).__name__ == "DTensor"
+
+
+def is_flat_sharded(module: nn.Module) -> bool:
+    """Whether ``FullyShardedDataParallel`` keeps parameters of a module in parts of a flat one."""
+    is_one = any(kind.__name__ == "FullyShardedDataParallel" for kind in type(module).__mro__)
+    strategy = getattr(module, "sharding_strategy", None) if is_one else None
+    return is_one and getattr(strategy, "name", "") != "NO_SHARD"
+
+
+class ProcessStore(NamedTuple):
+    """How this process can reach the others of the training, and which of them it is."""
+
+    connect: Callable[[], Any]
+    """Makes a connection of our own to the store of the process group, on any thread."""
+    rank: int
+    world: int
+
+
+def process_store() -> ProcessStore | None:
+    """None where this process is the only one of the training."""
+    # Where nothing has imported it there is no process group.
+    distributed = sys.modules.get("torch.distributed")
+    if distributed is None or not distributed.is_available() or not distributed.is_initialized():
+        return None
+    world = distributed.get_world_size()
+    if world < 2:
+        return None
+    store = distributed.distributed_c10d._get_default_store()  # noqa: SLF001  # nothing public gives it
+    # Before 2.8 a store has no connection but its own.
+    return ProcessStore(getattr(store, "clone", lambda: store), distributed.get_rank(), world)
 
 
 def without_subclass(tensor: Tensor) -> Tensor:

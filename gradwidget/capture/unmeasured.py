@@ -39,7 +39,14 @@ REPLACED = (
     "The optimizer holds other tensors than the model's parameters (they were replaced, as by "
     "load_state_dict(assign=True)), so this layer is not being trained."
 )
-SHARDED = "Its parameters are sharded: each process holds only a part of them. Not measured."
+SHARDED = (
+    "Its parameters are sharded: this process holds only a part of them, and has not been told of "
+    "the others. Not measured."
+)
+FLAT = (
+    "FullyShardedDataParallel keeps its parameters in one flat tensor, of which each process holds "
+    "a part: not measured. With fully_shard they are."
+)
 SEVERAL_GRADS = (
     "The loop called torch.autograd.grad several times in this step: what it made of the results "
     "is not known, so the gradient that it took is not measured."
@@ -62,6 +69,7 @@ NOT_WATCHED = "Activations are not watched (activations=False)."
 
 LAZY = "It is created in the first forward."
 SHARD = "It is sharded: each process holds only a part of it."
+PARTIAL = "It is a sum that is still spread over the processes."
 INSIDE_TRANSFORM = "It is inside a transform of torch.func, where no value can be read."
 META = "It is on the meta device and has no values."
 CUDA_GRAPH = "The step is being recorded as a CUDA graph, where no value can be read."

@@ -18,6 +18,7 @@ from gradwidget.report.finding_line import consequences_of, finding_line, span_o
 from gradwidget.report.finding_mark import finding_mark
 from gradwidget.report.gradient_bar import BAR, Scale
 from gradwidget.report.headline import headline
+from gradwidget.report.processes import ALONE, Processes, rank_lines
 from gradwidget.report.shown_rows import MOST_ROWS, shown_rows, the_rest
 from gradwidget.wording import cut, shown, visible
 
@@ -33,6 +34,7 @@ def report(
     awaits: str = "",
     full: bool = False,
     in_full: str = "report(full=True)",
+    processes: Processes = ALONE,
 ) -> str:
     """What is wrong and what helps on one screen, at most 100 columns wide.
 
@@ -47,18 +49,24 @@ def report(
         awaits: what was seen of the first step and what is missing, before there is a frame.
         full: all layers, every finding with its evidence, the code of every remedy.
         in_full: what gives the reader all that.
+        processes: those that watch the same model, where there are several.
 
     Example:
         >>> print(report(History(), []))
         Waiting for the first step
     """
     states = layer_states(history, findings)
-    first = headline(history, findings, states, problems, window, awaits=awaits)
+    first = processes.headline or headline(
+        history, findings, states, problems, window, awaits=awaits
+    )
     parts = ["\n".join(_wrapped(first, "", ""))]
     if history.last is not None:
         parts[0] += "\n" + summary_line(history)
         most = len(states) if full else MOST_ROWS
         parts.append(_table(history, states, shown_rows(states, most)))
+    lines = [line for note in processes.standing.notes for line in _wrapped(note, "", "  ")]
+    lines += rank_lines(processes.ranks)
+    parts += ["\n".join(lines)] if lines else []
     parts += _in_full(findings) if full else _in_short(findings, in_full)
     return "\n\n".join(parts)
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from gradwidget.diagnose.thresholds import Thresholds
     from gradwidget.frame import Inspection, Layer
     from gradwidget.record.history import History
+    from gradwidget.record.ranks import Rank
 
 RECORDED = "A recorded run: its loop is elsewhere or over, and cannot be changed from here."
 
@@ -34,6 +35,7 @@ class Playback:
     awaits = ""
     batch = None
     budget = None
+    ranks: list[Rank] = []  # noqa: RUF012  # nothing is ever added: a file has none
 
     def __init__(self, run: Run) -> None:
         self.run = run

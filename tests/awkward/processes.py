@@ -1,58 +1,168 @@
-"""A loop that runs in two processes at once."""
+"""Loops that run in several processes at once, and the same loop in one."""
 
 from __future__ import annotations
 
 import json
 import os
+import signal
+import time
 from pathlib import Path
+from typing import Any
 
 import torch
 import torch.distributed as dist
-from torch import nn
+from torch import Tensor, nn
 from torch.distributed.device_mesh import init_device_mesh
 from torch.distributed.fsdp import fully_shard
+from torch.distributed.tensor.parallel import (
+    ColwiseParallel,
+    RowwiseParallel,
+    parallelize_module,
+)
 
 from gradwidget import GradMonitor
-from tests.awkward.loops.structure import mlp
 
-WORLD = 2
+WORLDS = {"replicated": 4, "sharded": 2, "mesh": 4}
+"""How many processes each kind of training has."""
+STEPS = 24
+COMPARED = ("grad_norm", "grad_max_abs", "grad_zero_fraction", "weight_norm", "update_ratio")
 
 
-def train(rank: int, kind: str, watched: bool, folder: str) -> None:  # noqa: FBT001  # torch passes by position
-    """Trains four steps as one of the processes, writes the outcome to a file, and ends it."""
+def network() -> nn.Sequential:
+    """Deep enough for its gradient to vanish; the last layer divides unevenly."""
+    torch.manual_seed(0)
+    layers: list[nn.Module] = []
+    for width in (6, *[8] * 9):
+        layers += [nn.Linear(width, 8), nn.Sigmoid()]
+    return nn.Sequential(*layers, nn.Linear(8, 3))
+
+
+def batches(place: int, of: int) -> Any:
+    """The part of each batch that one of several processes gets."""
+    own = torch.Generator().manual_seed(1)
+    for _ in range(STEPS):
+        samples, targets = (torch.randn(8, size, generator=own) for size in (6, 3))
+        yield samples.chunk(of)[place], targets.chunk(of)[place]
+
+
+def outcome(
+    model: nn.Module, place: int, of: int, *, watched: bool
+) -> tuple[dict[str, Any], list[Tensor]]:
+    """Trains a model; what a monitor has of it, and the weights."""
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9)
+    monitor = GradMonitor(model, budget=None) if watched else None
+    for samples, targets in batches(place, of):
+        optimizer.zero_grad()
+        (model(samples) - targets).square().mean().backward()
+        optimizer.step()
+    found: dict[str, Any] = {}
+    if monitor is not None:
+        monitor.close()
+        history = monitor.history
+        found = {name: history[name].tolist() for name in COMPARED}
+        found |= {
+            name: history.scalars[name].tolist()
+            for name in ("loss", "total_grad_norm")
+            if name in history.scalars
+        }
+        found |= {
+            "problems": [str(problem) for problem in monitor.problems],
+            "findings": [finding.symptom.value for finding in monitor.findings],
+            "ranks": [one.rank for one in monitor.ranks],
+            "report": monitor.report(),
+        }
+    return found, list(model.parameters())
+
+
+def distributed(kind: str, rank: int) -> tuple[nn.Module, int, int]:
+    """The model as a kind of training spreads it; which part of the data this process has."""
+    model, world = network(), WORLDS[kind]
+    if kind == "replicated":
+        return nn.parallel.DistributedDataParallel(model), rank, world
+    if kind == "sharded":
+        mesh = init_device_mesh("cpu", (world,))
+        for layer in list(model)[::4]:
+            fully_shard(layer, mesh=mesh)
+        fully_shard(model, mesh=mesh)
+        return model, rank, world
+    mesh = init_device_mesh("cpu", (2, 2), mesh_dim_names=("data", "tensor"))
+    parallelize_module(model, mesh["tensor"], {"0": ColwiseParallel(), "2": RowwiseParallel()})
+    fully_shard(model, mesh=mesh["data"])
+    return model, mesh["data"].get_local_rank(), 2
+
+
+def begin(rank: int, world: int, folder: str) -> None:
+    """Makes this one of the processes."""
     torch.set_num_threads(1)
     dist.init_process_group(
-        "gloo", init_method=f"file://{folder}/{kind}{watched}", rank=rank, world_size=WORLD
+        "gloo", init_method=f"file://{folder}/store", rank=rank, world_size=world
     )
-    torch.manual_seed(0)
-    model: nn.Module = mlp()
-    if kind == "replicated":
-        model = nn.parallel.DistributedDataParallel(model)
-    else:
-        fully_shard(model, mesh=init_device_mesh("cpu", (WORLD,)))
-    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
-    monitor = GradMonitor(model, budget=None) if watched else None
-    own = torch.Generator().manual_seed(rank)
-    for _ in range(4):
-        optimizer.zero_grad()
-        model(torch.randn(8, 4, generator=own)).square().mean().backward()
-        optimizer.step()
-    weights = [getattr(one, "full_tensor", lambda one=one: one)() for one in model.parameters()]
-    found: dict[str, object] = {"weights": [one.tolist() for one in weights]}
-    if monitor is not None and monitor.history.last is not None:
-        frame = monitor.history.last
-        found |= {
-            "problems": [problem.traceback for problem in monitor.problems],
-            "steps": len(monitor.history.steps),
-            "measured": [name for name in frame.metrics if frame.is_measured(name).any()],
-            "reasons": dict(frame.reasons),
-            "total": frame.scalars.get("total_grad_norm"),
-        }
-        monitor.close()
-    Path(folder, f"{kind}{watched}{rank}.json").write_text(json.dumps(found))
-    dist.barrier()
-    dist.destroy_process_group()
+
+
+def end(rank: int, folder: str, found: dict[str, Any]) -> None:
+    """Writes down what was found, and ends the process."""
+    Path(folder, f"{rank}.json").write_text(json.dumps(found))
     # A device mesh keeps its group, and with it the threads of gloo, for good. One that drops
     # a tensor while the interpreter is torn down aborts the process, rarely:
     # https://github.com/pytorch/pytorch/pull/179291
     os._exit(0)
+
+
+def train(rank: int, kind: str, folder: str) -> None:
+    """One process: trains without a monitor, and then once more with one."""
+    begin(rank, WORLDS[kind], folder)
+    weights: list[Any] = []
+    found: dict[str, Any] = {}
+    for watched in (False, True):
+        model, place, of = distributed(kind, rank)
+        found, own = outcome(model, place, of, watched=watched)
+        weights.append([getattr(one, "_local_tensor", one).tolist() for one in own])
+    found["is_unchanged"] = weights[0] == weights[1]
+    dist.barrier()
+    end(rank, folder, found)
+
+
+def trouble(rank: int, kind: str, folder: str) -> None:
+    """One of two processes, in the middle of which something happens to the other."""
+    begin(rank, 2, folder)
+    model = nn.parallel.DistributedDataParallel(network())
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    is_watched = rank == 0 or kind != "unwatched"
+    monitor = GradMonitor(model, budget=0.01 if kind == "agreed" else None) if is_watched else None
+    steps = 400 if kind == "agreed" else 30
+    began, error = time.monotonic(), ""
+    for step in range(steps):
+        if rank == 1 and step == 10:
+            if kind == "killed":
+                os.kill(os.getpid(), signal.SIGKILL)
+            if kind == "late":
+                time.sleep(3)
+        if rank == 1 and step >= 20 and kind == "late":
+            time.sleep(0.2)
+        samples = torch.randn(8, 6)
+        if rank == 1 and step == 20 and kind == "late":
+            samples[0, 0] = torch.nan
+        try:
+            optimizer.zero_grad()
+            model(samples).square().mean().backward()
+            optimizer.step()
+        except RuntimeError as failure:
+            error = str(failure)
+            break
+    trained, closing = time.monotonic() - began, time.monotonic()
+    found: dict[str, Any] = {"error": error, "seconds": trained}
+    if monitor is not None:
+        monitor.close()
+        frames = monitor.history.recent_frames(64)
+        found |= {
+            "closing": time.monotonic() - closing,
+            "steps": monitor.history.steps.tolist(),
+            "told": [[frame.step, [one.rank for one in frame.ranks]] for frame in frames],
+            "problems": [problem.message for problem in monitor.problems],
+            "report": monitor.report(),
+            "first": [one.rank for one in monitor.ranks if one.nonfinite_step == 20],
+            "findings": [finding.symptom.value for finding in monitor.findings],
+        }
+    if not error:
+        dist.barrier()
+    end(rank, folder, found)

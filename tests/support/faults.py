@@ -188,6 +188,6 @@ def modules(part: str) -> list[ModuleType]:
     names = [
         found.name
         for found in pkgutil.walk_packages(package.__path__, f"{part}.")
-        if not found.name.startswith("gradwidget.integrations.")
+        if not found.name.startswith(("gradwidget.integrations.", "gradwidget.loggers."))
     ]
     return [importlib.import_module(name) for name in names]

@@ -30,7 +30,9 @@ from gradwidget.capture.collect.weight_updates import Copies
 from gradwidget.capture.collect.wiring.participation import participation
 from gradwidget.capture.inspect.inspection_collector import InspectionCollector
 from gradwidget.capture.model.layers import LayerTable
+from gradwidget.capture.model.local_part import local_part
 from gradwidget.capture.model.optimizers import Grouped
+from gradwidget.capture.processes.sharded import Sharded
 from gradwidget.capture.sampling.recurrent_schedule import RecurrentSchedule
 from gradwidget.capture.stats.measured_tensors import (
     Reading,
@@ -39,7 +41,7 @@ from gradwidget.capture.stats.measured_tensors import (
     read,
     refused_in,
 )
-from gradwidget.capture.stats.readback import Fetch, Readback
+from gradwidget.capture.stats.readback import Fetch, Readback, Values
 from gradwidget.capture.stats.tensor_stats import L1, L2, PEAK, measure, measure_l2, measure_rows
 from gradwidget.frame import Frame, NonfiniteOrigin, Wiring
 
@@ -95,6 +97,8 @@ class FrameBuilder:
         self.is_shared = False
         """Whether an optimizer has stepped, and what follows is another on the same gradients."""
         self.reasons: dict[str, str] = {}
+        self.apart: float | None = None
+        """Seconds until this process first had to wait for the others of its training."""
         self._on_gradient = on_gradient
         self._cache = cache
         self._schedule = schedule
@@ -140,6 +144,11 @@ class FrameBuilder:
     def loop(self) -> LoopFacts:
         """What the step shows of the loop itself."""
         return LoopFacts(self.readback, self._cache.guard)
+
+    def note_apart(self, seconds: float) -> None:
+        """This process is about to wait for the others; the first time in the step counts."""
+        if self.apart is None:
+            self.apart = seconds
 
     def log(self, name: str, value: object) -> None:
         """Adds a value of the user's.
@@ -290,7 +299,9 @@ class FrameBuilder:
             copies: what was copied of them already, which is read instead: it is still in the
                 cache.
         """
-        alive = {number: one for number in owned if (one := parameters[number]) is not None}
+        alive: dict[int, Tensor] = {
+            number: local_part(one) for number in owned if (one := parameters[number]) is not None
+        }
         self._readings.note_sizes(parameters, alive)
         for numbers, rows in copies:
             if not alive[numbers[0]].is_complex():
@@ -324,6 +335,7 @@ class FrameBuilder:
                 where none has.
         """
         self._fixed = self._table.layers, self._table.pairs
+        self.sharded = Sharded(self._table, set(self._fixed[1][0].tolist()))
         self._lacks_gradients = self._table.has_unread_gradient() or bool(
             refused_in(self._readings.gradients)
         )
@@ -362,16 +374,30 @@ class FrameBuilder:
                 for layer, local in self._table.names_of(number):
                     self.reasons.setdefault(layer, explain(local, why))
 
+    def parts(self) -> Values:
+        """What this process has of sharded parameters. Only once the readback is ready."""
+        count = 1 + int(self._fixed[1][0].max(initial=-1))
+        return self.sharded.packed(self._readings.joined(count))
+
     # A user may have asked numpy to raise where something overflows.
     @np.errstate(all="ignore")
-    def frame(self) -> Frame:
-        """The frame. Only once the readback is ready."""
+    def frame(self, parts: Mapping[int, Values] | None = None) -> Frame:
+        """The frame. Only once the readback is ready.
+
+        Args:
+            parts: what each process has told of its parts of sharded parameters, by rank; nothing
+                is measured of these where that is not known.
+        """
         layers, pairs = self._fixed
+        whole = self.sharded.whole(parts or {})
+        apart = self.sharded.numbers if whole is None else whole.lacking
         scale = float(self.loss.scale()) if self.loss.scale is not None else 1.0
         skipped = self.skipped or any(float(found()) > 0 for found in self.found_inf)
         if skipped:
             self._readings.lost = []
-        columns, norms, changes = self._readings.columns(len(layers), pairs)
+        columns, norms, changes = self._readings.columns(
+            len(layers), pairs, whole, dict.fromkeys(apart, unmeasured.SHARDED)
+        )
         scalars = self.scalars | self.loop.scalars() | norms
         columns |= activation_columns(self.activations.outputs, layers, scale, self.reasons)
         columns |= self._participation
@@ -383,7 +409,9 @@ class FrameBuilder:
         # A module may have run, and then have been divided.
         outputs = [one for one in self.activations.outputs if one.layer not in self._table.divided]
         outputs = [one for one in outputs if one.gradients] or outputs
-        if self._lacks_gradients:  # the sums over what can be read are not those of the model
+        if (
+            self._lacks_gradients or apart
+        ):  # the sums over what can be read are not those of the model
             scalars.pop("total_grad_norm", None)
             scalars.pop("raw_total_grad_norm", None)
         return Frame(
@@ -397,7 +425,7 @@ class FrameBuilder:
             },
             scalars,
             skipped,
-            dict(self.reasons),
+            dict.fromkeys(self.sharded.layers(apart), unmeasured.SHARDED) | self.reasons,
             find_origin(layers, columns, outputs, scalars.get("loss"), self.traced)
             or find_bad_update(layers, changes),
             self.recurrent.profiles(scale),

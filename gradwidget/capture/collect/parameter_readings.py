@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
 from torch import nn
 
+from gradwidget.capture.processes.parts import HEIGHTS, Whole
 from gradwidget.capture.stats.measured_tensors import Reading, flags, joined, refused_in
 from gradwidget.capture.stats.per_layer import Column, Numbers, PerLayer
 from gradwidget.capture.stats.readback import Fetch, Values
 from gradwidget.capture.stats.tensor_stats import L2
+from gradwidget.frame import BoolArray
 
 Parameters = Sequence[nn.Parameter | None]
 """All parameters of the layers, by number; None where one no longer exists."""
@@ -77,14 +79,50 @@ class ParameterReadings:
                 if one.dim() > 1:
                     self._matrices.add(number)
 
-    def columns(self, rows: int, pairs: tuple[Numbers, Numbers]) -> ParameterColumns:
+    def joined(self, count: int, whole: Whole | None = None) -> dict[str, tuple[Values, BoolArray]]:
+        """The statistics [statistics, count], and which parameters were read, by kind of reading.
+
+        A kind that was not read is missing.
+
+        Args:
+            count: of all parameters.
+            whole: what takes the place of this process's parts.
+        """
+        of_kind = {
+            "gradients": self.gradients,
+            "raw": [] if self.raw is None else [self.raw],
+            "weights": self.weights,
+            "changes": self.changes if self.weights else [],
+            "lost": self.lost,
+        }
+        found = {
+            kind: joined(readings, HEIGHTS[kind], count)
+            for kind, readings in of_kind.items()
+            if readings
+        }
+        if whole is not None:
+            for kind, (values, are_read) in found.items():
+                whole.fill(kind, values, are_read)
+        return found
+
+    def columns(
+        self,
+        rows: int,
+        pairs: tuple[Numbers, Numbers],
+        whole: Whole | None = None,
+        apart: Mapping[int, str] | None = None,
+    ) -> ParameterColumns:
         """The metrics of each layer. Only once the readback is ready.
 
         Args:
             rows: number of layers.
             pairs: numbers of the parameters, and the row of the layer that owns each.
+            whole: see ``joined``.
+            apart: why of some parameters no whole is known, by number.
         """
         count = 1 + int(pairs[0].max(initial=-1))
+        found, apart = self.joined(count, whole), apart or {}
+        nothing = np.zeros((1, count)), np.zeros(count, np.bool_)
         sizes = np.zeros(count)
         sizes[list(self._sizes)] = list(self._sizes.values())
         place = PerLayer(rows, *pairs, sizes)
@@ -93,31 +131,33 @@ class ParameterReadings:
         changes: Column | None = None
         held = flags(list(self.owned), count)
         if self.gradients:
-            statistics, are_read = joined(self.gradients, 5, count)
-            whole = place.without(refused_in(self.gradients))
-            columns |= whole.gradient_columns(statistics, are_read)
-            columns["grad_is_none"] = whole.lacking(held, are_read)
+            statistics, are_read = found["gradients"]
+            of = place.without({**refused_in(self.gradients), **apart})
+            columns |= of.gradient_columns(statistics, are_read)
+            columns["grad_is_none"] = of.lacking(held, are_read)
             scalars["total_grad_norm"] = _norm(statistics[L2])
         if self.raw is not None:
-            norms, are_read = joined([self.raw], 1, count)
+            norms, are_read = found["raw"]
             norms /= float(self.raw_scale()) if self.raw_scale is not None else 1.0
             are_read &= ~flags(list(self.spent), count)
             norms, are_read = norms[0], are_read & held if self.owned else are_read
-            columns["raw_grad_norm"] = place.without(self.raw.refused).norm(norms, are_read)
+            of = place.without({**self.raw.refused, **apart})
+            columns["raw_grad_norm"] = of.norm(norms, are_read)
             scalars["raw_total_grad_norm"] = _norm(norms[are_read])
         if self.weights:
-            weights, are_read = joined(self.weights, 5, count)
+            weights, are_read = found["weights"]
             matrices = flags(list(self._matrices), count)
-            whole = place.without(refused_in(self.weights))
-            columns |= whole.weight_columns(weights, are_read, matrices)
-            moves, moved = joined(self.changes, 1, count)
-            whole = whole.without(refused_in(self.changes))
-            columns["update_ratio"] = whole.ratio(moves[0], weights[L2], moved & are_read)
-            columns["matrix_change"] = whole.norm(moves[0], moved & are_read & matrices)
-            changes = whole.norm(moves[0], moved & are_read)
+            of = place.without({**refused_in(self.weights), **apart})
+            columns |= of.weight_columns(weights, are_read, matrices)
+            moves, moved = found.get("changes", nothing)
+            of = of.without(refused_in(self.changes))
+            columns["update_ratio"] = of.ratio(moves[0], weights[L2], moved & are_read)
+            columns["matrix_change"] = of.norm(moves[0], moved & are_read & matrices)
+            changes = of.norm(moves[0], moved & are_read)
         if self.lost:
-            counts, are_read = joined(self.lost, 2, count)
-            columns["updates_lost_fraction"] = place.share(counts[0], counts[1], are_read)
+            counts, are_read = found["lost"]
+            of = place.without(apart)
+            columns["updates_lost_fraction"] = of.share(counts[0], counts[1], are_read)
         return ParameterColumns(columns, scalars, changes)
 
 

@@ -12,11 +12,13 @@ from torch import Tensor, nn
 from gradwidget.capture import unmeasured
 from gradwidget.capture.guard import Guard
 from gradwidget.capture.model.layers import LayerTable
-from gradwidget.capture.model.unreadable import UnreadableError, plain, unreadable
+from gradwidget.capture.model.local_part import local_part
+from gradwidget.capture.model.unreadable import KINDS, UnreadableError, plain, unreadable
 from gradwidget.capture.stats.lost_updates import NARROW, count_lost
 from gradwidget.capture.stats.measured_tensors import Reading
 from gradwidget.capture.stats.norms import ALONE, distance
 from gradwidget.capture.stats.readback import Fetch, Readback
+from gradwidget.capture.stats.snapshot_memory import SnapshotMemory
 from gradwidget.capture.stats.tensor_stats import alike, norms_of_rows, stacked
 
 Copies = Iterable[tuple[list[int], Tensor]]
@@ -41,8 +43,8 @@ class WeightUpdates:
         self._limit = limit
         self._copies: list[tuple[list[int], Tensor]] = []
         self._refused: dict[int, str] = {}
-        self._memory: dict[int, Tensor] = {}
-        """The copies of large parameters, by number: memory that is costly to allocate again."""
+        self._memory = SnapshotMemory()
+        """Holds the copies of large parameters."""
         self._first_row = 0
         """The layer with which the next round of copies begins."""
 
@@ -57,40 +59,37 @@ class WeightUpdates:
         }
         numbers, weights = list(present), list(present.values())
         self._copies, self._refused = [], {}
-        known, self._memory = self._memory, {}
+        together: list[Sequence[int]] = []
+        alone: list[Tensor] = []
         for group in alike(weights):
-            is_large = weights[group[0]].numel() > ALONE
-            for part in [[one] for one in group] if is_large else [group]:
-                chosen = [(numbers[place], weights[place]) for place in part]
-                yield from self._copied(chosen, known)
+            if _is_alone(weights[group[0]]):
+                together += [[place] for place in group]
+                alone += [weights[place] for place in group]
+            else:
+                together.append(group)
+        self._memory.begin(alone)
+        for group in together:
+            yield from self._copied([(numbers[place], weights[place]) for place in group])
 
-    def _copied(self, chosen: Sequence[tuple[int, Tensor]], known: Mapping[int, Tensor]) -> Copies:
+    def _copied(self, chosen: Sequence[tuple[int, Tensor]]) -> Copies:
         """Copies alike weights: all together, or, where that fails, one by one."""
         first = chosen[0][1]
         numbers = [number for number, _ in chosen]
         try:
             if first.is_meta:
                 raise UnreadableError(unmeasured.META)  # noqa: TRY301  # handled as any other failure
-            if first.numel() > ALONE:
-                copy = self._copied_alone(*chosen[0], known)
+            if _is_alone(first):
+                copy = self._memory.place_for(first).copy_(first)[None]
             else:
                 copy = torch.stack([weight for _, weight in chosen])
         except Exception as error:  # noqa: BLE001  # one that cannot be copied costs no other
             if len(chosen) > 1:
                 for one in chosen:
-                    yield from self._copied([one], known)
+                    yield from self._copied([one])
             self._explain(dict(chosen), error)
             return
         self._copies.append((numbers, copy))
         yield self._copies[-1]
-
-    def _copied_alone(self, number: int, weight: Tensor, known: Mapping[int, Tensor]) -> Tensor:
-        copy = known.get(number)
-        kind = weight.shape, weight.dtype, weight.device
-        if copy is None or (copy.shape, copy.dtype, copy.device) != kind:
-            copy = torch.empty_like(weight)
-        self._memory[number] = copy.copy_(weight)
-        return copy[None]
 
     @torch.no_grad()
     def after(
@@ -139,8 +138,9 @@ class WeightUpdates:
                 gradient = None if one is None or id(one) in resting else one.grad
                 if one is None or gradient is None or one.is_complex():
                     continue
-                if one.shape == before.shape == gradient.shape and unreadable(gradient) is None:
-                    found[number] = count_lost(one.detach(), before, plain(gradient), readback)
+                now, used = local_part(one), local_part(gradient)
+                if now.shape == before.shape == used.shape and unreadable(used) is None:
+                    found[number] = count_lost(now.detach(), before, plain(used), readback)
         if not found:
             return None
         return Reading(list(found), lambda: np.stack([one() for one in found.values()], axis=-1))
@@ -182,7 +182,7 @@ class WeightUpdates:
         if self._limit is None:
             return held
         bytes_of = {
-            number: one.numel() * one.element_size()
+            number: (own := local_part(one)).numel() * own.element_size()
             for number in held
             if (one := parameters[number]) is not None
         }
@@ -210,7 +210,13 @@ class WeightUpdates:
         return list(chosen)
 
 
+def _is_alone(weight: Tensor) -> bool:
+    """Whether it is copied by itself, to memory that is kept; a class of its own never is."""
+    return weight.numel() > ALONE and type(weight) in KINDS and not weight.is_meta
+
+
 def _real(one: Tensor) -> Tensor:
+    one = local_part(one)
     return torch.view_as_real(one.resolve_conj()) if one.is_complex() else one
 
 

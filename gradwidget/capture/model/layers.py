@@ -15,11 +15,12 @@ from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
 from gradwidget.capture import unmeasured
+from gradwidget.capture.model.local_part import is_partial, is_spread
 from gradwidget.capture.model.parameter_handle import ParameterHandle
 from gradwidget.capture.model.rows import ROOT, Own, Position, full_name, is_divisible
 from gradwidget.capture.model.selection import LayerFilter, selected
 from gradwidget.capture.model.unreadable import unreadable
-from gradwidget.capture.torch_private import is_sharded
+from gradwidget.capture.torch_private import is_flat_sharded, is_sharded
 from gradwidget.frame import PARAMETER, Layer
 
 Pairs = tuple[NDArray[np.intp], NDArray[np.intp]]
@@ -61,7 +62,9 @@ class LayerTable:
         self._division: Mapping[Own, str] = {}
         self._positions: Mapping[str, Position] = {}
         self._select = select
-        self._is_sharded = False
+        self._is_sharded = self._is_flat = False
+        self.sharded: list[int] = []
+        """Numbers of the parameters of which this process holds only a part."""
         self._fingerprint: list[int] = []
         self._seen: list[tuple[str, str, int, bool, bool]] | None = None
         self._names: list[str] = []
@@ -146,6 +149,7 @@ class LayerTable:
                 asked = {(name, local): full_name(name, local) for local in chosen}
                 self._division = {**asked, **self._division}
         self.names = names
+        self._is_flat = any(map(is_flat_sharded, modules.values()))
         rows = self._rows(watched)
         kinds = {name: type(modules[name]).__name__ for name in watched}
         self._found = {name: _layer(name, kinds.get(name), own) for name, own in rows.items()}
@@ -273,11 +277,12 @@ class LayerTable:
         return rows
 
     def _looked_up(self) -> list[nn.Parameter | None]:
-        if self._at_hand is None:
+        # From forward to backward whole parameters stand in for parts.
+        if self._at_hand is None or self._is_sharded:
             self._at_hand = [handle() for handle in self.parameters]
         return self._at_hand
 
-    def _hold(self, found: dict[str, dict[str, Owned]], every: Iterable[Owned]) -> None:
+    def _hold(self, found: dict[str, dict[str, Owned]], every: Sequence[Owned]) -> None:
         layers_of: dict[int, list[str]] = {}
         self.parameters = []
         # Their numbers do not depend on which rows they are in.
@@ -287,17 +292,19 @@ class LayerTable:
                 self.parameters.append(ParameterHandle(module, inner))
         self._at_hand = None
         self.unread = {}
-        self._is_sharded = False
+        self._is_sharded = any(is_sharded(one.parameter) for one in every)
         for name, own in found.items():
             for local, (parameter, *_) in own.items():
                 known = layers_of[id(parameter)]
                 if name not in known:
                     known.append(name)
-                if is_sharded(parameter):
-                    self._is_sharded = True
-                    self.unread[name] = unmeasured.SHARDED
-                elif parameter.requires_grad and (why := unreadable(parameter)) is not None:
-                    self.unread.setdefault(name, unmeasured.parameter(local, why))
+                if (why := self._why_unread(local, parameter)) is not None:
+                    self.unread.setdefault(name, why)
+        self.sharded = [
+            number
+            for number, handle in enumerate(self.parameters)
+            if (one := handle()) is not None and is_sharded(one) and is_spread(one)
+        ]
         self._layers_of = [tuple(names) for names in layers_of.values()]
         self._numbers = {parameter: number for number, parameter in enumerate(layers_of)}
         self._own = {
@@ -313,6 +320,13 @@ class LayerTable:
             for number, names in enumerate(self._layers_of)
             if all(name in self.unread for name in names)
         ]
+
+    def _why_unread(self, local: str, parameter: nn.Parameter) -> str | None:
+        if self._is_flat:
+            return unmeasured.FLAT
+        is_part = is_sharded(parameter) and not is_partial(parameter)
+        why = None if is_part or not parameter.requires_grad else unreadable(parameter)
+        return None if why is None else unmeasured.parameter(local, why)
 
     def _arrange(self) -> None:
         """Puts the layers in order; once for all changes since it was last asked for."""

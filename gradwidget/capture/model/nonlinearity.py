@@ -42,6 +42,13 @@ SEE_THROUGH = (
 )
 """Nodes that change the shape or the format of what passes, not its values."""
 
+MOST_NODES = 10_000
+"""Nodes of an autograd graph that are looked at, at most.
+
+Torch frees a node that Python has seen from within the one above it, which takes some 180 bytes of
+the stack: a chain of more than 40,000 overflows the 8 MiB of Linux, and the process dies.
+"""
+
 Apply = Callable[[Tensor], Tensor]
 
 Node = Any
@@ -84,13 +91,14 @@ def find_nonlinearities(
         outputs: the node that made each output of interest, and a number for it.
 
     Returns:
-        The activation function of each output, by its number; None where it has none. Outputs that
-        the walk does not reach are missing.
+        The activation function of each output, by its number; None where it has none, and where it
+        is not known because the graph is too large (``MOST_NODES``). Outputs that no way leads to
+        are missing.
     """
     found: dict[int, Nonlinearity | None] = {}
     stack = [node_of(root) for root in roots if root.requires_grad]
     seen: set[Node] = set(stack)
-    while stack:
+    while stack and len(seen) < MOST_NODES:
         node = stack.pop()
         if node in outputs:
             found.setdefault(outputs[node], None)
@@ -105,6 +113,8 @@ def find_nonlinearities(
             if one not in seen:
                 seen.add(one)
                 stack.append(one)
+    if stack:
+        found = dict.fromkeys(outputs.values()) | found
     return found
 
 

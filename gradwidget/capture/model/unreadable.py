@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
 from gradwidget.capture import unmeasured
+from gradwidget.capture.model.local_part import is_partial
 from gradwidget.capture.torch_private import is_sharded, is_transformed, without_subclass
 
 KINDS = (Tensor, nn.Parameter)
@@ -41,6 +42,7 @@ def unreadable(tensor: Tensor) -> str | None:
     out_of_reach = {
         unmeasured.INSIDE_TRANSFORM: is_transformed,  # first: there the others cannot be asked
         unmeasured.LAZY: is_lazy,
+        unmeasured.PARTIAL: lambda one: is_sharded(one) and is_partial(one),
         unmeasured.SHARD: is_sharded,
         unmeasured.META: lambda one: one.is_meta,
         unmeasured.CUDA_GRAPH: _is_recorded,

@@ -15,6 +15,7 @@ from gradwidget.capture.sampling.allowances import (
     Reason,
 )
 from gradwidget.capture.sampling.ladder import Ladder
+from gradwidget.capture.sampling.pace import Pace
 from gradwidget.capture.sampling.running_mean import RunningMean
 from gradwidget.token_bucket import TokenBucket
 
@@ -44,6 +45,8 @@ class Budget:
         More rarely where that would cost ``WATCH_PRICE`` times the budget, but at least every
         ``AT_LEAST_EVERY`` steps as ever.
         """
+        self.pace: Pace | None = None
+        """The interval that is common to several processes; None where this one is alone."""
         self._buckets = {reason: TokenBucket(one.burst) for reason, one in ALLOWANCES.items()}
         self._asked: dict[Reason, int] = {}
         """The step in which a reason last made a request, since when it has been refilled."""
@@ -100,6 +103,10 @@ class Budget:
         self._asked[reason] = self._step
         if not bucket.take():
             return False
+        if self.pace is not None and self.pace.leads and reason is Reason.DIAGNOSIS:
+            # It asks for what is to come: by then all can have heard of it.
+            self.pace.request(self._step, allowance.steps)
+            return True
         self._requested = max(self._requested, allowance.steps)
         return True
 
@@ -132,6 +139,11 @@ class Budget:
             return
         if self.sampling:
             self._cost.add(ours)
+        if self.pace is not None:
+            if self.pace.leads and self.sampling:
+                self.pace.choose(self._step, self._every(self.share))
+            self.sampling = self.is_requested or self.pace.samples(self._step)
+            return
         # The interval is chosen anew where it ends.
         if self._step % self._interval == 0 or self.watched is not self._was_watched:
             self._interval, self._was_watched = self._every(self.share), self.watched

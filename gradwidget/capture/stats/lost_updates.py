@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from gradwidget.capture.stats.norms import PIECE, side_by_side
 from gradwidget.capture.stats.readback import Fetch, Readback
 
 NARROW = (torch.float16, torch.bfloat16)
@@ -29,7 +30,15 @@ def count_lost(now: Tensor, before: Tensor, gradient: Tensor, readback: Readback
         >>> count_lost(before - change, before, change, readback)().tolist()
         [1.0, 2.0]
     """
+    if not now.is_cpu or now.numel() <= PIECE:
+        return readback.add(_counts(now, before, gradient))
+    # In runs that stay in the cache, and so that nothing of its size is needed beside it.
+    counts = [_counts(*runs) for runs in side_by_side(now, before, gradient)]
+    return readback.add(torch.stack(counts).sum(0))
+
+
+def _counts(now: Tensor, before: Tensor, gradient: Tensor) -> Tensor:
     used = gradient != 0
     # By bits: a NaN that stays one is no update that was lost in rounding, but no change either.
     same = now.view(torch.int16) == before.view(torch.int16)
-    return readback.add(torch.stack([(same & used).sum(), used.sum()]))
+    return torch.stack([(same & used).sum(), used.sum()])

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from gradwidget.capture import unmeasured
 from gradwidget.capture.guard import Guard
+from gradwidget.capture.model.local_part import is_spread_alike, local_part
 from gradwidget.capture.model.unreadable import plain, unreadable
 from gradwidget.capture.stats.readback import Fetch, Values
 from gradwidget.frame import BoolArray
@@ -108,15 +109,22 @@ def gradients_of(
     numbers: Iterable[int],
     taken: Mapping[int, Tensor] | None,
 ) -> dict[int, Tensor]:
-    """The gradients that there are, by the number of their parameter."""
+    """The gradients that there are, by the number of their parameter; of sharded ones the part."""
     if taken is not None:
         return {
-            number: taken[number]
+            number: _own(taken[number], one)
             for number in numbers
-            if parameters[number] is not None and number in taken
+            if (one := parameters[number]) is not None and number in taken
         }
     return {
-        number: gradient
+        number: _own(gradient, one)
         for number in numbers
         if (one := parameters[number]) is not None and (gradient := one.grad) is not None
     }
+
+
+def _own(gradient: Tensor, parameter: nn.Parameter) -> Tensor:
+    # One that is spread otherwise is refused: its part is not that of the parameter.
+    if type(gradient) is Tensor or not is_spread_alike(gradient, parameter):
+        return gradient
+    return local_part(gradient)

@@ -76,21 +76,31 @@ def large_norm(tensor: Tensor) -> float:
 
 def distance(one: Tensor, other: Tensor) -> float:
     """L2 norm of the difference of two tensors of one shape, of any size, on the CPU."""
-    if one.stride() != other.stride():
-        return large_norm(one - other)
     squares: list[Tensor] = []
-    for left, right in zip(pieces(one), pieces(other), strict=True):
+    for runs in side_by_side(one, other):
+        left, right = map(at_least_single, runs)
         difference = torch.sub(left, right, out=scratch("difference", len(left), left.dtype))
         squares += sums_of_squares(difference)
-    norm = _root(squares)
-    return norm if _is_safe(norm, one.numel()) else large_norm(one - other)
+    again = (left.double() - right for left, right in side_by_side(one, other))
+    return norm_of_squares(squares, one.numel(), again)
+
+
+def side_by_side(*tensors: Tensor) -> Iterator[tuple[Tensor, ...]]:
+    """The entries of tensors of one shape in runs of at most ``PIECE``, in one order for all."""
+    # Where they are laid out alike and without gaps, this needs no copy.
+    order = memory_order(tensors[0])
+    vectors = [tensor.permute(order).reshape(-1) for tensor in tensors]
+    return zip(*(vector.split(PIECE) for vector in vectors), strict=True)
 
 
 def sums_of_squares(piece: Tensor) -> list[Tensor]:
     """Sums of the squares of a vector's entries, of ``SUMMED`` at a time."""
-    return [
-        torch.dot(run, run) for run in (piece.split(SUMMED) if len(piece) > SUMMED else (piece,))
-    ]
+    entries = piece.numel()
+    if entries <= SUMMED:
+        return [torch.dot(piece, piece)]
+    # By slices, which take a third of the time of a split.
+    runs = [piece[start : start + SUMMED] for start in range(0, entries, SUMMED)]
+    return [torch.dot(run, run) for run in runs]
 
 
 def norm_of_squares(squares: list[Tensor], entries: int, again: Iterable[Tensor]) -> float:

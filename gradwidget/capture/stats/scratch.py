@@ -34,18 +34,19 @@ def scratch(purpose: str, entries: int, dtype: torch.dtype) -> Tensor:
         tensor([3., 4.])
     """
     if entries > KEPT:
-        return _memory(entries, dtype)
+        return new_memory(entries, dtype)
     memory = _kept.numbers.get((purpose, dtype))
     if memory is None:
-        memory = _kept.numbers[purpose, dtype] = _memory(KEPT, dtype)
+        memory = _kept.numbers[purpose, dtype] = new_memory(KEPT, dtype)
     return memory[:entries]
 
 
-def _memory(entries: int, dtype: torch.dtype) -> Tensor:
+def new_memory(entries: int, dtype: torch.dtype, device: torch.device | str = "cpu") -> Tensor:
+    """A vector [entries] of memory that nothing was written to yet."""
     # What is made in inference mode could not be written to outside of it, what a dispatch mode
     # makes may be no memory at all, and torch's default device may be any.
     with torch.inference_mode(mode=False), without_modes():
-        return torch.empty(entries, dtype=dtype, device="cpu")
+        return torch.empty(entries, dtype=dtype, device=device)
 
 
 def nonzero(values: NDArray[Any]) -> BoolArray:

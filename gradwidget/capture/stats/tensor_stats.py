@@ -170,18 +170,29 @@ def _of_large(tensor: Tensor, *, sums: bool) -> NDArray[np.float64]:
     count = odd = 0
     for piece in pieces(tensor):
         squares += sums_of_squares(piece)
+        if not sums:
+            low, high = _ends(piece)
+            peaks.append(max(abs(low), abs(high)))
+            continue
         absolute = magnitudes(piece)
-        peaks.append(float(absolute.amax().numpy()))
-        if sums:
-            total += float(absolute.sum().numpy())
-            count += int(np.count_nonzero(nonzero(piece.numpy())))
+        low, high = _ends(absolute)
+        peaks.append(high)
+        total += float(absolute.sum().numpy())
+        # Mostly no entry is 0, and then none has to be counted.
+        count += piece.numel() if low > 0 else int(np.count_nonzero(nonzero(piece.numpy())))
     # Only where a peak is not finite are such entries counted, in a second reading.
     peak = max(peaks)
     if not math.isfinite(sum(peaks)):
         peak = float(np.max(peaks))  # unlike max, it gives NaN where there is one
         odd = sum([int(np.count_nonzero(~np.isfinite(piece.numpy()))) for piece in pieces(tensor)])
-    norm = norm_of_squares(squares, tensor.numel(), pieces(tensor))
+    norm = norm_of_squares(squares, tensor.numel(), pieces(tensor)) if peak != 0 else 0.0
     return np.array([norm, total, peak, count, odd], np.float64)
+
+
+def _ends(vector: Tensor) -> tuple[float, float]:
+    """The smallest and the largest entry; NaN both where there is one."""
+    low, high = torch.aminmax(vector)
+    return float(low.numpy()), float(high.numpy())
 
 
 def _on_device(rows: Tensor) -> Tensor:

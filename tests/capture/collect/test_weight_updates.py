@@ -107,6 +107,18 @@ def test_the_copies_of_large_parameters_are_used_again() -> None:
     assert first.data_ptr() == second.data_ptr()
 
 
+def test_layers_that_take_turns_are_copied_to_the_same_memory() -> None:
+    bag = Bag([torch.ones(ALONE + 1), torch.ones(ALONE + 2)])
+    table = LayerTable(bag, None)
+    updates = WeightUpdates(table, Guard(), 4 * (ALONE + 2))
+    list(updates.before(table.tensors(), [1]))
+    places = set()
+    for _ in range(2):
+        ((_, copy),) = updates.before(table.tensors(), [0, 1])
+        places.add(copy.untyped_storage().data_ptr())
+    assert len(places) == 1
+
+
 def test_a_step_that_changes_nothing_moves_nothing() -> None:
     bag = Bag([torch.ones(3), torch.ones(ALONE + 1)])
     table = LayerTable(bag, None)

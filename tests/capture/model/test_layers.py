@@ -6,6 +6,7 @@ import gc
 import weakref
 from collections.abc import Callable
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -219,3 +220,23 @@ def test_the_first_step_of_a_chain_costs_as_much_per_layer_however_long_it_is(
         assert [layer.activation for layer in capture.layers] == ["tanh"] * length + [None]
         per_layer.append(len(made) / length)
     assert per_layer[1] <= per_layer[0] <= 4
+
+
+class FullyShardedDataParallel(nn.Module):
+    """As torch's: what it wraps has its parameters in a flat tensor."""
+
+    def __init__(self, module: nn.Module, strategy: str) -> None:
+        super().__init__()
+        self.inner = module
+        self.sharding_strategy = SimpleNamespace(name=strategy)
+
+
+@pytest.mark.parametrize(("strategy", "is_read"), [("FULL_SHARD", False), ("NO_SHARD", True)])
+def test_parameters_in_parts_of_a_flat_tensor_are_refused(
+    strategy: str,
+    is_read: bool,  # noqa: FBT001  # as pytest passes it
+) -> None:
+    model = nn.Sequential(nn.Linear(2, 2), FullyShardedDataParallel(nn.Linear(2, 2), strategy))
+    table = LayerTable(model, None)
+    assert ("fully_shard" in table.unread.get("1.inner", "")) is not is_read
+    assert (table.tensors()[2] is not None) is is_read

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from gradwidget.capture.model import nonlinearity
 from gradwidget.capture.model.nonlinearity import (
     FLAT,
     Nonlinearity,
@@ -77,6 +78,21 @@ def test_what_is_no_activation_function_is_none_and_what_is_out_of_reach_is_miss
     found = find_nonlinearities([used.exp().sum()], {node_of(used): 0, node_of(other): 1})
     assert found == {0: None}
     assert recognize(node_of(used.sum())) is None
+
+
+def test_of_a_graph_that_is_too_large_what_is_near_the_loss_is_known(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(nonlinearity, "MOST_NODES", 20)
+    x = torch.ones(3, requires_grad=True)
+    outputs = []
+    for _ in range(30):
+        outputs.append(x.exp())
+        x = outputs[-1].tanh()
+    found = find_nonlinearities([x.sum()], {node_of(one): row for row, one in enumerate(outputs)})
+    assert found[0] is None
+    assert found[29] is not None
+    assert sorted(found) == list(range(30))
 
 
 def test_a_node_behind_another_operation_does_not_count() -> None:

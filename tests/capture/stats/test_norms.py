@@ -22,6 +22,7 @@ from gradwidget.capture.stats.norms import (
     norm_of_squares,
     pieces,
     row_norms,
+    side_by_side,
     sums_of_squares,
 )
 
@@ -122,6 +123,25 @@ def test_the_distance_of_two_tensors_is_the_norm_of_their_difference(exponent: i
 def test_the_distance_of_differently_laid_out_tensors_is_entry_by_entry() -> None:
     one, other = noise(300, 400), noise(400, 300, seed=1).t()
     assert distance(one, other) == pytest.approx(truth(one - other), rel=1e-5)
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float32, torch.float64])
+def test_a_distance_that_is_too_small_to_be_squared_is_right(dtype: torch.dtype) -> None:
+    one = (noise(2, PIECE) * 1e-22).to(dtype)
+    moved = one.clone()
+    moved[0, ::1000] *= 2
+    assert distance(moved, one) == pytest.approx(truth(moved.double() - one.double()), rel=1e-4)
+    assert distance(one, one.clone()) == 0.0
+
+
+@pytest.mark.parametrize("name", LAYOUTS)
+def test_runs_of_several_tensors_are_entry_by_entry(name: str) -> None:
+    tensor = LAYOUTS[name]()
+    other = tensor.contiguous() + 1
+    found = list(side_by_side(tensor, other))
+    assert max(len(run) for run, _ in found) <= PIECE
+    assert sum(len(run) for run, _ in found) == tensor.numel()
+    assert all(torch.equal(left + 1, right) for left, right in found)
 
 
 def test_equal_entries_add_up_without_a_drift() -> None:

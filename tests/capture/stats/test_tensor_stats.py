@@ -76,6 +76,41 @@ def test_entries_that_are_not_finite_are_counted_and_show_in_the_peak(size: int)
     assert found[PEAK, 1] == 1.0
 
 
+WHERE: dict[str, slice] = {
+    "none": slice(0),
+    "one": slice(3, 4),
+    "half a piece": slice(PIECE // 2),
+    "all": slice(None),
+}
+
+
+@pytest.mark.parametrize("sums", [True, False])
+@pytest.mark.parametrize("sign", [1, -1])
+@pytest.mark.parametrize("zeros", WHERE)
+def test_a_large_tensor_with_zeros_here_and_there_is_counted_right(
+    zeros: str, sign: int, *, sums: bool
+) -> None:
+    tensor = torch.rand(2 * PIECE + 7, generator=torch.Generator().manual_seed(0)) + 1
+    tensor *= sign
+    tensor[WHERE[zeros]] = 0
+    expected = truth(tensor)
+    found = measure([tensor], Readback(), sums=sums)()[:, 0].tolist()
+    for kind in (L2, L1, PEAK, NONZERO) if sums else (L2, PEAK):
+        assert found[kind] == pytest.approx(expected[kind], rel=1e-5)
+
+
+@pytest.mark.parametrize("bad", [float("nan"), float("inf"), -float("inf")])
+@pytest.mark.parametrize("sums", [True, False])
+def test_one_bad_entry_of_a_large_tensor_is_found(bad: float, *, sums: bool) -> None:
+    tensor = torch.ones(2 * PIECE)
+    tensor[PIECE + 9] = bad
+    found = measure([tensor], Readback(), sums=sums)()[:, 0]
+    np.testing.assert_equal(found[PEAK], abs(bad))
+    assert found[NONFINITE] == 1
+    if sums:
+        assert found[NONZERO] == 2 * PIECE
+
+
 @pytest.mark.parametrize("size", [30, PIECE + 5])
 def test_what_is_not_wanted_is_left_at_0(size: int) -> None:
     found = measure([torch.ones(size)], Readback(), sums=False)()[:, 0]

@@ -15,7 +15,7 @@ import torch
 from torch import nn
 
 from gradwidget import GradMonitor
-from gradwidget.capture.steps.start_step import LARGEST_START
+from gradwidget.record.start_step import LARGEST_START
 from tests.torture.extra import Extra, extra
 
 LOGGED: dict[str, Callable[[], object]] = {

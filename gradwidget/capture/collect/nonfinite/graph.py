@@ -10,21 +10,19 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from gradwidget.capture.model.layers import LayerTable
+from gradwidget.capture.model.nonlinearity import MOST_NODES, Node
 from gradwidget.capture.model.unreadable import plain, unreadable
 from gradwidget.capture.stats.norms import l2
 from gradwidget.capture.stats.readback import as_numpy
 from gradwidget.capture.torch_private import saved_tensors, sequence_number
 from gradwidget.frame import NonfiniteOrigin
 
-NODES = 100_000
-"""Operations of a graph that are looked through at most; of a larger one the origin is unknown."""
 RESULTS = ("result", "out", "logsumexp")
 """How names begin under which an operation saves what it gave, not what it was given."""
 JOINING = ("Add", "Sub", "Cat", "Stack")
@@ -32,9 +30,6 @@ JOINING = ("Add", "Sub", "Cat", "Stack")
 """
 MASKS = ("mask",)
 """Parts of names of what may be infinite on purpose."""
-
-Node = Any
-"""A node of the autograd graph; torch's have no common type."""
 
 
 @dataclass(slots=True)
@@ -130,7 +125,7 @@ def _operations(root: Node, table: LayerTable) -> list[Operation]:
         node = waiting.pop()
         if node in nodes:
             continue
-        if len(nodes) >= NODES:
+        if len(nodes) >= MOST_NODES:
             return []
         nodes[node] = [one for one, _ in node.next_functions if one is not None]
         waiting += nodes[node]

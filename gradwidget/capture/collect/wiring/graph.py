@@ -11,10 +11,7 @@ from dataclasses import dataclass, field
 
 from torch import Tensor, nn
 
-from gradwidget.capture.model.nonlinearity import SEE_THROUGH, Node, node_of
-
-NODES = 200_000
-"""Nodes of a graph that are read at most."""
+from gradwidget.capture.model.nonlinearity import MOST_NODES, SEE_THROUGH, Node, node_of
 
 LEAF = "torch::autograd::AccumulateGrad"
 VIEWS = (*SEE_THROUGH, "ExpandBackward", "SliceBackward", "SelectBackward", "CopyBackwards")
@@ -70,7 +67,7 @@ def read_graph(roots: Sequence[Tensor]) -> Graph | None:
         node = waiting.pop()
         if node in graph.below:
             continue
-        if len(graph.below) >= NODES:
+        if len(graph.below) >= MOST_NODES:
             return None
         graph.names[node] = node.name()
         graph.below[node] = below = [one for one, _ in node.next_functions if one is not None]

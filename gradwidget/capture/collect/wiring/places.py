@@ -35,6 +35,11 @@ class Places:
         return {layer.name for layer in self._table.layers}
 
     @cached_property
+    def _unseen(self) -> set[str]:
+        """Those of them without an output so far."""
+        return self._all - self._seen
+
+    @cached_property
     def _containers(self) -> set[str]:
         """The layers that contain others."""
         outer = {
@@ -55,6 +60,7 @@ class Places:
             node = tensor.grad_fn
             if node is not None:
                 self._seen.add(layer)
+                self.__dict__.pop("_unseen", None)
                 _, layers = self._made.setdefault(sequence_number(node), (node.name(), []))
                 if layer not in layers:
                     layers.append(layer)
@@ -77,7 +83,7 @@ class Places:
 
     def layers_changed(self) -> None:
         """The table has other rows than before; what was seen of modules stays."""
-        for name in ("_all", "_containers"):
+        for name in ("_all", "_unseen", "_containers"):
             self.__dict__.pop(name, None)
 
     def made_at(self, node: Node, graph: Graph) -> Sequence[str]:
@@ -92,7 +98,7 @@ class Places:
 
     def used_at(self, node: Node, graph: Graph) -> list[str]:
         """The layers without an output that was seen, of which a node uses a parameter."""
-        if self._seen >= self._all:
+        if not self._unseen:
             return []  # none of them is a parameter by itself
         found: dict[str, None] = {}
         for parameter in graph.parameters_of(node):

@@ -8,10 +8,10 @@ from torch import Tensor
 
 from gradwidget.capture.collect.wiring.graph import LEAF
 from gradwidget.capture.model.layers import LayerTable
-from gradwidget.capture.model.nonlinearity import Node
+from gradwidget.capture.model.nonlinearity import MOST_NODES, Node
 from gradwidget.capture.model.rows import full_name
 
-NODES = 20_000
+NODES = MOST_NODES
 """Nodes that are walked at most in one step, for all layers together.
 
 The parameters of a layer are mostly a node or two below its output; only for one that is not used

@@ -1,4 +1,4 @@
-"""The number that a run begins with, as a user gives it."""
+"""The number of the first step of a run."""
 
 from __future__ import annotations
 
@@ -9,11 +9,15 @@ LARGEST_START = 2**52
 
 
 def checked_start(start_step: int) -> int:
-    """The number of a first step.
+    """It as a whole number.
 
     Raises:
-        TypeError: it is no whole number.
-        ValueError: it is below 0 or too large.
+        TypeError: it is none.
+        ValueError: it is below 0 or above ``LARGEST_START``.
+
+    Example:
+        >>> checked_start(3)
+        3
     """
     try:
         start = operator.index(start_step)

@@ -1,0 +1,1 @@
+"""How what gradwidget costs grows with layers, parameters and steps."""

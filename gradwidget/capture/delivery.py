@@ -1,0 +1,134 @@
+"""Steps that are over, until they are frames that are recorded."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Mapping
+
+from gradwidget.capture.collect.frame_builder import FrameBuilder
+from gradwidget.capture.collect.loop.bad_update import BadUpdate
+from gradwidget.capture.collect.loop.same_batch import SameBatch
+from gradwidget.capture.guard import Guard
+from gradwidget.capture.model.layers import LayerTable
+from gradwidget.capture.processes.company import SHARING, Company, Told, join
+from gradwidget.capture.processes.frames import letter_of, of_all
+from gradwidget.capture.processes.letter import Letter
+from gradwidget.capture.sampling.budget import Budget
+from gradwidget.capture.sampling.triggers import SamplingTriggers
+from gradwidget.frame import Frame
+
+BATCH = "comparing a batch with the one before"
+
+Shared = tuple[FrameBuilder, Frame]
+"""A step, and what this process alone has measured of it."""
+
+
+class Delivery:
+    """Waits for the values of each step, and for the other processes of the training, if any.
+
+    Args:
+        table: the layers.
+        guard: contains failures.
+        budget: is asked for more samples where a frame shows that something has happened.
+        triggers: sees that.
+        same_batch: compares the batches of two steps.
+        emit: called with each frame on the training thread.
+    """
+
+    def __init__(
+        self,
+        table: LayerTable,
+        guard: Guard,
+        budget: Budget,
+        triggers: SamplingTriggers,
+        same_batch: SameBatch,
+        *,
+        emit: Callable[[Frame], None],
+    ) -> None:
+        self.company: Company[Shared] | None = None
+        """The processes that watch the same model; None where this one is alone."""
+        self._table = table
+        self._guard = guard
+        self._budget = budget
+        self._triggers = triggers
+        self._same_batch = same_batch
+        self._emit = emit
+        self._bad_update = BadUpdate()
+        self.waiting: deque[FrameBuilder] = deque()
+        """Steps whose values have not arrived."""
+        self._has_asked = False
+
+    def add(self, builder: FrameBuilder) -> None:
+        """A sampled step is over."""
+        if not self._has_asked:
+            # The first step has made sure that the others are there, if they ever will.
+            self._has_asked = True
+            self._guard.run(SHARING, self._join)
+        self.waiting.append(builder)
+
+    def deliver(self, step: int) -> None:
+        """Emits the frames of which nothing more is waited for.
+
+        Args:
+            step: the one under way.
+        """
+        while self.waiting and self.waiting[0].readback.ready:
+            builder = self.waiting.popleft()
+            frame = self._guard.run("making a frame", builder.frame)
+            if frame is None:
+                continue
+            if self.company is None or not self._guard.run(SHARING, self._share, builder, frame):
+                self._record(builder, frame)
+        if self.company is not None and self.company.is_waiting:
+            self._complete(self.company, step, is_last=False)
+
+    def announce(self) -> None:
+        """A sampled step may have changed the pace that all processes keep."""
+        if self.company is not None:
+            self._guard.run(SHARING, self.company.announce)
+
+    def finish(self, step: int) -> None:
+        """Emits all that is left: nothing comes after it."""
+        for builder in self.waiting:
+            builder.readback.wait()
+        self.deliver(step)
+        if self.company is not None:
+            self._complete(self.company, step, is_last=True)
+
+    def _join(self) -> None:
+        self.company = join(self._table.layers, self._guard.note)
+        self._budget.pace = None if self.company is None else self.company.pace
+
+    def _share(self, builder: FrameBuilder, frame: Frame) -> bool:
+        if self.company is None:
+            return False
+        self.company.add(letter_of(frame, builder.apart, builder.parts()), (builder, frame))
+        return True
+
+    def _complete(self, company: Company[Shared], step: int, *, is_last: bool) -> None:
+        found = company.finish if is_last else company.complete
+        for told in self._guard.run(SHARING, lambda: list(found(step))) or ():
+            builder, frame = told.item
+            self._record(builder, self._guard.run(SHARING, self._together, company, told) or frame)
+        if company.is_alone:
+            self._budget.pace = None
+        else:
+            self.announce()
+
+    def _together(self, company: Company[Shared], told: Told[Shared]) -> Frame:
+        builder, frame = told.item
+        letters: Mapping[int, Letter] = told.letters
+        if len(letters) < 2:
+            return frame
+        if builder.sharded.numbers and builder.sharded.holders <= set(letters):
+            frame = builder.frame({rank: one.parts for rank, one in letters.items()})
+        return of_all(frame, company.rank, letters)
+
+    def _record(self, builder: FrameBuilder, frame: Frame) -> None:
+        frame = self._bad_update.remembered(frame)
+        entered = builder.loop.inputs.entered
+        frame = self._guard.run(BATCH, self._same_batch.noted, frame, entered) or frame
+        reason = self._triggers.frame_made(frame)
+        if reason is not None:
+            self._budget.request(reason)
+        self._guard.run("recording a frame", self._emit, frame)

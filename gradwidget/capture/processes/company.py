@@ -1,0 +1,255 @@
+"""The processes that watch the same model: who they are, who judges, and what each has told."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter, deque
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from time import perf_counter, sleep
+from typing import Generic, TypeVar
+
+from gradwidget.capture.processes.letter import Letter
+from gradwidget.capture.processes.postbox import LOOK_EVERY, Postbox
+from gradwidget.capture.sampling.pace import Pace
+from gradwidget.capture.torch_private import process_store
+from gradwidget.frame import Layer, Standing
+from gradwidget.wording import names
+
+PATIENCE = 4, 1.0
+"""Steps and seconds that a frame waits for the others: all of both must have passed.
+
+Who trains together is together after a step, and a process that is late stops the others as well.
+"""
+CLOSING = 1.0
+"""Seconds that it waits once the training is over."""
+SHARING = "sharing what the processes measured"
+
+MOST_NAMED = 6
+"""Ranks in a sentence."""
+
+T = TypeVar("T")
+
+_attached: Counter[str] = Counter()
+"""How often each model was watched: of a second time nothing is mistaken for the first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Told(Generic[T]):
+    """What is known of a step now that no more of it is waited for."""
+
+    item: T
+    letters: dict[int, Letter]
+    """What each process has told of the step, by rank, this one included."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Waiting(Generic[T]):
+    step: int
+    item: T
+    letter: Letter
+    since: float
+
+
+class Company(Generic[T]):
+    """Gathers in one process, the first that watches, what all have measured.
+
+    The others send what they have, and judge nothing. No process ever waits for another.
+
+    Args:
+        postbox: brings the letters.
+        note: keeps a problem, given what was done and what came of it.
+    """
+
+    def __init__(self, postbox: Postbox, note: Callable[[str, str], None]) -> None:
+        self.pace = Pace()
+        """Which steps all of them sample."""
+        self.judge: int | None = None
+        """The rank that judges; None as long as it is not known who is there."""
+        self._postbox = postbox
+        self._note = note
+        self._waiting: deque[_Waiting[T]] = deque()
+        self._silent: dict[int, int] = {}
+        """The step of which a process had told nothing when it was waited for, by rank."""
+        self._shared = 0
+        """The newest step that another process has told of."""
+        self._has_failed = False
+        self._last: Standing | None = None
+        """How it stood when the training was over."""
+
+    @property
+    def rank(self) -> int:
+        """The number of this process."""
+        return self._postbox.rank
+
+    @property
+    def judges(self) -> bool:
+        """Whether this process judges, as it also does while it is not known who else is there."""
+        return self.judge in {None, self.rank} or self._postbox.failure is not None
+
+    @property
+    def is_alone(self) -> bool:
+        """Whether no other process watches the model, or none can be reached any more."""
+        return self._postbox.members == frozenset({self.rank}) or self._postbox.failure is not None
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether there are steps that others may still tell of."""
+        return bool(self._waiting)
+
+    def add(self, letter: Letter, item: T) -> None:
+        """Sends what this process has measured in a step, and keeps ``item`` until all have."""
+        step, box = letter.step, self._postbox
+        if not self.is_alone:
+            box.send(step, letter.written())
+            if not self.pace.leads:
+                self.pace.follow(box.plan)
+            if self.judges:
+                box.expect(step)
+        self._waiting.append(_Waiting(step, item, letter, perf_counter()))
+
+    def announce(self) -> None:
+        """Tells the others of a change of pace, where there is one."""
+        plan = self.pace.take()
+        if plan and not self.is_alone:
+            self._postbox.announce(plan)
+
+    def complete(self, step: int, *, is_last: bool = False) -> Iterator[Told[T]]:
+        """The steps that nothing more is waited for, in order.
+
+        Args:
+            step: the one under way.
+            is_last: whether there will be none after it.
+        """
+        while self._waiting:
+            first = self._waiting[0]
+            is_late = is_last or (
+                step - first.step >= PATIENCE[0] and perf_counter() - first.since > PATIENCE[1]
+            )
+            if not (self._settled(is_late=is_late) or is_last):
+                return
+            missing = self._missing(first.step) if self.judges and not self.is_alone else []
+            if missing and not is_late:
+                return
+            self._note_silent(missing, first.step)
+            self._waiting.popleft()
+            letters = self._letters_of(first)
+            if len(letters) > 1:
+                self._shared = first.step
+            yield Told(first.item, letters)
+
+    def finish(self, step: int) -> Iterator[Told[T]]:
+        """What is left once the training is over: waits for it a moment; and closes the post."""
+        if self._last is not None:
+            return
+        until = perf_counter() + CLOSING
+        while self._waiting and perf_counter() < until:
+            yield from self.complete(step)
+            if self._waiting:
+                sleep(LOOK_EVERY)
+        self._postbox.decide()
+        yield from self.complete(step, is_last=True)
+        self._last = self.standing
+        self._postbox.close()
+
+    @property
+    def standing(self) -> Standing:
+        """How the figures of this process stand to those of the others."""
+        if self._last is not None:
+            return self._last
+        box, rank, world = self._postbox, self.rank, self._postbox.world
+        if box.failure is not None:
+            note = (
+                f"The other processes cannot be reached since step {self._shared}: the rest is "
+                f"rank {rank}'s part alone."
+            )
+            return Standing(notes=(note,))
+        if self.judge is None or box.members is None:
+            return Standing()
+        if not self.judges:
+            note = (
+                f"This is rank {rank} of {world}. Rank {self.judge} judges and has the figures of "
+                "all; what is shown here is this rank's part."
+            )
+            return Standing(self.judge, (note,))
+        notes = [
+            f"{_ranks([silent])} told nothing of step {at}: the loss is without it since."
+            for silent, at in self._silent.items()
+        ]
+        if len(box.members) > 1:
+            notes.insert(
+                0,
+                f"Gradients, weights and the loss are of {len(box.members)} processes; activations "
+                f"and their gradients are rank {rank}'s part.",
+            )
+        absent = sorted(set(range(world)) - box.members)
+        if absent:
+            there = _ranks(sorted(box.members))
+            notes.append(
+                f"{_ranks(absent)} of {world} {'does' if len(absent) == 1 else 'do'} not watch "
+                "this model: what differs from process to process, as the loss, is of "
+                f"{there.lower()} alone."
+            )
+        return Standing(notes=tuple(notes))
+
+    # ------------------------------------------------------------------ who is there
+
+    def _settled(self, *, is_late: bool) -> bool:
+        """Whether it is known who judges."""
+        box = self._postbox
+        if box.failure is not None:
+            if not self._has_failed:
+                self._has_failed = True
+                self._note(SHARING, f"{SHARING} failed: {_first_line(box.failure)}")
+            return True
+        if box.members is None:
+            if is_late:
+                box.decide()
+            return False
+        if self.judge is None:
+            self.judge = min(box.members)
+            self.pace.leads = self.judges
+        return True
+
+    def _missing(self, step: int) -> list[int]:
+        """The ranks that may still tell of a step."""
+        box = self._postbox
+        there = [one for one in sorted(box.members or ()) if one != self.rank]
+        for one in there:
+            if box.newest.get(one, -1) > self._silent.get(one, step):
+                self._silent.pop(one, None)  # it has spoken again
+        come = box.letters.get(step, {})
+        return [one for one in there if one not in come and one not in self._silent]
+
+    def _note_silent(self, missing: Sequence[int], step: int) -> None:
+        self._silent |= dict.fromkeys(missing, step)
+
+    def _letters_of(self, one: _Waiting[T]) -> dict[int, Letter]:
+        found = {rank: Letter.read(data) for rank, data in self._postbox.drop(one.step).items()}
+        return {self.rank: one.letter, **found} if self.judges else {self.rank: one.letter}
+
+
+def join(layers: Sequence[Layer], note: Callable[[str, str], None]) -> Company[T] | None:
+    """Says to the other processes that this one watches a model; None where there are none.
+
+    Args:
+        layers: of the model: who watches others is no company.
+        note: see ``Company``.
+    """
+    found = process_store()
+    if found is None:
+        return None
+    words = repr([(layer.name, sorted(layer.shapes.items())) for layer in layers])
+    name = hashlib.sha256(words.encode()).hexdigest()[:16]
+    _attached[name] += 1
+    postbox = Postbox(found.connect, f"{name}/{_attached[name]}", found.rank, found.world)
+    return Company(postbox, note)
+
+
+def _ranks(numbers: Sequence[int]) -> str:
+    """In words, such as ``"Ranks 1, 2 and 3"``; of many the first."""
+    return names([str(one) for one in numbers], MOST_NAMED).capitalize().replace("Layer", "Rank")
+
+
+def _first_line(error: Exception) -> str:
+    return f"{type(error).__name__}: {str(error).splitlines()[0][:200] if str(error) else ''}"

@@ -1,0 +1,63 @@
+"""What a process tells of one of its steps."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+SIZE = 8
+"""Bytes that give the length of the numbers that follow."""
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """Numbers alone; it is written and read without running any code of another process.
+
+    Example:
+        >>> letter = Letter(step=3, loss=0.5, parts=np.ones((2, 1)))
+        >>> Letter.read(letter.written()).loss
+        0.5
+    """
+
+    step: int
+    loss: float | None = None
+    """The loss of this process; None where it had none."""
+
+    seconds: float = math.nan
+    """From the end of the step before until this process first had to wait for the others."""
+
+    phase: str = ""
+    """Where a value of its own was first not finite, as ``NonfiniteOrigin.phase``; empty where none
+    was."""
+
+    layer: str | None = None
+    """The layer that had it."""
+
+    nonfinite: dict[str, float] = field(default_factory=dict)
+    """Entries of outputs that were not finite, by layer, where there were any."""
+
+    weights: tuple[float, float] = (math.nan, math.nan)
+    """Two sums over the norms of the weights that are whole in this process."""
+
+    parts: NDArray[np.float64] = field(default_factory=lambda: np.empty((0, 0)))
+    """Statistics of its parts of sharded parameters, as ``parts.packed`` gives them."""
+
+    def written(self) -> bytes:
+        """As bytes."""
+        told = {name: getattr(self, name) for name in self.__slots__ if name != "parts"}
+        words = json.dumps(told | {"shape": self.parts.shape}).encode()
+        return len(words).to_bytes(SIZE, "little") + words + self.parts.tobytes()
+
+    @classmethod
+    def read(cls, data: bytes) -> Letter:
+        """From bytes."""
+        end = SIZE + int.from_bytes(data[:SIZE], "little")
+        told: dict[str, Any] = json.loads(data[SIZE:end])
+        shape = told.pop("shape")
+        told["weights"] = tuple(told["weights"])
+        return cls(**told, parts=np.frombuffer(data[end:], np.float64).reshape(shape))
