@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from gradwidget.record.ranks import Rank
     from gradwidget.run.run import Run, open_run
     from gradwidget.run.run_file_error import RunFileError
+    from gradwidget.terminal.side_by_side import compare
     from gradwidget.widget import GradWidget
 
 __all__ = [
@@ -37,6 +38,7 @@ __all__ = [
     "Symptom",
     "Thresholds",
     "__version__",
+    "compare",
     "demo",
     "open_run",
 ]
@@ -55,6 +57,7 @@ _home = {
     "RunFileError": "gradwidget.run.run_file_error",
     "Symptom": "gradwidget.diagnose.finding",
     "Thresholds": "gradwidget.diagnose.thresholds",
+    "compare": "gradwidget.terminal.side_by_side",
     "demo": "gradwidget.demonstration",
     "open_run": "gradwidget.run.run",
 }

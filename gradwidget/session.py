@@ -17,13 +17,14 @@ import numpy as np
 
 from gradwidget.capture.attached import attach, detach
 from gradwidget.capture.capture import Capture
-from gradwidget.capture.collect.logged import recordable
+from gradwidget.capture.collect.logged import MOST_LOGGED, TOO_MANY, recordable
 from gradwidget.capture.ended import Ended
 from gradwidget.control.control import Control
 from gradwidget.control.reaction import OnFinding, Reaction
 from gradwidget.diagnose.engine import Engine
 from gradwidget.diagnose.thresholds import DEFAULT, Thresholds
 from gradwidget.record.history import History
+from gradwidget.record.new_losses import NewLosses
 from gradwidget.record.ranks import Rank, RankLog
 from gradwidget.record.start_step import checked_start
 from gradwidget.report.processes import Processes
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
     from gradwidget.diagnose.finding import Finding, Severity
     from gradwidget.frame import Frame, Inspection, Layer
     from gradwidget.problem import Problem
+    from gradwidget.record.overview import Overview
     from gradwidget.run.recorder import Recorder
     from gradwidget.run.recording import News
 
@@ -50,14 +52,8 @@ P = ParamSpec("P")
 
 LayerFilter = str | Sequence[str] | Callable[[str, "nn.Module"], bool] | None
 
-MOST_LOGGED = 64
-"""Names that ``log`` records at most: each is kept for the whole run, at every step."""
-
 LOGGING = "logging"
 RECORDING = "recording the run"
-TOO_MANY = (
-    f"log() was given more than {MOST_LOGGED} names; only the first {MOST_LOGGED} are recorded"
-)
 NOT_WATCHED = "Nothing is watched any more."
 
 
@@ -118,6 +114,7 @@ class Session:
         """Pauses the loop between two steps, and changes it there."""
         self._reaction = Reaction(self.control, weakly(self._call))
         self._reaction.set(on_finding, resumable=False)
+        self._new_losses = NewLosses()
         self.capture: Capture | None = Capture(
             model,
             optimizer,
@@ -127,6 +124,7 @@ class Session:
             activations=activations,
             start_step=start_step,
             gate=self.control.gate,
+            losses=self._new_losses.waiting,
         )
         """What watches the loop; None once nothing is watched any more."""
         self._state: Capture | Ended = self.capture
@@ -336,8 +334,8 @@ class Session:
             capture.charge(seconds)
 
     def poll(self) -> bool:
-        """Whether something is new that nobody has told of: never, unlike with a recorded run."""
-        return False
+        """Takes over the losses of steps that make no frame; whether there were any."""
+        return self._take_losses()
 
     def close(self) -> None:
         """Removes every hook, resumes a paused loop, and ends what was applied.
@@ -361,6 +359,7 @@ class Session:
         if capture is None:
             return
         capture.close()
+        self._take_losses()
         if self._recorder is not None:
             self._recorder.end()
         self._state = Ended(
@@ -376,8 +375,11 @@ class Session:
 
     def _record(self, frame: Frame) -> None:
         # A user may have numpy raise where a number is rounded to 0 or is none.
+        self._take_losses()
         with self.lock, np.errstate(all="ignore"):
             self.history.append(frame)
+            if "loss" in frame.scalars:
+                self._add_losses([(frame.step, frame.scalars["loss"])])
             self._ranks.add(frame.step, frame.ranks)
             # Of several processes one judges, for all of them.
             if self._state.standing.judge is None:
@@ -391,6 +393,19 @@ class Session:
         self._reaction.opened(findings)
         self._tell("on_frame", self.on_frame)
 
+    def _take_losses(self) -> bool:
+        """Takes over what the steps have left that were over since; whether there was anything."""
+        with self.lock:
+            # A user who logs a loss means that one, which is read in sampled steps alone.
+            if (taken := self._new_losses.take()) and "loss" not in self._logged:
+                self._add_losses(taken)
+            return bool(taken)
+
+    def _add_losses(self, new: Sequence[tuple[int, float]]) -> None:
+        self.history.losses.extend(*zip(*new, strict=True))
+        if self._recorder is not None:
+            self._recorder.add_losses(new)
+
     def _start_recording(self, path: Path, start_step: int) -> None:
         # A script that records nothing loads no library of containers.
         from gradwidget.run.recorder import Recorder, run_data  # noqa: PLC0415  # see above
@@ -402,12 +417,18 @@ class Session:
                 news=weakly(self._news),
                 stopped=weakly(self._recording_stopped),
                 charge=weakly(self.charge),
+                overview=weakly(self._overview),
             )
         except OSError as error:
             self._recording_stopped(f"Nothing is recorded: {path}: {error.strerror or error}")
 
     def _news(self) -> News:
+        self._take_losses()
         return self.control.changes, self.problems
+
+    def _overview(self, since: int) -> Overview | None:
+        with self.lock:
+            return self.history.overview(since)
 
     def _recording_stopped(self, why: str) -> None:
         self._guard.note(RECORDING, why)

@@ -16,8 +16,8 @@ from torch.nn.modules import module as module_hooks
 from torch.optim import optimizer as optimizer_hooks
 
 from gradwidget import GradMonitor, GradWidget, Symptom, Thresholds
+from gradwidget.capture.collect.logged import MOST_LOGGED, TOO_MANY
 from gradwidget.record.start_step import LARGEST_START
-from gradwidget.session import MOST_LOGGED, TOO_MANY
 
 KINDS = [GradMonitor, GradWidget]
 Kind = type[GradMonitor] | type[GradWidget]

@@ -36,7 +36,8 @@ def test_its_training_loops_do_not_know_of_the_widget(notebook: nbformat.Noteboo
         for cell in notebook.cells
         if cell.cell_type == "code" and ".backward()" in cell.source
     ]
-    assert loops
+    # Of a run that another process trains, that has the loop.
+    assert loops or any("remote_training.py" in cell.source for cell in notebook.cells)
     for loop in loops:
         # The picture may be shown above the loop, in the same cell.
         lines = [one for one in ast.parse(loop).body if ast.unparse(one) != "display(w)"]

@@ -42,6 +42,7 @@ def test_exactly_these_names_are_public() -> None:
         "Symptom",
         "Thresholds",
         "__version__",
+        "compare",
         "demo",
         "open_run",
     ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import weakref
+from collections import deque
 from collections.abc import Callable, Sequence
 
 from torch import Tensor, nn
@@ -51,6 +52,8 @@ class Capture:
         activations: also look at the layers' outputs and the gradients that flow into them.
         start_step: number of the first step.
         gate: may hold the loop between two steps.
+        losses: gets step and loss of each step that is over, where that could be read without
+            waiting for an accelerator. The loss of a frame comes after it.
 
     Raises:
         TypeError: ``model`` is no ``nn.Module``, or ``optimizer`` no ``Optimizer``.
@@ -80,6 +83,7 @@ class Capture:
         activations: bool = True,
         start_step: int = 0,
         gate: Gatekeeper | None = None,
+        losses: deque[tuple[int, float]] | None = None,
     ) -> None:
         _check_types(model, optimizer)
         # A compiled model carries the original: its names are the ones that the user knows.
@@ -107,6 +111,7 @@ class Capture:
             budget=budget,
             activations=activations,
             start_step=start_step,
+            losses=deque(maxlen=0) if losses is None else losses,
         )
         """Owns the step under way."""
         self.cycle.manual.possible = optimizer is None
@@ -240,6 +245,7 @@ class Capture:
         if self._steps.backward_ended():
             # The optimizers have cleared the gradients already: nothing else shows the pass.
             self.cycle.builder.loss.add(roots)
+            self.cycle.builder.loss.known()
             self._finish()
 
     @entry("noting a failed backward pass")

@@ -54,7 +54,8 @@ class Delivery:
         self._same_batch = same_batch
         self._emit = emit
         self._bad_update = BadUpdate()
-        self._waiting: deque[FrameBuilder] = deque()
+        self.waiting: deque[FrameBuilder] = deque()
+        """Steps whose values have not arrived."""
         self._has_asked = False
 
     def add(self, builder: FrameBuilder) -> None:
@@ -63,7 +64,7 @@ class Delivery:
             # The first step has made sure that the others are there, if they ever will.
             self._has_asked = True
             self._guard.run(SHARING, self._join)
-        self._waiting.append(builder)
+        self.waiting.append(builder)
 
     def deliver(self, step: int) -> None:
         """Emits the frames of which nothing more is waited for.
@@ -71,8 +72,8 @@ class Delivery:
         Args:
             step: the one under way.
         """
-        while self._waiting and self._waiting[0].readback.ready:
-            builder = self._waiting.popleft()
+        while self.waiting and self.waiting[0].readback.ready:
+            builder = self.waiting.popleft()
             frame = self._guard.run("making a frame", builder.frame)
             if frame is None:
                 continue
@@ -88,7 +89,7 @@ class Delivery:
 
     def finish(self, step: int) -> None:
         """Emits all that is left: nothing comes after it."""
-        for builder in self._waiting:
+        for builder in self.waiting:
             builder.readback.wait()
         self.deliver(step)
         if self.peers is not None:

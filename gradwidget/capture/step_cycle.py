@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from time import perf_counter
 from weakref import ref
@@ -59,6 +60,7 @@ class StepCycle:
         budget: share of the step time that may be spent; None samples every step.
         activations: also measure outputs and their gradients.
         start_step: number of the first step.
+        losses: gets step and loss of each step that is over.
     """
 
     def __init__(
@@ -73,6 +75,7 @@ class StepCycle:
         budget: float | None,
         activations: bool,
         start_step: int,
+        losses: deque[tuple[int, float]],
     ) -> None:
         self.budget = Budget(budget)
         self.reach = BackwardReach()
@@ -94,6 +97,7 @@ class StepCycle:
         self._optimizers = optimizers
         self._guard = guard
         self._pause_point = pause_point
+        self._losses = losses
         self._wants_outputs = activations
         self._triggers = SamplingTriggers(self.budget, table)
         self._activation_cache = ActivationCache(guard)
@@ -328,6 +332,9 @@ class StepCycle:
             builder.is_complete = True
             self._complete(builder, now)
         self.delivery.deliver(builder.step)
+        # Not before the frames of steps that came earlier.
+        if builder.loss.total is not None and not self.delivery.waiting:
+            self._losses.append((builder.step, builder.loss.total))
         wanted = self._tell_of_end(builder, inside_forward=inside_forward)
         # What this step has cost decides whether the next one is sampled.
         spent = self._guard.spent_until_now()

@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 from gradwidget.frame import BoolArray, FloatArray, Frame, Layer
 from gradwidget.metrics import METRICS
 from gradwidget.record.capacity import COARSE, FINE, FOLD, START, Room, room_for
+from gradwidget.record.losses import Losses
+from gradwidget.record.overview import Overview
 from gradwidget.record.track import Track
 
 if TYPE_CHECKING:
@@ -46,6 +48,8 @@ class History:
     """
 
     def __init__(self) -> None:
+        self.losses = Losses()
+        """The loss of every step of which it is known, those between the frames too."""
         self._layers: tuple[Layer, ...] = ()
         self._tracks: dict[str, Track] = {}
         self._scalars: dict[str, Track] = {}
@@ -155,6 +159,17 @@ class History:
         """Bool [columns] by name: whether a scalar was measured at any step, be it as NaN."""
         return {name: self._was_measured(track)[:, 0] for name, track in self._scalars.items()}
 
+    def series(self, scalar: str) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+        """Steps and values of a scalar over the whole run; empty where it was never measured.
+
+        Of the loss those of all steps of which it is known, of others one for each column.
+        """
+        if scalar == "loss" and self.losses.version:
+            return self.losses.steps, self.losses.means
+        if scalar not in self._scalars:
+            return np.empty(0, np.int64), np.empty(0)
+        return self.steps, self._whole(self._scalars[scalar], "mean")[:, 0]
+
     def recent(self, metric: str, n: int) -> FloatArray:
         """float32 [<=n, layers]: the newest frames one by one, oldest first.
 
@@ -252,12 +267,7 @@ class History:
             self._adopt(frame.layers)
         if self._fine == self._room.fine:
             self._fold()
-        for name in frame.metrics.keys() - self._tracks.keys():
-            if name not in METRICS:
-                raise KeyError(name)
-            self._tracks[name] = self._new_track(len(self._layers), np.float32, self._room)
-        for name in frame.scalars.keys() - self._scalars.keys():
-            self._scalars[name] = self._new_track(1, np.float64, room_for(1))
+        self._know(frame.metrics, frame.scalars)
         self._write(frame)
         if self._first_step is None:
             self._first_step = frame.step
@@ -266,10 +276,80 @@ class History:
             self._newest.popleft()
         self._version += 1
 
+    # ---------------------------------------------------------------- handed over, taken up
+
+    def overview(self, since: int = 0) -> Overview | None:
+        """The joined columns behind ``since`` frames that change no more; None without any.
+
+        All such columns where none begins there: they have been joined since.
+        """
+        is_open = self._room.fold < self._stride and 0 < self._open_frames < self._stride
+        end = self._coarse - is_open
+        ends = np.cumsum(self._coarse_frames[:end])
+        begin = int(np.searchsorted(ends, since, "right")) if since in ends else 0
+        if self._first_step is None or begin == end:
+            return None
+        columns, start = slice(begin, end), 0 if begin else min(START, self._version)
+        return Overview(
+            self._layers,
+            self._first_step,
+            since if begin else 0,
+            int(self.steps[end]),
+            self._stride,
+            self._coarse_steps[columns].copy(),
+            self._coarse_frames[columns].copy(),
+            {name: track.summaries(columns, start) for name, track in self._tracks.items()},
+            {name: track.summaries(columns, start) for name, track in self._scalars.items()},
+            self._skipped.summaries(columns, 0),
+            self.losses.columns(),
+        )
+
+    def take_up(self, overview: Overview) -> None:
+        """Adds the columns of an overview, as if the frames that it stands for had been appended.
+
+        What is appended next is the frame of ``next_step``.
+
+        Raises:
+            ValueError: it does not continue what is there.
+            KeyError: it has a metric that ``gradwidget.metrics`` does not list.
+        """
+        if self._fine or overview.since != self._version:
+            message = "the overview does not continue what is there"
+            raise ValueError(message)
+        if not self._version:
+            self._adopt(overview.layers)
+            self._first_step, self._stride = overview.first_step, overview.stride
+        while self._stride < overview.stride:
+            self._halve()
+        into = slice(self._coarse, self._coarse + len(overview.steps))
+        if into.stop > self._room.coarse:
+            message = "the overview has more columns than there is room for"
+            raise ValueError(message)
+        self._know(overview.metrics, overview.scalars)
+        for tracks, given in ((self._tracks, overview.metrics), (self._scalars, overview.scalars)):
+            for name, track in tracks.items():
+                track.take_up(into, given.get(name))
+        self._skipped.take_up(into, overview.skipped)
+        self._coarse_steps[into], self._coarse_frames[into] = overview.steps, overview.frames
+        self._coarse = into.stop
+        self._open_frames = 0
+        self._version = overview.covered
+        self.losses.take_up(overview.losses)
+
+    def _know(self, metrics: Mapping[str, object], scalars: Mapping[str, object]) -> None:
+        """Makes room for those that were never measured before."""
+        for name in metrics.keys() - self._tracks.keys():
+            if name not in METRICS:
+                raise KeyError(name)
+            self._tracks[name] = self._new_track(len(self._layers), np.float32, self._room)
+        for name in scalars.keys() - self._scalars.keys():
+            self._scalars[name] = self._new_track(1, np.float64, room_for(1))
+
     def _write(self, frame: Frame) -> None:
         row = self._fine
         for name, track in self._tracks.items():
-            track.put(row, frame.metrics.get(name, np.nan), frame.is_measured(name))
+            is_known = frame.is_measured(name) if name in frame.metrics else np.False_
+            track.put(row, frame.metrics.get(name, np.nan), is_known)
         for name, track in self._scalars.items():
             track.put(row, frame.scalars.get(name, np.nan), np.bool_(name in frame.scalars))
         self._skipped.put(row, float(frame.skipped), np.bool_(True))  # noqa: FBT003 - numpy's own constructor
@@ -285,7 +365,7 @@ class History:
 
     def _adopt(self, layers: tuple[Layer, ...]) -> None:
         names = [layer.name for layer in layers]
-        known = {layer.name: i for i, layer in enumerate(self._layers)}
+        known = {layer.name: place for place, layer in enumerate(self._layers)}
         if names != list(known):
             source = np.array([known.get(name, -1) for name in names], np.int64)
             self._fit(room_for(len(layers)))

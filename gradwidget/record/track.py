@@ -9,6 +9,7 @@ from numpy.typing import DTypeLike, NDArray
 
 from gradwidget.frame import BoolArray
 from gradwidget.record.capacity import START, Room
+from gradwidget.record.overview import Summaries
 
 
 class Track:
@@ -62,6 +63,22 @@ class Track:
         """Writes the single row number ``row``."""
         self.fine[row] = values
         self.fine_measured[row] = measured
+
+    def summaries(self, columns: slice, start: int) -> Summaries:
+        """A copy of some summaries, and of the first ``start`` rows of the run."""
+        low, mean, high = (part[columns].copy() for part in (self.low, self.mean, self.high))
+        measured = self.coarse_measured[columns].copy()
+        return Summaries(low, mean, high, measured, self.start[:start].copy())
+
+    def take_up(self, into: slice, given: Summaries | None) -> None:
+        """Writes summaries, and the start rows that come with them; None: nothing was measured."""
+        if given is None:
+            self.low[into] = self.mean[into] = self.high[into] = np.nan
+            self.coarse_measured[into] = False
+            return
+        self.low[into], self.mean[into], self.high[into] = given.low, given.mean, given.high
+        self.coarse_measured[into] = given.measured
+        self.start[: len(given.start)] = given.start
 
     def fold(self, oldest: int, fine: int, column: int, columns: int) -> None:
         """Summarizes single rows, which leave.
@@ -137,6 +154,11 @@ class Track:
         *,
         frames: NDArray[Any],
     ) -> None:
+        if not measured.any():
+            # Of most steps of a long run: nothing is to be computed.
+            self.low[into] = self.mean[into] = self.high[into] = np.nan
+            self.coarse_measured[into] = False
+            return
         count = (measured * frames).sum(axis=1)
         # In float64, so that a sum of large float32 values does not overflow; 0/0 is the NaN of an
         # unmeasured entry, and a NaN or an infinity that was measured stays visible in the mean.

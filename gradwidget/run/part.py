@@ -2,19 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import math
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
 
 from gradwidget.control.control import Change
 from gradwidget.diagnose.finding import Finding
 from gradwidget.diagnose.thresholds import DEFAULT, Thresholds
 from gradwidget.frame import Frame, Layer, Wiring
+from gradwidget.metrics import METRICS
 from gradwidget.problem import Problem
+from gradwidget.record.history import History
 from gradwidget.run.format import decode
 from gradwidget.run.format.block_reader import BlockReader
-from gradwidget.run.format.fields import Fields, UnreadableError, mapping, parsed, text, whole
-from gradwidget.run.format.limits import LONGEST_NAME, MOST_SCALARS, frame_bytes, table_bytes
-from gradwidget.run.format.schemas import FORMAT
+from gradwidget.run.format.fields import (
+    Fields,
+    UnreadableError,
+    mapping,
+    parsed,
+    parts_of,
+    text,
+    whole,
+)
+from gradwidget.run.format.limits import (
+    LONGEST_NAME,
+    MOST_PLACES,
+    MOST_SCALARS,
+    frame_bytes,
+    frame_seconds,
+    message_seconds,
+    rearranging_seconds,
+    table_bytes,
+)
+from gradwidget.run.format.overview import OverviewParts
+from gradwidget.run.format.schemas import FORMAT, STANDING
 from gradwidget.run.run_file_error import RunFileError
 from gradwidget.wording import visible
 
@@ -50,12 +74,18 @@ class Part:
         self._layers_number = self._wiring_number = -1
         self._wiring: Wiring | None = None
         self._names: set[str] = set()
+        self._metrics: set[str] = set()
+        self._framed: tuple[Layer, ...] = ()
+        self._count_of_frames = 0
         self._last = -1
+        self._overview: OverviewParts | None = None
+        self._losses: list[tuple[NDArray[np.int64], NDArray[np.float64]]] = []
         self._readers: dict[str, Callable[[Fields, int], list[Frame] | None]] = {
             "layers": self._read_layers,
             "wiring": self._read_wiring,
             "frame": self._read_frame,
             "scalars": self._read_plain,
+            "losses": self._read_losses,
             "findings": self._read_findings,
             "changes": self._read_changes,
             "problems": self._read_problems,
@@ -72,6 +102,78 @@ class Part:
         """What could not be read, in words."""
         return self._blocks.damage
 
+    def read_into(self, history: History, end: float = math.inf) -> None:
+        """Appends what has come since last time.
+
+        Args:
+            history: where to.
+            end: the step from which a later part has what is to be read; to the end of the file in
+                any case, for what is said beside the frames.
+
+        Raises:
+            OSError: the file cannot be read.
+        """
+        with np.errstate(all="ignore"):
+            for frame in self.frames():
+                if frame.step < end:
+                    history.append(frame)
+                self._give_losses(history, end)
+            self._give_losses(history, end)
+
+    def overview(self, end: float) -> History | None:
+        """What the older frames come to, which then are not read; None where that is not there.
+
+        To be called before anything else is read.
+
+        Args:
+            end: the step from which a later part has what is to be read.
+
+        Raises:
+            OSError: the file cannot be read.
+        """
+        history = History()
+        try:
+            usable: Mapping[str, str] | None = None
+            for where in self._blocks.signposts("overview"):
+                if int(where["end"]) <= end:
+                    usable = where
+            if usable is None:
+                return None
+            numbers = usable["next_step"], usable["go_on"], *usable["blocks"].split(",")
+            next_step, go_on, *blocks = (whole(int(number)) for number in numbers[:MOST_PLACES])
+            with np.errstate(all="ignore"):
+                for topic, content in self._blocks.messages_of(blocks):
+                    self._read_standing(topic, content, history)
+            if self._blocks.finished:
+                return None
+        except (ValueError, KeyError) as error:
+            self._blocks.damaged(f"an overview ({error}), so that every frame is read")
+            return None
+        self._last = next_step - 1
+        self._names |= history.scalars.keys()
+        self._metrics.update(name for name in METRICS if name in history)
+        self._blocks.go_on(go_on)
+        return history
+
+    def _read_standing(self, topic: str, content: bytes, history: History) -> None:
+        self._blocks.spend(message_seconds(len(content), parts_of(content)))
+        if topic in STANDING:
+            self._readers[topic](parsed(content), len(content))
+        elif topic == "overview":
+            data = parsed(content)
+            self._layers_of(data)
+            self._overview = OverviewParts(data, self.layers)
+        elif topic == "overview_metric" and self._overview is not None:
+            self._overview.add(parsed(content))
+        if self._overview is not None and self._overview.is_whole:
+            history.take_up(self._overview.overview())
+            self._overview = None
+
+    def _give_losses(self, history: History, end: float) -> None:
+        for steps, values in self._losses:
+            history.losses.extend(steps[steps < end], values[steps < end])
+        self._losses.clear()
+
     def frames(self) -> Iterator[Frame]:
         """The frames that have come since last time, in the order of their steps.
 
@@ -83,17 +185,31 @@ class Part:
         for topic, content in self._messages:
             if (read := self._readers.get(topic)) is None:
                 continue  # a later version may record more
+            self._blocks.spend(message_seconds(len(content), parts_of(content)))
             try:
                 frames = read(parsed(content), len(content)) or []
             except (ValueError, KeyError) as error:
                 self._blocks.damaged(f"a message of {topic} ({error})")
                 continue
             for frame in frames:
-                self._names |= frame.scalars.keys()
+                self._count(frame)
+                if self._blocks.finished:
+                    return
                 if frame.step > self._last and len(self._names) <= MOST_SCALARS:
                     self._last = frame.step
                     yield frame
         self._messages = self._blocks.messages()
+
+    def _count(self, frame: Frame) -> None:
+        """Notes what there is besides, and what the frame takes."""
+        self._names |= frame.scalars.keys()
+        self._metrics |= frame.metrics.keys()
+        layers, tracked = len(frame.layers), len(frame.layers) * len(self._metrics)
+        self._blocks.spend(frame_seconds(layers * len(frame.metrics), tracked, len(self._names)))
+        if frame.layers is not self._framed:
+            self._framed = frame.layers
+            self._blocks.spend(rearranging_seconds(tracked, self._count_of_frames))
+        self._count_of_frames += 1
 
     def _begin(self, name: str) -> None:
         topic, content = next(self._messages, ("", b""))
@@ -142,6 +258,9 @@ class Part:
 
     def _read_plain(self, data: Fields, _size: int) -> list[Frame]:
         return decode.plain_from(data, self._layers_of(data), self._wiring_of(data))
+
+    def _read_losses(self, data: Fields, _size: int) -> None:
+        self._losses.append(decode.losses_from(data))
 
     def _read_findings(self, data: Fields, _size: int) -> None:
         self.findings = decode.findings_from(data)

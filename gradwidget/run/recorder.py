@@ -21,6 +21,7 @@ from weakref import WeakSet, finalize
 from gradwidget.run.format.file_writer import FileWriter
 from gradwidget.run.format.limits import MIB
 from gradwidget.run.format.schemas import FORMAT
+from gradwidget.run.overviews import AskOverview
 from gradwidget.run.parts import part_path
 from gradwidget.run.recording import News, Recording, without_layers
 
@@ -38,6 +39,8 @@ MOST_WAITING = 64 * MIB
 measured by layer."""
 MOST_FRAMES_WAITING = 100_000
 """Frames that may wait; beyond, recording stops."""
+MOST_LOSSES_WAITING = 1_000_000
+"""Losses that may wait; beyond, the oldest are lost."""
 PATIENCE = 20.0
 """Seconds that closing waits for the disk."""
 
@@ -78,6 +81,7 @@ class Recorder:
             tell any more.
         stopped: told why recording has stopped, in a sentence; on any thread.
         charge: told the processor seconds that writing took.
+        overview: gives what the frames behind so many come to; asked on the thread that writes.
 
     Raises:
         OSError: the file cannot be made.
@@ -91,8 +95,9 @@ class Recorder:
         news: Callable[[], News | None],
         stopped: Callable[[str], object],
         charge: Callable[[float], object],
+        overview: AskOverview = lambda _: None,
     ) -> None:
-        self._thread = _WriterThread(_new_file(path, about), news, stopped, charge)
+        self._thread = _WriterThread(_new_file(path, about), news, stopped, charge, overview)
         # The thread holds no recorder: one that nobody holds any more ends it.
         self._finalizer = finalize(self, self._thread.end)
         self._finalizer.atexit = False
@@ -100,6 +105,10 @@ class Recorder:
     def add(self, frame: Frame, findings: Sequence[Finding]) -> None:
         """Hands over a frame and the findings after it. For the training thread: it never waits."""
         self._thread.add(frame, findings)
+
+    def add_losses(self, losses: Sequence[tuple[int, float]]) -> None:
+        """Hands over steps and their losses. On any thread: it never waits."""
+        self._thread.add_losses(losses)
 
     def end(self) -> None:
         """Nothing more will come. Does not wait, and may be called inside a finalizer."""
@@ -134,13 +143,15 @@ class _WriterThread:
         news: Callable[[], News | None],
         stopped: Callable[[str], object],
         charge: Callable[[float], object],
+        overview: AskOverview,
     ) -> None:
         self._file = file
-        self._recording = Recording(file)
+        self._recording = Recording(file, overview)
         self._news = news
         self._stopped = stopped
         self._charge = charge
         self._waiting: deque[tuple[Frame, Sequence[Finding]]] = deque()
+        self._losses: deque[tuple[int, float]] = deque(maxlen=MOST_LOSSES_WAITING)
         # How many bytes were put in, and taken out: each is counted by one thread alone.
         self._given = 0
         self._taken = 0
@@ -169,6 +180,10 @@ class _WriterThread:
             self._asked = self._given
             self._wake.put(None)
 
+    def add_losses(self, losses: Sequence[tuple[int, float]]) -> None:
+        if not self.is_over:
+            self._losses.extend(losses)
+
     def end(self) -> None:
         if not self.is_over:
             self._is_ending = True
@@ -183,6 +198,7 @@ class _WriterThread:
         """In a forked child, which has no such thread, and whose file is its parent's."""
         self.is_over = True
         self._waiting.clear()
+        self._losses.clear()
 
     def _run(self) -> None:
         try:
@@ -200,6 +216,7 @@ class _WriterThread:
         finally:
             self.is_over = True
             self._waiting.clear()
+            self._losses.clear()
             self._file.close()
             _running.discard(self)
 
@@ -217,7 +234,9 @@ class _WriterThread:
             frame, findings = self._waiting.popleft()
             self._recording.add(frame, findings)
             self._taken += _size(frame)
-        self._recording.flush(self._news())
+        news = self._news()  # which may bring losses
+        self._recording.add_losses([self._losses.popleft() for _ in range(len(self._losses))])
+        self._recording.flush(news)
         self._charge(time.thread_time() - began)
 
     def _stop(self, why: str, step: int) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -12,12 +12,21 @@ from gradwidget.run.format.encode import (
     frame_data,
     is_plain,
     layers_data,
+    losses_data,
     plain_data,
     problems_data,
     wiring_data,
 )
 from gradwidget.run.format.file_writer import FileWriter
-from gradwidget.run.format.limits import MIB, MOST_LAYERS, frame_bytes, table_bytes
+from gradwidget.run.format.limits import (
+    MESSAGE_BYTES,
+    MIB,
+    MOST_LAYERS,
+    MOST_ROWS,
+    frame_bytes,
+    table_bytes,
+)
+from gradwidget.run.overviews import AskOverview, Overviews
 
 if TYPE_CHECKING:
     from gradwidget.control.control import Change
@@ -28,14 +37,10 @@ if TYPE_CHECKING:
 News = tuple["Sequence[Change]", "Sequence[Problem]"]
 """Changes and problems so far."""
 
-MOST_COLUMNS = 4_096
-"""Frames with scalars alone that stand in one message at most."""
-
 FULL_UNTIL = 256 * MIB
 """Bytes up to which every frame is recorded as it came."""
-FULL_STEP = 64 * MIB
-"""After each so many bytes more, only half as many frames keep what was measured by layer. A
-million frames of 200 layers take 0.7 GiB so."""
+FULL_STEP = 32 * MIB
+"""After each so many bytes more, only half as many frames keep what was measured by layer."""
 
 
 class Recording:
@@ -43,10 +48,12 @@ class Recording:
 
     Args:
         file: where it goes.
+        overview: gives overviews of the run.
     """
 
-    def __init__(self, file: FileWriter) -> None:
+    def __init__(self, file: FileWriter, overview: AskOverview = lambda _: None) -> None:
         self._file = file
+        self._overviews = Overviews(file, overview)
         self._plain: list[Frame] = []
         self._layers: tuple[Layer, ...] | None = None
         self._wiring: Wiring | None = None
@@ -74,17 +81,26 @@ class Recording:
             if self._plain and self._plain[-1].reasons != frame.reasons:
                 self._write_plain()
             self._plain.append(frame)
-            if len(self._plain) >= MOST_COLUMNS:
+            if len(self._plain) >= MOST_ROWS:
                 self._write_plain()
         else:
             self._write_plain()
             data = frame_data(frame, self._numbers["layers"], self._wiring_number)
-            self._file.add("frame", data, frame_bytes(len(frame.layers)))
+            self._add("frame", data, frame_bytes(len(frame.layers)), frame)
         self._newest = findings
         if (lasting := _lasting(findings)) != self._said_lasting:
             self._said_lasting = lasting
             self._write_plain()
             self._say(findings)
+
+    def add_losses(self, losses: Sequence[tuple[int, float]]) -> None:
+        """Adds steps and their losses, in the order of the steps.
+
+        Raises:
+            OSError: it cannot be written.
+        """
+        for start in range(0, len(losses), MOST_ROWS):
+            self._add("losses", losses_data(losses[start : start + MOST_ROWS]))
 
     def flush(self, news: News | None) -> None:
         """Writes all that was added, and the changes and problems where there are new ones.
@@ -97,11 +113,25 @@ class Recording:
         if self._newest != self._said:
             self._say(self._newest)
         if changes != self._news[0]:
-            self._file.add("changes", changes_data(changes))
+            self._add("changes", changes_data(changes))
         if problems != self._news[1]:
-            self._file.add("problems", problems_data(problems))
+            self._add("problems", problems_data(problems))
         self._news = changes, problems
         self._file.flush()
+        self._overviews.flushed()
+        if self._layers is not None:
+            self._overviews.write(self._layers, self._numbers["layers"])
+
+    def _add(
+        self,
+        topic: str,
+        data: Mapping[str, object],
+        most: int = MESSAGE_BYTES,
+        *frames: Frame,
+    ) -> None:
+        block = self._file.written
+        self._file.add(topic, data, most)
+        self._overviews.added(topic, block, *frames)
 
     @property
     def _wiring_number(self) -> int | None:
@@ -117,7 +147,7 @@ class Recording:
                 raise ValueError(message)
             self._numbers["layers"] += 1
             data = layers_data(frame.layers, self._numbers["layers"])
-            self._file.add("layers", data, table_bytes(count))
+            self._add("layers", data, table_bytes(count))
             self._layers = frame.layers
         if frame.wiring is not self._wiring:
             self._write_plain()
@@ -125,23 +155,23 @@ class Recording:
             if frame.wiring is not None:
                 self._numbers["wiring"] += 1
                 data = wiring_data(frame.wiring, self._numbers["wiring"])
-                self._file.add("wiring", data, table_bytes(len(frame.layers)))
+                self._add("wiring", data, table_bytes(len(frame.layers)))
 
     def _write_plain(self) -> None:
         if self._plain:
             frames, self._plain = self._plain, []
             data = plain_data(frames, self._numbers["layers"], self._wiring_number)
-            self._file.add("scalars", data)
+            self._add("scalars", data, MESSAGE_BYTES, *frames)
 
     def _is_left_out(self) -> bool:
         """Whether a frame is one of those that a long run records without its layers."""
         self._measured += 1
-        beyond = self._file.written - FULL_UNTIL
+        beyond = self._file.written - self._overviews.written - FULL_UNTIL
         return beyond > 0 and self._measured % 2 ** (1 + beyond // FULL_STEP) != 0
 
     def _say(self, findings: Sequence[Finding]) -> None:
         self._said = findings
-        self._file.add("findings", findings_data(findings, self.step))
+        self._add("findings", findings_data(findings, self.step))
 
 
 def without_layers(frame: Frame) -> Frame:

@@ -128,6 +128,11 @@ class Run:
         return [*map(str, self._unreadable), *damage]
 
     @property
+    def awaits(self) -> str:
+        """What the first step lacks: of a recorded run that is not known."""
+        return ""
+
+    @property
     def closed(self) -> bool:
         """Whether its recorder has ended. False while it is written, and where it was killed."""
         return self._parts[-1].finished
@@ -197,22 +202,22 @@ class Run:
             if any(isinstance(_part(path), Part) for path in new):
                 self._read_all()
                 return True
-            before = self.history.version, self.closed
-            self._read(self._parts[-1].frames())
-            return (self.history.version, self.closed) != before
+            before = self._state
+            self._parts[-1].read_into(self.history)
+            return self._state != before
 
     def _read_all(self) -> None:
         parts, self._unreadable = _opened(self.path)
         self._known = {part.path for part in parts}
         self._ends = _ends(parts)
-        self._parts, self.history = parts, History()
+        self._parts, self.history = parts, parts[0].overview(self._ends[0]) or History()
         for part, end in zip(parts, self._ends, strict=True):
-            self._read(_until(part.frames(), end))
+            part.read_into(self.history, end)
 
-    def _read(self, frames: Iterator[Frame]) -> None:
-        with np.errstate(all="ignore"):
-            for frame in frames:
-                self.history.append(frame)
+    @property
+    def _state(self) -> tuple[int, int, bool]:
+        """Differs once more was read."""
+        return self.history.version, self.history.losses.version, self.closed
 
 
 def _opened(path: Path) -> tuple[list[Part], list[RunFileError]]:

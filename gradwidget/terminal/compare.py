@@ -71,16 +71,15 @@ def _findings(before: Sequence[Finding], after: Sequence[Finding]) -> list[str]:
 
 
 def _since(before: Run, after: Run) -> list[str]:
-    _, here, there = np.intersect1d(
-        before.history.steps, after.history.steps, assume_unique=True, return_indices=True
-    )
-    if not here.size:
+    if not np.isin(before.history.steps, after.history.steps).any():
         return ["Steps", "  the runs have no step in common"]
     lines = ["Steps"]
-    steps = before.history.steps[here]
     for name, title in SERIES.items():
-        if name in before.scalars and name in after.scalars:
-            first, beyond = differ(before.scalars[name][here], after.scalars[name][there])
+        here, one = before.history.series(name)
+        there, other = after.history.series(name)
+        steps, mine, its = np.intersect1d(here, there, assume_unique=True, return_indices=True)
+        if steps.size:
+            first, beyond = differ(one[mine], other[its])
             words = (
                 "equal at every step" if first is None else f"differs from step {steps[first]:,}"
             )

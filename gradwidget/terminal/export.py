@@ -1,7 +1,9 @@
-"""A run's history as a table in a file: one row a step, one column a scalar or a layer's metric.
+"""A run in a file: as a page, as an image, as a table.
 
-The columns are named ``scalar:loss`` and ``grad_rms:body.0``. A row may stand for several steps of
-a long run; then it has their mean. What was not measured is empty, a NaN of the run is ``nan``.
+A table has one row a step, and one column a scalar or a layer's metric, named ``scalar:loss`` and
+``grad_rms:body.0``. Of a step that was not sampled the loss alone is known. A row may stand for
+several steps of a long run; then it has their mean. What was not measured is empty, a NaN of the
+run is ``nan``.
 """
 
 from __future__ import annotations
@@ -17,7 +19,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gradwidget.metrics import METRICS
+from gradwidget.record.every_step import EveryStep, every_step
 from gradwidget.run.format.encode import number
+from gradwidget.run.run_file_error import RunFileError
+from gradwidget.view.export.write import write_page, write_picture
 from gradwidget.wording import visible
 
 if TYPE_CHECKING:
@@ -27,16 +32,31 @@ Column = tuple[str, NDArray[Any], NDArray[np.bool_]]
 """Its name, its values, and where they were measured."""
 
 
-def _columns(run: Run) -> Iterator[Column]:
-    history = run.history
+def _rows(run: Run) -> EveryStep:
+    losses = run.history.losses
+    return every_step(run.history.steps, losses.steps, losses.means)
+
+
+def _columns(run: Run, rows: EveryStep) -> Iterator[Column]:
+    history, at = run.history, rows.of_columns
+
+    def spread(name: str, values: NDArray[Any], known: NDArray[np.bool_]) -> Column:
+        is_known = np.zeros(len(rows.steps), np.bool_)
+        is_known[at] = known
+        return name, rows.spread(values), is_known
+
     measured = history.scalars_measured
     for name, values in sorted(run.scalars.items()):
-        yield f"scalar:{visible(name)}", values, measured[name]
+        if name == "loss" and rows.has_loss.any():
+            yield "scalar:loss", rows.loss, rows.has_loss
+        else:
+            yield spread(f"scalar:{visible(name)}", values, measured[name])
     for metric in METRICS:
         if metric in history:
-            rows, known = history[metric], history.measured(metric)
+            table, known = history[metric], history.measured(metric)
             for place, layer in enumerate(history.layers):
-                yield f"{metric}:{visible(layer.name)}", rows[:, place], known[:, place]
+                name = f"{metric}:{visible(layer.name)}"
+                yield spread(name, table[:, place], known[:, place])
 
 
 def to_csv(run: Run, path: str) -> None:
@@ -45,11 +65,12 @@ def to_csv(run: Run, path: str) -> None:
     Raises:
         OSError: the file cannot be written.
     """
-    columns = list(_columns(run))
+    rows = _rows(run)
+    columns = list(_columns(run, rows))
     with Path(path).open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow(["step", *(name for name, _, _ in columns)])
-        for row, step in enumerate(run.history.steps.tolist()):
+        for row, step in enumerate(rows.steps.tolist()):
             cells = (values[row] if known[row] else "" for _, values, known in columns)
             writer.writerow([step, *cells])
 
@@ -60,14 +81,15 @@ def to_json(run: Run, path: str) -> None:
     Raises:
         OSError: the file cannot be written.
     """
+    rows = _rows(run)
     table = {
-        "steps": run.history.steps.tolist(),
+        "steps": rows.steps.tolist(),
         "columns": {
             name: [
                 number(value) if is_known else None
                 for value, is_known in zip(values.tolist(), known.tolist(), strict=True)
             ]
-            for name, values, known in _columns(run)
+            for name, values, known in _columns(run, rows)
         },
     }
     with Path(path).open("w", encoding="utf-8") as file:
@@ -84,13 +106,54 @@ def to_parquet(run: Run, path: str) -> None:
     try:
         import pandas as pd  # type: ignore[import-untyped]  # noqa: PLC0415  # no types; nothing else here needs it
 
-        table = {name: np.where(known, values, math.nan) for name, values, known in _columns(run)}
-        index = pd.Index(run.history.steps, name="step")
+        rows = _rows(run)
+        columns = _columns(run, rows)
+        table = {name: np.where(known, values, math.nan) for name, values, known in columns}
+        index = pd.Index(rows.steps, name="step")
         pd.DataFrame(table, index=index).to_parquet(path)
     except ImportError:
         message = "Parquet takes two packages more: pip install pandas pyarrow. --csv takes none."
         raise ImportError(message) from None
 
 
-FORMATS = {"csv": to_csv, "json": to_json, "parquet": to_parquet}
+def to_html(run: Run, path: str) -> None:
+    """Writes the run as one page, as ``GradMonitor.to_html`` does.
+
+    Raises:
+        OSError: the file cannot be written.
+    """
+    write_page(path, run, run.model_class, run.changes)
+
+
+def to_svg(run: Run, path: str) -> None:
+    """Writes the last state as an image, as ``GradMonitor.to_svg`` does.
+
+    Raises:
+        OSError: the file cannot be written.
+        RunFileError: nothing was measured yet.
+    """
+    try:
+        write_picture(path, run.model_class, run.history, run.findings)
+    except ValueError as error:
+        raise RunFileError(str(error)) from None
+
+
+def to_png(_run: Run, _path: str) -> None:
+    """Says what to use instead.
+
+    Raises:
+        ImportError: always: to draw an image as a browser does takes a browser.
+    """
+    message = "No PNG is written here: use --svg, which any browser shows, prints and saves as PNG."
+    raise ImportError(message)
+
+
+FORMATS = {
+    "html": to_html,
+    "svg": to_svg,
+    "png": to_png,
+    "csv": to_csv,
+    "json": to_json,
+    "parquet": to_parquet,
+}
 """What writes each format."""

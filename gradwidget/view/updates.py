@@ -10,6 +10,7 @@ from gradwidget.diagnose.summary.layer_state import layer_states
 from gradwidget.diagnose.summary.loss_trend import loss_trend
 from gradwidget.metrics import METRICS
 from gradwidget.record.history import LOOK_BACK
+from gradwidget.record.losses import KEPT
 from gradwidget.report.headline import headline
 from gradwidget.view.protocol import to_messages
 from gradwidget.view.protocol.arrays import newest, whole
@@ -98,7 +99,7 @@ class Updates:
         self._is_asked = False
         self._again_at = time.monotonic() + FIRST_AGAIN
         self._again_after = FIRST_AGAIN
-        self._sent_frames = 0
+        self._sent_frames = self._sent_losses = 0
         self._sent_layers: tuple[Layer, ...] = ()
         self._sent_metrics: list[str] = []
         self._sent_states: list[str] = []
@@ -129,7 +130,7 @@ class Updates:
             findings, layers = self._source.findings, self._layers
             status, states = self._status(findings)
             self._sent_reasons = self._reasons
-            self._sent_frames = self._source.history.version
+            self._note_sent()
         self._sent_layers, self._sent_states = layers, states
         self._sent_metrics = _metrics(arrays)
         self._sent_findings = [to_messages.finding_info(finding) for finding in findings]
@@ -159,12 +160,13 @@ class Updates:
         with self._source.lock:
             history = self._source.history
             new = history.version - self._sent_frames
-            follows = new <= history.kept and self._layers is self._sent_layers
-            arrays = newest(history, new) if new and follows else []
+            losses = history.losses.version - self._sent_losses
+            follows = new <= history.kept and losses <= KEPT and self._layers is self._sent_layers
+            arrays = newest(history, new, losses) if (new or losses) and follows else []
             findings = self._source.findings
             status, states = self._status(findings)
             reasons = self._reasons
-            self._sent_frames = history.version
+            self._note_sent()
         if not follows or not set(_metrics(arrays)) <= set(self._sent_metrics):
             return self.snapshot()
         blocks, data = encode(arrays)
@@ -182,6 +184,10 @@ class Updates:
         self._sent_states, self._sent_reasons = states, reasons
         self._sent_findings, self._sent_problems = infos, problems
         return message, data
+
+    def _note_sent(self) -> None:
+        history = self._source.history
+        self._sent_frames, self._sent_losses = history.version, history.losses.version
 
     @property
     def _layers(self) -> tuple[Layer, ...]:
@@ -213,7 +219,7 @@ class Updates:
         status = Status(
             verdict=headline(history, findings, states, problems, window, awaits=self._sent_awaits),
             state=calm if worst is None else to_messages.finding_state(worst),
-            step=None if history.last is None else history.last.step,
+            step=None if history.last is None else max(history.last.step, history.losses.last_step),
             trend=loss_trend(history),
             overhead=to_messages.finite(self._source.overhead),
             sampling=to_messages.finite(self._source.sampling_interval),

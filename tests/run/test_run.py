@@ -123,6 +123,64 @@ def test_frames_with_scalars_alone_come_back_too(tmp_path: Path) -> None:
     assert_same_history(open_run(tmp_path / "run.gw").history, live.history)
 
 
+def test_the_loss_of_every_step_is_in_the_file(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    model, losses = plain(), []
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    with GradMonitor(model, run_file=tmp_path / "run.gw") as monitor:
+        for _ in range(400):
+            optimizer.zero_grad()
+            loss = model(torch.randn(16, 8)).square().mean()
+            loss.backward()
+            optimizer.step()
+            losses.append(loss.item())
+    assert monitor.problems == []
+    assert monitor.history.version < 400
+    run = open_run(tmp_path / "run.gw")
+    steps, values = run.history.series("loss")
+    assert steps.tolist() == list(range(400))
+    assert values.tolist() == losses
+    assert_same_history(run.history, monitor.history)
+
+
+def test_the_losses_of_several_passes_are_added_and_those_that_were_cleared_are_not(
+    tmp_path: Path,
+) -> None:
+    torch.manual_seed(0)
+    model, losses = plain(), []
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    with GradMonitor(model, run_file=tmp_path / "run.gw") as monitor:
+        for step in range(200):
+            optimizer.zero_grad()
+            if step % 7 == 0:
+                model(torch.randn(16, 8)).square().mean().backward()
+                optimizer.zero_grad()
+            passes = [model(torch.randn(16, 8)).square().mean() for _ in range(3)]
+            for loss in passes:
+                loss.backward()
+            optimizer.step()
+            losses.append(sum(loss.item() for loss in passes))
+    assert monitor.history.series("loss")[1].tolist() == losses
+
+
+def test_a_loss_that_the_user_logs_is_the_one_that_is_shown(tmp_path: Path) -> None:
+    model = plain()
+    with GradMonitor(model, run_file=tmp_path / "run.gw") as monitor:
+        monitor.log(loss=7.0)
+        trained(monitor, model, 200)
+    assert set(monitor.history.series("loss")[1].tolist()[:1]) == {7.0}
+    assert monitor.history.losses.version <= monitor.history.version
+
+
+def test_a_resumed_run_replaces_losses_too(tmp_path: Path) -> None:
+    Recorded(tmp_path / "run.gw").take_losses([(step, 1.0) for step in range(100)]).close()
+    live = Recorded(tmp_path / "run.gw", start_step=40)
+    live.take_losses([(step, 2.0) for step in range(40, 60)]).close()
+    steps, values = open_run(tmp_path / "run.gw").history.series("loss")
+    assert steps.tolist() == list(range(60))
+    assert values.tolist() == [1.0] * 40 + [2.0] * 20
+
+
 def test_changes_problems_settings_and_versions_are_in_the_file(tmp_path: Path) -> None:
     bounds = Thresholds(vanishing_ratio=1e-6)
     live = Recorded(tmp_path / "run.gw", thresholds=bounds, model="Transformer")

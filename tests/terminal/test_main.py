@@ -148,6 +148,39 @@ def test_what_was_not_measured_is_empty_and_a_nan_is_a_nan(tmp_path: Path) -> No
     assert columns == {"act_rms:fc0": [1.0, "NaN"], "act_rms:fc1": [None, 1.0]}
 
 
+def test_export_as_a_page_and_as_an_image(sick: str, tmp_path: Path) -> None:
+    assert main(["export", sick, "--html", str(tmp_path / "run.html")]) == 0
+    assert main(["export", sick, "--svg", str(tmp_path / "run.svg")]) == 0
+    page = (tmp_path / "run.html").read_text(encoding="utf-8")
+    assert page.startswith("<!doctype html>")
+    assert "<title>gradwidget: Net</title>" in page
+    assert "vanishing" in (tmp_path / "run.svg").read_text(encoding="utf-8")
+
+
+def test_there_is_no_image_of_nothing_and_a_png_is_made_of_the_svg(
+    well: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Recorded(tmp_path / "run.gw").close()
+    assert main(["export", str(tmp_path / "run.gw"), "--svg", str(tmp_path / "x")]) == 2
+    assert "nothing was measured yet" in capsys.readouterr().err
+    assert main(["export", well, "--png", str(tmp_path / "x")]) == 2
+    assert "use --svg" in capsys.readouterr().err
+    assert not (tmp_path / "x").exists()
+
+
+def test_a_table_has_the_loss_of_steps_that_were_not_sampled(tmp_path: Path) -> None:
+    live = Recorded(tmp_path / "run.gw")
+    for one in steps(30)[::10]:
+        live.take([one]).take_losses([(one.step + more, 0.5) for more in range(1, 10)])
+    live.close()
+    assert main(["export", str(tmp_path / "run.gw"), "--csv", str(tmp_path / "t.csv")]) == 0
+    with (tmp_path / "t.csv").open(encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    assert [int(row["step"]) for row in rows] == list(range(30))
+    assert [row["scalar:loss"] for row in rows[:3]] == ["2.0", "0.5", "0.5"]
+    assert [bool(row["act_rms:fc0"]) for row in rows[:3]] == [True, False, False]
+
+
 def test_parquet_goes_through_pandas_or_says_what_to_install(
     well: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -41,6 +41,19 @@ def test_before_the_first_step_the_layers_are_already_shown() -> None:
     assert message["status"]["step"] is None
 
 
+def test_losses_without_a_frame_are_news() -> None:
+    monitor = FakeMonitor(LAYERS)
+    monitor.take(frame(0, LAYERS))
+    updates = updates_of(monitor)
+    updates.answer()
+    monitor.history.losses.extend([1, 2, 3], [0.5, 0.25, 0.125])
+    message, data = updates.update()
+    assert message["kind"] == "delta"
+    assert steps_of(message, data) == [1, 2, 3]
+    assert message["status"]["step"] == 3
+    assert updates.update()[0]["blocks"] == []
+
+
 def test_until_a_page_asks_everything_comes_again_ever_less_often(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

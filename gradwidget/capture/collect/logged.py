@@ -10,6 +10,13 @@ from torch import Tensor
 
 from gradwidget.capture.stats.readback import as_numpy
 
+MOST_LOGGED = 64
+"""Names that ``log`` records at most: each is kept for the whole run, at every step."""
+
+TOO_MANY = (
+    f"log() was given more than {MOST_LOGGED} names; only the first {MOST_LOGGED} are recorded"
+)
+
 
 def recordable(name: str, value: object) -> tuple[float | Tensor | None, str]:
     """A logged value, and what has to be said of it.

@@ -27,6 +27,8 @@ class LossFinder:
         self._scaled: list[tuple[ReferenceType[Tensor], Tensor, bool]] = []
         """What a scaler has made, of what, and whether that had no graph."""
         self._found: list[list[Callable[[], float]]] = []
+        self.total: float | None = None
+        """Sum of those that were ``known`` right after their pass."""
         self.scale: Fetch | None = None
         """The scale of the gradients of this step; None where no scaler was used."""
 
@@ -67,15 +69,22 @@ class LossFinder:
         return is_leaf and root.requires_grad and root.numel() == 1
 
     def known(self) -> tuple[float | None, float | None]:
-        """The loss of the latest pass and its scale; None for what is not there, or not yet."""
+        """The loss of the latest pass and its scale; None for what is not there, or not yet.
+
+        To be called once after each pass.
+        """
         if not self._readback.ready:
             return None, None
-        loss = _sum(self._found[-1]) if self._found else None
+        loss = None
+        if self._found:
+            loss = _sum(self._found[-1])
+            self.total = loss if self.total is None else self.total + loss
         return loss, None if self.scale is None else float(self.scale())
 
     def clear(self) -> None:
         """Drops the losses so far: the gradients that they led to were cleared."""
         self._found = []
+        self.total = None
 
     @property
     def value(self) -> float | None:

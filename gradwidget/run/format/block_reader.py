@@ -9,7 +9,8 @@ from __future__ import annotations
 import os
 import struct
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from io import BytesIO
 from pathlib import Path
 from typing import BinaryIO
@@ -18,10 +19,16 @@ import zstandard
 from mcap.data_stream import ReadDataStream
 from mcap.exceptions import McapError
 from mcap.opcode import Opcode
-from mcap.records import Channel, Chunk, Header, Message
+from mcap.records import Channel, Chunk, Header, Message, Metadata
 from mcap.writer import MCAP0_MAGIC
 
-from gradwidget.run.format.limits import BLOCK_BYTES, WINDOW_BYTES
+from gradwidget.run.format.limits import (
+    BLOCK_BYTE_SECONDS,
+    BLOCK_BYTES,
+    RECORD_SECONDS,
+    WINDOW_BYTES,
+    patience,
+)
 from gradwidget.run.format.schemas import PROFILE
 from gradwidget.run.run_file_error import RunFileError
 from gradwidget.wording import visible
@@ -32,6 +39,8 @@ _HEAD = struct.Struct("<BQ")
 _DAMAGE = (McapError, ValueError, OverflowError, struct.error, zstandard.ZstdError)
 """What the libraries raise where bytes are not what they should be."""
 
+SIGNPOST_BYTES = 2**16
+"""Of metadata that is read."""
 MOST_DAMAGE = 20
 """Damaged places that are told one by one."""
 
@@ -55,6 +64,8 @@ class BlockReader:
         """What could not be read, in words."""
         self._offset = 0
         self._topics: dict[int, str] = {}
+        self._size = 0
+        self._spent = 0.0
 
     def messages(self) -> Iterator[tuple[str, bytes]]:
         """Topic and content of each message of the blocks that have become whole since last time.
@@ -70,12 +81,67 @@ class BlockReader:
         with self.path.open("rb") as file:
             if not self._offset:
                 self._begin(file)
-            size = os.fstat(file.fileno()).st_size
+            size = self._size = os.fstat(file.fileno()).st_size
             while not self.finished and (found := self._next(file, size)) is not None:
                 opcode, content = found
                 at, self._offset = self._offset, file.tell()
                 if opcode == Opcode.CHUNK:
                     yield from self._block(content, at)
+
+    def spend(self, seconds: float) -> None:
+        """Counts what reading takes; where it is too much for its size, nothing more is read."""
+        self._spent += seconds
+        if self._spent > patience(self._size) and not self.finished:
+            self.finished = True
+            self.damage.append("the rest: reading it would take longer than any such run does")
+
+    def signposts(self, name: str) -> Iterator[Mapping[str, str]]:
+        """Each metadata of a name, oldest first.
+
+        Raises:
+            OSError: the file cannot be read.
+        """
+        with self.path.open("rb") as file:
+            size, offset = os.fstat(file.fileno()).st_size, self._offset
+            while True:
+                file.seek(offset)
+                head = file.read(_HEAD.size)
+                self.spend(RECORD_SECONDS)
+                if len(head) < _HEAD.size or self.finished:
+                    return
+                opcode, length = _HEAD.unpack(head)
+                offset += _HEAD.size + length
+                if opcode in {0, Opcode.DATA_END} or offset > size:
+                    return
+                if opcode == Opcode.METADATA and length <= SIGNPOST_BYTES:
+                    with suppress(*_DAMAGE):
+                        read = Metadata.read(ReadDataStream(BytesIO(file.read(length))))
+                        if read.name == name:
+                            yield read.metadata
+
+    def messages_of(self, blocks: Iterable[int]) -> Iterator[tuple[str, bytes]]:
+        """Topic and content of each message of the blocks that begin at some places.
+
+        Raises:
+            OSError: the file cannot be read.
+            ValueError: there is no block.
+        """
+        with self.path.open("rb") as file:
+            size = os.fstat(file.fileno()).st_size
+            for at in blocks:
+                found = self._record_at(file, at, size)
+                if found is None or found[0] != Opcode.CHUNK:
+                    message = f"there is no block at byte {at:,}"
+                    raise ValueError(message)
+                try:
+                    yield from self._inside(_decompressed(found[1]))
+                except _DAMAGE as error:
+                    message = f"the block at byte {at:,}: {error}"
+                    raise ValueError(message) from None
+
+    def go_on(self, offset: int) -> None:
+        """Reads on from a place further on, where a block begins."""
+        self._offset = max(self._offset, offset)
 
     def damaged(self, what: str) -> None:
         """Notes what could not be read."""
@@ -111,23 +177,28 @@ class BlockReader:
 
     def _next(self, file: BinaryIO, size: int) -> tuple[int, bytes] | None:
         """The next whole record; only that of a chunk has its content. None where there is none."""
-        file.seek(self._offset)
+        found = self._record_at(file, self._offset, size)
+        if found is not None and found[0] == Opcode.DATA_END:
+            self.finished = True
+            return None
+        return found
+
+    def _record_at(self, file: BinaryIO, offset: int, size: int) -> tuple[int, bytes] | None:
+        file.seek(offset)
+        self.spend(RECORD_SECONDS)
         head = file.read(_HEAD.size)
         if len(head) < _HEAD.size:
             return None
         opcode, length = _HEAD.unpack(head)
         # What is not whole yet may become so. Zeros are a hole, as a crash of the machine leaves.
-        if opcode == 0 or length > size - self._offset - _HEAD.size:
-            return None
-        if opcode == Opcode.DATA_END:
-            self.finished = True
+        if opcode == 0 or length > size - offset - _HEAD.size:
             return None
         content = b""
         if opcode == Opcode.CHUNK and length <= BLOCK_BYTES:
             content = file.read(length)
             if len(content) < length:
                 return None
-        file.seek(self._offset + _HEAD.size + length)
+        file.seek(offset + _HEAD.size + length)
         return opcode, content
 
     def _block(self, content: bytes, at: int) -> Iterator[tuple[str, bytes]]:
@@ -139,7 +210,9 @@ class BlockReader:
 
     def _inside(self, raw: bytes) -> Iterator[tuple[str, bytes]]:
         place = 0
-        while place < len(raw):
+        self.spend(BLOCK_BYTE_SECONDS * len(raw))
+        while place < len(raw) and not self.finished:
+            self.spend(RECORD_SECONDS)
             opcode, length = _HEAD.unpack_from(raw, place)
             place += _HEAD.size
             content = raw[place : place + length]

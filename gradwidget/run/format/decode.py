@@ -6,6 +6,9 @@ from collections.abc import Mapping
 from dataclasses import fields as fields_of
 from typing import get_args
 
+import numpy as np
+from numpy.typing import NDArray
+
 from gradwidget.control.control import Change
 from gradwidget.diagnose.finding import Finding, Origin, Remedy, Severity, Symptom
 from gradwidget.diagnose.thresholds import Thresholds
@@ -38,6 +41,7 @@ from gradwidget.run.format.limits import (
     MOST_FINDINGS,
     MOST_LAYERS,
     MOST_PROFILES,
+    MOST_ROWS,
     MOST_SCALARS,
     MOST_SHAPES,
     MOST_STEP,
@@ -158,7 +162,7 @@ def _profile(value: object) -> RecurrentProfile:
 
 def plain_from(data: Fields, layers: tuple[Layer, ...], wiring: Wiring | None) -> list[Frame]:
     """Frames that have scalars alone."""
-    steps = unpacked(data["steps"], "<i8").tolist()
+    steps = _rows(data["steps"]).tolist()
     if steps and not (min(steps) >= 0 and max(steps) <= MOST_STEP):
         message = "steps out of range"
         raise ValueError(message)
@@ -181,6 +185,28 @@ def _column(value: object, count: int) -> tuple[str, list[float], BoolArray]:
     data = mapping(value)
     values = unpacked(data["values"], "<f8", count).tolist()
     return name_of(data["name"]), values, unpacked_flags(data["measured"], count)
+
+
+def _rows(steps: object) -> NDArray[np.int64]:
+    numbers = unpacked(steps, "<i8")
+    if len(numbers) > MOST_ROWS:
+        message = f"{len(numbers):,} rows where {MOST_ROWS:,} are the most"
+        raise UnreadableError(message)
+    return numbers
+
+
+def losses_from(data: Fields) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Steps and their losses."""
+    differences = _rows(data["steps"])
+    values = unpacked(data["values"], "<f8", len(differences))
+    if ((differences < 0) | (differences > MOST_STEP)).any():
+        message = "steps out of range"
+        raise ValueError(message)
+    steps = np.cumsum(differences)
+    if ((steps < 0) | (steps > MOST_STEP)).any():
+        message = "steps out of range"
+        raise ValueError(message)
+    return steps, values
 
 
 def findings_from(data: Fields) -> list[Finding]:

@@ -94,6 +94,17 @@ def plain_data(frames: Sequence[Frame], layers: int, wiring: int | None) -> Data
     }
 
 
+def losses_data(losses: Sequence[tuple[int, float]]) -> Data:
+    """Steps and their losses, in the order of the steps."""
+    steps, values = zip(*losses, strict=True)
+    # Differences are mostly 1, which takes no room once it is compressed.
+    differences = np.diff(np.array(steps, np.int64), prepend=0)
+    return {
+        "steps": packed(differences, "<i8"),
+        "values": packed(np.array(values, np.float64), "<f8"),
+    }
+
+
 def finding_data(finding: Finding) -> Data:
     """A finding; also what ``gradwidget report --json`` prints of it."""
     return {

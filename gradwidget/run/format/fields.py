@@ -23,7 +23,7 @@ def parsed(data: bytes) -> Fields:
     Raises:
         UnreadableError: it is none, or it would take more memory than a message may.
     """
-    parts = sum(data.count(sign) for sign in (b",", b"[", b"{"))
+    parts = parts_of(data)
     if len(data) > MESSAGE_BYTES or parts > MESSAGE_PARTS:
         message = f"a message of {len(data):,} bytes and {parts:,} parts"
         raise UnreadableError(message)
@@ -32,6 +32,11 @@ def parsed(data: bytes) -> Fields:
     except (ValueError, RecursionError) as error:
         message = f"no JSON: {error}"
         raise UnreadableError(message) from None
+
+
+def parts_of(data: bytes) -> int:
+    """About how many values a message has."""
+    return sum(data.count(sign) for sign in (b",", b"[", b"{"))
 
 
 def _wrong(value: object, expected: str) -> UnreadableError:

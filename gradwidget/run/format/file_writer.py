@@ -68,7 +68,7 @@ class FileWriter:
         self._writer = Writer(
             self._sink,  # type: ignore[arg-type]  # see above
             compression=CompressionType.ZSTD,
-            index_types=IndexType.CHUNK,
+            index_types=IndexType.CHUNK | IndexType.METADATA,
         )
         self._writer.start(profile=PROFILE)
         self._channels = {
@@ -109,6 +109,16 @@ class FileWriter:
         if self._sink.is_gone():
             message = "the file was deleted"
             raise OSError(message)
+
+    def point_to(self, name: str, **where: str) -> None:
+        """Writes metadata, which a reader finds without reading the blocks.
+
+        To be called between two blocks.
+
+        Raises:
+            OSError: it cannot be written.
+        """
+        self._writer.add_metadata(name, where)
 
     def finish(self) -> None:
         """Writes what is left, and the index that ends the file.

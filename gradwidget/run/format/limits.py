@@ -38,6 +38,45 @@ LONGEST_TEXT = 20_000
 """Characters of a message, a traceback or a remedy's code; a longer one is cut."""
 
 
+MOST_PLACES = 1_024
+"""Blocks that an overview may be in."""
+MOST_ROWS = 4_096
+"""Frames with scalars alone, or losses, that stand in one message at most."""
+
+# What reading takes is counted, in seconds of a usual processor: a few bytes can stand for hours.
+
+RECORD_SECONDS = 1e-5
+"""Of a record of the container."""
+BLOCK_BYTE_SECONDS = 5e-9
+"""Of a byte of a block: decompressed, and its checksum computed."""
+
+
+def patience(size: int) -> float:
+    """Seconds of reading that a file of so many bytes can need, and a few times that."""
+    return 1.0 + 2e-6 * size
+
+
+def message_seconds(size: int, parts: int) -> float:
+    """Seconds that parsing a message takes, of so many bytes and so many values."""
+    return 2e-5 + 1e-8 * size + 4e-7 * parts
+
+
+def frame_seconds(values: int, tracked: int, scalars: int) -> float:
+    """Seconds that reading a frame takes, about.
+
+    Args:
+        values: by layer, in the frame.
+        tracked: by layer, that any frame has had: what is not measured is noted.
+        scalars: names of scalars that any frame has had.
+    """
+    return 2e-5 + 8e-9 * tracked + 1.5e-6 * scalars + (1e-4 + 1.6e-7 * values if values else 0.0)
+
+
+def rearranging_seconds(tracked: int, frames: int) -> float:
+    """Seconds that it takes where the layers change after so many frames."""
+    return 1e-3 + 1e-8 * tracked * min(frames, 1_300)
+
+
 def frame_bytes(layers: int) -> int:
     """Bytes of one frame's message at most: the newest 64 frames are kept as they came."""
     return min(MESSAGE_BYTES, MIB + 512 * layers)

@@ -10,6 +10,9 @@ FORMAT = 1
 PROFILE = "gradwidget"
 """What the container says that it holds."""
 
+STANDING = ("layers", "wiring", "findings", "changes", "problems")
+"""Topics of which the newest message is in force."""
+
 Schema = dict[str, object]
 
 _whole: Schema = {"type": "integer", "minimum": 0}
@@ -39,6 +42,13 @@ _flags = _array("bools as bits, the first one highest")
 _layers: Schema = {**_whole, "description": "id of the newest message of topic layers"}
 _wiring: Schema = {**_any_whole, "description": "id of the newest message of topic wiring, or null"}
 _reasons = _by_name(_text)
+
+
+def _columns(of: str, **more: Schema) -> Schema:
+    names = ("low", "mean", "high", "start")
+    arrays = {name: _array(f"{of}, little-endian") for name in names}
+    return _object(**more, **arrays, measured=_flags)
+
 
 SCHEMAS: dict[str, Schema] = {
     "run": _object(
@@ -101,6 +111,34 @@ SCHEMAS: dict[str, Schema] = {
             _object(name=_text, values=_array("float64 [steps], little-endian"), measured=_flags)
         ),
     ),
+    # The loss of every step of which it is known, with a frame or without.
+    "losses": _object(
+        steps=_array("int64 [steps], little-endian: each less the one before, the first as it is"),
+        values=_array("float64 [steps], little-endian"),
+    ),
+    # Of a long run once in a while: what its frames come to, joined in columns. Metadata named
+    # overview say which blocks to read to have all of it, and where the frames behind it are.
+    "overview": _object(
+        layers=_layers,
+        first_step=_whole,
+        since={**_whole, "description": "frames before the columns; an overview ended there"},
+        next_step={**_whole, "description": "of the first frame behind the columns"},
+        stride={**_whole, "description": "frames of a full column"},
+        steps=_array("int64 [columns], little-endian: the first step of each"),
+        frames=_array("int64 [columns], little-endian: how many each stands for"),
+        metrics=_list(_text),
+        scalars=_list(_columns("float64 [columns]", name=_text)),
+        skipped=_columns("float32 [columns]"),
+        losses=_object(
+            steps=_array("int64 [columns], little-endian: the first step of each"),
+            means=_array("float64 [columns], little-endian"),
+            firsts=_array("int64 [columns], little-endian: losses before each"),
+            version={**_whole, "description": "losses in all"},
+            last_step=_whole,
+            longest={**_whole, "description": "losses of an older column at most"},
+        ),
+    ),
+    "overview_metric": _columns("float32 [columns, layers]", name=_text),
     # Each of the following replaces the one before it.
     "findings": _object(
         step=_whole,

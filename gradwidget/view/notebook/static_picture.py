@@ -164,13 +164,14 @@ def _loss(history: History, top: int) -> list[str]:
         _text(STEPS, top + LOSS + 13, f"step {steps[0]:,}"),
         _text(END, top + LOSS + 13, f"{history.last.step:,}" if history.last else "", "end"),
     ]
-    loss = history.scalars.get("loss")
-    if loss is None or not np.isfinite(loss).any():
+    first, last = steps[0], steps[-1]
+    steps, loss = history.series("loss")
+    if not np.isfinite(loss).any():
         return parts
     known = np.flatnonzero(np.isfinite(loss))
     known = known[np.unique(np.linspace(0, len(known) - 1, CURVE).astype(int))]
     low, high = loss[known].min(), loss[known].max()
-    across = (steps[known] - steps[0]) / max(1, steps[-1] - steps[0]) * (END - STEPS) + STEPS
+    across = (steps[known] - first) / max(1, last - first) * (END - STEPS) + STEPS
     down = top + LOSS - 2 - (loss[known] - low) / max(high - low, 1e-30) * (LOSS - 6)
     points = " ".join(f"{x:.0f},{y:.0f}" for x, y in zip(across, down, strict=True))
     parts.append(f'<polyline points="{points}" fill="none" stroke="#1c1f23"/>')

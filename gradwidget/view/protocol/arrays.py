@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from gradwidget.frame import BoolArray, FloatArray
 from gradwidget.metrics import METRICS
+from gradwidget.record.every_step import EveryStep, every_step
 from gradwidget.record.history import History
 from gradwidget.view.protocol.codec import Array
 
@@ -29,16 +30,23 @@ class Summary(NamedTuple):
     high: FloatArray
 
 
-def newest(history: History, frames: int) -> list[Array]:
-    """The newest ``frames`` frames (at most ``history.kept``), column by column."""
+def newest(history: History, frames: int, losses: int = 0) -> list[Array]:
+    """What is newest, column by column.
+
+    Args:
+        history: what was measured.
+        frames: newest frames, at most ``history.kept``.
+        losses: newest losses, at most ``KEPT`` of ``losses.py``.
+    """
     steps = history.recent_steps(frames)
     scalars = {
         name: _told_apart(history.recent_scalar(name, frames), measured[-frames:])
-        for name, measured in history.scalars_measured.items()
+        for name, measured in (history.scalars_measured.items() if frames else ())
     }
     metrics = {name: history.recent(name, frames) for name in METRICS}
     summaries = {name: Summary(values, values, values) for name, values in metrics.items()}
-    return list(_arrays(steps, scalars, summaries, TICK_COLUMNS))
+    rows = every_step(steps, *history.losses.recent(losses))
+    return list(_arrays(steps, rows, scalars, summaries, TICK_COLUMNS))
 
 
 def whole(history: History, most: int | None = None) -> list[Array]:
@@ -58,7 +66,8 @@ def whole(history: History, most: int | None = None) -> list[Array]:
     }
     if most is None:
         most = WHOLE_FLOATS // max(1, 3 * measured * len(history.layers))
-    return list(_arrays(history.steps, scalars, summaries, max(most, TICK_COLUMNS)))
+    rows = every_step(history.steps, history.losses.steps, history.losses.means)
+    return list(_arrays(history.steps, rows, scalars, summaries, max(most, TICK_COLUMNS)))
 
 
 def _told_apart(values: NDArray[np.float64], measured: BoolArray) -> NDArray[np.float64]:
@@ -68,13 +77,19 @@ def _told_apart(values: NDArray[np.float64], measured: BoolArray) -> NDArray[np.
 
 def _arrays(
     steps: NDArray[np.int64],
+    rows: EveryStep,
     scalars: Mapping[str, NDArray[np.float64]],
     summaries: dict[str, Summary],
     columns: int,
 ) -> Iterator[Array]:
-    yield Array("steps", "", steps.astype(np.float64))
+    yield Array("steps", "", rows.steps.astype(np.float64))
+    has_losses = rows.has_loss.any()
+    if has_losses:
+        yield Array("scalar", "loss", _told_apart(rows.loss, rows.has_loss).astype(np.float32))
     for name, values in scalars.items():
-        yield Array("scalar", name, values.astype(np.float32))
+        # Means over sampled steps, among those over all steps, would make a line jump.
+        if name != "loss" or not has_losses:
+            yield Array("scalar", name, rows.spread(values).astype(np.float32))
     seen = {name: _any_value(summary.mean) for name, summary in summaries.items()}
     sampled = np.flatnonzero(np.logical_or.reduce(list(seen.values())))
     if not len(sampled):

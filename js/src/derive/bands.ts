@@ -90,8 +90,12 @@ export function bandPaths(
   return band.names.map((name) => outline(columns, name, axis, width, height));
 }
 
-/** The value of a scalar at a column, in words. */
+/** The newest value of a scalar at or before a column, in words. */
 export function valueTextAt(columns: Columns, name: string, column: number): string {
-  const value = columns.track(name)?.value[column];
+  const values = columns.track(name)?.value;
+  let at = column;
+  // Between two steps that were sampled the loss alone is known.
+  while (values !== undefined && at > 0 && Number.isNaN(values[at])) at--;
+  const value = values?.[at];
   return value === undefined || Number.isNaN(value) ? "" : formatMeasured(value);
 }

@@ -59,11 +59,11 @@ test("a line that is flat is in the middle", () => {
   ]);
 });
 
-test("a value is written where there is one", () => {
+test("the newest value is written where there was one", () => {
   const scalars = scalarsOf({ loss: [0.5, Number.NaN, Number.POSITIVE_INFINITY] });
   expect([0, 1, 2, -1].map((column) => valueTextAt(scalars, "loss", column))).toEqual([
     "0.500",
-    "",
+    "0.500",
     "not finite",
     "",
   ]);

@@ -35,4 +35,5 @@ def test_every_message_follows_the_schema_that_stands_in_the_file(tmp_path: Path
             assert schema.encoding == "jsonschema"
             jsonschema.validate(json.loads(message.data), json.loads(schema.data))
             seen.add(channel.topic)
-    assert seen == set(SCHEMAS)
+    # A long run has these besides, see tests/run/test_overview.py.
+    assert seen == set(SCHEMAS) - {"overview", "overview_metric"}

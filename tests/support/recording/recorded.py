@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import threading
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,7 @@ from tests.support.frames import chain, frame, healthy
 
 if TYPE_CHECKING:
     from gradwidget.problem import Problem
+    from gradwidget.record.overview import Overview
     from gradwidget.run.recording import News
 
 
@@ -27,6 +29,7 @@ class Recorded:
         self, path: Path, start_step: int = 0, thresholds: Thresholds = DEFAULT, model: str = "Net"
     ) -> None:
         self.history, self.engine = History(), Engine(thresholds)
+        self.lock = threading.Lock()
         self.news: News = (), []
         self.stopped: list[str] = []
         self.problems: list[Problem] = []
@@ -36,13 +39,27 @@ class Recorded:
             news=lambda: self.news,
             stopped=self.stopped.append,
             charge=lambda _: None,
+            overview=self._overview,
         )
 
     def take(self, frames: Iterable[Frame]) -> Recorded:
         for one in frames:
-            self.history.append(one)
+            with self.lock:
+                self.history.append(one)
             self.engine.update(self.history)
             self.recorder.add(one, self.engine.findings)
+            if "loss" in one.scalars:
+                self.take_losses([(one.step, one.scalars["loss"])])
+        return self
+
+    def _overview(self, since: int) -> Overview | None:
+        with self.lock:
+            return self.history.overview(since)
+
+    def take_losses(self, losses: Sequence[tuple[int, float]]) -> Recorded:
+        """Those of steps without a frame."""
+        self.history.losses.extend(*zip(*losses, strict=True))
+        self.recorder.add_losses(losses)
         return self
 
     def close(self) -> Recorded:
@@ -81,6 +98,9 @@ def assert_same_history(read: History, live: History) -> None:
     for name, values in live.scalars.items():
         np.testing.assert_array_equal(read.scalars[name], values)
         np.testing.assert_array_equal(read.scalars_measured[name], live.scalars_measured[name])
+    assert read.losses.version == live.losses.version
+    np.testing.assert_array_equal(read.losses.steps, live.losses.steps)
+    np.testing.assert_array_equal(read.losses.means, live.losses.means)
     for ours_, theirs_ in zip(read.recent_frames(64), live.recent_frames(64), strict=True):
         assert_same_frame(ours_, theirs_)
 

@@ -42,6 +42,22 @@ def test_steps_at_which_no_layer_was_measured_carry_scalars_only() -> None:
     assert part(blocks, "sampled").tolist() == [1]
 
 
+def test_the_losses_of_steps_between_the_frames_are_sent_too() -> None:
+    history = History()
+    for step in (0, 5):
+        history.append(frame(step, LAYERS, loss=float(step)))
+        history.losses.extend([step], [step])
+        history.losses.extend([step + 1, step + 2], [np.nan, step + 2])
+    loss = np.array([0, np.inf, 2, 5, np.inf, 7], np.float32)
+    for blocks in (arrays.newest(history, 2, 6), arrays.whole(history)):
+        assert part(blocks, "steps").tolist() == [0, 1, 2, 5, 6, 7]
+        np.testing.assert_array_equal(part(blocks, "scalar", "loss"), loss)
+        assert part(blocks, "sampled").tolist() == [0, 5]
+    only = arrays.newest(history, 0, 2)
+    assert part(only, "steps").tolist() == [6, 7]
+    np.testing.assert_array_equal(part(only, "scalar", "loss"), loss[4:])
+
+
 def test_a_loss_that_was_nan_is_told_apart_from_one_that_was_not_measured() -> None:
     history = history_of(1)
     history.append(frame(1, LAYERS, loss=float("nan")))
