@@ -19,6 +19,7 @@ from gradwidget.capture.attached import attach, detach
 from gradwidget.capture.capture import Capture
 from gradwidget.capture.collect.logged import MOST_LOGGED, TOO_MANY, recordable
 from gradwidget.capture.ended import Ended
+from gradwidget.capture.weak_capture import NOT_WATCHED, WeakCapture
 from gradwidget.control.control import Control
 from gradwidget.control.reaction import OnFinding, Reaction
 from gradwidget.diagnose.engine import Engine
@@ -37,7 +38,6 @@ if TYPE_CHECKING:
     from torch import nn
     from torch.optim import Optimizer
 
-    from gradwidget.action import Action, Applied
     from gradwidget.capture.steps.pause_point import Batch
     from gradwidget.control.commands import Answer
     from gradwidget.control.reaction import Response
@@ -54,7 +54,6 @@ LayerFilter = str | Sequence[str] | Callable[[str, "nn.Module"], bool] | None
 
 LOGGING = "logging"
 RECORDING = "recording the run"
-NOT_WATCHED = "Nothing is watched any more."
 
 
 class Session:
@@ -98,19 +97,10 @@ class Session:
         self.budget = budget
         """As given: share of a step's time that gradwidget may cost, or None."""
 
-        # Weakly: neither what torch holds nor what is kept after the end may keep the capture.
-        def actuate(action: Action) -> Applied:
-            watching = capture()
-            if watching is None:
-                raise ValueError(NOT_WATCHED)
-            return watching.actuator.apply(action)
-
-        def look(layer: str) -> None:
-            watching = capture()
-            if watching is not None:
-                watching.cycle.inspector.look_now(layer)
-
-        self.control = Control(actuate, weakly(self._control_changed), look, weakly(self._refused))
+        held = WeakCapture()
+        self.control = Control(
+            held.actuate, weakly(self._control_changed), held.inspect_now, weakly(self._refused)
+        )
         """Pauses the loop between two steps, and changes it there."""
         self._reaction = Reaction(self.control, weakly(self._call))
         self._reaction.set(on_finding, resumable=False)
@@ -130,7 +120,7 @@ class Session:
         self._state: Capture | Ended = self.capture
         self._guard = self.capture.guard
         self._engine = Engine(thresholds, self._guard.run)
-        capture = ref(self.capture)
+        held.hold(self.capture)
         self.capture.cycle.prompt = on_finding is not None
         self.capture.cycle.inspector.emit = weakly(self._inspected)
         self._inspections: dict[str, Inspection] = {}
@@ -139,7 +129,7 @@ class Session:
         self._recorder: Recorder | None = None
         if recorded is not None:
             self._start_recording(recorded, start_step)
-        self._finalizer = finalize(self, _stop, self.control, capture)
+        self._finalizer = finalize(self, _stop, self.control, held)
         self._model = ref(model)
         self._end_of_model = finalize(model, weakly(self._end))
         self._finalizer.atexit = self._end_of_model.atexit = False
@@ -234,8 +224,7 @@ class Session:
         """
         self._reaction.set(on_finding, resumable=resumable)
         self.control.gate.resumers.asked()
-        capture = self.capture
-        if capture is not None:
+        if (capture := self.capture) is not None:
             capture.cycle.prompt = bool(self._reaction.responses)
             pause_point = capture.pause_point
             if pause_point is not None and "pause" in self._reaction.responses.values():
@@ -257,8 +246,7 @@ class Session:
         Raises:
             ValueError: there is no such layer, or nothing is watched any more.
         """
-        capture = self.capture
-        if capture is None:
+        if (capture := self.capture) is None:
             raise ValueError(NOT_WATCHED)
         if all(known.name != layer for known in self.layers):
             message = f"no layer {layer!r} is watched"
@@ -305,14 +293,12 @@ class Session:
         rate, remark = (None, "") if lr is None else recordable("lr", lr)
         if remark:
             self._guard.note(LOGGING, remark)
-        capture = self.capture
-        if capture is not None:
+        if (capture := self.capture) is not None:
             capture.announced.begins(rate)
 
     def step_ended(self) -> None:
         """They have been changed."""
-        capture = self.capture
-        if capture is not None:
+        if (capture := self.capture) is not None:
             capture.announced.ended()
 
     def scalars(self, *, layers: bool) -> dict[str, float]:
@@ -329,8 +315,7 @@ class Session:
 
     def charge(self, seconds: float) -> None:
         """Counts time spent elsewhere on behalf of this session (drawing) against its budget."""
-        capture = self.capture
-        if capture is not None:
+        if (capture := self.capture) is not None:
             capture.charge(seconds)
 
     def poll(self) -> bool:
@@ -355,8 +340,7 @@ class Session:
 
     def _end(self) -> None:
         """Releases all that is of the model's size: copies of weights, staged outputs."""
-        capture = self.capture
-        if capture is None:
+        if (capture := self.capture) is None:
             return
         capture.close()
         self._take_losses()
@@ -460,8 +444,6 @@ class Session:
             self._guard.run(where, callback, *args, **kwargs)
 
 
-def _stop(control: Control, capture: Callable[[], Capture | None]) -> None:
+def _stop(control: Control, capture: WeakCapture) -> None:
     control.close()
-    watching = capture()
-    if watching is not None:
-        watching.close()
+    capture.close()

@@ -11,6 +11,7 @@ from torch.amp.grad_scaler import GradScaler
 from torch.optim import Optimizer
 
 from gradwidget.capture.announced import AnnouncedSteps
+from gradwidget.capture.arguments import check_types
 from gradwidget.capture.collect.backward import BackwardReader, Taken
 from gradwidget.capture.guard import Guard, entry
 from gradwidget.capture.hooks import torch_events
@@ -85,7 +86,7 @@ class Capture:
         gate: Gatekeeper | None = None,
         losses: deque[tuple[int, float]] | None = None,
     ) -> None:
-        _check_types(model, optimizer)
+        check_types(model, optimizer)
         # A compiled model carries the original: its names are the ones that the user knows.
         original = original_of(model)
         self.guard = Guard()
@@ -435,18 +436,6 @@ class Capture:
             self.cycle.builder.is_shared = True
         else:
             self.cycle.finish()
-
-
-def _check_types(model: object, optimizer: object) -> None:
-    if not isinstance(model, nn.Module):
-        message = f"model must be a torch.nn.Module, not {type(model).__name__}"
-        raise TypeError(message)
-    if optimizer is not None and not isinstance(optimizer, Optimizer):
-        message = (
-            f"optimizer must be a torch.optim.Optimizer, not {type(optimizer).__name__}; "
-            "leave it out to have it detected"
-        )
-        raise TypeError(message)
 
 
 def _close(capture: weakref.ref[Capture]) -> None:

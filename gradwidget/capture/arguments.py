@@ -1,0 +1,23 @@
+"""What a capture may be given."""
+
+from __future__ import annotations
+
+from torch import nn
+from torch.optim import Optimizer
+
+
+def check_types(model: object, optimizer: object) -> None:
+    """Checks that there is a model, and an optimizer or none.
+
+    Raises:
+        TypeError: there is not; says what was given instead.
+    """
+    if not isinstance(model, nn.Module):
+        message = f"model must be a torch.nn.Module, not {type(model).__name__}"
+        raise TypeError(message)
+    if optimizer is not None and not isinstance(optimizer, Optimizer):
+        message = (
+            f"optimizer must be a torch.optim.Optimizer, not {type(optimizer).__name__}; "
+            "leave it out to have it detected"
+        )
+        raise TypeError(message)

@@ -1,0 +1,47 @@
+"""A capture for what may outlive it: neither torch's hooks nor what is kept may keep it alive."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+from weakref import ref
+
+if TYPE_CHECKING:
+    from gradwidget.action import Action, Applied
+    from gradwidget.capture.capture import Capture
+
+NOT_WATCHED = "Nothing is watched any more."
+
+
+class WeakCapture:
+    """Holds a capture weakly once there is one."""
+
+    def __init__(self) -> None:
+        self._capture: Callable[[], Capture | None] = lambda: None
+
+    def hold(self, capture: Capture) -> None:
+        """Holds this one from now on."""
+        self._capture = ref(capture)
+
+    def actuate(self, action: Action) -> Applied:
+        """Changes the loop.
+
+        Raises:
+            ValueError: nothing is watched any more, or the action is refused.
+        """
+        capture = self._capture()
+        if capture is None:
+            raise ValueError(NOT_WATCHED)
+        return capture.actuator.apply(action)
+
+    def inspect_now(self, layer: str) -> None:
+        """Inspects a layer, on the training thread."""
+        capture = self._capture()
+        if capture is not None:
+            capture.cycle.inspector.look_now(layer)
+
+    def close(self) -> None:
+        """Watches no longer."""
+        capture = self._capture()
+        if capture is not None:
+            capture.close()
