@@ -226,7 +226,7 @@ class StepCycle:
     ) -> None:
         """See ``ForwardListener``."""
         is_training = is_training_forward()
-        self.thread.forward_ran(is_training=is_training)
+        self.thread.forward_ran(output, is_training=is_training)
         self._has_run |= is_training
         if is_training:
             self.first_step.has_run = True

@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 
 from torch import Tensor
 
+from gradwidget.capture.collect.outputs import first_tensor
 from gradwidget.capture.guard import Guard
 
 NODES = 1_000
@@ -59,17 +60,21 @@ class TrainingThread:
         self._leave(thread)
         return True
 
-    def forward_ran(self, *, is_training: bool) -> None:
+    def forward_ran(self, output: object, *, is_training: bool) -> None:
         """A layer of the model has run on this thread.
 
         Args:
+            output: of the layer; one without a graph, as of weights that were put in the place of
+                the model's, is no sign of training.
             is_training: whether gradients are on. Where they are off it is inference, or a part
                 whose backward pass runs it again (reentrant checkpointing).
         """
         self._ran = threading.get_ident()
         self._rests = False
         if self._guard.thread is None and is_training:
-            self._guard.thread = self._ran
+            made = first_tensor(output)
+            if made is None or made.requires_grad:
+                self._guard.thread = self._ran
 
     def trains(self) -> None:
         """A backward pass on this thread has reached the model."""
@@ -87,7 +92,8 @@ class TrainingThread:
         if thread == threading.get_ident():
             self._rests = False
             return True
-        if thread is not None and _is_alive(thread) and not self._may_take_over():
+        is_known = self._is_certain and thread is not None and _is_alive(thread)
+        if is_known and not self._may_take_over():
             return False
         # The graph of a part that is recomputed ends where that part begins.
         may_be_recomputed = thread is None and self._ran == threading.get_ident()
@@ -117,7 +123,7 @@ class TrainingThread:
         # One on which only a forward was seen is none that steps.
         if self._is_certain:
             self._steppers.add(thread)
-        self._guard.thread = None
+        self._guard.thread, self._is_certain = None, False
 
     def _move(self) -> None:
         if self._guard.thread is not None:

@@ -49,7 +49,7 @@ def _beyond_doubt(window: Window) -> Detection | None:
     limits = window.limits
     losses = window.history.recent_scalar("loss", limits.window + 1)
     steps = window.history.recent_steps(limits.window + 1)
-    if len(losses) < max(RISES) or not losses[-1] > FAR * abs(window.first_losses[0]):
+    if len(losses) < max(RISES) or not losses[-1] > FAR * abs(middle(window.first_losses[:1])):
         return None
     moves = rotations(window, limits.window + 1, of_start=True)
     # How many updates in a row, up to the newest frame, were large and raised the loss.

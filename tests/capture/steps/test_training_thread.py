@@ -164,6 +164,30 @@ def test_a_forward_on_another_thread_takes_no_step_away(watch: Watch) -> None:
     assert [frame.step for frame in capture.frames] == list(range(20))
 
 
+def test_a_forward_with_other_weights_is_no_training(watch: Watch) -> None:
+    loop = Loop(network(), 5.0)
+    capture = watch(loop.model)
+    others = {name: one.detach() for name, one in loop.model.named_parameters()}
+    for _ in range(4):
+        on_another_thread(lambda: loop.run(1))
+        torch.func.functional_call(loop.model, others, (torch.randn(8, 6),))
+    capture.close()
+    assert [frame.step for frame in capture.frames] == [0, 1, 2, 3]
+    assert agrees(capture.frames, loop)
+    assert all(frame.is_measured("act_rms").all() for frame in capture.frames)
+
+
+def test_training_goes_before_a_forward_that_only_looked_like_it(watch: Watch) -> None:
+    loop = Loop(network(), 5.0)
+    capture = watch(loop.model)
+    for _ in range(4):
+        loop.model(torch.randn(8, 6))
+        on_another_thread(lambda: loop.run(1))
+    capture.close()
+    assert [frame.step for frame in capture.frames] == [0, 1, 2, 3]
+    assert agrees(capture.frames, loop)
+
+
 def test_a_loop_without_an_optimizer_moves_too(watch: Watch) -> None:
     model = network()
     capture = watch(model)
