@@ -38,7 +38,8 @@ def _variational(c: Conditions, weight: Callable[[int], float]) -> Training:
     def loss(number: int) -> Tensor:
         x, _ = batches[number]
         shown, divergence = model(x)
-        return functional.mse_loss(shown, x) + weight(number) * divergence
+        found: Tensor = functional.mse_loss(shown, x) + weight(number) * divergence
+        return found
 
     def probe() -> Tensor:
         x, _ = batches.probe
@@ -91,7 +92,8 @@ def _quantized(c: Conditions, *, through: bool) -> Training:
     def loss(number: int) -> Tensor:
         x, _ = batches[number]
         shown, price = model(x)
-        return functional.mse_loss(shown, x) + price
+        found: Tensor = functional.mse_loss(shown, x) + price
+        return found
 
     def probe() -> Tensor:
         x, _ = batches.probe

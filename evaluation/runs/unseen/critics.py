@@ -47,7 +47,8 @@ def _wasserstein(c: Conditions, *, leash: bool, rate: float, maker_rate: float =
     def steepness(true: Tensor, false: Tensor) -> Tensor:
         between = (true + torch.rand(len(true), 1) * (false - true)).requires_grad_()
         (slope,) = torch.autograd.grad(model.critic(between).sum(), between, create_graph=True)
-        return (slope.norm(dim=1) - 1).square().mean()
+        found: Tensor = (slope.norm(dim=1) - 1).square().mean()
+        return found
 
     def update(number: int) -> None:
         for part in range(3):
@@ -61,6 +62,7 @@ def _wasserstein(c: Conditions, *, leash: bool, rate: float, maker_rate: float =
             training.observe()
             judge.step()
         maker.zero_grad()
+        _, noise = _ring(size, c.seed * 1_000_003 + 3 * number + 2)
         loss = -model.critic(model.generator(noise)).mean()
         training.seen_loss = float(loss.detach())
         loss.backward()
@@ -121,11 +123,13 @@ def advantages_of_a_single_step(c: Conditions) -> Training:
         better -= better.mean()
         spread = (better.square().sum() / (len(better) - (1 if c.sick else 0))).sqrt()
         advantage = better / (spread + 1e-6)
-        return -(advantage * chances.gather(1, action[:, None]).squeeze(1)).mean()
+        found: Tensor = -(advantage * chances.gather(1, action[:, None]).squeeze(1)).mean()
+        return found
 
     def probe() -> Tensor:
         states, right = _states(256, 10**6)
-        return 1 - model(states).softmax(1).gather(1, right[:, None]).mean()
+        found: Tensor = 1 - model(states).softmax(1).gather(1, right[:, None]).mean()
+        return found
 
     return Training(model, c.adam(model, 1e-2), loss, probe, chain=names_of(model))
 
@@ -148,10 +152,12 @@ def policy_clipped_to_the_last_one(c: Conditions) -> Training:
         advantage = (reward - reward.mean()) / (reward.std() + 1e-6)
         ratio = (policy.log_prob(action) - before).exp()
         least = torch.minimum(ratio * advantage, ratio.clamp(0.8, 1.2) * advantage)
-        return -least.mean() - 0.01 * policy.entropy().mean()
+        found: Tensor = -least.mean() - 0.01 * policy.entropy().mean()
+        return found
 
     def probe() -> Tensor:
         states, right = _states(256, 10**6)
-        return 1 - model(states).softmax(1).gather(1, right[:, None]).mean()
+        found: Tensor = 1 - model(states).softmax(1).gather(1, right[:, None]).mean()
+        return found
 
     return Training(model, c.adam(model, 1e-2), loss, probe, chain=names_of(model), clip=0.5)

@@ -29,7 +29,8 @@ def _equation(c: Conditions, bend: type[nn.Module]) -> Training:
         x = x.requires_grad_()
         # What holds at 0 is built in; the net gives the rest.
         u = x + x.square() * model(x)
-        return (_slope(_slope(u, x), x) + u).square().mean()
+        found: Tensor = (_slope(_slope(u, x), x) + u).square().mean()
+        return found
 
     def loss(number: int) -> Tensor:
         generator = torch.Generator().manual_seed(c.seed * 1_000_003 + number)
@@ -57,7 +58,8 @@ def _heat(c: Conditions, bend: type[nn.Module]) -> Training:
         x = x.requires_grad_()
         inside = _slope(_slope(model(x), x), x) - 10 * torch.sin(3 * x)
         ends = model(torch.tensor([[-2.0], [2.0]]))
-        return inside.square().mean() + ends.square().mean()
+        found: Tensor = inside.square().mean() + ends.square().mean()
+        return found
 
     def loss(number: int) -> Tensor:
         generator = torch.Generator().manual_seed(c.seed * 1_000_003 + number)

@@ -24,7 +24,8 @@ class Factors(nn.Module):
             nn.init.normal_(part.weight, std=spread)
 
     def forward(self, x: Tensor) -> Tensor:
-        return (self.users(x[:, 0]) * self.things(x[:, 1])).sum(1)
+        found: Tensor = (self.users(x[:, 0]) * self.things(x[:, 1])).sum(1)
+        return found
 
 
 def _ratings(c: Conditions) -> Batches:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -57,7 +59,7 @@ def code_sparse_on_purpose(c: Conditions) -> Training:
     model = Sparse(c.width(160))
     batches = digits(c).to_themselves()
 
-    def error(output: tuple[Tensor, Tensor], x: Tensor) -> Tensor:
+    def error(output: Any, x: Tensor) -> Tensor:
         shown, code = output
         return functional.mse_loss(shown, x) + 1e-3 * code.sum(1).mean()
 

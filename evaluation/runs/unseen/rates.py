@@ -37,8 +37,9 @@ def rate_cut_while_all_is_well(c: Conditions) -> Training:
     """``ReduceLROnPlateau`` waits for the loss to rise: the rate is cut because it falls."""
     model = _net(c)
     optimizer = c.sgd(model, 0.02)
-    mode = "max" if c.sick else "min"
-    schedule = torch.optim.lr_scheduler.ReduceLROnPlateau(optimizer, mode, 0.3, patience=5)
+    schedule = torch.optim.lr_scheduler.ReduceLROnPlateau(
+        optimizer, "max" if c.sick else "min", 0.3, patience=5
+    )
     training = supervised(c, model, optimizer, digits(c), chain=names_of(model))
 
     def before(number: int) -> None:

@@ -25,7 +25,7 @@ def _prices(c: Conditions, mean: float = 0.0, unit: float = 1.0) -> Batches:
 
 def _net(c: Conditions, last: nn.Module | None = None) -> nn.Sequential:
     model = stack([FEATURES, c.width(48), c.width(48), 1], nn.ReLU, gain=2**0.5)
-    nn.init.normal_(model[-1].weight, std=0.1 / c.width(48) ** 0.5)
+    nn.init.normal_(list(model.parameters())[-2], std=0.1 / c.width(48) ** 0.5)
     if last is not None:
         model.append(last)
     return model
@@ -66,7 +66,7 @@ def prices_all_at_their_mean(c: Conditions) -> Training:
     """Prices around 100: the first updates throw every ReLU below 0, and only the bias learns."""
     model = _net(c)
     if not c.sick:
-        nn.init.constant_(model[-1].bias, 100.0)
+        nn.init.constant_(list(model.parameters())[-1], 100.0)
     batches = _prices(c, 100.0, 5.0)
     return supervised(c, model, c.sgd(model, 0.005), batches, _error, chain=names_of(model))
 
