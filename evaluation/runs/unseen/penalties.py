@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -48,9 +46,9 @@ class Sparse(nn.Module):
         self.encoder = nn.Sequential(nn.Linear(64, width), nn.ReLU())
         self.decoder = nn.Linear(width, 64)
 
-    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(self, x: Tensor) -> Tensor:
         code = self.encoder(x)
-        return self.decoder(code), code
+        return torch.cat([self.decoder(code), code], 1)
 
 
 @healthy(300, held_out=True)
@@ -59,8 +57,8 @@ def code_sparse_on_purpose(c: Conditions) -> Training:
     model = Sparse(c.width(160))
     batches = digits(c).to_themselves()
 
-    def error(output: Any, x: Tensor) -> Tensor:
-        shown, code = output
+    def error(output: Tensor, x: Tensor) -> Tensor:
+        shown, code = output[:, :64], output[:, 64:]
         return functional.mse_loss(shown, x) + 1e-3 * code.sum(1).mean()
 
     return supervised(c, model, c.adam(model, 3e-3), batches, error)
