@@ -270,6 +270,7 @@ def test_a_widget_adds_what_a_user_needs_and_no_more() -> None:
         "history",
         "monitor",
         "pause",
+        "ranks",
         "report",
         "resume",
         "scalars",
