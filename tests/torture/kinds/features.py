@@ -230,7 +230,10 @@ class OperationCounter(Extra):
 
     # The truth is worked out by operations that it would count as well.
     has_figures: ClassVar[bool] = False
-    without: ClassVar[tuple[str, ...]] = ("threads", "forked_child", "forked_while_pausing")
+    without: ClassVar[tuple[str, ...]] = (
+        *("threads", "forked_child", "forked_while_pausing"),
+        "scripted_part",  # is compiled after a few calls, whose number is not the training's
+    )
 
     def around(self, step: int) -> AbstractContextManager[object]:
         self.ops = _Ops()

@@ -166,6 +166,7 @@ class OtherInference(Meanwhile):
         *Meanwhile.without,
         *("stateful", "hooks", "layers", "features", "faults", "dropped", "callbacks", "memory"),
         *("convolutional", "values"),
+        "attention",  # whose dropout draws from the generator of the training
     )
 
     def make(self) -> None:
