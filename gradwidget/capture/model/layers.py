@@ -279,7 +279,13 @@ class LayerTable:
     def _looked_up(self) -> list[nn.Parameter | None]:
         # From forward to backward whole parameters stand in for parts.
         if self._at_hand is None or self._is_sharded:
-            self._at_hand = [handle() for handle in self.parameters]
+            found = [handle() for handle in self.parameters]
+            # Those that other tensors stand in for now are there again in the same step.
+            are_hidden = any(one is None for one in found) and any(
+                handle.is_hidden for handle in self.parameters
+            )
+            self._at_hand = None if are_hidden else found
+            return found
         return self._at_hand
 
     def _hold(self, found: dict[str, dict[str, Owned]], every: Sequence[Owned]) -> None:

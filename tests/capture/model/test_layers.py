@@ -240,3 +240,14 @@ def test_parameters_in_parts_of_a_flat_tensor_are_refused(
     table = LayerTable(model, None)
     assert ("fully_shard" in table.unread.get("1.inner", "")) is not is_read
     assert (table.tensors()[2] is not None) is is_read
+
+
+def test_parameters_looked_up_behind_stand_ins_are_looked_up_again() -> None:
+    model = nn.Sequential(nn.Linear(2, 2))
+    table = LayerTable(model, None)
+    seen: list[list[nn.Parameter | None]] = []
+    model[0].register_forward_hook(lambda *_: seen.append(table.tensors()))
+    stand_ins = {name: one.detach().clone() for name, one in model.named_parameters()}
+    torch.func.functional_call(model, stand_ins, torch.ones(1, 2))
+    assert seen == [[None, None]]
+    assert [id(one) for one in table.tensors()] == [id(one) for one in model.parameters()]

@@ -233,6 +233,7 @@ class OperationCounter(Extra):
     without: ClassVar[tuple[str, ...]] = (
         *("threads", "forked_child", "forked_while_pausing"),
         "scripted_part",  # is compiled after a few calls, whose number is not the training's
+        "remedies",  # are operations of the loop
     )
 
     def around(self, step: int) -> AbstractContextManager[object]:
