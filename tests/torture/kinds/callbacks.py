@@ -102,6 +102,8 @@ class OnFrameCloses(Extra):
     """What is called at a frame closes the monitor, in the middle of it."""
 
     ends_early: ClassVar[bool] = True
+    # Asking a closed monitor for something is a mistake of whoever asks.
+    without: ClassVar[tuple[str, ...]] = ("on_inspection_raises",)
 
     def begin(self) -> None:
         if self.run.watcher is not None:

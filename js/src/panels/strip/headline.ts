@@ -56,7 +56,7 @@ export class Headline {
     this.more.show("learning rate", measuredOrEmpty(at("lr")));
     const cost = costWords(status.overhead, at("spent"));
     this.more.show(`cost${samplingWords(status.sampling)}`, cost, "cost");
-    this.more.show("watching", status.closed ? "ended" : "");
+    this.#values.show("watching", status.closed ? "ended" : "");
   }
 }
 

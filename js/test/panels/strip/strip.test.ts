@@ -32,8 +32,9 @@ function press(target: Element | null, key: string): void {
 
 test("the row has the verdict, the model's name, step and loss, and all else is folded", () => {
   const { area, named } = stripOf();
-  const row = area.querySelector(".gw-strip");
-  expect(row?.textContent).toBe("·Healthyclassifierstep1loss1.00PauseStepLive…");
+  const row = area.querySelector(".gw-strip")?.cloneNode(true) as HTMLElement;
+  for (const hidden of row.querySelectorAll("[hidden]")) hidden.remove();
+  expect(row.textContent).toBe("·Healthyclassifierstep1loss1.00PauseStepLive…");
   const more = area.querySelector<HTMLElement>(".gw-more");
   expect(more?.hidden).toBe(true);
   named("More figures and settings").click();
