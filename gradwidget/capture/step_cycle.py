@@ -19,6 +19,7 @@ from gradwidget.capture.collect.loop.same_batch import SameBatch
 from gradwidget.capture.collect.loss import is_nonfinite
 from gradwidget.capture.collect.nonfinite.graph import origin_in_graph
 from gradwidget.capture.collect.output_gradients import OutputGradientHooks
+from gradwidget.capture.collect.outputs import first_tensor
 from gradwidget.capture.collect.weight_updates import LIMIT, WeightUpdates
 from gradwidget.capture.collect.wiring.wiring_reader import WiringReader
 from gradwidget.capture.delivery import Delivery
@@ -226,7 +227,8 @@ class StepCycle:
     ) -> None:
         """See ``ForwardListener``."""
         is_training = is_training_forward()
-        self.thread.forward_ran(output, is_training=is_training)
+        made = first_tensor(output) if self._guard.thread is None else None
+        self.thread.forward_ran(is_training=is_training and (made is None or made.requires_grad))
         self._has_run |= is_training
         if is_training:
             self.first_step.has_run = True

@@ -13,7 +13,6 @@ from collections.abc import Callable, Sequence
 
 from torch import Tensor
 
-from gradwidget.capture.collect.outputs import first_tensor
 from gradwidget.capture.guard import Guard
 
 NODES = 1_000
@@ -60,21 +59,18 @@ class TrainingThread:
         self._leave(thread)
         return True
 
-    def forward_ran(self, output: object, *, is_training: bool) -> None:
+    def forward_ran(self, *, is_training: bool) -> None:
         """A layer of the model has run on this thread.
 
         Args:
-            output: of the layer; one without a graph, as of weights that were put in the place of
-                the model's, is no sign of training.
-            is_training: whether gradients are on. Where they are off it is inference, or a part
-                whose backward pass runs it again (reentrant checkpointing).
+            is_training: whether gradients are on, and the output has a graph. Otherwise it is
+                inference, with these weights or others in their place, or a part whose backward
+                pass runs it again (reentrant checkpointing).
         """
         self._ran = threading.get_ident()
         self._rests = False
         if self._guard.thread is None and is_training:
-            made = first_tensor(output)
-            if made is None or made.requires_grad:
-                self._guard.thread = self._ran
+            self._guard.thread = self._ran
 
     def trains(self) -> None:
         """A backward pass on this thread has reached the model."""
