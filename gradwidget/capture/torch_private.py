@@ -14,7 +14,11 @@ from torch.amp.grad_scaler import GradScaler
 from torch.jit import _builtins
 from torch.nn.modules import module as torch_module
 from torch.optim import Optimizer
-from torch.utils._python_dispatch import _disable_current_modes
+from torch.utils._python_dispatch import (
+    _disable_current_modes,
+    _get_current_dispatch_mode_stack,
+    _push_mode,
+)
 from torch.utils.hooks import RemovableHandle
 
 
@@ -102,8 +106,14 @@ with_subclasses = torch._C._EnableTorchFunction  # noqa: SLF001  # nothing publi
 @contextmanager
 def without_modes() -> Iterator[None]:
     """No mode sees, counts or changes what is done in this context."""
-    with _disable_current_modes(), torch._C.DisableTorchFunction():  # noqa: SLF001  # nothing public does
-        yield
+    modes = _get_current_dispatch_mode_stack()
+    try:
+        with _disable_current_modes(), torch._C.DisableTorchFunction():  # noqa: SLF001  # nothing public does
+            yield
+    finally:
+        # They are taken off and put back one by one: an interrupt in between would leave some off.
+        for mode in modes[dispatch_modes() :]:
+            _push_mode(mode)
 
 
 def version(tensor: Tensor) -> int:

@@ -1,0 +1,66 @@
+"""What is asked of torch's private parts."""
+
+from __future__ import annotations
+
+import sys
+from types import FrameType
+from typing import Any
+
+import pytest
+import torch
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from gradwidget.capture.torch_private import dispatch_modes, without_modes
+
+
+class Counter(TorchDispatchMode):
+    """Counts operations."""
+
+    count = 0
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        self.count += 1
+        return func(*args, **(kwargs or {}))
+
+
+def test_no_mode_sees_what_is_done_without_modes() -> None:
+    with Counter() as outer, Counter() as inner:
+        torch.ones(2) + 1
+        seen = outer.count, inner.count
+        with without_modes():
+            torch.ones(2) + 1
+        assert (outer.count, inner.count) == seen
+        assert dispatch_modes() == 2
+    assert seen[1] > 0
+
+
+def test_an_interrupt_at_any_line_of_torch_s_own_leaves_every_mode_on() -> None:
+    interrupted = 0
+    for line in range(60):
+        events = 0
+
+        def interrupt(frame: FrameType, event: str, _: object, at: int = line) -> Any:
+            nonlocal events
+            if "_disable_current_modes" not in frame.f_code.co_name:
+                return None
+            if event == "line":
+                events += 1
+                if events == at:
+                    raise KeyboardInterrupt
+            return interrupt
+
+        with Counter(), Counter():
+            try:
+                sys.settrace(interrupt)
+                with without_modes():
+                    pass
+            except KeyboardInterrupt:
+                interrupted += 1
+            finally:
+                sys.settrace(None)
+            assert dispatch_modes() == 2
+        if events < line:
+            break
+    else:
+        pytest.fail("more lines than were tried")
+    assert interrupted > 10
