@@ -16,7 +16,9 @@ from gradwidget.capture.torch_private import dispatch_modes, without_modes
 class Counter(TorchDispatchMode):
     """Counts operations."""
 
-    count = 0
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]  # torch's own
+        self.count = 0
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         self.count += 1
