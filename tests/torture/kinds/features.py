@@ -62,6 +62,11 @@ class Checkpointing(Extra):
 class CheckpointingPlain(Checkpointing):
     """Checkpointing as it is recommended today."""
 
+    without: ClassVar[tuple[str, ...]] = (
+        *Checkpointing.without,
+        "nested_layer",  # torch.compile, which nested tensors use, recompiles in between
+    )
+
 
 @extra
 class CheckpointingReentrant(Checkpointing):
@@ -234,6 +239,7 @@ class OperationCounter(Extra):
         *("threads", "forked_child", "forked_while_pausing"),
         "scripted_part",  # is compiled after a few calls, whose number is not the training's
         "remedies",  # are operations of the loop
+        "jagged_output",  # makes its offsets when it is first asked for them
     )
 
     def around(self, step: int) -> AbstractContextManager[object]:
