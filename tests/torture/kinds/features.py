@@ -207,7 +207,7 @@ def _train_another(watch: str | None, device: str | None = None) -> None:
 class FlopCounter(Extra):
     """Floating point operations are counted, and nobody else's are among them."""
 
-    without: ClassVar[tuple[str, ...]] = ("threads",)
+    without: ClassVar[tuple[str, ...]] = ("threads", "nested_layer")  # torch cannot count those
 
     usual: ClassVar[dict[str, str]] = {"model": "recurrent"}  # its time steps are worked out again
 
