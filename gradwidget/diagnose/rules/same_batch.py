@@ -12,6 +12,7 @@ import numpy as np
 
 from gradwidget.diagnose.evidence.window import Window
 from gradwidget.diagnose.finding import Detection, Finding
+from gradwidget.diagnose.rules.bad_inputs import SAME
 from gradwidget.diagnose.rules.shared.flagged import flagged_steps
 
 
@@ -20,7 +21,8 @@ def same_batch(window: Window, active: Finding | None) -> Detection | None:
     limits = window.limits
     needed = 3 * limits.certain_frames
     steps = flagged_steps(window, "same_batch")
-    if not steps:
+    # Batches of one sample that is repeated are all the same as well; bad_inputs says that.
+    if not steps or window.frame.scalars.get("input_variety", math.inf) < SAME:
         return None
     if active is None:
         # Batches that come again each epoch are the same one if all steps between are multiples of

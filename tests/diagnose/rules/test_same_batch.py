@@ -44,3 +44,9 @@ def test_silent_where_one_frame_had_another_batch() -> None:
         return healthy(DEPTH, scalars={"same_batch": float(step % 8 != 0)})
 
     assert judge(100, chain(DEPTH), figures)[0].findings == []
+
+
+def test_of_batches_of_one_sample_repeated_nothing_is_said() -> None:
+    scalars = {"same_batch": 1.0, "input_variety": 0.0}
+    engine, _ = judge(range(60), chain(DEPTH), healthy(DEPTH, scalars=scalars))
+    assert Symptom.SAME_BATCH not in {finding.symptom for finding in engine.findings}

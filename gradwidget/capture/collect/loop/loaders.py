@@ -92,11 +92,12 @@ def sources_of(
 
 
 def _has(tensor: Tensor, sample: Tensor) -> bool:
-    """Whether a tensor has a sample with these entries."""
+    """Whether a tensor has a sample with these entries, and others."""
     if unreadable(tensor) is not None or tensor.dtype is not sample.dtype or not tensor.is_cpu:
         return False
     rows = plain(tensor)[:LARGEST].flatten(1)
-    return bool((rows[:, :: _every(rows.shape[1])] == sample).all(1).any())
+    alike = (rows[:, :: _every(rows.shape[1])] == sample).all(1)
+    return bool(alike.any()) and not bool(alike.all())
 
 
 def _may_be(tensor: Tensor, batch: Values) -> bool:

@@ -138,6 +138,11 @@ def test_a_part_of_a_tensor_that_is_kept_is_meant(watch: Watch) -> None:
     assert train(watch, iter(chosen.clone, None)) == [0.0] * STEPS
 
 
+def test_samples_that_are_all_the_same_have_no_others(watch: Watch) -> None:
+    data = torch.randn(6).expand(64, 6).contiguous()
+    assert train(watch, iter(lambda: data[torch.randint(64, (8,))], None)) == [0.0] * STEPS
+
+
 def test_samples_that_are_all_there_is_have_no_others(watch: Watch) -> None:
     data = torch.randn(8, 6)
     assert train(watch, iter(lambda: data[torch.arange(8)], None)) == [0.0] * STEPS
