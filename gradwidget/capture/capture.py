@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import weakref
 from collections import deque
 from collections.abc import Callable, Sequence
+from weakref import finalize
 
 from torch import Tensor, nn
 from torch.amp.grad_scaler import GradScaler
@@ -33,6 +33,7 @@ from gradwidget.capture.torch_private import (
 from gradwidget.capture.unmeasured import REPLACED
 from gradwidget.frame import Frame, Layer, Standing
 from gradwidget.problem import Problem
+from gradwidget.weak import weakly
 
 KEEPING = "noting which gradients are kept"
 SHARING = "telling optimizers of one backward pass"
@@ -132,7 +133,7 @@ class Capture:
         """The steps that the loop announces itself."""
         self._closed = False
         torch_events.attach(self)
-        self._finalizer = weakref.finalize(model, _close, weakref.ref(self))
+        self._finalizer = finalize(model, weakly(self.close))
 
     # ------------------------------------------------------------------ what it says about itself
 
@@ -436,9 +437,3 @@ class Capture:
             self.cycle.builder.is_shared = True
         else:
             self.cycle.finish()
-
-
-def _close(capture: weakref.ref[Capture]) -> None:
-    alive = capture()
-    if alive is not None:
-        alive.close()

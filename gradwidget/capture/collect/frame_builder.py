@@ -409,9 +409,8 @@ class FrameBuilder:
         # A module may have run, and then have been divided.
         outputs = [one for one in self.activations.outputs if one.layer not in self._table.divided]
         outputs = [one for one in outputs if one.gradients] or outputs
-        if (
-            self._lacks_gradients or apart
-        ):  # the sums over what can be read are not those of the model
+        # The sums over what can be read are not those of the model.
+        if self._lacks_gradients or apart:
             scalars.pop("total_grad_norm", None)
             scalars.pop("raw_total_grad_norm", None)
         return Frame(

@@ -74,7 +74,7 @@ class MessageStore:
         self._thread.start()
 
     def decide(self) -> None:
-        """Whoever has not said by now that they watch the model does not."""
+        """A process that has not announced itself by now counts as one that does not watch."""
         self._decides = True
 
     def send(self, step: int, message: bytes) -> None:

@@ -14,7 +14,9 @@ def lost_since(window: Window) -> int | None:
     None where that is not so in as many frames as are certain. A step that is left out has lost
     nothing: its optimizer did not step.
     """
-    if window.frame.skipped:
+    newest = window.frame.scalars
+    is_lost = newest.get("raw_total_grad_norm", 0.0) > 0 and newest.get("total_grad_norm") == 0
+    if window.frame.skipped or not is_lost:
         return None
     given = window.history.recent_scalar("raw_total_grad_norm", RECENT)[::-1]
     used = window.history.recent_scalar("total_grad_norm", RECENT)[::-1]

@@ -82,14 +82,11 @@ def _beyond_doubt(window: Window) -> Detection | None:
 
 def _broke(window: Window, active: Finding | None) -> Detection | None:
     """Layers that were sound at first and are shut since updates that were large."""
-    broken = {
-        symptom: finding
-        for symptom, finding in window.active.items()
-        if symptom in SHUT and finding.first_step > (window.history.first_step or 0)
-    }
-    if not broken:
+    shut = [finding.first_step for symptom, finding in window.active.items() if symptom in SHUT]
+    later = [step for step in shut if step > (window.history.first_step or 0)]
+    if not later:
         return None
-    first = min(finding.first_step for finding in broken.values())
+    first = min(later)
     if active is not None and active.evidence.get("broke") == first:
         # The updates before it are long over, and cannot be measured again.
         return Detection(

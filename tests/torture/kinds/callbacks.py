@@ -102,7 +102,7 @@ class OnFrameCloses(Extra):
     """What is called at a frame closes the monitor, in the middle of it."""
 
     ends_early: ClassVar[bool] = True
-    # Asking a closed monitor for something is a mistake of whoever asks.
+    # It calls inspect(), which is an error once the monitor is closed.
     without: ClassVar[tuple[str, ...]] = ("on_inspection_raises",)
 
     def begin(self) -> None:
