@@ -18,6 +18,8 @@ PREAMBLE = """
 from gradwidget import GradMonitor as GradWidget
 import json, sys
 
+pytestmark = pytest.mark.slow
+
 def display(monitor):
     pass
 """

@@ -202,6 +202,7 @@ SCRIPT = dedent("""
 """)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("behind", "line", "look", "seen"),
     [

@@ -334,6 +334,7 @@ FORKED = dedent("""
 """)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("held", [False, True])
 def test_a_forked_child_trains_on_whatever_was_asked_of_its_parent(*, held: bool) -> None:
     done = subprocess.run(

@@ -84,6 +84,7 @@ def test_scaling_all_gradients_of_a_healthy_run_raises_no_finding(seed: int, exp
     assert engine.findings == []
 
 
+@pytest.mark.slow
 @settings(max_examples=15, deadline=None)
 @given(order=st.permutations(range(1, DEPTH - 1)), seed=st.integers(0, 100))
 def test_permuting_layers_that_look_alike_permutes_the_layers_named(

@@ -15,6 +15,8 @@ from gradwidget.metrics import METRICS
 from gradwidget.run.format.arrays import packed, packed_flags
 from tests.run.test_hostile import about, frame, layers, made
 
+pytestmark = pytest.mark.slow
+
 SECONDS = 2.0
 LAYERS = 40_000
 Messages = list[tuple[str, Any]]

@@ -26,6 +26,8 @@ from gradwidget.run.recording import Recording
 from tests.support.frames import chain, frame, healthy
 from tests.support.recording.recorded import Recorded, assert_same_history
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(autouse=True)
 def often(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -257,6 +257,7 @@ def child(path: Path, count: int, end: str = "") -> subprocess.Popen[str]:
     return process
 
 
+@pytest.mark.slow
 def test_what_was_handed_over_is_in_the_file_when_the_interpreter_ends(tmp_path: Path) -> None:
     process = child(tmp_path / "run.gw", 30)
     process.communicate(timeout=60)
@@ -303,6 +304,7 @@ def test_a_file_cut_anywhere_is_read_up_to_its_last_whole_block(
     assert open_run(tmp_path / "run.gw").history.version == 40
 
 
+@pytest.mark.slow
 def test_a_forked_child_writes_nothing_into_the_file_of_its_parent(tmp_path: Path) -> None:
     end = """
 import os

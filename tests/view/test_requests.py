@@ -122,6 +122,7 @@ ANYTHING = st.recursive(
 FIELDS = ("count", "number", "layer", "severity", "pause", "symptom", "reported_step", "change")
 
 
+@pytest.mark.slow
 @settings(deadline=None)
 @given(
     kind=st.sampled_from(["step", "apply", "undo", "pause_on", "inspect", "other"]) | ANYTHING,

@@ -128,6 +128,7 @@ def test_every_symptom_has_remedies_whose_code_is_python(symptom: Symptom) -> No
         assert remedy.action is None or parse_action(remedy.action).text
 
 
+@pytest.mark.slow
 def test_every_remedy_is_reached_by_some_symptom() -> None:
     titles = {remedy.title for symptom in Symptom for remedy in offered(symptom)}
     # Growing and shrinking weights get opposite ones of the same file.

@@ -58,6 +58,7 @@ def test_a_folder_that_is_not_there_is_an_error_of_the_system(tmp_path: Path) ->
         trained().to_html(tmp_path / "none" / "run.html")
 
 
+@pytest.mark.slow
 def test_an_export_loads_no_widget_library(tmp_path: Path) -> None:
     script = (
         "import sys, torch\nfrom gradwidget import GradMonitor\n"

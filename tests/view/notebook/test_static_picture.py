@@ -114,6 +114,7 @@ def test_the_heatmap_shows_what_was_measured_last_at_each_step() -> None:
     assert pixels[1].tolist() == [NOTHING, *[pytest.approx(top // 4, abs=1)] * 2, NOT_FINITE]
 
 
+@pytest.mark.slow
 def test_a_saved_notebook_of_60_layers_and_2000_steps_stays_small() -> None:
     monitor = FakeMonitor(chain(60))
     random = np.random.default_rng(0)
