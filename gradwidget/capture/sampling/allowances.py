@@ -20,6 +20,10 @@ AT_LEAST_EVERY = 100
 
 What steps usually take, and lately cost, is a mean over as many.
 """
+LATER = 1000
+"""Steps after which half as many samples have to do: what is wrong from the start was seen by then,
+and what happens suddenly asks for samples itself.
+"""
 WATCH_EVERY = 10
 """Steps from one sample to the next while the diagnosis watches something that takes its time."""
 WATCH_PRICE = 5.0

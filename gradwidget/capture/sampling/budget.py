@@ -9,6 +9,7 @@ from gradwidget.capture.sampling.allowances import (
     ALLOWANCES,
     AT_LEAST_EVERY,
     JUMP,
+    LATER,
     MEMORY,
     WATCH_EVERY,
     WATCH_PRICE,
@@ -42,8 +43,8 @@ class Budget:
         self.watched = False
         """Whether samples are to be made about every ``WATCH_EVERY`` steps.
 
-        More rarely where that would cost ``WATCH_PRICE`` times the budget, but at least every
-        ``AT_LEAST_EVERY`` steps as ever.
+        More rarely where that would cost ``WATCH_PRICE`` times the budget, but at least as often
+        as ever.
         """
         self.pace: Pace | None = None
         """The interval that is common to several processes; None where this one is alone."""
@@ -153,7 +154,7 @@ class Budget:
         """The interval that samples of the present cost, or the watching, ask for."""
         income = AIM * share * self._elapsed.value - self._charges.value
         rung = self._ladder.settle(self._cost.value / income if income > 0 else AT_LEAST_EVERY)
-        every = min(AT_LEAST_EVERY, rung)
+        every = min(AT_LEAST_EVERY * (1 + (self._step >= LATER)), rung)
         if self.watched:
             every = min(every, max(WATCH_EVERY, math.ceil(rung * AIM / WATCH_PRICE)))
         return every

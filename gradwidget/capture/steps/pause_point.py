@@ -7,6 +7,7 @@ global hooks are there only while somebody wants the loop to stop.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 from time import perf_counter
@@ -43,6 +44,9 @@ class Gatekeeper(Protocol):
 
 class Pausable(Protocol):
     """The loop that is paused."""
+
+    def thread_has_ended(self) -> bool:
+        """Whether another thread than the one that trained may train now; asked on that thread."""
 
     def end_manual_step(self, *, inside_forward: bool) -> None:
         """A forward is about to run: ends a step that nothing else has shown to be over."""
@@ -82,6 +86,8 @@ class PausePoint:
         self._due: int | None = None
         self._any_part = False
         self._every_step = False
+        self._begun: set[int] = set()
+        """Threads that began a forward since the last step, and were not known to train."""
         self._inputs: tuple[Args, Kwargs] | None = None
         self._before = GlobalPreHook(guard, PAUSING, self._about_to_run)
         self._after = GlobalHook(guard, "keeping the inputs of a step", self._has_run)
@@ -112,6 +118,7 @@ class PausePoint:
         """
         self._loop = loop
         inputs, self._inputs = self._inputs, None
+        self._begun.clear()
         if not self._keeper.attention:
             return
         if self._keeper.step_done():
@@ -134,7 +141,7 @@ class PausePoint:
         self._after.remove()
 
     def _about_to_run(self, module: nn.Module, _args: Args) -> Exception | None:
-        if not self._is_training() or not self._is_pause_point(module):
+        if not _is_forward() or not self._is_pause_point(module) or self._is_under_way():
             return None
         self._end_step()
         step, self._due = self._due, None
@@ -161,17 +168,16 @@ class PausePoint:
             self._loop.end_manual_step(inside_forward=False)
 
     def _has_run(self, module: nn.Module, args: Args, kwargs: Kwargs, _output: object) -> None:
-        if self._is_training() and module is self._model():
+        if _is_forward() and not self.guard.is_elsewhere and module is self._model():
             self._inputs = args, kwargs
 
-    def _is_training(self) -> bool:
-        # Compiled code has no place to stop at; the call of the compiled module itself is seen
-        # before it.
-        return (
-            not torch.compiler.is_compiling()
-            and not self.guard.is_elsewhere
-            and is_training_forward()
-        )
+    def _is_under_way(self) -> bool:
+        """Whether this is another thread's forward, or the later part of one that was."""
+        loop, here = self._loop, threading.get_ident()
+        if self.guard.is_elsewhere and not (loop is not None and loop.thread_has_ended()):
+            # Should it turn out to be the training, its weights must not change half-way.
+            self._begun.add(here)
+        return here in self._begun
 
     def _is_pause_point(self, module: nn.Module) -> bool:
         model = self._model()
@@ -186,3 +192,9 @@ class PausePoint:
             and self._any_part
             and any(part is module for part in model.modules())
         )
+
+
+def _is_forward() -> bool:
+    # Compiled code has no place to stop at; the call of the compiled module itself is seen before
+    # it.
+    return not torch.compiler.is_compiling() and is_training_forward()

@@ -10,6 +10,7 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
+from weakref import ref
 
 from torch import Tensor
 
@@ -35,6 +36,8 @@ class TrainingThread:
 
     def __init__(self, guard: Guard) -> None:
         self._guard = guard
+        self._known: Callable[[], threading.Thread | None] = _nothing
+        """The thread whose number the guard keeps: numbers are used again, threads are not."""
         self._is_certain = False
         self._ran: int | None = None
         self._other: int | None = None
@@ -54,7 +57,7 @@ class TrainingThread:
         Asked on another thread: the one that trained no longer exists, or this one takes over.
         """
         thread = self._guard.thread
-        if thread is None or (_is_alive(thread) and not self._may_take_over()):
+        if thread is None or (self._is_alive() and not self._may_take_over()):
             return False
         self._leave(thread)
         return True
@@ -70,7 +73,7 @@ class TrainingThread:
         self._ran = threading.get_ident()
         self._rests = False
         if self._guard.thread is None and is_training:
-            self._guard.thread = self._ran
+            self._claim()
 
     def trains(self) -> None:
         """A backward pass on this thread has reached the model."""
@@ -88,7 +91,7 @@ class TrainingThread:
         if thread == threading.get_ident():
             self._rests = False
             return True
-        is_known = self._is_certain and thread is not None and _is_alive(thread)
+        is_known = self._is_certain and thread is not None and self._is_alive()
         if is_known and not self._may_take_over():
             return False
         # The graph of a part that is recomputed ends where that part begins.
@@ -107,7 +110,7 @@ class TrainingThread:
         self._steppers.add(here)
         self._steps = self._steps + 1 if here == self._other else 1
         self._other = here
-        if thread is None or not self._is_certain or self._steps >= STEPS or not _is_alive(thread):
+        if thread is None or not self._is_certain or self._steps >= STEPS or not self._is_alive():
             self._move()
             return True
         return False
@@ -124,12 +127,23 @@ class TrainingThread:
     def _move(self) -> None:
         if self._guard.thread is not None:
             self._leave(self._guard.thread)
-        self._guard.thread = threading.get_ident()
+        self._claim()
         self._is_certain, self._steps, self._rests = True, 0, False
 
+    def _claim(self) -> None:
+        here = threading.get_ident()
+        # Not ``current_thread()``, which would make a thread known that Python did not start.
+        thread = next((one for one in threading.enumerate() if one.ident == here), None)
+        self._guard.thread = here
+        self._known = _nothing if thread is None else ref(thread)
 
-def _is_alive(thread: int) -> bool:
-    return any(one.ident == thread for one in threading.enumerate())
+    def _is_alive(self) -> bool:
+        thread = self._known()
+        return thread is not None and thread.is_alive()
+
+
+def _nothing() -> None:
+    return None
 
 
 def _leads_to(roots: Sequence[Tensor], number_of: Callable[[Tensor], int | None]) -> bool:

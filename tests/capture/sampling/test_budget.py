@@ -11,6 +11,7 @@ from gradwidget.capture.sampling.allowances import (
     AIM,
     ALLOWANCES,
     AT_LEAST_EVERY,
+    LATER,
     SERIES,
     WATCH_EVERY,
     WATCH_PRICE,
@@ -94,6 +95,12 @@ def test_a_sample_is_made_in_the_end_even_beyond_the_budget() -> None:
         AT_LEAST_EVERY,
         2 * AT_LEAST_EVERY,
     ]
+
+
+def test_after_a_thousand_steps_half_as_many_have_to_do() -> None:
+    budget = Budget(0.01)
+    sampled(budget, LATER)
+    assert sum(sampled(budget, LATER)) == LATER / AT_LEAST_EVERY / 2
 
 
 def test_watching_brings_the_samples_closer_together_until_it_is_over() -> None:
