@@ -39,6 +39,7 @@ def test_a_change_waits_for_the_whole_forward_where_each_step_has_a_thread_of_it
         except RuntimeError as error:
             failed.append(error)
 
+    answer = None
     for number in range(6):
         if number == 3:
             answer = monitor._session.control.submit(Remedy("Draw it afresh", "", "", FRESH))
@@ -46,6 +47,7 @@ def test_a_change_waits_for_the_whole_forward_where_each_step_has_a_thread_of_it
         # Takes the number of the thread that has ended, so that the next one has another.
         threading.Thread(target=over.wait).start()
     over.set()
+    assert answer is not None
     assert answer.result(10).ok
     assert failed == []
     assert list(monitor.history.steps) == [0, 1, 2, 3, 4, 5]
