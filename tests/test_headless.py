@@ -11,14 +11,14 @@ from typing import Any
 
 import pytest
 
+pytestmark = pytest.mark.slow
+
 EPOCHS = 15
 NETWORKS = ("sigmoid", "tanh", "repaired")
 
 PREAMBLE = """
 from gradwidget import GradMonitor as GradWidget
 import json, sys
-
-pytestmark = pytest.mark.slow
 
 def display(monitor):
     pass
