@@ -32,7 +32,7 @@ from gradwidget.view.kernel.restore import restorer
 from gradwidget.view.kernel.server import lacking
 from gradwidget.view.kernel.widget_registry import hold_weakly
 from gradwidget.view.notebook.display import NotebookDisplay
-from gradwidget.view.notebook.held_line import HeldLine
+from gradwidget.view.notebook.paused_line import PausedLine
 from gradwidget.view.notebook.static_html import static_html
 from gradwidget.view.protocol.messages import Answer, ToPage
 from gradwidget.view.protocol.sendable import sendable
@@ -176,7 +176,7 @@ class GradWidget(anywidget.AnyWidget):
             ),
             contain=self._contain,
         )
-        self._held_line = HeldLine(session.model_class)
+        self._paused_line = PausedLine(session.model_class)
         self._requests = Requests(session, self._answer, when_idle)
         self._page_comm = PageComm(self._comm_id, self._receive)
         self.on_msg(lambda _widget, content, _buffers: self._receive(content))
@@ -409,9 +409,9 @@ class GradWidget(anywidget.AnyWidget):
         # At once, past the ticker: a reader waits for a button to act.
         self._post_small(self._requests.state)
         try:
-            self._held_line.follow(self._session.control.gate)
+            self._paused_line.follow(self._session.control.gate)
         except Exception as error:  # noqa: BLE001 - as in what sends a small message
-            self._contain("telling that the loop is held", error)
+            self._contain("telling that the loop is paused", error)
 
     def _show_inspection(self, inspection: Inspection) -> None:
         with self._session.lock:

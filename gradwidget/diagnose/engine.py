@@ -114,7 +114,8 @@ class Engine:
                 self._continue(entry, detection, window)
             elif entry is not None:
                 self._close(entry, window)
-        self._active = self._in_order()
+        ordered: list[Finding] | None = self._contain("explaining the findings", self._in_order)
+        self._active = [one.finding for one in self._open.values()] if ordered is None else ordered
         self.wanted = self._suspicion.wanted(suspects, apart=apart, opened=opened)
         self._was_apart = apart
 
@@ -244,6 +245,7 @@ class Engine:
             # What counts about a NaN is where it arose, however far it has spread since.
             message=detection.message if before.origin is None else before.message,
             layers=detection.layers if before.origin is None else before.layers,
+            caveat=detection.caveat if before.origin is None else before.caveat,
             last_step=window.step,
             evidence={**evidence, "held": float(entry.seen)},
             remedies=self._remedies(before.symptom, detection, window)

@@ -113,7 +113,7 @@ def test_pause_step_resume_and_interrupt(
     expect(region).to_contain_text("Paused after step")
     took = time.monotonic() - began
     # Said below the cell that seems to hang, too.
-    held = notebook.cells.nth(1).get_by_text("gradwidget holds this loop after step")
+    held = notebook.cells.nth(1).get_by_text("gradwidget has paused this loop after step")
     expect(held).to_be_visible()
     expect(held).to_contain_text("Resume in the picture of Sequential")
     longest = float(console.evaluate("max(done[-20:])"))

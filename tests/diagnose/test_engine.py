@@ -18,6 +18,7 @@ from gradwidget.record.history import History
 from tests.support.frames import chain, found, frame, healthy, judge
 
 DEPTH = 6
+GRADIENT_SYMPTOMS = {Symptom.VANISHING_GRADIENTS, Symptom.EARLY_LAYERS_FROZEN}
 GRADIENTS = ("grad_norm", "grad_rms", "act_grad_rms", "act_grad_norm")
 
 
@@ -227,6 +228,38 @@ def test_a_rule_that_fails_costs_its_own_symptom_alone(monkeypatch: pytest.Monke
         engine.update(history)
     assert [finding.symptom for finding in engine.findings] == [Symptom.VANISHING_GRADIENTS]
     assert {problem.where for problem in guard.problems} == {"looking for plateau"}
+
+
+def test_what_cannot_be_explained_is_still_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(*_: object) -> dict[Symptom, Finding]:
+        raise ArithmeticError
+
+    monkeypatch.setattr("gradwidget.diagnose.engine.explained", fails)
+    guard = Guard()
+    history, engine = History(), Engine(contain=guard.run)
+    share = np.geomspace(1e-7, 1, DEPTH)
+    for step in range(300):
+        sick = {} if step > 40 else {"act_grad_rms": share, "act_grad_norm": share}
+        history.append(frame(step, chain(DEPTH), healthy(DEPTH, **sick)))
+        engine.update(history)
+        if step == 40:
+            assert Symptom.VANISHING_GRADIENTS in {one.symptom for one in engine.findings}
+    assert not any(one.active for one in engine.findings if one.symptom in GRADIENT_SYMPTOMS)
+    assert {problem.where for problem in guard.problems} == {"explaining the findings"}
+
+
+def test_a_finding_that_grows_has_the_caveat_of_what_it_says_now(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def rule(window: Window, _: Finding | None) -> Detection | None:
+        said = "early" if window.step < 5 else "late"
+        layers = tuple(str(one) for one in range(1 if said == "early" else 2))
+        return Detection("warning", said, layers, 0, {}, f"{said} caveat")
+
+    monkeypatch.setitem(RULES, Symptom.PLATEAU, rule)
+    engine, _ = judge(10, chain(DEPTH), healthy(DEPTH))
+    (finding,) = (one for one in engine.findings if one.symptom is Symptom.PLATEAU)
+    assert (finding.message, finding.caveat) == ("late", "late caveat")
 
 
 def test_of_what_is_over_the_cause_comes_first_too() -> None:

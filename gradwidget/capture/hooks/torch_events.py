@@ -106,6 +106,10 @@ _shared = _Shared()
 class _Inside(threading.local):
     backward = False
 
+    def __init__(self) -> None:
+        self.wrappers: set[Callable[..., Any]] = set()
+        """Those of our wrappers that this thread is in, which do not nest in themselves."""
+
 
 _inside = _Inside()
 
@@ -226,6 +230,23 @@ def _grad(original: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
     return found
 
 
+def _told_once(wrapper: Callable[..., Any]) -> Callable[..., Any]:
+    """Where somebody has wrapped ours and was then wrapped in turn, the outer one alone tells."""
+
+    @functools.wraps(wrapper)
+    def once(original: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        if wrapper in _inside.wrappers:
+            return original(*args, **kwargs)
+        _inside.wrappers.add(wrapper)
+        try:
+            return wrapper(original, *args, **kwargs)
+        finally:
+            _inside.wrappers.discard(wrapper)
+
+    return once
+
+
+@_told_once
 def _compile(original: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
     result = original(*args, **kwargs)
     given = _argument(args, kwargs, 0, "model")
@@ -234,12 +255,14 @@ def _compile(original: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
     return result
 
 
+@_told_once
 def _scale(original: Callable[..., Any], scaler: GradScaler, outputs: Any) -> Any:
     scaled = original(scaler, outputs)
     _tell(lambda listener: listener.loss_scaled(_tensors(outputs), _tensors(scaled), scaler))
     return scaled
 
 
+@_told_once
 def _scaler_step(
     original: Callable[..., Any],
     scaler: GradScaler,

@@ -17,7 +17,7 @@ from gradwidget.frame import BoolArray, Frame, Layer, Wiring
 from gradwidget.record.history import LOOK_BACK, RECENT, History
 
 BEGINNING = 10
-"""First values that show how a run began: a sampled run measures its first ten steps."""
+"""First values that show how a run began: a sampled run measures at least as many in a row."""
 
 A_FEW = 2
 """Values of a layer that tell how it began, and frames with a low loss that may be chance."""

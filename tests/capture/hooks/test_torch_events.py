@@ -66,6 +66,28 @@ def test_closing_leaves_torch_as_it_was(watch: Watch) -> None:
     ]
 
 
+def test_a_scaler_that_somebody_has_wrapped_meanwhile_tells_once(
+    watch: Watch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(GradScaler, "scale", GradScaler.scale)  # so that it is put back
+    model = nn.Linear(3, 3)
+    first = watch(model)
+    ours = GradScaler.scale
+
+    def theirs(*args: Any) -> Any:
+        return ours(*args)
+
+    GradScaler.scale = theirs  # type: ignore[assignment]  # as who patches it does
+    first.close()
+    second = watch(model)
+    assert GradScaler.scale is not theirs
+    told: list[Any] = []
+    monkeypatch.setattr(type(second), "loss_scaled", lambda *_: told.append(1))
+    GradScaler("cpu").scale(torch.ones(1))
+    second.close()
+    assert told == [1]
+
+
 def contained(function: Any) -> bool:
     """Whether nothing that a function raises comes out of it."""
     if isinstance(function, partial):

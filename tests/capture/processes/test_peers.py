@@ -11,7 +11,7 @@ from gradwidget.capture.processes.peers import Peers, Told
 from gradwidget.capture.processes.rank_message import RankMessage
 
 
-def companies(count: int, world: int) -> tuple[list[Peers[int]], list[str]]:
+def peers_of(count: int, world: int) -> tuple[list[Peers[int]], list[str]]:
     store, problems = HashStore(), list[str]()
     made = [
         Peers[int](
@@ -34,7 +34,7 @@ def complete(one: Peers[int], step: int, wanted: int) -> list[Told[int]]:
 
 
 def test_the_first_process_gets_what_all_have_told() -> None:
-    (judge, other), problems = companies(2, 2)
+    (judge, other), problems = peers_of(2, 2)
     other.add(RankMessage(0, loss=2.0), 10)
     judge.add(RankMessage(0, loss=1.0), 20)
     (told,) = complete(judge, 1, 1)
@@ -49,7 +49,7 @@ def test_the_first_process_gets_what_all_have_told() -> None:
 
 def test_a_step_is_not_waited_for_in_vain(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "PATIENCE", (2, 0.05))
-    (judge, other), _ = companies(2, 2)
+    (judge, other), _ = peers_of(2, 2)
     other.add(RankMessage(0), 0)
     judge.add(RankMessage(0), 0)
     complete(judge, 1, 1)
@@ -73,7 +73,7 @@ def test_a_step_is_not_waited_for_in_vain(monkeypatch: pytest.MonkeyPatch) -> No
 
 def test_one_that_is_alone_says_so_and_keeps_its_own_pace(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "PATIENCE", (1, 0.01))
-    (alone,), _ = companies(1, 3)
+    (alone,), _ = peers_of(1, 3)
     alone.add(RankMessage(0), 0)
     assert len(complete(alone, 1, 1)) == 1
     assert alone.is_alone
@@ -81,7 +81,7 @@ def test_one_that_is_alone_says_so_and_keeps_its_own_pace(monkeypatch: pytest.Mo
 
 
 def test_the_last_steps_come_out_when_the_training_is_over() -> None:
-    (judge, _), _ = companies(2, 2)
+    (judge, _), _ = peers_of(2, 2)
     judge.add(RankMessage(7), 7)
     assert [one.item for one in judge.finish(7)] == [7]
 

@@ -1,4 +1,4 @@
-"""The loop is held between two steps, and let go, from another thread, or by nobody."""
+"""The loop is paused between two steps, and resumed from another thread, or by nobody."""
 
 # every extra has the same methods, and few use all that they are given
 from __future__ import annotations
@@ -22,7 +22,7 @@ ELSEWHERE = ("manual", "in_backward", "one_thread_each", "compiled_model", "thre
 
 
 class Pausing(Extra):
-    """A second thread pauses the loop again and again, and does something while it is held."""
+    """A second thread pauses the loop again and again, and does something while it is paused."""
 
     steps: ClassVar[int] = 14
     times: ClassVar[int] = 3
@@ -32,7 +32,7 @@ class Pausing(Extra):
 
     def prepare(self) -> None:
         self._ended = threading.Event()
-        self.held = 0
+        self.pauses = 0
 
     def begin(self) -> None:
         if self.run.watcher is not None:
@@ -51,24 +51,24 @@ class Pausing(Extra):
                     if self._ended.is_set():
                         return
                     time.sleep(0.0005)
-                self.held += 1
+                self.pauses += 1
                 self.meanwhile(watcher)
         except Exception as error:  # noqa: BLE001  # whatever a user would have met
             self.run.complaints.append(f"asking to pause: {error!r}")
         finally:
-            self.let_go(watcher)
+            self.resume(watcher)
 
     def ask(self, watcher: Watcher) -> None:
-        """Asks for the loop to be held."""
+        """Asks for the loop to be paused."""
         watcher.control.pause()
 
     def meanwhile(self, watcher: Watcher) -> None:
-        """The loop is held."""
+        """The loop is paused."""
         watcher.monitor.report()
         watcher.monitor.inspect(watcher.monitor.layers[0].name)
         watcher.control.resume()
 
-    def let_go(self, watcher: Watcher) -> None:
+    def resume(self, watcher: Watcher) -> None:
         """Nothing more is asked."""
         watcher.control.resume()
 
@@ -91,12 +91,12 @@ class SteppedByHand(Pausing):
         watcher.control.step(2)
 
     def meanwhile(self, watcher: Watcher) -> None:
-        """Steps on from where it is held."""
+        """Steps on from where it is paused."""
 
 
 @extra
 class ClosedWhilePaused(Pausing):
-    """The monitor is closed while it holds the loop."""
+    """The monitor is closed while the loop is paused."""
 
     times: ClassVar[int] = 1
     ends_early: ClassVar[bool] = True
@@ -122,18 +122,18 @@ class InterruptedWhilePaused(Pausing):
         del watcher
         os.kill(os.getpid(), signal.SIGINT)
 
-    def let_go(self, watcher: Watcher) -> None:
-        """Nothing is to be let go: the interrupt has done it."""
+    def resume(self, watcher: Watcher) -> None:
+        """Nothing is to be resumed: the interrupt has done it."""
 
     def complaints(self) -> Iterator[str]:
         raised = [one for one in self.run.seen if one[1] == "raised"]
-        if self.held and [one[2] for one in raised] != ["KeyboardInterrupt"]:
+        if self.pauses and [one[2] for one in raised] != ["KeyboardInterrupt"]:
             yield f"raised: {raised}"
 
 
 @extra
 class OnControlRaisesInPause(Pausing):
-    """What is called when the loop is held raises."""
+    """What is called when the loop is paused raises."""
 
     breaks: ClassVar[bool] = True
 

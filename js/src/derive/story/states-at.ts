@@ -23,8 +23,8 @@ const ORDER: readonly string[] = [
   "not trainable",
 ] satisfies KnownState[];
 
-/** States that claim nothing of a value: their bars are grey whatever is shown. */
-const GREY = ["no gradient", "not measured", "not trainable"];
+/** States that claim nothing of a value: their bars are gray whatever is shown. */
+const GRAY = ["no gradient", "not measured", "not trainable"];
 
 /** The state that a group takes from its layers: the most alarming one. */
 export function worstOf(states: string[]): string {
@@ -62,7 +62,7 @@ export function tonesAt(
 ): string[] {
   const leads = leadingAt(store, cursor);
   return statesAt(store, cursor).map((state, i) => {
-    if (GREY.includes(state)) return state;
+    if (GRAY.includes(state)) return state;
     if (values[i] === Number.POSITIVE_INFINITY) return "non-finite";
     const lead = leads.get(store.layers[i]?.name ?? "");
     return lead?.state === state && lead.metrics.includes(metric) ? state : "ok";

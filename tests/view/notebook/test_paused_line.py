@@ -1,4 +1,4 @@
-"""The line below a cell whose loop is held."""
+"""The line below a cell whose loop is paused."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from IPython.core.interactiveshell import InteractiveShell
 from IPython.utils.capture import capture_output
 
 from gradwidget.control.gate import Gate, GateState
-from gradwidget.view.notebook.held_line import HeldLine
+from gradwidget.view.notebook.paused_line import PausedLine
 
 
 @dataclass
@@ -28,12 +28,12 @@ HELD = GateState("paused", 0, 1239, "a finding")
 @pytest.fixture
 def shell(monkeypatch: pytest.MonkeyPatch) -> Iterator[InteractiveShell]:
     """A shell of a kernel."""
-    monkeypatch.setattr("gradwidget.view.notebook.held_line.running_kernel", object)
+    monkeypatch.setattr("gradwidget.view.notebook.paused_line.running_kernel", object)
     yield InteractiveShell.instance()
     InteractiveShell.clear_instance()
 
 
-def told(line: HeldLine, *states: GateState, here: bool = True) -> list[tuple[str, bool]]:
+def told(line: PausedLine, *states: GateState, here: bool = True) -> list[tuple[str, bool]]:
     """The texts that come out, and of each whether it is a new line."""
     with capture_output() as captured:
         for state in states:
@@ -42,27 +42,29 @@ def told(line: HeldLine, *states: GateState, here: bool = True) -> list[tuple[st
     return [(output.data["text/plain"], not output.update) for output in outputs]
 
 
-def test_it_says_who_holds_the_loop_since_when_and_how_to_go_on(shell: InteractiveShell) -> None:
+def test_it_says_who_has_paused_the_loop_since_when_and_how_to_go_on(
+    shell: InteractiveShell,
+) -> None:
     del shell
-    ((text, is_new),) = told(HeldLine("Net"), HELD)
+    ((text, is_new),) = told(PausedLine("Net"), HELD)
     assert is_new
-    assert "gradwidget holds this loop after step 1,239 (a finding)" in text
+    assert "gradwidget has paused this loop after step 1,239 (a finding)" in text
     assert "Resume in the picture of Net" in text
     assert text.count("\n") == 0
 
 
-def test_it_is_gone_while_the_loop_runs_and_is_one_line_however_often_it_is_held(
+def test_it_is_gone_while_the_loop_runs_and_is_one_line_however_often_it_is_paused(
     shell: InteractiveShell,
 ) -> None:
     del shell
     again = GateState("paused", 0, 1240)
-    texts = told(HeldLine("Net"), HELD, HELD, GateState("stepping", 1), again, GateState())
+    texts = told(PausedLine("Net"), HELD, HELD, GateState("stepping", 1), again, GateState())
     assert [is_new for _, is_new in texts] == [True, False, False, False]
     assert [bool(text) for text, _ in texts] == [True, False, True, False]
 
 
 def test_the_next_cell_has_a_line_of_its_own(shell: InteractiveShell) -> None:
-    line = HeldLine("Net")
+    line = PausedLine("Net")
     told(line, HELD, GateState())
     shell.execution_count += 1
     assert [is_new for _, is_new in told(line, HELD)] == [True]
@@ -72,6 +74,6 @@ def test_where_no_cell_waits_nothing_is_said(
     shell: InteractiveShell, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     del shell
-    assert told(HeldLine("Net"), HELD, here=False) == []
-    monkeypatch.setattr("gradwidget.view.notebook.held_line.running_kernel", lambda: None)
-    assert told(HeldLine("Net"), HELD) == []
+    assert told(PausedLine("Net"), HELD, here=False) == []
+    monkeypatch.setattr("gradwidget.view.notebook.paused_line.running_kernel", lambda: None)
+    assert told(PausedLine("Net"), HELD) == []

@@ -1,4 +1,4 @@
-"""A line in the output of a running cell that its loop is held, and how to go on."""
+"""A line in the output of a running cell that its loop is paused, and how to go on."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from gradwidget.view.kernel.running import running_kernel
 from gradwidget.wording import visible
 
 
-class HeldLine:
-    """Tells of a hold where the eyes are: below the cell that seems to hang.
+class PausedLine:
+    """Tells of a pause where the eyes are: below the cell that seems to hang.
 
-    One line per run of a cell: it changes with every hold, and is empty while the loop runs.
+    One line per run of a cell: it changes with every pause, and is empty while the loop runs.
 
     Args:
         name: of the model, as the picture is called.
@@ -32,7 +32,7 @@ class HeldLine:
     def follow(self, gate: Gate) -> None:
         """Brings the line up to date; for any thread.
 
-        A line that is new comes from the one that is held, so that it goes into the output of the
+        A line that is new comes from the one that is kept, so that it goes into the output of the
         cell which that runs.
         """
         with self._lock:
@@ -55,9 +55,9 @@ class HeldLine:
     def _words(self, state: GateState) -> str:
         why = f" ({visible(state.reason)})" if state.reason else ""
         return (
-            f"❚❚ gradwidget holds this loop after step {state.step or 0:,}{why}. To go on: Resume "
-            f"in the picture of {visible(self._name)}, or its key p. Interrupting the kernel ends "
-            "the cell."
+            f"❚❚ gradwidget has paused this loop after step {state.step or 0:,}{why}. To go on: "
+            f"Resume in the picture of {visible(self._name)}, or its key p. Interrupting "
+            "the kernel ends the cell."
         )
 
 
