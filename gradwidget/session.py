@@ -6,7 +6,6 @@ A monitor shows of it what a user needs; a widget has its picture read the rest.
 from __future__ import annotations
 
 import os
-import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from pathlib import Path
@@ -25,6 +24,7 @@ from gradwidget.control.reaction import OnFinding, Reaction
 from gradwidget.diagnose.engine import Engine
 from gradwidget.diagnose.thresholds import DEFAULT, Thresholds
 from gradwidget.record.history import History
+from gradwidget.record.lock import ReaderLock
 from gradwidget.record.new_losses import NewLosses
 from gradwidget.record.ranks import Rank, RankLog
 from gradwidget.record.start_step import checked_start
@@ -80,7 +80,7 @@ class Session:
         start_step = checked_start(start_step)
         recorded = None if run_file is None else Path(run_file)
         self.history = History()
-        self.lock = threading.RLock()
+        self.lock = ReaderLock()
         """Held while a frame is recorded and judged. Hold it to read things that belong
         together."""
         self.on_frame: list[Callable[[], None]] = []

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import os
-import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -15,6 +14,7 @@ from numpy.typing import NDArray
 
 from gradwidget.diagnose.engine import Engine
 from gradwidget.record.history import History
+from gradwidget.record.lock import ReaderLock
 from gradwidget.report.text import report
 from gradwidget.run.part import Part
 from gradwidget.run.parts import parts_of
@@ -62,7 +62,7 @@ class Run:
     def __init__(self, path: Path) -> None:
         self.path = path
         """Of its first file."""
-        self.lock = threading.RLock()
+        self.lock = ReaderLock()
         """Held while more is read. Hold it to read things that belong together."""
         self.history = History()
         """Everything measured, as ``GradMonitor.history`` has it."""
