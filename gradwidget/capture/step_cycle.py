@@ -109,7 +109,7 @@ class StepCycle:
         self._is_refreshed = False
         self._was_finite = True
         self._has_run = False
-        self._in_addition = 0
+        self._extra_samples = 0
         """Steps in a row that were sampled because the one before was."""
         self.delivery = Delivery(
             table, guard, self.budget, self._triggers, SameBatch(self._no_data), emit=emit
@@ -118,8 +118,9 @@ class StepCycle:
         self._began = self._last_end = perf_counter()
         self._spent_before = 0.0
         self.reach.watch(table.parameters)
-        self.builder: FrameBuilder = self._begin(start_step, sampled=True, wanted=False)
+        self.builder = self._new_builder(start_step, sampled=True, wanted=False)
         """Collects the step under way."""
+        self._begin()
 
     # ------------------------------------------------------------------ whether it is sampled
 
@@ -329,7 +330,8 @@ class StepCycle:
         self.was_skipped = builder.skipped
         self.shared.step_ended()
         self.thread.step_ended()
-        # After an interrupt between here and the next step's begin it comes by once more.
+        # An interrupt between here and the next step's beginning leaves this builder in place, so
+        # that the next event ends it once more: what is complete is not completed twice.
         if builder.sampled and not builder.is_complete:
             builder.is_complete = True
             self._complete(builder, now)
@@ -348,8 +350,9 @@ class StepCycle:
         self._table.release()
         is_due = self.budget.sampling
         sampled = is_due or (builder.sampled and self._leaves_gradients(builder))
-        self._in_addition = self._in_addition + 1 if sampled and not is_due else 0
-        self.builder = self._begin(builder.step + 1, sampled=sampled, wanted=wanted)
+        self._extra_samples = self._extra_samples + 1 if sampled and not is_due else 0
+        self.builder = self._new_builder(builder.step + 1, sampled=sampled, wanted=wanted)
+        self._begin()
         self.builder.inherit(builder)
 
     def _request_later(self, reason: Reason | None) -> None:
@@ -379,8 +382,8 @@ class StepCycle:
         wanted = self.builder.sampled or self.unstepped.is_overdue
         self.forward.listen(self if wanted and not self._is_closed else None)
 
-    def _begin(self, step: int, *, sampled: bool, wanted: bool) -> FrameBuilder:
-        self.builder = builder = FrameBuilder(
+    def _new_builder(self, step: int, *, sampled: bool, wanted: bool) -> FrameBuilder:
+        return FrameBuilder(
             step,
             self._table,
             self.gradient_hooks.register,
@@ -390,12 +393,13 @@ class StepCycle:
             outputs=self._wants_outputs,
             look=self.inspector.begin(step, sampled=sampled, wanted=wanted),
         )
-        self._guard.step = step
+
+    def _begin(self) -> None:
+        builder, self._guard.step = self.builder, self.builder.step
         self.reach.step_begins()
         if builder.sampled or self._wiring.is_due:
             self._guard.run(WIRING, self._wiring.begin, sampled=builder.sampled)
         self.listen()
-        return builder
 
     def _complete(self, builder: FrameBuilder, now: float) -> None:
         self.forward.step_ended()
@@ -432,7 +436,7 @@ class StepCycle:
         lie about may have been used long ago.
         """
         optimizers = self._optimizers.optimizers()
-        if len(optimizers) - 1 <= self._in_addition:
+        if len(optimizers) - 1 <= self._extra_samples:
             return False
         unused = builder.unused()
         return unused is None or any(

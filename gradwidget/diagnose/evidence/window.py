@@ -19,6 +19,9 @@ from gradwidget.record.history import LOOK_BACK, RECENT, History
 BEGINNING = 10
 """First values that show how a run began: a sampled run measures at least as many in a row."""
 
+CROSS_ENTROPY = frozenset({"nll_loss", "nll_loss2d", "nll_loss_nd"})
+"""What the backward nodes of cross-entropy are called; a mean and a weight may come after them."""
+
 A_FEW = 2
 """Values of a layer that tell how it began, and frames with a low loss that may be chance."""
 
@@ -234,8 +237,7 @@ class Window:
     def start_loss(self) -> float:
         """The median loss of the run's first five steps; NaN where no loss is known.
 
-        Of networks that are trained in turns, this loss and all that follow are those of the
-        network whose turn it is.
+        Of networks that are trained in turns, that of the network whose turn it is.
         """
         return middle(self.first_losses[:5])
 
@@ -247,7 +249,7 @@ class Window:
         reaches the logarithm of their number; a run that starts far above it has learned nothing
         by getting there. NaN where no loss is known.
         """
-        if not {"nll_loss", "nll_loss2d", "nll_loss_nd"} & set(self.wiring.loss_path[:3]):
+        if CROSS_ENTROPY.isdisjoint(self.wiring.loss_path[:3]):
             return self.start_loss
         last = np.flatnonzero(self.paths.last)
         classes = [
