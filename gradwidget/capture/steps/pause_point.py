@@ -20,7 +20,7 @@ from torch import nn
 from gradwidget.capture.guard import Guard, entry
 from gradwidget.capture.hooks.forward import is_training_forward
 from gradwidget.capture.hooks.global_hook import Args, GlobalHook, GlobalPreHook, Kwargs
-from gradwidget.capture.torch_private import is_compiled
+from gradwidget.capture.torch_private import in_transform, is_compiled
 
 PAUSING = "pausing the loop"
 
@@ -196,5 +196,5 @@ class PausePoint:
 
 def _is_forward() -> bool:
     # Compiled code has no place to stop at; the call of the compiled module itself is seen before
-    # it.
-    return not torch.compiler.is_compiling() and is_training_forward()
+    # it. Inside a transform nothing of the model could be read or changed meanwhile.
+    return not (torch.compiler.is_compiling() or in_transform()) and is_training_forward()

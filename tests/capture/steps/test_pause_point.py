@@ -103,3 +103,28 @@ def test_nothing_changes_in_the_middle_of_a_forward_that_was_not_known_to_be_the
     assert [one.count_nonzero().item() for one in seen] == [0, 0]
     in_thread(step)
     assert answer.result(10).ok
+
+
+def test_the_loop_is_not_paused_inside_a_transform() -> None:
+    model = chain()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    monitor = GradMonitor(model, budget=None)
+    control = monitor._session.control
+    frozen = {name: one.detach() for name, one in model.named_parameters()}
+
+    def loss(weights: dict[str, Tensor], x: Tensor) -> Tensor:
+        return torch.as_tensor(
+            torch.func.functional_call(model, weights, (x[None],)).square().sum()
+        )
+
+    answer = None
+    for number in range(4):
+        if number == 1:
+            answer = control.submit(Remedy("Draw it afresh", "", "", FRESH))
+        torch.func.vmap(torch.func.grad(loss), (None, 0))(frozen, X.detach())
+        optimizer.zero_grad()
+        model(X).square().mean().backward()
+        optimizer.step()
+    assert answer is not None
+    assert answer.result(10).ok
+    assert monitor.problems == []

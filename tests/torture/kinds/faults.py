@@ -144,7 +144,10 @@ class InterruptedAnywhere(Extra):
     has_bits: ClassVar[bool] = False
     has_figures: ClassVar[bool] = False
     has_all_frames: ClassVar[bool] = False
-    without: ClassVar[tuple[str, ...]] = ("threads", "pauses", "one_thread_each")
+    without: ClassVar[tuple[str, ...]] = (
+        *("threads", "pauses", "one_thread_each"),
+        *("forward_raises", "gradient_hook_raises"),  # something else than an interrupt
+    )
     steps: ClassVar[int] = 40
 
     def around(self, step: int) -> AbstractContextManager[object]:
