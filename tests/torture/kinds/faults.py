@@ -146,7 +146,8 @@ class InterruptedAnywhere(Extra):
     has_all_frames: ClassVar[bool] = False
     without: ClassVar[tuple[str, ...]] = (
         *("threads", "pauses", "one_thread_each"),
-        *("forward_raises", "gradient_hook_raises"),  # something else than an interrupt
+        # What raises something else than an interrupt.
+        *("forward_raises", "gradient_hook_raises", "step_raises", "loss_raises"),
     )
     steps: ClassVar[int] = 40
 
