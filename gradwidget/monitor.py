@@ -142,7 +142,7 @@ class GradMonitor:
         Each with its loss, how long others wait for it, whether something of its own was the first
         that was not finite, and since when its copy of the weights is another.
         """
-        return self._session.ranks
+        return list(self._session.processes.ranks)
 
     @property
     def closed(self) -> bool:

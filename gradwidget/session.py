@@ -26,12 +26,13 @@ from gradwidget.diagnose.thresholds import DEFAULT, Thresholds
 from gradwidget.record.history import History
 from gradwidget.record.lock import ReaderLock
 from gradwidget.record.new_losses import NewLosses
-from gradwidget.record.ranks import Rank, RankLog
+from gradwidget.record.ranks import RankLog
 from gradwidget.record.start_step import checked_start
 from gradwidget.report.processes import Processes
 from gradwidget.report.scalars import scalars
 from gradwidget.report.sending import Logger, Sending
 from gradwidget.report.text import report
+from gradwidget.run.news import News
 from gradwidget.weak import weakly
 
 if TYPE_CHECKING:
@@ -46,7 +47,6 @@ if TYPE_CHECKING:
     from gradwidget.problem import Problem
     from gradwidget.record.overview import Overview
     from gradwidget.run.recorder import Recorder
-    from gradwidget.run.recording import News
 
 P = ParamSpec("P")
 
@@ -174,10 +174,10 @@ class Session:
         return self._state.sampling_interval
 
     @property
-    def ranks(self) -> list[Rank]:
-        """The processes of the training, as ``GradMonitor.ranks`` gives them."""
+    def processes(self) -> Processes:
+        """Those that watch the same model, where there are several."""
         with self.lock:
-            return self._ranks.ranks
+            return Processes(self._state.standing, self._ranks.ranks)
 
     @property
     def closed(self) -> bool:
@@ -201,7 +201,7 @@ class Session:
                 window=self.thresholds.window,
                 awaits=self.awaits,
                 full=full,
-                processes=Processes(self._state.standing, self._ranks.ranks),
+                processes=self.processes,
             )
 
     # ---------------------------------------------------------------- what may be asked of it
@@ -408,7 +408,7 @@ class Session:
 
     def _news(self) -> News:
         self._take_losses()
-        return self.control.changes, self.problems
+        return News(self.control.changes, self.problems, self.processes)
 
     def _overview(self, since: int) -> Overview | None:
         with self.lock:

@@ -26,6 +26,7 @@ from gradwidget.session import LayerFilter
 from gradwidget.view.bar_figure import bar_figure
 from gradwidget.view.export.write import write_page, write_picture
 from gradwidget.view.kernel.comm import PageComm
+from gradwidget.view.kernel.forked import is_forked
 from gradwidget.view.kernel.idle import when_idle
 from gradwidget.view.kernel.page_while_busy import page_while_busy
 from gradwidget.view.kernel.restore import restorer
@@ -34,7 +35,7 @@ from gradwidget.view.kernel.widget_registry import hold_weakly
 from gradwidget.view.notebook.display import NotebookDisplay
 from gradwidget.view.notebook.paused_line import PausedLine
 from gradwidget.view.notebook.static_html import static_html
-from gradwidget.view.protocol.messages import Answer, ToPage
+from gradwidget.view.protocol.messages import ToPage
 from gradwidget.view.protocol.sendable import sendable
 from gradwidget.view.protocol.to_messages import inspection_info
 from gradwidget.view.requests import Requests
@@ -177,7 +178,7 @@ class GradWidget(anywidget.AnyWidget):
             contain=self._contain,
         )
         self._paused_line = PausedLine(session.model_class)
-        self._requests = Requests(session, self._answer, when_idle)
+        self._requests = Requests(session, self._post_small, when_idle)
         self._page_comm = PageComm(self._comm_id, self._receive)
         self.on_msg(lambda _widget, content, _buffers: self._receive(content))
         self._ticker = Ticker(
@@ -217,7 +218,7 @@ class GradWidget(anywidget.AnyWidget):
     @property
     def ranks(self) -> list[Rank]:
         """The processes that watch the same model, as ``GradMonitor.ranks`` gives them."""
-        return self._session.ranks
+        return list(self._session.processes.ranks)
 
     @property
     def findings(self) -> list[Finding]:
@@ -418,9 +419,6 @@ class GradWidget(anywidget.AnyWidget):
             frames = self.history.recent_frames(LOOK_BACK)
         self._post_small(inspection_info(inspection, frames))
 
-    def _answer(self, answer: Answer) -> None:
-        self._post_small(answer)
-
     def _post_small(self, message: ToPage) -> None:
         try:
             self._post(message)
@@ -428,6 +426,8 @@ class GradWidget(anywidget.AnyWidget):
             self._contain("showing the state of the loop", error)
 
     def _post(self, message: ToPage, data: bytes | None = None) -> None:
+        if is_forked():
+            return  # to no page; each message would be a line in the server's terminal
         content: Any = sendable(message)
         self.send(content, [] if data is None else [data])
 

@@ -30,9 +30,33 @@ class Processes:
         judge = self.standing.judge
         return "" if judge is None else f"Judged by rank {judge}, for all processes"
 
+    @property
+    def summary(self) -> str:
+        """How many there are, and what is to be said first; empty where there is only this one.
+
+        Example:
+            >>> Processes(ranks=[Rank(0, 3, 0.5, 0.01), Rank(1, 3, 0.5, 0.9, lags=True)]).summary
+            '2 processes · rank 1: the others wait for it'
+        """
+        if len(self.ranks) < 2:
+            return "one of several processes" if self.standing.notes else ""
+        said = ((one.rank, remarks(one)) for one in self.ranks)
+        first = next((f" · rank {rank}: {words}" for rank, words in said if words), "")
+        return f"{len(self.ranks):,} processes{first}"
+
 
 ALONE = Processes()
 """Where there is only this one."""
+
+
+def listed(ranks: Sequence[Rank]) -> tuple[list[Rank], str]:
+    """The processes that are listed, and how many more there are, in words; empty for none.
+
+    Of many, those that something is to be said of.
+    """
+    chosen = [one for one in ranks if len(ranks) <= MOST or remarks(one)][:MOST]
+    rest = len(ranks) - len(chosen)
+    return chosen, f"and {rest:,} more" if rest else ""
 
 
 def rank_lines(ranks: Sequence[Rank]) -> list[str]:
@@ -48,25 +72,24 @@ def rank_lines(ranks: Sequence[Rank]) -> list[str]:
     """
     if len(ranks) < 2:
         return []
-    remarks = {one.rank: _remarks(one) for one in ranks}
-    chosen = [one for one in ranks if len(ranks) <= MOST or remarks[one.rank]][:MOST]
+    chosen, rest = listed(ranks)
     width = len(str(max(one.rank for one in ranks)))
-    rest = len(ranks) - len(chosen)
-    return [
-        "processes",
-        *[f"  rank {one.rank:{width}}  {_figures(one)}{remarks[one.rank]}" for one in chosen],
-        *([f"  and {rest} more, of which there is nothing to say"] if rest else []),
-    ]
+    lines = []
+    for one in chosen:
+        figures = [f"rank {one.rank:{width}}", f"loss {shown(one.loss)}"]
+        figures += [f"{time} a step by itself"] if (time := own_time(one)) else []
+        said = f" · {words}" if (words := remarks(one)) else ""
+        lines.append(f"  {'  '.join(figures)}{said}")
+    return ["processes", *lines, *([f"  {rest}"] if rest else [])]
 
 
-def _figures(one: Rank) -> str:
-    words = [f"loss {shown(one.loss)}"]
-    if not math.isnan(one.seconds):
-        words.append(f"{1000 * one.seconds:.3g} ms a step by itself")
-    return "  ".join(words)
+def own_time(one: Rank) -> str:
+    """How long it works in a step before it waits for others; empty where that is not known."""
+    return "" if math.isnan(one.seconds) else f"{1000 * one.seconds:.3g} ms"
 
 
-def _remarks(one: Rank) -> str:
+def remarks(one: Rank) -> str:
+    """What is to be said of it besides its figures; empty where that is nothing."""
     words = []
     if one.nonfinite_step is not None:
         words.append(f"first not finite: step {one.nonfinite_step:,} ({one.nonfinite_phase})")
@@ -74,4 +97,4 @@ def _remarks(one: Rank) -> str:
         words.append("the others wait for it")
     if one.apart_since is not None:
         words.append(f"other weights since step {one.apart_since:,}")
-    return "".join(f" · {word}" for word in words)
+    return " · ".join(words)

@@ -16,6 +16,7 @@ from gradwidget.frame import Frame, Layer, Wiring
 from gradwidget.metrics import METRICS
 from gradwidget.problem import Problem
 from gradwidget.record.history import History
+from gradwidget.report.processes import ALONE
 from gradwidget.run.format import decode
 from gradwidget.run.format.block_reader import BlockReader
 from gradwidget.run.format.fields import (
@@ -69,6 +70,7 @@ class Part:
         self.findings: list[Finding] = []
         self.changes: tuple[Change, ...] = ()
         self.problems: tuple[Problem, ...] = ()
+        self.processes = ALONE
         self._blocks = BlockReader(path)
         self._messages = self._blocks.messages()
         self._layers_number = self._wiring_number = -1
@@ -89,6 +91,7 @@ class Part:
             "findings": self._read_findings,
             "changes": self._read_changes,
             "problems": self._read_problems,
+            "processes": self._read_processes,
         }
         self._begin(visible(path.name))
 
@@ -270,6 +273,9 @@ class Part:
 
     def _read_problems(self, data: Fields, _size: int) -> None:
         self.problems = decode.problems_from(data)
+
+    def _read_processes(self, data: Fields, _size: int) -> None:
+        self.processes = decode.processes_from(data)
 
     def _layers_of(self, data: Fields) -> tuple[Layer, ...]:
         # A number that is not known stands in a block that is damaged.

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from gradwidget.diagnose.thresholds import Thresholds
     from gradwidget.frame import Inspection, Layer
     from gradwidget.record.history import History
-    from gradwidget.record.ranks import Rank
+    from gradwidget.report.processes import Processes
 
 RECORDED = "A recorded run: its loop is elsewhere or over, and cannot be changed from here."
 
@@ -35,7 +35,6 @@ class Playback:
     awaits = ""
     batch = None
     budget = None
-    ranks: list[Rank] = []  # noqa: RUF012  # nothing is ever added: a file has none
 
     def __init__(self, run: Run) -> None:
         self.run = run
@@ -80,6 +79,11 @@ class Playback:
     def problems(self) -> list[Problem]:
         """Failures that were contained while the run was recorded, and one of following it."""
         return [*self.run.problems, *self._failures]
+
+    @property
+    def processes(self) -> Processes:
+        """Those that the training was spread over."""
+        return self.run.processes
 
     @property
     def model_class(self) -> str:

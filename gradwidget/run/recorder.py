@@ -21,9 +21,10 @@ from weakref import WeakSet, finalize
 from gradwidget.run.format.file_writer import FileWriter
 from gradwidget.run.format.limits import MIB
 from gradwidget.run.format.schemas import FORMAT
+from gradwidget.run.news import News
 from gradwidget.run.overviews import AskOverview
 from gradwidget.run.parts import part_path
-from gradwidget.run.recording import News, Recording, without_layers
+from gradwidget.run.recording import Recording, without_layers
 
 if TYPE_CHECKING:
     from gradwidget.diagnose.finding import Finding
@@ -77,8 +78,8 @@ class Recorder:
     Args:
         path: of the run's first file.
         about: what the file says first.
-        news: changes and problems so far; asked on the thread that writes, and None once nobody can
-            tell any more.
+        news: what there is besides; asked on the thread that writes, and None once nobody can tell
+            any more.
         stopped: told why recording has stopped, in a sentence; on any thread.
         charge: told the processor seconds that writing took.
         overview: gives what the frames behind so many come to; asked on the thread that writes.
@@ -205,7 +206,7 @@ class _WriterThread:
             while not self._is_ending:
                 self._wait()
                 self._write_waiting()
-            self._write_waiting()
+            self._write_waiting(is_last=True)
             self._file.finish()
         except OSError as error:
             self._stop(error.strerror or str(error), self._recording.step)
@@ -228,7 +229,7 @@ class _WriterThread:
         while not self._wake.empty():
             self._wake.get()
 
-    def _write_waiting(self) -> None:
+    def _write_waiting(self, *, is_last: bool = False) -> None:
         began = time.thread_time()
         for _ in range(len(self._waiting)):
             frame, findings = self._waiting.popleft()
@@ -236,7 +237,7 @@ class _WriterThread:
             self._taken += _size(frame)
         news = self._news()  # which may bring losses
         self._recording.add_losses([self._losses.popleft() for _ in range(len(self._losses))])
-        self._recording.flush(news)
+        self._recording.flush(news, is_last=is_last)
         self._charge(time.thread_time() - began)
 
     def _stop(self, why: str, step: int) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from gradwidget.report.processes import ALONE, Processes
 from gradwidget.run.format.encode import (
     changes_data,
     findings_data,
@@ -15,6 +16,7 @@ from gradwidget.run.format.encode import (
     losses_data,
     plain_data,
     problems_data,
+    processes_data,
     wiring_data,
 )
 from gradwidget.run.format.file_writer import FileWriter
@@ -26,16 +28,16 @@ from gradwidget.run.format.limits import (
     frame_bytes,
     table_bytes,
 )
+from gradwidget.run.news import News
 from gradwidget.run.overviews import AskOverview, Overviews
 
 if TYPE_CHECKING:
-    from gradwidget.control.control import Change
     from gradwidget.diagnose.finding import Finding
     from gradwidget.frame import Frame, Layer, Wiring
-    from gradwidget.problem import Problem
 
-News = tuple["Sequence[Change]", "Sequence[Problem]"]
-"""Changes and problems so far."""
+LONGER = 1.1
+"""Times that a run has to be as long as when what changes at every step was last told of its
+processes."""
 
 FULL_UNTIL = 256 * MIB
 """Bytes up to which every frame is recorded as it came."""
@@ -61,7 +63,8 @@ class Recording:
         self._said: Sequence[Finding] = []
         self._said_lasting: Sequence[Finding] = []
         self._newest: Sequence[Finding] = []
-        self._news: News = (), []
+        self._news = News()
+        self._told_step = 0
         self._measured = 0
         self.step = 0
         """Of the newest frame."""
@@ -102,21 +105,28 @@ class Recording:
         for start in range(0, len(losses), MOST_ROWS):
             self._add("losses", losses_data(losses[start : start + MOST_ROWS]))
 
-    def flush(self, news: News | None) -> None:
-        """Writes all that was added, and the changes and problems where there are new ones.
+    def flush(self, news: News | None, *, is_last: bool = False) -> None:
+        """Writes all that was added, and of the news what is new.
+
+        Args:
+            news: None where nobody can tell any.
+            is_last: whether nothing comes behind it.
 
         Raises:
             OSError: it cannot be written.
         """
-        changes, problems = news or self._news
+        news = news or self._news
         self._write_plain()
         if self._newest != self._said:
             self._say(self._newest)
-        if changes != self._news[0]:
-            self._add("changes", changes_data(changes))
-        if problems != self._news[1]:
-            self._add("problems", problems_data(problems))
-        self._news = changes, problems
+        if news.changes != self._news.changes:
+            self._add("changes", changes_data(news.changes))
+        if news.problems != self._news.problems:
+            self._add("problems", problems_data(news.problems))
+        if (is_last and news.processes != ALONE) or self._is_to_be_told(news.processes):
+            self._told_step = self.step
+            self._add("processes", processes_data(news.processes))
+        self._news = news
         self._file.flush()
         self._overviews.flushed()
         if self._layers is not None:
@@ -169,6 +179,11 @@ class Recording:
         beyond = self._file.written - self._overviews.written - FULL_UNTIL
         return beyond > 0 and self._measured % 2 ** (1 + beyond // FULL_STEP) != 0
 
+    def _is_to_be_told(self, processes: Processes) -> bool:
+        if _lasting_ranks(processes) != _lasting_ranks(self._news.processes):
+            return True
+        return processes != ALONE and self.step > LONGER * self._told_step
+
     def _say(self, findings: Sequence[Finding]) -> None:
         self._said = findings
         self._add("findings", findings_data(findings, self.step))
@@ -177,6 +192,12 @@ class Recording:
 def without_layers(frame: Frame) -> Frame:
     """A frame without what was measured by layer."""
     return replace(frame, metrics={}, measured={}, recurrent=())
+
+
+def _lasting_ranks(processes: Processes) -> Processes:
+    """The processes without what changes at every step."""
+    ranks = [replace(one, step=0, loss=0.0, seconds=0.0) for one in processes.ranks]
+    return replace(processes, ranks=ranks)
 
 
 def _lasting(findings: Sequence[Finding]) -> list[Finding]:

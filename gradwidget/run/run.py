@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from gradwidget.diagnose.thresholds import Thresholds
     from gradwidget.frame import Frame, Layer
     from gradwidget.problem import Problem
+    from gradwidget.record.ranks import Rank
+    from gradwidget.report.processes import Processes
 
 
 def open_run(path: str | os.PathLike[str]) -> Run:
@@ -97,6 +99,16 @@ class Run:
         return [problem for part in self._parts for problem in part.problems]
 
     @property
+    def processes(self) -> Processes:
+        """Those that the training was spread over, as the newest part tells it."""
+        return self._parts[-1].processes
+
+    @property
+    def ranks(self) -> Sequence[Rank]:
+        """Those of them that had told of a step, as ``GradMonitor.ranks`` gives them."""
+        return self.processes.ranks
+
+    @property
     def scalars(self) -> Mapping[str, NDArray[np.float64]]:
         """float64 [columns] by name: ``loss``, ``lr`` …; ``history.steps`` has their steps."""
         return self.history.scalars
@@ -159,6 +171,7 @@ class Run:
                 self.problems,
                 window=self.thresholds.window,
                 full=full,
+                processes=self.processes,
             )
 
     def diagnose(self, thresholds: Thresholds | None = None) -> list[Finding]:

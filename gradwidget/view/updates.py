@@ -12,6 +12,7 @@ from gradwidget.metrics import METRICS
 from gradwidget.record.history import LOOK_BACK
 from gradwidget.record.losses import KEPT
 from gradwidget.report.headline import headline
+from gradwidget.report.processes import ALONE, Processes
 from gradwidget.view.protocol import to_messages
 from gradwidget.view.protocol.arrays import newest, whole
 from gradwidget.view.protocol.codec import Array, encode
@@ -67,6 +68,10 @@ class Source(Protocol):
         """Contained failures."""
 
     @property
+    def processes(self) -> Processes:
+        """Those that watch the same model, where there are several."""
+
+    @property
     def awaits(self) -> str:
         """What the first step waits for, in words; empty once it is over."""
 
@@ -106,6 +111,7 @@ class Updates:
         self._sent_reasons: list[ReasonInfo] = []
         self._sent_findings: list[FindingInfo] = []
         self._sent_problems: list[ProblemInfo] = []
+        self._sent_processes = to_messages.processes_info(ALONE)
         self._sent_awaits = ""
 
     @property
@@ -135,6 +141,7 @@ class Updates:
         self._sent_metrics = _metrics(arrays)
         self._sent_findings = [to_messages.finding_info(finding) for finding in findings]
         self._sent_problems = self._problems
+        self._sent_processes = to_messages.processes_info(self._source.processes)
         blocks, data = encode(arrays)
         limits = self._source.thresholds
         message = Snapshot(
@@ -147,6 +154,7 @@ class Updates:
             reasons=self._sent_reasons,
             findings=self._sent_findings,
             problems=self._sent_problems,
+            processes=self._sent_processes,
             blocks=blocks,
         )
         return message, data
@@ -172,6 +180,7 @@ class Updates:
         blocks, data = encode(arrays)
         infos = [to_messages.finding_info(finding) for finding in findings]
         problems = self._problems
+        processes = to_messages.processes_info(self._source.processes)
         message = Delta(
             kind="delta",
             status=status,
@@ -179,10 +188,12 @@ class Updates:
             reasons=None if reasons == self._sent_reasons else reasons,
             findings=None if infos == self._sent_findings else infos,
             problems=None if problems == self._sent_problems else problems,
+            processes=None if processes == self._sent_processes else processes,
             blocks=blocks,
         )
         self._sent_states, self._sent_reasons = states, reasons
         self._sent_findings, self._sent_problems = infos, problems
+        self._sent_processes = processes
         return message, data
 
     def _note_sent(self) -> None:
@@ -217,7 +228,8 @@ class Updates:
         is_open = history.version < window
         calm = "not measured" if is_off or is_open else "ok"
         status = Status(
-            verdict=headline(history, findings, states, problems, window, awaits=self._sent_awaits),
+            verdict=self._source.processes.headline
+            or headline(history, findings, states, problems, window, awaits=self._sent_awaits),
             state=calm if worst is None else to_messages.finding_state(worst),
             step=None if history.last is None else max(history.last.step, history.losses.last_step),
             trend=loss_trend(history),

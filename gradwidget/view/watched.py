@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from gradwidget.control.reaction import OnFinding, Response
     from gradwidget.diagnose.finding import Severity
     from gradwidget.frame import Inspection
-    from gradwidget.record.ranks import Rank
 
 
 class Watched(Source, Protocol):
@@ -30,10 +29,6 @@ class Watched(Source, Protocol):
     @property
     def model_class(self) -> str:
         """Class name of the model."""
-
-    @property
-    def ranks(self) -> list[Rank]:
-        """The processes of the training."""
 
     @property
     def budget(self) -> float | None:

@@ -5,6 +5,7 @@ import { outcomeOf, whatCameOf } from "./derive/story/outcome.ts";
 import { Findings } from "./panels/finding/findings.ts";
 import { LayerDetail } from "./panels/layer-detail.ts";
 import { Problems } from "./panels/problems.ts";
+import { Processes } from "./panels/processes.ts";
 import { Strip } from "./panels/strip/strip.ts";
 import { Picture } from "./picture/picture.ts";
 import type { FindingInfo } from "./protocol/messages.gen.ts";
@@ -63,10 +64,11 @@ export function mount(
     loop,
     outcome: (finding, change) => outcomeOf(finding, change, store),
   });
+  const processes = new Processes();
   const problems = new Problems();
   const side = element("div", { class: "gw-side" }, detail.node, findings.node);
   const main = element("div", { class: "gw-main" }, picture.node, side);
-  const parts = [...strip.nodes, main, problems.node];
+  const parts = [...strip.nodes, main, processes.node, problems.node];
   const root = element("div", { class: "gw", role: "region" }, ...parts);
   strip.listenToKeys(root);
   picture.listenToKeys(root);
@@ -83,6 +85,7 @@ export function mount(
     setAttribute(main, "data-sick", String(lead !== null));
     detail.update(store, options, picture.timeline.axis);
     findings.update(store);
+    processes.update(store.processes);
     problems.update(store.problems);
   };
   const drawing = redraw(draw);

@@ -20,6 +20,7 @@ from gradwidget.record.history import History
 from gradwidget.run import overviews
 from gradwidget.run.format.block_reader import BlockReader
 from gradwidget.run.format.file_writer import FileWriter
+from gradwidget.run.news import News
 from gradwidget.run.part import Part
 from gradwidget.run.recorder import run_data
 from gradwidget.run.recording import Recording
@@ -112,7 +113,7 @@ def test_what_is_said_in_words_is_what_was_said_last(tmp_path: Path) -> None:
     live = Live(tmp_path / "run.gw")
     live.take(frames(1_000))
     change, problem = Change(1, 7, "clipped"), Problem("here", "failed", "…", 3)
-    live.recording.flush(((change,), [problem]))
+    live.recording.flush(News((change,), [problem]))
     live.take(frames(5_000, start=1_000)).close()
     run = open_run(tmp_path / "run.gw")
     assert run.history.version == 6_000

@@ -14,6 +14,7 @@ from torch import nn
 
 from gradwidget import GradMonitor, GradWidget, RunFileError, open_run
 from gradwidget.control.control import Change
+from gradwidget.run.news import News
 from gradwidget.run.playback import RECORDED
 from tests.support.frames import chain, frame, healthy
 from tests.support.recording.recorded import Recorded, assert_same_history, steps
@@ -74,7 +75,7 @@ def test_a_finished_run_is_shown_as_it_was(tmp_path: Path, sent: Sent) -> None:
 
 def test_what_would_reach_the_loop_is_refused_with_the_reason(tmp_path: Path, sent: Sent) -> None:
     live = Recorded(tmp_path / "run.gw")
-    live.news = (Change(1, 3, "clipped"),), []
+    live.news = News((Change(1, 3, "clipped"),))
     live.take(steps(20)).close()
     widget = GradWidget(open_run(tmp_path / "run.gw"))
     for attempt in (widget.pause, widget.step, widget.undo, lambda: widget.log(loss=1.0)):
@@ -106,7 +107,7 @@ def test_a_run_that_is_still_written_is_followed(
     widget._receive({"kind": "hello"})
     live.take(steps(10, start=10))
     assert not sent.wait_for("snapshot|delta", step=19)["status"]["closed"]
-    live.news = (Change(1, 19, "clipped"),), []
+    live.news = News((Change(1, 19, "clipped"),))
     live.close()
     sent.wait_for("snapshot|delta", closed=True)
     assert widget._ticker is not None

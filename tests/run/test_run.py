@@ -13,6 +13,7 @@ from torch import nn
 from gradwidget import GradMonitor, Thresholds, open_run
 from gradwidget.control.control import Change
 from gradwidget.problem import Problem
+from gradwidget.run.news import News
 from tests.support.frames import chain, frame, healthy, origin
 from tests.support.recording.recorded import Recorded, assert_same_history, steps
 
@@ -184,7 +185,7 @@ def test_a_resumed_run_replaces_losses_too(tmp_path: Path) -> None:
 def test_changes_problems_settings_and_versions_are_in_the_file(tmp_path: Path) -> None:
     bounds = Thresholds(vanishing_ratio=1e-6)
     live = Recorded(tmp_path / "run.gw", thresholds=bounds, model="Transformer")
-    live.news = (Change(1, 7, "clipped", undone_step=9),), [Problem("here", "failed", "…", 3)]
+    live.news = News((Change(1, 7, "clipped", undone_step=9),), [Problem("here", "failed", "…", 3)])
     live.take(steps(20)).close()
     run = open_run(tmp_path / "run.gw")
     assert run.changes == (Change(1, 7, "clipped", undone_step=9),)

@@ -13,6 +13,7 @@ from gradwidget.diagnose.thresholds import DEFAULT, Thresholds
 from gradwidget.frame import Frame, Layer
 from gradwidget.problem import Problem
 from gradwidget.record.history import History
+from gradwidget.report.processes import ALONE
 
 
 def linear(name: str) -> Layer:
@@ -37,6 +38,7 @@ class FakeMonitor:
         self.layers = layers
         self.problems: list[Problem] = []
         self.awaits = ""
+        self.processes = ALONE
         self.overhead = float("nan")
         self.sampling_interval = 1.0
         self.closed = False

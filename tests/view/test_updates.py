@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from gradwidget.diagnose.thresholds import Thresholds
+from gradwidget.frame import Standing
 from gradwidget.problem import Problem
-from gradwidget.view.protocol.messages import Block, Shown
+from gradwidget.record.ranks import Rank
+from gradwidget.report.processes import Processes
+from gradwidget.view.protocol.messages import Block, ProcessesInfo, RankInfo, Shown
 from gradwidget.view.updates import Updates
 from tests.support.fake_monitor import FakeMonitor, chain, frame
 
@@ -127,6 +131,34 @@ def test_why_a_layer_is_not_measured_is_sent_when_it_changes_and_only_then() -> 
     assert updates.update()[0]["reasons"] is None
     monitor.take(replace(frame(2, LAYERS), reasons={"body.1": "It was not seen."}))
     assert updates.update()[0]["reasons"] == [{"layer": "body.1", "text": "It was not seen."}]
+
+
+def test_what_processes_tell_is_sent_when_it_changes_and_only_then() -> None:
+    monitor = FakeMonitor(LAYERS)
+    updates = updates_of(monitor)
+    monitor.take(frame(0, LAYERS))
+    shown = updates.snapshot()[0]["processes"]
+    assert shown == ProcessesInfo(summary="", notes=[], ranks=[], rest="")
+    assert updates.update()[0]["processes"] is None
+    ranks = [Rank(0, 0, 0.5, 0.012), Rank(1, 0, math.nan, math.nan, apart_since=0)]
+    monitor.processes = Processes(Standing(notes=("Of 2.",)), ranks)
+    assert updates.update()[0]["processes"] == ProcessesInfo(
+        summary="2 processes · rank 1: other weights since step 0",
+        notes=["Of 2."],
+        ranks=[
+            RankInfo(rank=0, loss="0.5", time="12 ms", remarks=""),
+            RankInfo(rank=1, loss="nan", time="", remarks="other weights since step 0"),
+        ],
+        rest="",
+    )
+    assert updates.update()[0]["processes"] is None
+
+
+def test_who_does_not_judge_says_who_does() -> None:
+    monitor = FakeMonitor(LAYERS)
+    monitor.processes = Processes(Standing(0, ("Rank 0 judges.",)))
+    status = updates_of(monitor).snapshot()[0]["status"]
+    assert status["verdict"] == "Judged by rank 0, for all processes"
 
 
 def test_other_layers_bring_a_snapshot() -> None:

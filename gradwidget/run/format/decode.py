@@ -19,10 +19,13 @@ from gradwidget.frame import (
     Layer,
     NonfiniteOrigin,
     RecurrentProfile,
+    Standing,
     Wiring,
 )
 from gradwidget.metrics import METRICS
 from gradwidget.problem import Problem
+from gradwidget.record.ranks import Rank
+from gradwidget.report.processes import Processes
 from gradwidget.run.format.arrays import unpacked, unpacked_flags
 from gradwidget.run.format.fields import (
     Fields,
@@ -41,6 +44,7 @@ from gradwidget.run.format.limits import (
     MOST_FINDINGS,
     MOST_LAYERS,
     MOST_PROFILES,
+    MOST_RANKS,
     MOST_ROWS,
     MOST_SCALARS,
     MOST_SHAPES,
@@ -271,6 +275,26 @@ def _problem(value: object) -> Problem:
         text(data["traceback"]),
         whole(data["step"]),
         flag(data["is_off"]),
+    )
+
+
+def processes_from(data: Fields) -> Processes:
+    """What each process has told last."""
+    standing = Standing(maybe(data["judge"], whole), listing(data["notes"], text, MOST_FINDINGS))
+    return Processes(standing, listing(data["ranks"], _rank, MOST_RANKS))
+
+
+def _rank(value: object) -> Rank:
+    data = mapping(value)
+    return Rank(
+        whole(data["rank"]),
+        whole(data["step"]),
+        real(data["loss"]),
+        real(data["seconds"]),
+        flag(data["lags"]),
+        maybe(data["nonfinite_step"], whole),
+        name_of(data["nonfinite_phase"]),
+        maybe(data["apart_since"], whole),
     )
 
 

@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from gradwidget.run.format.arrays import packed, packed_flags
+from gradwidget.run.format.limits import MOST_RANKS
 
 if TYPE_CHECKING:
     from gradwidget.control.control import Change
     from gradwidget.diagnose.finding import Finding
     from gradwidget.frame import Frame, Layer, Wiring
     from gradwidget.problem import Problem
+    from gradwidget.report.processes import Processes
 
 Data = dict[str, object]
 
@@ -146,6 +148,16 @@ def changes_data(changes: Sequence[Change]) -> Data:
 def problems_data(problems: Sequence[Problem]) -> Data:
     """Every problem so far."""
     return {"problems": [asdict(problem) for problem in problems]}
+
+
+def processes_data(processes: Processes) -> Data:
+    """What each process of the training has told last."""
+    standing = processes.standing
+    ranks = [
+        asdict(one) | {"loss": number(one.loss), "seconds": number(one.seconds)}
+        for one in processes.ranks[:MOST_RANKS]
+    ]
+    return {"judge": standing.judge, "notes": list(standing.notes), "ranks": ranks}
 
 
 def number(value: float) -> float | str:

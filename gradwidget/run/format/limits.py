@@ -27,6 +27,8 @@ MOST_PROFILES = 1_000
 """Recurrent layers, or directions of them, in one frame."""
 MOST_FINDINGS = 1_000
 """Findings, changes and problems, each, at one time."""
+MOST_RANKS = 10_000
+"""Processes of a training; the others are left out."""
 MOST_SHAPES = 256
 """Parameters of one layer."""
 MOST_STEP = 2**53

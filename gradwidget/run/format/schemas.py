@@ -10,7 +10,7 @@ FORMAT = 1
 PROFILE = "gradwidget"
 """What the container says that it holds."""
 
-STANDING = ("layers", "wiring", "findings", "changes", "problems")
+STANDING = ("layers", "wiring", "findings", "changes", "problems", "processes")
 """Topics of which the newest message is in force."""
 
 Schema = dict[str, object]
@@ -176,6 +176,23 @@ SCHEMAS: dict[str, Schema] = {
                 is_off={"type": "boolean"},
             )
         )
+    ),
+    # Where the training is spread over several.
+    "processes": _object(
+        judge={**_any_whole, "description": "the rank that judges in the place of this one"},
+        notes=_list(_text),
+        ranks=_list(
+            _object(
+                rank=_whole,
+                step=_whole,
+                loss=_number,
+                seconds=_number,
+                lags={"type": "boolean"},
+                nonfinite_step=_any_whole,
+                nonfinite_phase=_text,
+                apart_since=_any_whole,
+            )
+        ),
     ),
 }
 """By topic: the messages of a run, in the order in which they were written."""

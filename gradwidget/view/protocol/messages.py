@@ -134,6 +134,32 @@ class ProblemInfo(TypedDict):
     step: int
 
 
+class RankInfo(TypedDict):
+    """One of the processes that a training is spread over."""
+
+    rank: int
+    loss: str
+    time: str
+    """That it works in a step before it waits for others; empty where that is not known."""
+
+    remarks: str
+    """What is to be said of it besides; empty where that is nothing."""
+
+
+class ProcessesInfo(TypedDict):
+    """The processes that a training is spread over."""
+
+    summary: str
+    """How many there are, and what is to be said first; empty where there is only one."""
+
+    notes: list[str]
+    """What a reader of the figures has to know, in sentences."""
+
+    ranks: list[RankInfo]
+    rest: str
+    """How many more there are than those, in words; empty for none."""
+
+
 class Status(TypedDict):
     """The headline."""
 
@@ -178,6 +204,7 @@ class Snapshot(TypedDict):
 
     findings: list[FindingInfo]
     problems: list[ProblemInfo]
+    processes: ProcessesInfo
     blocks: list[Block]
 
 
@@ -197,6 +224,9 @@ class Delta(TypedDict):
 
     problems: list[ProblemInfo] | None
     """Null when there is no new one."""
+
+    processes: ProcessesInfo | None
+    """Null when nothing of them has changed."""
 
     blocks: list[Block]
 

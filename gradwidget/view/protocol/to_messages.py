@@ -10,6 +10,7 @@ from gradwidget.action import parse_action
 from gradwidget.diagnose.summary.layer_state import JUDGED, STATE_OF
 from gradwidget.diagnose.summary.metric_bounds import bounds_of
 from gradwidget.diagnose.summary.state_look import GENERAL
+from gradwidget.report.processes import listed, own_time, remarks
 from gradwidget.view.protocol.messages import (
     BoundInfo,
     ChangeInfo,
@@ -21,10 +22,13 @@ from gradwidget.view.protocol.messages import (
     LayerInspection,
     MetricInfo,
     ProblemInfo,
+    ProcessesInfo,
     ProfileInfo,
+    RankInfo,
     ReasonInfo,
     RemedyInfo,
 )
+from gradwidget.wording import shown
 
 if TYPE_CHECKING:
     from gradwidget.control.control import Change
@@ -33,6 +37,7 @@ if TYPE_CHECKING:
     from gradwidget.frame import Entry, Frame, Histogram, Inspection, Layer, RecurrentProfile
     from gradwidget.metrics import Metric
     from gradwidget.problem import Problem
+    from gradwidget.report.processes import Processes
 
 
 def finite(value: float | None) -> float | None:
@@ -120,6 +125,20 @@ def problem_info(problem: Problem) -> ProblemInfo:
         message=problem.message,
         traceback=problem.traceback,
         step=problem.step,
+    )
+
+
+def processes_info(processes: Processes) -> ProcessesInfo:
+    """The processes of a training for the page."""
+    chosen, rest = listed(processes.ranks)
+    return ProcessesInfo(
+        summary=processes.summary,
+        notes=list(processes.standing.notes),
+        ranks=[
+            RankInfo(rank=one.rank, loss=shown(one.loss), time=own_time(one), remarks=remarks(one))
+            for one in chosen
+        ],
+        rest=rest,
     )
 
 

@@ -100,6 +100,27 @@ export interface ProblemInfo {
   step: number;
 }
 
+/** One of the processes that a training is spread over. */
+export interface RankInfo {
+  rank: number;
+  loss: string;
+  /** That it works in a step before it waits for others; empty where that is not known. */
+  time: string;
+  /** What is to be said of it besides; empty where that is nothing. */
+  remarks: string;
+}
+
+/** The processes that a training is spread over. */
+export interface ProcessesInfo {
+  /** How many there are, and what is to be said first; empty where there is only one. */
+  summary: string;
+  /** What a reader of the figures has to know, in sentences. */
+  notes: string[];
+  ranks: RankInfo[];
+  /** How many more there are than those, in words; empty for none. */
+  rest: string;
+}
+
 /** The headline. */
 export interface Status {
   verdict: string;
@@ -132,6 +153,7 @@ export interface Snapshot {
   reasons: ReasonInfo[];
   findings: FindingInfo[];
   problems: ProblemInfo[];
+  processes: ProcessesInfo;
   blocks: Block[];
 }
 
@@ -147,6 +169,8 @@ export interface Delta {
   findings: FindingInfo[] | null;
   /** Null when there is no new one. */
   problems: ProblemInfo[] | null;
+  /** Null when nothing of them has changed. */
+  processes: ProcessesInfo | null;
   blocks: Block[];
 }
 

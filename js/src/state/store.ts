@@ -4,6 +4,7 @@ import type {
   LayerInfo,
   MetricInfo,
   ProblemInfo,
+  ProcessesInfo,
   Shown,
   Snapshot,
   Status,
@@ -29,6 +30,8 @@ const BEFORE_ANYTHING: Status = {
   closed: false,
 };
 
+export const NO_PROCESSES: ProcessesInfo = { summary: "", notes: [], ranks: [], rest: "" };
+
 /** Everything that Python has told the page about one run; the views are drawn from it. */
 export class Store extends Emitter {
   model: string;
@@ -40,6 +43,8 @@ export class Store extends Emitter {
   reasons: ReadonlyMap<string, string> = new Map();
   findings: FindingInfo[] = [];
   problems: ProblemInfo[] = [];
+  /** Those that the training is spread over; of one alone there is nothing. */
+  processes = NO_PROCESSES;
   /** Statistics of the whole step: loss, total_grad_norm, lr … */
   scalars = new Columns(1, SCALAR_COLUMNS);
   /** Statistics per layer at the steps that were sampled. */
@@ -65,6 +70,7 @@ export class Store extends Emitter {
       this.reasons = new Map(message.reasons.map(({ layer, text }) => [layer, text]));
     this.findings = message.findings ?? this.findings;
     this.problems = message.problems ?? this.problems;
+    this.processes = message.processes ?? this.processes;
     const arrays = decode(message.blocks, data);
     appendAll(this.scalars, arrays, "steps", ["scalar"]);
     appendAll(this.samples, arrays, "sampled", ["value", "low", "high"]);

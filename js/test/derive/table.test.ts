@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { tableOf } from "../../src/derive/table.ts";
 import type { BoundInfo, Snapshot } from "../../src/protocol/messages.gen.ts";
-import { Store } from "../../src/state/store.ts";
+import { NO_PROCESSES, Store } from "../../src/state/store.ts";
 import { ViewOptions } from "../../src/state/view-options.ts";
 import { findingOf } from "../fakes.ts";
 
@@ -41,6 +41,7 @@ function storeWith(gradients: number[], nonfinite: number[], bound: BoundInfo): 
     reasons: [],
     findings: [],
     problems: [],
+    processes: NO_PROCESSES,
     blocks: [
       { part: "sampled", name: "", dtype: "float64", shape: [1] },
       { part: "value", name: "grad_rms", dtype: "float64", shape: [1, gradients.length] },

@@ -1,7 +1,7 @@
 import { expect, test, vi } from "vitest";
 import { valuesAt } from "../../src/derive/values-at.ts";
 import type { Block, Delta, Snapshot, Status } from "../../src/protocol/messages.gen.ts";
-import { Store } from "../../src/state/store.ts";
+import { NO_PROCESSES, Store } from "../../src/state/store.ts";
 
 const status: Status = {
   verdict: "Healthy",
@@ -70,6 +70,7 @@ function snapshot(blocks: Block[]): Snapshot {
     reasons: [],
     findings: [],
     problems: [],
+    processes: NO_PROCESSES,
     blocks,
   };
 }
@@ -82,6 +83,7 @@ function delta(blocks: Block[], changes: Partial<Delta> = {}): Delta {
     reasons: null,
     findings: null,
     problems: null,
+    processes: null,
     blocks,
     ...changes,
   };

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 
 import jsonschema  # type: ignore[import-untyped]  # ships no type information
@@ -10,11 +11,16 @@ import numpy as np
 from mcap.reader import make_reader
 
 from gradwidget.control.control import Change
-from gradwidget.frame import RecurrentProfile, Wiring
+from gradwidget.frame import RecurrentProfile, Standing, Wiring
 from gradwidget.problem import Problem
+from gradwidget.record.ranks import Rank
+from gradwidget.report.processes import Processes
 from gradwidget.run.format.schemas import SCHEMAS
+from gradwidget.run.news import News
 from tests.support.frames import chain, frame, healthy, origin
 from tests.support.recording.recorded import Recorded
+
+TWO = Processes(Standing(notes=("Of 2.",)), [Rank(0, 3, 0.5, 0.01), Rank(1, 3, math.nan, 0.01)])
 
 
 def test_every_message_follows_the_schema_that_stands_in_the_file(tmp_path: Path) -> None:
@@ -22,7 +28,7 @@ def test_every_message_follows_the_schema_that_stands_in_the_file(tmp_path: Path
     wiring = Wiring({"fc0": ("fc1",)}, ("mse_loss",), ("Linear 4×4",), "float16", ("SGD",))
     profile = RecurrentProfile("fc0", "dL/dh", np.ones(3, np.float32))
     live = Recorded(tmp_path / "run.gw")
-    live.news = (Change(1, 2, "clipped"),), [Problem("here", "failed", "…", 3)]
+    live.news = News((Change(1, 2, "clipped"),), [Problem("here", "failed", "…", 3)], TWO)
     nan = healthy(4, scalars={"loss": np.nan}, origin=origin("loss"), wiring=wiring)
     live.take([frame(0, layers, healthy(4)), frame(1, layers, nan)])
     one = frame(2, layers, nan)

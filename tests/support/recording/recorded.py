@@ -13,13 +13,13 @@ from gradwidget.diagnose.engine import Engine
 from gradwidget.diagnose.thresholds import DEFAULT, Thresholds
 from gradwidget.frame import Frame
 from gradwidget.record.history import History
+from gradwidget.run.news import News
 from gradwidget.run.recorder import Recorder, run_data
 from tests.support.frames import chain, frame, healthy
 
 if TYPE_CHECKING:
     from gradwidget.problem import Problem
     from gradwidget.record.overview import Overview
-    from gradwidget.run.recording import News
 
 
 class Recorded:
@@ -30,7 +30,7 @@ class Recorded:
     ) -> None:
         self.history, self.engine = History(), Engine(thresholds)
         self.lock = threading.Lock()
-        self.news: News = (), []
+        self.news = News()
         self.stopped: list[str] = []
         self.problems: list[Problem] = []
         self.recorder = Recorder(

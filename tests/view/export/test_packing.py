@@ -12,7 +12,7 @@ import numpy as np
 
 from gradwidget.view.export.packing import packed
 from gradwidget.view.protocol.codec import Array, encode
-from gradwidget.view.protocol.messages import ControlState, Snapshot, Status
+from gradwidget.view.protocol.messages import ControlState, ProcessesInfo, Snapshot, Status
 from gradwidget.wording import visible
 
 NAME = "</script>\u2028\ud800é"
@@ -53,6 +53,7 @@ def fixture_run() -> bytes:
         reasons=[],
         findings=[],
         problems=[],
+        processes=ProcessesInfo(summary="", notes=[], ranks=[], rest=""),
         blocks=blocks,
     )
     control = ControlState(
