@@ -111,4 +111,6 @@ def test_the_example_for_torchrun_records_what_rank_0_has_of_all(tmp_path: Path)
     assert launched.returncode == 0, launched.stderr
     assert launched.stdout.startswith("Vanishing gradients")
     assert "loss are of 2 processes" in launched.stdout
-    assert open_run(run).findings[0].symptom.value == "vanishing_gradients"
+    recorded = open_run(run)
+    assert recorded.findings[0].symptom.value == "vanishing_gradients"
+    assert [one.rank for one in recorded.ranks] == [0, 1]

@@ -9,6 +9,8 @@ from typing import Any
 from IPython import get_ipython
 from IPython.display import DisplayHandle, display
 
+from gradwidget.view.kernel.forked import FORKED, is_forked
+
 Bundle = dict[str, Any]
 
 REFRESH = 5.0
@@ -46,9 +48,21 @@ class NotebookDisplay:
         self._refreshed = time.monotonic()
 
     def show(self, widget: Bundle, metadata: Bundle) -> None:
-        """Displays the hidden content, then the widget's own bundle."""
+        """Displays the hidden content, then the widget's own bundle.
+
+        In a process that was forked from the kernel's, where no widget can live, it is the content
+        alone, and why.
+        """
+        if is_forked():
+            # Printed first: only who has printed can display anything there.
+            print(FORKED, flush=True)  # noqa: T201  # for whoever reads the cell
+            self._show_content()
+        else:
+            self._show_content()
+            display(widget, metadata=metadata, raw=True)  # type: ignore[no-untyped-call]  # IPython is half annotated
+
+    def _show_content(self) -> None:
         handle = display(self._content(), raw=True, display_id=True)  # type: ignore[no-untyped-call]  # IPython is half annotated
-        display(widget, metadata=metadata, raw=True)  # type: ignore[no-untyped-call]  # as above
         shell = get_ipython()
         if handle is None or shell is None:
             return
