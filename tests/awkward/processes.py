@@ -21,6 +21,7 @@ from torch.distributed.tensor.parallel import (
 )
 
 from gradwidget import GradMonitor
+from gradwidget.frame import Inspection
 
 WORLDS = {"replicated": 4, "sharded": 2, "mesh": 4}
 """How many processes each kind of training has."""
@@ -51,8 +52,11 @@ def outcome(
     """Trains a model; what a monitor has of it, and the weights."""
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9)
     monitor = GradMonitor(model, budget=None) if watched else None
+    seen = None
     for samples, targets in batches(place, of):
         optimizer.zero_grad()
+        if monitor is not None:
+            seen = monitor.inspect("0")
         (model(samples) - targets).square().mean().backward()
         optimizer.step()
     found: dict[str, Any] = {}
@@ -65,6 +69,7 @@ def outcome(
             for name in ("loss", "total_grad_norm")
             if name in history.scalars
         }
+        found["inspected"] = _inspected(seen)
         found |= {
             "problems": [str(problem) for problem in monitor.problems],
             "findings": [finding.symptom.value for finding in monitor.findings],
@@ -72,6 +77,17 @@ def outcome(
             "report": monitor.report(),
         }
     return found, list(model.parameters())
+
+
+def _inspected(seen: Inspection | None) -> dict[str, Any]:
+    """What the histograms of a layer count, and what they say of that."""
+    assert seen is not None
+    found = {}
+    for name in ("gradient", "weight", "activation"):
+        one = getattr(seen, name)
+        is_one = not isinstance(one, str)
+        found[name] = [one.total, one.low, one.high, one.note] if is_one else one
+    return found
 
 
 def distributed(kind: str, rank: int) -> tuple[nn.Module, int, int]:

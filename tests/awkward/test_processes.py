@@ -15,6 +15,7 @@ import pytest
 from torch.multiprocessing.spawn import spawn
 
 from gradwidget import open_run
+from gradwidget.capture.inspect.histogram import PART
 from tests.awkward.processes import COMPARED, WORLDS, network, outcome, train, trouble
 
 pytestmark = pytest.mark.slow
@@ -43,6 +44,21 @@ def test_the_figures_are_those_of_one_process(tmp_path: Path, kind: str) -> None
     # The others record what they have, and judge nothing.
     assert all(one["findings"] == [] for one in others)
     assert all(one["report"].startswith("Judged by rank 0") for one in others)
+
+
+@pytest.mark.parametrize("kind", ["sharded", "mesh"])
+def test_histograms_of_a_sharded_layer_are_of_each_process_s_part(
+    tmp_path: Path, kind: str
+) -> None:
+    alone, _ = outcome(network(), 0, 1, watched=True)
+    found = [one["inspected"] for one in outcomes(train, kind, tmp_path, WORLDS[kind])]
+    total, low, high, note = alone["inspected"]["weight"]
+    assert note == ""
+    totals, lows, highs, notes = zip(*(one["weight"] for one in found), strict=True)
+    assert sum(totals) == total
+    np.testing.assert_allclose([min(lows), max(highs)], [low, high], rtol=1e-4)
+    assert sum(one["gradient"][0] for one in found) == total
+    assert set(notes) == {one["gradient"][3] for one in found} == {PART}
 
 
 def test_all_processes_sample_the_same_steps(tmp_path: Path) -> None:

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from gradwidget.capture import unmeasured
+from gradwidget.capture.model.local_part import is_spread, local_part
 from gradwidget.capture.model.unreadable import unreadable
 from gradwidget.capture.torch_private import without_subclass
 from gradwidget.frame import Entry, Histogram
@@ -39,6 +40,8 @@ DECADES = 6
 """Powers of ten below the greatest entry that a log axis resolves; smaller entries are near 0."""
 A_DECADE = 2
 """Bins in a power of ten."""
+
+PART = "of a sharded layer this process's part"
 
 LARGEST = float(np.finfo(np.float64).max)
 
@@ -67,6 +70,9 @@ def histogram_of(
 ) -> tuple[Histogram, tuple[Entry, ...]] | str:
     """The histogram over all entries of some tensors, and the greatest of them.
 
+    Of a sharded tensor it is of the part that this process holds: ``note`` says so, and places of
+    entries are those in that part.
+
     Args:
         tensors: by name; those that cannot be read are left out, and ``note`` of the result says
             so.
@@ -88,14 +94,18 @@ def histogram_of(
         >>> found.zeros, found.low, int(found.counts.sum()), worst[0]
         (1, -2.0, 2, Entry(parameter='weight', index=(0, 1), value=-2.0))
     """
+    held = {name: local_part(tensor) for name, tensor in tensors.items()}
+    parts = [
+        name for name, one in held.items() if one is not tensors[name] and is_spread(tensors[name])
+    ]
     refused = {
         name: reason
-        for name, tensor in tensors.items()
+        for name, tensor in held.items()
         if (reason := has_no_histogram(tensor)) is not None
     }
     readable = {
-        name: without_subclass(tensor.detach())
-        for name, tensor in tensors.items()
+        f"{name} (part)" if name in parts else name: without_subclass(tensor.detach())
+        for name, tensor in held.items()
         if name not in refused
     }
     if not readable:
@@ -131,7 +141,7 @@ def histogram_of(
         found.infinities,
         low,
         high,
-        " · ".join([*([note] if note else []), *missing]),
+        " · ".join([*([note] if note else []), *([PART] if parts else []), *missing]),
     )
     worst = tuple(
         Entry(entry.parameter, entry.index, entry.value / divisor)
