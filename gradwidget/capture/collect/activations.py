@@ -14,8 +14,8 @@ from torch import Tensor, nn
 from gradwidget.capture import unmeasured
 from gradwidget.capture.collect.outputs import Output, first_tensor, unit_dimension
 from gradwidget.capture.guard import Guard
+from gradwidget.capture.model.most_nodes import most_nodes
 from gradwidget.capture.model.nonlinearity import (
-    MOST_NODES,
     Node,
     Nonlinearity,
     find_nonlinearities,
@@ -184,7 +184,7 @@ class Activations:
                 self._measure_spread(note, given)
             else:
                 self._latest = None if given is None else (note, given.detach(), version(given))
-        if call not in self._nonlinearities and len(self._held) < MOST_NODES:
+        if call not in self._nonlinearities and len(self._held) < most_nodes():
             self._hold(call, note, tensor, units)
         if tensor.grad_fn is not None:
             self._on_gradient(tensor, partial(self._add_gradient, note))

@@ -16,6 +16,8 @@ from torch.autograd.graph import get_gradient_edge
 from torch.nn import functional
 from torch.nn.modules import activation
 
+from gradwidget.capture.model.most_nodes import most_nodes
+
 FLAT = 0.05
 """An output is saturated where the slope is under this share of the steepest.
 
@@ -41,13 +43,6 @@ SEE_THROUGH = (
     "AliasBackward",
 )
 """Nodes that change the shape or the format of what passes, not its values."""
-
-MOST_NODES = 10_000
-"""Nodes of an autograd graph that are looked at, at most.
-
-Torch frees a node that Python has seen from within the one above it, which takes some 180 bytes of
-the stack: a chain of more than 40,000 overflows the 8 MiB of Linux, and the process dies.
-"""
 
 Apply = Callable[[Tensor], Tensor]
 
@@ -92,13 +87,14 @@ def find_nonlinearities(
 
     Returns:
         The activation function of each output, by its number; None where it has none, and where it
-        is not known because the graph is too large (``MOST_NODES``). Outputs that no way leads to
+        is not known because the graph is too large (``most_nodes``). Outputs that no way leads to
         are missing.
     """
     found: dict[int, Nonlinearity | None] = {}
     stack = [node_of(root) for root in roots if root.requires_grad]
     seen: set[Node] = set(stack)
-    while stack and len(seen) < MOST_NODES:
+    most = most_nodes()
+    while stack and len(seen) < most:
         node = stack.pop()
         if node in outputs:
             found.setdefault(outputs[node], None)

@@ -15,6 +15,7 @@ from weakref import ref
 from torch import Tensor
 
 from gradwidget.capture.guard import Guard
+from gradwidget.capture.model.most_nodes import most_nodes
 
 NODES = 1_000
 """Nodes of a graph that are searched for a parameter of the model, nearest the loss first."""
@@ -150,7 +151,8 @@ def _leads_to(roots: Sequence[Tensor], number_of: Callable[[Tensor], int | None]
     """Whether the graph behind some tensors has one of the parameters near its beginning."""
     waiting = deque(root.grad_fn for root in roots if root.grad_fn is not None)
     seen = set(waiting)
-    while waiting and len(seen) < NODES:
+    most = min(NODES, most_nodes())
+    while waiting and len(seen) < most:
         node = waiting.popleft()
         # Only the nodes that accumulate gradients have a tensor of their own.
         leaf = getattr(node, "variable", None)

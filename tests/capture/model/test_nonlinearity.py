@@ -83,7 +83,7 @@ def test_what_is_no_activation_function_is_none_and_what_is_out_of_reach_is_miss
 def test_of_a_graph_that_is_too_large_what_is_near_the_loss_is_known(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(nonlinearity, "MOST_NODES", 20)
+    monkeypatch.setattr(nonlinearity, "most_nodes", lambda: 20)
     x = torch.ones(3, requires_grad=True)
     outputs = []
     for _ in range(30):

@@ -16,7 +16,8 @@ import torch
 from torch import Tensor
 
 from gradwidget.capture.model.layers import LayerTable
-from gradwidget.capture.model.nonlinearity import MOST_NODES, Node
+from gradwidget.capture.model.most_nodes import most_nodes
+from gradwidget.capture.model.nonlinearity import Node
 from gradwidget.capture.model.unreadable import plain, unreadable
 from gradwidget.capture.stats.norms import l2
 from gradwidget.capture.stats.readback import as_numpy
@@ -121,11 +122,12 @@ def _operations(root: Node, table: LayerTable) -> list[Operation]:
     """The operations behind a node in the order in which they ran; none if they are too many."""
     nodes: dict[Node, list[Node]] = {}
     waiting = [root] if root is not None else []
+    most = most_nodes()
     while waiting:
         node = waiting.pop()
         if node in nodes:
             continue
-        if len(nodes) >= MOST_NODES:
+        if len(nodes) >= most:
             return []
         nodes[node] = [one for one, _ in node.next_functions if one is not None]
         waiting += nodes[node]

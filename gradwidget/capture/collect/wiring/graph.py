@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 
 from torch import Tensor, nn
 
-from gradwidget.capture.model.nonlinearity import MOST_NODES, SEE_THROUGH, Node, node_of
+from gradwidget.capture.model.most_nodes import most_nodes
+from gradwidget.capture.model.nonlinearity import SEE_THROUGH, Node, node_of
 
 LEAF = "torch::autograd::AccumulateGrad"
 VIEWS = (*SEE_THROUGH, "ExpandBackward", "SliceBackward", "SelectBackward", "CopyBackwards")
@@ -63,11 +64,12 @@ def read_graph(roots: Sequence[Tensor]) -> Graph | None:
     """Walks the graph from the roots of a backward pass; None where it is too large."""
     graph = Graph(list(dict.fromkeys(node_of(root) for root in roots if root.requires_grad)))
     waiting = list(graph.roots)
+    most = most_nodes()
     while waiting:
         node = waiting.pop()
         if node in graph.below:
             continue
-        if len(graph.below) >= MOST_NODES:
+        if len(graph.below) >= most:
             return None
         graph.names[node] = node.name()
         graph.below[node] = below = [one for one, _ in node.next_functions if one is not None]

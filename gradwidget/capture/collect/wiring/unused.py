@@ -8,15 +8,9 @@ from torch import Tensor
 
 from gradwidget.capture.collect.wiring.graph import LEAF
 from gradwidget.capture.model.layers import LayerTable
-from gradwidget.capture.model.nonlinearity import MOST_NODES, Node
+from gradwidget.capture.model.most_nodes import most_nodes
+from gradwidget.capture.model.nonlinearity import Node
 from gradwidget.capture.model.rows import full_name
-
-NODES = MOST_NODES
-"""Nodes that are walked at most in one step, for all layers together.
-
-The parameters of a layer are mostly a node or two below its output; only for one that is not used
-is everything below walked.
-"""
 
 
 class Unused:
@@ -32,11 +26,16 @@ class Unused:
         self._table = table
         self._used: set[str] = set()
         self._not_used: dict[str, None] = {}
-        self._left = NODES
+        self._left = 0
+        """Nodes that are still walked in the step, for all layers together.
+
+        The parameters of a layer are mostly a node or two below its output; only for one that is
+        not used is everything below walked.
+        """
 
     def begin(self) -> None:
         """A step begins."""
-        self._left = NODES
+        self._left = most_nodes()
 
     def layer_ran(self, layer: str, outputs: Iterable[Tensor]) -> None:
         """A layer has run: which of its parameters do its outputs depend on?

@@ -21,26 +21,52 @@ class Deep(torch.nn.Module):
 
     def forward(self, x):
         x = self.first(x).relu()
-        for _ in range(60_000):
+        for _ in range(DEPTH):
             x = x * FACTOR
         return self.last(x)
 
-model = Deep()
-optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
-monitor = GradMonitor(model, budget=None)
-for _ in range(2):
-    optimizer.zero_grad()
-    model(torch.ones(3, 2)).square().mean().backward()
-    optimizer.step()
-assert not monitor.problems, monitor.problems
-assert monitor.history.version, "nothing was measured"
-print("trained to the end")
+def train(watched=True):
+    model = Deep()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    monitor = GradMonitor(model, budget=None) if watched else None
+    for _ in range(2):
+        optimizer.zero_grad()
+        model(torch.ones(3, 2)).square().mean().backward()
+        optimizer.step()
+    if monitor is not None:
+        assert not monitor.problems, monitor.problems
+        assert monitor.history.version, "nothing was measured"
+    print("trained to the end", flush=True)
+
+"""
+IN_A_SMALL_STACK = """
+import threading
+
+threading.stack_size(256 * 1024)
+thread = threading.Thread(target=train, args=(WATCHED,))
+thread.start()
+threading.stack_size(0)  # of those that start from now on
+thread.join()
 """
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("factor", ["1.0", "float('inf')"], ids=["healthy", "not finite"])
 def test_training_goes_on(factor: str) -> None:
-    loop = LOOP.replace("FACTOR", factor)
-    done = subprocess.run([sys.executable, "-c", loop], capture_output=True, text=True, check=False)
+    assert_trains(LOOP + "train()", factor, 60_000)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("factor", ["1.0", "float('inf')"], ids=["healthy", "not finite"])
+@pytest.mark.parametrize("watched", [True, False], ids=["watched", "alone"])
+@pytest.mark.parametrize("depth", [1_000, 8_000])
+def test_training_goes_on_in_a_thread_with_a_small_stack(
+    factor: str, *, watched: bool, depth: int
+) -> None:
+    assert_trains((LOOP + IN_A_SMALL_STACK).replace("WATCHED", str(watched)), factor, depth)
+
+
+def assert_trains(code: str, factor: str, depth: int) -> None:
+    code = code.replace("FACTOR", factor).replace("DEPTH", str(depth))
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert "trained to the end" in done.stdout, done.stderr[-2000:]

@@ -121,7 +121,7 @@ def test_gradients_that_the_loop_takes_itself_show_it_too(watch: Watch) -> None:
 def test_of_a_graph_that_is_too_large_there_is_none(
     watch: Watch, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(graph, "MOST_NODES", 5)
+    monkeypatch.setattr(graph, "most_nodes", lambda: 5)
     assert frames(watch, chain(), 1, 4)[-1].wiring is None
 
 
