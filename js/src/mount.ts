@@ -1,6 +1,6 @@
 import type { Bars } from "./bars/bars.ts";
 import { borderOf } from "./derive/story/border.ts";
-import { keyOf, leadOf, metricOf } from "./derive/story/lead.ts";
+import { causesOf, keyOf, leadOf, metricOf } from "./derive/story/lead.ts";
 import { outcomeOf, whatCameOf } from "./derive/story/outcome.ts";
 import { Findings } from "./panels/finding/findings.ts";
 import { LayerDetail } from "./panels/layer-detail.ts";
@@ -81,7 +81,9 @@ export function mount(
     strip.update(store);
     picture.timeline.changes = loop?.state.changes ?? [];
     picture.update();
-    setAttribute(main, "data-side", picture.isLow ? "below" : "beside");
+    // One card fits below a low picture; several would make it too high for one screen.
+    const isBelow = picture.isLow && causesOf(store).length < 2;
+    setAttribute(main, "data-side", isBelow ? "below" : "beside");
     setAttribute(main, "data-sick", String(lead !== null));
     detail.update(store, options, picture.timeline.axis);
     findings.update(store);

@@ -51,14 +51,14 @@ def verdict(
         return "No gradient measured yet"
     missing = sum(state is LayerState.NO_GRADIENT for state in watched)
     if missing:
-        return f"No gradient in {missing} of {len(states)} layers at this step"
+        return f"No gradient in {missing:,} of {len(states):,} layers at this step"
     if looked < needed:
         return f"Looking … {looked} of {needed} steps"
     return "Healthy"
 
 
 def _headline(finding: Finding, layers: int) -> str:
-    count = f"{len(finding.layers)} of {layers}"
+    count = f"{len(finding.layers):,} of {layers:,}"
     if finding.symptom in _NOT_FINITE:
         value = finding.evidence.get("value", math.nan)
         what = "infinite" if math.isinf(value) else "NaN"

@@ -2,6 +2,7 @@ import type { BoundInfo, MetricInfo } from "../protocol/messages.gen.ts";
 import type { Store } from "../state/store.ts";
 import type { ViewOptions } from "../state/view-options.ts";
 import { greater } from "../util/extremes.ts";
+import { formatCount } from "../util/format.ts";
 import { groupsAround, type RowSpec, rowsFor } from "./grouping.ts";
 import { titleOf } from "./story/layer-title.ts";
 import { leadOf, pointedAt } from "./story/lead.ts";
@@ -129,7 +130,7 @@ function rowOf(
   return {
     ...spec,
     name: spec.key,
-    summary: `${layers.length} layers`,
+    summary: `${formatCount(layers.length)} layers`,
     state: worstOf(layers.map((layer) => states[layer] ?? "")),
     tone: worstOf(layers.map((layer) => tones[layer] ?? "")),
     value: meanOf(layers, values, metric.scale === "log"),

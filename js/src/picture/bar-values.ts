@@ -11,13 +11,23 @@ const LEAST_WIDTH = 150;
 /** Pixels that a value takes with the space before it. */
 const TAKEN = 66;
 
-/** The value of each row in figures at the end of its bar, where there is room. */
+/** The value of each row in figures behind its bar and its usual range, where there is room. */
 export class BarValues {
   readonly node = element("div", { class: "gw-bar-values" });
   #values: HTMLElement[] = [];
 
-  /** `covered` is the row whose place something else takes; negative for none. */
-  update(rows: TableRow[], metric: MetricInfo, scale: Scale, size: Size, covered: number): void {
+  /**
+   * `usualTo` gives where the usual range of a row ends, or null; `covered` is the row whose place
+   * something else takes, negative for none.
+   */
+  update(
+    rows: TableRow[],
+    metric: MetricInfo,
+    scale: Scale,
+    size: Size,
+    usualTo: (row: number) => number | null,
+    covered: number,
+  ): void {
     const isShown = rows.length <= MOST_ROWS && size.width >= LEAST_WIDTH;
     setHidden(this.node, !isShown);
     if (!isShown) return;
@@ -30,9 +40,11 @@ export class BarValues {
       const line = node.parentElement as HTMLElement;
       const isKnown = Number.isFinite(value) && i !== covered;
       setText(node, isKnown ? valueText(metric, value) : "");
-      const end = place(scale, value) || 0;
-      line.classList.toggle("gw-inside", (1 - end) * size.width < TAKEN);
-      line.style.setProperty("--gw-end", `${(100 * end).toFixed(1)}%`);
+      const bar = place(scale, value) || 0;
+      const end = Math.max(bar, place(scale, usualTo(i) ?? value) || 0);
+      const isInside = (1 - end) * size.width < TAKEN;
+      line.classList.toggle("gw-inside", isInside);
+      line.style.setProperty("--gw-end", `${(100 * (isInside ? bar : end)).toFixed(1)}%`);
     });
   }
 }

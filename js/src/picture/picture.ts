@@ -238,7 +238,8 @@ export class Picture {
     this.#axis.update(scale, size.width);
     this.#bounds.update(bounds, scale);
     this.#usual.update(rows, this.#store, metric.name, scale, size);
-    this.#barValues.update(rows, metric, scale, size, this.#border.covered);
+    const usualTo = (row: number): number | null => this.#usual.of(row)?.[1] ?? null;
+    this.#barValues.update(rows, metric, scale, size, usualTo, this.#border.covered);
     const { cursor } = this.#options.choices;
     this.#legend.update(table, cursor ?? this.#store.status.step, this.#usual.hasAny);
   }

@@ -12,6 +12,8 @@ const KEPT = 1000;
 /** The usual range of each layer over the run, a thin line on its bar. */
 export class UsualRanges {
   readonly node = svgElement("svg");
+  /** Whether any usual range is in sight. */
+  hasAny = false;
   readonly #path = svgElement("path");
   #ranges: ([number, number] | null)[] = [];
   #until = 0;
@@ -29,16 +31,14 @@ export class UsualRanges {
     if (width === 0) return;
     const row = height / Math.max(1, rows.length);
     const path = this.#ranges.map((range, i) => {
-      if (range === null) return "";
+      // A bar that is full since its value is not finite has no place on the axis to compare.
+      if (range === null || rows[i]?.value === Number.POSITIVE_INFINITY) return "";
       const [from, to] = range.map((value) => (place(scale, value) * width).toFixed(1));
       return `M${from} ${((i + 0.5) * row).toFixed(1)}H${to}`;
     });
-    setAttribute(this.#path, "d", path.join(""));
-  }
-
-  /** Whether any row has a usual range. */
-  get hasAny(): boolean {
-    return this.#ranges.some((range) => range !== null);
+    const line = path.join("");
+    this.hasAny = line !== "";
+    setAttribute(this.#path, "d", line);
   }
 
   /** The usual range of a row; null for a group, and where there are too few samples. */

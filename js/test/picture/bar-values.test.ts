@@ -7,10 +7,11 @@ const METRIC = { name: "grad_rms", title: "gradient RMS", scale: "log" as const,
 const SCALE = { kind: "log" as const, low: 1e-4, high: 1 };
 
 /** The lines of some values, or none where they are hidden. */
-function linesOf(values: number[], width = 200, covered = -1): HTMLElement[] {
+function linesOf(values: number[], width = 200, covered = -1, usualTo?: number): HTMLElement[] {
   const shown = new BarValues();
   const rows = values.map((value) => ({ value }) as TableRow);
-  shown.update(rows, METRIC, SCALE, { width, height: 100 }, covered);
+  const end = (): number | null => usualTo ?? null;
+  shown.update(rows, METRIC, SCALE, { width, height: 100 }, end, covered);
   return shown.node.hidden ? [] : ([...shown.node.children] as HTMLElement[]);
 }
 
@@ -20,6 +21,14 @@ test("each bar has its value at its end, on the bar where there is no room behin
   expect(middle?.style.getPropertyValue("--gw-end")).toBe("50.0%");
   expect(middle?.classList.contains("gw-inside")).toBe(false);
   expect(full?.classList.contains("gw-inside")).toBe(true);
+});
+
+test("a value stands behind the usual range, or on its bar where that leaves no room", () => {
+  const [behind] = linesOf([1e-3], 200, -1, 1e-2);
+  expect(behind?.style.getPropertyValue("--gw-end")).toBe("50.0%");
+  const [onBar] = linesOf([1e-2], 200, -1, 0.9);
+  expect(onBar?.classList.contains("gw-inside")).toBe(true);
+  expect(onBar?.style.getPropertyValue("--gw-end")).toBe("50.0%");
 });
 
 test("what was not measured or is not finite, and what is covered, has none", () => {

@@ -8,9 +8,15 @@ export interface Lead {
   metric: string | null;
 }
 
+/** What is wrong now and not due to anything else that is. */
+export function causesOf({ findings }: Store): FindingInfo[] {
+  return findings.filter(({ active, because }) => active && because === null);
+}
+
 /** The first cause; null where nothing is wrong. */
-export function leadOf({ findings, metrics }: Store): Lead | null {
-  const cause = findings.find(({ active, because }) => active && because === null);
+export function leadOf(store: Store): Lead | null {
+  const { findings, metrics } = store;
+  const [cause] = causesOf(store);
   if (cause === undefined) return null;
   const measured = new Set(metrics.map(({ name }) => name));
   // In the order of all findings, which is what the words of the rows follow, too. Where something is

@@ -40,9 +40,9 @@ export class Consequence {
     setText(this.#words, wordsOf(finding));
     setAttribute(this.node, "data-symptom", finding.symptom);
     this.node.style.setProperty("--gw-state", look.color);
-    const { message } = finding;
+    const { message, layers } = finding;
     this.#write(`${all.length} ${message}`, () =>
-      this.#message.replaceChildren(...breakable(withTitles(message, all))),
+      this.#message.replaceChildren(...breakable(withTitles(message, all, layers))),
     );
     this.#place.update(finding, all);
   }

@@ -77,7 +77,7 @@ export class FindingCard {
    */
   update(finding: FindingInfo, explained: FindingInfo[], all: readonly LayerInfo[]): void {
     this.#finding = finding;
-    const { active, message } = finding;
+    const { active, message, layers } = finding;
     const look = lookOf(finding.state);
     setText(this.#mark, active ? look.mark : "✓");
     setText(this.#title, finding.title);
@@ -88,7 +88,7 @@ export class FindingCard {
     setAttribute(this.node, "data-severity", finding.severity);
     setAttribute(this.node, "data-active", String(active));
     this.#listMessage(`${all.length} ${message}`, () =>
-      this.#message.replaceChildren(...breakable(withTitles(message, all))),
+      this.#message.replaceChildren(...breakable(withTitles(message, all, layers))),
     );
     this.#place.update(finding, all);
     this.#facts.update(finding);
@@ -116,7 +116,7 @@ export class FindingCard {
     const { remedies } = finding;
     this.#listRemedies(JSON.stringify(remedies), () => {
       const { loop, outcome } = this.#actions;
-      const titled = (text: string): string => withTitles(text, all);
+      const titled = (text: string): string => withTitles(text, all, finding.layers);
       this.#shownRemedies = remedies.map(
         (remedy) => new Remedy(finding, remedy, loop, titled, outcome),
       );

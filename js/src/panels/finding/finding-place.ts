@@ -71,7 +71,7 @@ export class FindingPlace {
       return button;
     });
     const left = titles.slice(MOST_NAMED).reduce((sum, { names }) => sum + names.length, 0);
-    if (left > 0) nodes.push(element("span", { text: `and ${left} more` }));
+    if (left > 0) nodes.push(element("span", { text: `and ${formatCount(left)} more` }));
     return nodes;
   }
 }

@@ -45,8 +45,9 @@ export class Sight {
     return [this.#scrolled / each, (this.#scrolled + this.room - 1) / each];
   }
 
-  /** Scrolls so that a place is in the middle. */
+  /** Scrolls so that a place is about in the middle, and the first row in sight is whole. */
   center(place: number, each: number): void {
-    this.#scroll.scrollTop = place * each - this.room / 2;
+    const first = Math.max(0, Math.round(place - this.room / each / 2));
+    this.#scroll.scrollTop = first * each;
   }
 }

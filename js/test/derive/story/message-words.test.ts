@@ -28,6 +28,33 @@ test.each([
   expect(withTitles(message, NETWORK)).toBe(expected);
 });
 
+test("layers that follow each other are a range, in a list of a finding's and in one of all", () => {
+  const network = ["0", "2", "4", "6", "8", "10"].map((name) => ({ name, kind: "Linear" }));
+  const first = ["0", "2", "4", "6"];
+  const said = "0 gets no gradient: layers 0, 2, 4 and 1 more can hardly learn.";
+  expect(withTitles(said, network, first)).toBe(
+    "Linear 0 gets no gradient: Linear 0–6 can hardly learn.",
+  );
+  expect(withTitles("Reinitialize layers 0, 2, 4 and 3 more", network, first)).toBe(
+    "Reinitialize Linear 0–10",
+  );
+  expect(withTitles(said, network, ["0", "2", "4", "8"])).toContain("Linear 0–4 and Linear 8 can");
+  const named = ["fc.a", "fc.b", "fc.c", "fc.d"].map((name) => ({ name, kind: "Linear" }));
+  const all = named.map(({ name }) => name);
+  expect(withTitles("No gradient in fc.a, fc.b, fc.c and 1 more.", named, all)).toBe(
+    "No gradient in fc.a – fc.d.",
+  );
+});
+
+test("a list with too many gaps, or of other layers, is counted", () => {
+  const network = Array.from({ length: 16 }, (_, i) => ({ name: `${2 * i}`, kind: "Linear" }));
+  const said = "The weights of layers 0, 4, 8 and 2 more have grown.";
+  const apart = ["0", "4", "8", "12", "16"];
+  const counted = "The weights of Linear 0, 4, 8 and 2 more have grown.";
+  expect(withTitles(said, network, apart)).toBe(counted);
+  expect(withTitles(said, network, ["0", "2", "4", "6", "8"])).toBe(counted);
+});
+
 test("steps, counts and values stay what they are", () => {
   const message =
     "After 120 steps the loss is still 1.1 (0.97 at the start), between 0 and 2 of what 4 layers had.";
