@@ -57,6 +57,16 @@ SHOWN = {
     "bad_inputs": ("mlp_unscaled_inputs", "act_rms"),
     "updates_lost": ("mlp_bfloat16_weights", "updates_lost_fraction"),
     "loss_diverging": ("mlp_slow_divergence", "grad_rms"),
+    "no_step": ("mlp_never_stepped", "grad_rms"),
+    "loss_detached": ("mlp_loss_made_anew", "grad_rms"),
+    "gradient_ascent": (None, "grad_rms"),
+    "bad_targets": (None, "grad_rms"),
+}
+
+# Symptoms that no run of the evaluation shows: an optimizer, and what is to be learned.
+REGRESSIONS = {
+    "gradient_ascent": ("torch.optim.SGD(model.parameters(), lr=2e-3, maximize=True)", "y"),
+    "bad_targets": ("torch.optim.Adam(model.parameters(), lr=1e-3)", "5000 + 300 * y"),
 }
 
 # The widget that a cell leaves on the page; it is closed, so that one run does not disturb the
@@ -80,6 +90,28 @@ assert {symptom!r} in [finding.symptom for finding in w.findings], w.report()
 w
 """
 
+REGRESSION = """
+import torch
+from torch import nn
+from gradwidget import GradWidget
+
+torch.manual_seed(0)
+torch.set_num_threads(1)
+model = nn.Sequential(nn.Linear(16, 32), nn.ReLU(), nn.Linear(32, 32), nn.ReLU(), nn.Linear(32, 1))
+optimizer = {optimizer}
+w = GradWidget(model, optimizer, budget=None)
+for step in range(120):
+    x = torch.randn(64, 16)
+    y = x[:, :4].sum(1, keepdim=True)
+    loss = nn.functional.mse_loss(model(x), {target})
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+w.close()
+assert {symptom!r} in [finding.symptom for finding in w.findings], w.report()
+w
+"""
+
 
 def main() -> None:
     """Writes a PNG for each symptom."""
@@ -89,7 +121,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
         browser = launch(playwright)
         with serving("lab", Path(folder)) as server:
-            codes = [CODE.format(run=SHOWN[name][0], symptom=name) for name in chosen]
+            codes = [code_for(name) for name in chosen]
             write_notebook(server.folder / "pictures.ipynb", codes)
             page = browser.new_page(viewport={"width": 1700, "height": 1500})
             notebook = Notebook(page, server.url("pictures.ipynb"), len(codes))
@@ -98,6 +130,14 @@ def main() -> None:
                 region = notebook.cells.nth(number).get_by_role("region", name="gradwidget: ")
                 shoot(region, name)
         browser.close()
+
+
+def code_for(symptom: str) -> str:
+    """The cell whose run shows a symptom."""
+    if symptom in REGRESSIONS:
+        optimizer, target = REGRESSIONS[symptom]
+        return REGRESSION.format(optimizer=optimizer, target=target, symptom=symptom)
+    return CODE.format(run=SHOWN[symptom][0], symptom=symptom)
 
 
 def shoot(region: Locator, symptom: str) -> None:

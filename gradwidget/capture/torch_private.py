@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import gc
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from types import FrameType
 from typing import Any, NamedTuple
 
 import torch
@@ -144,10 +145,36 @@ def found_overflow(scaler: GradScaler, optimizer: object) -> bool:
     )
 
 
+_WANT_KEYWORDS = getattr(torch_module, "_global_forward_hooks_with_kwargs", None)
+"""Which global hooks want the keywords of a call; None where torch has that for no global hook, as
+2.4 has not."""
+
+
+def add_global_hook(hook: Callable[..., None]) -> RemovableHandle:
+    """Has torch call a hook after every module, with the keywords of the call where it can."""
+    wanted = {} if _WANT_KEYWORDS is None else {"with_kwargs": True}
+    return torch_module.register_module_forward_hook(hook, **wanted)
+
+
+def keywords_of_call() -> Mapping[str, Any]:
+    """The keywords of the module call that a global hook runs in.
+
+    None of them where torch hands them over to those that want them.
+    """
+    if _WANT_KEYWORDS is not None:
+        return {}
+    # Torch has them in a variable then, and nowhere else.
+    frame: FrameType | None = sys._getframe(1)  # noqa: SLF001  # what `inspect` has of it is slow
+    while frame is not None and frame.f_code.co_filename != torch_module.__file__:
+        frame = frame.f_back
+    return {} if frame is None else frame.f_locals.get("kwargs", {})
+
+
 def remove_global_hook(handle: RemovableHandle) -> None:
     """Removes a global module hook, with the note that it wants keywords, which torch leaves."""
     handle.remove()
-    torch_module._global_forward_hooks_with_kwargs.pop(handle.id, None)  # noqa: SLF001  # it would grow forever
+    if _WANT_KEYWORDS is not None:
+        _WANT_KEYWORDS.pop(handle.id, None)  # it would grow forever
 
 
 def original_of(module: nn.Module) -> nn.Module:

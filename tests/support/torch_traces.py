@@ -33,7 +33,9 @@ def on_torch() -> Iterator[tuple[str, object]]:
         (torch.nn.Module.__call__, torch.nn.Module.__setattr__, torch.nn.Module.__getattr__),
     )
     yield "Optimizer", (Optimizer.__init__, Optimizer.__setattr__, Optimizer.zero_grad)
-    yield "saved tensors", torch._C._autograd._top_saved_tensors_default_hooks(True)  # noqa: FBT003  # its only argument
+    # Torch tells from 2.5 on.
+    if hasattr(torch._C._autograd, "_top_saved_tensors_default_hooks"):
+        yield "saved tensors", torch._C._autograd._top_saved_tensors_default_hooks(True)  # noqa: FBT003  # its only argument
     yield (
         "modes",
         torch.overrides._len_torch_function_stack()

@@ -6,14 +6,15 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from torch import nn
-from torch.nn.modules.module import (
-    register_module_forward_hook,
-    register_module_forward_pre_hook,
-)
+from torch.nn.modules.module import register_module_forward_pre_hook
 from torch.utils.hooks import RemovableHandle
 
 from gradwidget.capture.guard import Guard, way_in
-from gradwidget.capture.torch_private import remove_global_hook
+from gradwidget.capture.torch_private import (
+    add_global_hook,
+    keywords_of_call,
+    remove_global_hook,
+)
 
 Args = tuple[Any, ...]
 Kwargs = Mapping[str, Any]
@@ -93,7 +94,7 @@ class GlobalHook:
     def register(self) -> None:
         """Has torch call it; nothing where it does already."""
         if self._handle is None:
-            self._handle = register_module_forward_hook(self._called, with_kwargs=True)
+            self._handle = add_global_hook(self._called)
 
     def remove(self) -> None:
         """Has torch call it no longer."""
@@ -107,5 +108,5 @@ class GlobalHook:
     def _called(self, module: nn.Module, args: Args, *rest: Any) -> None:  # noqa: ANN401  # as torch gives it
         # A thread that is in the middle of a call when another removes the hook leaves the
         # keywords out: torch has then forgotten that they were asked for.
-        kwargs = rest[0] if len(rest) > 1 else {}
+        kwargs = rest[0] if len(rest) > 1 else keywords_of_call()
         self._call(module, args, kwargs, rest[-1])

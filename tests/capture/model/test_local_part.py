@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 import pytest
 import torch
 from torch import Tensor
-from torch.distributed.tensor.placement_types import Partial, Replicate, Shard
+from torch.distributed._tensor import Partial, Replicate, Shard  # without the _ from 2.5 on
 
 from gradwidget.capture import unmeasured
 from gradwidget.capture.model.local_part import (

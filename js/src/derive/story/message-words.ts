@@ -1,3 +1,4 @@
+import { formatCount } from "../../util/format.ts";
 import { type Named, titleOf, titlesOf } from "./layer-title.ts";
 
 /** A name that is a number, or several with dots between them. */
@@ -42,7 +43,7 @@ export function withTitles(
   return titled(withRange(withRange(message, layers, all), network, all), all);
 }
 
-/** "layers 0, 2, 4 and 14 more" as "Linear 0–32". */
+/** "layers 0, 2, 4 and 14 more" as "Linear 0–32", or as "all 17 layers". */
 function withRange(message: string, layers: readonly string[], all: readonly Named[]): string {
   const others = layers.length - WRITTEN;
   if (others <= 0) return message;
@@ -50,6 +51,8 @@ function withRange(message: string, layers: readonly string[], all: readonly Nam
   const kind = written.every((name) => /^\d+$/.test(name)) ? "layers " : "";
   const listed = `${kind}${written.join(", ")} and ${others} more`;
   if (!message.includes(listed)) return message;
+  if (layers.length === all.length)
+    return message.replace(listed, `all ${formatCount(all.length)} layers`);
   const ranges = titlesOf(layers, all).map(({ text }) => text);
   if (ranges.length > WRITTEN) return message;
   const last = ranges.pop() ?? "";

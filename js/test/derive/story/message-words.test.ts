@@ -36,12 +36,13 @@ test("layers that follow each other are a range, in a list of a finding's and in
     "Linear 0 gets no gradient: Linear 0–6 can hardly learn.",
   );
   expect(withTitles("Reinitialize layers 0, 2, 4 and 3 more", network, first)).toBe(
-    "Reinitialize Linear 0–10",
+    "Reinitialize all 6 layers",
   );
   expect(withTitles(said, network, ["0", "2", "4", "8"])).toContain("Linear 0–4 and Linear 8 can");
   const named = ["fc.a", "fc.b", "fc.c", "fc.d"].map((name) => ({ name, kind: "Linear" }));
-  const all = named.map(({ name }) => name);
-  expect(withTitles("No gradient in fc.a, fc.b, fc.c and 1 more.", named, all)).toBe(
+  const found = named.map(({ name }) => name);
+  const all = [...named, { name: "head", kind: "Linear" }];
+  expect(withTitles("No gradient in fc.a, fc.b, fc.c and 1 more.", all, found)).toBe(
     "No gradient in fc.a – fc.d.",
   );
 });
