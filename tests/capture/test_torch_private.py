@@ -8,9 +8,17 @@ from typing import Any
 
 import pytest
 import torch
+from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from gradwidget.capture.torch_private import dispatch_modes, without_modes
+from gradwidget.capture import torch_private
+from gradwidget.capture.torch_private import (
+    add_global_hook,
+    dispatch_modes,
+    keywords_of_call,
+    remove_global_hook,
+    without_modes,
+)
 
 
 class Counter(TorchDispatchMode):
@@ -66,3 +74,24 @@ def test_an_interrupt_at_any_line_of_torch_s_own_leaves_every_mode_on() -> None:
     else:
         pytest.fail("more lines than were tried")
     assert interrupted > 10
+
+
+class Scaled(nn.Module):
+    """Is given its factor by name."""
+
+    def forward(self, x: Tensor, *, by: float) -> Tensor:
+        return x * by
+
+
+def test_the_keywords_of_a_call_are_known_where_torch_gives_none_to_global_hooks(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(torch_private, "_WANT_KEYWORDS", None)
+    seen: list[dict[str, Any]] = []
+    handle = add_global_hook(lambda *_: seen.append(dict(keywords_of_call())))
+    try:
+        Scaled()(torch.ones(2), by=3.0)
+    finally:
+        remove_global_hook(handle)
+    assert seen == [{"by": 3.0}]
+    assert keywords_of_call() == {}
