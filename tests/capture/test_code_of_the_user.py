@@ -233,7 +233,7 @@ def test_a_forward_inside_a_transform_costs_no_later_step_its_figures(watch: Wat
     assert capture.frames[-1].scalars["input_rms"] == pytest.approx(1.0)
 
 
-@pytest.mark.filterwarnings("ignore:`torch.jit.trace:DeprecationWarning")
+@pytest.mark.filterwarnings("ignore:`torch.jit.trace")
 def test_a_trace_of_a_watched_model_holds_nothing_of_ours(watch: Watch) -> None:
     model = mlp()
     alone = str(torch.jit.trace(model, torch.ones(8, 6)).inlined_graph)

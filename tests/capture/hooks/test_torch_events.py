@@ -27,7 +27,7 @@ def penalty(x: Tensor) -> Tensor:
 
 
 # TorchScript is deprecated, and still used.
-@pytest.mark.filterwarnings("ignore:.*torch.jit.script.* is deprecated:DeprecationWarning")
+@pytest.mark.filterwarnings("ignore:.*torch.jit.script.* is deprecated")
 @pytest.mark.parametrize("table_first", [True, False])
 def test_a_function_that_takes_gradients_can_be_scripted(
     watch: Watch, monkeypatch: pytest.MonkeyPatch, *, table_first: bool
