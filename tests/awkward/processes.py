@@ -12,7 +12,7 @@ from typing import Any
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
-from torch.distributed._composable.fsdp import fully_shard  # torch.distributed.fsdp from 2.6 on
+from torch.distributed._composable.fsdp import fully_shard  # type: ignore[attr-defined]  # public from 2.6 on
 from torch.distributed.device_mesh import init_device_mesh
 from torch.distributed.tensor.parallel import (
     ColwiseParallel,

@@ -6,7 +6,11 @@ from typing import Any, ClassVar
 import pytest
 import torch
 from torch import Tensor
-from torch.distributed._tensor import Partial, Replicate, Shard  # without the _ from 2.5 on
+from torch.distributed._tensor.placement_types import (  # without the _ from 2.5 on
+    Partial,
+    Replicate,
+    Shard,
+)
 
 from gradwidget.capture import unmeasured
 from gradwidget.capture.model.local_part import (

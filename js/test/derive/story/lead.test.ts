@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { explainedBy, leadOf, metricOf } from "../../../src/derive/story/lead.ts";
+import { causesOf, explainedBy, leadOf, metricOf } from "../../../src/derive/story/lead.ts";
 import type { FindingInfo } from "../../../src/protocol/messages.gen.ts";
 import { Store } from "../../../src/state/store.ts";
 import { findingOf } from "../../fakes.ts";
@@ -24,6 +24,12 @@ test("the first cause leads, in the metric that shows it best of those measured"
   expect(leadOf(storeWith([findingOf({ active: true })]))?.metric).toBe("act_grad_rms");
   expect(leadOf(storeWith([findingOf({ active: true })], ["grad_rms"]))?.metric).toBe("grad_rms");
   expect(leadOf(storeWith([findingOf({ active: false })]))).toBeNull();
+});
+
+test("causes are what is wrong now and due to nothing else", () => {
+  const over = findingOf({ symptom: "dead_relu", active: false });
+  const other = findingOf({ symptom: "saturated", active: true });
+  expect(causesOf(storeWith([inputs, flat, fading, over, other]))).toEqual([inputs, other]);
 });
 
 test("a cause that no metric shows is shown by what it explains", () => {
