@@ -23,7 +23,7 @@ from tests.support.notebook import Notebook, write_notebook  # noqa: E402 - as a
 from tests.support.server import serving  # noqa: E402 - as above
 
 TARGET = ROOT / "docs" / "images" / "live.gif"
-WIDTH, HEIGHT = 900, 590
+WIDTH, HEIGHT = 900, 612
 """Pixels of the widget that are shown."""
 SECONDS, PER_SECOND = 6.0, 5
 

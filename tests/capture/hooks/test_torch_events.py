@@ -113,9 +113,11 @@ def test_every_function_that_torch_is_given_contains_its_failures(
         return note
 
     monkeypatch.setattr(Tensor, "register_hook", noting(Tensor.register_hook, 1))
-    for kind in ("register_module_forward_hook", "register_module_forward_pre_hook"):
-        ours = f"gradwidget.capture.hooks.global_hook.{kind}"
-        monkeypatch.setattr(ours, noting(getattr(torch_module, kind), 0))
+    pre_hook = noting(torch_module.register_module_forward_pre_hook, 0)
+    ours = "gradwidget.capture.hooks.global_hook.register_module_forward_pre_hook"
+    monkeypatch.setattr(ours, pre_hook)
+    hook = noting(torch_module.register_module_forward_hook, 0)
+    monkeypatch.setattr(torch_module, "register_module_forward_hook", hook)
     for kind in ("register_optimizer_step_pre_hook", "register_optimizer_step_post_hook"):
         ours = f"gradwidget.capture.hooks.torch_events.{kind}"
         monkeypatch.setattr(ours, noting(getattr(torch_optimizer, kind), 0))
