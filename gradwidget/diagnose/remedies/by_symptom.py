@@ -13,6 +13,7 @@ from gradwidget.diagnose.evidence.weight_rotation import first_rotation
 from gradwidget.diagnose.evidence.window import Window
 from gradwidget.diagnose.finding import Detection, Remedy, Symptom
 from gradwidget.diagnose.remedies.add_to_optimizer import add_to_optimizer
+from gradwidget.diagnose.remedies.along_time import time_exploding, time_vanishing
 from gradwidget.diagnose.remedies.bfloat16 import bfloat16
 from gradwidget.diagnose.remedies.both import both
 from gradwidget.diagnose.remedies.call_step import call_step
@@ -25,10 +26,8 @@ from gradwidget.diagnose.remedies.draw_zero_weights import draw_zero_weights
 from gradwidget.diagnose.remedies.equal_rates import equal_rates
 from gradwidget.diagnose.remedies.fewer_layers import fewer_layers
 from gradwidget.diagnose.remedies.find_cut import find_cut
-from gradwidget.diagnose.remedies.forget_bias import forget_bias
 from gradwidget.diagnose.remedies.fp32_weights import fp32_weights
 from gradwidget.diagnose.remedies.freeze import freeze
-from gradwidget.diagnose.remedies.gated_cell import gated_cell
 from gradwidget.diagnose.remedies.guard_operation import guard_operation
 from gradwidget.diagnose.remedies.hold_the_judge_back import hold_the_judge_back
 from gradwidget.diagnose.remedies.iterate_loader import iterate_loader
@@ -38,9 +37,9 @@ from gradwidget.diagnose.remedies.leaky_relu import leaky_relu
 from gradwidget.diagnose.remedies.learning_rate import learning_rate
 from gradwidget.diagnose.remedies.lengthen_schedule import lengthen_schedule
 from gradwidget.diagnose.remedies.look_behind import look_behind
+from gradwidget.diagnose.remedies.loosen_clip import loosen_clip
 from gradwidget.diagnose.remedies.loss_scaling import loss_scaling
 from gradwidget.diagnose.remedies.normalize import normalize
-from gradwidget.diagnose.remedies.orthogonal import orthogonal
 from gradwidget.diagnose.remedies.raise_bias import raise_bias
 from gradwidget.diagnose.remedies.register_layers import register_layers
 from gradwidget.diagnose.remedies.reinitialize import reinitialize
@@ -263,21 +262,6 @@ def _in_no_optimizer(detection: Detection, window: Window) -> Fixes:
     yield freeze(named)
 
 
-def _time_vanishing(detection: Detection, window: Window) -> Fixes:
-    named = Onset(detection, window).named
-    # What keeps the layer comes first.
-    yield forget_bias(named)
-    yield orthogonal(named, grows=False)
-    yield gated_cell(named)
-
-
-def _time_exploding(detection: Detection, window: Window) -> Fixes:
-    named = Onset(detection, window).named
-    yield orthogonal(named, grows=True)
-    yield gated_cell(named)
-    yield clip(window, detection.first_step)
-
-
 def _underflow(detection: Detection, window: Window) -> Fixes:
     del detection, window
     yield bfloat16("It has the range of fp32: nothing underflows, and no scaler is needed.")
@@ -308,6 +292,7 @@ def _too_slow(detection: Detection, window: Window) -> Fixes:
         if window.frame.scalars.get("lr") == 0:
             yield check_schedule()
         return
+    yield loosen_clip(window)
     factor = float(f"{FIRST_MOVE_OF_MOST / moves:.1g}")
     higher = learning_rate(
         window,
@@ -423,8 +408,8 @@ _REMEDIES: dict[Symptom, Callable[[Detection, Window], Fixes]] = {
     Symptom.DEAD_RELU: _dead,
     Symptom.SATURATED: _saturated,
     Symptom.NO_GRADIENT: _disconnected,
-    Symptom.RNN_VANISHING_IN_TIME: _time_vanishing,
-    Symptom.RNN_EXPLODING_IN_TIME: _time_exploding,
+    Symptom.RNN_VANISHING_IN_TIME: time_vanishing,
+    Symptom.RNN_EXPLODING_IN_TIME: time_exploding,
     Symptom.FP16_UNDERFLOW: _underflow,
     Symptom.LR_TOO_HIGH: _too_fast,
     Symptom.LR_TOO_LOW: _too_slow,

@@ -418,7 +418,7 @@ export const PARAGRAPHS: readonly Paragraph[] = [
       },
       {
         "title": "Not",
-        "text": "a loss at every time step, padding, a direction that only reflects how the gradient of the layer above runs the other way. To measure a layer along time is expensive, so it is done in the first steps, from time to time later, and while something looks wrong. The first profile of a run is enough where it is far past the bound: the step after it may change everything."
+        "text": "a loss at every time step, padding, a direction that only reflects how the gradient of the layer above runs the other way. To measure a layer along time is expensive, so it is done in the first steps, from time to time later, and while something looks wrong. The first profile of a run is enough where it is far past the bound: the step after it may change everything. A state that is detached at every step gets nothing at all."
       },
       {
         "title": "Helps",
@@ -472,7 +472,7 @@ export const PARAGRAPHS: readonly Paragraph[] = [
     "parts": [
       {
         "title": "Rule",
-        "text": "a step changes the weights by more than 5% of their size while the loss does not fall and is above 50% of its initial value; or by less than 0.01% while the loss stays above 90% and the gradient promises more. One to three updates are proof where they raise the loss by orders of magnitude, and so are a few after which layers let no gradient through that did before. Half of the change is enough where the first steps under the rate replaced the weights. A schedule that has used the rate up before anything was learned is a rate too low as well, and so is a rate of 0 that lasts."
+        "text": "a step changes the weights by more than 5% of their size while the loss does not fall and is above 50% of its initial value; or by less than 0.01% while the loss stays above 90% and the gradient promises more. One to three updates are proof where they raise the loss by orders of magnitude, and so are a few after which layers let no gradient through that did before. Half of the change is enough where the first steps under the rate replaced the weights. A schedule that has used the rate up before anything was learned is a rate too low as well, and so is a rate of 0 that lasts, and a usual one for gradients that are clipped to next to nothing."
       },
       {
         "title": "Not",
