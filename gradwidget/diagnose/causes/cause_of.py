@@ -14,7 +14,7 @@ from gradwidget.diagnose.causes.explanations import (
     FAR,
     NONFINITE,
 )
-from gradwidget.diagnose.finding import Finding, Origin, Symptom
+from gradwidget.diagnose.finding import Finding, Origin, Symptom, is_barred
 
 _RANK = {symptom: rank for rank, symptom in enumerate(EXPLAINS)}
 
@@ -101,7 +101,11 @@ def is_idle(finding: Finding) -> bool:
 def _may_explain(cause: Finding, finding: Finding, slack: int) -> bool:
     """Whether the cause comes first: in time, and where both come together, in the table."""
     if is_idle(cause):
-        return finding.symptom is Symptom.PLATEAU
+        return finding.symptom is Symptom.PLATEAU and not is_barred(finding)
+    if cause.symptom is Symptom.PLATEAU:
+        return is_barred(cause)
+    if is_barred(finding) and cause.symptom not in EXACT:
+        return False
     if cause.symptom in EXACT or finding.symptom is Symptom.PLATEAU:
         # What is read has been so from the first step; a plateau is seen over all of a run.
         return True

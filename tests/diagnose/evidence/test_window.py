@@ -9,7 +9,7 @@ import pytest
 
 from gradwidget.diagnose.evidence.window import Window, holding_since, median, middle
 from gradwidget.record.history import History
-from tests.support.frames import chain, healthy, judge
+from tests.support.frames import chain, healthy, judge, moving
 
 
 def in_turn(step: int) -> dict[str, Any]:
@@ -97,3 +97,18 @@ def test_a_player_with_one_turn_in_four_begins_with_its_own_first_values() -> No
         return healthy(2, grad_norm=values, measured={"grad_norm": mine})
 
     assert Window(judge(40, chain(2), figures)[1]).start("grad_norm").tolist() == [7.0, 1.0]
+
+
+def test_a_loss_that_is_low_by_the_noise_of_its_batches_alone_shows_no_learning() -> None:
+    noise = np.random.default_rng(0).standard_normal(200)
+
+    def learned(spread: float, lower: float) -> bool:
+        def figures(step: int) -> dict[str, Any]:
+            low = lower if 40 <= step < 80 else 0.0
+            return moving(3, 1e-3, loss=1 + spread * noise[step] - low)
+
+        return Window(judge(120, chain(3), figures)[1]).has_learned
+
+    assert not learned(0.15, 0.0)
+    assert learned(0.15, 0.6)
+    assert learned(0.01, 0.3)

@@ -15,12 +15,12 @@ from gradwidget.action import parse_action
 from gradwidget.diagnose import remedies
 from gradwidget.diagnose.evidence.window import Window
 from gradwidget.diagnose.finding import Detection, Origin, Remedy, Symptom
-from gradwidget.diagnose.remedies import along_time, by_symptom
+from gradwidget.diagnose.remedies import along_time, amiss_in_data, by_symptom
 from gradwidget.frame import Layer, Wiring
 from tests.support.frames import healthy, judge, moving
 
-RANKINGS = (by_symptom, along_time)
-NO_REMEDIES = {"by_symptom", "along_time", "layer_names"}
+RANKINGS = (by_symptom, along_time, amiss_in_data)
+NO_REMEDIES = {"by_symptom", "along_time", "amiss_in_data", "layer_names"}
 """What ranks the remedies, and what they share."""
 
 NAMES = sorted({module.name for module in pkgutil.iter_modules(remedies.__path__)} - NO_REMEDIES)
