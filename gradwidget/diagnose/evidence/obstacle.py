@@ -27,8 +27,8 @@ class Barrier:
 
 
 EVERY_PAIR = Barrier(
-    "the loss holds each output against every target, not against its own: their shapes differ, and "
-    "one is spread out over the other",
+    "the loss holds each output against every target, not against its own: their shapes differ, "
+    "and one is spread out over the other",
     "Give outputs and targets one shape",
     "Look at both shapes before the loss: [N, 1] and [N] make [N, N], and what is best for all "
     "targets at once is their mean. Use squeeze(1) or unsqueeze(1) on one of them.",
@@ -39,11 +39,11 @@ OVER_SAMPLES = Barrier(
     "Look for softmax or log_softmax with dim=0: of outputs [N, classes] it is to be dim=1.",
 )
 FLAT_SLOPES = Barrier(
-    "the loss holds a derivative of the network, whose slope does not change under ReLU: its second "
-    "derivative is 0 everywhere",
+    "the loss holds a derivative of the network, whose slope does not change under ReLU: its "
+    "second derivative is 0 everywhere",
     "Use a smooth activation function",
-    "Look at the activation functions: where derivatives of the outputs are in the loss, tanh, SiLU "
-    "or softplus have slopes that can be learned, and ReLU has not.",
+    "Look at the activation functions: where derivatives of the outputs are in the loss, tanh, "
+    "SiLU or softplus have slopes that can be learned, and ReLU has not.",
 )
 NO_BEND = Barrier(
     "nothing but linear operations lies between the layers, so all of them together are one linear "

@@ -29,7 +29,7 @@ A_PART = 0.1
 """Share of a run's steps with a low loss that is not chance."""
 
 
-BEYOND_NOISE = 2.5
+BEYOND_NOISE = 3.0
 """Standard deviations of the loss from batch to batch, below which a low loss may be a batch."""
 
 OF_CHANGES = 0.954

@@ -15,8 +15,8 @@ from gradwidget.diagnose.evidence.window import Window
 from gradwidget.diagnose.finding import Detection, Remedy, Symptom, is_barred
 from gradwidget.diagnose.remedies.add_to_optimizer import add_to_optimizer
 from gradwidget.diagnose.remedies.along_time import time_exploding, time_vanishing
-from gradwidget.diagnose.remedies.bfloat16 import bfloat16
 from gradwidget.diagnose.remedies.amiss_in_data import of_inputs, of_targets
+from gradwidget.diagnose.remedies.bfloat16 import bfloat16
 from gradwidget.diagnose.remedies.both import both
 from gradwidget.diagnose.remedies.call_step import call_step
 from gradwidget.diagnose.remedies.check_loss_scale import check_loss_scale
@@ -185,8 +185,6 @@ def _unstable(detection: Detection, window: Window) -> Fixes:
 
 def _growing(detection: Detection, window: Window) -> Fixes:
     onset = Onset(detection, window)
-    if "pull" in detection.evidence:
-        yield turn_penalty()
     decay = window.frame.scalars.get("weight_decay", 0.0)
     slower = _slower(window, "Weights grow without bound where each step overshoots.")
     fresh = reinitialize(
@@ -194,6 +192,8 @@ def _growing(detection: Detection, window: Window) -> Fixes:
     )
     if decay < 0:
         yield weight_decay(more=False)
+    elif "growth" in detection.evidence:
+        yield turn_penalty()
     # Steps that grow weights take their time; what multiplied them at once was no step.
     before = onset.norms_before_leap
     yield scale_back(before, window.layers)

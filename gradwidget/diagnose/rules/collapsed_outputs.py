@@ -1,9 +1,9 @@
 """Different inputs have become alike before they reach the last layer: nothing tells them apart.
 
 Many layers without a way around them do that, above all with norm layers that hide it from the
-gradients; so does a price on what a code tells that is too high. Not reported: a run that learns, features that are just moving apart again as after the
-first steps of a transformer, data that enters the last layer itself, a batch whose inputs are all
-the same.
+gradients; so does a price on what a code tells that is too high. Not reported: a run that learns,
+features that are just moving apart again as after the first steps of a transformer, data that
+enters the last layer itself, a batch whose inputs are all the same.
 """
 
 from __future__ import annotations

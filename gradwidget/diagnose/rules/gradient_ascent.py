@@ -12,7 +12,7 @@ import numpy as np
 from gradwidget.diagnose.evidence.window import Window, middle
 from gradwidget.diagnose.finding import Detection, Finding
 from gradwidget.diagnose.rules.shared.large_outputs import outputs_are_large
-from gradwidget.diagnose.rules.shared.weight_pull import weight_pull
+from gradwidget.diagnose.rules.shared.steady_growth import steady_growth
 from gradwidget.record.history import RECENT
 from gradwidget.wording import shown
 
@@ -77,7 +77,7 @@ def _bottomless(window: Window) -> Detection | None:
     is_negated = window.wiring.loss_path[:1] == ("neg",) and bool(
         ERRORS & set(window.wiring.loss_path[1:2])
     )
-    if not is_negated and weight_pull(window) is not None:
+    if not is_negated and steady_growth(window) is not None:
         return None  # it is a term of the loss that falls, not the error that is climbed
     bound = window.limits.diverging if is_negated else window.limits.bottomless
     fallen = (start - parts[1]) / max(abs(start), 1.0)

@@ -11,19 +11,19 @@ from dataclasses import replace
 from gradwidget.diagnose.evidence.window import Window
 from gradwidget.diagnose.finding import Detection, Finding
 from gradwidget.diagnose.rules.shared.level import Level, beyond
-from gradwidget.diagnose.rules.shared.weight_pull import weight_pull
+from gradwidget.diagnose.rules.shared.steady_growth import steady_growth
 from gradwidget.wording import shown
 
 
 def weights_growing(window: Window, active: Finding | None) -> Detection | None:
     """Layers whose weights are far beyond their scale."""
     del active  # the norm of weights is stable enough
-    pull = weight_pull(window)
+    growth = steady_growth(window)
     why = "activations and gradients grow with them"
-    if pull is not None:
+    if growth is not None:
         why = (
-            f"in every layer the gradient is {shown(pull)}× the weights, as that of a penalty on "
-            "them that is subtracted from the loss and not added"
+            f"those of all layers grow by {growth:.1%} a step, as by a penalty on them that is "
+            "subtracted from the loss and not added"
         )
     found = beyond(
         window,
@@ -40,6 +40,6 @@ def weights_growing(window: Window, active: Finding | None) -> Detection | None:
         ),
         "Fine if the layer was meant to start with far too small weights.",
     )
-    if found is None or pull is None:
+    if found is None or growth is None:
         return found
-    return replace(found, evidence={**found.evidence, "pull": pull})
+    return replace(found, evidence={**found.evidence, "growth": growth})
