@@ -45,7 +45,7 @@ def in_transform() -> bool:
 
 def output_shape(node: Any) -> tuple[int, ...] | None:  # noqa: ANN401  # nodes of the graph have no common type
     """The shape of what a node of the autograd graph has made; None where it is not known."""
-    made = getattr(node, "_input_metadata", ())  # nothing public tells
+    made: list[Any] = getattr(node, "_input_metadata", [])  # nothing public tells
     return tuple(made[0].shape) if len(made) == 1 else None
 
 

@@ -23,7 +23,7 @@ def _melodies(c: Conditions, length: int) -> Batches:
 class Listener(nn.Module):
     """Hears a melody, and names a note at its end."""
 
-    def __init__(self, width: int, kind: type[nn.RNNBase]) -> None:
+    def __init__(self, width: int, kind: type[nn.RNN | nn.GRU]) -> None:
         super().__init__()
         self.note = nn.Embedding(NOTES, width)
         self.ear = kind(width, width, batch_first=True)

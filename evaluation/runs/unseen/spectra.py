@@ -36,7 +36,7 @@ def _convolutions(c: Conditions, depth: int, width: int = 12) -> nn.Sequential:
     for given, made in pairwise(channels):
         convolution = nn.Conv1d(given, made, 5, padding=2)
         nn.init.kaiming_normal_(convolution.weight, nonlinearity="relu")
-        nn.init.zeros_(convolution.bias)
+        nn.init.zeros_(convolution.get_parameter("bias"))
         modules += [convolution, nn.ReLU()]
     return nn.Sequential(*modules, nn.AvgPool1d(4), nn.Flatten(), nn.Linear(12 * channels[-1], 5))
 
@@ -59,7 +59,7 @@ def spectra_in_raw_counts(c: Conditions) -> Training:
 
 @sick(150, cause="exploding_gradients", held_out=True, exploding_gradients="*")
 def spectra_drawn_by_the_wrong_fan(c: Conditions) -> Training:
-    """Twelve convolutions drawn by a hand-made formula that forgets the kernel: each makes it more."""
+    """Twelve convolutions drawn by a formula that forgets the kernel: each makes it more."""
     model = _convolutions(c, 12)
     for one in model:
         if isinstance(one, nn.Conv1d) and c.sick:
@@ -146,7 +146,7 @@ def spectra_one_in_fifty(c: Conditions) -> Training:
     y = (batches.y[chosen] == 0).float()
     batches = Batches(batches.x[chosen], y, batches.size, c.seed)
     model = _convolutions(c, 2)
-    model[-1] = nn.Linear(model[-1].in_features, 1)
+    model[-1] = nn.Linear(12 * c.width(12), 1)
 
     def error(output: Tensor, y: Tensor) -> Tensor:
         return functional.binary_cross_entropy_with_logits(output.squeeze(1), y)
