@@ -32,25 +32,20 @@ def plateau(window: Window, active: Finding | None) -> Detection | None:
     # A loss that was lower and came back up, or that is just jumping up, is not a plateau.
     if window.has_learned or not window.newest_loss_left < limits.plateau_above:
         return None
-    cause = next((symptom for symptom in CAUSES if _explains(window, symptom)), None)
-    barrier = next(barriers(window), None)
-    if barrier is not None and not barrier.is_certain and cause is not None:
-        barrier = None
-    if cause is None and barrier is None:
+    because = next((window.active[one] for one in CAUSES if _explains(window, one)), None)
+    barrier = next((one for one in barriers(window) if one.is_certain or because is None), None)
+    layers: tuple[str, ...] = ()
+    if barrier is not None:
+        why = barrier.what
+    elif because is not None:
+        why, layers = f"the likely cause is: {because.title}", because.layers
+    else:
         return None
-    because = window.active[cause] if cause is not None and barrier is None else None
-    why = (
-        f"the likely cause is: {because.title}"
-        if because is not None
-        else barrier.what
-        if barrier is not None
-        else ""
-    )
     return Detection(
         severity="warning",
         message=f"After {window.age:,} steps the loss is still {shown(window.loss)} "
         f"({shown(window.start_loss)} at the start); {why}.",
-        layers=because.layers if because is not None else (),
+        layers=layers,
         first_step=window.history.first_step or 0,
         evidence={
             "value": 1 - window.loss_left,

@@ -16,7 +16,7 @@ from gradwidget.diagnose import remedies
 from gradwidget.diagnose.evidence.window import Window
 from gradwidget.diagnose.finding import Detection, Origin, Remedy, Symptom
 from gradwidget.diagnose.remedies import along_time, amiss_in_data, by_symptom
-from gradwidget.frame import Layer, Wiring
+from gradwidget.frame import Layer, Obstacle, Wiring
 from tests.support.frames import healthy, judge, moving
 
 RANKINGS = (by_symptom, along_time, amiss_in_data)
@@ -61,6 +61,7 @@ def offered(symptom: Symptom) -> list[Remedy]:
         (after_a_large_step, {"spent": 20.0}),
         (in_turns, {}),
         (at_rest, {"value": 0.0}),
+        (built_wrongly, {"barred": 1.0, "emptied": 1.0, "dropped": 0.98, "growth": 0.03}),
     ):
         window = Window(judge(30, LAYERS, special)[1])
         names = tuple(layer.name for layer in LAYERS[:4])
@@ -97,6 +98,13 @@ def at_rest(_: int) -> dict[str, Any]:
     unused = tuple(f"fc{number}.weight" for number in range(4))
     scalars = {"lr": 0.0, "maximize": 1.0}
     return healthy(8, has_run=np.ones(8), wiring=Wiring(unused=unused), scalars=scalars)
+
+
+def built_wrongly(_: int) -> dict[str, Any]:
+    """A loss of every pair, nothing but linear operations, and a clipping at next to nothing."""
+    obstacles: tuple[Obstacle, ...] = ("every pair", "over samples", "flat slopes", "no bend")
+    norms = {"raw_total_grad_norm": 1.0, "total_grad_norm": 1e-6}
+    return healthy(8, wiring=Wiring(obstacles=obstacles), scalars=norms)
 
 
 @pytest.mark.parametrize("name", NAMES)
