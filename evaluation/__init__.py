@@ -5,8 +5,8 @@ A part of its own: it trains real models, measures by brute force what is wrong 
 ``gradwidget/diagnose``.
 
 - ``runs``: what a run is, and the runs by architecture and by cause; of the latter, those in
-  ``unseen`` are written without a look at the rules and are scored last; those in ``opened`` and
-  ``opened_later`` were so once
+  ``unseen`` are written without a look at the rules and are scored last; those in ``opened``,
+  ``opened_later`` and ``opened_again`` were so once
 - ``truth``: the brute-force measurement that confirms their labels
 - ``earlier_tools``: fixed-threshold rules of earlier tools, on the same runs
 - ``trial``, ``score``, ``table``, ``python -m evaluation``: recall, precision, false alarms,

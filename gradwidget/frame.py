@@ -106,6 +106,12 @@ LOSS = "(loss)"
 """Where the output of a layer goes that flows into the loss and into no further layer."""
 
 
+Obstacle = Literal["every pair", "over samples", "flat slopes", "no bend"]
+"""What a network cannot learn with, however it is trained: each output held against every target, a
+softmax over the samples of a batch, a loss of second derivatives of ReLU, and nothing but linear
+operations among its layers."""
+
+
 @dataclass(frozen=True, slots=True)
 class Wiring:
     """How the network and its loss are wired, as the autograd graphs of a few steps showed.
@@ -140,6 +146,9 @@ class Wiring:
     unused: tuple[str, ...] = ()
     """Trainable parameters, as in ``model.named_parameters()``, of layers that have run and whose
     output does not depend on them."""
+
+    obstacles: tuple[Obstacle, ...] = ()
+    """What the graphs of the loss show that may keep the network from learning at all."""
 
     @property
     def last(self) -> frozenset[str]:
@@ -213,6 +222,7 @@ class Frame:
     ``input_mean``, ``input_std``, ``input_max_abs``, ``input_nonfinite``, a count, and
     ``input_variety``, what its samples do not have in common, over their size. Of the loop:
     ``eval_mode``, 1 where all that acts otherwise in evaluation is in that mode;
+    ``most_dropped``, the largest share that a module for dropout drops;
     ``gradients_kept``, 1 where gradients that a step had used were still there when the next were
     added; ``unstepped``, how many backward passes no step has followed; ``loss_is_leaf``, 1 where
     the loss had no graph."""

@@ -172,6 +172,7 @@ class StepCycle:
             if modes is not None and (is_evaluation := modes.is_evaluation) is not None:
                 scalars = self.builder.scalars
                 scalars["eval_mode"] = min(scalars.get("eval_mode", 1.0), float(is_evaluation))
+                scalars["most_dropped"] = modes.most_dropped
 
     def takes_forward(self) -> bool:
         """Whether layers have run for training since this was last asked for, as far as seen."""

@@ -44,6 +44,12 @@ def in_transform() -> bool:
     return torch._C._functorch.peek_interpreter_stack() is not None  # noqa: SLF001  # nothing public tells
 
 
+def output_shape(node: Any) -> tuple[int, ...] | None:  # noqa: ANN401  # nodes of the graph have no common type
+    """The shape of what a node of the autograd graph has made; None where it is not known."""
+    made: list[Any] = getattr(node, "_input_metadata", [])  # nothing public tells
+    return tuple(made[0].shape) if len(made) == 1 else None
+
+
 def is_sharded(tensor: Tensor) -> bool:
     """Whether each process holds only a part of the tensor."""
     # By the name of its class, since importing the class takes long.

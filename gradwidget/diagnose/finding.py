@@ -171,3 +171,8 @@ class Detection:
 
     origin: Origin | None = None
     """For non-finite values: where they arose."""
+
+
+def is_barred(found: Finding | Detection) -> bool:
+    """Whether a plateau is known to be due to how the network and its loss are built."""
+    return found.evidence.get("barred", 0.0) > 0

@@ -266,6 +266,9 @@ class Thresholds:
     in norm.
     """
 
+    dropout_high: float = 0.9
+    """Share that dropout drops, above which what is left says little: 0.5 is usual, 0.8 is high."""
+
     unstable_window: int = 100
     """Frames in which jumps are counted."""
 

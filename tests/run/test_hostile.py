@@ -367,6 +367,7 @@ def test_no_file_takes_more_memory_than_half_a_gigabyte(tmp_path: Path) -> None:
                             "precision": "",
                             "optimizers": [],
                             "unused": [],
+                            "obstacles": [],
                         },
                     ),
                     frame(step, metrics={}, wiring=step),

@@ -20,6 +20,7 @@ from torch.nn.utils.rnn import PackedSequence
 
 from gradwidget.capture.collect.activations import OnGradient
 from gradwidget.capture.collect.bptt import RecurrentPass, backpropagate
+from gradwidget.capture.model.unreadable import unreadable
 from gradwidget.capture.sampling.recurrent_schedule import RecurrentSchedule
 from gradwidget.capture.stats.norms import l2
 from gradwidget.capture.stats.readback import Fetch, Readback, Values
@@ -49,6 +50,16 @@ class RecurrentCall:
     states: State
     outputs: tuple[Tensor, ...]
     gradients: dict[int, Tensor] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class CellCall:
+    """One call of a recurrent cell."""
+
+    is_cut: bool
+    """Whether it was given the state of the call before without its graph."""
+    norm: Fetch | None = None
+    """Of the gradient at its state; None where none has come."""
 
 
 @dataclass(slots=True)
@@ -88,7 +99,10 @@ class RecurrentGradients:
         self._step = step
         self._is_due: bool | None = None
         self._calls: dict[str, RecurrentCall] = {}
-        self._cells: dict[str, list[Fetch | None]] = {}
+        self._cells: dict[str, list[CellCall]] = {}
+        self._states: dict[str, Tensor] = {}
+        """The newest state of each cell, without its graph; kept so that its memory is not reused.
+        """
         self._profiles: list[PendingProfile] = []
 
     def add_call(
@@ -107,13 +121,15 @@ class RecurrentGradients:
         elif isinstance(module, CELLS):
             hidden = output[0] if isinstance(output, tuple) else output
             if isinstance(hidden, Tensor) and hidden.requires_grad:
-                norms = self._cells.setdefault(layer, [])
-                norms.append(None)
-                self._on_gradient(hidden, partial(self._add_cell_gradient, layer, len(norms) - 1))
+                given = args[1] if len(args) > 1 else kwargs.get("hx")
+                call = CellCall(_is_without_graph(given, self._states.get(layer)))
+                self._states[layer] = hidden.detach()
+                self._cells.setdefault(layer, []).append(call)
+                self._on_gradient(hidden, partial(self._add_cell_gradient, call))
 
     def measure_calls(self) -> None:
-        """Measures the calls that gradients have reached, and releases their inputs."""
-        calls, self._calls = self._calls, {}
+        """Measures the calls that gradients have reached, and releases what they were given."""
+        calls, self._calls, self._states = self._calls, {}, {}
         for call in calls.values():
             if call.gradients:
                 with torch.no_grad():
@@ -121,7 +137,7 @@ class RecurrentGradients:
 
     def clear(self) -> None:
         """Drops everything: what it led to was cleared."""
-        self._calls, self._cells, self._profiles = {}, {}, []
+        self._calls, self._cells, self._states, self._profiles = {}, {}, {}, []
 
     def profiles(self, scale: float) -> tuple[RecurrentProfile, ...]:
         """The profiles. Only once the readback is ready.
@@ -135,16 +151,14 @@ class RecurrentGradients:
             )
             for one in self._profiles
         ]
-        for layer, norms in self._cells.items():
-            reached = [float(norm()) for norm in norms if norm is not None]
+        for layer, calls in self._cells.items():
+            reached = _reached(calls)
             if len(reached) > 1:
                 profiles.append(RecurrentProfile(layer, "dL/dh", _scaled(np.array(reached), scale)))
         return tuple(profiles)
 
-    def _add_cell_gradient(self, layer: str, place: int, gradient: Tensor) -> None:
-        norms = self._cells.get(layer, [])
-        if place < len(norms):
-            norms[place] = self._readback.add(l2(gradient.detach()))
+    def _add_cell_gradient(self, call: CellCall, gradient: Tensor) -> None:
+        call.norm = self._readback.add(l2(gradient.detach()))
 
     def _add_fused(
         self,
@@ -212,6 +226,31 @@ class RecurrentGradients:
                 )
             out = below
         return sorted(profiles, key=lambda one: (one.depth, one.reverse))
+
+
+def _is_without_graph(given: object, state: Tensor | None) -> bool:
+    """Whether a cell was given that state, detached: ``detach`` shares the memory."""
+    hidden = given[0] if isinstance(given, (tuple, list)) and given else given
+    if state is None or not isinstance(hidden, Tensor) or hidden.requires_grad:
+        return False
+    if unreadable(hidden) is not None or unreadable(state) is not None:
+        return False
+    return hidden.data_ptr() == state.data_ptr()
+
+
+def _reached(calls: list[CellCall]) -> list[float]:
+    """The norm at each call that a gradient has reached, and 0 where the way to it was cut.
+
+    A call without a gradient that nothing followed belongs to no sequence that is learned from.
+    """
+    norms: list[float] = []
+    is_cut = False
+    for call in reversed(calls):
+        if call.norm is None and not is_cut:
+            continue
+        norms.append(0.0 if call.norm is None else float(call.norm()))
+        is_cut = call.is_cut
+    return norms[::-1]
 
 
 def _add_gradient(call: RecurrentCall, number: int, gradient: Tensor) -> None:

@@ -17,6 +17,7 @@ from torch.nn import functional
 from torch.nn.modules import activation
 
 from gradwidget.capture.model.most_nodes import most_nodes
+from gradwidget.capture.torch_private import output_shape
 
 FLAT = 0.05
 """An output is saturated where the slope is under this share of the steepest.
@@ -160,6 +161,12 @@ def nonlinearity_of(module: nn.Module, given: Tensor) -> Nonlinearity | None:
 def _softmax_dim(node: Node) -> int:
     dim: int = node._saved_dim  # noqa: SLF001  # a number, which torch keeps unsigned
     return dim - 2**64 if dim >= 2**63 else dim
+
+
+def is_over_samples(node: Node) -> bool:
+    """Whether it is a softmax of a matrix [N, classes] that runs over the N samples."""
+    shape = output_shape(node) if node.name() in {"SoftmaxBackward0", "LogSoftmaxBackward0"} else ()
+    return shape is not None and len(shape) == 2 and _softmax_dim(node) in {0, -2}
 
 
 def _softmax(node: Node) -> Nonlinearity:

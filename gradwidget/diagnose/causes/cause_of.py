@@ -14,7 +14,7 @@ from gradwidget.diagnose.causes.explanations import (
     FAR,
     NONFINITE,
 )
-from gradwidget.diagnose.finding import Finding, Origin, Symptom
+from gradwidget.diagnose.finding import Finding, Origin, Symptom, is_barred
 
 _RANK = {symptom: rank for rank, symptom in enumerate(EXPLAINS)}
 
@@ -100,18 +100,37 @@ def is_idle(finding: Finding) -> bool:
 
 def _may_explain(cause: Finding, finding: Finding, slack: int) -> bool:
     """Whether the cause comes first: in time, and where both come together, in the table."""
-    if is_idle(cause):
-        return finding.symptom is Symptom.PLATEAU
-    if cause.symptom in EXACT or finding.symptom is Symptom.PLATEAU:
-        # What is read has been so from the first step; a plateau is seen over all of a run.
-        return True
+    if Symptom.PLATEAU in {cause.symptom, finding.symptom}:
+        return _may_explain_plateau(cause, finding)
+    if is_idle(cause) or cause.symptom in EXACT:
+        # What is read has been so from the first step.
+        return not is_idle(cause)
     if NONFINITE & {cause.symptom, finding.symptom}:
         return _may_explain_nan(cause, finding)
+    return _may_begin_before(cause, finding, slack)
+
+
+def _may_begin_before(cause: Finding, finding: Finding, slack: int) -> bool:
+    """The same for all else: by when each began, as closely as that is known of the two."""
     if cause.symptom in AT_ONCE:
         return cause.first_step <= finding.first_step
+    if cause.symptom is Symptom.LR_TOO_HIGH and _is_over_time(finding):
+        # A gradient that outgrows the run's past at steps that were large before is due to them.
+        return cause.first_step < finding.first_step
     if _RANK[cause.symptom] < _RANK[finding.symptom]:
         return cause.first_step <= finding.first_step + slack
     return cause.first_step < finding.first_step - slack
+
+
+def _may_explain_plateau(cause: Finding, finding: Finding) -> bool:
+    """The same where either is a plateau, which is seen over all of a run.
+
+    One whose reason is read from how the network is built explains what gradients do, and needs no
+    explanation but by what is read as well.
+    """
+    if cause.symptom is Symptom.PLATEAU:
+        return is_barred(cause)
+    return cause.symptom in EXACT or not is_barred(finding)
 
 
 def _may_explain_nan(cause: Finding, finding: Finding) -> bool:
@@ -130,10 +149,13 @@ def _may_explain_nan(cause: Finding, finding: Finding) -> bool:
 
 def _is_by_steps(cause: Finding) -> bool:
     """Whether it makes a NaN by the steps that follow; gradients that grow over depth need none."""
-    is_over_depth = (
-        cause.symptom is Symptom.EXPLODING_GRADIENTS and "baseline" not in cause.evidence
-    )
+    is_over_depth = cause.symptom is Symptom.EXPLODING_GRADIENTS and not _is_over_time(cause)
     return cause.symptom in BY_STEPS and not is_over_depth
+
+
+def _is_over_time(finding: Finding) -> bool:
+    """Whether it is a gradient that has outgrown the run's own past."""
+    return finding.symptom is Symptom.EXPLODING_GRADIENTS and "baseline" in finding.evidence
 
 
 def _arose(finding: Finding) -> tuple[int, bool, int]:

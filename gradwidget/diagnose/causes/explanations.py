@@ -135,7 +135,11 @@ EXPLAINS: dict[Symptom, frozenset[Symptom]] = {
     S.LOSS_NONFINITE: frozenset({S.GRADIENTS_NONFINITE, S.WEIGHTS_NONFINITE}),
     S.GRADIENTS_NONFINITE: frozenset({S.WEIGHTS_NONFINITE, S.LOSS_NONFINITE}),
     S.WEIGHTS_NONFINITE: frozenset({S.LOSS_NONFINITE, S.GRADIENTS_NONFINITE}),
-    S.PLATEAU: frozenset(),
+    # A network that cannot learn as it is built: what its gradients do follows from that.
+    S.PLATEAU: frozenset(
+        {S.VANISHING_GRADIENTS, S.ZERO_GRADIENT, S.EARLY_LAYERS_FROZEN, S.COLLAPSED_OUTPUTS}
+        | {S.LR_TOO_LOW, S.RNN_VANISHING_IN_TIME}
+    ),
 }
 """For each symptom, as a cause: the symptoms that it can bring about. The surest cause first."""
 

@@ -29,6 +29,13 @@ A_PART = 0.1
 """Share of a run's steps with a low loss that is not chance."""
 
 
+BEYOND_NOISE = 3.0
+"""Standard deviations of the loss from batch to batch, below which a low loss may be a batch."""
+
+OF_CHANGES = 0.954
+"""Median change between two normal numbers, over their standard deviation."""
+
+
 class Window:
     """The newest frames of a run, as the rules need them.
 
@@ -265,6 +272,16 @@ class Window:
         turns = 2 if self.has_opponent else 1
         return middle(self.losses(turns * self.limits.window)[-self.limits.window :])
 
+    @cached_property
+    def loss_noise(self) -> float:
+        """About the standard deviation of the loss from batch to batch, as the first steps show it.
+
+        By the median change from one to the next, so that a loss that falls as well changes little.
+        """
+        changes = np.abs(np.diff(self.first_losses))
+        found = middle(changes) / OF_CHANGES if len(changes) >= A_FEW else 0.0
+        return found if math.isfinite(found) else 0.0
+
     @property
     def loss_left(self) -> float:
         """How much is left of the first level: 1 at the start, less as it falls, even below 0.
@@ -297,9 +314,8 @@ class Window:
         if "loss" not in self.history.scalars:
             return False
         start = self.first_level
-        fallen = self.history.scalars["loss"] < start - (1 - self.limits.plateau_fallen) * abs(
-            start
-        )
+        fall = (1 - self.limits.plateau_fallen) * abs(start)
+        fallen = self.history.scalars["loss"] < start - max(fall, BEYOND_NOISE * self.loss_noise)
         stands_for = np.diff(self.history.steps, prepend=self.history.steps[0])
         return bool(fallen.sum() > A_FEW or stands_for[fallen].sum() > A_PART * self.age)
 

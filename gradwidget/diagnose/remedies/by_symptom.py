@@ -7,28 +7,29 @@ from dataclasses import replace
 
 from gradwidget.diagnose.evidence.disconnection import disconnection, unused_of
 from gradwidget.diagnose.evidence.flat_operation import flat_operation
+from gradwidget.diagnose.evidence.obstacle import barriers
 from gradwidget.diagnose.evidence.onset import Onset
 from gradwidget.diagnose.evidence.oversized import oversized
 from gradwidget.diagnose.evidence.weight_rotation import first_rotation
 from gradwidget.diagnose.evidence.window import Window
-from gradwidget.diagnose.finding import Detection, Remedy, Symptom
+from gradwidget.diagnose.finding import Detection, Remedy, Symptom, is_barred
 from gradwidget.diagnose.remedies.add_to_optimizer import add_to_optimizer
+from gradwidget.diagnose.remedies.along_time import time_exploding, time_vanishing
+from gradwidget.diagnose.remedies.amiss_in_data import of_inputs, of_targets
 from gradwidget.diagnose.remedies.bfloat16 import bfloat16
 from gradwidget.diagnose.remedies.both import both
 from gradwidget.diagnose.remedies.call_step import call_step
-from gradwidget.diagnose.remedies.check_data import check_data
 from gradwidget.diagnose.remedies.check_loss_scale import check_loss_scale
 from gradwidget.diagnose.remedies.check_schedule import check_schedule
 from gradwidget.diagnose.remedies.clear_gradients import clear_gradients
 from gradwidget.diagnose.remedies.clip import clip
 from gradwidget.diagnose.remedies.draw_zero_weights import draw_zero_weights
+from gradwidget.diagnose.remedies.drop_less import drop_less
 from gradwidget.diagnose.remedies.equal_rates import equal_rates
 from gradwidget.diagnose.remedies.fewer_layers import fewer_layers
 from gradwidget.diagnose.remedies.find_cut import find_cut
-from gradwidget.diagnose.remedies.forget_bias import forget_bias
 from gradwidget.diagnose.remedies.fp32_weights import fp32_weights
 from gradwidget.diagnose.remedies.freeze import freeze
-from gradwidget.diagnose.remedies.gated_cell import gated_cell
 from gradwidget.diagnose.remedies.guard_operation import guard_operation
 from gradwidget.diagnose.remedies.hold_the_judge_back import hold_the_judge_back
 from gradwidget.diagnose.remedies.iterate_loader import iterate_loader
@@ -37,22 +38,25 @@ from gradwidget.diagnose.remedies.larger_eps import larger_eps
 from gradwidget.diagnose.remedies.leaky_relu import leaky_relu
 from gradwidget.diagnose.remedies.learning_rate import learning_rate
 from gradwidget.diagnose.remedies.lengthen_schedule import lengthen_schedule
+from gradwidget.diagnose.remedies.load_weights import load_weights
 from gradwidget.diagnose.remedies.look_behind import look_behind
+from gradwidget.diagnose.remedies.loosen_clip import loosen_clip
 from gradwidget.diagnose.remedies.loss_scaling import loss_scaling
+from gradwidget.diagnose.remedies.lower_price import lower_price
 from gradwidget.diagnose.remedies.normalize import normalize
-from gradwidget.diagnose.remedies.orthogonal import orthogonal
 from gradwidget.diagnose.remedies.raise_bias import raise_bias
 from gradwidget.diagnose.remedies.register_layers import register_layers
 from gradwidget.diagnose.remedies.reinitialize import reinitialize
+from gradwidget.diagnose.remedies.remove_barrier import remove_barrier
 from gradwidget.diagnose.remedies.remove_softmax import remove_softmax
 from gradwidget.diagnose.remedies.replace_nonfinite_inputs import replace_nonfinite_inputs
 from gradwidget.diagnose.remedies.reset_bias import reset_bias
 from gradwidget.diagnose.remedies.scale_back import scale_back
 from gradwidget.diagnose.remedies.scale_inputs import scale_inputs
-from gradwidget.diagnose.remedies.scale_targets import scale_targets
 from gradwidget.diagnose.remedies.skip_nonfinite import skip_nonfinite
 from gradwidget.diagnose.remedies.train_mode import train_mode
 from gradwidget.diagnose.remedies.turn_around import turn_around
+from gradwidget.diagnose.remedies.turn_penalty import turn_penalty
 from gradwidget.diagnose.remedies.use_or_remove import use_or_remove
 from gradwidget.diagnose.remedies.use_relu import use_relu
 from gradwidget.diagnose.remedies.way_around import way_around
@@ -173,6 +177,8 @@ def _nonfinite_weights(detection: Detection, window: Window) -> Fixes:
 
 
 def _unstable(detection: Detection, window: Window) -> Fixes:
+    if "dropped" in detection.evidence:
+        yield drop_less(detection.evidence["dropped"])
     yield _slower(window, "A jump after an update means that the update went too far.")
     yield clip(window, detection.first_step)
 
@@ -186,6 +192,8 @@ def _growing(detection: Detection, window: Window) -> Fixes:
     )
     if decay < 0:
         yield weight_decay(more=False)
+    elif "growth" in detection.evidence:
+        yield turn_penalty()
     # Steps that grow weights take their time; what multiplied them at once was no step.
     before = onset.norms_before_leap
     yield scale_back(before, window.layers)
@@ -263,21 +271,6 @@ def _in_no_optimizer(detection: Detection, window: Window) -> Fixes:
     yield freeze(named)
 
 
-def _time_vanishing(detection: Detection, window: Window) -> Fixes:
-    named = Onset(detection, window).named
-    # What keeps the layer comes first.
-    yield forget_bias(named)
-    yield orthogonal(named, grows=False)
-    yield gated_cell(named)
-
-
-def _time_exploding(detection: Detection, window: Window) -> Fixes:
-    named = Onset(detection, window).named
-    yield orthogonal(named, grows=True)
-    yield gated_cell(named)
-    yield clip(window, detection.first_step)
-
-
 def _underflow(detection: Detection, window: Window) -> Fixes:
     del detection, window
     yield bfloat16("It has the range of fp32: nothing underflows, and no scaler is needed.")
@@ -308,6 +301,7 @@ def _too_slow(detection: Detection, window: Window) -> Fixes:
         if window.frame.scalars.get("lr") == 0:
             yield check_schedule()
         return
+    yield loosen_clip(window)
     factor = float(f"{FIRST_MOVE_OF_MOST / moves:.1g}")
     higher = learning_rate(
         window,
@@ -360,25 +354,10 @@ def _has_zero_factors(layer: Layer) -> bool:
     return sum(len(shape) > 1 for shape in layer.shapes.values()) > 1
 
 
-def _inputs(detection: Detection, window: Window) -> Fixes:
-    if detection.origin == "input":
-        yield replace_nonfinite_inputs()
-        yield skip_nonfinite()
-        return
-    # Data that is all the same has no scale.
-    scaled = scale_inputs(window) if detection.evidence["value"] > 0 else None
-    yield check_data() if scaled is None else scaled
-
-
 def _without_a_step(detection: Detection, window: Window) -> Fixes:
     del window
     # Passes are counted where no step follows them.
     yield call_step(before_clearing=detection.evidence["value"] == 0)
-
-
-def _targets(detection: Detection, window: Window) -> Fixes:
-    del window
-    yield scale_targets(detection.evidence["value"])
 
 
 def _climbs(detection: Detection, window: Window) -> Fixes:
@@ -387,6 +366,12 @@ def _climbs(detection: Detection, window: Window) -> Fixes:
 
 
 def _collapsed(detection: Detection, window: Window) -> Fixes:
+    if "emptied" in detection.evidence:
+        yield lower_price()
+        return
+    frozen = [layer.name for layer in window.layers if not layer.trainable]
+    if 2 * len(frozen) > len(window.layers):
+        yield load_weights(frozen)
     yield way_around()
     if not Onset(detection, window).is_start:
         yield learning_rate(
@@ -400,11 +385,13 @@ def _collapsed(detection: Detection, window: Window) -> Fixes:
 
 def _plateau(detection: Detection, window: Window) -> Fixes:
     """What helps against the cause helps against the plateau."""
+    if is_barred(detection):
+        yield from map(remove_barrier, barriers(window))
+        return
     cause = next(
         (finding for symptom, finding in window.active.items() if symptom is not Symptom.PLATEAU),
         None,
     )
-    del detection
     yield from cause.remedies if cause is not None else ()
 
 
@@ -423,8 +410,8 @@ _REMEDIES: dict[Symptom, Callable[[Detection, Window], Fixes]] = {
     Symptom.DEAD_RELU: _dead,
     Symptom.SATURATED: _saturated,
     Symptom.NO_GRADIENT: _disconnected,
-    Symptom.RNN_VANISHING_IN_TIME: _time_vanishing,
-    Symptom.RNN_EXPLODING_IN_TIME: _time_exploding,
+    Symptom.RNN_VANISHING_IN_TIME: time_vanishing,
+    Symptom.RNN_EXPLODING_IN_TIME: time_exploding,
     Symptom.FP16_UNDERFLOW: _underflow,
     Symptom.LR_TOO_HIGH: _too_fast,
     Symptom.LR_TOO_LOW: _too_slow,
@@ -432,8 +419,8 @@ _REMEDIES: dict[Symptom, Callable[[Detection, Window], Fixes]] = {
     Symptom.NOT_IN_OPTIMIZER: _in_no_optimizer,
     Symptom.NO_STEP: _without_a_step,
     Symptom.LOSS_DIVERGING: _diverging,
-    Symptom.BAD_INPUTS: _inputs,
-    Symptom.BAD_TARGETS: _targets,
+    Symptom.BAD_INPUTS: of_inputs,
+    Symptom.BAD_TARGETS: of_targets,
     Symptom.GRADIENT_ASCENT: _climbs,
     Symptom.COLLAPSED_OUTPUTS: _collapsed,
 }

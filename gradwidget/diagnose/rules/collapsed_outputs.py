@@ -1,19 +1,25 @@
 """Different inputs have become alike before they reach the last layer: nothing tells them apart.
 
 Many layers without a way around them do that, above all with norm layers that hide it from the
-gradients. Not reported: a run that learns, features that are just moving apart again as after the
-first steps of a transformer, data that enters the last layer itself, a batch whose inputs are all
-the same.
+gradients; so does a price on what a code tells that is too high. Not reported: a run that learns,
+features that are just moving apart again as after the first steps of a transformer, data that
+enters the last layer itself, a batch whose inputs are all the same.
 """
 
 from __future__ import annotations
+
+from dataclasses import replace
 
 import numpy as np
 
 from gradwidget.diagnose.evidence.window import Window
 from gradwidget.diagnose.finding import Detection, Finding
 from gradwidget.diagnose.rules.shared.level import Level, beyond
-from gradwidget.frame import BoolArray
+from gradwidget.frame import LOSS, BoolArray
+from gradwidget.wording import shown
+
+EMPTY = 0.03
+"""RMS of means and logarithms of variances, by which a code costs and tells 1e-3 nats."""
 
 
 def collapsed_outputs(window: Window, active: Finding | None) -> Detection | None:
@@ -21,6 +27,9 @@ def collapsed_outputs(window: Window, active: Finding | None) -> Detection | Non
     limits = window.limits
     if active is None and window.age < limits.plateau_steps // 2:
         return None
+    emptied = _emptied(window)
+    if emptied is not None:
+        return replace(emptied, evidence={**emptied.evidence, "emptied": 1.0})
     if window.has_learned or not window.loss_left > limits.plateau_share:
         return None
     if window.frame.scalars.get("input_std") == 0:
@@ -46,6 +55,38 @@ def collapsed_outputs(window: Window, active: Finding | None) -> Detection | Non
 
 
 def _features(window: Window) -> BoolArray:
-    """Bool [layers]: the layers that are given what other layers made, not data."""
-    given: BoolArray = window.paths.fed
+    """Bool [layers]: the layers that are given what other layers made, not data.
+
+    The graph does not show what frozen layers feed: all that runs after them.
+    """
+    frozen = ~window.trainable & (window.median("has_run") == 1)
+    given: BoolArray = window.paths.fed | (np.cumsum(frozen) > frozen)
     return given
+
+
+def _emptied(window: Window) -> Detection | None:
+    """Codes whose price in the loss has driven all of them to 0: what decodes them is told nothing.
+
+    As in a variational autoencoder: the divergence from N(0, 1), whose logarithm of the variance
+    goes through an exponential, is least where mean and logarithm are 0 for every input.
+    """
+    if "exp" not in window.wiring.loss_path:
+        return None
+    feeds = window.wiring.feeds
+    codes = np.array(
+        [LOSS in (into := feeds.get(one.name, ())) and len(into) > 1 for one in window.layers]
+    )
+    size, start = window.lasting("act_rms"), window.start("act_rms")
+    with np.errstate(invalid="ignore"):
+        if not codes.any() or not (size[codes] < np.fmin(EMPTY, start[codes] / 2)).all():
+            return None
+    return beyond(
+        window,
+        Level("act_rms", size, 1.0, EMPTY, above=False),
+        codes,
+        lambda layers, value: (
+            f"What {layers} gives has become {shown(value)} for every input: its price in the loss "
+            "outweighs its use, so what comes after is told nothing."
+        ),
+        "Fine where a code is not meant to tell anything yet, as while its price is still changed.",
+    )

@@ -1,7 +1,8 @@
 """Training that climbs the loss instead of descending: a wrong sign, or ``maximize=True``.
 
 Not reported: rewards that are meant to rise, log-likelihoods that fall below 0, two networks that
-are trained against each other.
+are trained against each other, a penalty on the weights that drives them up
+(``weights_growing`` says so).
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import numpy as np
 from gradwidget.diagnose.evidence.window import Window, middle
 from gradwidget.diagnose.finding import Detection, Finding
 from gradwidget.diagnose.rules.shared.large_outputs import outputs_are_large
+from gradwidget.diagnose.rules.shared.steady_growth import steady_growth
 from gradwidget.record.history import RECENT
 from gradwidget.wording import shown
 
@@ -75,6 +77,8 @@ def _bottomless(window: Window) -> Detection | None:
     is_negated = window.wiring.loss_path[:1] == ("neg",) and bool(
         ERRORS & set(window.wiring.loss_path[1:2])
     )
+    if not is_negated and steady_growth(window) is not None:
+        return None  # it is a term of the loss that falls, not the error that is climbed
     bound = window.limits.diverging if is_negated else window.limits.bottomless
     fallen = (start - parts[1]) / max(abs(start), 1.0)
     if not (fallen > bound and 0 > parts[0] > parts[1]):

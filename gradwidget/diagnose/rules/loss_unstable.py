@@ -1,7 +1,8 @@
 """Single updates that make the loss jump up.
 
 The noise of small batches moves the loss as well. The update in between tells them apart: a jump
-counts only after a step that changed the weights a lot. Not reported: noisy batches, rare hard
+counts only after a step that changed the weights a lot, or where a dropout leaves next to nothing
+of what layers give. Not reported: noisy batches, rare hard
 batches, a rise over many steps.
 """
 
@@ -30,20 +31,28 @@ def loss_unstable(window: Window, active: Finding | None) -> Detection | None:
         )
     if rise.sum() < limits.unstable_jumps:
         return None
-    # Of these, the ones right after a step that rotated the weights far.
+    # Of these, the ones right after a step that rotated the weights far; but what is left of the
+    # units of a layer by a dropout of nearly all of them is another net at every step.
+    dropped = window.frame.scalars.get("most_dropped", 0.0)
+    is_dropped = dropped > limits.dropout_high and window.loss_left > limits.plateau_share
     steps = history.recent_steps(limits.unstable_window)
-    jumps = np.flatnonzero(
-        rise
-        & (np.diff(steps) == 1)
-        & (rotations(window, limits.unstable_window)[:-1] > limits.unstable_update)
-    )
+    if not is_dropped:
+        rise &= (np.diff(steps) == 1) & (
+            rotations(window, limits.unstable_window)[:-1] > limits.unstable_update
+        )
+    jumps = np.flatnonzero(rise)
     if len(jumps) < limits.unstable_jumps:
         return None
     worst = float(np.max((loss[jumps + 1] - loss[jumps]) / abs(start)))
+    message = (
+        f"The loss is unstable: {len(jumps)} of the last {len(loss)} updates raised it by half or "
+        f"more, the worst by {shown(worst)}× the initial loss"
+    )
+    if is_dropped:
+        message += f"; a dropout of {dropped:.0%} leaves next to nothing of what layers give"
     return Detection(
         severity="warning",
-        message=f"The loss is unstable: {len(jumps)} of the last {len(loss)} updates raised it by "
-        f"half or more, the worst by {shown(worst)}× the initial loss.",
+        message=f"{message}.",
         layers=(),
         first_step=int(steps[jumps[0]]),
         evidence={
@@ -51,6 +60,7 @@ def loss_unstable(window: Window, active: Finding | None) -> Detection | None:
             "bound": float(limits.unstable_jumps),
             "window": float(len(loss)),
             "worst": worst,
+            **({"dropped": dropped} if is_dropped else {}),
         },
         caveat="Batches of very different difficulty at a high learning rate look the same.",
     )

@@ -63,13 +63,16 @@ def _beyond_doubt(window: Window) -> Detection | None:
     if not before > 0 or not losses[-1] > before * 10 ** RISES[min(count, max(RISES))]:
         return None
     largest = float(moves[first:-1].max())
+    # Updates as large as these may have begun before the loss rose.
+    small = np.flatnonzero(~(moves[:first] > limits.update_high))
+    began = int(small[-1]) + 1 if small.size else 0
     return Detection(
         severity="critical",
         message=f"{_updates(count)} of up to {largest:,.0%} of the weights' size (0.1% is usual) "
         f"raised the loss from {shown(before)} to {shown(float(losses[-1]))}: the learning rate is "
         "too high.",
         layers=(),
-        first_step=int(steps[first]),
+        first_step=int(steps[began]),
         evidence={
             "value": largest,
             "bound": limits.update_high,

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from gradwidget.diagnose.evidence.clipping import clipped_from
 from gradwidget.diagnose.evidence.window import Window, holding_since
 from gradwidget.diagnose.finding import Detection, Finding
 from gradwidget.record.history import RECENT
@@ -48,6 +49,10 @@ def lr_too_low(window: Window, active: Finding | None) -> Detection | None:
         message += f", since its schedule has used it up by step {spent:,}"
     elif _is_zero(window):
         message += ", since it is 0"
+    elif (norms := clipped_from(window)) is not None:
+        message += (
+            f" for gradients that are clipped from a norm of {shown(norms[0])} to {shown(norms[1])}"
+        )
     evidence = {
         "value": float(moves[most]),
         "bound": limits.update_low,
@@ -102,7 +107,8 @@ def _promising(window: Window) -> bool:
 
     That is: moving the weights along it by a tenth of their size lowers the loss by a tenth.
     """
-    norms = window.median("grad_norm")
+    # A clipping far too low leaves next to nothing of a gradient that promises enough.
+    norms = np.fmax(window.median("raw_grad_norm"), window.median("grad_norm"))
     known = ~np.isnan(norms) & window.trainable
     with np.errstate(invalid="ignore"):
         gain = float(

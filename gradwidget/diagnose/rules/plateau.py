@@ -1,36 +1,25 @@
-"""The loss hardly improves, and there is a symptom that explains why.
+"""The loss hardly improves, and it is known why.
 
 A flat loss alone says little: two networks may be trained against each other, a task may not be
 learnable, a model may already be at its best. So the rule reports a plateau only together with a
-cause, and never once the loss has been well below its start.
+cause, be it another symptom or how the network and its loss are built, and never once the loss has
+been well below its start.
 """
 
 from __future__ import annotations
 
+from gradwidget.diagnose.causes.explanations import EXPLAINS
+from gradwidget.diagnose.evidence.obstacle import barriers
 from gradwidget.diagnose.evidence.window import Window
 from gradwidget.diagnose.finding import Detection, Finding, Symptom
 from gradwidget.wording import shown
 
-CAUSES = (
-    Symptom.VANISHING_GRADIENTS,
-    Symptom.LR_TOO_LOW,
-    Symptom.LR_TOO_HIGH,
-    Symptom.DEAD_RELU,
-    Symptom.SATURATED,
-    Symptom.WEIGHTS_ZERO,
-    Symptom.EARLY_LAYERS_FROZEN,
-    Symptom.NO_GRADIENT,
-    Symptom.WEIGHTS_SHRINKING,
-    Symptom.FP16_UNDERFLOW,
-    Symptom.EXPLODING_GRADIENTS,
-    Symptom.COLLAPSED_OUTPUTS,
-    Symptom.RNN_VANISHING_IN_TIME,
-)
-"""Symptoms that explain a plateau, the most likely first."""
+CAUSES = tuple(symptom for symptom, brings in EXPLAINS.items() if Symptom.PLATEAU in brings)
+"""Symptoms that explain a plateau, the surest first."""
 
 
 def plateau(window: Window, active: Finding | None) -> Detection | None:
-    """A loss near its start, together with a symptom that explains it."""
+    """A loss near its start, together with what explains it."""
     del active  # the median of the window is stable enough
     limits = window.limits
     if window.age < limits.plateau_steps:
@@ -43,20 +32,26 @@ def plateau(window: Window, active: Finding | None) -> Detection | None:
     # A loss that was lower and came back up, or that is just jumping up, is not a plateau.
     if window.has_learned or not window.newest_loss_left < limits.plateau_above:
         return None
-    cause = next((symptom for symptom in CAUSES if _explains(window, symptom)), None)
-    if cause is None:
+    because = next((window.active[one] for one in CAUSES if _explains(window, one)), None)
+    barrier = next((one for one in barriers(window) if one.is_certain or because is None), None)
+    layers: tuple[str, ...] = ()
+    if barrier is not None:
+        why = barrier.what
+    elif because is not None:
+        why, layers = f"the likely cause is: {because.title}", because.layers
+    else:
         return None
-    because = window.active[cause]
     return Detection(
         severity="warning",
         message=f"After {window.age:,} steps the loss is still {shown(window.loss)} "
-        f"({shown(window.start_loss)} at the start); the likely cause is: {because.title}.",
-        layers=because.layers,
+        f"({shown(window.start_loss)} at the start); {why}.",
+        layers=layers,
         first_step=window.history.first_step or 0,
         evidence={
             "value": 1 - window.loss_left,
             "bound": 1 - limits.plateau_share,
             "window": float(window.age),
+            "barred": float(barrier is not None),
         },
         caveat="Some tasks begin with a long plateau and then improve.",
     )

@@ -18,6 +18,7 @@ from gradwidget.frame import (
     Frame,
     Layer,
     NonfiniteOrigin,
+    Obstacle,
     RecurrentProfile,
     Standing,
     Wiring,
@@ -102,6 +103,7 @@ def wiring_from(data: Fields, layers: int) -> Wiring:
         name_of(data["precision"]),
         listing(data["optimizers"], name_of, 1_000),
         listing(data["unused"], name_of, 100_000),
+        listing(data["obstacles"], lambda one: one_of(one, get_args(Obstacle)), 100),
     )
 
 

@@ -106,7 +106,7 @@ export const PARAGRAPHS: readonly Paragraph[] = [
     "parts": [
       {
         "title": "Rule",
-        "text": "the norm of a layer's matrices is above 6.3× the larger of its initial norm and √rows, the norm that preserves variance."
+        "text": "the norm of a layer's matrices is above 6.3× the larger of its initial norm and √rows, the norm that preserves variance. Where all layers grow by one factor a step, a penalty on them has the wrong sign."
       },
       {
         "title": "Not",
@@ -114,7 +114,7 @@ export const PARAGRAPHS: readonly Paragraph[] = [
       },
       {
         "title": "Helps",
-        "text": "a lower learning rate, weight decay."
+        "text": "a lower learning rate, weight decay, the other sign of the penalty."
       }
     ]
   },
@@ -183,7 +183,7 @@ export const PARAGRAPHS: readonly Paragraph[] = [
     "parts": [
       {
         "title": "Rule",
-        "text": "over 20 steps, less than 2% of the activations that the last layers are given differs from sample to sample, it does not come back, and the loss is still above 90% of its initial value."
+        "text": "over 20 steps, less than 2% of the activations that the last layers are given differs from sample to sample, it does not come back, and the loss is still above 90% of its initial value. So is the code of a variational autoencoder whose divergence weighs so much that means and logarithms of variances are near 0 for every input, wherever the loss is."
       },
       {
         "title": "Not",
@@ -191,7 +191,7 @@ export const PARAGRAPHS: readonly Paragraph[] = [
       },
       {
         "title": "Helps",
-        "text": "a way around the blocks with the norm before them, fewer layers, warm-up."
+        "text": "a way around the blocks with the norm before them, fewer layers, warm-up; for frozen layers the weights that were to be loaded; a smaller weight of the divergence."
       }
     ]
   },
@@ -418,7 +418,7 @@ export const PARAGRAPHS: readonly Paragraph[] = [
       },
       {
         "title": "Not",
-        "text": "a loss at every time step, padding, a direction that only reflects how the gradient of the layer above runs the other way. To measure a layer along time is expensive, so it is done in the first steps, from time to time later, and while something looks wrong. The first profile of a run is enough where it is far past the bound: the step after it may change everything."
+        "text": "a loss at every time step, padding, a direction that only reflects how the gradient of the layer above runs the other way. To measure a layer along time is expensive, so it is done in the first steps, from time to time later, and while something looks wrong. The first profile of a run is enough where it is far past the bound: the step after it may change everything. A state that is detached at every step gets nothing at all."
       },
       {
         "title": "Helps",
@@ -472,7 +472,7 @@ export const PARAGRAPHS: readonly Paragraph[] = [
     "parts": [
       {
         "title": "Rule",
-        "text": "a step changes the weights by more than 5% of their size while the loss does not fall and is above 50% of its initial value; or by less than 0.01% while the loss stays above 90% and the gradient promises more. One to three updates are proof where they raise the loss by orders of magnitude, and so are a few after which layers let no gradient through that did before. Half of the change is enough where the first steps under the rate replaced the weights. A schedule that has used the rate up before anything was learned is a rate too low as well, and so is a rate of 0 that lasts."
+        "text": "a step changes the weights by more than 5% of their size while the loss does not fall and is above 50% of its initial value; or by less than 0.01% while the loss stays above 90% and the gradient promises more. One to three updates are proof where they raise the loss by orders of magnitude, and so are a few after which layers let no gradient through that did before. Half of the change is enough where the first steps under the rate replaced the weights. A schedule that has used the rate up before anything was learned is a rate too low as well, and so is a rate of 0 that lasts, and a usual one for gradients that are clipped to next to nothing."
       },
       {
         "title": "Not",
@@ -491,7 +491,7 @@ export const PARAGRAPHS: readonly Paragraph[] = [
     "parts": [
       {
         "title": "Rule",
-        "text": "in the last 100 frames, at least 3 updates raised the loss by half, and by 25% of its initial value, each of them a change of more than 3.5% of the weights."
+        "text": "in the last 100 frames, at least 3 updates raised the loss by half, and by 25% of its initial value, each of them a change of more than 3.5% of the weights; or, at any update, where dropout drops more than 90% of what a layer gives."
       },
       {
         "title": "Not",
@@ -499,7 +499,7 @@ export const PARAGRAPHS: readonly Paragraph[] = [
       },
       {
         "title": "Helps",
-        "text": "a lower learning rate, clipping."
+        "text": "less dropout where that is the reason, a lower learning rate, clipping."
       }
     ]
   },
@@ -529,7 +529,7 @@ export const PARAGRAPHS: readonly Paragraph[] = [
     "parts": [
       {
         "title": "Rule",
-        "text": "after 100 steps the loss is above 90% of its initial value, was never below 80% for long, and one of the symptoms above explains it. A flat loss alone says nothing: it may be as low as it can be."
+        "text": "after 100 steps the loss is above 90% of its initial value, was never below 80% for long, and it is known why: one of the symptoms above explains it, or how the network and its loss are built. That is read from the graph: outputs of another shape than their targets, so that each is held against all; a softmax over the samples of the batch; a loss of second derivatives of ReLU; nothing but linear operations between the layers; or from the layers: a norm over a single value. A flat loss alone says nothing: it may be as low as it can be."
       },
       {
         "title": "Helps",

@@ -108,6 +108,37 @@ def test_cells_called_in_a_loop_are_followed_without_running_them_again(watch: W
     np.testing.assert_allclose(profile.norms, expected, rtol=1e-4)
 
 
+def last_of(cell: nn.RNNCell, x: Tensor, *, cut: bool) -> Tensor:
+    """The last hidden state, each one detached before it is given to the next step or not."""
+    h = torch.zeros(BATCH, WIDTH)
+    for part in x:
+        h = cell(part, h.detach() if cut else h)
+    return h
+
+
+def test_a_state_that_is_detached_at_every_step_gets_nothing_from_later_ones(watch: Watch) -> None:
+    cell = nn.RNNCell(4, WIDTH)
+    capture = watch(cell)
+    last_of(cell, torch.randn(LENGTH, BATCH, 4), cut=True).square().sum().backward()
+    SGD(cell.parameters(), lr=0.1).step()
+    (profile,) = capture.frames[0].recurrent
+    assert not profile.norms[:-1].any()
+    assert profile.norms[-1] > 0
+
+
+def test_calls_that_no_loss_was_made_of_belong_to_no_sequence(watch: Watch) -> None:
+    cell = nn.RNNCell(4, WIDTH)
+    capture = watch(cell)
+    x = torch.randn(LENGTH, BATCH, 4)
+    last_of(cell, x, cut=False)
+    last_of(cell, x, cut=True)
+    last_of(cell, x, cut=False).square().sum().backward()
+    SGD(cell.parameters(), lr=0.1).step()
+    (profile,) = capture.frames[0].recurrent
+    assert len(profile.norms) == LENGTH
+    assert profile.norms.all()
+
+
 @pytest.mark.parametrize(
     "options",
     [

@@ -118,3 +118,23 @@ def test_nothing_found_is_nothing_explained() -> None:
 
 def test_a_plateau_is_due_to_its_cause_whenever_that_began() -> None:
     assert causes(finding(S.PLATEAU, 0), finding(S.LR_TOO_LOW, 60))[S.PLATEAU] is S.LR_TOO_LOW
+
+
+def test_a_gradient_that_outgrows_its_past_is_due_to_steps_that_were_large_before() -> None:
+    over_time = {"value": 40.0, "bound": 35.0, "window": 9.0, "baseline": 1.0}
+    spike = finding(S.EXPLODING_GRADIENTS, 2, evidence=over_time)
+    over_depth = finding(S.EXPLODING_GRADIENTS, 2)
+    assert causes(spike, finding(S.LR_TOO_HIGH, 0))[S.EXPLODING_GRADIENTS] is S.LR_TOO_HIGH
+    assert causes(spike, finding(S.LR_TOO_HIGH, 2))[S.LR_TOO_HIGH] is S.EXPLODING_GRADIENTS
+    assert causes(over_depth, finding(S.LR_TOO_HIGH, 0))[S.EXPLODING_GRADIENTS] is None
+
+
+def test_a_plateau_explains_what_gradients_do_only_where_its_own_reason_is_read() -> None:
+    barred = finding(S.PLATEAU, 0, evidence={"barred": 1.0})
+    vanishing = finding(S.VANISHING_GRADIENTS, 0)
+    found = causes(barred, vanishing, finding(S.DOUBLE_SOFTMAX, 0))
+    assert found[S.PLATEAU] is S.DOUBLE_SOFTMAX
+    found = causes(barred, vanishing)
+    assert found == {S.PLATEAU: None, S.VANISHING_GRADIENTS: S.PLATEAU}
+    found = causes(finding(S.PLATEAU, 0), vanishing)
+    assert found == {S.PLATEAU: S.VANISHING_GRADIENTS, S.VANISHING_GRADIENTS: None}

@@ -9,7 +9,7 @@ import pytest
 
 from gradwidget.diagnose.evidence.window import Window, holding_since, median, middle
 from gradwidget.record.history import History
-from tests.support.frames import chain, healthy, judge
+from tests.support.frames import chain, healthy, judge, moving
 
 
 def in_turn(step: int) -> dict[str, Any]:
@@ -97,3 +97,17 @@ def test_a_player_with_one_turn_in_four_begins_with_its_own_first_values() -> No
         return healthy(2, grad_norm=values, measured={"grad_norm": mine})
 
     assert Window(judge(40, chain(2), figures)[1]).start("grad_norm").tolist() == [7.0, 1.0]
+
+
+def test_a_loss_that_is_low_by_the_noise_of_its_batches_alone_shows_no_learning() -> None:
+    def learned(noise: float, lower: float) -> bool:
+        def figures(step: int) -> dict[str, Any]:
+            by_batch = noise * (-1) ** step
+            return moving(3, 1e-3, loss=1 + by_batch - (lower if 40 <= step < 60 else 0.0))
+
+        return Window(judge(120, chain(3), figures)[1]).has_learned
+
+    # 0.3 below the start is more than a fifth of it: learning, unless batches differ by as much.
+    assert not learned(0.1, 0.3)
+    assert learned(0.1, 0.8)
+    assert learned(0.01, 0.3)

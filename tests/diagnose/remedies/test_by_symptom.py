@@ -245,3 +245,15 @@ def test_an_overflow_of_weights_that_were_drawn_far_too_large_needs_other_ones()
 
 def test_a_rate_that_cannot_be_raised_so_far_is_a_loss_that_is_too_small() -> None:
     assert titles(Symptom.LR_TOO_LOW, value=1e-9) == ["Look at the scale of the loss"]
+
+
+def test_a_state_that_is_cut_at_every_time_step_is_no_matter_of_weights() -> None:
+    def first(ratio: float) -> str:
+        history = judge(10, chain(DEPTH), healthy(DEPTH))[1]
+        numbers = {"value": ratio, "bound": 1e-3, "window": 5.0}
+        detection = Detection("warning", "", ("fc1",), 0, numbers, "")
+        offered = remedies_for(Symptom.RNN_VANISHING_IN_TIME, detection, Window(history))
+        return offered[0].title if offered else ""
+
+    assert first(0.0) == "Give each time step the state with its graph"
+    assert first(1e-6) != "Give each time step the state with its graph"

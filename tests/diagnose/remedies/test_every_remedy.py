@@ -15,11 +15,12 @@ from gradwidget.action import parse_action
 from gradwidget.diagnose import remedies
 from gradwidget.diagnose.evidence.window import Window
 from gradwidget.diagnose.finding import Detection, Origin, Remedy, Symptom
-from gradwidget.diagnose.remedies import by_symptom
-from gradwidget.frame import Layer, Wiring
+from gradwidget.diagnose.remedies import along_time, amiss_in_data, by_symptom
+from gradwidget.frame import Layer, Obstacle, Wiring
 from tests.support.frames import healthy, judge, moving
 
-NO_REMEDIES = {"by_symptom", "layer_names"}
+RANKINGS = (by_symptom, along_time, amiss_in_data)
+NO_REMEDIES = {"by_symptom", "along_time", "amiss_in_data", "layer_names"}
 """What ranks the remedies, and what they share."""
 
 NAMES = sorted({module.name for module in pkgutil.iter_modules(remedies.__path__)} - NO_REMEDIES)
@@ -60,6 +61,7 @@ def offered(symptom: Symptom) -> list[Remedy]:
         (after_a_large_step, {"spent": 20.0}),
         (in_turns, {}),
         (at_rest, {"value": 0.0}),
+        (built_wrongly, {"barred": 1.0, "emptied": 1.0, "dropped": 0.98, "growth": 0.03}),
     ):
         window = Window(judge(30, LAYERS, special)[1])
         names = tuple(layer.name for layer in LAYERS[:4])
@@ -98,6 +100,13 @@ def at_rest(_: int) -> dict[str, Any]:
     return healthy(8, has_run=np.ones(8), wiring=Wiring(unused=unused), scalars=scalars)
 
 
+def built_wrongly(_: int) -> dict[str, Any]:
+    """A loss of every pair, nothing but linear operations, and a clipping at next to nothing."""
+    obstacles: tuple[Obstacle, ...] = ("every pair", "over samples", "flat slopes", "no bend")
+    norms = {"raw_total_grad_norm": 1.0, "total_grad_norm": 1e-6}
+    return healthy(8, wiring=Wiring(obstacles=obstacles), scalars=norms)
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_a_remedy_is_a_function_of_the_name_of_its_file(name: str) -> None:
     module = import_module(f"gradwidget.diagnose.remedies.{name}")
@@ -107,7 +116,8 @@ def test_a_remedy_is_a_function_of_the_name_of_its_file(name: str) -> None:
         if inspect.isfunction(value) and value.__module__ == module.__name__ and one[0] != "_"
     ]
     assert public == [name]
-    assert getattr(by_symptom, name) is getattr(module, name), "it is offered for no symptom"
+    ranked = [getattr(ranking, name) for ranking in RANKINGS if hasattr(ranking, name)]
+    assert getattr(module, name) in ranked, "it is offered for no symptom"
     assert module.__doc__
     assert getattr(module, name).__doc__
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -79,3 +80,46 @@ def test_dead_units_before_it_explain_it() -> None:
     engine, _ = judge(STEPS, chain(DEPTH), figures(0.0, act_dead_fraction=dead))
     by = {finding.symptom: finding for finding in engine.findings}
     assert by[Symptom.COLLAPSED_OUTPUTS].because is Symptom.DEAD_RELU
+
+
+def test_behind_frozen_layers_features_are_made_by_them_though_the_graph_does_not_show_it() -> None:
+    wiring = Wiring(feeds={"fc4": (LOSS,)})
+    frozen = tuple(replace(layer, trainable=layer.name == "fc4") for layer in chain(DEPTH))
+    ran = np.ones(DEPTH)
+    engine, _ = judge(STEPS, frozen, figures(0.001, wiring=wiring, has_run=ran))
+    finding = engine.findings[0]
+    assert (finding.symptom, finding.layers) == (Symptom.COLLAPSED_OUTPUTS, ("fc4",))
+    assert finding.remedies[0].title == "Load the weights of the frozen layers, or train them"
+
+
+def coded(size: float, *into: str, path: tuple[str, ...] = ("add", "exp")) -> Any:
+    """A code between two halves, whose outputs shrink to a size in fifty steps."""
+    feeds = {"fc0": ("fc1",), "fc1": into, "fc2": ("fc3",), "fc3": ("fc4",), "fc4": (LOSS,)}
+    wiring = Wiring(feeds=feeds, loss_path=path)
+
+    def step_by_step(step: int) -> dict[str, Any]:
+        sizes = np.ones(DEPTH)
+        sizes[1] = max(size, 1 - step / 50)
+        return healthy(DEPTH, act_rms=sizes, wiring=wiring)
+
+    return step_by_step
+
+
+def test_a_code_whose_price_drives_it_to_0_tells_nothing_though_the_loss_has_fallen() -> None:
+    engine, _ = judge(STEPS, chain(DEPTH), coded(0.005, "fc2", LOSS))
+    (finding,) = engine.findings
+    assert (finding.symptom, finding.layers) == (Symptom.COLLAPSED_OUTPUTS, ("fc1",))
+    assert finding.remedies[0].title == "Lower the weight of the divergence"
+
+
+@pytest.mark.parametrize(
+    "figures",
+    [
+        coded(0.3, "fc2", LOSS),
+        coded(0.005, "fc2"),
+        coded(0.005, "fc2", LOSS, path=("add", "abs")),
+    ],
+    ids=["a code that tells something", "no price on it", "a price of another kind"],
+)
+def test_silent_on_other_codes(figures: Any) -> None:
+    assert judge(STEPS, chain(DEPTH), figures)[0].findings == []

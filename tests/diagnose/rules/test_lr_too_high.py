@@ -68,7 +68,9 @@ def test_steps_that_are_large_only_since_the_weights_had_grown_before_are_not() 
         update = 0.001 if step < 60 else 0.03
         return {**moving(DEPTH, update, loss=2.0), "matrix_norm": norm, "weight_norm": norm}
 
-    assert found(judge(140, chain(DEPTH), figures)[0]) == {Symptom.WEIGHTS_GROWING}
+    engine, _ = judge(140, chain(DEPTH), figures)
+    assert found(engine) == {Symptom.WEIGHTS_GROWING, Symptom.PLATEAU}
+    assert engine.findings[0].consequences == (Symptom.PLATEAU,)
 
 
 def test_where_the_loss_jumps_after_such_updates_it_may_have_come_down() -> None:

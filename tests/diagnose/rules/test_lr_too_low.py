@@ -85,3 +85,17 @@ def test_a_rate_of_0_is_told_from_a_warm_up_that_begins_there() -> None:
     assert "since it is 0" in finding.message
     assert finding.remedies[0].title == "Look at the schedule: it gives a rate of 0"
     assert Symptom.LR_TOO_LOW not in found(judge(150, chain(DEPTH), late)[0])
+
+
+def test_a_clipping_that_leaves_next_to_nothing_of_the_gradient_is_named_and_loosened() -> None:
+    def clipped(raw: float) -> dict[str, Any]:
+        figures = moving(DEPTH, 1e-8, total_grad_norm=1e-6, raw_total_grad_norm=raw * DEPTH**0.5)
+        small = np.full(DEPTH, 1e-6 / DEPTH**0.5)
+        return {**figures, "grad_norm": small, "raw_grad_norm": np.full(DEPTH, raw)}
+
+    finding = judge(150, chain(DEPTH), clipped(1.0))[0].findings[0]
+    assert finding.symptom is Symptom.LR_TOO_LOW
+    assert "clipped from a norm of" in finding.message
+    assert finding.remedies[0].title == "Raise the bound of the clipping"
+    # A gradient that promises nothing even before it is clipped is that of a model that is done.
+    assert Symptom.LR_TOO_LOW not in found(judge(150, chain(DEPTH), clipped(1e-5))[0])

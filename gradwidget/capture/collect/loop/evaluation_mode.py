@@ -20,6 +20,9 @@ class Modes:
     is_root_training: bool = False
     """Whether the model itself is in training mode: what is not was then switched by itself."""
 
+    most_dropped: float = 0.0
+    """The largest share that any of those in training mode drops out."""
+
     on_purpose: int = 0
     """Those in frozen parts, whose statistics a loop means to keep."""
 
@@ -59,6 +62,8 @@ def _add(module: nn.Module, modes: Modes, known: set[int]) -> bool | None:
             trained = bool(trained) or one.requires_grad
     if _acts_otherwise(module):
         modes.training += module.training
+        if module.training and isinstance(module, _DropoutNd):
+            modes.most_dropped = max(modes.most_dropped, module.p)
         modes.evaluating += not module.training
     for child in module._modules.values():  # noqa: SLF001  # see above
         if child is not None and id(child) not in known:

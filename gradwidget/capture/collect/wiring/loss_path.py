@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 from collections import deque
+from collections.abc import Iterator
 
 from gradwidget.capture.collect.wiring.graph import LEAF, VIEWS, Graph
 from gradwidget.capture.collect.wiring.places import Places
+from gradwidget.capture.model.nonlinearity import Node
 
 LONGEST = 32
 """Operations that are named at most."""
@@ -21,20 +23,28 @@ def loss_path(graph: Graph, places: Places) -> list[str]:
     of what passes, not its values.
     """
     found: dict[str, None] = {}
-    waiting = deque(graph.roots)
-    seen = set(waiting)
-    while waiting and len(found) < LONGEST:
-        node = waiting.popleft()
+    for node in between(graph, places):
         name = graph.names[node]
-        if name == LEAF or places.is_a_layer(node, graph):
-            continue
         if not name.startswith(VIEWS):
             found[operation(name)] = None
+        if len(found) >= LONGEST:
+            break
+    return list(found)
+
+
+def between(graph: Graph, places: Places) -> Iterator[Node]:
+    """The nodes from the roots of a graph down to the nearest layers, breadth first, once each."""
+    waiting = deque(graph.roots)
+    seen = set(waiting)
+    while waiting:
+        node = waiting.popleft()
+        if graph.names[node] == LEAF or places.is_a_layer(node, graph):
+            continue
+        yield node
         for one in graph.below[node]:
             if one not in seen:
                 seen.add(one)
                 waiting.append(one)
-    return list(found)
 
 
 def operation(name: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from weakref import ref
 
 import torch
@@ -13,6 +13,7 @@ from gradwidget.capture.collect.wiring.division import division_of
 from gradwidget.capture.collect.wiring.flows import Flows
 from gradwidget.capture.collect.wiring.graph import Graph, read_graph
 from gradwidget.capture.collect.wiring.loss_path import LONGEST, loss_path
+from gradwidget.capture.collect.wiring.obstacles import obstacles
 from gradwidget.capture.collect.wiring.places import Places
 from gradwidget.capture.collect.wiring.unregistered import unregistered
 from gradwidget.capture.collect.wiring.unused import Unused
@@ -20,7 +21,7 @@ from gradwidget.capture.hooks.forward import is_training_forward
 from gradwidget.capture.hooks.strangers import Strangers
 from gradwidget.capture.model.layers import LayerTable
 from gradwidget.capture.model.optimizers import OptimizerParameters
-from gradwidget.frame import Wiring
+from gradwidget.frame import Obstacle, Wiring
 
 STEPS = 3
 """Sampled steps that are read in a row: optimizers may take turns, each with a graph of its own."""
@@ -38,6 +39,8 @@ class Gathered:
     steps: int = 0
     flows: Flows = field(default_factory=Flows)
     loss_path: dict[str, None] = field(default_factory=dict)
+    obstacles: set[Obstacle] | None = None
+    """Those of every graph so far; None before the first."""
     formats: set[torch.dtype] = field(default_factory=set)
 
 
@@ -108,6 +111,9 @@ class WiringReader:
         if not self._gathered.flows.add(graph, self._places):
             return  # a pass of another model
         self._gathered.loss_path |= dict.fromkeys(loss_path(graph, self._places))
+        found = set(obstacles(graph, self._places))
+        known = self._gathered.obstacles
+        self._gathered.obstacles = found if known is None else found & known
         self._used |= {id(one) for one in graph.leaves()}
         self._has_read = True
 
@@ -133,6 +139,10 @@ class WiringReader:
             if is_over:
                 self._gathered, self._to_next = None, EVERY - STEPS
         self.begin(sampled=False)
+        optimizers = self._optimizers.names()
+        if self._wiring is not None and self._wiring.optimizers != optimizers:
+            # One that takes its turn later than in the steps that were read.
+            self._wiring = replace(self._wiring, optimizers=optimizers)
         return self._wiring
 
     def _show(self, gathered: Gathered) -> None:
@@ -145,6 +155,7 @@ class WiringReader:
                 {one.dtype for one in self._table.alive() if one.requires_grad} | gathered.formats
             ),
             optimizers=self._optimizers.names(),
+            obstacles=tuple(sorted(gathered.obstacles or ())),
         )
         if wiring != self._wiring:
             self._wiring = wiring

@@ -79,13 +79,13 @@ def _wasserstein(c: Conditions, *, leash: bool, rate: float, maker_rate: float =
     return training
 
 
-@sick(300, cause="weights_growing", cure="person", held_out=True, weights_growing="critic*")
+@sick(300, cause="weights_growing", cure="person", weights_growing="critic*")
 def critic_without_a_leash(c: Conditions) -> Training:
     """A Wasserstein critic with neither clipping nor a penalty: it grows and grows."""
     return _wasserstein(c, leash=not c.sick, rate=2e-2 if c.sick else 3e-3)
 
 
-@healthy(200, held_out=True)
+@healthy(200)
 def critic_on_a_leash(c: Conditions) -> Training:
     """The same with a penalty on its slope: losses of either sign that wander, points that fit."""
     return _wasserstein(c, leash=True, rate=1e-2, maker_rate=3e-4)
@@ -105,7 +105,6 @@ def _states(size: int, seed: int) -> tuple[Tensor, Tensor]:
     250,
     cause=("loss_nonfinite", "gradients_nonfinite"),
     cure="person",
-    held_out=True,
     loss_nonfinite="",
     gradients_nonfinite="*",
     weights_nonfinite="*",
@@ -134,7 +133,7 @@ def advantages_of_a_single_step(c: Conditions) -> Training:
     return Training(model, c.adam(model, 1e-2), loss, probe, chain=names_of(model))
 
 
-@healthy(300, held_out=True)
+@healthy(300)
 def policy_clipped_to_the_last_one(c: Conditions) -> Training:
     """Four steps on each batch of actions, by clipped ratios (PPO): a loss that tells nothing."""
     model = stack([STATES, c.width(48), ACTIONS], nn.Tanh)

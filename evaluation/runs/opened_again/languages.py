@@ -70,7 +70,6 @@ class Masked(nn.Module):
     250,
     cause=("loss_nonfinite", "gradients_nonfinite"),
     cure="person",
-    held_out=True,
     loss_nonfinite="",
     gradients_nonfinite="*",
     weights_nonfinite="*",
@@ -81,7 +80,7 @@ def attention_over_nothing(c: Conditions) -> Training:
     return supervised(c, model, c.adam(model, 3e-3), _sequences(c, (900,) if c.sick else ()))
 
 
-@sick(250, cause="loss_nonfinite", cure="person", held_out=True, loss_nonfinite="")
+@sick(250, cause="loss_nonfinite", cure="person", loss_nonfinite="")
 def answers_all_cut_off(c: Conditions) -> Training:
     """Only answers count; where all of a small batch were cut off, the loss is a mean of none."""
     model = Characters(nn.GRU(16, c.width(32), batch_first=True))
@@ -116,7 +115,7 @@ class Shared(nn.Module):
         return y
 
 
-@healthy(250, held_out=True)
+@healthy(250)
 def one_matrix_for_both_ends(c: Conditions) -> Training:
     """Embedding and output share one weight: its gradient is the sum of two that differ much."""
     model = Shared(c.width(48))

@@ -15,7 +15,7 @@ def _net(c: Conditions) -> nn.Sequential:
     return stack(tower(c, 2, 64), nn.ReLU, gain=2**0.5)
 
 
-@sick(200, cause=("lr_too_high", "loss_unstable"), held_out=True, lr_too_high="")
+@sick(200, cause=("lr_too_high", "loss_unstable"), lr_too_high="")
 def momentum_of_three_nines(c: Conditions) -> Training:
     """A momentum of 0.999 under the rate that was right for 0.9: steps add up a thousandfold."""
     model = _net(c)
@@ -23,7 +23,7 @@ def momentum_of_three_nines(c: Conditions) -> Training:
     return supervised(c, model, optimizer, digits(c), chain=names_of(model))
 
 
-@sick(200, cause=("lr_too_low", "plateau"), held_out=True, lr_too_low="", plateau="")
+@sick(200, cause=("lr_too_low", "plateau"), lr_too_low="", plateau="")
 def gradients_clipped_to_a_millionth(c: Conditions) -> Training:
     """``clip_grad_norm_`` at 1e-6, where 1 was meant: nothing moves under SGD."""
     model = _net(c)
@@ -32,7 +32,7 @@ def gradients_clipped_to_a_millionth(c: Conditions) -> Training:
     return supervised(c, model, optimizer, digits(c), chain=names_of(model), clip=clip)
 
 
-@sick(250, cause="lr_too_low", held_out=True, lr_too_low="")
+@sick(250, cause="lr_too_low", lr_too_low="")
 def rate_cut_while_all_is_well(c: Conditions) -> Training:
     """``ReduceLROnPlateau`` waits for the loss to rise: the rate is cut because it falls."""
     model = _net(c)
@@ -50,7 +50,7 @@ def rate_cut_while_all_is_well(c: Conditions) -> Training:
     return training
 
 
-@healthy(300, held_out=True)
+@healthy(300)
 def cosine_that_starts_again(c: Conditions) -> Training:
     """The rate falls to 0 in 60 steps and starts again, five times over."""
     model = _net(c)
@@ -59,7 +59,7 @@ def cosine_that_starts_again(c: Conditions) -> Training:
     return supervised(c, model, optimizer, digits(c), chain=names_of(model), schedule=schedule)
 
 
-@healthy(250, held_out=True)
+@healthy(250)
 def steps_from_the_worst_nearby(c: Conditions) -> Training:
     """Sharpness-aware: weights go uphill a little, the gradient is taken there, and they return."""
     model = _net(c)

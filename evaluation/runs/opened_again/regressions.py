@@ -35,7 +35,7 @@ def _error(output: Tensor, y: Tensor) -> Tensor:
     return functional.mse_loss(output.squeeze(1), y)
 
 
-@sick(250, cause=("plateau", "collapsed_outputs"), cure="person", held_out=True, plateau="")
+@sick(250, cause=("plateau", "collapsed_outputs"), cure="person", plateau="")
 def prices_compared_with_all_others(c: Conditions) -> Training:
     """``output - y`` of [N, 1] and [N] is [N, N]: each price is held against every other."""
     model = _net(c)
@@ -51,7 +51,6 @@ def prices_compared_with_all_others(c: Conditions) -> Training:
     250,
     cause=("collapsed_outputs", "plateau", "zero_gradient"),
     cure="person",
-    held_out=True,
     collapsed_outputs="",
     plateau="",
 )
@@ -61,7 +60,7 @@ def prices_after_a_norm_of_one(c: Conditions) -> Training:
     return supervised(c, model, c.adam(model, 5e-3), _prices(c), _error)
 
 
-@sick(250, cause=("dead_relu", "lr_too_high"), held_out=True, dead_relu="*")
+@sick(250, cause=("dead_relu", "lr_too_high"), dead_relu="*")
 def prices_all_at_their_mean(c: Conditions) -> Training:
     """Prices around 100: the first updates throw every ReLU below 0, and only the bias learns."""
     model = _net(c)
@@ -75,7 +74,6 @@ def prices_all_at_their_mean(c: Conditions) -> Training:
     250,
     cause=("gradients_nonfinite", "loss_nonfinite"),
     cure="person",
-    held_out=True,
     gradients_nonfinite="*",
     weights_nonfinite="*",
     loss_nonfinite="",

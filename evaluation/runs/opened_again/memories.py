@@ -23,13 +23,13 @@ def _forgetting(c: Conditions, bias: float, length: int) -> Training:
     return supervised(c, model, c.adam(model, 2e-3), copy_memory(c, length), chain=CHAIN)
 
 
-@sick(150, cause="rnn_vanishing_in_time", held_out=True, rnn_vanishing_in_time="rnn")
+@sick(150, cause="rnn_vanishing_in_time", rnn_vanishing_in_time="rnn")
 def lstm_gates_as_torch_draws_them(c: Conditions) -> Training:
     """Forget gates start at one half: of what was 40 steps ago nothing is left."""
     return _forgetting(c, 0.0 if c.sick else 4.0, 40)
 
 
-@healthy(200, held_out=True)
+@healthy(200)
 def lstm_gates_wide_open(c: Conditions) -> Training:
     """Forget gates start with a bias of 4: what came first is still there after 20 steps."""
     return _forgetting(c, 4.0, 20)
@@ -53,16 +53,14 @@ class Stepwise(nn.Module):
         return y
 
 
-@sick(
-    200, cause="rnn_vanishing_in_time", cure="person", held_out=True, rnn_vanishing_in_time="cell"
-)
+@sick(200, cause="rnn_vanishing_in_time", cure="person", rnn_vanishing_in_time="cell")
 def state_detached_at_every_step(c: Conditions) -> Training:
     """The state is detached at each time step, not at each batch: nothing reaches back."""
     model = Stepwise(c.width(24), detach=c.sick)
     return supervised(c, model, c.adam(model, 3e-3), copy_memory(c, 12), chain=("cell", "head"))
 
 
-@sick(150, cause="rnn_exploding_in_time", held_out=True, rnn_exploding_in_time="rnn")
+@sick(150, cause="rnn_exploding_in_time", rnn_exploding_in_time="rnn")
 def gru_drawn_by_randn(c: Conditions) -> Training:
     """Every weight of a GRU drawn by ``2.5 * randn``: its gates slam, gradients grow in time."""
     rnn = nn.GRU(4, c.width(32), batch_first=True)

@@ -23,13 +23,13 @@ def _penalized(c: Conditions, weight: float, rate: float) -> Training:
     return supervised(c, model, c.sgd(model, rate), digits(c), loss, chain=names_of(model))
 
 
-@sick(250, cause="weights_growing", cure="person", held_out=True, weights_growing="*")
+@sick(250, cause="weights_growing", cure="person", weights_growing="*")
 def penalty_with_the_wrong_sign(c: Conditions) -> Training:
     """The penalty of the weights is subtracted: the larger they are, the better."""
     return _penalized(c, -0.15 if c.sick else 1e-4, 0.05)
 
 
-@sick(250, cause="loss_unstable", held_out=True, loss_unstable="")
+@sick(250, cause="loss_unstable", loss_unstable="")
 def dropout_of_what_was_to_be_kept(c: Conditions) -> Training:
     """The chance to keep a unit, 0.98, was given as the chance to drop it."""
     chance = 0.98 if c.sick else 0.02
@@ -51,7 +51,7 @@ class Sparse(nn.Module):
         return torch.cat([self.decoder(code), code], 1)
 
 
-@healthy(300, held_out=True)
+@healthy(300)
 def code_sparse_on_purpose(c: Conditions) -> Training:
     """An autoencoder with a price on every active unit: most are 0, and so they should be."""
     model = Sparse(c.width(160))

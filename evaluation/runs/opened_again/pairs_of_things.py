@@ -36,14 +36,14 @@ def _ratings(c: Conditions) -> Batches:
     return Batches(x, y + 0.1 * torch.randn(4000, generator=generator), c.batch(128), c.seed)
 
 
-@sick(200, cause="zero_gradient", held_out=True, zero_gradient="*")
+@sick(200, cause="zero_gradient", zero_gradient="*")
 def tastes_all_zero(c: Conditions) -> Training:
     """Users and things both start at 0: the gradient of each is a product with the other."""
     model = Factors(c.width(8), 0.0 if c.sick else 0.1)
     return supervised(c, model, c.adam(model, 2e-2), _ratings(c), functional.mse_loss)
 
 
-@healthy(300, held_out=True)
+@healthy(300)
 def tastes_nearly_zero(c: Conditions) -> Training:
     """Both start at a hundredth: next to no gradient at first, and then it goes quickly."""
     model = Factors(c.width(8), 0.01)
@@ -63,7 +63,7 @@ class Asked(nn.Module):
         return y
 
 
-@healthy(300, held_out=True)
+@healthy(300)
 def three_questions_in_turns(c: Conditions) -> Training:
     """Which digit, whether it is odd, whether it is large: one of them is asked at each step."""
     model = Asked(c.width(64))

@@ -12,14 +12,14 @@ from evaluation.runs.mlp import linears, names_of, stack, tower
 from evaluation.runs.run import Conditions, Training, healthy, sick
 
 
-@sick(200, cause="vanishing_gradients", held_out=True, vanishing_gradients="*")
+@sick(200, cause="vanishing_gradients", vanishing_gradients="*")
 def plain_as_torch_draws_it(c: Conditions) -> Training:
     """Twenty-four ReLU layers, drawn as ``nn.Linear`` draws them: each keeps a sixth of power."""
     model = stack(tower(c, 24, 32), nn.ReLU, gain=None if c.sick else 2**0.5)
     return supervised(c, model, c.adam(model, 1e-3), digits(c), chain=names_of(model))
 
 
-@sick(250, cause="plateau", cure="person", held_out=True, plateau="")
+@sick(250, cause="plateau", cure="person", plateau="")
 def layers_with_nothing_between(c: Conditions) -> Training:
     """Four linear layers and no activation, on a question that no line can answer."""
     generator = torch.Generator().manual_seed(c.seed)
@@ -30,7 +30,7 @@ def layers_with_nothing_between(c: Conditions) -> Training:
     return supervised(c, model, c.adam(model, 5e-3), batches, chain=names_of(model))
 
 
-@sick(250, cause=("plateau", "collapsed_outputs"), cure="person", held_out=True, plateau="")
+@sick(250, cause=("plateau", "collapsed_outputs"), cure="person", plateau="")
 def backbone_frozen_but_never_loaded(c: Conditions) -> Training:
     """Ten layers are frozen as pretrained ones, but they are as torch drew them; a head learns."""
     batches = digits(c)
@@ -59,13 +59,13 @@ def _rates_by_depth(c: Conditions, factor: float) -> Training:
     return supervised(c, model, optimizer, digits(c), chain=names_of(model))
 
 
-@sick(200, cause="early_layers_frozen", held_out=True, early_layers_frozen="[024]")
+@sick(200, cause="early_layers_frozen", early_layers_frozen="[024]")
 def rates_a_tenth_per_layer(c: Conditions) -> Training:
     """Each layer has a tenth of the rate of the next: a factor of 0.9 was meant."""
     return _rates_by_depth(c, 0.1 if c.sick else 0.9)
 
 
-@healthy(250, held_out=True)
+@healthy(250)
 def rates_four_fifths_per_layer(c: Conditions) -> Training:
     """Rates that fall gently toward the input: the first layer has a quarter of the last one's."""
     return _rates_by_depth(c, 0.8)

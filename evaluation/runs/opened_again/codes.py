@@ -48,13 +48,13 @@ def _variational(c: Conditions, weight: Callable[[int], float]) -> Training:
     return Training(model, c.adam(model, 5e-3), loss, probe)
 
 
-@sick(300, cause=("collapsed_outputs", "plateau"), held_out=True, collapsed_outputs="")
+@sick(300, cause=("collapsed_outputs", "plateau"), collapsed_outputs="")
 def vae_divergence_summed_error_averaged(c: Conditions) -> Training:
     """The error is a mean over 64 pixels, the divergence a sum: no code is worth its price."""
     return _variational(c, lambda _: 1.0 if c.sick else 0.002)
 
 
-@healthy(300, held_out=True)
+@healthy(300)
 def vae_divergence_comes_slowly(c: Conditions) -> Training:
     """The weight of the divergence rises over 150 steps: the loss turns and goes up a little."""
     return _variational(c, lambda number: 0.02 * min(1.0, number / 150))
@@ -102,13 +102,13 @@ def _quantized(c: Conditions, *, through: bool) -> Training:
     return Training(model, c.adam(model, 3e-3), loss, probe)
 
 
-@sick(250, cause="no_gradient", cure="person", held_out=True, no_gradient="encoder*")
+@sick(250, cause="no_gradient", cure="person", no_gradient="encoder*")
 def codebook_looked_up(c: Conditions) -> Training:
     """Words of a codebook are looked up by ``argmin``: the encoder never hears how it went."""
     return _quantized(c, through=not c.sick)
 
 
-@healthy(300, held_out=True)
+@healthy(300)
 def codebook_straight_through(c: Conditions) -> Training:
     """The same with gradients passed straight through, and words that follow what is meant."""
     return _quantized(c, through=True)

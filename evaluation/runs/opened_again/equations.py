@@ -43,7 +43,7 @@ def _equation(c: Conditions, bend: type[nn.Module]) -> Training:
     return Training(model, c.adam(model, 2e-3), loss, probe, chain=names_of(model))
 
 
-@healthy(250, held_out=True)
+@healthy(250)
 def equation_of_a_swing(c: Conditions) -> Training:
     """A net is fitted to a differential equation: its own second derivative is in the loss."""
     return _equation(c, nn.Tanh)
@@ -72,13 +72,13 @@ def _heat(c: Conditions, bend: type[nn.Module]) -> Training:
     return Training(model, c.adam(model, 5e-3), loss, probe, chain=names_of(model))
 
 
-@sick(250, cause="plateau", cure="person", held_out=True, plateau="")
+@sick(250, cause="plateau", cure="person", plateau="")
 def equation_asked_of_relus(c: Conditions) -> Training:
     """The loss holds a second derivative, and that of a net of ReLUs is 0 everywhere."""
     return _heat(c, nn.ReLU if c.sick else nn.Tanh)
 
 
-@healthy(250, held_out=True)
+@healthy(250)
 def learner_of_sines(c: Conditions) -> Training:
     """One inner step on each of four sines, and the gradient through it (MAML)."""
     model = stack([1, c.width(40), c.width(40), 1], nn.Tanh)

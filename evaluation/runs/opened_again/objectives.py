@@ -20,7 +20,7 @@ def _ending_in(c: Conditions, last: nn.Module | None) -> nn.Sequential:
     return model
 
 
-@sick(250, cause=("double_softmax", "plateau"), cure="person", held_out=True, plateau="")
+@sick(250, cause=("double_softmax", "plateau"), cure="person", plateau="")
 def softmax_over_the_batch(c: Conditions) -> Training:
     """``Softmax(dim=0)``: the samples of a batch share a chance of 1, not the classes."""
     model = _ending_in(c, nn.Softmax(0) if c.sick else None)
@@ -31,7 +31,6 @@ def softmax_over_the_batch(c: Conditions) -> Training:
     250,
     cause=("double_softmax", "saturated"),
     cure="person",
-    held_out=True,
     double_softmax="",
     saturated="*",
 )
@@ -44,7 +43,7 @@ def labels_through_two_sigmoids(c: Conditions) -> Training:
     return supervised(c, model, c.adam(model, 3e-3), batches, loss, chain=names_of(model))
 
 
-@sick(150, cause=("loss_detached", "no_gradient"), cure="person", held_out=True, loss_detached="")
+@sick(150, cause=("loss_detached", "no_gradient"), cure="person", loss_detached="")
 def digits_judged_by_argmax(c: Conditions) -> Training:
     """The loss compares the ``argmax``; ``requires_grad_`` on it silences the error."""
     model = _ending_in(c, None)
@@ -61,7 +60,7 @@ def digits_judged_by_argmax(c: Conditions) -> Training:
     return training
 
 
-@sick(150, cause="zero_gradient", cure="person", held_out=True, zero_gradient="*")
+@sick(150, cause="zero_gradient", cure="person", zero_gradient="*")
 def digits_rounded_to_whole(c: Conditions) -> Training:
     """The digit is a number to predict, rounded to a whole one before it is compared."""
     model = stack([*tower(c, 2, 64)[:-1], 1], nn.ReLU, gain=2**0.5)

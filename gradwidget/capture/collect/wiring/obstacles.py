@@ -1,0 +1,72 @@
+"""What the graph of a loss shows of a network that cannot learn, however it is trained."""
+
+from __future__ import annotations
+
+from gradwidget.capture.collect.wiring.graph import LEAF, VIEWS, Graph
+from gradwidget.capture.collect.wiring.loss_path import between
+from gradwidget.capture.collect.wiring.operations import PRODUCTS
+from gradwidget.capture.collect.wiring.places import Places
+from gradwidget.capture.model.nonlinearity import Node, is_over_samples
+from gradwidget.capture.torch_private import output_shape
+from gradwidget.frame import Obstacle
+
+STRAIGHT = (
+    *VIEWS,
+    LEAF,
+    "AddBackward",
+    "SubBackward",
+    "Neg",
+    "Mean",
+    "Sum",
+    "Cat",
+    "Stack",
+    "Split",
+    "Unbind",
+    "AvgPool",
+    "AdaptiveAvgPool",
+    "MkldnnAdaptiveAvgPool",
+    "ConstantPadNd",
+    "NativeDropout",
+    "NativeBatchNorm",
+    "CudnnBatchNorm",
+)
+"""How the names of operations begin that are linear in what they are given, or in all but a scale.
+"""
+SCALING = ("MulBackward", "DivBackward")
+"""The same of those that are so where the other operand is a constant or a parameter."""
+DIFFERENCES = ("SubBackward", "RsubBackward", "ExpandBackward")
+"""Operations that hold outputs against targets, or spread them out for it."""
+FLAT_SLOPES = ("ThresholdBackwardBackward", "LeakyReluBackwardBackward")
+"""Slopes of ReLU as a part of the loss: they do not change with what it is given."""
+
+
+def obstacles(graph: Graph, places: Places) -> list[Obstacle]:
+    """What there is of them, the surest first."""
+    above = list(between(graph, places))
+    inside = graph.below.keys() - set(above)
+    seen: dict[Obstacle, bool] = {
+        "every pair": any(_is_of_every_pair(node, graph) for node in above),
+        "over samples": any(is_over_samples(node) for node in above),
+        "flat slopes": any(name.startswith(FLAT_SLOPES) for name in graph.names.values()),
+        "no bend": all(_is_straight(node, graph) for node in inside),
+    }
+    return [one for one, is_so in seen.items() if is_so]
+
+
+def _is_of_every_pair(node: Node, graph: Graph) -> bool:
+    """Whether N outputs become a square of N, held against something that is no output."""
+    below = graph.below[node]
+    if not graph.names[node].startswith(DIFFERENCES) or len(below) != 1:
+        return False
+    made, given = output_shape(node), output_shape(below[0])
+    if made is None or given is None or len(made) != 2 or made[0] != made[1] or made[0] < 2:
+        return False
+    return given in {made[:1], (made[0], 1)}
+
+
+def _is_straight(node: Node, graph: Graph) -> bool:
+    name = graph.names[node]
+    if name.startswith((*PRODUCTS, *SCALING)) and not name.startswith("Embedding"):
+        own = len(list(graph.parameters_of(node)))
+        return len(graph.below[node]) - own < 2
+    return name.startswith(STRAIGHT)

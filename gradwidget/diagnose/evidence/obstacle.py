@@ -1,0 +1,80 @@
+"""What keeps a network from learning at all, read from how it and its loss are built."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from gradwidget.diagnose.evidence.window import Window
+from gradwidget.frame import Layer
+
+OF_EACH_SAMPLE = frozenset({"LayerNorm", "RMSNorm"})
+"""Norm layers that act on each sample by itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class Barrier:
+    """One of them, in words."""
+
+    what: str
+    """What it is, as the end of a sentence."""
+    title: str
+    """What to do, in a few words."""
+    why: str
+    """Where to look, and what that changes."""
+    is_certain: bool = True
+    """Whether nothing can be learned with it, whatever else is wrong."""
+
+
+EVERY_PAIR = Barrier(
+    "the loss holds each output against every target, not against its own: their shapes differ, "
+    "and one is spread out over the other",
+    "Give outputs and targets one shape",
+    "Look at both shapes before the loss: [N, 1] and [N] make [N, N], and what is best for all "
+    "targets at once is their mean. Use squeeze(1) or unsqueeze(1) on one of them.",
+)
+OVER_SAMPLES = Barrier(
+    "the softmax runs over the samples of the batch, not over the classes",
+    "Take the softmax over the classes",
+    "Look for softmax or log_softmax with dim=0: of outputs [N, classes] it is to be dim=1.",
+)
+FLAT_SLOPES = Barrier(
+    "the loss holds a derivative of the network, whose slope does not change under ReLU: its "
+    "second derivative is 0 everywhere",
+    "Use a smooth activation function",
+    "Look at the activation functions: where derivatives of the outputs are in the loss, tanh, "
+    "SiLU or softplus have slopes that can be learned, and ReLU has not.",
+)
+NO_BEND = Barrier(
+    "nothing but linear operations lies between the layers, so all of them together are one linear "
+    "layer",
+    "Put activation functions between the layers",
+    "Look in forward() for what follows each layer: without a ReLU or its like in between, more "
+    "layers learn no more than one.",
+    is_certain=False,
+)
+
+
+def barriers(window: Window) -> Iterator[Barrier]:
+    """Those of this run, the surest first."""
+    found = window.wiring.obstacles
+    if "every pair" in found:
+        yield EVERY_PAIR
+    if "over samples" in found:
+        yield OVER_SAMPLES
+    alone = next((layer for layer in window.layers if _is_of_one_value(layer)), None)
+    if alone is not None:
+        yield Barrier(
+            f"{alone.name} is a norm over a single value, which takes all of it away",
+            f"Leave out {alone.name}",
+            f"Look at the shape that {alone.name} is made for: over one value, the value less its "
+            "mean is always 0, and every input gets the same output.",
+        )
+    if "flat slopes" in found and len(window.wiring.optimizers) < 2:
+        yield FLAT_SLOPES  # of two players one may well be asked for its slope
+    if "no bend" in found and any(window.paths.next):
+        yield NO_BEND
+
+
+def _is_of_one_value(layer: Layer) -> bool:
+    return layer.kind in OF_EACH_SAMPLE and set(layer.shapes.values()) == {(1,)}

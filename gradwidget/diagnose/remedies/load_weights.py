@@ -1,0 +1,18 @@
+"""Give frozen layers weights that are worth keeping, or train them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from gradwidget.diagnose.finding import Remedy
+from gradwidget.wording import names as words
+
+
+def load_weights(names: Sequence[str]) -> Remedy:
+    """Says where to look; only whoever has the weights can load them."""
+    return Remedy(
+        title="Load the weights of the frozen layers, or train them",
+        why=f"What comes out of {words(names)} tells the inputs of a batch hardly apart, and they "
+        "stay as they are: look at whether their weights were loaded before they were frozen.",
+        code="",
+    )

@@ -1,0 +1,21 @@
+"""Raise the bound that gradients are clipped at."""
+
+from __future__ import annotations
+
+from gradwidget.diagnose.evidence.clipping import clipped_from
+from gradwidget.diagnose.evidence.window import Window
+from gradwidget.diagnose.finding import Remedy
+from gradwidget.wording import shown
+
+
+def loosen_clip(window: Window) -> Remedy | None:
+    """Only a change of the loop can do it. None where clipping leaves enough of the gradient."""
+    norms = clipped_from(window)
+    if norms is None:
+        return None
+    return Remedy(
+        title="Raise the bound of the clipping",
+        why=f"Of a gradient with a norm of {shown(norms[0])} it leaves {shown(norms[1])}: look at "
+        "clip_grad_norm_ or clip_grad_value_ in the loop. A bound of 1 is usual.",
+        code="",
+    )

@@ -1,0 +1,130 @@
+"""What the graph shows of networks that cannot learn, and of others that resemble them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+from torch.optim import SGD, Adam
+
+from tests.capture.collect.wiring.loop import Watch, mean_square, wiring
+
+N = 6
+TARGETS = torch.arange(float(N))
+
+
+def bent() -> nn.Sequential:
+    return nn.Sequential(nn.Linear(4, 5), nn.ReLU(), nn.Linear(5, 1))
+
+
+@pytest.mark.parametrize(
+    "loss",
+    [
+        lambda y: (y - TARGETS).square().mean(),
+        lambda y: (TARGETS[:, None] - y.squeeze(1)).abs().mean(),
+        pytest.param(
+            lambda y: functional.mse_loss(y, TARGETS),
+            marks=pytest.mark.filterwarnings("ignore:Using a target size"),  # the fault itself
+        ),
+    ],
+    ids=["column and row", "row and column", "mse_loss"],
+)
+def test_each_output_held_against_every_target_is_seen(
+    watch: Watch, loss: Callable[[Any], Tensor]
+) -> None:
+    assert wiring(watch, bent(), N, 4, loss=loss).obstacles == ("every pair",)
+
+
+@pytest.mark.parametrize(
+    "loss",
+    [
+        lambda y: (y - TARGETS[:, None]).square().mean(),
+        lambda y: (y.squeeze(1) - TARGETS).square().mean(),
+        lambda y: (y - y.squeeze(1)).square().mean(),
+        lambda y: (y - torch.zeros(3)).square().mean(),
+    ],
+    ids=["two columns", "two rows", "pairs of outputs", "three quantiles"],
+)
+def test_other_differences_are_none(watch: Watch, loss: Callable[[Any], Tensor]) -> None:
+    assert wiring(watch, bent(), N, 4, loss=loss).obstacles == ()
+
+
+@pytest.mark.parametrize(("dim", "expected"), [(0, ("over samples",)), (1, ())])
+def test_a_softmax_over_the_samples_is_told_from_one_over_the_classes(
+    watch: Watch, dim: int, expected: tuple[str, ...]
+) -> None:
+    model = nn.Sequential(nn.Linear(4, 5), nn.ReLU(), nn.Linear(5, 3))
+    labels = torch.zeros(N, dtype=torch.long)
+
+    def loss(output: Any) -> Tensor:
+        return functional.nll_loss(output.log_softmax(dim), labels)
+
+    assert wiring(watch, model, N, 4, loss=loss).obstacles == expected
+
+
+@pytest.mark.parametrize(("bend", "expected"), [(nn.ReLU, ("flat slopes",)), (nn.Tanh, ())])
+def test_slopes_of_relu_in_the_loss_are_seen(
+    watch: Watch, bend: type[nn.Module], expected: tuple[str, ...]
+) -> None:
+    model = nn.Sequential(nn.Linear(4, 5), bend(), nn.Linear(5, 1))
+    capture = watch(model)
+    optimizer = SGD(model.parameters(), lr=0.01)
+    for _ in range(3):
+        x = torch.randn(N, 4, requires_grad=True)
+        (slope,) = torch.autograd.grad(model(x).sum(), x, create_graph=True)
+        slope.square().mean().backward()
+        optimizer.step()
+    assert capture.frames[-1].wiring.obstacles == expected
+
+
+class Between(nn.Module):
+    """What lies between two linear layers."""
+
+    def __init__(self, between: Callable[[Tensor], Tensor]) -> None:
+        super().__init__()
+        self.first, self.last = nn.Linear(4, 4), nn.Linear(4, 1)
+        self.between = between
+
+    def forward(self, x: Tensor) -> Tensor:
+        y: Tensor = self.last(self.between(self.first(x)))
+        return y
+
+
+@pytest.mark.parametrize(
+    ("between", "expected"),
+    [
+        (lambda x: x, ("no bend",)),
+        (lambda x: 2 * x + 1, ("no bend",)),
+        (lambda x: functional.dropout(x, 0.5), ("no bend",)),
+        (
+            lambda x: x.view(-1, 2, 2).mean(1, keepdim=True).expand(-1, 2, 2).flatten(1),
+            ("no bend",),
+        ),
+        (torch.sin, ()),
+        (lambda x: x * x.sigmoid(), ()),
+        (lambda x: x * x, ()),
+        (lambda x: x @ x.T @ x, ()),
+        (lambda x: functional.layer_norm(x, (4,)), ()),
+        (lambda x: torch.where(x > 0, x, 0.1 * x), ()),
+    ],
+)
+def test_nothing_but_linear_operations_is_told_from_any_bend(
+    watch: Watch, between: Callable[[Tensor], Tensor], expected: tuple[str, ...]
+) -> None:
+    assert wiring(watch, Between(between), N, 4, loss=mean_square).obstacles == expected
+
+
+def test_an_optimizer_whose_first_turn_comes_late_is_known_then(watch: Watch) -> None:
+    model = nn.ModuleDict({"maker": nn.Linear(4, 4), "judge": nn.Linear(4, 1)})
+    capture = watch(model)
+    judge, maker = SGD(model["judge"].parameters(), 0.1), Adam(model["maker"].parameters())
+    for step in range(8):
+        optimizer = maker if step % 8 == 6 else judge
+        model.zero_grad()
+        model["judge"](model["maker"](torch.randn(2, 4))).square().mean().backward()
+        optimizer.step()
+    assert capture.frames[-1].wiring.optimizers == ("SGD", "Adam")
