@@ -13,9 +13,10 @@ from gradwidget.control.control import Change
 from gradwidget.diagnose.finding import Finding
 from gradwidget.diagnose.thresholds import DEFAULT, Thresholds
 from gradwidget.frame import Frame, Layer, Wiring
-from gradwidget.metrics import METRICS
 from gradwidget.problem import Problem
+from gradwidget.record.capacity import room_for
 from gradwidget.record.history import History
+from gradwidget.record.overview import Overview, check_chain
 from gradwidget.report.processes import ALONE
 from gradwidget.run.format import decode
 from gradwidget.run.format.block_reader import BlockReader
@@ -81,6 +82,7 @@ class Part:
         self._count_of_frames = 0
         self._last = -1
         self._overview: OverviewParts | None = None
+        self._overviews: list[Overview] = []
         self._losses: list[tuple[NDArray[np.int64], NDArray[np.float64]]] = []
         self._readers: dict[str, Callable[[Fields, int], list[Frame] | None]] = {
             "layers": self._read_layers,
@@ -123,42 +125,46 @@ class Part:
                 self._give_losses(history, end)
             self._give_losses(history, end)
 
-    def overview(self, end: float) -> History | None:
-        """What the older frames come to, which then are not read; None where that is not there.
+    def take_up_overview(self, history: History, end: float) -> None:
+        """Adds what the older frames come to, where that is there, which then are not read.
 
         To be called before anything else is read.
 
         Args:
+            history: where to.
             end: the step from which a later part has what is to be read.
 
         Raises:
             OSError: the file cannot be read.
         """
-        history = History()
         try:
             usable: Mapping[str, str] | None = None
             for where in self._blocks.signposts("overview"):
                 if int(where["end"]) <= end:
                     usable = where
             if usable is None:
-                return None
+                return
             numbers = usable["next_step"], usable["go_on"], *usable["blocks"].split(",")
             next_step, go_on, *blocks = (whole(int(number)) for number in numbers[:MOST_PLACES])
-            with np.errstate(all="ignore"):
-                for topic, content in self._blocks.messages_of(blocks):
-                    self._read_standing(topic, content, history)
+            for topic, content in self._blocks.messages_of(blocks):
+                self._read_standing(topic, content)
             if self._blocks.finished:
-                return None
+                return
+            self._check_overviews()
         except (ValueError, KeyError) as error:
             self._blocks.damaged(f"an overview ({error}), so that every frame is read")
-            return None
-        self._last = next_step - 1
-        self._names |= history.scalars.keys()
-        self._metrics.update(name for name in METRICS if name in history)
+            self._overviews.clear()
+            return
+        self._last = max(self._last, next_step - 1)
         self._blocks.go_on(go_on)
-        return history
+        with np.errstate(all="ignore"):
+            for overview in self._overviews:
+                self._names |= overview.scalars.keys()
+                self._metrics |= overview.metrics.keys()
+                history.take_up(overview)
+        self._overviews.clear()
 
-    def _read_standing(self, topic: str, content: bytes, history: History) -> None:
+    def _read_standing(self, topic: str, content: bytes) -> None:
         self._blocks.spend(message_seconds(len(content), parts_of(content)))
         if topic in STANDING:
             self._readers[topic](parsed(content), len(content))
@@ -169,8 +175,19 @@ class Part:
         elif topic == "overview_metric" and self._overview is not None:
             self._overview.add(parsed(content))
         if self._overview is not None and self._overview.is_whole:
-            history.take_up(self._overview.overview())
+            self._overviews.append(self._overview.overview())
             self._overview = None
+
+    def _check_overviews(self) -> None:
+        """Each must continue the one before it, and nothing may be of the parts before."""
+        if not self._overviews:
+            message = "it is not there"
+            raise UnreadableError(message)
+        check_chain(self._overviews, room_for(len(self.layers)).coarse)
+        steps, losses = self._overviews[0].steps, self._overviews[-1].losses.steps
+        if min(steps[0], *losses[:1]) < self.start_step:
+            message = "it begins before its part"
+            raise UnreadableError(message)
 
     def _give_losses(self, history: History, end: float) -> None:
         for steps, values in self._losses:
@@ -241,6 +258,7 @@ class Part:
     def _read_about(self, data: Fields) -> None:
         self.model = text(data["model"], LONGEST_NAME)
         self.start_step = whole(data["start_step"])
+        self._last = self.start_step - 1
         versions = mapping(data["versions"], 100)
         self.versions = {text(name, 100): text(one, 100) for name, one in versions.items()}
         self.thresholds = decode.thresholds_from(data["thresholds"])

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from gradwidget.diagnose.engine import Engine
 from gradwidget.record.history import History
 from gradwidget.record.lock import ReaderLock
+from gradwidget.record.resumed import ResumedHistory
 from gradwidget.report.text import report
 from gradwidget.run.part import Part
 from gradwidget.run.parts import parts_of
@@ -66,7 +67,7 @@ class Run:
         """Of its first file."""
         self.lock = ReaderLock()
         """Held while more is read. Hold it to read things that belong together."""
-        self.history = History()
+        self.history: History = ResumedHistory()
         """Everything measured, as ``GradMonitor.history`` has it."""
         self._parts: list[Part] = []
         self._read_all()
@@ -223,8 +224,9 @@ class Run:
         parts, self._unreadable = _opened(self.path)
         self._known = {part.path for part in parts}
         self._ends = _ends(parts)
-        self._parts, self.history = parts, parts[0].overview(self._ends[0]) or History()
+        self._parts, self.history = parts, ResumedHistory()
         for part, end in zip(parts, self._ends, strict=True):
+            part.take_up_overview(self.history, end)
             part.read_into(self.history, end)
 
     @property
