@@ -75,7 +75,8 @@ def recording_process(
 
 def said_of(path: Path) -> list[Said]:
     """What the processes that record to a path have handed over, in their order."""
-    lines = path.with_suffix(".said").read_text(encoding="utf-8").split("\n")[:-1]
+    path = path.with_suffix(".said")
+    lines = path.read_text(encoding="utf-8").split("\n")[:-1] if path.exists() else []
     told = [line.split(" ") for line in lines]
     return [Said(int(step), float(seconds), findings) for step, seconds, findings in told]
 
