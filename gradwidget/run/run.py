@@ -20,6 +20,7 @@ from gradwidget.report.text import report
 from gradwidget.run.part import Part
 from gradwidget.run.parts import parts_of
 from gradwidget.run.run_file_error import RunFileError
+from gradwidget.wording import names, visible
 
 if TYPE_CHECKING:
     from gradwidget.control.control import Change
@@ -242,12 +243,22 @@ def _opened(path: Path) -> tuple[list[Part], list[RunFileError]]:
         OSError: a file cannot be opened.
         RunFileError: none of them can be read.
     """
+    if path.is_dir():
+        raise RunFileError(_runs_in(path))
     opened = [_part(file) for file in parts_of(path)]
     parts = [one for one in opened if isinstance(one, Part)]
     errors = [one for one in opened if isinstance(one, RunFileError)]
     if not parts:
         raise errors[0]
     return parts, errors
+
+
+def _runs_in(folder: Path) -> str:
+    runs = sorted(visible(one.name) for one in folder.glob("*.gw"))
+    there = f"in it is {names(runs, most=5)}" if runs else "in it is none"
+    return (
+        f"{visible(str(folder))} is no file but a directory: give the path of a run file; {there}"
+    )
 
 
 def _part(path: Path) -> Part | RunFileError:
