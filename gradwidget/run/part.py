@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
@@ -44,6 +45,9 @@ from gradwidget.run.format.schemas import FORMAT, STANDING
 from gradwidget.run.run_file_error import RunFileError
 from gradwidget.wording import visible
 
+OF_FRAMES = ("frame", "scalars")
+"""Topics that hold frames."""
+
 
 class Part:
     """One file, read on and on.
@@ -71,6 +75,10 @@ class Part:
         self.findings: list[Finding] = []
         self.changes: tuple[Change, ...] = ()
         self.problems: tuple[Problem, ...] = ()
+        self.is_tired = False
+        """Whether there is more to read, which would take long."""
+        self._is_beyond = False
+        self._pending: deque[Frame] = deque()
         self.processes = ALONE
         self._blocks = BlockReader(path)
         self._messages = self._blocks.messages()
@@ -108,7 +116,7 @@ class Part:
         return self._blocks.damage
 
     def read_into(self, history: History, end: float = math.inf) -> None:
-        """Appends what has come since last time.
+        """Appends what has come since last time, or of much of it so much that nobody waits long.
 
         Args:
             history: where to.
@@ -122,8 +130,18 @@ class Part:
             for frame in self.frames():
                 if frame.step < end:
                     history.append(frame)
+                else:
+                    self._is_beyond = True
                 self._give_losses(history, end)
             self._give_losses(history, end)
+        self.is_tired = self._blocks.is_tired
+        self._blocks.begin_turn()
+
+    def give_up(self) -> None:
+        """Leaves the rest, where there is more to read than anybody waits for."""
+        if self.is_tired:
+            self.is_tired = False
+            self._blocks.give_up()
 
     def take_up_overview(self, history: History, end: float) -> None:
         """Adds what the older frames come to, where that is there, which then are not read.
@@ -137,6 +155,7 @@ class Part:
         Raises:
             OSError: the file cannot be read.
         """
+        self._blocks.begin_turn()
         try:
             usable: Mapping[str, str] | None = None
             for where in self._blocks.signposts("overview"):
@@ -144,10 +163,15 @@ class Part:
                     usable = where
             if usable is None:
                 return
+            # To look for it takes what it takes in a run of days.
+            self._blocks.begin_turn()
             numbers = usable["next_step"], usable["go_on"], *usable["blocks"].split(",")
             next_step, go_on, *blocks = (whole(int(number)) for number in numbers[:MOST_PLACES])
             for topic, content in self._blocks.messages_of(blocks):
                 self._read_standing(topic, content)
+                if self._blocks.is_tired:
+                    message = "it takes too long"
+                    raise UnreadableError(message)
             if self._blocks.finished:
                 return
             self._check_overviews()
@@ -202,23 +226,29 @@ class Part:
         Raises:
             OSError: the file cannot be read.
         """
-        for topic, content in self._messages:
-            if (read := self._readers.get(topic)) is None:
-                continue  # a later version may record more
-            self._blocks.spend(message_seconds(len(content), parts_of(content)))
-            try:
-                frames = read(parsed(content), len(content)) or []
-            except (ValueError, KeyError) as error:
-                self._blocks.damaged(f"a message of {topic} ({error})")
-                continue
-            for frame in frames:
+        while not self._blocks.is_tired:
+            if self._pending:
+                frame = self._pending.popleft()
                 self._count(frame)
                 if self._blocks.finished:
                     return
                 if frame.step > self._last and len(self._names) <= MOST_SCALARS:
                     self._last = frame.step
                     yield frame
-        self._messages = self._blocks.messages()
+            elif message := next(self._messages, None):
+                self._read(*message)
+            else:
+                self._messages = self._blocks.messages()
+                return
+
+    def _read(self, topic: str, content: bytes) -> None:
+        if topic not in self._readers or (self._is_beyond and topic in OF_FRAMES):
+            return  # a later version may record more
+        self._blocks.spend(message_seconds(len(content), parts_of(content)))
+        try:
+            self._pending.extend(self._readers[topic](parsed(content), len(content)) or ())
+        except (ValueError, KeyError) as error:
+            self._blocks.damaged(f"a message of {topic} ({error})")
 
     def _count(self, frame: Frame) -> None:
         """Notes what there is besides, and what the frame takes."""

@@ -139,6 +139,8 @@ class Run:
     def damage(self) -> list[str]:
         """What could not be read, in words; a block that is only not whole yet is none of it."""
         damage = [what for part in self._parts for what in part.damage]
+        if self._parts[-1].is_tired:
+            damage.append("the rest, so far: it takes long to read, and refresh() goes on with it")
         return [*map(str, self._unreadable), *damage]
 
     @property
@@ -229,11 +231,14 @@ class Run:
         for part, end in zip(parts, self._ends, strict=True):
             part.take_up_overview(self.history, end)
             part.read_into(self.history, end)
+            if part is not parts[-1]:
+                part.give_up()
 
     @property
-    def _state(self) -> tuple[int, int, bool]:
+    def _state(self) -> tuple[int, int, bool, bool]:
         """Differs once more was read."""
-        return self.history.version, self.history.losses.version, self.closed
+        is_tired = self._parts[-1].is_tired
+        return self.history.version, self.history.losses.version, self.closed, is_tired
 
 
 def _opened(path: Path) -> tuple[list[Part], list[RunFileError]]:

@@ -150,6 +150,8 @@ def _export(asked: argparse.Namespace) -> int:
     for name, write in FORMATS.items():
         if path := getattr(asked, name):
             write(run, path)
+    for what in run.damage:
+        print(f"gradwidget: could not be read: {visible(what)}", file=sys.stderr)
     return FINE
 
 

@@ -173,6 +173,17 @@ def test_an_overview_that_is_damaged_costs_time_alone(tmp_path: Path) -> None:
     assert_same_history(run.history, live.history)
 
 
+@pytest.mark.parametrize("place", [2**53, 2**63, -1, 0, 9])
+def test_an_overview_that_points_nowhere_costs_time_alone(place: int, tmp_path: Path) -> None:
+    path = tmp_path / "run.gw"
+    live = Live(path).take(frames(300))
+    live.file.point_to("overview", blocks=str(place), next_step="100", end="100", go_on=str(place))
+    live.take(frames(300, start=300)).close()
+    run = open_run(path)
+    assert "every frame is read" in run.damage[0]
+    assert_same_history(run.history, live.history)
+
+
 def test_a_resumed_run_takes_up_what_its_first_part_came_to(tmp_path: Path) -> None:
     first, second = frames(4_000), frames(900, start=3_900)
     Live(tmp_path / "run.gw").take(first).close()

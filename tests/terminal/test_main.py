@@ -20,6 +20,8 @@ from gradwidget.frame import Frame
 from gradwidget.record.history import History
 from gradwidget.terminal import watch
 from gradwidget.terminal.main import main
+from tests.run.test_hostile import about, layers, made
+from tests.run.test_hostile import frame as measured
 from tests.support.frames import chain, frame, healthy
 from tests.support.recording.recorded import Recorded, steps
 
@@ -128,6 +130,14 @@ def test_of_a_directory_its_runs_are_named(
     said = capsys.readouterr().err
     assert "is no file but a directory" in said
     assert said.endswith("in it is a.gw\n")
+
+
+def test_export_says_what_it_could_not_read(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = made(tmp_path / "run.gw", ("run", about()), layers(), ("frame", []), measured(3))
+    assert main(["export", str(path), "--csv", str(tmp_path / "x")]) == 0
+    assert "gradwidget: could not be read: a message of frame" in capsys.readouterr().err
 
 
 def test_export_as_csv_and_json_has_what_the_history_has(well: str, tmp_path: Path) -> None:
