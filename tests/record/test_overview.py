@@ -81,7 +81,8 @@ def test_what_does_not_continue_it_is_refused() -> None:
 
 def part_of(came: list[Frame], every: int = 700) -> tuple[History, list[Overview], int]:
     """The history of a part alone, the chain of its overviews, and how many frames they cover."""
-    live, chain, covered = History(), [], 0
+    live, covered = History(), 0
+    chain: list[Overview] = []
     for number, one in enumerate(came, 1):
         live.append(one)
         live.losses.extend([one.step], [one.scalars["loss"]])
