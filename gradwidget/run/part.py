@@ -174,7 +174,7 @@ class Part:
                     raise UnreadableError(message)
             if self._blocks.finished:
                 return
-            self._check_overviews()
+            self._check_overviews(end)
         except (ValueError, KeyError) as error:
             self._blocks.damaged(f"an overview ({error}), so that every frame is read")
             self._overviews.clear()
@@ -202,8 +202,8 @@ class Part:
             self._overviews.append(self._overview.overview())
             self._overview = None
 
-    def _check_overviews(self) -> None:
-        """Each must continue the one before it, and nothing may be of the parts before."""
+    def _check_overviews(self, end: float) -> None:
+        """Each must continue the one before it, and nothing may be of other parts."""
         if not self._overviews:
             message = "it is not there"
             raise UnreadableError(message)
@@ -211,6 +211,10 @@ class Part:
         steps, losses = self._overviews[0].steps, self._overviews[-1].losses.steps
         if min(steps[0], *losses[:1]) < self.start_step:
             message = "it begins before its part"
+            raise UnreadableError(message)
+        newest = self._overviews[-1]
+        if max(newest.next_step, newest.losses.last_step + 1) > end:
+            message = "it ends behind its part"
             raise UnreadableError(message)
 
     def _give_losses(self, history: History, end: float) -> None:
