@@ -65,17 +65,19 @@ class Losses:
             self.steps, self.means, firsts, self.version, self.last_step, self._longest
         )
 
-    def take_up(self, given: LossColumns) -> None:
-        """Holds what is given, in the place of all before."""
-        self._columns = len(given.steps)
-        for part, values in (
-            (self._steps, given.steps),
-            (self._values, given.means),
-            (self._firsts, given.firsts),
-        ):
-            part[: self._columns] = values
-        self.version, self.last_step = given.version, given.last_step
-        self._longest = given.longest
+    def take_up(self, *given: LossColumns) -> None:
+        """Holds what is given, one behind the other, in the place of all before."""
+        before = np.cumsum([0, *(one.version for one in given)])
+        firsts = [one.firsts + number for one, number in zip(given, before, strict=False)]
+        self._columns = sum(len(one.steps) for one in given)
+        spare = np.zeros(max(0, COLUMNS - self._columns), np.int64)
+        self._steps = np.concatenate([*(one.steps for one in given), spare])
+        self._values = np.concatenate([*(one.means for one in given), spare])
+        self._firsts = np.concatenate([*firsts, spare])
+        self.version, self.last_step = int(before[-1]), max(one.last_step for one in given)
+        self._longest = max(one.longest for one in given)
+        while self._columns > COLUMNS:
+            self._join_older()
 
     def extend(self, steps: Sequence[int] | NDArray[np.int64], values: ArrayLike) -> None:
         """Adds losses in the order of their steps; those of steps that are over are left out."""

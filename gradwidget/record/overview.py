@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -23,6 +23,16 @@ class Summaries:
     measured: BoolArray
     start: NDArray[np.floating]
     """Floats [<= 12, layers]: the first frames of the run; none where columns are added."""
+
+    def piece(self, columns: slice) -> Summaries:
+        """Some of its columns, without the first frames."""
+        return Summaries(
+            self.low[columns],
+            self.mean[columns],
+            self.high[columns],
+            self.measured[columns],
+            self.start[:0],
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,3 +73,26 @@ class Overview:
     def covered(self) -> int:
         """Frames up to the end of the last column."""
         return self.since + int(self.frames.sum())
+
+
+def check_chain(overviews: Sequence[Overview], room: int) -> None:
+    """Makes sure that each overview continues the one before it.
+
+    Args:
+        overviews: the first one from the beginning of a run.
+        room: columns that a history of their layers has room for.
+
+    Raises:
+        ValueError: one does not, or they have more columns than that.
+    """
+    covered = columns = next_step = 0
+    stride = overviews[0].stride
+    for one in overviews:
+        while stride < one.stride:
+            columns, stride = (columns + 1) // 2, 2 * stride
+        columns += len(one.steps)
+        is_next = one.since == covered and one.steps[0] >= next_step
+        if not is_next or one.layers is not overviews[0].layers or columns > room:
+            message = "it does not continue the one before it"
+            raise ValueError(message)
+        covered, next_step = one.covered, one.next_step

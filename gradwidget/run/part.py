@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
@@ -13,9 +14,10 @@ from gradwidget.control.control import Change
 from gradwidget.diagnose.finding import Finding
 from gradwidget.diagnose.thresholds import DEFAULT, Thresholds
 from gradwidget.frame import Frame, Layer, Wiring
-from gradwidget.metrics import METRICS
 from gradwidget.problem import Problem
+from gradwidget.record.capacity import room_for
 from gradwidget.record.history import History
+from gradwidget.record.overview import Overview, check_chain
 from gradwidget.report.processes import ALONE
 from gradwidget.run.format import decode
 from gradwidget.run.format.block_reader import BlockReader
@@ -42,6 +44,9 @@ from gradwidget.run.format.overview import OverviewParts
 from gradwidget.run.format.schemas import FORMAT, STANDING
 from gradwidget.run.run_file_error import RunFileError
 from gradwidget.wording import visible
+
+OF_FRAMES = ("frame", "scalars")
+"""Topics that hold frames."""
 
 
 class Part:
@@ -70,6 +75,10 @@ class Part:
         self.findings: list[Finding] = []
         self.changes: tuple[Change, ...] = ()
         self.problems: tuple[Problem, ...] = ()
+        self.is_tired = False
+        """Whether there is more to read, which would take long."""
+        self._is_beyond = False
+        self._pending: deque[Frame] = deque()
         self.processes = ALONE
         self._blocks = BlockReader(path)
         self._messages = self._blocks.messages()
@@ -81,6 +90,7 @@ class Part:
         self._count_of_frames = 0
         self._last = -1
         self._overview: OverviewParts | None = None
+        self._overviews: list[Overview] = []
         self._losses: list[tuple[NDArray[np.int64], NDArray[np.float64]]] = []
         self._readers: dict[str, Callable[[Fields, int], list[Frame] | None]] = {
             "layers": self._read_layers,
@@ -106,7 +116,7 @@ class Part:
         return self._blocks.damage
 
     def read_into(self, history: History, end: float = math.inf) -> None:
-        """Appends what has come since last time.
+        """Appends what has come since last time, or of much of it so much that nobody waits long.
 
         Args:
             history: where to.
@@ -120,45 +130,65 @@ class Part:
             for frame in self.frames():
                 if frame.step < end:
                     history.append(frame)
+                else:
+                    self._is_beyond = True
                 self._give_losses(history, end)
             self._give_losses(history, end)
+        self.is_tired = self._blocks.is_tired
+        self._blocks.begin_turn()
 
-    def overview(self, end: float) -> History | None:
-        """What the older frames come to, which then are not read; None where that is not there.
+    def give_up(self) -> None:
+        """Leaves the rest, where there is more to read than anybody waits for."""
+        if self.is_tired:
+            self.is_tired = False
+            self._blocks.give_up()
+
+    def take_up_overview(self, history: History, end: float) -> None:
+        """Adds what the older frames come to, where that is there, which then are not read.
 
         To be called before anything else is read.
 
         Args:
+            history: where to.
             end: the step from which a later part has what is to be read.
 
         Raises:
             OSError: the file cannot be read.
         """
-        history = History()
+        self._blocks.begin_turn()
         try:
             usable: Mapping[str, str] | None = None
             for where in self._blocks.signposts("overview"):
                 if int(where["end"]) <= end:
                     usable = where
             if usable is None:
-                return None
+                return
+            # To look for it takes what it takes in a run of days.
+            self._blocks.begin_turn()
             numbers = usable["next_step"], usable["go_on"], *usable["blocks"].split(",")
             next_step, go_on, *blocks = (whole(int(number)) for number in numbers[:MOST_PLACES])
-            with np.errstate(all="ignore"):
-                for topic, content in self._blocks.messages_of(blocks):
-                    self._read_standing(topic, content, history)
+            for topic, content in self._blocks.messages_of(blocks):
+                self._read_standing(topic, content)
+                if self._blocks.is_tired:
+                    message = "it takes too long"
+                    raise UnreadableError(message)
             if self._blocks.finished:
-                return None
+                return
+            self._check_overviews(end)
         except (ValueError, KeyError) as error:
             self._blocks.damaged(f"an overview ({error}), so that every frame is read")
-            return None
-        self._last = next_step - 1
-        self._names |= history.scalars.keys()
-        self._metrics.update(name for name in METRICS if name in history)
+            self._overviews.clear()
+            return
+        self._last = max(self._last, next_step - 1)
         self._blocks.go_on(go_on)
-        return history
+        with np.errstate(all="ignore"):
+            for overview in self._overviews:
+                self._names |= overview.scalars.keys()
+                self._metrics |= overview.metrics.keys()
+                history.take_up(overview)
+        self._overviews.clear()
 
-    def _read_standing(self, topic: str, content: bytes, history: History) -> None:
+    def _read_standing(self, topic: str, content: bytes) -> None:
         self._blocks.spend(message_seconds(len(content), parts_of(content)))
         if topic in STANDING:
             self._readers[topic](parsed(content), len(content))
@@ -169,8 +199,23 @@ class Part:
         elif topic == "overview_metric" and self._overview is not None:
             self._overview.add(parsed(content))
         if self._overview is not None and self._overview.is_whole:
-            history.take_up(self._overview.overview())
+            self._overviews.append(self._overview.overview())
             self._overview = None
+
+    def _check_overviews(self, end: float) -> None:
+        """Each must continue the one before it, and nothing may be of other parts."""
+        if not self._overviews:
+            message = "it is not there"
+            raise UnreadableError(message)
+        check_chain(self._overviews, room_for(len(self.layers)).coarse)
+        steps, losses = self._overviews[0].steps, self._overviews[-1].losses.steps
+        if min(steps[0], *losses[:1]) < self.start_step:
+            message = "it begins before its part"
+            raise UnreadableError(message)
+        newest = self._overviews[-1]
+        if max(newest.next_step, newest.losses.last_step + 1) > end:
+            message = "it ends behind its part"
+            raise UnreadableError(message)
 
     def _give_losses(self, history: History, end: float) -> None:
         for steps, values in self._losses:
@@ -185,23 +230,29 @@ class Part:
         Raises:
             OSError: the file cannot be read.
         """
-        for topic, content in self._messages:
-            if (read := self._readers.get(topic)) is None:
-                continue  # a later version may record more
-            self._blocks.spend(message_seconds(len(content), parts_of(content)))
-            try:
-                frames = read(parsed(content), len(content)) or []
-            except (ValueError, KeyError) as error:
-                self._blocks.damaged(f"a message of {topic} ({error})")
-                continue
-            for frame in frames:
+        while not self._blocks.is_tired:
+            if self._pending:
+                frame = self._pending.popleft()
                 self._count(frame)
                 if self._blocks.finished:
                     return
                 if frame.step > self._last and len(self._names) <= MOST_SCALARS:
                     self._last = frame.step
                     yield frame
-        self._messages = self._blocks.messages()
+            elif message := next(self._messages, None):
+                self._read(*message)
+            else:
+                self._messages = self._blocks.messages()
+                return
+
+    def _read(self, topic: str, content: bytes) -> None:
+        if topic not in self._readers or (self._is_beyond and topic in OF_FRAMES):
+            return  # a later version may record more
+        self._blocks.spend(message_seconds(len(content), parts_of(content)))
+        try:
+            self._pending.extend(self._readers[topic](parsed(content), len(content)) or ())
+        except (ValueError, KeyError) as error:
+            self._blocks.damaged(f"a message of {topic} ({error})")
 
     def _count(self, frame: Frame) -> None:
         """Notes what there is besides, and what the frame takes."""
@@ -241,6 +292,7 @@ class Part:
     def _read_about(self, data: Fields) -> None:
         self.model = text(data["model"], LONGEST_NAME)
         self.start_step = whole(data["start_step"])
+        self._last = self.start_step - 1
         versions = mapping(data["versions"], 100)
         self.versions = {text(name, 100): text(one, 100) for name, one in versions.items()}
         self.thresholds = decode.thresholds_from(data["thresholds"])

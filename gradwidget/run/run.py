@@ -15,10 +15,12 @@ from numpy.typing import NDArray
 from gradwidget.diagnose.engine import Engine
 from gradwidget.record.history import History
 from gradwidget.record.lock import ReaderLock
+from gradwidget.record.resumed import ResumedHistory
 from gradwidget.report.text import report
 from gradwidget.run.part import Part
 from gradwidget.run.parts import parts_of
 from gradwidget.run.run_file_error import RunFileError
+from gradwidget.wording import names, visible
 
 if TYPE_CHECKING:
     from gradwidget.control.control import Change
@@ -66,7 +68,7 @@ class Run:
         """Of its first file."""
         self.lock = ReaderLock()
         """Held while more is read. Hold it to read things that belong together."""
-        self.history = History()
+        self.history: History = ResumedHistory()
         """Everything measured, as ``GradMonitor.history`` has it."""
         self._parts: list[Part] = []
         self._read_all()
@@ -137,6 +139,8 @@ class Run:
     def damage(self) -> list[str]:
         """What could not be read, in words; a block that is only not whole yet is none of it."""
         damage = [what for part in self._parts for what in part.damage]
+        if self._parts[-1].is_tired:
+            damage.append("the rest, so far: it takes long to read, and refresh() goes on with it")
         return [*map(str, self._unreadable), *damage]
 
     @property
@@ -223,14 +227,18 @@ class Run:
         parts, self._unreadable = _opened(self.path)
         self._known = {part.path for part in parts}
         self._ends = _ends(parts)
-        self._parts, self.history = parts, parts[0].overview(self._ends[0]) or History()
+        self._parts, self.history = parts, ResumedHistory()
         for part, end in zip(parts, self._ends, strict=True):
+            part.take_up_overview(self.history, end)
             part.read_into(self.history, end)
+            if part is not parts[-1]:
+                part.give_up()
 
     @property
-    def _state(self) -> tuple[int, int, bool]:
+    def _state(self) -> tuple[int, int, bool, bool]:
         """Differs once more was read."""
-        return self.history.version, self.history.losses.version, self.closed
+        is_tired = self._parts[-1].is_tired
+        return self.history.version, self.history.losses.version, self.closed, is_tired
 
 
 def _opened(path: Path) -> tuple[list[Part], list[RunFileError]]:
@@ -240,12 +248,22 @@ def _opened(path: Path) -> tuple[list[Part], list[RunFileError]]:
         OSError: a file cannot be opened.
         RunFileError: none of them can be read.
     """
+    if path.is_dir():
+        raise RunFileError(_runs_in(path))
     opened = [_part(file) for file in parts_of(path)]
     parts = [one for one in opened if isinstance(one, Part)]
     errors = [one for one in opened if isinstance(one, RunFileError)]
     if not parts:
         raise errors[0]
     return parts, errors
+
+
+def _runs_in(folder: Path) -> str:
+    runs = sorted(visible(one.name) for one in folder.glob("*.gw"))
+    there = f"in it is {names(runs, most=5)}" if runs else "in it is none"
+    return (
+        f"{visible(str(folder))} is no file but a directory: give the path of a run file; {there}"
+    )
 
 
 def _part(path: Path) -> Part | RunFileError:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Callable, Sequence
+from importlib import metadata
 from typing import TYPE_CHECKING
 
 from gradwidget.run.run_file_error import RunFileError
@@ -65,6 +66,8 @@ def _parser() -> argparse.ArgumentParser:
         'run_file="run.gw") records one.',
         epilog="Exit status: 0, 1 where a critical finding is open, 2 where a file cannot be used.",
     )
+    version = metadata.version("gradwidget")
+    parser.add_argument("--version", action="version", version=f"gradwidget {version}")
     parser.set_defaults(command=_demo)
     commands = parser.add_subparsers(title="commands", metavar="command")
 
@@ -97,6 +100,11 @@ def _parser() -> argparse.ArgumentParser:
     compare.add_argument("after", help="another one")
     compare.add_argument("--full", action="store_true", help="all layers")
     compare.set_defaults(command=_compare)
+
+    completion = commands.add_parser(
+        "completion", help='completes all of this in bash and zsh: eval "$(gradwidget completion)"'
+    )
+    completion.set_defaults(command=_completion, commands=commands.choices)
 
     demo = commands.add_parser("demo", help="ten seconds that show what gradwidget is for")
     demo.set_defaults(command=_demo)
@@ -142,6 +150,8 @@ def _export(asked: argparse.Namespace) -> int:
     for name, write in FORMATS.items():
         if path := getattr(asked, name):
             write(run, path)
+    for what in run.damage:
+        print(f"gradwidget: could not be read: {visible(what)}", file=sys.stderr)
     return FINE
 
 
@@ -152,6 +162,13 @@ def _compare(asked: argparse.Namespace) -> int:
     after = open_run(asked.after)
     print(compare(open_run(asked.before), after, full=asked.full))
     return _status(after.findings)
+
+
+def _completion(asked: argparse.Namespace) -> int:
+    from gradwidget.terminal.completion import completion  # noqa: PLC0415  # see above
+
+    print(completion(asked.commands), end="")
+    return FINE
 
 
 def _demo(_: argparse.Namespace) -> int:

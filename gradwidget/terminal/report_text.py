@@ -52,13 +52,13 @@ def headline_of(run: Run) -> str:
         return headline(run.history, findings, states, run.problems, run.thresholds.window)
 
 
-def origin_lines(run: Run) -> list[str]:
+def origin_lines(run: Run, width: int = WIDTH) -> list[str]:
     """Which run it is, whether it is over, and what could not be read."""
     state = "" if run.closed else " · not closed: still written, or ended without closing"
     gradwidget, torch = (run.versions.get(name, "") for name in ("gradwidget", "torch"))
     lines = [f"{run.path.name} · {run.model_class} · gradwidget {gradwidget}, torch {torch}{state}"]
     lines += [f"! could not be read: {what}" for what in run.damage]
-    return [part for line in lines for part in textwrap.wrap(visible(line), WIDTH) or [""]]
+    return [part for line in lines for part in textwrap.wrap(visible(line), width) or [""]]
 
 
 def _changes(run: Run) -> list[str]:

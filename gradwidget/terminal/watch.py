@@ -17,7 +17,7 @@ from gradwidget.diagnose.summary.state_look import LOOKS
 from gradwidget.report.finding_line import finding_line
 from gradwidget.report.gradient_bar import BAR, Scale
 from gradwidget.report.shown_rows import shown_rows, the_rest
-from gradwidget.report.text import summary_line
+from gradwidget.report.text import WIDTH, summary_line
 from gradwidget.terminal.report_text import headline_of, origin_lines
 from gradwidget.wording import cut, shown, visible
 
@@ -68,7 +68,7 @@ def watch(run: Run) -> None:
 def _screen(run: Run, console: Console) -> Group:
     """All of it; text from the file is only ever text, never markup."""
     active = [finding for finding in run.findings if finding.active]
-    lines = [visible(line) for line in origin_lines(run)]
+    lines = [visible(line) for line in origin_lines(run, min(WIDTH, console.width))]
     parts: list[Text | Table] = [Text("\n".join(lines), style="dim")]
     parts.append(Text(visible(headline_of(run)), style="bold"))
     parts.append(Text(visible(summary_line(run.history))))
@@ -91,21 +91,24 @@ def _table(run: Run, most: int, width: int) -> Table:
     scale = Scale.of(values)
     places = shown_rows(states, most)
     word = max(len(LOOKS[states[place]].word) for place in places)
-    room = max(LEAST_NAME, width - word - BAR - 18)
+    room = width - word - 18
+    has_bars = room - BAR >= LEAST_NAME
+    room = max(LEAST_NAME, room - BAR if has_bars else room)
     table = Table(box=None, pad_edge=False, caption_justify="left")
     table.add_column("", no_wrap=True)
     table.add_column("layer", no_wrap=True)
     table.add_column("grad RMS", justify="right", no_wrap=True)
-    table.add_column(str(scale), no_wrap=True)
+    if has_bars:
+        table.add_column(str(scale), no_wrap=True)
     for place in places:
         layer, value = history.layers[place], float(values[place])
         look, label = LOOKS[states[place]], visible(f"{layer.name}  {layer.summary}")
-        table.add_row(
-            Text(f"{look.mark} {look.word}"),
-            Text(cut(label, room)),
-            Text("–" if np.isnan(value) else shown(value)),
-            Text(scale.bar(value)),
-        )
+        cells = f"{look.mark} {look.word}", cut(label, room), _value(value), scale.bar(value)
+        table.add_row(*map(Text, cells if has_bars else cells[:-1]))
     if rest := the_rest(states, places):
         table.caption = Text(rest)
     return table
+
+
+def _value(value: float) -> str:
+    return "–" if np.isnan(value) else shown(value)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -9,11 +10,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+from mcap.opcode import Opcode
 
 from gradwidget import open_run
 from gradwidget.metrics import METRICS
+from gradwidget.run.format import block_reader
 from gradwidget.run.format.arrays import packed, packed_flags
 from tests.run.test_hostile import about, frame, layers, made
+from tests.support.recording.recorded import Recorded, assert_same_history, steps
 
 pytestmark = pytest.mark.slow
 
@@ -69,6 +73,54 @@ def test_it_is_read_for_a_while_and_then_that_is_said(kind: str, tmp_path: Path)
     assert "longer than any such run does" in run.damage[-1]
     assert run.closed
     assert not run.refresh()
+
+
+def test_a_large_file_made_of_little_is_read_for_a_while_at_a_time(tmp_path: Path) -> None:
+    path = tmp_path / "run.gw"
+    made(path, ("run", about()), layers(), frame(0))
+    whole = path.read_bytes()
+    end = whole.index(struct.pack("<BQ", Opcode.DATA_END, 4))
+    path.write_bytes(whole[:end] + struct.pack("<BQ", Opcode.ATTACHMENT, 0) * 600_000)
+    began = time.process_time()
+    run = open_run(path)
+    assert time.process_time() - began < SECONDS
+    assert run.history.version == 1
+    assert "takes long to read" in run.damage[-1]
+    assert not run.closed
+
+
+def test_what_is_read_in_turns_is_all_there_in_the_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    live = Recorded(tmp_path / "run.gw").take(steps(400)).close()
+    monkeypatch.setattr(block_reader, "TURN_SECONDS", 0.02)
+    run = open_run(tmp_path / "run.gw")
+    turns = 1
+    assert 0 < run.history.version < 200
+    while not run.closed:
+        assert len(run.damage) == 1
+        assert run.refresh()
+        turns += 1
+    assert turns > 3
+    assert run.damage == []
+    assert_same_history(run.history, live.history)
+    assert len(run.diagnose()) == len(run.findings)
+
+
+def test_an_earlier_part_that_takes_long_is_left(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Recorded(tmp_path / "run.gw").take(steps(400)).close()
+    live = Recorded(tmp_path / "run.gw", start_step=400).take(steps(20, start=400)).close()
+    monkeypatch.setattr(block_reader, "TURN_SECONDS", 0.02)
+    run = open_run(tmp_path / "run.gw")
+    while not run.closed:
+        run.refresh()
+    assert run.damage == ["the rest: reading it would take longer than any such run does"]
+    assert 20 < run.history.version < 220
+    assert run.history.last is not None
+    assert live.history.last is not None
+    assert run.history.last.step == live.history.last.step
 
 
 def test_a_message_has_no_more_rows_than_are_recorded(tmp_path: Path) -> None:

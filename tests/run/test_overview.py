@@ -22,6 +22,7 @@ from gradwidget.run.format.block_reader import BlockReader
 from gradwidget.run.format.file_writer import FileWriter
 from gradwidget.run.news import News
 from gradwidget.run.part import Part
+from gradwidget.run.parts import part_path
 from gradwidget.run.recorder import run_data
 from gradwidget.run.recording import Recording
 from tests.support.frames import chain, frame, healthy
@@ -59,8 +60,8 @@ def frames(count: int, depth: int = 3, start: int = 0) -> list[Frame]:
 class Live:
     """A run that is recorded on this thread, flushed every so many frames."""
 
-    def __init__(self, path: Path, every: int = 50) -> None:
-        self.history, self.file = History(), FileWriter(path, run_data("Net", 0, DEFAULT))
+    def __init__(self, path: Path, every: int = 50, file: FileWriter | None = None) -> None:
+        self.history, self.file = History(), file or FileWriter(path, run_data("Net", 0, DEFAULT))
         self.recording = Recording(self.file, self.history.overview)
         self.every = every
 
@@ -172,6 +173,17 @@ def test_an_overview_that_is_damaged_costs_time_alone(tmp_path: Path) -> None:
     assert_same_history(run.history, live.history)
 
 
+@pytest.mark.parametrize("place", [2**53, 2**63, -1, 0, 9])
+def test_an_overview_that_points_nowhere_costs_time_alone(place: int, tmp_path: Path) -> None:
+    path = tmp_path / "run.gw"
+    live = Live(path).take(frames(300))
+    live.file.point_to("overview", blocks=str(place), next_step="100", end="100", go_on=str(place))
+    live.take(frames(300, start=300)).close()
+    run = open_run(path)
+    assert "every frame is read" in run.damage[0]
+    assert_same_history(run.history, live.history)
+
+
 def test_a_resumed_run_takes_up_what_its_first_part_came_to(tmp_path: Path) -> None:
     first, second = frames(4_000), frames(900, start=3_900)
     Live(tmp_path / "run.gw").take(first).close()
@@ -183,6 +195,39 @@ def test_a_resumed_run_takes_up_what_its_first_part_came_to(tmp_path: Path) -> N
     early = Recorded(tmp_path / "run.gw", start_step=100).take(frames(30, start=100)).close()
     assert early.stopped == []
     assert open_run(tmp_path / "run.gw").history.version == 130
+
+
+def test_a_resumed_run_takes_up_the_overviews_of_all_its_parts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    parts = [frames(4_000), frames(6_000, start=3_900), frames(3_000, start=9_800)]
+    path = tmp_path / "run.gw"
+    for number, came in enumerate(parts, 1):
+        file = FileWriter(part_path(path, number), run_data("Net", came[0].step, DEFAULT))
+        Live(path, file=file).take(came).close()
+    run = open_run(path)
+    assert run.damage == []
+    assert run.history.version == run.history.losses.version == 12_800
+    assert run.history.last is not None
+    assert run.history.last.step == 12_799
+    assert run.history.first_step == 0
+    assert count_read(path, monkeypatch) < 3 * 1_600
+    joined = [*parts[0][:3_900], *parts[1][:5_900], *parts[2]]
+    # By brute force, of all frames that each column stands for.
+    rows = np.array([one.metrics["grad_rms"] for one in joined], np.float64)
+    means = np.add.reduceat(rows, run.history.steps)
+    counts = np.diff([*run.history.steps, len(joined)])
+    np.testing.assert_allclose(run.history["grad_rms"], means / counts[:, np.newaxis], rtol=1e-5)
+
+
+def test_an_overview_that_begins_before_its_part_is_not_used(tmp_path: Path) -> None:
+    path = tmp_path / "run.gw"
+    Live(path).take(frames(100)).close()
+    file = FileWriter(part_path(path, 2), run_data("Net", 90, DEFAULT))
+    Live(path, file=file).take(frames(2_000, start=50)).close()
+    run = open_run(path)
+    assert "begins before its part" in run.damage[0]
+    assert run.history.version == 2_050
 
 
 def test_it_is_followed_from_its_overview_on(tmp_path: Path) -> None:

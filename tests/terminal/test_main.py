@@ -20,6 +20,8 @@ from gradwidget.frame import Frame
 from gradwidget.record.history import History
 from gradwidget.terminal import watch
 from gradwidget.terminal.main import main
+from tests.run.test_hostile import about, layers, made
+from tests.run.test_hostile import frame as measured
 from tests.support.frames import chain, frame, healthy
 from tests.support.recording.recorded import Recorded, steps
 
@@ -114,6 +116,28 @@ def test_a_file_that_is_no_run_ends_with_2(
         streams = capsys.readouterr()
         assert said in streams.err
         assert streams.out == ""
+
+
+@pytest.mark.parametrize("named", [".", "..", "folder", ""])
+def test_of_a_directory_its_runs_are_named(
+    named: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "folder" / "folder").mkdir(parents=True)
+    for folder in (tmp_path, tmp_path / "folder", tmp_path / "folder" / "folder"):
+        (folder / "a.gw").touch()
+    monkeypatch.chdir(tmp_path / "folder")
+    assert main(["report", named]) == 2
+    said = capsys.readouterr().err
+    assert "is no file but a directory" in said
+    assert said.endswith("in it is a.gw\n")
+
+
+def test_export_says_what_it_could_not_read(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = made(tmp_path / "run.gw", ("run", about()), layers(), ("frame", []), measured(3))
+    assert main(["export", str(path), "--csv", str(tmp_path / "x")]) == 0
+    assert "gradwidget: could not be read: a message of frame" in capsys.readouterr().err
 
 
 def test_export_as_csv_and_json_has_what_the_history_has(well: str, tmp_path: Path) -> None:
@@ -227,6 +251,62 @@ def test_on_a_terminal_watch_draws_a_table(
     assert "owned" in said
     assert "\x1b]0" not in said
     assert "\x1b[2J" not in said
+
+
+@pytest.mark.parametrize(("width", "has_bars"), [(80, True), (40, False)])
+def test_a_narrow_terminal_has_names_and_no_bars(
+    width: int,
+    *,
+    has_bars: bool,
+    sick: str,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("COLUMNS", str(width))
+    monkeypatch.setattr("rich.console.Console.is_terminal", True)
+    main(["watch", sick])
+    lines = capsys.readouterr().out.splitlines()
+    (row,) = [line for line in lines if "fc3" in line][-1:]
+    assert "vanishing" in row or "ok" in row
+    assert ("█" in row) == has_bars
+
+
+COMPLETED: dict[str, list[str]] = {
+    "": ["report", "watch", "export", "compare", "completion", "demo"],
+    "re": ["report"],
+    "report ": ["long name.gw", "run.gw", "folder"],
+    "report r": ["run.gw"],
+    "report --": ["--full", "--json", "--again"],
+    "report --f": ["--full"],
+    "export run.gw --h": ["--html"],
+    "export run.gw --html ": [],
+    "compare run.gw l": ["long name.gw"],
+    "demo --": [],
+}
+
+
+@pytest.mark.parametrize("typed", COMPLETED)
+def test_bash_completes_commands_options_and_run_files(
+    typed: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["completion"]) == 0
+    (tmp_path / "complete.sh").write_text(capsys.readouterr().out, encoding="utf-8")
+    for name in ("run.gw", "long name.gw", "notes.txt"):
+        (tmp_path / name).touch()
+    (tmp_path / "folder").mkdir()
+    words = ["gradwidget", *typed.split(" ")]
+    script = (
+        'source ./complete.sh; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _gradwidget; '
+        'printf "%s\\n" "${COMPREPLY[@]}"'
+    )
+    told = subprocess.run(
+        ["/bin/bash", "-c", script, "bash", *words],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    assert sorted(told.split("\n")[:-1]) == sorted(COMPLETED[typed] or [""])
 
 
 def test_a_report_does_not_load_torch_or_a_widget_library(well: str) -> None:

@@ -6,6 +6,7 @@ stand in chunks, each compressed and with its checksum; what is not in a chunk i
 
 from __future__ import annotations
 
+import math
 import os
 import struct
 import zlib
@@ -26,6 +27,7 @@ from gradwidget.run.format.limits import (
     BLOCK_BYTE_SECONDS,
     BLOCK_BYTES,
     RECORD_SECONDS,
+    TURN_SECONDS,
     WINDOW_BYTES,
     patience,
 )
@@ -41,6 +43,8 @@ _DAMAGE = (McapError, ValueError, OverflowError, struct.error, zstandard.ZstdErr
 
 SIGNPOST_BYTES = 2**16
 """Of metadata that is read."""
+LEAST_BLOCK = 100
+"""Bytes of the smallest block that a recorder writes."""
 MOST_DAMAGE = 20
 """Damaged places that are told one by one."""
 
@@ -66,6 +70,7 @@ class BlockReader:
         self._topics: dict[int, str] = {}
         self._size = 0
         self._spent = 0.0
+        self._turn_end = math.inf
 
     def messages(self) -> Iterator[tuple[str, bytes]]:
         """Topic and content of each message of the blocks that have become whole since last time.
@@ -82,7 +87,7 @@ class BlockReader:
             if not self._offset:
                 self._begin(file)
             size = self._size = os.fstat(file.fileno()).st_size
-            while not self.finished and (found := self._next(file, size)) is not None:
+            while not (self.finished or self.is_tired) and (found := self._next(file, size)):
                 opcode, content = found
                 at, self._offset = self._offset, file.tell()
                 if opcode == Opcode.CHUNK:
@@ -92,8 +97,21 @@ class BlockReader:
         """Counts what reading takes; where it is too much for its size, nothing more is read."""
         self._spent += seconds
         if self._spent > patience(self._size) and not self.finished:
-            self.finished = True
-            self.damage.append("the rest: reading it would take longer than any such run does")
+            self.give_up()
+
+    def give_up(self) -> None:
+        """Reads nothing more."""
+        self.finished = True
+        self.damage.append("the rest: reading it would take longer than any such run does")
+
+    def begin_turn(self) -> None:
+        """From now on, so much is read that nobody waits long."""
+        self._turn_end = self._spent + TURN_SECONDS
+
+    @property
+    def is_tired(self) -> bool:
+        """Whether that was read, so that the rest is for another turn."""
+        return self._spent > self._turn_end
 
     def signposts(self, name: str) -> Iterator[Mapping[str, str]]:
         """Each metadata of a name, oldest first.
@@ -103,7 +121,7 @@ class BlockReader:
         """
         with self.path.open("rb") as file:
             size, offset = os.fstat(file.fileno()).st_size, self._offset
-            while True:
+            for _ in range(1 + size // LEAST_BLOCK):
                 file.seek(offset)
                 head = file.read(_HEAD.size)
                 self.spend(RECORD_SECONDS)
@@ -184,8 +202,10 @@ class BlockReader:
         return found
 
     def _record_at(self, file: BinaryIO, offset: int, size: int) -> tuple[int, bytes] | None:
-        file.seek(offset)
         self.spend(RECORD_SECONDS)
+        if offset + _HEAD.size > size:
+            return None
+        file.seek(offset)
         head = file.read(_HEAD.size)
         if len(head) < _HEAD.size:
             return None
@@ -225,6 +245,8 @@ class BlockReader:
                 message = Message.read(stream, length)
                 if message.channel_id in self._topics:
                     yield self._topics[message.channel_id], message.data
+            elif self.is_tired:
+                yield "", b""  # a moment to stop at: the rest of the block is for another turn
 
 
 def _decompressed(content: bytes) -> bytes:

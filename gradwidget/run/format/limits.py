@@ -53,6 +53,10 @@ BLOCK_BYTE_SECONDS = 5e-9
 """Of a byte of a block: decompressed, and its checksum computed."""
 
 
+TURN_SECONDS = 1.6
+"""Of reading at a time: what a long run needs that is opened by its overview, and some more."""
+
+
 def patience(size: int) -> float:
     """Seconds of reading that a file of so many bytes can need, and a few times that."""
     return 1.0 + 2e-6 * size

@@ -42,14 +42,15 @@ class Recorded:
             overview=self._overview,
         )
 
-    def take(self, frames: Iterable[Frame]) -> Recorded:
+    def take(self, frames: Iterable[Frame], *, judged: bool = True) -> Recorded:
         for one in frames:
             with self.lock:
                 self.history.append(one)
-            self.engine.update(self.history)
+                if "loss" in one.scalars:
+                    self._add_losses([(one.step, one.scalars["loss"])])
+            if judged:
+                self.engine.update(self.history)
             self.recorder.add(one, self.engine.findings)
-            if "loss" in one.scalars:
-                self.take_losses([(one.step, one.scalars["loss"])])
         return self
 
     def _overview(self, since: int) -> Overview | None:
@@ -58,9 +59,13 @@ class Recorded:
 
     def take_losses(self, losses: Sequence[tuple[int, float]]) -> Recorded:
         """Those of steps without a frame."""
+        with self.lock:
+            self._add_losses(losses)
+        return self
+
+    def _add_losses(self, losses: Sequence[tuple[int, float]]) -> None:
         self.history.losses.extend(*zip(*losses, strict=True))
         self.recorder.add_losses(losses)
-        return self
 
     def close(self) -> Recorded:
         self.recorder.close()
