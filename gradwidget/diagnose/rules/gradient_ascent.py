@@ -7,6 +7,8 @@ are trained against each other, a penalty on the weights that drives them up
 
 from __future__ import annotations
 
+from itertools import dropwhile
+
 import numpy as np
 
 from gradwidget.diagnose.evidence.window import Window, middle
@@ -32,6 +34,12 @@ ERRORS = frozenset(
 )
 """Losses that are never below 0, and mean the better the less they are."""
 
+AROUND = frozenset({"mean", "sum", "div", "mul", "sqrt"})
+"""What stands around a difference that is squared by hand, as in ``((y - x) ** 2).mean()``."""
+
+SIZE = frozenset({"pow", "abs"})
+"""What makes a size of a difference."""
+
 GROWN = 2.0
 """Gradient over its start: on the way down to a minimum it does not grow."""
 
@@ -49,8 +57,8 @@ def _maximized(window: Window) -> Detection | None:
     """An optimizer that is set to maximize an error, which rises."""
     if not window.frame.scalars.get("maximize", 0.0) > 0:
         return None
-    # A factor may stand before it; a minus shows in the loss.
-    if not ERRORS & set(window.wiring.loss_path[:3]) or not 0 < window.start_loss < window.loss:
+    # A minus before it shows in the loss.
+    if not _is_error(window.wiring.loss_path) or not 0 < window.start_loss < window.loss:
         return None
     return _detection(
         window,
@@ -74,9 +82,8 @@ def _bottomless(window: Window) -> Detection | None:
     parts = [middle(part) for part in np.array_split(losses[-2 * size :], 2)]
     start = window.start_loss
     # Where the negated error is plain in the graph, less is enough.
-    is_negated = window.wiring.loss_path[:1] == ("neg",) and bool(
-        ERRORS & set(window.wiring.loss_path[1:2])
-    )
+    path = window.wiring.loss_path
+    is_negated = path[:1] == ("neg",) and _is_error(path[1:], factors=0)
     if not is_negated and steady_growth(window) is not None:
         return None  # it is a term of the loss that falls, not the error that is climbed
     bound = window.limits.diverging if is_negated else window.limits.bottomless
@@ -93,6 +100,20 @@ def _bottomless(window: Window) -> Detection | None:
         value=fallen,
         bound=bound,
     )
+
+
+def _is_error(path: tuple[str, ...], factors: int = 2) -> bool:
+    """Whether operations, from the loss on, make an error: of torch's, or a squared difference.
+
+    Args:
+        path: names of the operations.
+        factors: how many others may stand before one of torch's errors.
+    """
+    if ERRORS & set(path[: factors + 1]):
+        return True
+    by_hand = list(dropwhile(AROUND.__contains__, path))
+    difference = list(dropwhile(SIZE.__contains__, by_hand))
+    return len(difference) < len(by_hand) and difference[:1] == ["sub"]
 
 
 def _grown(window: Window) -> bool:

@@ -57,6 +57,24 @@ def test_an_error_that_the_optimizer_maximizes() -> None:
     assert optimizer.param_groups[0]["maximize"] is False
 
 
+@pytest.mark.parametrize("power", [1, 2])
+def test_an_error_that_is_written_by_hand_and_maximized(power: int) -> None:
+    def error(output: Tensor, y: Tensor) -> Tensor:
+        return (output[:, 0] - y.float()).abs().pow(power).mean()
+
+    finding = headline(error, maximize=True)
+    assert finding is not None
+    assert finding.symptom is Symptom.GRADIENT_ASCENT
+
+
+def test_silent_where_a_spread_is_maximized() -> None:
+    def spread(output: Tensor, _: Tensor) -> Tensor:
+        return nn.functional.normalize(output, dim=0).square().mean()
+
+    finding = headline(spread, maximize=True)
+    assert finding is None or finding.symptom is not Symptom.GRADIENT_ASCENT
+
+
 def test_silent_on_an_error_that_falls_and_on_a_likelihood_that_is_maximized() -> None:
     assert headline(functional.cross_entropy) is None
     assert headline(negated, maximize=True) is None
