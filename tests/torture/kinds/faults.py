@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from typing import Any, ClassVar
 
 import torch
@@ -202,7 +202,8 @@ class ForkedWhilePausing(ForkedChild):
     def after(self, step: int) -> None:
         asks = step == self.run.case.steps // 2 and self.run.watcher is not None
         if asks and self.run.watcher is not None:
-            self.run.watcher.control.pause()
+            with suppress(ValueError):  # where it is known by now that nobody could resume it
+                self.run.watcher.control.pause()
         super().after(step)
         if asks and self.run.watcher is not None:
             self.run.watcher.control.resume()
