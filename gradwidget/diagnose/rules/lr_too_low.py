@@ -36,7 +36,8 @@ def lr_too_low(window: Window, active: Finding | None) -> Detection | None:
     if not known.size:
         return None
     most = int(known[np.argmax(moves[known])])
-    if not moves[most] < limits.update_low or not _promising(window):
+    is_low = moves[most] < limits.update_low
+    if not (is_low and _promising(window, is_clipped=bool(moves[most] > 0))):
         return None
     changes, steps = window.series("matrix_change", most)
     since = holding_since(steps, changes < limits.update_low * window.move_scale[most])
@@ -102,13 +103,19 @@ def _spent_since(window: Window) -> int | None:
     return since if window.step - since > since - steps[0] else None
 
 
-def _promising(window: Window) -> bool:
+def _promising(window: Window, *, is_clipped: bool) -> bool:
     """Whether the gradient promises enough to first order.
 
     That is: moving the weights along it by a tenth of their size lowers the loss by a tenth.
+
+    Args:
+        window: the newest frames.
+        is_clipped: whether what is left of the gradient can be much less than what there was. Where
+            nothing moves at all it may have been cleared, which no rate makes up for.
     """
-    # A clipping far too low leaves next to nothing of a gradient that promises enough.
-    norms = np.fmax(window.median("raw_grad_norm"), window.median("grad_norm"))
+    norms = window.median("grad_norm")
+    if is_clipped:
+        norms = np.fmax(window.median("raw_grad_norm"), norms)
     known = ~np.isnan(norms) & window.trainable
     with np.errstate(invalid="ignore"):
         gain = float(
