@@ -358,8 +358,8 @@ class Session:
             notify()
 
     def _record(self, frame: Frame) -> None:
-        # A user may have numpy raise where a number is rounded to 0 or is none.
         self._take_losses()
+        # A user may have numpy raise where a number is rounded to 0 or is none.
         with self.lock, np.errstate(all="ignore"):
             self.history.append(frame)
             if "loss" in frame.scalars:
@@ -379,7 +379,7 @@ class Session:
 
     def _take_losses(self) -> bool:
         """Takes over what the steps have left that were over since; whether there was anything."""
-        with self.lock:
+        with self.lock, np.errstate(all="ignore"):
             # A user who logs a loss means that one, which is read in sampled steps alone.
             if (taken := self._new_losses.take()) and "loss" not in self._logged:
                 self._add_losses(taken)

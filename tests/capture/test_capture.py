@@ -337,6 +337,21 @@ def test_logged_figures_and_overriding_the_loss(watch: Watch) -> None:
         capture.log(val_loss="0.25")
 
 
+def test_what_another_thread_logs_while_a_frame_is_made_costs_no_frame(watch: Watch) -> None:
+    model = network()
+    capture = watch(model)
+    builder = capture.cycle.builder
+
+    def read() -> np.ndarray[Any, Any]:
+        builder.log("late", 1.0)  # as a thread would that had this step in hand
+        return np.array(0.25)
+
+    builder.logged["val_loss"] = read
+    train(model, SGD(model.parameters(), lr=0.1), 2)
+    assert [frame.step for frame in capture.frames] == [0, 1]
+    assert capture.frames[0].scalars["val_loss"] == 0.25
+
+
 def test_bad_input_gets_an_error_that_says_what_to_do() -> None:
     def attach(model: Any, *args: Any, **options: Any) -> None:
         Capture(model, *args, emit=lambda _: None, **options)

@@ -405,7 +405,8 @@ class FrameBuilder:
             scalars["loss_scale"] = scale
         if (loss := self.loss.value) is not None:
             scalars["loss"] = loss
-        scalars |= {name: float(fetch()) for name, fetch in self.logged.items()}
+        # A copy: another thread may be in the middle of logging to the step that was under way.
+        scalars |= {name: float(fetch()) for name, fetch in list(self.logged.items())}
         # A module may have run, and then have been divided.
         outputs = [one for one in self.activations.outputs if one.layer not in self._table.divided]
         outputs = [one for one in outputs if one.gradients] or outputs
