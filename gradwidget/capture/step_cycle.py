@@ -319,7 +319,7 @@ class StepCycle:
     def was_paused(self, seconds: float) -> None:
         """The loop has been paused for so long, which was no training time."""
         self._last_end += seconds
-        self.builder.look = self.inspector.let_go(sampled=self.builder.sampled)
+        self.builder.look = self.inspector.resumed(sampled=self.builder.sampled)
 
     def finish(self, *, inside_forward: bool = False) -> None:
         """The step is over and the next one begins.

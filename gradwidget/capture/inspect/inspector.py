@@ -170,7 +170,7 @@ class Inspector:
             for inspection in inspections:
                 self.emit(inspection)
 
-    def let_go(self, *, sampled: bool) -> InspectionCollector | None:
+    def resumed(self, *, sampled: bool) -> InspectionCollector | None:
         """The loop is resumed: a collector that includes what was asked for meanwhile.
 
         Args:
