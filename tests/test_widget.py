@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import threading
+from pathlib import Path
 from typing import Any
 from weakref import ref
 
@@ -170,6 +171,17 @@ def test_a_page_is_told_that_measuring_is_off_though_no_frame_ever_comes(
         assert sent.messages[-1]["status"]["state"] == "not measured"
         assert "making a frame kept failing (ZeroDivisionError" in str(widget)
         assert "Measuring is switched off" in widget._static_content()["text/html"]
+
+
+def test_a_page_is_told_that_nothing_can_be_recorded(sent: Sent, tmp_path: Path) -> None:
+    model = model_of()
+    with GradWidget(model, budget=None, run_file=tmp_path / "missing" / "run.gw") as widget:
+        train(model, 2)
+        widget._receive({"kind": "hello"})
+        (problem,) = sent.messages[-1]["problems"]
+        assert problem["message"].startswith("Nothing is recorded: ")
+        assert problem["message"].endswith("run.gw: No such file or directory")
+        assert "Nothing is recorded" in widget._static_content()["text/html"]
 
 
 def test_a_page_is_told_what_the_first_step_waits_for(sent: Sent) -> None:
