@@ -56,7 +56,7 @@ def outcome(
     for samples, targets in batches(place, of):
         optimizer.zero_grad()
         if monitor is not None:
-            seen = monitor.inspect("0")
+            seen = monitor.inspect(monitor.layers[0].name)
         (model(samples) - targets).square().mean().backward()
         optimizer.step()
     found: dict[str, Any] = {}

@@ -20,9 +20,9 @@ from gradwidget.frame import Frame
 from gradwidget.record.history import History
 from gradwidget.terminal import watch
 from gradwidget.terminal.main import main
-from tests.run.test_hostile import about, layers, made
-from tests.run.test_hostile import frame as measured
 from tests.support.frames import chain, frame, healthy
+from tests.support.recording.by_hand import about, layers, made
+from tests.support.recording.by_hand import frame as measured
 from tests.support.recording.recorded import Recorded, steps
 
 ODD = "\x1b[2J\x1b]0;owned\x07\ud800[red]<b>" + "x" * 3_000

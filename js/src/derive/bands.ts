@@ -23,6 +23,7 @@ const OWN = new Set([
   "time",
   // What the rules read of the loop, its inputs and its optimizer.
   "eval_mode",
+  "most_dropped",
   "unstepped",
   "stepped_elsewhere",
   "gradients_kept",

@@ -88,5 +88,5 @@ def test_a_layer_that_uses_it_in_one_of_its_runs_uses_it(watch: Watch) -> None:
 def test_of_a_graph_that_is_too_large_nothing_is_said(
     watch: Watch, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(unused, "NODES", 3)
+    monkeypatch.setattr(unused, "most_nodes", lambda: 3)
     assert wiring(watch, Block(scaled=False), 2, 4).unused == ()
