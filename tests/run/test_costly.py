@@ -16,7 +16,7 @@ from gradwidget import open_run
 from gradwidget.metrics import METRICS
 from gradwidget.run.format import block_reader
 from gradwidget.run.format.arrays import packed, packed_flags
-from tests.run.test_hostile import about, frame, layers, made
+from tests.support.recording.by_hand import about, frame, layers, made
 from tests.support.recording.recorded import Recorded, assert_same_history, steps
 
 pytestmark = pytest.mark.slow
