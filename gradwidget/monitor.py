@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from gradwidget.control.reaction import OnFinding
 from gradwidget.diagnose.thresholds import DEFAULT, Thresholds
 from gradwidget.session import LayerFilter, Session
-from gradwidget.view.export.write import write_page, write_picture
+from gradwidget.view.export.write import write_page, write_png, write_svg
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -305,9 +305,20 @@ class GradMonitor:
             OSError: it cannot be written.
             ValueError: nothing was measured yet.
         """
-        session = self._session
-        with session.lock:
-            write_picture(path, session.model_class, session.history, session.findings)
+        write_svg(path, self._session, self._session.model_class)
+
+    def to_png(self, path: str | os.PathLike[str]) -> None:
+        """Writes the same image as PNG, 1,824 pixels wide; takes the package ``resvg-py``.
+
+        Args:
+            path: of the file, which is replaced where it exists.
+
+        Raises:
+            ImportError: that package is not installed.
+            OSError: it cannot be written.
+            ValueError: nothing was measured yet.
+        """
+        write_png(path, self._session, self._session.model_class)
 
     def close(self) -> None:
         """Removes every hook, resumes a paused loop, and ends what was applied.

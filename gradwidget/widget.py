@@ -24,7 +24,7 @@ from gradwidget.run.playback import RECORDED, Playback
 from gradwidget.run.run import Run, open_run
 from gradwidget.session import LayerFilter
 from gradwidget.view.bar_figure import bar_figure
-from gradwidget.view.export.write import write_page, write_picture
+from gradwidget.view.export.write import write_page, write_png, write_svg
 from gradwidget.view.kernel.comm import PageComm
 from gradwidget.view.kernel.forked import is_forked
 from gradwidget.view.kernel.idle import when_idle
@@ -299,8 +299,8 @@ class GradWidget(anywidget.AnyWidget):
     def batch(self) -> Batch | None:
         """While paused: what the model was last called with in the step shown.
 
-        ``batch.args`` and ``batch.kwargs``; None where its forward was over when it was asked for.
-        ``step()`` runs one that is seen, and with ``on_finding="pause"`` every one is.
+        ``batch.args`` and ``batch.kwargs``; None where its forward was over when it was asked for:
+        ``step()`` runs one that is seen. With ``on_finding="pause"`` every one is.
         """
         return self._session.batch
 
@@ -310,14 +310,15 @@ class GradWidget(anywidget.AnyWidget):
 
     def to_html(self, path: str | os.PathLike[str]) -> None:
         """Writes the run so far as one page, as ``GradMonitor.to_html`` does."""
-        session = self._session
-        write_page(path, session, session.model_class, session.control.changes)
+        write_page(path, self._session, self._session.model_class, self._session.control.changes)
 
     def to_svg(self, path: str | os.PathLike[str]) -> None:
         """Writes the last state as an image, as ``GradMonitor.to_svg`` does."""
-        session = self._session
-        with session.lock:
-            write_picture(path, session.model_class, session.history, session.findings)
+        write_svg(path, self._session, self._session.model_class)
+
+    def to_png(self, path: str | os.PathLike[str]) -> None:
+        """Writes the last state as a PNG image, as ``GradMonitor.to_png`` does."""
+        write_png(path, self._session, self._session.model_class)
 
     def close(self) -> None:
         """Stops watching and removes every hook.
@@ -428,8 +429,7 @@ class GradWidget(anywidget.AnyWidget):
     def _post(self, message: ToPage, data: bytes | None = None) -> None:
         if is_forked():
             return  # to no page; each message would be a line in the server's terminal
-        content: Any = sendable(message)
-        self.send(content, [] if data is None else [data])
+        self.send(sendable(message), [] if data is None else [data])
 
     def _contain(self, where: str, error: Exception) -> None:
         if any(problem.where == where for problem in self._view_problems):

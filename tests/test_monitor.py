@@ -260,6 +260,7 @@ def test_a_monitor_shows_what_a_user_needs_and_no_more() -> None:
         "step_begins",
         "step_ended",
         "to_html",
+        "to_png",
         "to_svg",
     ]
 

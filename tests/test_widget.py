@@ -291,6 +291,7 @@ def test_a_widget_adds_what_a_user_needs_and_no_more() -> None:
         "step_begins",
         "step_ended",
         "to_html",
+        "to_png",
         "to_svg",
         "undo",
     ]

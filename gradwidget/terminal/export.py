@@ -22,7 +22,7 @@ from gradwidget.metrics import METRICS
 from gradwidget.record.every_step import EveryStep, every_step
 from gradwidget.run.format.encode import number
 from gradwidget.run.run_file_error import RunFileError
-from gradwidget.view.export.write import write_page, write_picture
+from gradwidget.view.export.write import write_page, write_png, write_svg
 from gradwidget.wording import visible
 
 if TYPE_CHECKING:
@@ -133,19 +133,23 @@ def to_svg(run: Run, path: str) -> None:
         RunFileError: nothing was measured yet.
     """
     try:
-        write_picture(path, run.model_class, run.history, run.findings)
+        write_svg(path, run, run.model_class)
     except ValueError as error:
         raise RunFileError(str(error)) from None
 
 
-def to_png(_run: Run, _path: str) -> None:
-    """Says what to use instead.
+def to_png(run: Run, path: str) -> None:
+    """Writes the same image as PNG, as ``GradMonitor.to_png`` does.
 
     Raises:
-        ImportError: always: to draw an image as a browser does takes a browser.
+        ImportError: resvg-py is not installed.
+        OSError: the file cannot be written.
+        RunFileError: nothing was measured yet.
     """
-    message = "No PNG is written here: use --svg, which any browser shows, prints and saves as PNG."
-    raise ImportError(message)
+    try:
+        write_png(path, run, run.model_class)
+    except ValueError as error:
+        raise RunFileError(str(error)) from None
 
 
 FORMATS = {

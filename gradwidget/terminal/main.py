@@ -89,7 +89,7 @@ def _parser() -> argparse.ArgumentParser:
     to = export.add_mutually_exclusive_group(required=True)
     to.add_argument("--html", metavar="PATH", help="one page: the picture, with travel in time")
     to.add_argument("--svg", metavar="PATH", help="the last state as an image")
-    to.add_argument("--png", metavar="PATH", help="says how to get one from the SVG")
+    to.add_argument("--png", metavar="PATH", help="the same; needs resvg-py")
     to.add_argument("--csv", metavar="PATH", help="the history as a table, one row a step")
     to.add_argument("--parquet", metavar="PATH", help="needs pandas and pyarrow")
     to.add_argument("--json", metavar="PATH")

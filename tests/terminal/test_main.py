@@ -181,15 +181,16 @@ def test_export_as_a_page_and_as_an_image(sick: str, tmp_path: Path) -> None:
     assert "vanishing" in (tmp_path / "run.svg").read_text(encoding="utf-8")
 
 
-def test_there_is_no_image_of_nothing_and_a_png_is_made_of_the_svg(
+def test_there_is_no_image_of_nothing(
     well: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     Recorded(tmp_path / "run.gw").close()
-    assert main(["export", str(tmp_path / "run.gw"), "--svg", str(tmp_path / "x")]) == 2
-    assert "nothing was measured yet" in capsys.readouterr().err
-    assert main(["export", well, "--png", str(tmp_path / "x")]) == 2
-    assert "use --svg" in capsys.readouterr().err
+    for kind in ("--svg", "--png"):
+        assert main(["export", str(tmp_path / "run.gw"), kind, str(tmp_path / "x")]) == 2
+        assert "nothing was measured yet" in capsys.readouterr().err
     assert not (tmp_path / "x").exists()
+    assert main(["export", well, "--png", str(tmp_path / "x")]) == 0
+    assert (tmp_path / "x").read_bytes().startswith(b"\x89PNG")
 
 
 def test_a_table_has_the_loss_of_steps_that_were_not_sampled(tmp_path: Path) -> None:

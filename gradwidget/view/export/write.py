@@ -10,9 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from gradwidget.diagnose.finding import Finding
 from gradwidget.diagnose.summary.layer_state import layer_states
-from gradwidget.record.history import History
 from gradwidget.view.export.page import html_page
 from gradwidget.view.notebook.static_picture import static_picture
 from gradwidget.view.updates import Source
@@ -34,26 +32,44 @@ def write_page(
     Path(path).write_text(html_page(source, model, changes), encoding="utf-8", newline="\n")
 
 
-def write_picture(
-    path: str | os.PathLike[str], model: str, history: History, findings: Sequence[Finding]
-) -> None:
+def write_svg(path: str | os.PathLike[str], source: Source, model: str) -> None:
     """Writes the last state as an SVG image.
 
     Args:
         path: of the file.
+        source: the run.
         model: class name of the model, for readers who do not see.
-        history: what was measured.
-        findings: as ``Engine.findings`` gives them.
 
     Raises:
         OSError: the file cannot be written.
         ValueError: nothing was measured yet.
     """
-    if history.last is None:
-        message = "nothing was measured yet: there is no picture before the first step"
-        raise ValueError(message)
-    with np.errstate(all="ignore"):
+    Path(path).write_text(_picture(source, model), encoding="utf-8", newline="\n")
+
+
+def write_png(path: str | os.PathLike[str], source: Source, model: str) -> None:
+    """Writes the same image as PNG, twice as large.
+
+    Raises:
+        ImportError: resvg-py is not installed.
+        OSError: the file cannot be written.
+        ValueError: nothing was measured yet.
+    """
+    try:
+        from resvg_py import svg_to_bytes  # noqa: PLC0415  # nothing else here needs it
+    except ImportError:
+        message = "A PNG takes one package more: pip install resvg-py. An SVG takes none."
+        raise ImportError(message) from None
+    Path(path).write_bytes(bytes(svg_to_bytes(svg_string=_picture(source, model), zoom=2)))
+
+
+def _picture(source: Source, model: str) -> str:
+    with source.lock, np.errstate(all="ignore"):
+        history, findings = source.history, source.findings
+        if history.last is None:
+            message = "nothing was measured yet: there is no picture before the first step"
+            raise ValueError(message)
         picture = static_picture(history, findings, layer_states(history, findings))
     title = f"<title>{escape(f'The gradients of {visible(model)}, layer by layer')}</title>"
     head, bracket, rest = picture.partition(">")
-    Path(path).write_text(head + bracket + title + rest, encoding="utf-8", newline="\n")
+    return head + bracket + title + rest

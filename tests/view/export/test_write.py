@@ -45,6 +45,21 @@ def test_a_monitor_writes_a_page_and_an_image(tmp_path: Path) -> None:
     assert {"Linear 0", "Linear 2"} <= set(texts)
 
 
+def test_the_image_is_written_as_png_too(tmp_path: Path) -> None:
+    trained().to_png(tmp_path / "run.png")
+    content = (tmp_path / "run.png").read_bytes()
+    assert content.startswith(b"\x89PNG")
+    assert int.from_bytes(content[16:20], "big") == 2 * 912
+
+
+def test_without_the_package_that_draws_it_it_is_said_what_to_install(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "resvg_py", None)
+    with pytest.raises(ImportError, match="pip install resvg-py"):
+        trained().to_png(tmp_path / "run.png")
+
+
 def test_before_the_first_step_there_is_no_image_and_that_is_said(tmp_path: Path) -> None:
     monitor = GradMonitor(nn.Linear(2, 1))
     with pytest.raises(ValueError, match="nothing was measured yet"):
