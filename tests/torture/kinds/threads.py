@@ -84,7 +84,8 @@ class Training(Meanwhile):
 
     def once(self) -> None:
         self.optimizer.zero_grad()
-        x = torch.randn(4, 6, generator=self.data)
+        kind = self.first["0.weight"].dtype  # the default type may be another one by now
+        x = torch.randn(4, 6, generator=self.data, dtype=kind)
         (self.model(x).square().mean() + self.LOSS).backward()
         self.optimizer.step()
         self.done += 1
