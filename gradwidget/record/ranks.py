@@ -71,9 +71,9 @@ class RankLog:
         self._was_finite = True
 
     @property
-    def ranks(self) -> list[Rank]:
+    def ranks(self) -> tuple[Rank, ...]:
         """Each process that has told of a step, by number."""
-        return [self._known[number] for number in sorted(self._known)]
+        return tuple(self._known[number] for number in sorted(self._known))
 
     def add(self, step: int, parts: Sequence[RankPart]) -> None:
         """Takes what the processes have told of a step."""

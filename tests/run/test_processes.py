@@ -6,7 +6,10 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from gradwidget import open_run
+import torch
+from mcap.reader import make_reader
+
+from gradwidget import GradMonitor, open_run
 from gradwidget.diagnose.thresholds import DEFAULT
 from gradwidget.frame import Standing
 from gradwidget.record.ranks import Rank
@@ -62,3 +65,18 @@ def test_what_changes_at_every_step_is_written_ever_more_rarely(tmp_path: Path) 
     recording.flush(News(processes=replace(TWO, ranks=ranks)))
     assert file.told == before + 1
     file.close()
+
+
+def test_of_a_training_in_one_process_nothing_is_told(tmp_path: Path) -> None:
+    model = torch.nn.Linear(4, 2)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    with GradMonitor(model, budget=None, run_file=tmp_path / "run.gw") as monitor:
+        for _ in range(3):
+            optimizer.zero_grad()
+            model(torch.ones(1, 4)).sum().backward()
+            optimizer.step()
+    assert monitor._session.processes == ALONE
+    with (tmp_path / "run.gw").open("rb") as file:
+        topics = {channel.topic for _, channel, _ in make_reader(file).iter_messages()}
+    assert "frame" in topics
+    assert "processes" not in topics
