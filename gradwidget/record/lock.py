@@ -1,4 +1,4 @@
-"""A lock that a forked child finds open, whoever held it."""
+"""A lock that is free in a forked child, whichever thread held it in the parent."""
 
 from __future__ import annotations
 

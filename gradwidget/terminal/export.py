@@ -11,7 +11,7 @@ from __future__ import annotations
 import csv
 import json
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -132,10 +132,7 @@ def to_svg(run: Run, path: str) -> None:
         OSError: the file cannot be written.
         RunFileError: nothing was measured yet.
     """
-    try:
-        write_svg(path, run, run.model_class)
-    except ValueError as error:
-        raise RunFileError(str(error)) from None
+    _to_image(write_svg, run, path)
 
 
 def to_png(run: Run, path: str) -> None:
@@ -146,8 +143,12 @@ def to_png(run: Run, path: str) -> None:
         OSError: the file cannot be written.
         RunFileError: nothing was measured yet.
     """
+    _to_image(write_png, run, path)
+
+
+def _to_image(write: Callable[[str, Run, str], None], run: Run, path: str) -> None:
     try:
-        write_png(path, run, run.model_class)
+        write(path, run, run.model_class)
     except ValueError as error:
         raise RunFileError(str(error)) from None
 

@@ -3,8 +3,6 @@ from __future__ import annotations
 import os
 import threading
 
-import pytest
-
 from gradwidget.record.lock import ReaderLock
 
 
@@ -24,7 +22,6 @@ def taken(lock: ReaderLock, order: list[str]) -> None:
         order.append("then")
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
 def test_a_child_is_not_kept_waiting_by_a_thread_that_it_does_not_have() -> None:
     lock, held, over = ReaderLock(), threading.Event(), threading.Event()
 
@@ -38,7 +35,7 @@ def test_a_child_is_not_kept_waiting_by_a_thread_that_it_does_not_have() -> None
     held.wait()
     child = os.fork()
     if not child:
-        # Ends by itself where it waits for ever.
+        # Ends by itself where it waits forever.
         threading.Timer(10, os._exit, [1]).start()
         with lock:
             os._exit(0)

@@ -154,7 +154,8 @@ class Budget:
         """The interval that samples of the present cost, or the watching, ask for."""
         income = AIM * share * self._elapsed.value - self._charges.value
         rung = self._ladder.settle(self._cost.value / income if income > 0 else AT_LEAST_EVERY)
-        every = min(AT_LEAST_EVERY * (1 + (self._step >= LATER)), rung)
+        most = 2 * AT_LEAST_EVERY if self._step >= LATER else AT_LEAST_EVERY
+        every = min(most, rung)
         if self.watched:
             every = min(every, max(WATCH_EVERY, math.ceil(rung * AIM / WATCH_PRICE)))
         return every

@@ -9,7 +9,7 @@ from gradwidget.wording import names as words
 
 
 def load_weights(names: Sequence[str]) -> Remedy:
-    """Says where to look; only whoever has the weights can load them."""
+    """Says where to look; only a person who has the weights can load them."""
     return Remedy(
         title="Load the weights of the frozen layers, or train them",
         why=f"What comes out of {words(names)} tells the inputs of a batch hardly apart, and they "

@@ -11,18 +11,15 @@ from itertools import dropwhile
 
 import numpy as np
 
-from gradwidget.diagnose.evidence.window import Window, middle
+from gradwidget.diagnose.evidence.window import CROSS_ENTROPY, Window, middle
 from gradwidget.diagnose.finding import Detection, Finding
 from gradwidget.diagnose.rules.shared.large_outputs import outputs_are_large
 from gradwidget.diagnose.rules.shared.steady_growth import steady_growth
 from gradwidget.record.history import RECENT
 from gradwidget.wording import shown
 
-ERRORS = frozenset(
+ERRORS = CROSS_ENTROPY | frozenset(
     {
-        "nll_loss",
-        "nll_loss2d",
-        "nll_loss_nd",
         "mse_loss",
         "l1_loss",
         "smooth_l1_loss",

@@ -15,7 +15,7 @@ FORKED = (
 
 def is_forked() -> bool:
     """Whether this process is none of a kernel's own: a page cannot answer it."""
-    # The number in the kernel's session is that of whoever has printed last.
+    # The number in the kernel's session is that of the process that printed last.
     printing = getattr(running_kernel(), "iopub_thread", None)
     own: int = getattr(printing, "_master_pid", os.getpid())
     return own != os.getpid()

@@ -55,7 +55,7 @@ class NotebookDisplay:
         """
         if is_forked():
             # Printed first: only who has printed can display anything there.
-            print(FORKED, flush=True)  # noqa: T201  # for whoever reads the cell
+            print(FORKED, flush=True)  # noqa: T201  # for the reader of the cell
             self._show_content()
         else:
             self._show_content()
