@@ -12,10 +12,8 @@ import numpy as np
 from gradwidget.diagnose.evidence.window import Window, middle
 from gradwidget.diagnose.finding import Detection, Finding, Origin, Severity, Symptom
 from gradwidget.diagnose.rules.shared.harm import is_harmed
+from gradwidget.diagnose.rules.shared.variety import SAME
 from gradwidget.wording import shown
-
-SAME = 1e-6
-"""Share of a batch that differs from sample to sample, below which there is only rounding."""
 
 FAR = 5.0
 """Times the usual bound from which a scale can be what a loss started so high with."""

@@ -12,8 +12,8 @@ import numpy as np
 
 from gradwidget.diagnose.evidence.window import Window
 from gradwidget.diagnose.finding import Detection, Finding
-from gradwidget.diagnose.rules.bad_inputs import SAME
 from gradwidget.diagnose.rules.shared.flagged import flagged_steps
+from gradwidget.diagnose.rules.shared.variety import SAME
 
 
 def same_batch(window: Window, active: Finding | None) -> Detection | None:
