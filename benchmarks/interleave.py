@@ -15,6 +15,7 @@ import torch
 
 from benchmarks.rivals import Method
 from benchmarks.workloads import Workload
+from gradwidget.capture.sampling.allowances import AT_LAST_EVERY
 
 SETTLING = 500
 """Steps before the clock starts, in which what is found at the start of a run is sampled closely.
@@ -56,7 +57,7 @@ def measure(
     for _ in range(5):
         step(plain, watched, watching)
     # A block must hold several samples, or its ratio says nothing about the mean.
-    block = max(5, min(200, int(seconds / BLOCKS / (perf_counter() - began) * 5)))
+    block = max(5, min(AT_LAST_EVERY, int(seconds / BLOCKS / (perf_counter() - began) * 5)))
     shares: list[float] = []
     began, without = perf_counter(), 0.0
     while perf_counter() - began < seconds or len(shares) < 4:

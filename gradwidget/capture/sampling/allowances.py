@@ -18,11 +18,18 @@ slower module calls while a forward hook is registered. Spot checks may use this
 AT_LEAST_EVERY = 100
 """Steps from one sample to the next at most, even beyond the budget.
 
-What steps usually take, and lately cost, is a mean over as many.
+What steps usually take is a mean over as many.
 """
-LATER = 1000
-"""Steps after which half as many samples have to do: what is wrong from the start was seen by then,
-and what happens suddenly asks for samples itself.
+LATER = (1000, 2000)
+"""Steps after each of which half as many samples have to do.
+
+What is wrong from the start was seen by then, what comes slowly takes its time in proportion, and
+what happens suddenly asks for samples itself.
+"""
+AT_LAST_EVERY = 400
+"""Steps from one sample to the next at most, after the last of them.
+
+What steps lately cost is a mean over as many.
 """
 WATCH_EVERY = 10
 """Steps from one sample to the next while the diagnosis watches something that takes its time."""
@@ -116,7 +123,7 @@ ALLOWANCES = {
     Reason.WEIGHT_DRIFT: Allowance(1, burst=6, refill=1 / (2 * WATCH_EVERY)),
     # So that noise does not make a sampled run one that is not: in the long run as many as there
     # are at least.
-    Reason.SPOT_CHECK: Allowance(1, burst=3, refill=1 / (2 * AT_LEAST_EVERY)),
+    Reason.SPOT_CHECK: Allowance(1, burst=3, refill=1 / AT_LAST_EVERY),
     # Limits itself, by symptom.
     Reason.DIAGNOSIS: Allowance(SERIES),
     Reason.PAUSE: Allowance(1),

@@ -7,6 +7,7 @@ import math
 from gradwidget.capture.sampling.allowances import (
     AIM,
     ALLOWANCES,
+    AT_LAST_EVERY,
     AT_LEAST_EVERY,
     JUMP,
     LATER,
@@ -58,9 +59,9 @@ class Budget:
         self._step = 0
         self._cost = RunningMean(MEMORY)
         self._elapsed = RunningMean(AT_LEAST_EVERY)
-        self._ours = RunningMean(AT_LEAST_EVERY)
-        self._sampled = RunningMean(AT_LEAST_EVERY)
-        self._time = RunningMean(AT_LEAST_EVERY)
+        self._ours = RunningMean(AT_LAST_EVERY)
+        self._sampled = RunningMean(AT_LAST_EVERY)
+        self._time = RunningMean(AT_LAST_EVERY)
         """As ``_elapsed``, but of the same steps as ``_ours``: without those at the start."""
         self.spent = 0.0
         """Seconds spent on our side so far."""
@@ -76,12 +77,13 @@ class Budget:
 
     @property
     def overhead(self) -> float:
-        """Share of the time spent on our side in the last ``AT_LEAST_EVERY`` steps, about.
+        """Share of the time spent on our side in the last ``AT_LAST_EVERY`` steps, about.
 
         The steps at the start, which are all sampled, say little about it and do not count; NaN
-        until there were enough others.
+        until there were ``AT_LEAST_EVERY`` others.
         """
-        return self._ours.value / self._time.value if self._ours.is_settled else math.nan
+        is_known = self._step >= ALLOWANCES[Reason.START].steps + AT_LEAST_EVERY
+        return self._ours.value / self._time.value if is_known else math.nan
 
     @property
     def interval(self) -> float:
@@ -154,8 +156,7 @@ class Budget:
         """The interval that samples of the present cost, or the watching, ask for."""
         income = AIM * share * self._elapsed.value - self._charges.value
         rung = self._ladder.settle(self._cost.value / income if income > 0 else AT_LEAST_EVERY)
-        most = 2 * AT_LEAST_EVERY if self._step >= LATER else AT_LEAST_EVERY
-        every = min(most, rung)
+        every = min(rung, AT_LEAST_EVERY * 2 ** sum(self._step >= later for later in LATER))
         if self.watched:
             every = min(every, max(WATCH_EVERY, math.ceil(rung * AIM / WATCH_PRICE)))
         return every

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import itertools
 import math
 from random import Random
 
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 from gradwidget.capture.sampling.allowances import (
     AIM,
     ALLOWANCES,
+    AT_LAST_EVERY,
     AT_LEAST_EVERY,
     LATER,
     SERIES,
@@ -97,10 +99,14 @@ def test_a_sample_is_made_in_the_end_even_beyond_the_budget() -> None:
     ]
 
 
-def test_after_a_thousand_steps_half_as_many_have_to_do() -> None:
+def test_a_longer_run_has_to_do_with_half_as_many_and_half_as_many_again() -> None:
     budget = Budget(0.01)
-    sampled(budget, LATER)
-    assert sum(sampled(budget, LATER)) == LATER / AT_LEAST_EVERY / 2
+    chosen = [i for i, one in enumerate(sampled(budget, 2 * LATER[1])) if one][SERIES:]
+    gaps = {step: step - before for before, step in itertools.pairwise(chosen)}
+    assert gaps[LATER[0]] == AT_LEAST_EVERY
+    assert gaps[LATER[1]] == 2 * AT_LEAST_EVERY
+    assert gaps[max(gaps)] == AT_LAST_EVERY
+    assert list(gaps.values()) == sorted(gaps.values())
 
 
 def test_watching_brings_the_samples_closer_together_until_it_is_over() -> None:
