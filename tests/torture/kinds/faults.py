@@ -148,6 +148,8 @@ class InterruptedAnywhere(Extra):
         *("threads", "pauses", "one_thread_each"),
         # What raises something else than an interrupt.
         *("forward_raises", "gradient_hook_raises", "step_raises", "loss_raises"),
+        # An interrupt in what torch has of these in Python ends the process, watched or not.
+        *("jagged_output", "nested_layer"),
     )
     steps: ClassVar[int] = 40
 

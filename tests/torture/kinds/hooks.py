@@ -110,7 +110,7 @@ class GlobalBackwardHook(Counting):
     models: ClassVar[tuple[str, ...] | None] = ("mlp", "residual", "unused")
     without: ClassVar[tuple[str, ...]] = (
         *("threads", "callbacks", "pages", "memory", "scale"),
-        *("jagged_output", "nested_layer", "jagged_in_old_layout"),
+        *("jagged_output", "nested_layer", "jagged_in_old_layout", "sparse_output"),
     )
 
     def begin(self) -> None:

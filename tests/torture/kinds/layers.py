@@ -174,6 +174,8 @@ class ComplexLayer(Odd):
 class JaggedOutput(Odd):
     """A nested tensor of rows of several lengths."""
 
+    without: ClassVar[tuple[str, ...]] = ("penalized",)  # torch cannot differentiate it twice
+
     def layer(self) -> nn.Module:
         def jagged(x: Tensor, weight: Tensor) -> Tensor:
             rows = x @ weight
@@ -200,6 +202,8 @@ class JaggedInOldLayout(Odd):
 @extra
 class NestedLayer(Odd):
     """A linear layer that is fed a nested tensor."""
+
+    without: ClassVar[tuple[str, ...]] = ("penalized",)  # torch cannot differentiate it twice
 
     def layer(self) -> nn.Module:
         class Fed(nn.Module):
