@@ -118,6 +118,9 @@ class OnFrameCloses(Extra):
 class OnFrameAsks(Extra):
     """What is called at a frame asks for everything that can be asked for."""
 
+    # After which nothing can be.
+    without: ClassVar[tuple[str, ...]] = ("on_finding_closes", "on_frame_closes")
+
     def begin(self) -> None:
         if self.run.watcher is not None:
             self.run.watcher.session.on_frame.append(self._ask)
