@@ -77,6 +77,7 @@ def test_importing_the_package_loads_nothing_heavy() -> None:
     assert not loaded_after("import gradwidget") & {"torch", "numpy", *WIDGET_LIBRARIES}
 
 
+@pytest.mark.slow
 def test_a_headless_monitor_loads_no_widget_library() -> None:
     loaded = loaded_after("from gradwidget import GradMonitor")
     assert "torch" in loaded

@@ -96,6 +96,7 @@ def test_however_often_it_is_run_nothing_stays(runs: int, *, closes: bool) -> No
     assert kept < 3_000, kept
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("make", [GradMonitor, GradWidget])
 @pytest.mark.parametrize("closes", [True, False], ids=["closed", "not closed"])
 def test_one_that_is_still_held_keeps_its_history_but_nothing_of_the_models_size(

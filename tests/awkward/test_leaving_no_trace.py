@@ -193,6 +193,7 @@ class Witness(Silence):
         self.losses.append(ref(loss))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_no_tensor_of_the_user_outlives_its_step(case: Case) -> None:
     loop, witness = case.loop(), Witness()
@@ -202,6 +203,7 @@ def test_no_tensor_of_the_user_outlives_its_step(case: Case) -> None:
         assert [loss() for loss in witness.losses if loss() is not None] == []
 
 
+@pytest.mark.slow
 def test_no_output_of_a_layer_outlives_its_step() -> None:
     model = mlp()
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)

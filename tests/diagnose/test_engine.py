@@ -114,6 +114,7 @@ def test_permuting_layers_that_look_alike_permutes_the_layers_named(
     )
 
 
+@pytest.mark.slow
 @settings(max_examples=25, deadline=None)
 @given(seed=st.integers(0, 1000), share=st.floats(0, 1))
 def test_frames_with_entries_that_were_not_measured_neither_crash_nor_alarm(

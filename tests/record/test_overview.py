@@ -92,6 +92,7 @@ def part_of(came: list[Frame], every: int = 700) -> tuple[History, list[Overview
     return live, chain, covered
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("counts", [(5, 3_000), (900, 900, 4_000), (20_000, 700, 9_000)])
 def test_parts_are_joined_and_each_column_is_that_of_its_frames(counts: tuple[int, ...]) -> None:
     read, came = ResumedHistory(), list[Frame]()

@@ -112,6 +112,7 @@ def test_skipped_steps_gaps_and_what_was_not_measured_come_back(tmp_path: Path) 
     assert repr(run.findings) == repr(live.engine.findings) == repr(run.diagnose())
 
 
+@pytest.mark.slow
 def test_frames_with_scalars_alone_come_back_too(tmp_path: Path) -> None:
     layers = chain(3)
     frames = [

@@ -120,6 +120,7 @@ def compilations(
     return {name: dict(counters[name]) for name in ("frames", "stats", "graph_break", "recompiles")}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("budget", [None, 1e-9], ids=["every step", "now and then"])
 @pytest.mark.parametrize("backend", ["eager", "aot_eager"])
 @pytest.mark.parametrize("way", WAYS)

@@ -64,6 +64,7 @@ def agrees(frames: list[Any], loop: Loop) -> bool:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("budget", [None, 0.01])
 def test_two_watched_models_on_two_threads_are_each_measured_as_their_own(
     watch: Watch, budget: float | None

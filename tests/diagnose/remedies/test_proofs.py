@@ -130,6 +130,7 @@ def test_clipping_at_the_bound_from_the_run_keeps_it_from_blowing_up() -> None:
     assert not loss_before <= loss  # it had become NaN
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("model", "title"),
     [
@@ -169,6 +170,7 @@ def test_orthogonal_weights_cure_a_state_that_grows() -> None:
     assert loss < loss_before
 
 
+@pytest.mark.slow
 def test_a_head_that_the_optimizer_does_not_hold_is_added() -> None:
     torch.manual_seed(0)
     model = nn.Sequential(
@@ -200,6 +202,7 @@ class Cut(nn.Module):
         return y
 
 
+@pytest.mark.slow
 def test_a_layer_that_is_cut_off_is_named_or_frozen() -> None:
     model = Cut()
     optimizer = torch.optim.SGD(model.parameters(), lr=0.05)
@@ -213,6 +216,7 @@ def test_a_layer_that_is_cut_off_is_named_or_frozen() -> None:
     assert loss < 1.1 * loss_before
 
 
+@pytest.mark.slow
 def test_scaled_inputs_bring_saturated_units_back() -> None:
     torch.manual_seed(0)
     model = nn.Sequential(nn.Linear(8, 16), nn.Tanh(), nn.Linear(16, 3))

@@ -53,6 +53,7 @@ def run(remedy: Remedy, model: nn.Module, optimizer: torch.optim.Optimizer) -> N
     exec(remedy.code, {"model": model, "optimizer": optimizer, "torch": torch})  # noqa: S102 - that is what it is for
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("title", ["ReLU", "Normalize", "fewer layers"])
 def test_a_vanishing_sigmoid_chain_is_cured(title: str) -> None:
     model = chain(10, nn.Sigmoid)
@@ -66,6 +67,7 @@ def test_a_vanishing_sigmoid_chain_is_cured(title: str) -> None:
     assert loss < 1.1 * loss_before
 
 
+@pytest.mark.slow
 def test_an_exploding_start_is_cured_by_fresh_weights() -> None:
     model = chain(8, nn.ReLU, gain=6.0)
     optimizer = torch.optim.SGD(model.parameters(), lr=1e-12)
@@ -81,6 +83,7 @@ def test_an_exploding_start_is_cured_by_fresh_weights() -> None:
     assert loss < loss_before
 
 
+@pytest.mark.slow
 def test_a_rate_that_is_too_high_is_lowered_and_then_learns() -> None:
     model = chain(2, nn.Tanh)
     optimizer = torch.optim.Adam(model.parameters(), lr=3.0)
@@ -94,6 +97,7 @@ def test_a_rate_that_is_too_high_is_lowered_and_then_learns() -> None:
     assert loss < loss_before
 
 
+@pytest.mark.slow
 def test_every_remedy_of_a_sick_run_runs_on_its_model() -> None:
     tried = 0
     for activation in (nn.Sigmoid, nn.Tanh, nn.ReLU):

@@ -39,6 +39,7 @@ def negated_by_hand(output: Tensor, y: Tensor) -> Tensor:
     return functional.log_softmax(output, 1)[torch.arange(len(y)), y].mean()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("loss", [negated, negated_by_hand])
 def test_a_negated_error_falls_without_bound(loss: Loss) -> None:
     finding = headline(loss, 300)
@@ -57,6 +58,7 @@ def test_an_error_that_the_optimizer_maximizes() -> None:
     assert optimizer.param_groups[0]["maximize"] is False
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("power", [1, 2])
 def test_an_error_that_is_written_by_hand_and_maximized(power: int) -> None:
     def error(output: Tensor, y: Tensor) -> Tensor:
@@ -67,6 +69,7 @@ def test_an_error_that_is_written_by_hand_and_maximized(power: int) -> None:
     assert finding.symptom is Symptom.GRADIENT_ASCENT
 
 
+@pytest.mark.slow
 def test_silent_where_a_spread_is_maximized() -> None:
     def spread(output: Tensor, _: Tensor) -> Tensor:
         return nn.functional.normalize(output, dim=0).square().mean()
@@ -75,11 +78,13 @@ def test_silent_where_a_spread_is_maximized() -> None:
     assert finding is None or finding.symptom is not Symptom.GRADIENT_ASCENT
 
 
+@pytest.mark.slow
 def test_silent_on_an_error_that_falls_and_on_a_likelihood_that_is_maximized() -> None:
     assert headline(functional.cross_entropy) is None
     assert headline(negated, maximize=True) is None
 
 
+@pytest.mark.slow
 def test_silent_on_a_density_whose_logarithm_passes_0() -> None:
     def density(output: Tensor, y: Tensor) -> Tensor:
         mean, spread = output.unbind(1)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
@@ -83,6 +84,7 @@ def frames(draw: st.DrawFn, step: int, layers: tuple[Layer, ...], wiring: Wiring
     )
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=60)
 @given(runs())
 def test_any_frame_goes_through_a_file_unchanged(made: list[Frame]) -> None:

@@ -33,6 +33,7 @@ def walks(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     return found
 
 
+@pytest.mark.slow
 def test_it_is_read_in_three_steps_and_again_after_64(watch: Watch, walks: list[int]) -> None:
     model = chain()
     capture = watch(model)
