@@ -162,7 +162,9 @@ class EmptyParameter(Odd):
 class ComplexLayer(Odd):
     """Complex weights."""
 
-    without: ClassVar[tuple[str, ...]] = ("lbfgs", "adamw_fused", "half_brain")
+    without: ClassVar[tuple[str, ...]] = (
+        *("lbfgs", "adamw_fused", "half_brain", "penalized", "scaled"),
+    )
 
     def layer(self) -> nn.Module:
         odd = Computes(lambda x, weight: x.to(torch.complex64) @ weight)
@@ -188,7 +190,8 @@ class JaggedOutput(Odd):
 class JaggedInOldLayout(Odd):
     """A nested tensor in torch's first layout."""
 
-    without: ClassVar[tuple[str, ...]] = ("checkpointing_plain",)  # which asks for its shape
+    # Which ask for its shape, and whether any of it is NaN.
+    without: ClassVar[tuple[str, ...]] = ("checkpointing_plain", "anomaly_detection")
 
     def layer(self) -> nn.Module:
         def nested(x: Tensor, weight: Tensor) -> list[Tensor]:
