@@ -156,7 +156,7 @@ class Budget:
         """The interval that samples of the present cost, or the watching, ask for."""
         income = AIM * share * self._elapsed.value - self._charges.value
         rung = self._ladder.settle(self._cost.value / income if income > 0 else AT_LEAST_EVERY)
-        every = min(rung, AT_LEAST_EVERY * 2 ** sum(self._step >= later for later in LATER))
+        every = min(rung, AT_LEAST_EVERY << sum(self._step >= later for later in LATER))
         if self.watched:
             every = min(every, max(WATCH_EVERY, math.ceil(rung * AIM / WATCH_PRICE)))
         return every
