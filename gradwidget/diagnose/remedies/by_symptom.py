@@ -94,7 +94,9 @@ def _vanishing(detection: Detection, window: Window) -> Fixes:
     is_drawn_small = onset.is_of_small_weights
     if is_drawn_small:
         scale = f"They were drawn many times too small. {scale}"
-    fresh = reinitialize(onset.to_redraw, scale)
+    # What enters as an embedding is no factor on the gradient's way, and has a scale of its own.
+    factors = [layer for layer in onset.to_redraw if "Embedding" not in layer.kind]
+    fresh = reinitialize(factors, scale)
     norms = normalize(
         layers, "A norm layer brings each layer's output, and so its gradient, back to scale."
     )
