@@ -232,14 +232,15 @@ class StepCycle:
         made = first_tensor(output) if self._guard.thread is None else None
         self.thread.forward_ran(is_training=is_training and (made is None or made.requires_grad))
         self._has_run |= is_training
-        if is_training:
-            self.first_step.has_run = True
-        else:
-            self.first_step.has_run_without_gradients = True
+        self.first_step.ran(is_training=is_training)
         self.end_manual_step(inside_forward=True)
         self.builder.passed(name, module, args, kwargs, output)
         if self._wiring.is_due:
             self._guard.run(WIRING, self._wiring.layer_ran, name, output)
+
+    def model_ran(self, args: Args, kwargs: Kwargs) -> None:
+        """See ``ForwardListener``."""
+        self.builder.model_ran(args, kwargs)
 
     def nonlinearity_ran(self, module: nn.Module, args: Args) -> None:
         """See ``ForwardListener``."""

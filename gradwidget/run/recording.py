@@ -65,6 +65,7 @@ class Recording:
         self._newest: Sequence[Finding] = []
         self._news = News()
         self._told_step = 0
+        self._loss_step = -1
         self._measured = 0
         self.step = 0
         """Of the newest frame."""
@@ -97,13 +98,21 @@ class Recording:
             self._say(findings)
 
     def add_losses(self, losses: Sequence[tuple[int, float]]) -> None:
-        """Adds steps and their losses, in the order of the steps.
+        """Adds steps and their losses.
+
+        Each must come after all before it, others are left out, as a history does: of several
+        processes, a frame is made some steps after the losses of its own process are known.
 
         Raises:
             OSError: it cannot be written.
         """
-        for start in range(0, len(losses), MOST_ROWS):
-            self._add("losses", losses_data(losses[start : start + MOST_ROWS]))
+        later = []
+        for step, loss in losses:
+            if step > self._loss_step:
+                self._loss_step = step
+                later.append((step, loss))
+        for start in range(0, len(later), MOST_ROWS):
+            self._add("losses", losses_data(later[start : start + MOST_ROWS]))
 
     def flush(self, news: News | None, *, is_last: bool = False) -> None:
         """Writes all that was added, and of the news what is new.

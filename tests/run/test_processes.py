@@ -80,3 +80,17 @@ def test_of_a_training_in_one_process_nothing_is_told(tmp_path: Path) -> None:
         topics = {channel.topic for _, channel, _ in make_reader(file).iter_messages()}
     assert "frame" in topics
     assert "processes" not in topics
+
+
+def test_losses_that_are_told_late_are_left_out_as_a_history_does(tmp_path: Path) -> None:
+    live = Recorded(tmp_path / "run.gw")
+    live.take_losses([(0, 3.0), (1, 2.0), (2, 1.5)])
+    live.take_losses([(1, 2.5), (2, 1.0), (3, 0.5)])
+    live.close()
+    losses = live.history.losses.recent(9)
+    read = open_run(tmp_path / "run.gw")
+    assert [one.tolist() for one in read.history.losses.recent(9)] == [
+        one.tolist() for one in losses
+    ]
+    assert losses[0].tolist() == [0, 1, 2, 3]
+    assert read.problems == []

@@ -188,6 +188,11 @@ class FrameBuilder:
         if self.look is not None and tensor is not None:
             self.look.add_output(layer, tensor, self.activations.nonlinearity_of(layer))
 
+    def model_ran(self, args: tuple[object, ...], kwargs: Mapping[str, object]) -> None:
+        """Adds what the model was given, where no layer was given data as it is."""
+        if self.sampled:
+            self.loop.inputs.model_ran(args, kwargs)
+
     def pass_begins(self, roots: Sequence[Tensor]) -> None:
         """A backward pass is about to run: the graph has the outputs of layers without a module."""
         if self.has_outputs:

@@ -30,6 +30,9 @@ class ForwardListener(Protocol):
     ) -> None:
         """A layer has run."""
 
+    def model_ran(self, args: Args, kwargs: Kwargs) -> None:
+        """The model as a whole has run; not told of one that is itself a layer."""
+
     def nonlinearity_ran(self, module: nn.Module, args: Args) -> None:
         """A module has run that is no layer and may be an activation function."""
 
@@ -137,6 +140,8 @@ class ForwardHooks:
             self._note_layer(name, module, args, kwargs, output)
         elif is_nonlinear(module):
             self._note_nonlinearity(module, args)
+        elif id(module) == self._model:
+            self._note_model(args, kwargs)
 
     def _has_moved(self, module: nn.Module) -> bool:
         """Whether a layer runs here because the thread that trained has ended."""
@@ -165,6 +170,11 @@ class ForwardHooks:
             self._table.order_is_stale = True
         if self._listener is not None:
             self._listener.layer_ran(name, module, args, kwargs, output)
+
+    @entry("reading the input")
+    def _note_model(self, args: Args, kwargs: Kwargs) -> None:
+        if self._listener is not None:
+            self._listener.model_ran(args, kwargs)
 
     @entry("looking at what follows a layer")
     def _note_nonlinearity(self, module: nn.Module, args: Args) -> None:

@@ -21,7 +21,7 @@ class FirstStep:
 
     Example:
         >>> first = FirstStep(is_optimizer_given=False)
-        >>> first.has_run = True
+        >>> first.ran(is_training=True)
         >>> first.awaits((), passes=0)
         'forward passes seen, but no backward pass yet'
     """
@@ -36,6 +36,11 @@ class FirstStep:
         self.steps_elsewhere = 0
         """Steps of optimizers that hold none of its parameters, or are not the one given."""
         self._is_optimizer_given = is_optimizer_given
+
+    def ran(self, *, is_training: bool) -> None:
+        """A layer has run."""
+        self.has_run |= is_training
+        self.has_run_without_gradients |= not is_training
 
     def awaits(self, layers: Sequence[Layer], passes: int) -> str:
         """What was seen, and what is missing for a step, in words.

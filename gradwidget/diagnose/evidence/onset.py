@@ -8,9 +8,10 @@ from collections.abc import Sequence
 import numpy as np
 
 from gradwidget.diagnose.evidence.weight_rotation import rotations
+from gradwidget.diagnose.evidence.weight_size import undersized
 from gradwidget.diagnose.evidence.window import Window
 from gradwidget.diagnose.finding import Detection
-from gradwidget.frame import Layer
+from gradwidget.frame import BoolArray, Layer
 from gradwidget.record.history import RECENT
 
 LEAP = 3.0
@@ -60,6 +61,14 @@ class Onset:
         return self._window.layers if self.is_start else self.named
 
     @property
+    def is_of_small_weights(self) -> bool:
+        """Whether most of the layers concerned were drawn far too small, and the run began so."""
+        traits = self._window.traits
+        among = self._among & traits.matrices & self._window.trainable
+        small = undersized(self._window)
+        return self.is_start and bool(among.any() and np.mean(small[among]) > 1 / 2)
+
+    @property
     def is_after_large_steps(self) -> bool:
         """Whether the steps just before and after it moved the weights far."""
         window = self._window
@@ -100,7 +109,7 @@ class Onset:
             return False
         # The newest: those before it may be of before the onset.
         whole, matrices = (window.latest(one, 1)[0] for one in ("weight_norm", "matrix_norm"))
-        among = np.array([layer.name in self._detection.layers for layer in window.layers])
+        among = self._among
         with np.errstate(invalid="ignore", divide="ignore"):
             ratio = np.sqrt(np.maximum(whole**2 - matrices**2, 0.0)) / matrices
         return bool(among.any() and np.mean(ratio[among] > OUTWEIGHED) >= 1 / 2)
@@ -117,6 +126,11 @@ class Onset:
         with np.errstate(invalid="ignore", divide="ignore"):
             step = window.median("matrix_change") / norms
         step[~(window.traits.matrices & window.trainable & (norms > 0))] = math.nan
-        among = np.array([layer.name in self._detection.layers for layer in window.layers])
+        among = self._among
         here, elsewhere = step[among & np.isfinite(step)], step[~among & np.isfinite(step)]
         return bool(here.size and elsewhere.size and here.max() < SLOWER * np.median(elsewhere))
+
+    @property
+    def _among(self) -> BoolArray:
+        """Bool [layers]: those concerned."""
+        return np.array([layer.name in self._detection.layers for layer in self._window.layers])

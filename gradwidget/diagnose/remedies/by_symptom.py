@@ -9,8 +9,8 @@ from gradwidget.diagnose.evidence.disconnection import disconnection, unused_of
 from gradwidget.diagnose.evidence.flat_operation import flat_operation
 from gradwidget.diagnose.evidence.obstacle import barriers
 from gradwidget.diagnose.evidence.onset import Onset
-from gradwidget.diagnose.evidence.oversized import oversized
 from gradwidget.diagnose.evidence.weight_rotation import first_rotation
+from gradwidget.diagnose.evidence.weight_size import oversized, zero_weights
 from gradwidget.diagnose.evidence.window import Window
 from gradwidget.diagnose.finding import Detection, Remedy, Symptom, is_barred
 from gradwidget.diagnose.remedies.add_to_optimizer import add_to_optimizer
@@ -85,20 +85,30 @@ def remedies_for(symptom: Symptom, detection: Detection, window: Window) -> tupl
 
 
 def _vanishing(detection: Detection, window: Window) -> Fixes:
-    layers = window.layers
+    layers, onset = window.layers, Onset(detection, window)
     if window.has_opponent:
         yield hold_the_judge_back(detection.layers)
     squashing = use_relu(layers)
     scale = "Weights scaled to the fan-in keep the gradient's size from layer to layer."
-    fresh = reinitialize(Onset(detection, window).to_redraw, scale)
+    # What weights take away that were drawn too small, no activation function gives back.
+    is_drawn_small = onset.is_of_small_weights
+    if is_drawn_small:
+        scale = f"They were drawn many times too small. {scale}"
+    # What enters as an embedding is no factor on the gradient's way, and has a scale of its own.
+    factors = [layer for layer in onset.to_redraw if "Embedding" not in layer.kind]
+    fresh = reinitialize(factors, scale)
     norms = normalize(
         layers, "A norm layer brings each layer's output, and so its gradient, back to scale."
     )
-    # The activation function first: with any weights, a sigmoid passes at most a quarter. Deep
-    # stacks of convolutions are trained with norms, after which the size of weights is no matter.
-    if squashing is not None:
+    # Nor do fresh weights help where a sigmoid passes at most a quarter, whatever they are.
+    sigmoids = [layer for layer in onset.named if layer.activation == "sigmoid"]
+    if is_drawn_small and 2 * len(sigmoids) < len(onset.named):
+        yield from (fresh, norms, squashing)
+    else:
+        # Deep stacks of convolutions are trained with norms, after which the size of weights is
+        # no matter.
         yield squashing
-    yield from (norms, fresh) if _is_convolutional(layers) else (fresh, norms)
+        yield from (norms, fresh) if _is_convolutional(layers) else (fresh, norms)
     yield fewer_layers(
         layers,
         "Each layer multiplies the gradient by its own factor: the fewer factors, the less decay.",
@@ -318,12 +328,7 @@ def _diverging(detection: Detection, window: Window) -> Fixes:
 
 
 def _zero(detection: Detection, window: Window) -> Fixes:
-    weights = window.median(window.weight)
-    zero = [
-        layer
-        for layer, norm in zip(window.layers, weights, strict=True)
-        if layer.trainable and (norm == 0 or _has_zero_factors(layer))
-    ]
+    zero = zero_weights(detection, window)
     flat = flat_operation(window.wiring)
     if flat is not None:
         last = _among(window, window.paths.last)
@@ -347,11 +352,6 @@ def _zero(detection: Detection, window: Window) -> Fixes:
 
 def _among(window: Window, chosen: BoolArray) -> list[Layer]:
     return [layer for layer, is_so in zip(window.layers, chosen, strict=True) if is_so]
-
-
-def _has_zero_factors(layer: Layer) -> bool:
-    """Whether it has several matrices, of which some may be 0: an adapter beside a frozen one."""
-    return sum(len(shape) > 1 for shape in layer.shapes.values()) > 1
 
 
 def _without_a_step(detection: Detection, window: Window) -> Fixes:

@@ -11,11 +11,12 @@ def look_behind(operation: str | None) -> Remedy:
     Args:
         operation: the flat operation in words; None where it is not known.
     """
-    what = operation or "a clamp, a rounding or a saturated activation function"
+    what = operation or "a clamp, a rounding, an argmax or a saturated activation"
     return Remedy(
         title=f"Replace {what} before the loss",
         why="Where it is flat, no gradient passes. For errors that should not count too much, use "
         "torch.nn.functional.smooth_l1_loss in place of clamping; give a criterion that works on "
-        "plain outputs the outputs from before the squash.",
+        "plain outputs the outputs from before the squash, and cross_entropy the scores of all "
+        "classes in place of the one with the highest.",
         code="",
     )

@@ -17,7 +17,7 @@ export interface TableRow extends RowSpec {
   name: string;
   summary: string;
   state: string;
-  /** The state whose color the bar has: that of the row where the metric shown is about it. */
+  /** The state whose color the bar has: that of the finding of the row, where it is about the metric. */
   tone: string;
   /** Whether the bar stands back because others are what is pointed at. */
   dimmed: boolean;

@@ -11,7 +11,8 @@ export class Problems {
   readonly #redraw = memo<number>();
 
   constructor() {
-    this.node = element("details", { class: "gw-problems", hidden: "" }, this.#summary, this.#list);
+    const parts = [this.#summary, this.#list];
+    this.node = element("details", { class: "gw-below gw-problems", hidden: "" }, ...parts);
   }
 
   update(problems: ProblemInfo[]): void {

@@ -13,7 +13,7 @@ export class Processes {
 
   constructor() {
     const parts = [this.#summary, this.#body];
-    this.node = element("details", { class: "gw-processes", hidden: "" }, ...parts);
+    this.node = element("details", { class: "gw-below gw-processes", hidden: "" }, ...parts);
   }
 
   update(processes: ProcessesInfo): void {

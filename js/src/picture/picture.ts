@@ -193,7 +193,8 @@ export class Picture {
     const { opened, pointed, search, found } = this.#options.choices;
     const density = rows.length <= ROOMY ? "roomy" : rows.length <= MEDIUM ? "medium" : "tight";
     this.node.style.setProperty("--gw-count", String(rows.length));
-    setAttribute(this.#grid, "data-density", density);
+    setAttribute(this.node, "data-density", density);
+    this.node.style.setProperty("--gw-edges", `${this.#sight.edges}px`);
     if (table.step !== null) setAttribute(this.#grid, "data-step", String(table.step));
     this.#menu.update(this.#store.metrics, metric);
     const texts = rows.map((row) => metricText(metric, row.value));

@@ -33,7 +33,7 @@ export class Inspector extends Emitter {
     const { refusal, isPending } = this.#known(layer);
     if (refusal !== "") return refusal;
     if (this.#loop.state.mode === "closed") return "Nothing is watched any more.";
-    if (this.#loop.isDelayed) return "No subshell here: comes when the running cell ends.";
+    if (this.#loop.isDelayed) return "In this notebook it comes when the running cell ends.";
     return isPending ? "Waiting for the kernel." : "Comes with the next step.";
   }
 

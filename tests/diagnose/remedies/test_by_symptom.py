@@ -257,3 +257,30 @@ def test_a_state_that_is_cut_at_every_time_step_is_no_matter_of_weights() -> Non
 
     assert first(0.0) == "Give each time step the state with its graph"
     assert first(1e-6) != "Give each time step the state with its graph"
+
+
+@pytest.mark.parametrize(
+    ("activation", "size", "title"),
+    [
+        ("tanh", 0.8, "Reinitialize fc0, fc1, fc2 and 1 more"),
+        ("tanh", 2.3, "Use ReLU instead of tanh"),
+        ("sigmoid", 0.8, "Use ReLU instead of sigmoid"),
+    ],
+)
+def test_weights_that_were_drawn_too_small_are_drawn_again_where_that_helps(
+    activation: str, size: float, title: str
+) -> None:
+    sizes = np.full(DEPTH, size)  # 4 keeps the scale of what comes in, 2.3 is PyTorch's default
+    history = judge(30, chain(DEPTH, activation), healthy(DEPTH, matrix_norm=sizes))[1]
+    numbers = {"value": 0.3, "bound": 0.1, "window": 9.0}
+    detection = Detection("warning", "", ("fc0", "fc1"), 0, numbers, "")
+    offered = remedies_for(Symptom.VANISHING_GRADIENTS, detection, Window(history))
+    assert offered[0].title == title
+
+
+def test_weights_that_are_zero_are_not_blamed_where_the_last_layer_gets_nothing_either() -> None:
+    sizes = np.array([0.0, 4.0, 4.0, 4.0])
+    figures = healthy(DEPTH, weight_norm=sizes, matrix_norm=sizes)
+    before, everything = ("fc0", "fc1"), tuple(f"fc{number}" for number in range(DEPTH))
+    assert advice(figures, Symptom.ZERO_GRADIENT, before) == "Draw the weights that are zero"
+    assert advice(figures, Symptom.ZERO_GRADIENT, everything).startswith("Replace a clamp")

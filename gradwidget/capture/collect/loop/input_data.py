@@ -30,8 +30,9 @@ class InputData:
     """Data that enters the layers in the forwards of one step.
 
     Data is what no operation with a graph has made and no layer of the model: a tensor that a layer
-    is given as its first argument. Of several views of one storage the first is read. Integers
-    (tokens) have no statistics; an image of bytes has, once it is cast.
+    is given as its first argument, or the model where no layer is given one. Of several views of
+    one storage the first is read. Integers (tokens) have no statistics; an image of bytes has, once
+    it is cast.
 
     Args:
         readback: brings the statistics.
@@ -72,6 +73,16 @@ class InputData:
         made = first_tensor(output)
         if made is not None and not made.requires_grad:
             self._is_past_frozen = True
+
+    def model_ran(self, args: tuple[object, ...], kwargs: Mapping[str, object]) -> None:
+        """Reads what the whole model was given, where all layers were given what it made of that.
+
+        So it is where numbers enter beside an embedding of categories.
+        """
+        has_data = any(one.statistics is not None for one in self._pending)
+        first = first_tensor(args[0]) if args else None
+        if not has_data and first is not None and is_training_forward():
+            self._guard.run("reading the input", self._read, args, kwargs)
 
     def end_round(self) -> None:
         """A backward pass has run: the forwards before it were those of the training."""

@@ -65,7 +65,7 @@ export function tonesAt(
     if (GRAY.includes(state)) return state;
     if (values[i] === Number.POSITIVE_INFINITY) return "non-finite";
     const lead = leads.get(store.layers[i]?.name ?? "");
-    return lead?.state === state && lead.metrics.includes(metric) ? state : "ok";
+    return lead?.metrics.includes(metric) ? lead.state : "ok";
   });
 }
 

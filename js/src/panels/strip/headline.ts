@@ -39,6 +39,7 @@ export class Headline {
     setText(this.#mark, look.mark);
     this.#mark.style.color = look.color;
     setText(this.#verdict, status.verdict);
+    setAttribute(this.#verdict, "title", status.verdict);
     setText(this.#model, store.model);
     setAttribute(this.node, "data-state", status.state);
     setText(this.live, isOver ? "Newest" : "Live");

@@ -11,7 +11,7 @@ export class LoopState {
   readonly #state = element("span", { class: "gw-loop-state", "aria-live": "polite" });
   readonly #noSubshell = element("span", {
     class: "gw-no-subshell",
-    text: "No subshell here: control waits until the running cell ends.",
+    text: "This notebook takes no orders while a cell runs: they wait until it ends.",
     hidden: "",
   });
   readonly #changes = element("ul", { class: "gw-changes", "aria-label": "Changes in force" });

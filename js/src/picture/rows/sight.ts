@@ -34,10 +34,14 @@ export class Sight {
     return this.#sizes.of(this.#scroll).height > 0;
   }
 
+  /** Pixels that head and foot take. */
+  get edges(): number {
+    return this.#edges.reduce((sum, edge) => sum + this.#sizes.of(edge).height, PADDING);
+  }
+
   /** Pixels in which rows are seen. */
   get room(): number {
-    const edges = this.#edges.reduce((sum, edge) => sum + this.#sizes.of(edge).height, 0);
-    return this.#sizes.of(this.#scroll).height - edges - PADDING;
+    return this.#sizes.of(this.#scroll).height - this.edges;
   }
 
   /** The first and the last place in sight, of rows that are `each` pixels high. */

@@ -77,6 +77,12 @@ test("of two findings of a layer the leading one alone colors its bar", () => {
   expect(tonesAt(store, null, "act_dead_fraction", [1, 1])).toEqual(["dead", "ok"]);
 });
 
+test("what is shown of before has the color of its cause, whatever the row says by now", () => {
+  const vanishing = findingOf({ state: "vanishing", metrics: ["act_grad_rms"], active: true });
+  const store = storeWith([vanishing], ["non-finite", "ok"]);
+  expect(tonesAt(store, null, "act_grad_rms", [1e-9, 1])).toEqual(["vanishing", "ok"]);
+});
+
 test("a value that is not finite is shown as such, and only where it is", () => {
   const store = storeWith([], ["non-finite", "non-finite"]);
   expect(tonesAt(store, null, "grad_rms", [Number.POSITIVE_INFINITY, 1])).toEqual([

@@ -189,3 +189,43 @@ def test_how_much_samples_differ_is_what_their_mean_leaves(watch: Watch) -> None
     assert found[0] == pytest.approx(float(rest), rel=1e-5)
     assert found[1] == pytest.approx(0, abs=1e-7)
     assert found[2:] == [None]  # of two samples nothing is said
+
+
+@pytest.mark.parametrize("has_own", [False, True])
+def test_of_numbers_that_enter_beside_an_embedding(watch: Watch, *, has_own: bool) -> None:
+    class Tabular(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.scale = nn.Parameter(torch.ones(1)) if has_own else None
+            self.kinds = nn.Embedding(5, 3)
+            self.tower = nn.Linear(7, 1)
+
+        def forward(self, numbers: Tensor, kinds: Tensor) -> Tensor:
+            made: Tensor = self.tower(torch.cat([numbers, self.kinds(kinds)], 1))
+            return made if self.scale is None else made * self.scale
+
+    model = Tabular()
+    capture = watch(model)
+    numbers = 700 + 300 * torch.randn(16, 4)
+    model(numbers, torch.randint(5, (16,))).square().mean().backward()
+    SGD(model.parameters(), lr=1e-9).step()
+    assert seen(capture) == pytest.approx(truth(numbers), rel=1e-6)
+
+
+def test_what_a_model_makes_of_its_argument_is_the_data_where_a_layer_is_given_that(
+    watch: Watch,
+) -> None:
+    class Scaled(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.layer = nn.Linear(4, 1)
+
+        def forward(self, x: Tensor) -> Tensor:
+            made: Tensor = self.layer(x / 255)
+            return made
+
+    model = Scaled()
+    capture = watch(model)
+    x = torch.rand(16, 4) * 255
+    step(model, x)
+    assert seen(capture) == pytest.approx(truth(x / 255), rel=1e-6)
