@@ -16,13 +16,14 @@ from gradwidget.capture.stats.norms import (
     PIECE,
     accumulator,
     at_least_single,
+    ends_of_magnitudes,
     l2,
     large_norm,
     magnitudes,
     norm_of_squares,
     pieces,
     row_norms,
-    sums_of_squares,
+    sum_of_squares,
     vector_norm,
 )
 from gradwidget.capture.stats.readback import Fetch, Readback, as_numpy
@@ -164,18 +165,17 @@ def _of_rows(tensors: Tensor, *, sums: bool) -> NDArray[np.float64]:
 
 def _of_large(tensor: Tensor, *, sums: bool) -> NDArray[np.float64]:
     """Of one large tensor, piece by piece: a piece stays in the cache between its statistics."""
-    squares: list[Tensor] = []
     peaks: list[float] = []
-    total = 0.0
+    squares = total = 0.0
     count = odd = 0
     for piece in pieces(tensor):
-        squares += sums_of_squares(piece)
+        squares += sum_of_squares(piece)
         if not sums:
-            low, high = _ends(piece)
-            peaks.append(max(abs(low), abs(high)))
+            low, high = torch.aminmax(piece)
+            peaks += (-float(low.numpy()), float(high.numpy()))
             continue
         absolute = magnitudes(piece)
-        low, high = _ends(absolute)
+        low, high = ends_of_magnitudes(absolute)
         peaks.append(high)
         total += float(absolute.sum().numpy())
         # Mostly no entry is 0, and then none has to be counted.
@@ -185,14 +185,8 @@ def _of_large(tensor: Tensor, *, sums: bool) -> NDArray[np.float64]:
     if not math.isfinite(sum(peaks)):
         peak = float(np.max(peaks))  # unlike max, it gives NaN where there is one
         odd = sum([int(np.count_nonzero(~np.isfinite(piece.numpy()))) for piece in pieces(tensor)])
-    norm = norm_of_squares(squares, tensor.numel(), pieces(tensor)) if peak != 0 else 0.0
+    norm = norm_of_squares(squares, tensor, pieces(tensor)) if peak != 0 else 0.0
     return np.array([norm, total, peak, count, odd], np.float64)
-
-
-def _ends(vector: Tensor) -> tuple[float, float]:
-    """The smallest and the largest entry; NaN both where there is one."""
-    low, high = torch.aminmax(vector)
-    return float(low.numpy()), float(high.numpy())
 
 
 def _on_device(rows: Tensor) -> Tensor:
