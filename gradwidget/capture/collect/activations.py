@@ -29,9 +29,8 @@ from gradwidget.capture.stats.readback import Fetch, Readback, as_numpy
 from gradwidget.capture.stats.staging import RowStatistics, Slot, StagingBuffers
 from gradwidget.capture.torch_private import in_backward, is_transformed, version
 
-OnGradient = Callable[[Tensor | Node, Callable[[Tensor], None]], bool]
-"""Given an output, or the node that made it, and a function: calls it with the gradient of the
-output when that arrives. False where it will not, as the graph has too many nodes."""
+OnGradient = Callable[..., bool]
+"""``OutputGradientHooks.register``."""
 
 Call = tuple[str, int]
 """Name of a layer and the number of its call within a round.
@@ -184,7 +183,7 @@ class Activations:
             else:
                 self._latest = None if given is None else (note, given.detach(), version(given))
         if not tensor.is_leaf:
-            note.is_hidden = not self._on_gradient(tensor, partial(self._add_gradient, note))
+            note.is_hidden = not self._on_gradient(tensor, Activations._add_gradient, self, note)
             if note.is_hidden:
                 self._why.setdefault(layer, unmeasured.TOO_LARGE)
         elif tensor.requires_grad:
@@ -218,7 +217,7 @@ class Activations:
         note = Output(layer, size, slot or Slot.unmeasured(), round=self._round)
         note.doubt = unmeasured.OPERATION if slot is None else None
         self.outputs.append(note)
-        self._on_gradient(node, partial(self._add_gradient, note))
+        self._on_gradient(node, Activations._add_gradient, self, note)
 
     def nonlinearity_of(self, layer: str) -> Nonlinearity | None:
         """The activation function of a layer's latest call; None where it has none known yet."""

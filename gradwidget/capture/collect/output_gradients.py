@@ -36,27 +36,30 @@ class OutputGradientHooks:
         was_passing, self.is_passing, self._registered = self.is_passing, False, 0
         return was_passing
 
-    def register(self, output: Tensor | Node, take: Callable[[Tensor], None]) -> bool:
+    def register(self, output: Tensor | Node, take: Callable[..., None], *args: object) -> bool:
         """Has ``take`` called with the gradient of an output when a pass brings it.
 
         Args:
             output: a tensor, or the node of the graph that made it.
-            take: called with it.
+            take: called with ``args``, and the gradient after them.
+            args: given by themselves, with no function made for each output: the more objects a
+                large model's step leaves, the more often all of them are searched for garbage.
 
         Returns:
             Whether it will be: no more tensors of a graph have a hook than nodes of it may be seen.
         """
         if not isinstance(output, Tensor):
-            output.register_prehook(lambda gradients: self._arrived(take, gradients[0]))
+            output.register_prehook(lambda gradients: self._arrived(take, *args, gradients[0]))
             return True
         if self._registered >= most_nodes():
             return False
         self._registered += 1
-        output.register_hook(partial(self._arrived, take))
+        output.register_hook(partial(OutputGradientHooks._arrived, self, take, *args))
         return True
 
     # On an accelerator the engine calls it on a thread of its own.
     @entry("reading an activation's gradient", any_thread=True)
-    def _arrived(self, take: Callable[[Tensor], None], gradient: Tensor | None) -> None:
-        if self.is_passing and gradient is not None:
-            take(gradient.detach())
+    def _arrived(self, take: Callable[..., None], *given: object) -> None:
+        *args, gradient = given
+        if self.is_passing and isinstance(gradient, Tensor):
+            take(*args, gradient.detach())

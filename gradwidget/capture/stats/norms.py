@@ -105,7 +105,8 @@ def sum_of_squares(piece: Tensor) -> float:
     parts = [vector_norm(piece[whole:])[None]] if whole < piece.numel() else []
     if whole:
         parts.append(vector_norm(piece[:whole].view(-1, SUMMED), dim=1))
-    return sum([norm * norm for part in parts for norm in part.numpy().tolist()])
+    norms: list[float] = [norm for part in parts for norm in part.numpy().tolist()]
+    return sum([norm * norm for norm in norms])
 
 
 def norm_of_squares(squares: float, whole: Tensor, again: Iterable[Tensor]) -> float:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 
 import numpy as np
@@ -30,6 +30,10 @@ from gradwidget.capture.stats.readback import Fetch, Readback, as_numpy
 from gradwidget.capture.stats.scratch import nonzero, scratch
 
 Kind = tuple[torch.Size, torch.dtype, torch.device]
+
+MANY = 1_000
+"""Tensors whose grouping is found anew: to keep the kind of each would have Python search for
+garbage more often, which costs more."""
 
 L2, L1, PEAK, NONZERO, NONFINITE = range(5)
 """Rows of what ``measure`` gives: L2 norm, sum of |x|, largest |x|, and two counts."""
@@ -117,11 +121,17 @@ def alike(tensors: Sequence[Tensor]) -> Sequence[Sequence[int]]:
 
     Empty tensors are left out.
     """
-    return _grouped(tuple([(tensor.shape, tensor.dtype, tensor.device) for tensor in tensors]))
+    if len(tensors) < MANY:
+        return _known(tuple([(tensor.shape, tensor.dtype, tensor.device) for tensor in tensors]))
+    return _grouped((tensor.shape, tensor.dtype, tensor.device) for tensor in tensors)
 
 
 @lru_cache(maxsize=64)
-def _grouped(kinds: tuple[Kind, ...]) -> list[list[int]]:
+def _known(kinds: tuple[Kind, ...]) -> list[list[int]]:
+    return _grouped(kinds)
+
+
+def _grouped(kinds: Iterable[Kind]) -> list[list[int]]:
     groups: dict[Kind, list[int]] = {}
     for number, kind in enumerate(kinds):
         groups.setdefault(kind, []).append(number)
@@ -175,11 +185,11 @@ def _of_large(tensor: Tensor, *, sums: bool) -> NDArray[np.float64]:
             peaks += (-float(low.numpy()), float(high.numpy()))
             continue
         absolute = magnitudes(piece)
-        low, high = ends_of_magnitudes(absolute)
-        peaks.append(high)
+        smallest, largest = ends_of_magnitudes(absolute)
+        peaks.append(largest)
         total += float(absolute.sum().numpy())
         # Mostly no entry is 0, and then none has to be counted.
-        count += piece.numel() if low > 0 else int(np.count_nonzero(nonzero(piece.numpy())))
+        count += piece.numel() if smallest > 0 else int(np.count_nonzero(nonzero(piece.numpy())))
     # Only where a peak is not finite are such entries counted, in a second reading.
     peak = max(peaks)
     if not math.isfinite(sum(peaks)):
