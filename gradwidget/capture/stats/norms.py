@@ -70,18 +70,15 @@ def row_norms(rows: Tensor) -> NDArray[np.float64]:
 
 def large_norm(tensor: Tensor) -> float:
     """L2 norm of a tensor of any size on the CPU."""
-    is_wide = tensor.dtype in {torch.float32, torch.float64}
-    # All at once where nothing has to be converted: the norm alone needs no cache.
-    runs = (in_memory_order(tensor),) if is_wide else pieces(tensor)
-    squares = sum([sum_of_squares(run) for run in runs])
+    squares = sum([sum_of_squares(run) for run in runs(tensor)])
     return norm_of_squares(squares, tensor, pieces(tensor))
 
 
 def distance(one: Tensor, other: Tensor) -> float:
     """L2 norm of the difference of two tensors of one shape, of any size, on the CPU."""
     squares = 0.0
-    for runs in side_by_side(one, other):
-        left, right = map(at_least_single, runs)
+    for both in side_by_side(one, other):
+        left, right = map(at_least_single, both)
         difference = torch.sub(left, right, out=scratch("difference", len(left), left.dtype))
         squares += sum_of_squares(difference)
     if squares == 0 and torch.equal(one, other):
@@ -134,6 +131,15 @@ def pieces(tensor: Tensor) -> Iterator[Tensor]:
     entries = in_memory_order(tensor)
     for piece in entries.split(PIECE) if len(entries) > PIECE else (entries,):
         yield at_least_single(piece)
+
+
+def runs(tensor: Tensor) -> Iterable[Tensor]:
+    """The same in one run where no entry has to be converted.
+
+    For one or two statistics: they are read as fast as memory is, and a call for each piece costs.
+    """
+    is_wide = tensor.dtype in {torch.float32, torch.float64}
+    return (in_memory_order(tensor),) if is_wide else pieces(tensor)
 
 
 def in_memory_order(tensor: Tensor) -> Tensor:

@@ -23,6 +23,7 @@ from gradwidget.capture.stats.norms import (
     norm_of_squares,
     pieces,
     row_norms,
+    runs,
     sum_of_squares,
     vector_norm,
 )
@@ -178,7 +179,7 @@ def _of_large(tensor: Tensor, *, sums: bool) -> NDArray[np.float64]:
     peaks: list[float] = []
     squares = total = 0.0
     count = odd = 0
-    for piece in pieces(tensor):
+    for piece in pieces(tensor) if sums else runs(tensor):
         squares += sum_of_squares(piece)
         if not sums:
             low, high = torch.aminmax(piece)
