@@ -85,6 +85,7 @@ def test_training_goes_on_in_a_thread_with_a_small_stack(
     assert_trains((LOOP + IN_A_SMALL_STACK).replace("WATCHED", str(watched)), factor, depth)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("watched", [True, False], ids=["watched", "alone"])
 @pytest.mark.parametrize("model", [REAL_LAYERS, ONE_CALLED_AGAIN], ids=["many", "one again"])
 def test_so_does_that_of_many_layers(model: str, *, watched: bool) -> None:
