@@ -32,6 +32,10 @@ LEAF = (
     "It returns a tensor that nothing has computed (a parameter), on which a hook would outlive "
     "the step: its activation gradient is not measured."
 )
+TOO_LARGE = (
+    "The graph has more nodes than torch can free on the stack of this thread once they were "
+    "looked at: its activation gradient is not measured, and its activation function not known."
+)
 
 # Gradients and weights
 

@@ -39,7 +39,7 @@ def activation_columns(
     )
     # A forward without a backward pass was an evaluation; where no gradient can flow every forward
     # counts.
-    flowed = np.array([note.gradients for note in notes])
+    flowed = np.array([note.gradients or note.is_hidden for note in notes], np.int64)
     used = (flowed > 0) | (np.bincount(layer_rows, flowed, len(layers))[layer_rows] == 0)
     # Outputs that were measured, of layers that are in no doubt.
     seen = {number: note.forward for number, note in enumerate(notes) if note.forward.is_measured}
@@ -56,7 +56,8 @@ def activation_columns(
     # a gradient could not be read is missing in the sum as well.
     came = {number: note.backward for number, note in enumerate(notes) if note.backward is not None}
     read = {number: slot for number, slot in came.items() if slot.is_measured}
-    lost = flags([number for number in came if number not in read], len(notes))
+    hidden = [number for number, note in enumerate(notes) if note.is_hidden]
+    lost = flags([number for number in came if number not in read] + hidden, len(notes))
     unclear = np.bincount(layer_rows, (flowed > 1) | lost, len(layers))[layer_rows] > 0
     reached = flags(list(read), len(notes)) & used & ~unclear
     gradients = np.zeros((2, len(notes)))

@@ -14,7 +14,6 @@ from torch import Tensor, nn
 from gradwidget.capture import unmeasured
 from gradwidget.capture.collect.outputs import Output, first_tensor, unit_dimension
 from gradwidget.capture.guard import Guard
-from gradwidget.capture.model.most_nodes import most_nodes
 from gradwidget.capture.model.nonlinearity import (
     Node,
     Nonlinearity,
@@ -30,9 +29,8 @@ from gradwidget.capture.stats.readback import Fetch, Readback, as_numpy
 from gradwidget.capture.stats.staging import RowStatistics, Slot, StagingBuffers
 from gradwidget.capture.torch_private import in_backward, is_transformed, version
 
-OnGradient = Callable[[Tensor | Node, Callable[[Tensor], None]], None]
-"""Given an output, or the node that made it, and a function: calls it with the gradient of the
-output when that arrives."""
+OnGradient = Callable[..., bool]
+"""``OutputGradientHooks.register``."""
 
 Call = tuple[str, int]
 """Name of a layer and the number of its call within a round.
@@ -184,12 +182,14 @@ class Activations:
                 self._measure_spread(note, given)
             else:
                 self._latest = None if given is None else (note, given.detach(), version(given))
-        if call not in self._nonlinearities and len(self._held) < most_nodes():
-            self._hold(call, note, tensor, units)
-        if tensor.grad_fn is not None:
-            self._on_gradient(tensor, partial(self._add_gradient, note))
+        if not tensor.is_leaf:
+            note.is_hidden = not self._on_gradient(tensor, Activations._add_gradient, self, note)
+            if note.is_hidden:
+                self._why.setdefault(layer, unmeasured.TOO_LARGE)
         elif tensor.requires_grad:
             self._why.setdefault(layer, unmeasured.LEAF)
+        if call not in self._nonlinearities and not note.is_hidden:
+            self._hold(call, note, tensor, units)
         return True
 
     def add_operation(
@@ -217,7 +217,7 @@ class Activations:
         note = Output(layer, size, slot or Slot.unmeasured(), round=self._round)
         note.doubt = unmeasured.OPERATION if slot is None else None
         self.outputs.append(note)
-        self._on_gradient(node, partial(self._add_gradient, note))
+        self._on_gradient(node, Activations._add_gradient, self, note)
 
     def nonlinearity_of(self, layer: str) -> Nonlinearity | None:
         """The activation function of a layer's latest call; None where it has none known yet."""
@@ -364,11 +364,12 @@ class Activations:
     def _data_nonfinite(self, args: tuple[object, ...]) -> Fetch | None:
         # Later arguments may be masks, with infinities on purpose.
         given = args[0] if args else None
-        if type(given) is Tensor and given.grad_fn is not None:
+        # Not by its ``grad_fn``: that would have Python see the node (see ``most_nodes``).
+        if type(given) is Tensor and not given.is_leaf:
             return None  # as nearly every layer's
         tensor = first_tensor(given)
         # What no operation made is data: it came into the model from outside.
-        if tensor is None or tensor.grad_fn is not None or tensor.numel() == 0:
+        if tensor is None or not tensor.is_leaf or tensor.numel() == 0:
             return None
         try:
             values = plain(tensor)

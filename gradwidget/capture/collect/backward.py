@@ -72,8 +72,7 @@ class BackwardReader:
         Returns:
             Whether the pass has reached the model.
         """
-        was_passing, self._hooks.is_passing = self._hooks.is_passing, False
-        if not was_passing or not self._reach.ended():
+        if not self._hooks.pass_ended() or not self._reach.ended():
             return False
         self._find_loss(builder, roots, weighted=weighted)
         return True
@@ -88,8 +87,7 @@ class BackwardReader:
 
     def fail(self, builder: FrameBuilder) -> None:
         """It raised, or was interrupted."""
-        if self._hooks.is_passing:
-            self._hooks.is_passing = False
+        if self._hooks.pass_ended():
             builder.forget()
 
     def concerns_parameters(self, inputs: Sequence[Tensor]) -> bool:
@@ -114,8 +112,7 @@ class BackwardReader:
         Returns:
             None where the call had nothing to do with the model.
         """
-        was_passing, self._hooks.is_passing = self._hooks.is_passing, False
-        if not was_passing or len(inputs) != len(gradients):
+        if not self._hooks.pass_ended() or len(inputs) != len(gradients):
             return None  # also by other things than tensors (edges of the graph)
         builder.taken += 1
         taken: dict[int, Tensor] = {}

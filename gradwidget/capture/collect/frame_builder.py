@@ -414,7 +414,7 @@ class FrameBuilder:
         scalars |= {name: float(fetch()) for name, fetch in list(self.logged.items())}
         # A module may have run, and then have been divided.
         outputs = [one for one in self.activations.outputs if one.layer not in self._table.divided]
-        outputs = [one for one in outputs if one.gradients] or outputs
+        outputs = [one for one in outputs if one.gradients or one.is_hidden] or outputs
         # The sums over what can be read are not those of the model.
         if self._lacks_gradients or apart:
             scalars.pop("total_grad_norm", None)

@@ -8,6 +8,7 @@ from functools import partial
 from torch import Tensor
 
 from gradwidget.capture.guard import Guard, entry
+from gradwidget.capture.model.most_nodes import most_nodes
 from gradwidget.capture.model.nonlinearity import Node
 
 
@@ -20,24 +21,45 @@ class OutputGradientHooks:
 
     def __init__(self, guard: Guard) -> None:
         self.guard = guard
+        self._registered = 0
+        """Tensors since the last pass: a hook has Python see the node that made it."""
         self.is_passing = False
         """Whether a pass of the model is running: ``torch.autograd.grad`` also brings gradients
         that no parameter will get."""
 
-    def register(self, output: Tensor | Node, take: Callable[[Tensor], None]) -> None:
+    def pass_ended(self) -> bool:
+        """A pass is over, and what runs from now on has a graph of its own.
+
+        Returns:
+            Whether it was one of the model.
+        """
+        was_passing, self.is_passing, self._registered = self.is_passing, False, 0
+        return was_passing
+
+    def register(self, output: Tensor | Node, take: Callable[..., None], *args: object) -> bool:
         """Has ``take`` called with the gradient of an output when a pass brings it.
 
         Args:
             output: a tensor, or the node of the graph that made it.
-            take: called with it.
+            take: called with ``args``, and the gradient after them.
+            args: given by themselves, with no function made for each output: the more objects a
+                large model's step leaves, the more often all of them are searched for garbage.
+
+        Returns:
+            Whether it will be: no more tensors of a graph have a hook than nodes of it may be seen.
         """
-        if isinstance(output, Tensor):
-            output.register_hook(partial(self._arrived, take))
-        else:
-            output.register_prehook(lambda gradients: self._arrived(take, gradients[0]))
+        if not isinstance(output, Tensor):
+            output.register_prehook(lambda gradients: self._arrived(take, *args, gradients[0]))
+            return True
+        if self._registered >= most_nodes():
+            return False
+        self._registered += 1
+        output.register_hook(partial(OutputGradientHooks._arrived, self, take, *args))
+        return True
 
     # On an accelerator the engine calls it on a thread of its own.
     @entry("reading an activation's gradient", any_thread=True)
-    def _arrived(self, take: Callable[[Tensor], None], gradient: Tensor | None) -> None:
-        if self.is_passing and gradient is not None:
-            take(gradient.detach())
+    def _arrived(self, take: Callable[..., None], *given: object) -> None:
+        *args, gradient = given
+        if self.is_passing and isinstance(gradient, Tensor):
+            take(*args, gradient.detach())

@@ -26,6 +26,8 @@ class Output:
     backward: Slot | None = None
     """The ``gradient_statistics`` of its gradient."""
     gradients: int = 0
+    is_hidden: bool = False
+    """Whether nothing will tell of its gradient, as the graph has too many nodes."""
     arrival: int = 0
     """In which order the gradients arrived."""
     data_nonfinite: Fetch | None = None

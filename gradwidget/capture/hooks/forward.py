@@ -133,12 +133,13 @@ class ForwardHooks:
         if not self._has_begun:
             self._note_first()
         self._calls += id(module) == self._model
-        if self.strangers.is_wanted:
-            self._note_what_is_inside(module)
         name = self._table.names.get(id(module))
         if name is not None:
             self._note_layer(name, module, args, kwargs, output)
-        elif is_nonlinear(module):
+            return
+        if self.strangers.is_wanted:
+            self._note_what_is_inside(module)
+        if is_nonlinear(module):
             self._note_nonlinearity(module, args)
         elif id(module) == self._model:
             self._note_model(args, kwargs)
@@ -166,6 +167,8 @@ class ForwardHooks:
         self, name: str, module: nn.Module, args: Args, kwargs: Kwargs, output: object
     ) -> None:
         self._saw_layers = True
+        if self.strangers.is_wanted:
+            self.guard.run("seeing what runs inside", self.strangers.has_run, module)
         if not self._table.has_run(name):
             self._table.order_is_stale = True
         if self._listener is not None:

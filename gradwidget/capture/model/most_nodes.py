@@ -2,7 +2,8 @@
 
 Torch frees a node that Python has seen from within the one above it, which takes some 180 bytes of
 the stack: a long chain of them overflows it, and the process dies. What nobody has seen is freed
-one after the other.
+one after the other. To ask a tensor for its ``grad_fn`` is to see the node, and so is to register a
+hook on it; ``is_leaf`` tells whether there is one without that.
 """
 
 from __future__ import annotations

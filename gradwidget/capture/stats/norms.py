@@ -32,7 +32,7 @@ ALONE = 1 << 16
 On small ones a call costs more than the copy that brings them together."""
 PIECE = KEPT
 """Entries that are processed at a time: they stay in the cache from one statistic to the next."""
-SUMMED = 1 << 17
+SUMMED = 1 << 14
 """Entries whose squares are added up in float32; such sums are added up in float64.
 
 Over as many as this nothing that matters is lost, even where all are alike and rounded alike."""
@@ -70,19 +70,21 @@ def row_norms(rows: Tensor) -> NDArray[np.float64]:
 
 def large_norm(tensor: Tensor) -> float:
     """L2 norm of a tensor of any size on the CPU."""
-    squares = [square for piece in pieces(tensor) for square in sums_of_squares(piece)]
-    return norm_of_squares(squares, tensor.numel(), pieces(tensor))
+    squares = sum([sum_of_squares(run) for run in runs(tensor)])
+    return norm_of_squares(squares, tensor, pieces(tensor))
 
 
 def distance(one: Tensor, other: Tensor) -> float:
     """L2 norm of the difference of two tensors of one shape, of any size, on the CPU."""
-    squares: list[Tensor] = []
-    for runs in side_by_side(one, other):
-        left, right = map(at_least_single, runs)
+    squares = 0.0
+    for both in side_by_side(one, other):
+        left, right = map(at_least_single, both)
         difference = torch.sub(left, right, out=scratch("difference", len(left), left.dtype))
-        squares += sums_of_squares(difference)
+        squares += sum_of_squares(difference)
+    if squares == 0 and torch.equal(one, other):
+        return 0.0
     again = (left.double() - right for left, right in side_by_side(one, other))
-    return norm_of_squares(squares, one.numel(), again)
+    return norm_of_squares(squares, one, again)
 
 
 def side_by_side(*tensors: Tensor) -> Iterator[tuple[Tensor, ...]]:
@@ -93,34 +95,31 @@ def side_by_side(*tensors: Tensor) -> Iterator[tuple[Tensor, ...]]:
     return zip(*(vector.split(PIECE) for vector in vectors), strict=True)
 
 
-def sums_of_squares(piece: Tensor) -> list[Tensor]:
-    """Sums of the squares of a vector's entries, of ``SUMMED`` at a time."""
-    entries = piece.numel()
-    if entries <= SUMMED:
-        return [torch.dot(piece, piece)]
-    # By slices, which take a third of the time of a split.
-    runs = [piece[start : start + SUMMED] for start in range(0, entries, SUMMED)]
-    return [torch.dot(run, run) for run in runs]
+def sum_of_squares(piece: Tensor) -> float:
+    """The sum of the squares of a vector's entries, at least single, on the CPU."""
+    # The norms of rows: torch reads memory as fast for them as it can, and a dot product slower.
+    whole = piece.numel() // SUMMED * SUMMED
+    parts = [vector_norm(piece[whole:])[None]] if whole < piece.numel() else []
+    if whole:
+        parts.append(vector_norm(piece[:whole].view(-1, SUMMED), dim=1))
+    norms: list[float] = [norm for part in parts for norm in part.numpy().tolist()]
+    return sum([norm * norm for norm in norms])
 
 
-def norm_of_squares(squares: list[Tensor], entries: int, again: Iterable[Tensor]) -> float:
-    """The L2 norm from the sums of squares of parts.
+def norm_of_squares(squares: float, whole: Tensor, again: Iterable[Tensor]) -> float:
+    """The L2 norm from the sum of the squares.
 
     Args:
-        squares: the sums of the squares of the parts.
-        entries: number of entries of all parts.
-        again: the parts themselves, which are read where the squares were not safe.
+        squares: their sum.
+        whole: what they are of, for its size and type.
+        again: it in parts, which are read where the squares were not safe.
     """
-    norm = _root(squares)
-    if squares[0].dtype is torch.float64 or _is_safe(norm, entries):
+    norm = math.sqrt(squares)
+    if whole.dtype is torch.float64 or _is_safe(norm, whole.numel()):
         return norm
     return math.sqrt(
         sum(float(as_numpy(vector_norm(part, dtype=torch.float64))) ** 2 for part in again)
     )
-
-
-def _root(squares: list[Tensor]) -> float:
-    return math.sqrt(sum([float(square.numpy()) for square in squares]))
 
 
 def _is_safe(norm: float, entries: int) -> bool:
@@ -129,10 +128,23 @@ def _is_safe(norm: float, entries: int) -> bool:
 
 def pieces(tensor: Tensor) -> Iterator[Tensor]:
     """The entries in runs of at most ``PIECE``, in float32 or float64, in no particular order."""
-    # Where the entries fill their memory without gaps, this order needs no copy.
-    entries = tensor.permute(memory_order(tensor)).reshape(-1)
+    entries = in_memory_order(tensor)
     for piece in entries.split(PIECE) if len(entries) > PIECE else (entries,):
         yield at_least_single(piece)
+
+
+def runs(tensor: Tensor) -> Iterable[Tensor]:
+    """The same in one run where no entry has to be converted.
+
+    For one or two statistics: they are read as fast as memory is, and a call for each piece costs.
+    """
+    is_wide = tensor.dtype in {torch.float32, torch.float64}
+    return (in_memory_order(tensor),) if is_wide else pieces(tensor)
+
+
+def in_memory_order(tensor: Tensor) -> Tensor:
+    """The entries as a vector: without a copy where they fill their memory without gaps."""
+    return tensor.permute(memory_order(tensor)).reshape(-1)
 
 
 def memory_order(tensor: Tensor) -> list[int]:
@@ -154,6 +166,17 @@ def at_least_single(tensor: Tensor) -> Tensor:
 def magnitudes(entries: Tensor) -> Tensor:
     """|x| of a vector on the CPU; valid until the next call."""
     return torch.abs(entries, out=scratch("magnitudes", len(entries), entries.dtype))
+
+
+def ends_of_magnitudes(magnitudes: Tensor) -> tuple[float, float]:
+    """The smallest and the largest of ``magnitudes``; the largest is NaN where one is."""
+    # They are ordered as the whole numbers of the same bits, with NaN on top, and torch compares
+    # those twice as fast.
+    dtype = magnitudes.dtype
+    low, high = torch.aminmax(
+        magnitudes.view(torch.int64 if dtype is torch.float64 else torch.int32)
+    )
+    return float(low.view(dtype).numpy()), float(high.view(dtype).numpy())
 
 
 def vector_norm(

@@ -19,7 +19,7 @@ from gradwidget.capture.stats.norms import (
     norm_of_squares,
     pieces,
     row_norms,
-    sums_of_squares,
+    sum_of_squares,
     vector_norm,
 )
 from gradwidget.capture.stats.readback import Fetch, Readback, Values
@@ -69,14 +69,11 @@ def gradient_statistics(rows: Tensor, readback: Readback) -> tuple[Fetch, Fetch]
         kinds = [vector_norm(flat, dim=1, dtype=wide), torch.count_nonzero(flat, dim=1).to(wide)]
         return readback.add(torch.stack(kinds)), readback.add(flat[:, :0])
     if rows[0].numel() > ALONE:
-        squares: list[Tensor] = []
-        count = 0
+        squares, count = 0.0, 0
         for piece in pieces(rows[0]):
-            squares += sums_of_squares(piece)
+            squares += sum_of_squares(piece)
             count += int(np.count_nonzero(nonzero(piece.numpy())))
-        statistics = np.array(
-            [[norm_of_squares(squares, rows[0].numel(), pieces(rows[0]))], [count]]
-        )
+        statistics = np.array([[norm_of_squares(squares, rows, pieces(rows[0]))], [count]])
     else:
         flat = at_least_single(rows.flatten(1))
         statistics = np.stack([row_norms(flat), nonzero_in_rows(nonzero(flat.numpy()))])
@@ -119,14 +116,14 @@ def _of_large(
         units = order.index(output.dim() + units) - output.dim()
         output = output.permute(order)
     many = output.shape[units]
-    squares: list[Tensor] = []
+    squares = 0.0
     saturated: list[tuple[float, int]] = []
     count = 0
     alive: BoolArray = np.zeros(many, np.bool_)
     are_alive = False
     for part in _parts(output, units, nonlinearity):
         flat = part.reshape(-1)
-        squares += [square for piece in pieces(flat) for square in sums_of_squares(piece)]
+        squares += sum([sum_of_squares(piece) for piece in pieces(flat)])
         is_nonzero = nonzero(flat.numpy())
         found = int(np.count_nonzero(is_nonzero))
         count += found
@@ -141,7 +138,7 @@ def _of_large(
             flags = nonlinearity.saturated(part[None])
             saturated.append((float(flags.sum().numpy()), flags.numel()))
     # Entries that are not finite show in the norm: only then are they counted.
-    norm = norm_of_squares(squares, output.numel(), _parts(output, units, nonlinearity))
+    norm = norm_of_squares(squares, output, _parts(output, units, nonlinearity))
     odd = 0
     if not math.isfinite(norm):
         odd = sum(

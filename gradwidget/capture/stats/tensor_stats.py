@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 
 import numpy as np
@@ -16,19 +16,25 @@ from gradwidget.capture.stats.norms import (
     PIECE,
     accumulator,
     at_least_single,
+    ends_of_magnitudes,
     l2,
     large_norm,
     magnitudes,
     norm_of_squares,
     pieces,
     row_norms,
-    sums_of_squares,
+    runs,
+    sum_of_squares,
     vector_norm,
 )
 from gradwidget.capture.stats.readback import Fetch, Readback, as_numpy
 from gradwidget.capture.stats.scratch import nonzero, scratch
 
 Kind = tuple[torch.Size, torch.dtype, torch.device]
+
+MANY = 1_000
+"""Tensors whose grouping is found anew: to keep the kind of each would have Python search for
+garbage more often, which costs more."""
 
 L2, L1, PEAK, NONZERO, NONFINITE = range(5)
 """Rows of what ``measure`` gives: L2 norm, sum of |x|, largest |x|, and two counts."""
@@ -116,11 +122,17 @@ def alike(tensors: Sequence[Tensor]) -> Sequence[Sequence[int]]:
 
     Empty tensors are left out.
     """
-    return _grouped(tuple([(tensor.shape, tensor.dtype, tensor.device) for tensor in tensors]))
+    if len(tensors) < MANY:
+        return _known(tuple([(tensor.shape, tensor.dtype, tensor.device) for tensor in tensors]))
+    return _grouped((tensor.shape, tensor.dtype, tensor.device) for tensor in tensors)
 
 
 @lru_cache(maxsize=64)
-def _grouped(kinds: tuple[Kind, ...]) -> list[list[int]]:
+def _known(kinds: tuple[Kind, ...]) -> list[list[int]]:
+    return _grouped(kinds)
+
+
+def _grouped(kinds: Iterable[Kind]) -> list[list[int]]:
     groups: dict[Kind, list[int]] = {}
     for number, kind in enumerate(kinds):
         groups.setdefault(kind, []).append(number)
@@ -164,35 +176,28 @@ def _of_rows(tensors: Tensor, *, sums: bool) -> NDArray[np.float64]:
 
 def _of_large(tensor: Tensor, *, sums: bool) -> NDArray[np.float64]:
     """Of one large tensor, piece by piece: a piece stays in the cache between its statistics."""
-    squares: list[Tensor] = []
     peaks: list[float] = []
-    total = 0.0
+    squares = total = 0.0
     count = odd = 0
-    for piece in pieces(tensor):
-        squares += sums_of_squares(piece)
+    for piece in pieces(tensor) if sums else runs(tensor):
+        squares += sum_of_squares(piece)
         if not sums:
-            low, high = _ends(piece)
-            peaks.append(max(abs(low), abs(high)))
+            low, high = torch.aminmax(piece)
+            peaks += (-float(low.numpy()), float(high.numpy()))
             continue
         absolute = magnitudes(piece)
-        low, high = _ends(absolute)
-        peaks.append(high)
+        smallest, largest = ends_of_magnitudes(absolute)
+        peaks.append(largest)
         total += float(absolute.sum().numpy())
         # Mostly no entry is 0, and then none has to be counted.
-        count += piece.numel() if low > 0 else int(np.count_nonzero(nonzero(piece.numpy())))
+        count += piece.numel() if smallest > 0 else int(np.count_nonzero(nonzero(piece.numpy())))
     # Only where a peak is not finite are such entries counted, in a second reading.
     peak = max(peaks)
     if not math.isfinite(sum(peaks)):
         peak = float(np.max(peaks))  # unlike max, it gives NaN where there is one
         odd = sum([int(np.count_nonzero(~np.isfinite(piece.numpy()))) for piece in pieces(tensor)])
-    norm = norm_of_squares(squares, tensor.numel(), pieces(tensor)) if peak != 0 else 0.0
+    norm = norm_of_squares(squares, tensor, pieces(tensor)) if peak != 0 else 0.0
     return np.array([norm, total, peak, count, odd], np.float64)
-
-
-def _ends(vector: Tensor) -> tuple[float, float]:
-    """The smallest and the largest entry; NaN both where there is one."""
-    low, high = torch.aminmax(vector)
-    return float(low.numpy()), float(high.numpy())
 
 
 def _on_device(rows: Tensor) -> Tensor:

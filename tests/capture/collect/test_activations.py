@@ -33,8 +33,9 @@ class Step:
         self.activations = Activations(self.readback, self.hook, self.cache, self.why)
 
     @staticmethod
-    def hook(tensor: Tensor, take: Callable[[Tensor], None]) -> None:
-        tensor.register_hook(lambda gradient: take(gradient.detach()))
+    def hook(tensor: Tensor, take: Callable[..., None], *args: object) -> bool:
+        tensor.register_hook(lambda gradient: take(*args, gradient.detach()))
+        return True
 
     def add(self, layer: str, output: object, module: nn.Module = PLAIN) -> bool:
         return self.activations.add_output(layer, module, (), output)

@@ -16,14 +16,16 @@ from gradwidget.capture.stats.norms import (
     PIECE,
     SUMMED,
     distance,
+    ends_of_magnitudes,
     l2,
     large_norm,
+    magnitudes,
     memory_order,
     norm_of_squares,
     pieces,
     row_norms,
     side_by_side,
-    sums_of_squares,
+    sum_of_squares,
 )
 
 EXPONENTS = st.integers(-30, 25)
@@ -146,7 +148,41 @@ def test_runs_of_several_tensors_are_entry_by_entry(name: str) -> None:
 
 def test_equal_entries_add_up_without_a_drift() -> None:
     piece = torch.full((PIECE,), 0.1)
-    squares = sums_of_squares(piece)
-    assert len(squares) == PIECE // SUMMED
-    found = norm_of_squares(squares, PIECE, [piece])
-    assert found == pytest.approx(truth(piece), rel=1e-4)
+    assert PIECE > 4 * SUMMED
+    found = norm_of_squares(sum_of_squares(piece), piece, [piece])
+    assert found == pytest.approx(truth(piece), rel=1e-5)
+
+
+@pytest.mark.parametrize("entries", [1, SUMMED - 1, SUMMED, SUMMED + 1, 3 * SUMMED + 7])
+@pytest.mark.parametrize("step", [1, 2])
+def test_squares_are_added_up_whatever_their_number(entries: int, step: int) -> None:
+    vector = noise(entries * step)[::step]
+    assert sum_of_squares(vector) == pytest.approx(truth(vector) ** 2, rel=1e-5)
+
+
+def test_what_has_not_moved_is_at_no_distance() -> None:
+    tensor = noise(2 * ALONE)
+    assert distance(tensor, tensor.clone()) == 0.0
+    moved = tensor.clone()
+    moved[3] += torch.tensor(1e-30)  # is lost to rounding, unless the entry is 0
+    moved[4], tensor[4] = 1e-30, 0.0
+    assert distance(moved, tensor) == pytest.approx(1e-30)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_the_ends_of_magnitudes_are_those_of_numpy(dtype: torch.dtype) -> None:
+    odd = [
+        [],
+        [0.0],
+        [-0.0, 1e-42],
+        [math.inf],
+        [-math.inf, 0.0],
+        [math.nan],
+        [-math.nan, math.inf],
+    ]
+    for extra in odd:
+        vector = torch.cat([noise(50), torch.tensor(extra)]).to(dtype)
+        expected = np.abs(vector.numpy())
+        low, high = ends_of_magnitudes(magnitudes(vector))
+        assert low == np.fmin.reduce(expected)
+        assert high == np.max(expected) or (math.isnan(high) and np.isnan(expected).any())

@@ -65,7 +65,7 @@ class InputData:
             self._first, self._is_past_frozen = id(module), False
         first = args[0] if args else None
         # As nearly every layer's: what an operation with a graph has made is no data.
-        is_made = type(first) is Tensor and first.grad_fn is not None
+        is_made = type(first) is Tensor and not first.is_leaf
         if not (is_made or self._is_past_frozen) and is_training_forward():
             self._guard.run("reading the input", self._read, args, kwargs)
         if type(output) is Tensor and output.requires_grad:
@@ -135,7 +135,7 @@ class InputData:
         tensor = first_tensor(given)
         if tensor is None and isinstance(given, Tensor):
             tensor = given  # integers
-        if tensor is None or tensor.grad_fn is not None or isinstance(tensor, nn.Parameter):
+        if tensor is None or not tensor.is_leaf or isinstance(tensor, nn.Parameter):
             return
         if in_transform() or unreadable(tensor) is not None or not tensor.numel():
             return

@@ -10,6 +10,7 @@ from torch import Tensor
 from gradwidget.capture.collect.outputs import tensors_in
 from gradwidget.capture.collect.wiring.graph import Graph
 from gradwidget.capture.model.layers import LayerTable
+from gradwidget.capture.model.most_nodes import most_nodes
 from gradwidget.capture.model.nonlinearity import Node
 from gradwidget.capture.model.rows import ROOT
 from gradwidget.capture.torch_private import sequence_number
@@ -57,7 +58,7 @@ class Places:
         """
         tensors = tensors_in(output)
         for tensor in tensors:
-            node = tensor.grad_fn
+            node = tensor.grad_fn if len(self._made) < most_nodes() else None
             if node is not None:
                 self._seen.add(layer)
                 self.__dict__.pop("_unseen", None)

@@ -46,8 +46,10 @@ class Unused:
                 off, they say nothing.
         """
         names = self._names(layer)
-        nodes = [one.grad_fn for one in outputs if one.grad_fn is not None]
-        if not names or not nodes:
+        if not names or self._left <= 0:
+            return
+        nodes = [one.grad_fn for one in outputs if not one.is_leaf]
+        if not nodes:
             return
         left_over = self._not_below(nodes, set(names))
         if left_over is not None:

@@ -39,6 +39,25 @@ def train(watched=True):
     print("trained to the end", flush=True)
 
 """
+REAL_LAYERS = """
+class Deep(torch.nn.Sequential):
+    def __init__(self):
+        super().__init__(*(torch.nn.Linear(2, 2) for _ in range(DEPTH)))
+
+"""
+ONE_CALLED_AGAIN = """
+class Deep(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.first, self.again = torch.nn.Linear(2, 2), torch.nn.Linear(2, 2)
+
+    def forward(self, x):
+        x = self.first(x)
+        for _ in range(DEPTH):
+            x = self.again(x)
+        return x
+
+"""
 IN_A_SMALL_STACK = """
 import threading
 
@@ -64,6 +83,19 @@ def test_training_goes_on_in_a_thread_with_a_small_stack(
     factor: str, *, watched: bool, depth: int
 ) -> None:
     assert_trains((LOOP + IN_A_SMALL_STACK).replace("WATCHED", str(watched)), factor, depth)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("watched", [True, False], ids=["watched", "alone"])
+@pytest.mark.parametrize("model", [REAL_LAYERS, ONE_CALLED_AGAIN], ids=["many", "one again"])
+def test_so_does_that_of_many_layers(model: str, *, watched: bool) -> None:
+    code = LOOP + model + IN_A_SMALL_STACK
+    assert_trains(code.replace("WATCHED", str(watched)), "1.0", 2_000)
+
+
+@pytest.mark.slow
+def test_a_layer_that_runs_very_often_overflows_no_large_stack() -> None:
+    assert_trains(LOOP + ONE_CALLED_AGAIN + "train()", "1.0", 60_000)
 
 
 def assert_trains(code: str, factor: str, depth: int) -> None:
