@@ -299,10 +299,12 @@ class Window:
         """
         if CROSS_ENTROPY.isdisjoint(self.wiring.loss_path[:3]):
             return self.start_loss
-        last = np.flatnonzero(self.paths.last)
+        # What the graph does not show, as a frozen layer at the beginning, gives no outputs.
+        known = self.wiring.feeds or {layer.name for layer in self.layers}
         classes = [
-            max((shape[0] for shape in self.layers[i].shapes.values() if shape), default=1)
-            for i in last
+            max((shape[0] for shape in layer.shapes.values() if shape), default=1)
+            for layer, is_last in zip(self.layers, self.paths.last, strict=True)
+            if is_last and layer.name in known
         ]
         constant = math.log(max(classes, default=1))
         return min(self.start_loss, constant) if constant > 0 else self.start_loss

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 
 from gradwidget.diagnose.evidence.window import Window, holding_since, median, middle
+from gradwidget.frame import LOSS, Wiring
 from gradwidget.record.history import History
 from tests.support.frames import chain, frame, healthy, judge, moving
 
@@ -103,6 +105,16 @@ def test_a_run_that_learned_for_a_few_steps_has_learned_however_long_ago() -> No
 def test_the_start_of_a_loss_that_falls_at_once_is_that_of_its_first_steps() -> None:
     losses = np.maximum(2.0 - 0.02 * np.arange(100), 0.5)
     assert sampled(losses, 5).start_loss == pytest.approx(1.96)
+
+
+def test_a_frozen_layer_that_the_graph_does_not_show_gives_no_classes() -> None:
+    layers = (
+        replace(chain(1)[0], name="base", shapes={"weight": (64, 8)}, trainable=False),
+        replace(chain(1)[0], name="head", shapes={"weight": (10, 64)}),
+    )
+    wiring = Wiring(feeds={"head": (LOSS,)}, loss_path=("nll_loss", "log_softmax"))
+    window = Window(judge(30, layers, {**healthy(2, scalars={"loss": 5.0}), "wiring": wiring})[1])
+    assert window.first_level == pytest.approx(np.log(10))
 
 
 @pytest.mark.parametrize("seed", range(20))
