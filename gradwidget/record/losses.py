@@ -13,6 +13,8 @@ COLUMNS = 2_048
 """Columns at most: a timeline has no more pixels."""
 KEPT = COLUMNS // 2
 """Newest losses that surely have a column each."""
+EARLY = 40
+"""First losses that keep a column each: what a run is measured by."""
 MOST_LEFT = 0.75
 """Of the older columns, the share that joining them leaves at most."""
 
@@ -20,8 +22,8 @@ MOST_LEFT = 0.75
 class Losses:
     """The loss of every step of which it is known, sampled or not.
 
-    The newest 1,024 to 2,048 losses have a column each. Older ones are joined, ever more to a
-    column as the run grows, and a column has their mean.
+    The newest 1,024 to 2,048 losses have a column each, and so have the first 40. Those between
+    are joined, ever more to a column as the run grows, and a column has their mean.
 
     Example:
         >>> losses = Losses()
@@ -57,6 +59,13 @@ class Losses:
         """Steps and values of the newest losses one by one: at most ``KEPT``, oldest first."""
         newest = slice(self._columns - min(n, KEPT, self._columns), self._columns)
         return self._steps[newest].copy(), self._values[newest].copy()
+
+    def first(self) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+        """Steps and values of the first losses one by one: at most ``EARLY``, oldest first."""
+        number = np.arange(min(EARLY, self._columns))
+        ends = np.append(self._firsts[: self._columns], self.version)[1:]
+        single = ends[: len(number)] == number + 1
+        return self._steps[number[single]], self._values[number[single]]
 
     def columns(self) -> LossColumns:
         """A copy of all that is held."""
@@ -121,5 +130,6 @@ class Losses:
 
     def _edges(self, older: int) -> NDArray[np.intp]:
         """Where the columns begin that the older ones become."""
-        groups = self._firsts[:older] // self._longest
-        return np.flatnonzero(np.diff(groups, prepend=-1))
+        firsts = self._firsts[:older]
+        groups = np.where(firsts < EARLY, firsts - EARLY, firsts // self._longest)
+        return np.flatnonzero(np.diff(groups, prepend=-EARLY - 1))

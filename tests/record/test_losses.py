@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gradwidget.record.every_step import every_step
-from gradwidget.record.losses import COLUMNS, KEPT, Losses
+from gradwidget.record.losses import COLUMNS, EARLY, KEPT, Losses
 
 
 def filled(count: int, piece: int) -> Losses:
@@ -21,6 +21,14 @@ def test_the_newest_losses_are_there_one_by_one() -> None:
     losses = filled(100_000, 777)
     steps, values = losses.recent(KEPT)
     assert steps.tolist() == list(range(100_000 - KEPT, 100_000))
+    np.testing.assert_array_equal(values, np.sqrt(steps))
+
+
+@pytest.mark.parametrize("count", [3, EARLY, 1_000_000])
+def test_the_first_losses_are_there_one_by_one_for_good(count: int) -> None:
+    losses = filled(count, 7_777)
+    steps, values = losses.first()
+    assert steps.tolist() == list(range(min(count, EARLY)))
     np.testing.assert_array_equal(values, np.sqrt(steps))
 
 

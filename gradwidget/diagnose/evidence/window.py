@@ -15,6 +15,7 @@ from gradwidget.diagnose.finding import Finding, Symptom
 from gradwidget.diagnose.thresholds import DEFAULT, Thresholds
 from gradwidget.frame import BoolArray, Frame, Layer, Wiring
 from gradwidget.record.history import LOOK_BACK, RECENT, History
+from gradwidget.record.losses import EARLY
 
 BEGINNING = 10
 """First values that show how a run began: a sampled run measures at least as many in a row."""
@@ -29,11 +30,23 @@ A_PART = 0.1
 """Share of a run's steps with a low loss that is not chance."""
 
 
-BEYOND_NOISE = 3.0
+BEYOND_NOISE_OF_ONE = 3.0
 """Standard deviations of the loss from batch to batch, below which a low loss may be a batch."""
+
+BEYOND_NOISE = 4.0
+"""Standard errors between two levels of the loss, within which the noise of batches may make one.
+
+Of a run's many levels, one will be far out.
+"""
 
 OF_CHANGES = 0.954
 """Median change between two normal numbers, over their standard deviation."""
+
+OF_MEDIAN = 1.2533
+"""Standard error of a median of normal numbers, over that of their mean."""
+
+STRETCH = 9
+"""Losses in a row whose median shows a level."""
 
 
 class Window:
@@ -241,12 +254,40 @@ class Window:
         return found
 
     @cached_property
+    def early_losses(self) -> Floats:
+        """float64: the losses of the first steps, where each is known, else of the first frames.
+
+        Of networks that are trained in turns, the frames in the same turn.
+        """
+        return self.history.losses.first()[1] if self._knows_steps else self.first_losses
+
+    @cached_property
+    def _start(self) -> tuple[float, int]:
+        """The loss at the start, and the median of how many losses it is.
+
+        Of five, since a loss may fall fast; of more where noise is all that is seen in those.
+        """
+        early = self.early_losses
+        early = early[np.isfinite(early)]
+        count = min(len(early), 5)
+        for more in (10, 20, EARLY) if self._knows_steps else ():
+            older, newer = middle(early[: more // 2]), middle(early[more // 2 : more])
+            if len(early) < more or abs(newer - older) > 2 * self.error(more // 2, more // 2):
+                break
+            count = more
+        return middle(early[:count]), count
+
+    @property
     def start_loss(self) -> float:
-        """The median loss of the run's first five steps; NaN where no loss is known.
+        """The median loss of the run's first steps; NaN where no loss is known.
 
         Of networks that are trained in turns, that of the network whose turn it is.
         """
-        return middle(self.first_losses[:5])
+        return self._start[0]
+
+    def error(self, *counts: int) -> float:
+        """Standard error between two levels of the loss, medians of so many, by its noise alone."""
+        return OF_MEDIAN * self.loss_noise * math.sqrt(sum(1 / count for count in counts if count))
 
     @cached_property
     def first_level(self) -> float:
@@ -258,10 +299,12 @@ class Window:
         """
         if CROSS_ENTROPY.isdisjoint(self.wiring.loss_path[:3]):
             return self.start_loss
-        last = np.flatnonzero(self.paths.last)
+        # What the graph does not show, as a frozen layer at the beginning, gives no outputs.
+        known = self.wiring.feeds or {layer.name for layer in self.layers}
         classes = [
-            max((shape[0] for shape in self.layers[i].shapes.values() if shape), default=1)
-            for i in last
+            max((shape[0] for shape in layer.shapes.values() if shape), default=1)
+            for layer, is_last in zip(self.layers, self.paths.last, strict=True)
+            if is_last and layer.name in known
         ]
         constant = math.log(max(classes, default=1))
         return min(self.start_loss, constant) if constant > 0 else self.start_loss
@@ -278,7 +321,7 @@ class Window:
 
         By the median change from one to the next, so that a loss that falls as well changes little.
         """
-        changes = np.abs(np.diff(self.first_losses))
+        changes = np.abs(np.diff(self.early_losses))
         found = middle(changes) / OF_CHANGES if len(changes) >= A_FEW else 0.0
         return found if math.isfinite(found) else 0.0
 
@@ -289,6 +332,20 @@ class Window:
         NaN where no loss is known.
         """
         return self._left(self.loss)
+
+    @cached_property
+    def level(self) -> float:
+        """The loss over more steps, which tells a flat one from noisy batches: ``EARLY`` of them.
+
+        Where not each step's is known, and in the first steps, that of the newest frames.
+        """
+        found = self.history.losses.recent(EARLY)[1]
+        return middle(found) if self._knows_steps and len(found) == EARLY else self.loss
+
+    @property
+    def level_left(self) -> float:
+        """How much of the first level is left, by that level."""
+        return self._left(self.level)
 
     @property
     def loss_is_high(self) -> bool:
@@ -307,17 +364,36 @@ class Window:
     def has_learned(self) -> bool:
         """Whether the loss was well below its start for part of the run, whatever it is now.
 
-        For a tenth of its steps, or in three frames. A frame stands for all steps since the frame
-        before: the frames of a sampled run are not spread evenly, since those of a fault are close
-        together.
+        For a tenth of its steps, or for some in a row; by more than the noise of batches makes.
+        """
+        start, count = self.first_level, self._start[1]
+        fall = (1 - self.limits.plateau_fallen) * abs(start)
+        if not self._knows_steps:
+            return self._was_low(start - max(fall, BEYOND_NOISE_OF_ONE * self.loss_noise))
+        losses = self.history.losses.means
+        for length in (STRETCH, int(A_PART * len(losses))):
+            bound = start - max(fall, BEYOND_NOISE * self.error(count, length))
+            below = np.cumsum(np.append(0, losses < bound))
+            if length >= STRETCH and (2 * (below[length:] - below[:-length]) > length).any():
+                return True
+        return False
+
+    def _was_low(self, bound: float) -> bool:
+        """Whether frames show a loss below the bound for a tenth of the steps, or three of them do.
+
+        A frame stands for all steps since the frame before: the frames of a sampled run are not
+        spread evenly, since those of a fault are close together.
         """
         if "loss" not in self.history.scalars:
             return False
-        start = self.first_level
-        fall = (1 - self.limits.plateau_fallen) * abs(start)
-        fallen = self.history.scalars["loss"] < start - max(fall, BEYOND_NOISE * self.loss_noise)
+        fallen = self.history.scalars["loss"] < bound
         stands_for = np.diff(self.history.steps, prepend=self.history.steps[0])
         return bool(fallen.sum() > A_FEW or stands_for[fallen].sum() > A_PART * self.age)
+
+    @property
+    def _knows_steps(self) -> bool:
+        """Whether the loss of most steps is known, and is that of one network."""
+        return not self.has_opponent and self.history.losses.version > self.age / 2
 
     def _left(self, loss: float) -> float:
         return (

@@ -8,6 +8,7 @@ from gradwidget.diagnose.evidence.window import Window
 from gradwidget.diagnose.finding import Detection, Remedy
 from gradwidget.diagnose.remedies.check_data import check_data
 from gradwidget.diagnose.remedies.replace_nonfinite_inputs import replace_nonfinite_inputs
+from gradwidget.diagnose.remedies.scale_features import scale_features
 from gradwidget.diagnose.remedies.scale_inputs import scale_inputs
 from gradwidget.diagnose.remedies.scale_targets import scale_targets
 from gradwidget.diagnose.remedies.skip_nonfinite import skip_nonfinite
@@ -21,7 +22,7 @@ def of_inputs(detection: Detection, window: Window) -> Iterator[Remedy | None]:
         return
     # Data that is all the same has no scale.
     scaled = scale_inputs(window) if detection.evidence["value"] > 0 else None
-    yield check_data() if scaled is None else scaled
+    yield from (check_data(),) if scaled is None else (scaled, scale_features(window))
 
 
 def of_targets(detection: Detection, window: Window) -> Iterator[Remedy | None]:

@@ -30,7 +30,7 @@ def collapsed_outputs(window: Window, active: Finding | None) -> Detection | Non
     emptied = _emptied(window)
     if emptied is not None:
         return replace(emptied, evidence={**emptied.evidence, "emptied": 1.0})
-    if window.has_learned or not window.loss_left > limits.plateau_share:
+    if window.has_learned or not window.level_left > limits.plateau_share:
         return None
     if window.frame.scalars.get("input_std") == 0:
         return None

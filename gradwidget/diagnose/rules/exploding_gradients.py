@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from gradwidget.diagnose.evidence.depth_profile import DepthProfile
 from gradwidget.diagnose.evidence.paths import Floats
-from gradwidget.diagnose.evidence.window import Window, holding_since
+from gradwidget.diagnose.evidence.window import Window, holding_since, middle
 from gradwidget.diagnose.finding import Detection, Finding
 from gradwidget.diagnose.rules.shared.over_depth import past_bound, ratios_over_time
 from gradwidget.diagnose.thresholds import Thresholds
@@ -189,7 +189,7 @@ def _is_rescaled(window: Window, rows: NDArray[np.float32], ratio: float) -> boo
     limits, history = window.limits, window.history
     outputs = window.start("act_rms")[window.paths.last]
     size = float(np.nanmax(outputs, initial=0.0)) or 1.0
-    if not abs(window.start_loss) < STARVED * size**2:
+    if not abs(middle(window.first_losses[:5])) < STARVED * size**2:
         return False
     steps = history.recent_steps(len(rows))
     seen = np.flatnonzero(np.isfinite(rows[: -limits.spike_rise]).any(axis=1))

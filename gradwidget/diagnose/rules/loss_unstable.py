@@ -34,7 +34,7 @@ def loss_unstable(window: Window, active: Finding | None) -> Detection | None:
     # Of these, the ones right after a step that rotated the weights far; but what is left of the
     # units of a layer by a dropout of nearly all of them is another net at every step.
     dropped = window.frame.scalars.get("most_dropped", 0.0)
-    is_dropped = dropped > limits.dropout_high and window.loss_left > limits.plateau_share
+    is_dropped = dropped > limits.dropout_high and window.level_left > limits.plateau_share
     steps = history.recent_steps(limits.unstable_window)
     if not is_dropped:
         rise &= (np.diff(steps) == 1) & (

@@ -41,7 +41,12 @@ FAR = 10.0
 
 def lr_too_high(window: Window, active: Finding | None) -> Detection | None:
     """Updates far above the healthy range while the loss does not fall, or jumps up."""
-    return _over_window(window, active) or _beyond_doubt(window) or _broke(window, active)
+    return (
+        _over_window(window, active)
+        or _beyond_doubt(window)
+        or _broke(window, active)
+        or _thrown_off(window)
+    )
 
 
 def _beyond_doubt(window: Window) -> Detection | None:
@@ -121,6 +126,40 @@ def _broke(window: Window, active: Finding | None) -> Detection | None:
             "broke": float(first),
         },
         caveat="Fine if that comes back by itself, as it may after the first steps of a run.",
+    )
+
+
+def _thrown_off(window: Window) -> Detection | None:
+    """A run whose loss and gradient are many times as large at every step after its first.
+
+    As of adapters whose output is multiplied: the weights have hardly changed. Until it has learned
+    something after all.
+    """
+    size, history = window.limits.window, window.history
+    if window.has_opponent or history.version <= size or window.has_learned:
+        return None
+    losses = history.start_scalar("loss")[: size + 1]
+    norms = history.start_scalar("total_grad_norm")[: size + 1]
+    # A first loss of 0 is one that starts there by nature, and no other is large against it.
+    if not (losses[0] > 0 and losses[1:].min() > FAR * losses[0] and norms[0] > 0):
+        return None
+    if not (norms[1:].min() > FAR * norms[0] and window.level_left > window.limits.plateau_share):
+        return None
+    moves = middle(rotations(window, RECENT, of_start=True)[:size])
+    return Detection(
+        severity="warning",
+        message=f"The first update raised the loss from {shown(float(losses[0]))} to "
+        f"{shown(float(losses[1]))} and the gradient as well, and so they stayed: the learning "
+        "rate is too high for what the weights do to the outputs.",
+        layers=(),
+        first_step=history.first_step or 0,
+        evidence={
+            "value": moves,
+            "bound": FAR,
+            "window": float(size),
+            "loss": window.loss,
+        },
+        caveat="Fine if the first batch was unlike all others.",
     )
 
 

@@ -25,7 +25,7 @@ def lr_too_low(window: Window, active: Finding | None) -> Detection | None:
     limits = window.limits
     if active is None and window.age < limits.plateau_steps:
         return None
-    is_near_start = limits.plateau_share < window.loss_left < limits.plateau_above
+    is_near_start = limits.plateau_share < window.level_left < limits.plateau_above
     if not is_near_start or window.has_learned:
         return None
     spent = _spent_since(window)

@@ -24,10 +24,10 @@ def plateau(window: Window, active: Finding | None) -> Detection | None:
     limits = window.limits
     if window.age < limits.plateau_steps:
         return None
-    if not limits.plateau_share < window.loss_left < limits.plateau_above:
+    if not limits.plateau_share < window.level_left < limits.plateau_above:
         return None
     # A loss that has come down from an accidental height has improved, if not learned.
-    if window.start_loss - window.loss > (1 - limits.plateau_share) * abs(window.start_loss):
+    if window.start_loss - window.level > (1 - limits.plateau_share) * abs(window.start_loss):
         return None
     # A loss that was lower and came back up, or that is just jumping up, is not a plateau.
     if window.has_learned or not window.newest_loss_left < limits.plateau_above:
@@ -48,7 +48,7 @@ def plateau(window: Window, active: Finding | None) -> Detection | None:
         layers=layers,
         first_step=window.history.first_step or 0,
         evidence={
-            "value": 1 - window.loss_left,
+            "value": 1 - window.level_left,
             "bound": 1 - limits.plateau_share,
             "window": float(window.age),
             "barred": float(barrier is not None),

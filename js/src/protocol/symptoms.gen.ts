@@ -383,7 +383,7 @@ export const PARAGRAPHS: readonly Paragraph[] = [
       },
       {
         "title": "Helps",
-        "text": "scaling by the mean and deviation that were measured."
+        "text": "scaling by the mean and deviation that were measured, of all features or of each."
       }
     ]
   },
@@ -472,7 +472,7 @@ export const PARAGRAPHS: readonly Paragraph[] = [
     "parts": [
       {
         "title": "Rule",
-        "text": "a step changes the weights by more than 5% of their size while the loss does not fall and is above 50% of its initial value; or by less than 0.01% while the loss stays above 90% and the gradient promises more. One to three updates are proof where they raise the loss by orders of magnitude, and so are a few after which layers let no gradient through that did before. Half of the change is enough where the first steps under the rate replaced the weights. A schedule that has used the rate up before anything was learned is a rate too low as well, and so is a rate of 0 that lasts, and a usual one for gradients that are clipped to next to nothing."
+        "text": "a step changes the weights by more than 5% of their size while the loss does not fall and is above 50% of its initial value; or by less than 0.01% while the loss stays above 90% and the gradient promises more. One to three updates are proof where they raise the loss by orders of magnitude, and so are a few after which layers let no gradient through that did before, and a first update after which loss and gradient stay ten times as large. Half of the change is enough where the first steps under the rate replaced the weights. A schedule that has used the rate up before anything was learned is a rate too low as well, and so is a rate of 0 that lasts, and a usual one for gradients that are clipped to next to nothing."
       },
       {
         "title": "Not",
@@ -529,7 +529,7 @@ export const PARAGRAPHS: readonly Paragraph[] = [
     "parts": [
       {
         "title": "Rule",
-        "text": "after 100 steps the loss is above 90% of its initial value, was never below 80% for long, and it is known why: one of the symptoms above explains it, or how the network and its loss are built. That is read from the graph: outputs of another shape than their targets, so that each is held against all; a softmax over the samples of the batch; a loss of second derivatives of ReLU; nothing but linear operations between the layers; or from the layers: a norm over a single value. A flat loss alone says nothing: it may be as low as it can be."
+        "text": "after 100 steps the loss is above 90% of its initial value, was never below 80% for long, and it is known why: one of the symptoms above explains it, or how the network and its loss are built. That is read from the graph: outputs of another shape than their targets, so that each is held against all; a softmax over the samples of the batch; a loss of second derivatives of ReLU; nothing but linear operations between the layers; or from the layers: a norm over a single value. A flat loss alone says nothing: it may be as low as it can be. Where the loss of every step is known, the noise of batches is not taken for a fall."
       },
       {
         "title": "Helps",

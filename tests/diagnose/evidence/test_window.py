@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 
 from gradwidget.diagnose.evidence.window import Window, holding_since, median, middle
+from gradwidget.frame import LOSS, Wiring
 from gradwidget.record.history import History
-from tests.support.frames import chain, healthy, judge, moving
+from tests.support.frames import chain, frame, healthy, judge, moving
 
 
 def in_turn(step: int) -> dict[str, Any]:
@@ -64,6 +66,55 @@ def test_the_loss_that_is_left_is_a_share_of_the_start() -> None:
     window = Window(history)
     assert (window.start_loss, window.loss, window.loss_left) == (2.0, 0.5, 0.25)
     assert window.has_learned
+
+
+def sampled(losses: np.ndarray[tuple[int], np.dtype[np.float64]], every: int) -> Window:
+    """A run whose every loss is known, and of which few steps are sampled after the first ten."""
+    history, begin = History(), 0
+    for step in [*range(10), *range(10, len(losses), every)]:
+        values = healthy(2, scalars={"loss": float(losses[step])})
+        history.append(frame(step, chain(2), values))
+        history.losses.extend(np.arange(begin, step + 1), losses[begin : step + 1])
+        begin = step + 1
+    return Window(history)
+
+
+def noisy(level: np.ndarray[Any, Any], seed: int) -> np.ndarray[Any, Any]:
+    """The loss with 15 % noise from batch to batch."""
+    return level * np.exp(0.15 * np.random.default_rng(seed).standard_normal(len(level)))
+
+
+@pytest.mark.parametrize(("steps", "every"), [(150, 1), (300, 7)])
+def test_the_noise_of_batches_is_not_learning(steps: int, every: int) -> None:
+    windows = [sampled(noisy(np.ones(steps), seed), every) for seed in range(40)]
+    assert sum(window.has_learned for window in windows) <= 2
+    assert sum(window.level_left > window.limits.plateau_share for window in windows) >= 38
+
+
+@pytest.mark.parametrize(("steps", "every"), [(150, 1), (300, 7)])
+def test_a_loss_that_halves_is_learning_whatever_its_noise(steps: int, every: int) -> None:
+    falls = 0.5 + 0.5 * np.exp(-8 * np.arange(steps) / steps)
+    assert all(sampled(noisy(falls, seed), every).has_learned for seed in range(20))
+
+
+def test_a_run_that_learned_for_a_few_steps_has_learned_however_long_ago() -> None:
+    losses = np.where((np.arange(3000) > 30) & (np.arange(3000) < 60), 1.0, 2.0)
+    assert sampled(losses, 50).has_learned
+
+
+def test_the_start_of_a_loss_that_falls_at_once_is_that_of_its_first_steps() -> None:
+    losses = np.maximum(2.0 - 0.02 * np.arange(100), 0.5)
+    assert sampled(losses, 5).start_loss == pytest.approx(1.96)
+
+
+def test_a_frozen_layer_that_the_graph_does_not_show_gives_no_classes() -> None:
+    layers = (
+        replace(chain(1)[0], name="base", shapes={"weight": (64, 8)}, trainable=False),
+        replace(chain(1)[0], name="head", shapes={"weight": (10, 64)}),
+    )
+    wiring = Wiring(feeds={"head": (LOSS,)}, loss_path=("nll_loss", "log_softmax"))
+    window = Window(judge(30, layers, {**healthy(2, scalars={"loss": 5.0}), "wiring": wiring})[1])
+    assert window.first_level == pytest.approx(np.log(10))
 
 
 @pytest.mark.parametrize("seed", range(20))

@@ -234,6 +234,23 @@ def test_scaled_inputs_bring_saturated_units_back() -> None:
     assert loss < loss_before
 
 
+def test_features_that_are_scaled_one_by_one_are_all_learned_from() -> None:
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Linear(8, 16), nn.Tanh(), nn.Linear(16, 3))
+    optimizer = torch.optim.Adam(model.parameters(), lr=0.01)
+    scale = torch.tensor([10_000.0, *[1.0] * 7])
+
+    def table(step: int) -> tuple[Tensor, Tensor]:
+        x, y = points(step)
+        return scale * x, y
+
+    findings, loss_before = train(model, optimizer, table, functional.mse_loss, steps=120)
+    [sick] = of(findings, Symptom.BAD_INPUTS)
+    run(sick, "Scale each feature", model, optimizer)
+    _, loss = train(model, optimizer, table, functional.mse_loss, steps=120)
+    assert loss < loss_before / 2
+
+
 @pytest.mark.parametrize("title", ["Scale the loss", "bfloat16"])
 def test_gradients_lost_in_half_precision_come_back(title: str) -> None:
     torch.manual_seed(0)

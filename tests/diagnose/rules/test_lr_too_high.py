@@ -122,3 +122,23 @@ def test_large_steps_after_which_a_layer_is_shut_were_too_large() -> None:
     assert shut_from(4, 0.14) == {Symptom.DEAD_RELU, Symptom.LR_TOO_HIGH}
     assert shut_from(4, 0.01) == {Symptom.DEAD_RELU}
     assert shut_from(0, 0.14) == {Symptom.DEAD_RELU}
+
+
+def first_steps(losses: list[float], norms: list[float]) -> set[Symptom]:
+    """What is said of a run that goes on as its last given step, by updates of a hundredth."""
+
+    def step(number: int) -> dict[str, Any]:
+        place = min(number, len(losses) - 1)
+        return moving(DEPTH, 0.01, losses[place], total_grad_norm=norms[place])
+
+    return found(judge(30, chain(DEPTH), step)[0])
+
+
+def test_a_loss_that_the_first_update_multiplies_for_good_means_that_the_rate_is_too_high() -> None:
+    assert first_steps([2.0, 200.0], [1.0, 100.0]) == {Symptom.LR_TOO_HIGH}
+
+
+def test_a_loss_that_comes_back_or_whose_gradient_does_not_grow_is_another_matter() -> None:
+    assert first_steps([2.0, 200.0, 200.0, 3.0], [1.0, 100.0, 100.0, 1.0]) == set()
+    assert first_steps([2.0, 200.0], [1.0, 1.0]) == set()
+    assert first_steps([0.0, 200.0], [1.0, 100.0]) == set()

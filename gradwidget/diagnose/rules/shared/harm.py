@@ -19,5 +19,5 @@ def is_harmed(window: Window, by: Symptom) -> bool:
     return (
         window.age >= window.limits.plateau_steps
         and not window.has_learned
-        and window.loss_left > window.limits.plateau_share
+        and window.level_left > window.limits.plateau_share
     )
