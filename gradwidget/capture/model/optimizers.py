@@ -36,6 +36,8 @@ class OptimizerParameters:
         self._once: WeakSet[Optimizer] = WeakSet()
         self._without: WeakSet[Optimizer] = WeakSet()
         """Those that held no parameter of the model when they, or more of theirs, were new."""
+        self.are_several = False
+        """Whether more than one optimizer has been looked up."""
 
     def of(self, optimizer: Optimizer) -> list[int]:
         """Numbers of the trainable parameters that it holds; empty if it is not listened to."""
@@ -47,11 +49,6 @@ class OptimizerParameters:
     def is_one_given(self) -> bool:
         """Whether one optimizer alone is listened to."""
         return self._only is not None
-
-    @property
-    def are_several(self) -> bool:
-        """Whether more than one optimizer has been looked up."""
-        return len(self._known) > 1
 
     def note_step(self, optimizer: Optimizer) -> None:
         """An optimizer is about to step: one of this model, or any other of the process."""
@@ -118,6 +115,7 @@ class OptimizerParameters:
         elif known is None or known[0]() is not optimizer or known[1] != size:
             self._without.add(optimizer)
         self._known[id(optimizer)] = (ref(optimizer), size, self._table.generation, numbers)
+        self.are_several = len(self._known) > 1
         return numbers
 
     def is_first_without(self, optimizer: Optimizer) -> bool:

@@ -20,7 +20,7 @@ AT_LEAST_EVERY = 100
 
 What steps usually take is a mean over as many.
 """
-LATER = (1000, 2000)
+LATER = (600, 1200)
 """Steps after each of which half as many samples have to do.
 
 What is wrong from the start was seen by then, what comes slowly takes its time in proportion, and
