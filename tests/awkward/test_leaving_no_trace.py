@@ -67,6 +67,7 @@ def test_a_monitor_that_is_dropped_stops_listening(after: str) -> None:
     loop.run(2)
 
 
+@pytest.mark.slow
 def test_a_monitor_that_is_to_act_lives_as_long_as_its_model() -> None:
     loop = LOOPS["a_loss_that_turns_nan"].loop()
     expected = dict(on_torch())

@@ -204,6 +204,7 @@ def test_a_step_is_exactly_one_optimizer_step(loop: type[Training]) -> None:
             assert training.done == before + count
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("loop", LOOPS)
 def test_pausing_and_stepping_changes_no_weight(loop: type[Training]) -> None:
     plain = loop(30)

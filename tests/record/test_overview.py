@@ -31,6 +31,7 @@ def frames(count: int, layers: tuple[Layer, ...] = LAYERS, start: int = 0) -> It
         yield Frame(2 * step, layers, metrics, known, scalars, skipped=step % 11 == 0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("every", [100, 700, 5_000])
 def test_it_goes_on_bit_for_bit(every: int) -> None:
     live, read, covered = History(), History(), 0

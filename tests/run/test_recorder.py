@@ -379,6 +379,7 @@ os.wait()
     assert [path.name for path in tmp_path.iterdir()] == ["run.gw"]
 
 
+@pytest.mark.slow
 def test_a_run_is_followed_while_another_process_writes_it(tmp_path: Path) -> None:
     process = recording_process(tmp_path / "run.gw", 400, flush=0.05)
     run = open_run(tmp_path / "run.gw")

@@ -68,6 +68,7 @@ KINDS: dict[str, tuple[Callable[[], nn.Module], Loop]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_run_read_again_has_the_history_and_the_findings_that_it_had_live(
     kind: str, tmp_path: Path

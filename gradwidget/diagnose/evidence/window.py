@@ -255,11 +255,12 @@ class Window:
 
     @cached_property
     def early_losses(self) -> Floats:
-        """float64: the losses of the first steps, where each is known, else of the first frames.
+        """float64: the finite losses of the first steps, or of frames where not each is known.
 
         Of networks that are trained in turns, the frames in the same turn.
         """
-        return self.history.losses.first()[1] if self._knows_steps else self.first_losses
+        early = self.history.losses.first()[1] if self._knows_steps else self.first_losses
+        return early[np.isfinite(early)]
 
     @cached_property
     def _start(self) -> tuple[float, int]:
@@ -268,7 +269,6 @@ class Window:
         Of five, since a loss may fall fast; of more where noise is all that is seen in those.
         """
         early = self.early_losses
-        early = early[np.isfinite(early)]
         count = min(len(early), 5)
         for more in (10, 20, EARLY) if self._knows_steps else ():
             older, newer = middle(early[: more // 2]), middle(early[more // 2 : more])

@@ -135,6 +135,7 @@ def test_plain_tensors_that_stand_in_for_a_call_change_nothing() -> None:
     assert table.tensors() == list(model.parameters())
 
 
+@pytest.mark.slow
 def test_neither_a_model_nor_its_parameters_live_longer_for_it() -> None:
     model = nn.Linear(2, 1)
     table = LayerTable(model, None)

@@ -41,6 +41,7 @@ def test_before_the_first_step(watch: Watch) -> None:
     assert capture.problems == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("budget", [None, 1e-9])
 def test_in_the_middle_of_a_run(watch: Watch, budget: float | None) -> None:
     model = network()

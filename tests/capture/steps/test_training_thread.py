@@ -83,6 +83,7 @@ def test_two_watched_models_on_two_threads_are_each_measured_as_their_own(
         assert agrees(capture.frames, loop)
 
 
+@pytest.mark.slow
 def test_a_model_that_nobody_watches_trains_beside_a_watched_one(watch: Watch) -> None:
     mine, other = Loop(network(), 0.0), Loop(network(1), 1000.0)
     capture = watch(mine.model)

@@ -129,6 +129,7 @@ def is_for_a_person(remedy: Remedy) -> bool:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("symptom", [symptom for symptom in Symptom if symptom != "plateau"])
 def test_every_symptom_has_remedies_whose_code_is_python(symptom: Symptom) -> None:
     for remedy in offered(symptom):

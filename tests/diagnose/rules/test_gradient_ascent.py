@@ -48,6 +48,7 @@ def test_a_negated_error_falls_without_bound(loss: Loss) -> None:
     assert [one.title for one in finding.remedies] == ["Look at the sign of the loss"]
 
 
+@pytest.mark.slow
 def test_an_error_that_the_optimizer_maximizes() -> None:
     finding = headline(functional.cross_entropy, maximize=True)
     assert finding is not None

@@ -74,6 +74,7 @@ def test_a_page_of_a_widget_that_no_longer_exists_is_told_so_or_ignored(
     assert not opened({"content": {"data": {"widget": widget}}}).is_open
 
 
+@pytest.mark.slow
 @settings(deadline=None)
 @given(part=JSON, depth=st.integers(0, 2))
 def test_a_malformed_opening_is_closed(part: object, depth: int) -> None:

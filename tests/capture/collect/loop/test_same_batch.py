@@ -153,6 +153,7 @@ def test_without_a_loader_nobody_knows(watch: Watch) -> None:
     assert train(watch, iter(lambda: torch.tensor(rows), None)) == [0.0] * STEPS
 
 
+@pytest.mark.slow
 def test_of_micro_batches_that_are_the_same_in_every_step(watch: Watch) -> None:
     model, given = nn.Linear(6, 3), loader(shuffle=False)
     optimizer = SGD(model.parameters(), lr=0.01)
