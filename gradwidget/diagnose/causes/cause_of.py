@@ -98,6 +98,11 @@ def is_idle(finding: Finding) -> bool:
     return finding.evidence.get("idle", 0.0) > 0
 
 
+def _is_drawn(finding: Finding) -> bool:
+    """Whether it is outputs that their loss has drawn together: what is seen of them follows."""
+    return finding.symptom is Symptom.COLLAPSED_OUTPUTS and finding.evidence.get("drawn", 0.0) > 0
+
+
 def _may_explain(cause: Finding, finding: Finding, slack: int) -> bool:
     """Whether the cause comes first: in time, and where both come together, in the table."""
     if Symptom.PLATEAU in {cause.symptom, finding.symptom}:
@@ -117,7 +122,9 @@ def _may_begin_before(cause: Finding, finding: Finding, slack: int) -> bool:
     if cause.symptom is Symptom.LR_TOO_HIGH and _is_over_time(finding):
         # A gradient that outgrows the run's past at steps that were large before is due to them.
         return cause.first_step < finding.first_step
-    if _RANK[cause.symptom] < _RANK[finding.symptom]:
+    if _is_drawn(finding) and cause.symptom in EXPLAINS[finding.symptom]:
+        return cause.first_step < finding.first_step - slack
+    if _is_drawn(cause) or _RANK[cause.symptom] < _RANK[finding.symptom]:
         return cause.first_step <= finding.first_step + slack
     return cause.first_step < finding.first_step - slack
 

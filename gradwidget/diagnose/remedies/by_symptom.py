@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
+from gradwidget.diagnose.causes.explanations import SHUT
 from gradwidget.diagnose.evidence.disconnection import disconnection, unused_of
 from gradwidget.diagnose.evidence.flat_operation import flat_operation
 from gradwidget.diagnose.evidence.obstacle import barriers
@@ -14,6 +15,7 @@ from gradwidget.diagnose.evidence.weight_size import oversized, zero_weights
 from gradwidget.diagnose.evidence.window import Window
 from gradwidget.diagnose.finding import Detection, Remedy, Symptom, is_barred
 from gradwidget.diagnose.remedies.add_to_optimizer import add_to_optimizer
+from gradwidget.diagnose.remedies.alike import of_outputs_alike
 from gradwidget.diagnose.remedies.along_time import time_exploding, time_vanishing
 from gradwidget.diagnose.remedies.amiss_in_data import of_inputs, of_targets
 from gradwidget.diagnose.remedies.bfloat16 import bfloat16
@@ -38,11 +40,9 @@ from gradwidget.diagnose.remedies.larger_eps import larger_eps
 from gradwidget.diagnose.remedies.leaky_relu import leaky_relu
 from gradwidget.diagnose.remedies.learning_rate import learning_rate
 from gradwidget.diagnose.remedies.lengthen_schedule import lengthen_schedule
-from gradwidget.diagnose.remedies.load_weights import load_weights
 from gradwidget.diagnose.remedies.look_behind import look_behind
 from gradwidget.diagnose.remedies.loosen_clip import loosen_clip
 from gradwidget.diagnose.remedies.loss_scaling import loss_scaling
-from gradwidget.diagnose.remedies.lower_price import lower_price
 from gradwidget.diagnose.remedies.normalize import normalize
 from gradwidget.diagnose.remedies.raise_bias import raise_bias
 from gradwidget.diagnose.remedies.register_layers import register_layers
@@ -58,13 +58,18 @@ from gradwidget.diagnose.remedies.train_mode import train_mode
 from gradwidget.diagnose.remedies.turn_around import turn_around
 from gradwidget.diagnose.remedies.turn_penalty import turn_penalty
 from gradwidget.diagnose.remedies.use_or_remove import use_or_remove
-from gradwidget.diagnose.remedies.use_relu import use_relu
-from gradwidget.diagnose.remedies.way_around import way_around
+from gradwidget.diagnose.remedies.use_relu import SLOPES, use_relu
 from gradwidget.diagnose.remedies.weight_decay import weight_decay
 from gradwidget.frame import BoolArray, Layer
 from gradwidget.wording import shown
 
 Fixes = Iterable[Remedy | None]
+
+SHUT_BY_STEPS = (
+    "What steps that were too large have shut does not open by itself; where the weights had been "
+    "loaded, load them again."
+)
+"""Why a lower rate alone comes too late."""
 
 FIRST_MOVE = 0.01
 """Change of the weights over their size in the first steps of training that goes well.
@@ -85,10 +90,23 @@ def remedies_for(symptom: Symptom, detection: Detection, window: Window) -> tupl
 
 
 def _vanishing(detection: Detection, window: Window) -> Fixes:
-    layers, onset = window.layers, Onset(detection, window)
+    onset = Onset(detection, window)
     if window.has_opponent:
         yield hold_the_judge_back(detection.layers)
-    squashing = use_relu(layers)
+    elif onset.is_after_large_steps and not onset.is_start:
+        # Neither the activation functions nor the weights as they were drawn have made it.
+        fresh = reinitialize(onset.named, SHUT_BY_STEPS)
+        slower = _slower(window, "The gradient came through until steps moved the weights so far.")
+        yield both(slower, fresh) if slower is not None and fresh is not None else None
+        yield slower
+    yield from _over_depth(detection, window)
+
+
+def _over_depth(detection: Detection, window: Window) -> Fixes:
+    """What lets more of the gradient through, whatever it has been before."""
+    layers, onset = window.layers, Onset(detection, window)
+    # One that squashes behind all that gets no gradient has not taken it away.
+    squashing = use_relu(layers) if any(one.activation in SLOPES for one in onset.named) else None
     scale = "Weights scaled to the fan-in keep the gradient's size from layer to layer."
     # What weights take away that were drawn too small, no activation function gives back.
     is_drawn_small = onset.is_of_small_weights
@@ -122,7 +140,7 @@ def _is_convolutional(layers: Sequence[Layer]) -> bool:
 def _frozen(detection: Detection, window: Window) -> Fixes:
     if Onset(detection, window).is_of_rates:
         yield equal_rates()
-    yield from _vanishing(detection, window)
+    yield from _over_depth(detection, window)
 
 
 def _exploding(detection: Detection, window: Window) -> Fixes:
@@ -289,7 +307,13 @@ def _underflow(detection: Detection, window: Window) -> Fixes:
 
 def _too_fast(detection: Detection, window: Window) -> Fixes:
     moves = detection.evidence["value"]
-    yield _slower(window, f"A step moves the weights by {moves:,.0%} of their size.")
+    slower = _slower(window, f"A step moves the weights by {moves:,.0%} of their size.")
+    if "broke" in detection.evidence:
+        shut = {name for one in SHUT & window.active.keys() for name in window.active[one].layers}
+        broken = [layer for layer in window.layers if layer.name in shut]
+        fresh = reinitialize(broken, SHUT_BY_STEPS)
+        yield both(slower, fresh) if slower is not None and fresh is not None else None
+    yield slower
     yield clip(window, detection.first_step)
 
 
@@ -365,24 +389,6 @@ def _climbs(detection: Detection, window: Window) -> Fixes:
     yield turn_around(maximizes=window.frame.scalars.get("maximize", 0.0) > 0)
 
 
-def _collapsed(detection: Detection, window: Window) -> Fixes:
-    if "emptied" in detection.evidence:
-        yield lower_price()
-        return
-    frozen = [layer.name for layer in window.layers if not layer.trainable]
-    if 2 * len(frozen) > len(window.layers):
-        yield load_weights(frozen)
-    yield way_around()
-    if not Onset(detection, window).is_start:
-        yield learning_rate(
-            window, 0.1, "Steps that are too large move the outputs of all inputs together."
-        )
-        yield reinitialize(
-            window.layers, "What made all inputs alike does not come apart again by itself."
-        )
-    yield fewer_layers(window.layers, "Each layer makes what comes out a little more alike.")
-
-
 def _plateau(detection: Detection, window: Window) -> Fixes:
     """What helps against the cause helps against the plateau."""
     if is_barred(detection):
@@ -422,7 +428,7 @@ _REMEDIES: dict[Symptom, Callable[[Detection, Window], Fixes]] = {
     Symptom.BAD_INPUTS: of_inputs,
     Symptom.BAD_TARGETS: of_targets,
     Symptom.GRADIENT_ASCENT: _climbs,
-    Symptom.COLLAPSED_OUTPUTS: _collapsed,
+    Symptom.COLLAPSED_OUTPUTS: of_outputs_alike,
 }
 
 _ALONE: dict[Symptom, Callable[[], Remedy]] = {

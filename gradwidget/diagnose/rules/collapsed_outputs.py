@@ -1,9 +1,10 @@
 """Different inputs have become alike before they reach the last layer: nothing tells them apart.
 
 Many layers without a way around them do that, above all with norm layers that hide it from the
-gradients; so does a price on what a code tells that is too high. Not reported: a run that learns,
-features that are just moving apart again as after the first steps of a transformer, data that
-enters the last layer itself, a batch whose inputs are all the same.
+gradients; so does a price on what a code tells that is too high, and a loss that compares outputs
+with each other and is content where all are one. Not reported: a run that learns, features that are
+just moving apart again as after the first steps of a transformer, data that enters the last layer
+itself, a batch whose inputs are all the same, targets that are alike themselves.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from gradwidget.diagnose.evidence.window import Window
+from gradwidget.diagnose.evidence.window import Window, middle
 from gradwidget.diagnose.finding import Detection, Finding
 from gradwidget.diagnose.rules.shared.level import Level, beyond
 from gradwidget.frame import LOSS, BoolArray
@@ -20,6 +21,38 @@ from gradwidget.wording import shown
 
 EMPTY = 0.03
 """RMS of means and logarithms of variances, by which a code costs and tells 1e-3 nats."""
+
+OF_TARGETS = frozenset(
+    {
+        "mse_loss",
+        "l1_loss",
+        "smooth_l1_loss",
+        "huber_loss",
+        "nll_loss",
+        "nll_loss2d",
+        "nll_loss_nd",
+        "kl_div",
+        "binary_cross_entropy",
+        "binary_cross_entropy_with_logits",
+        "soft_margin_loss",
+        "multi_margin_loss",
+        "multilabel_margin_loss",
+    }
+)
+"""Criteria that hold each output against a target of its own; a mean and a weight may come after
+them."""
+
+FALLEN = 0.1
+"""Share of the spread at the start below which features have been drawn together."""
+
+HALF = 0.5
+"""The same share at which that begins, and from which on they are apart again."""
+
+AT_REST = 0.05
+"""Share by which a loss that rests falls at most from one window to the next."""
+
+CONSTANT = 0.01
+"""Change of the loss from batch to batch, over itself, that does not depend on the batch."""
 
 
 def collapsed_outputs(window: Window, active: Finding | None) -> Detection | None:
@@ -30,9 +63,12 @@ def collapsed_outputs(window: Window, active: Finding | None) -> Detection | Non
     emptied = _emptied(window)
     if emptied is not None:
         return replace(emptied, evidence={**emptied.evidence, "emptied": 1.0})
-    if window.has_learned or not window.level_left > limits.plateau_share:
-        return None
     if window.frame.scalars.get("input_std") == 0:
+        return None
+    drawn = _drawn_together(window, active)
+    if drawn is not None:
+        return drawn
+    if window.has_learned or not window.level_left > limits.plateau_share:
         return None
     lasting = window.lasting("input_spread")
     among = _features(window)
@@ -52,6 +88,61 @@ def collapsed_outputs(window: Window, active: Finding | None) -> Detection | Non
         ),
         "Fine if the inputs of a batch are alike themselves.",
     )
+
+
+def _drawn_together(window: Window, active: Finding | None) -> Detection | None:
+    """Features that have lost what they differed by at the start, under a loss that rests.
+
+    As of triplets with the hardest negative: the loss stays at its margin.
+    """
+    lasting, start = window.lasting("input_spread"), window.start("input_spread")
+    among = _features(window)
+    if active is None or "drawn" not in active.evidence:
+        limits = window.limits
+        if window.has_opponent or not (_is_high(window) and _rests(window)):
+            return None
+        with np.errstate(invalid="ignore"):
+            among &= lasting < np.fmin(FALLEN * start, limits.collapsed_spread)
+            among &= ~(window.median("input_spread") > limits.spread_grows * lasting)
+    found = beyond(
+        window,
+        Level("input_spread", lasting, start, HALF, above=False),
+        among,
+        lambda layers, left: (
+            f"Different inputs have become alike before {layers}: of what the activations there "
+            f"differed by from sample to sample at the start, {shown(100 * left)}% is left, and the loss "
+            f"rests at {shown(window.loss)}. The model gives all of them nearly the same output."
+        ),
+        "Fine if the inputs of a batch are alike themselves, or are to be told alike.",
+    )
+    if found is None:
+        return None
+    drawn = {"drawn": float(not _is_of_targets(window))}
+    return replace(found, evidence={**found.evidence, **drawn})
+
+
+def _is_high(window: Window) -> bool:
+    """Whether the loss leaves something to learn, as far as that can be told of its kind.
+
+    One that compares outputs with each other may be below its start and be the same for every
+    batch: it no longer depends on what goes in.
+    """
+    if _is_of_targets(window):
+        return window.level_left > window.limits.plateau_share
+    losses = window.losses(2 * window.limits.window)
+    changes = middle(np.abs(np.diff(losses[np.isfinite(losses)])))
+    return window.loss_is_high or changes < CONSTANT * abs(window.loss)
+
+
+def _is_of_targets(window: Window) -> bool:
+    return not OF_TARGETS.isdisjoint(window.wiring.loss_path[:3])
+
+
+def _rests(window: Window) -> bool:
+    """Whether the loss no longer falls."""
+    size = window.limits.window
+    before = middle(window.losses(2 * size)[:-size])
+    return before - window.loss <= AT_REST * abs(before)
 
 
 def _features(window: Window) -> BoolArray:

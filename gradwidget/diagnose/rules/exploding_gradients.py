@@ -48,7 +48,7 @@ def _over_depth(window: Window) -> Detection | None:
     affected = np.flatnonzero(high)
     affected = affected[np.argsort(-found.ratio[affected], kind="stable")]
     layers = tuple(window.layers[i].name for i in affected)
-    ratios, steps = ratios_over_time(window, found, int(affected[0]))
+    ratios, steps = ratios_over_time(window, found, int(affected[0]), falling=False)
     if not ratios.size:
         return None
     value = float(found.ratio[affected[0]])

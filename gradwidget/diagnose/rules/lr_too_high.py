@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from gradwidget.diagnose.causes.explanations import SHUT
 from gradwidget.diagnose.evidence.weight_rotation import first_rotation, rotations
 from gradwidget.diagnose.evidence.window import Window, middle
 from gradwidget.diagnose.finding import Detection, Finding, Symptom
@@ -24,16 +25,12 @@ RISES = {1: 4.0, 2: 2.0}
 VIOLENT = 4.0
 """Times by which the first steps under a rate must be past the bound to speak for later ones."""
 
-SHUT = frozenset(
-    {
-        Symptom.VANISHING_GRADIENTS,
-        Symptom.ZERO_GRADIENT,
-        Symptom.DEAD_RELU,
-        Symptom.SATURATED,
-        Symptom.COLLAPSED_OUTPUTS,
-    }
-)
-"""What steps that were too large leave behind, where it was not there before them."""
+LEADS_TO = 30
+"""Steps within which large ones may shut a layer: an adaptive optimizer's first ones are largest,
+and there may be none measured just before."""
+
+MOVED = 0.2
+"""Sum of what the measured ones of those steps changed, over the size of the weights."""
 
 FAR = 10.0
 """Loss over that of the first step from which a rise is no mere recovery from a good batch."""
@@ -107,22 +104,25 @@ def _broke(window: Window, active: Finding | None) -> Detection | None:
         )
     limits = window.limits
     steps = window.history.recent_steps(RECENT)
-    before = (steps < first) & (steps >= first - limits.window)
-    moves = middle(rotations(window, RECENT, of_start=True)[before])
-    if not moves > limits.update_high:
+    rotated = rotations(window, RECENT, of_start=True)
+    before = (steps < first) & (steps >= first - LEADS_TO) & np.isfinite(rotated)
+    moves, steps = rotated[before], steps[before]
+    large = moves > limits.update_high
+    is_long = middle(moves[steps >= first - limits.window]) > limits.update_high
+    if not large.any() or not (is_long or moves.sum() > MOVED):
         return None
-    since = int(steps[before][0])
+    largest, since = float(moves.max()), int(steps[large][0])
     return Detection(
         severity="warning",
-        message=f"Up to step {first:,} each step changed the weights by {moves:,.0%} of their size "
-        "(0.1% is usual), and since then layers let no gradient through: the learning rate is too "
-        "high.",
+        message=f"Up to step {first:,} steps changed the weights by up to {largest:,.0%} of their "
+        "size (0.1% is usual), and since then layers let no gradient through: the learning rate is "
+        "too high.",
         layers=(),
         first_step=since,
         evidence={
-            "value": moves,
+            "value": largest,
             "bound": limits.update_high,
-            "window": float(np.count_nonzero(before)),
+            "window": float(len(moves)),
             "broke": float(first),
         },
         caveat="Fine if that comes back by itself, as it may after the first steps of a run.",

@@ -45,7 +45,7 @@ def _over_depth(window: Window, active: Finding | None) -> Detection | None:
     affected = np.flatnonzero(low)
     affected = affected[np.argsort(found.ratio[affected], kind="stable")]
     worst = int(affected[0])
-    ratios, steps = ratios_over_time(window, found, worst)
+    ratios, steps = ratios_over_time(window, found, worst, falling=True)
     if not ratios.size or (active is None and not _stays(ratios, steps, bound, window)):
         return None
     value = float(found.ratio[worst])

@@ -28,7 +28,7 @@ export const PARAGRAPHS: readonly Paragraph[] = [
       },
       {
         "title": "Helps",
-        "text": "ReLU instead of sigmoid, initialization that fits the activation function, norm layers, fewer layers; where a second optimizer trains an opponent that wins, holding that back."
+        "text": "ReLU instead of sigmoid, initialization that fits the activation function, norm layers, fewer layers; where a second optimizer trains an opponent that wins, holding that back; where it came with steps that moved the weights far, a lower learning rate and fresh weights before all that."
       }
     ]
   },
@@ -183,7 +183,7 @@ export const PARAGRAPHS: readonly Paragraph[] = [
     "parts": [
       {
         "title": "Rule",
-        "text": "over 20 steps, less than 2% of the activations that the last layers are given differs from sample to sample, it does not come back, and the loss is still above 90% of its initial value. So is the code of a variational autoencoder whose divergence weighs so much that means and logarithms of variances are near 0 for every input, wherever the loss is."
+        "text": "over 20 steps, less than 2% of the activations that the last layers are given differs from sample to sample, it does not come back, and the loss is still above 90% of its initial value. Or the share has fallen so low and to a tenth of what it was at the start, and the loss rests; where it is no criterion that compares with targets, it may rest anywhere, as a triplet loss does at its margin. So is the code of a variational autoencoder whose divergence weighs so much that means and logarithms of variances are near 0 for every input, wherever the loss is."
       },
       {
         "title": "Not",
@@ -191,7 +191,7 @@ export const PARAGRAPHS: readonly Paragraph[] = [
       },
       {
         "title": "Helps",
-        "text": "a way around the blocks with the norm before them, fewer layers, warm-up; for frozen layers the weights that were to be loaded; a smaller weight of the divergence."
+        "text": "a way around the blocks with the norm before them, fewer layers, warm-up; for frozen layers the weights that were to be loaded; a smaller weight of the divergence; semi-hard or random negatives."
       }
     ]
   },

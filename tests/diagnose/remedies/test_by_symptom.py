@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -34,6 +35,29 @@ def titles(
 def test_a_squashing_activation_function_is_replaced_before_anything_else() -> None:
     assert titles(Symptom.VANISHING_GRADIENTS, "sigmoid")[0] == "Use ReLU instead of sigmoid"
     assert titles(Symptom.VANISHING_GRADIENTS, "relu")[0] == "Reinitialize fc1"
+
+
+def test_one_that_squashes_elsewhere_is_left_alone() -> None:
+    layers = list(chain(DEPTH))
+    layers[2] = replace(layers[2], activation="tanh")
+    window = Window(judge(30, layers, healthy(DEPTH))[1])
+    detection = Detection("warning", "", ("fc0",), 0, {"value": 1e-4, "bound": 3e-3}, "")
+    offered = remedies_for(Symptom.VANISHING_GRADIENTS, detection, window)
+    assert not any("ReLU" in one.title for one in offered)
+
+
+def test_what_came_with_large_steps_gets_a_lower_rate_and_fresh_weights_first() -> None:
+    def figures(step: int) -> dict[str, Any]:
+        return moving(DEPTH, 0.2 if step < 10 else 1e-3)
+
+    window = Window(judge(30, chain(DEPTH, "tanh"), figures)[1])
+
+    def first(step: int) -> str:
+        detection = Detection("warning", "", ("fc1",), step, {"value": 1e-4, "bound": 3e-3}, "")
+        return remedies_for(Symptom.VANISHING_GRADIENTS, detection, window)[0].title
+
+    assert first(9) == "Lower the learning rate to 0.005, and reinitialize fc1"
+    assert first(0) == "Use ReLU instead of tanh"
 
 
 def test_what_was_wrong_from_the_start_is_fixed_in_all_layers() -> None:

@@ -15,12 +15,12 @@ from gradwidget.action import parse_action
 from gradwidget.diagnose import remedies
 from gradwidget.diagnose.evidence.window import Window
 from gradwidget.diagnose.finding import Detection, Origin, Remedy, Symptom
-from gradwidget.diagnose.remedies import along_time, amiss_in_data, by_symptom
+from gradwidget.diagnose.remedies import alike, along_time, amiss_in_data, by_symptom
 from gradwidget.frame import Layer, Obstacle, Wiring
 from tests.support.frames import healthy, judge, moving
 
-RANKINGS = (by_symptom, along_time, amiss_in_data)
-NO_REMEDIES = {"by_symptom", "along_time", "amiss_in_data", "layer_names"}
+RANKINGS = (by_symptom, alike, along_time, amiss_in_data)
+NO_REMEDIES = {"by_symptom", "alike", "along_time", "amiss_in_data", "layer_names"}
 """What ranks the remedies, and what they share."""
 
 NAMES = sorted({module.name for module in pkgutil.iter_modules(remedies.__path__)} - NO_REMEDIES)
@@ -61,6 +61,8 @@ def offered(symptom: Symptom) -> list[Remedy]:
         (after_a_large_step, {"spent": 20.0}),
         (in_turns, {}),
         (at_rest, {"value": 0.0}),
+        (of_pairs, {"drawn": 1.0, "broke": 20.0}),
+        (of_triplets, {"drawn": 1.0}),
         (built_wrongly, {"barred": 1.0, "emptied": 1.0, "dropped": 0.98, "growth": 0.03}),
     ):
         window = Window(judge(30, LAYERS, special)[1])
@@ -105,6 +107,16 @@ def built_wrongly(_: int) -> dict[str, Any]:
     obstacles: tuple[Obstacle, ...] = ("every pair", "over samples", "flat slopes", "no bend")
     norms = {"raw_total_grad_norm": 1.0, "total_grad_norm": 1e-6}
     return healthy(8, wiring=Wiring(obstacles=obstacles), scalars=norms)
+
+
+def of_pairs(_: int) -> dict[str, Any]:
+    """A loss of one minus a product of embeddings."""
+    return healthy(8, wiring=Wiring(loss_path=("rsub", "mean", "sum", "mul")))
+
+
+def of_triplets(_: int) -> dict[str, Any]:
+    """A hinge on differences of distances."""
+    return healthy(8, wiring=Wiring(loss_path=("mean", "clamp_min", "sub", "cdist")))
 
 
 @pytest.mark.parametrize("name", NAMES)

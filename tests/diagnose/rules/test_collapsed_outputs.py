@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -90,6 +91,69 @@ def test_behind_frozen_layers_features_are_made_by_them_though_the_graph_does_no
     finding = engine.findings[0]
     assert (finding.symptom, finding.layers) == (Symptom.COLLAPSED_OUTPUTS, ("fc4",))
     assert finding.remedies[0].title == "Load the weights of the frozen layers, or train them"
+
+
+PAIRS = Wiring(loss_path=("mean", "relu", "add", "sub", "linalg_vector_norm"))
+TARGETS = Wiring(loss_path=("mse_loss",))
+
+
+def drawn(step: int, *, left: float = 0.004, loss: float = 1.3, wiring: Wiring = PAIRS) -> Any:
+    """Features that fall to a share of their spread in twenty steps, as the loss does to its."""
+    done = min(step / 20, 1.0)
+    return figures(0.4 * left**done, loss=2.0 + (loss - 2.0) * done, wiring=wiring)
+
+
+def test_what_a_loss_has_drawn_together_is_named_though_the_loss_has_fallen() -> None:
+    engine, _ = judge(STEPS, chain(DEPTH), drawn)
+    (finding,) = engine.findings
+    assert (finding.symptom, finding.layers) == (Symptom.COLLAPSED_OUTPUTS, ("fc4",))
+    assert "at the start, 1.6% is left, and the loss rests at 1.3" in finding.message
+    # The start is the median of ten frames, that of step 5; half of it is 0.4 * 0.004 ** (7.5 / 20).
+    assert (finding.first_step, finding.reported_step) == (8, 50)
+    assert finding.remedies[0].title == "Use semi-hard or random negatives"
+
+
+@pytest.mark.parametrize(
+    "figures",
+    [
+        partial(drawn, left=0.2),
+        partial(drawn, wiring=TARGETS),
+        lambda step: {**drawn(step), "scalars": {"loss": 2 * 0.99**step}},
+        lambda step: {
+            **drawn(step),
+            "scalars": {"loss": 2.0 if step < 10 else 0.3 + 0.1 * (step % 2)},
+        },
+    ],
+    ids=["a spread that is left", "known targets", "a loss that falls", "a low loss of batches"],
+)
+def test_silent_on_features_that_come_closer_while_all_is_well(figures: Any) -> None:
+    assert Symptom.COLLAPSED_OUTPUTS not in found(judge(STEPS, chain(DEPTH), figures)[0])
+
+
+def test_a_loss_that_no_longer_depends_on_the_batch_may_be_as_low_as_it_likes() -> None:
+    engine, _ = judge(STEPS, chain(DEPTH), partial(drawn, loss=-1.0))
+    assert engine.findings[0].symptom is Symptom.COLLAPSED_OUTPUTS
+
+
+def test_what_had_learned_and_is_alike_now_is_named_under_any_loss() -> None:
+    def relapsed(step: int) -> dict[str, Any]:
+        if step < 60:
+            return figures(0.4, loss=2 * 0.98**step, wiring=TARGETS)
+        return figures(0.002, loss=2.0, wiring=TARGETS)
+
+    by = {one.symptom: one for one in judge(STEPS, chain(DEPTH), relapsed)[0].findings}
+    assert by[Symptom.COLLAPSED_OUTPUTS].first_step == 60
+
+
+def test_units_that_die_of_it_later_are_its_consequence() -> None:
+    def dying(step: int) -> dict[str, Any]:
+        off = np.zeros(DEPTH)
+        off[2] = step >= 70
+        return {**drawn(step), "act_dead_fraction": off}
+
+    cause, dead = judge(STEPS, chain(DEPTH), dying)[0].findings
+    assert (cause.symptom, dead.symptom) == (Symptom.COLLAPSED_OUTPUTS, Symptom.DEAD_RELU)
+    assert dead.because is Symptom.COLLAPSED_OUTPUTS
 
 
 def coded(size: float, *into: str, path: tuple[str, ...] = ("add", "exp")) -> Any:

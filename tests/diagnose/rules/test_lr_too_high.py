@@ -124,6 +124,19 @@ def test_large_steps_after_which_a_layer_is_shut_were_too_large() -> None:
     assert shut_from(0, 0.14) == {Symptom.DEAD_RELU}
 
 
+def test_the_first_advice_after_such_steps_is_a_lower_rate_and_fresh_weights() -> None:
+    off = np.zeros(DEPTH)
+    off[1] = 1.0
+
+    def figures(now: int) -> dict[str, Any]:
+        values = moving(DEPTH, 0.2 if now < 6 else 1e-3, loss=2.0)
+        return {**values, "act_dead_fraction": off if now >= 6 else np.zeros(DEPTH)}
+
+    cause, dead = judge(40, chain(DEPTH), figures)[0].findings
+    assert (cause.symptom, dead.because) == (Symptom.LR_TOO_HIGH, Symptom.LR_TOO_HIGH)
+    assert cause.remedies[0].title == "Lower the learning rate to 0.005, and reinitialize fc1"
+
+
 def first_steps(losses: list[float], norms: list[float]) -> set[Symptom]:
     """What is said of a run that goes on as its last given step, by updates of a hundredth."""
 

@@ -47,6 +47,19 @@ def test_begins_when_the_decay_begins() -> None:
     assert 50 < finding.reported_step <= 60
 
 
+def test_begins_when_both_measures_show_it_and_not_with_the_sizes_of_the_layers() -> None:
+    # The mean over many positions makes each entry of an early layer small from the first step.
+    small = profile(1e-3)["act_grad_rms"]
+
+    def figures(step: int) -> dict[str, Any]:
+        return {
+            **profile(0.3 if step < 12 else 1e-6),
+            **({"act_grad_rms": small} if step < 12 else {}),
+        }
+
+    assert only(judge(40, chain(DEPTH), figures)[0]).first_step == 12
+
+
 def test_is_resolved_when_the_decay_is_over() -> None:
     engine, _ = judge(120, chain(DEPTH), lambda step: profile(1e-5 if step < 50 else 0.3))
     finding = only(engine)

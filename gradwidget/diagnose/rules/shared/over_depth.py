@@ -173,15 +173,25 @@ def young(window: Window) -> BoolArray:
     return found
 
 
-def ratios_over_time(window: Window, found: DepthProfile, layer: int) -> tuple[Floats, list[int]]:
+def ratios_over_time(
+    window: Window, found: DepthProfile, layer: int, *, falling: bool
+) -> tuple[Floats, list[int]]:
     """The layer's ratio to the last layer in each recent frame that measured both.
+
+    Of activation gradients the ratio per element or of the whole, whichever shows less of a fall,
+    or of a growth: one alone may be past its bound from the start because of the layers' sizes.
 
     Returns:
         float64 [frames] of ratios, newest first, and the steps at which they were measured.
     """
-    rows = window.history.recent(found.metric, LOOK_BACK)[::-1].astype(np.float64)
+    metrics = DIRECT if found.metric in DIRECT else (found.metric,)
+    milder = np.fmax if falling else np.fmin
     steps = window.history.recent_steps(LOOK_BACK)[::-1]
-    with np.errstate(invalid="ignore", divide="ignore"):
-        ratio = rows[:, layer] / rows[:, found.ends[layer]]
+    ratio = np.full(len(steps), np.nan)
+    for metric in metrics:
+        if metric in window.history:
+            rows = window.history.recent(metric, LOOK_BACK)[::-1].astype(np.float64)
+            with np.errstate(invalid="ignore", divide="ignore"):
+                ratio = milder(ratio, rows[:, layer] / rows[:, found.ends[layer]])
     known = np.isfinite(ratio)
     return ratio[known], [int(step) for step in steps[known]]

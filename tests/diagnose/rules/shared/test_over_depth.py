@@ -50,10 +50,22 @@ def test_weight_gradients_are_the_second_choice_with_a_bound_of_their_own() -> N
 
 def test_ratios_over_time_come_newest_first() -> None:
     def figures(step: int) -> dict[str, Any]:
-        return healthy(4, act_grad_rms=np.array([step + 1.0, 1.0, 1.0, 2.0]))
+        values = np.array([step + 1.0, 1.0, 1.0, 2.0])
+        return healthy(4, act_grad_rms=values, act_grad_norm=values)
 
     window = Window(judge(5, chain(4), figures)[1])
     found = profile(window, "act_grad_rms")
     assert found is not None
-    ratios, steps = ratios_over_time(window, found, 0)
+    ratios, steps = ratios_over_time(window, found, 0, falling=True)
     assert (ratios.tolist(), steps) == ([2.5, 2.0, 1.5, 1.0, 0.5], [4, 3, 2, 1, 0])
+
+
+def test_ratios_over_time_are_those_of_the_measure_that_shows_less() -> None:
+    figures = healthy(
+        4, act_grad_rms=np.array([0.125, 1, 1, 1]), act_grad_norm=np.array([0.5, 1, 1, 1])
+    )
+    window = Window(judge(5, chain(4), figures)[1])
+    found = profile(window, "act_grad_rms")
+    assert found is not None
+    shown = [ratios_over_time(window, found, 0, falling=falling)[0] for falling in (True, False)]
+    assert [ratios.tolist() for ratios in shown] == [[0.5] * 5, [0.125] * 5]

@@ -1,0 +1,59 @@
+"""What helps where outputs have become alike depends on what the loss is made of."""
+
+from __future__ import annotations
+
+import pytest
+
+from gradwidget.diagnose.evidence.window import Window
+from gradwidget.diagnose.finding import Detection
+from gradwidget.diagnose.remedies.alike import has_margin, of_outputs_alike
+from gradwidget.frame import Wiring
+from tests.support.frames import chain, healthy, judge
+
+DEPTH = 4
+
+
+def titles(*path: str, first_step: int = 5, **evidence: float) -> list[str]:
+    wiring = Wiring(loss_path=path)
+    window = Window(judge(30, chain(DEPTH), healthy(DEPTH, wiring=wiring))[1])
+    detection = Detection("warning", "", ("fc3",), first_step, evidence, "")
+    return [one.title for one in of_outputs_alike(detection, window) if one is not None]
+
+
+def test_under_a_margin_other_negatives_come_first_then_a_lower_rate_and_one_length() -> None:
+    path = ("mean", "relu", "add", "sub", "sqrt")
+    assert titles(*path, drawn=1.0)[:3] == [
+        "Use semi-hard or random negatives",
+        "Lower the learning rate to 0.01",
+        "Normalize the embeddings",
+    ]
+    assert "Normalize the embeddings" not in titles(*path, "div", drawn=1.0)
+
+
+def test_under_another_loss_of_pairs_something_has_to_hold_them_apart() -> None:
+    assert titles("rsub", "mean", "sum", drawn=1.0)[0] == "Hold different inputs apart in the loss"
+
+
+def test_a_way_around_is_advised_first_only_where_it_was_so_from_the_start() -> None:
+    assert titles(first_step=0)[0] == "Give each block a way around it"
+    assert titles(drawn=0.0)[0] == (
+        "Reinitialize fc0, fc1, fc2 and 1 more, and lower the learning rate to 0.01"
+    )
+
+
+@pytest.mark.parametrize(
+    ("path", "is_so"),
+    [
+        (("mean", "index", "relu", "add", "sub", "cdist"), True),
+        (("mean", "clamp_min", "add", "sub", "norm"), True),
+        (("mean", "add", "mul", "pow", "euclidean_dist", "clamp_min", "rsub", "sum"), True),
+        (("mean", "relu", "rsub", "mul"), False),
+        (("mean", "mse_loss", "relu"), False),
+        (("nll_loss", "log_softmax", "mm", "div", "clamp_min", "linalg_vector_norm"), False),
+        ((), False),
+    ],
+)
+def test_a_margin_is_a_hinge_on_differences_of_distances(
+    path: tuple[str, ...], is_so: bool
+) -> None:
+    assert has_margin(Wiring(loss_path=path)) is is_so
