@@ -46,7 +46,7 @@ FALLEN = 0.1
 """Share of the spread at the start below which features have been drawn together."""
 
 HALF = 0.5
-"""The same share at which that begins, and from which on they are apart again."""
+"""The same share at which that begins."""
 
 AT_REST = 0.05
 """Share by which a loss that rests falls at most from one window to the next."""
@@ -95,10 +95,11 @@ def _drawn_together(window: Window, active: Finding | None) -> Detection | None:
 
     As of triplets with the hardest negative: the loss stays at its margin.
     """
+    limits = window.limits
     lasting, start = window.lasting("input_spread"), window.start("input_spread")
-    among = _features(window)
+    with np.errstate(invalid="ignore"):
+        among = _features(window) & (lasting < limits.spread_back)
     if active is None or "drawn" not in active.evidence:
-        limits = window.limits
         if window.has_opponent or not (_is_high(window) and _rests(window)):
             return None
         with np.errstate(invalid="ignore"):
@@ -110,8 +111,9 @@ def _drawn_together(window: Window, active: Finding | None) -> Detection | None:
         among,
         lambda layers, left: (
             f"Different inputs have become alike before {layers}: of what the activations there "
-            f"differed by from sample to sample at the start, {shown(100 * left)}% is left, and the loss "
-            f"rests at {shown(window.loss)}. The model gives all of them nearly the same output."
+            f"differed by from sample to sample at the start, {shown(100 * left)}% is left, and "
+            f"the loss rests at {shown(window.loss)}. The model gives all of them nearly the same "
+            "output."
         ),
         "Fine if the inputs of a batch are alike themselves, or are to be told alike.",
     )

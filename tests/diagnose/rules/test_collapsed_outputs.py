@@ -108,7 +108,7 @@ def test_what_a_loss_has_drawn_together_is_named_though_the_loss_has_fallen() ->
     (finding,) = engine.findings
     assert (finding.symptom, finding.layers) == (Symptom.COLLAPSED_OUTPUTS, ("fc4",))
     assert "at the start, 1.6% is left, and the loss rests at 1.3" in finding.message
-    # The start is the median of ten frames, that of step 5; half of it is 0.4 * 0.004 ** (7.5 / 20).
+    # The start is the median of ten frames, that of step 5; half of it is reached in step 8.
     assert (finding.first_step, finding.reported_step) == (8, 50)
     assert finding.remedies[0].title == "Use semi-hard or random negatives"
 
@@ -143,6 +143,14 @@ def test_what_had_learned_and_is_alike_now_is_named_under_any_loss() -> None:
 
     by = {one.symptom: one for one in judge(STEPS, chain(DEPTH), relapsed)[0].findings}
     assert by[Symptom.COLLAPSED_OUTPUTS].first_step == 60
+
+
+def test_it_is_over_once_features_are_as_far_apart_as_usual_though_not_as_at_the_start() -> None:
+    def back(step: int) -> dict[str, Any]:
+        return drawn(step) if step < 60 else figures(0.15, loss=1.0, wiring=PAIRS)
+
+    (finding,) = judge(STEPS, chain(DEPTH), back)[0].findings
+    assert not finding.active
 
 
 def test_units_that_die_of_it_later_are_its_consequence() -> None:
