@@ -13,6 +13,7 @@ from torch.optim import Optimizer
 from gradwidget.capture.announced import AnnouncedSteps
 from gradwidget.capture.arguments import check_types
 from gradwidget.capture.collect.backward import BackwardReader, Taken
+from gradwidget.capture.collect.loss import are_numbers
 from gradwidget.capture.guard import Guard, entry
 from gradwidget.capture.hooks import torch_events
 from gradwidget.capture.intervene.actuator import Actuator
@@ -29,6 +30,7 @@ from gradwidget.capture.torch_private import (
     in_backward,
     is_transformed,
     original_of,
+    unscales_late,
 )
 from gradwidget.capture.unmeasured import REPLACED
 from gradwidget.frame import Frame, Layer, Standing
@@ -232,13 +234,14 @@ class Capture:
         self._backward.find_activation_functions(self.cycle.builder, roots)
 
     @entry("reading after a backward pass")
-    def backward_ended(self, roots: Sequence[Tensor], *, weighted: bool) -> None:
+    def backward_ended(self, roots: Sequence[Tensor], weights: Sequence[Tensor] | None) -> None:
         """See ``torch_events.Listener``."""
+        weighted = weights is not None and not are_numbers(weights)
         if self._kept.is_following:
             self.guard.run(KEEPING, self._kept.pass_ended)
         if self._optimizers.are_several:
             self.guard.run(SHARING, self.cycle.shared.pass_ended)
-        if self._backward.end(self.cycle.builder, roots, weighted=weighted):
+        if self._backward.end(self.cycle.builder, roots, None if weighted else (weights or ())):
             self._pass_ended(taken=None, weighted=weighted)
         elif not weighted and self.cycle.takes_forward() and self._are_cut_off(roots):
             self._backward.end_cut_off(self.cycle.builder, roots)
@@ -358,9 +361,12 @@ class Capture:
         self.cycle.builder.loss.add_scaled(losses, scaled, scaler)
 
     @entry("noting the start of a scaler's step")
-    def scaler_step_begins(self) -> None:
+    def scaler_step_begins(self, optimizer: Optimizer, scaler: GradScaler) -> None:
         """See ``torch_events.Listener``."""
         self._steps.scaler_begins()
+        builder = self.cycle.builder
+        if builder.sampled and self._optimizers.of(optimizer):
+            builder.loop.unscaled_late |= unscales_late(scaler, optimizer)
 
     @entry("reading a skipped step")
     def scaler_step_ended(self, optimizer: Optimizer, scaler: GradScaler) -> None:

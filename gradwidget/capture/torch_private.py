@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
-from torch.amp.grad_scaler import GradScaler
+from torch.amp.grad_scaler import GradScaler, OptState
 from torch.jit import _builtins
 from torch.nn.modules import module as torch_module
 from torch.optim import Optimizer
@@ -137,6 +137,12 @@ def owner(tensor: Tensor) -> Tensor:
 def loss_scale(scaler: GradScaler) -> Tensor | None:
     """The scale as a tensor; ``get_scale()`` would wait for the device."""
     return scaler._scale  # noqa: SLF001  # see above
+
+
+def unscales_late(scaler: GradScaler, optimizer: object) -> bool:
+    """Whether a scaler that is about to step will only then unscale the gradients."""
+    state = scaler._per_optimizer_states.get(id(optimizer), {})  # noqa: SLF001  # nothing public tells
+    return scaler.is_enabled() and state.get("stage") is not OptState.UNSCALED
 
 
 def found_overflow(scaler: GradScaler, optimizer: object) -> bool:

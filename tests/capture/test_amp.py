@@ -157,3 +157,37 @@ def test_bf16_autocast_needs_no_scaler(watch: Watch) -> None:
     SGD(model.parameters(), lr=0.1).step()
     assert capture.problems == []
     assert capture.frames[0].scalars["total_grad_norm"] == pytest.approx(norm, rel=1e-4)
+
+
+@pytest.mark.parametrize("kind", ["sgd", "fused-sgd", "adam", "fused-adam"])
+@pytest.mark.parametrize("unscale", [False, True])
+def test_a_frame_says_whether_gradients_were_unscaled_only_in_the_step(
+    watch: Watch, kind: str, *, unscale: bool
+) -> None:
+    model = nn.Linear(6, 3)
+    capture = watch(model)
+    optimizer = optimizers(model)[kind]
+    scaler = GradScaler("cpu", init_scale=SCALE)
+    for _ in range(2):
+        optimizer.zero_grad()
+        scaler.scale(model(torch.randn(8, 6)).square().mean()).backward()
+        if unscale:
+            scaler.unscale_(optimizer)
+        nn.utils.clip_grad_norm_(model.parameters(), 1e-3)
+        scaler.step(optimizer)
+        scaler.update()
+    assert capture.problems == []
+    for frame in capture.frames:
+        assert ("unscaled_late" in frame.scalars) is not unscale
+        left = 1e-3 if unscale else 1e-3 / SCALE
+        assert frame.scalars["total_grad_norm"] == pytest.approx(left, rel=1e-2)
+
+
+def test_a_scaler_that_is_switched_off_unscales_nothing(watch: Watch) -> None:
+    model = nn.Linear(6, 3)
+    capture = watch(model)
+    optimizer = SGD(model.parameters(), lr=0.1)
+    scaler = GradScaler("cpu", enabled=False)
+    scaler.scale(model(torch.randn(8, 6)).square().mean()).backward()
+    scaler.step(optimizer)
+    assert "unscaled_late" not in capture.frames[0].scalars

@@ -61,20 +61,23 @@ class BackwardReader:
         if builder.has_outputs:
             self.find_activation_functions(builder, roots)
 
-    def end(self, builder: FrameBuilder, roots: Sequence[Tensor], *, weighted: bool) -> bool:
+    def end(
+        self, builder: FrameBuilder, roots: Sequence[Tensor], weights: Sequence[Tensor] | None
+    ) -> bool:
         """It has run.
 
         Args:
             builder: the step under way.
             roots: where the pass began.
-            weighted: whether gradients were given for the roots, which then are no losses.
+            weights: numbers that were given for the roots, empty where none were; None where the
+                roots are no losses.
 
         Returns:
             Whether the pass has reached the model.
         """
         if not self._hooks.pass_ended() or not self._reach.ended():
             return False
-        self._find_loss(builder, roots, weighted=weighted)
+        self._find_loss(builder, roots, weights)
         return True
 
     def end_cut_off(self, builder: FrameBuilder, roots: Sequence[Tensor]) -> None:
@@ -82,7 +85,7 @@ class BackwardReader:
         self._unstepped.pass_begins(cleared=True)
         self._unstepped.pass_ended(builder.source)
         builder.scalars["loss_is_leaf"] = 1.0
-        self._find_loss(builder, roots, weighted=False)
+        self._find_loss(builder, roots, ())
         self.read(builder, None)
 
     def fail(self, builder: FrameBuilder) -> None:
@@ -125,7 +128,7 @@ class BackwardReader:
             builder.reasons |= dict.fromkeys(
                 (layer.name for layer in self._table.layers), SEVERAL_GRADS
             )
-        self._find_loss(builder, roots, weighted=weighted)
+        self._find_loss(builder, roots, None if weighted else ())
         return taken
 
     def find_activation_functions(self, builder: FrameBuilder, roots: Sequence[Tensor]) -> None:
@@ -157,10 +160,12 @@ class BackwardReader:
                 )
         self._manual.backward_ended()
 
-    def _find_loss(self, builder: FrameBuilder, roots: Sequence[Tensor], *, weighted: bool) -> None:
+    def _find_loss(
+        self, builder: FrameBuilder, roots: Sequence[Tensor], weights: Sequence[Tensor] | None
+    ) -> None:
         if builder.sampled:
             builder.loop.inputs.end_round()
         if builder.has_outputs:
             builder.activations.end_round()
-        if not weighted:
-            builder.loss.add(roots)
+        if weights is not None:
+            builder.loss.add(roots, weights)

@@ -47,15 +47,20 @@ class LossFinder:
         if scale is not None:
             self.scale = self._readback.add(scale)
 
-    def add(self, roots: Sequence[Tensor]) -> None:
-        """Adds the roots of a backward pass that reached the model, where they are numbers."""
-        for root in roots:
-            if type(root) is not Tensor and unreadable(root) is not None:
-                return
-            if root.is_meta or root.numel() != 1 or root.is_complex():
-                return
-        if roots:
-            self._found.append([self._readback.add_number(self._unscaled(root)) for root in roots])
+    def add(self, roots: Sequence[Tensor], weights: Sequence[Tensor] = ()) -> None:
+        """Adds the roots of a backward pass that reached the model, where they are numbers.
+
+        Args:
+            roots: where the pass began.
+            weights: by what each counts, as in ``loss.backward(torch.tensor(-1.0))``; 1 where there
+                are none.
+        """
+        if not roots or not are_numbers(roots) or len(weights) not in (0, len(roots)):
+            return
+        losses = [self._unscaled(root) for root in roots] if self._scaled else roots
+        if weights:
+            losses = [loss.detach() * by.detach() for loss, by in zip(losses, weights, strict=True)]
+        self._found.append([self._readback.add_number(loss) for loss in losses])
 
     def _unscaled(self, root: Tensor) -> Tensor:
         for after, before, _ in self._scaled:
@@ -90,6 +95,16 @@ class LossFinder:
     def value(self) -> float | None:
         """Sum of the losses found; None where there was none. Only once the readback is ready."""
         return sum(map(_sum, self._found)) if self._found else None
+
+
+def are_numbers(tensors: Sequence[Tensor]) -> bool:
+    """Whether each is a tensor of one real element that can be read."""
+    for one in tensors:
+        if type(one) is not Tensor and unreadable(one) is not None:
+            return False
+        if one.is_meta or one.numel() != 1 or one.is_complex():
+            return False
+    return True
 
 
 def _sum(fetches: list[Callable[[], float]]) -> float:

@@ -39,10 +39,11 @@ class Listener(Protocol):
     def recomputed(self, roots: Sequence[Tensor]) -> None:
         """Inside of it, one through a recomputed part (reentrant checkpointing) is about to run."""
 
-    def backward_ended(self, roots: Sequence[Tensor], *, weighted: bool) -> None:
+    def backward_ended(self, roots: Sequence[Tensor], weights: Sequence[Tensor] | None) -> None:
         """It has run.
 
-        ``weighted`` where gradients were given for the roots, which then are no losses.
+        ``weights`` are the gradients that were given for the roots; None where none were. Roots
+        are losses where these are numbers.
         """
 
     def backward_failed(self) -> None:
@@ -80,7 +81,7 @@ class Listener(Protocol):
     ) -> None:
         """A gradient scaler has made ``scaled`` of ``losses``."""
 
-    def scaler_step_begins(self) -> None:
+    def scaler_step_begins(self, optimizer: Optimizer, scaler: GradScaler) -> None:
         """A gradient scaler is about to step an optimizer, or to skip the step."""
 
     def scaler_step_ended(self, optimizer: Optimizer, scaler: GradScaler) -> None:
@@ -199,7 +200,8 @@ def _backward(original: Callable[..., None], *args: Any, **kwargs: Any) -> None:
         raise
     finally:
         _inside.backward = False
-    _tell(lambda listener: listener.backward_ended(_tensors(given), weighted=weights is not None))
+    weights = None if weights is None else _tensors(weights)
+    _tell(lambda listener: listener.backward_ended(_tensors(given), weights))
     return None
 
 
@@ -270,7 +272,7 @@ def _scaler_step(
     *args: Any,
     **kwargs: Any,
 ) -> Any:
-    _tell(lambda listener: listener.scaler_step_begins())
+    _tell(lambda listener: listener.scaler_step_begins(optimizer, scaler))
     result = original(scaler, optimizer, *args, **kwargs)
     _tell(lambda listener: listener.scaler_step_ended(optimizer, scaler))
     return result

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from gradwidget.diagnose.evidence.window import Window
 
 LITTLE = 1e-2
@@ -16,3 +18,27 @@ def clipped_from(window: Window) -> tuple[float, float] | None:
     scalars = window.frame.scalars
     given, used = scalars.get("raw_total_grad_norm", 0.0), scalars.get("total_grad_norm", 0.0)
     return (given, used) if 0 < used < LITTLE * given else None
+
+
+class Scaled(NamedTuple):
+    """The norm of a gradient before and after it was clipped, as large as a gradient scaler has it.
+
+    The latter is the bound of ``clip_grad_norm_``.
+    """
+
+    before: float
+    after: float
+    scale: float
+    """By what the scaler has multiplied it."""
+
+
+def clipped_while_scaled(window: Window) -> Scaled | None:
+    """What is clipped before it is unscaled; None where that is not so.
+
+    A scaler that unscales gradients in its step does so after all that the loop did to them.
+    """
+    norms, scalars = clipped_from(window), window.frame.scalars
+    scale = scalars.get("loss_scale", 1.0)
+    if norms is None or not (scalars.get("unscaled_late", 0.0) > 0 and scale > 1):
+        return None
+    return Scaled(norms[0] * scale, norms[1] * scale, scale)

@@ -57,6 +57,7 @@ from gradwidget.diagnose.remedies.skip_nonfinite import skip_nonfinite
 from gradwidget.diagnose.remedies.train_mode import train_mode
 from gradwidget.diagnose.remedies.turn_around import turn_around
 from gradwidget.diagnose.remedies.turn_penalty import turn_penalty
+from gradwidget.diagnose.remedies.unscale_first import unscale_first
 from gradwidget.diagnose.remedies.use_or_remove import use_or_remove
 from gradwidget.diagnose.remedies.use_relu import SLOPES, use_relu
 from gradwidget.diagnose.remedies.weight_decay import weight_decay
@@ -335,6 +336,10 @@ def _too_slow(detection: Detection, window: Window) -> Fixes:
         if window.frame.scalars.get("lr") == 0:
             yield check_schedule()
         return
+    unscaled = unscale_first(window)
+    if unscaled is not None:
+        yield unscaled
+        return
     yield loosen_clip(window)
     factor = float(f"{FIRST_MOVE_OF_MOST / moves:.1g}")
     higher = learning_rate(
@@ -385,8 +390,7 @@ def _without_a_step(detection: Detection, window: Window) -> Fixes:
 
 
 def _climbs(detection: Detection, window: Window) -> Fixes:
-    del detection
-    yield turn_around(maximizes=window.frame.scalars.get("maximize", 0.0) > 0)
+    yield turn_around(detection.layers, maximizes=window.frame.scalars.get("maximize", 0.0) > 0)
 
 
 def _plateau(detection: Detection, window: Window) -> Fixes:

@@ -2,15 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from gradwidget.diagnose.finding import Remedy
+from gradwidget.wording import names
 
 
-def turn_around(*, maximizes: bool) -> Remedy:
+def turn_around(player: Sequence[str], *, maximizes: bool) -> Remedy:
     """Has the optimizer minimize; where it does already, says where to look for the sign.
 
     Args:
+        player: layers of the player of a game that climbs; empty where there is no game.
         maximizes: whether the optimizer is set to maximize.
     """
+    if player:
+        return Remedy(
+            title="Turn the sign of this player's loss",
+            why=f"Look at the loss that trains {names(player)}, and for a gradient of the wrong "
+            "sign that backward() is given: it has to be the other way round than what its judge "
+            "is trained by. A critic that minimizes D(fake) - D(real) wants a generator that "
+            "minimizes -D(fake).",
+            code="",
+        )
     if maximizes:
         return Remedy(
             title="Minimize the loss: maximize=False",

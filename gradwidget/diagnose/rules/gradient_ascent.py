@@ -1,8 +1,10 @@
 """Training that climbs the loss instead of descending: a wrong sign, or ``maximize=True``.
 
-Not reported: rewards that are meant to rise, log-likelihoods that fall below 0, two networks that
-are trained against each other, a penalty on the weights that drives them up
-(``weights_growing`` says so).
+Of two networks that are trained against each other, one whose opponent does not resist.
+
+Not reported: rewards that are meant to rise, log-likelihoods that fall below 0, a penalty on the
+weights that drives them up (``weights_growing`` says so), a game in which one wins at the cost of
+the other.
 """
 
 from __future__ import annotations
@@ -14,8 +16,10 @@ import numpy as np
 from gradwidget.diagnose.evidence.window import CROSS_ENTROPY, Window, middle
 from gradwidget.diagnose.finding import Detection, Finding
 from gradwidget.diagnose.rules.shared.large_outputs import outputs_are_large
+from gradwidget.diagnose.rules.shared.pulled_along import LEAST, pulled_along
 from gradwidget.diagnose.rules.shared.steady_growth import steady_growth
 from gradwidget.record.history import RECENT
+from gradwidget.wording import names as words
 from gradwidget.wording import shown
 
 ERRORS = CROSS_ENTROPY | frozenset(
@@ -45,7 +49,9 @@ def gradient_ascent(window: Window, active: Finding | None) -> Detection | None:
     """A loss that is an error and is maximized, or one that falls without bound."""
     if active is None and window.history.version < 2 * window.limits.window:
         return None
-    if not np.isfinite(window.start_loss) or len(window.wiring.optimizers) > 1:
+    if len(window.wiring.optimizers) > 1:
+        return _of_a_player(window, active)
+    if not np.isfinite(window.start_loss):
         return None
     return _maximized(window) or _bottomless(window)
 
@@ -96,6 +102,32 @@ def _bottomless(window: Window) -> Detection | None:
         since,
         value=fallen,
         bound=bound,
+    )
+
+
+def _of_a_player(window: Window, active: Finding | None) -> Detection | None:
+    """A player and its judge that pull the same way."""
+    found = pulled_along(window, still=active is not None)
+    if found is None:
+        return None
+    names = np.array([layer.name for layer in window.layers])
+    player = tuple(names[found.player.layers].tolist())
+    start, outputs = found.outputs
+    return Detection(
+        severity="critical",
+        message=f"The loss of the optimizer that trains {words(player)} has fallen from "
+        f"{shown(found.player.start)} to {shown(found.loss)}, while the outputs of these layers "
+        f"have grown from {shown(start)} to {shown(outputs)}. They are judged by "
+        f"{words(names[found.judge].tolist())}, which another optimizer trains, and whose loss has "
+        "not risen by it: both pull the same way.",
+        layers=player,
+        first_step=found.since,
+        evidence={
+            "value": found.fallen,
+            "bound": window.limits.bottomless,
+            "window": float(LEAST),
+        },
+        caveat="Fine if the two are meant to drive the outputs the same way.",
     )
 
 

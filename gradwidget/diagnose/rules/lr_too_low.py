@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from gradwidget.diagnose.evidence.clipping import clipped_from
+from gradwidget.diagnose.evidence.clipping import clipped_from, clipped_while_scaled
 from gradwidget.diagnose.evidence.window import Window, holding_since
 from gradwidget.diagnose.finding import Detection, Finding
 from gradwidget.record.history import RECENT
@@ -50,6 +50,11 @@ def lr_too_low(window: Window, active: Finding | None) -> Detection | None:
         message += f", since its schedule has used it up by step {spent:,}"
     elif _is_zero(window):
         message += ", since it is 0"
+    elif (scaled := clipped_while_scaled(window)) is not None:
+        message += (
+            f" for gradients that are clipped while a gradient scaler has them {scaled.scale:,.0f} "
+            f"times as large, from a norm of {shown(scaled.before)} to {shown(scaled.after)}"
+        )
     elif (norms := clipped_from(window)) is not None:
         message += (
             f" for gradients that are clipped from a norm of {shown(norms[0])} to {shown(norms[1])}"

@@ -28,6 +28,7 @@ const OWN = new Set([
   "stepped_elsewhere",
   "gradients_kept",
   "loss_is_leaf",
+  "unscaled_late",
   "same_batch",
   "input_rms",
   "input_mean",

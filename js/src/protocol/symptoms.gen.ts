@@ -337,11 +337,11 @@ export const PARAGRAPHS: readonly Paragraph[] = [
     "parts": [
       {
         "title": "Rule",
-        "text": "the optimizer is set to maximize a loss that is an error, and it has risen; or the loss is below 0 and falls without bound, by 30 times its start (5 times where a negated error is plain in the graph), with a gradient that grows."
+        "text": "the optimizer is set to maximize a loss that is an error, and it has risen; or the loss is below 0 and falls without bound, by 30 times its start (5 times where a negated error is plain in the graph), with a gradient that grows. Of two networks that are trained against each other: the loss of one falls so, and its outputs grow by 30 times, while the loss of the other, which judges them, does not rise: both pull the same way."
       },
       {
         "title": "Not",
-        "text": "rewards, log-densities that pass 0, two networks that are trained against each other."
+        "text": "rewards, log-densities that pass 0, a game in which one wins at the cost of the other, an offset of a critic that drifts."
       },
       {
         "title": "Helps",
@@ -472,7 +472,7 @@ export const PARAGRAPHS: readonly Paragraph[] = [
     "parts": [
       {
         "title": "Rule",
-        "text": "a step changes the weights by more than 5% of their size while the loss does not fall and is above 50% of its initial value; or by less than 0.01% while the loss stays above 90% and the gradient promises more. One to three updates are proof where they raise the loss by orders of magnitude, and so are a few after which layers let no gradient through that did before, and a first update after which loss and gradient stay ten times as large. Half of the change is enough where the first steps under the rate replaced the weights. A schedule that has used the rate up before anything was learned is a rate too low as well, and so is a rate of 0 that lasts, and a usual one for gradients that are clipped to next to nothing."
+        "text": "a step changes the weights by more than 5% of their size while the loss does not fall and is above 50% of its initial value; or by less than 0.01% while the loss stays above 90% and the gradient promises more. One to three updates are proof where they raise the loss by orders of magnitude, and so are a few after which layers let no gradient through that did before, and a first update after which loss and gradient stay ten times as large. Half of the change is enough where the first steps under the rate replaced the weights. A schedule that has used the rate up before anything was learned is a rate too low as well, and so is a rate of 0 that lasts, and a usual one for gradients that are clipped to next to nothing, as those are that a gradient scaler has yet to unscale."
       },
       {
         "title": "Not",
@@ -480,7 +480,7 @@ export const PARAGRAPHS: readonly Paragraph[] = [
       },
       {
         "title": "Helps",
-        "text": "the rate that brings a step to about 0.1%; where that would be absurd, a usual one from fresh weights."
+        "text": "the rate that brings a step to about 0.1%; where that would be absurd, a usual one from fresh weights; scaler.unscale_(optimizer) before the clipping."
       }
     ]
   },

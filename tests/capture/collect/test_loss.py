@@ -51,6 +51,15 @@ def test_what_is_no_number_is_no_loss(root: Tensor) -> None:
     assert found.value is None
 
 
+def test_a_number_that_a_root_is_weighted_by_counts() -> None:
+    """As in ``loss.backward(torch.tensor(-1.0))``, which climbs the loss."""
+    found = finder()
+    found.add([torch.tensor(2.5), torch.tensor([3.0])], [torch.tensor(-1.0), torch.tensor([0.5])])
+    assert found.value == -1.0
+    found.add([torch.tensor(2.5)], [torch.ones(()), torch.ones(())])
+    assert found.value == -1.0, "nobody knows which belongs to which"
+
+
 def test_a_scaled_loss_is_found_as_it_was() -> None:
     scaler = GradScaler("cpu", init_scale=1024.0)
     loss = torch.tensor(0.75, requires_grad=True) * 1

@@ -63,6 +63,7 @@ def offered(symptom: Symptom) -> list[Remedy]:
         (at_rest, {"value": 0.0}),
         (of_pairs, {"drawn": 1.0, "broke": 20.0}),
         (of_triplets, {"drawn": 1.0}),
+        (scaled_and_clipped, {}),
         (built_wrongly, {"barred": 1.0, "emptied": 1.0, "dropped": 0.98, "growth": 0.03}),
     ):
         window = Window(judge(30, LAYERS, special)[1])
@@ -117,6 +118,12 @@ def of_pairs(_: int) -> dict[str, Any]:
 def of_triplets(_: int) -> dict[str, Any]:
     """A hinge on differences of distances."""
     return healthy(8, wiring=Wiring(loss_path=("mean", "clamp_min", "sub", "cdist")))
+
+
+def scaled_and_clipped(_: int) -> dict[str, Any]:
+    """Gradients that are clipped to next to nothing before a scaler unscales them."""
+    norms = {"raw_total_grad_norm": 1.0, "total_grad_norm": 1e-6}
+    return healthy(8, scalars={**norms, "loss_scale": 65536.0, "unscaled_late": 1.0})
 
 
 @pytest.mark.parametrize("name", NAMES)

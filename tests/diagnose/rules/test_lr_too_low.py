@@ -99,3 +99,45 @@ def test_a_clipping_that_leaves_next_to_nothing_of_the_gradient_is_named_and_loo
     assert finding.remedies[0].title == "Raise the bound of the clipping"
     # A gradient that promises nothing even before it is clipped is that of a model that is done.
     assert Symptom.LR_TOO_LOW not in found(judge(150, chain(DEPTH), clipped(1e-5))[0])
+
+
+def clipped_under_a_scaler(**scalars: float) -> dict[str, Any]:
+    """A gradient of norm 0.8 of which 12 / 65,536 is left."""
+    left = 12 / 65536
+    norms = {"total_grad_norm": left, "raw_total_grad_norm": 0.8, "loss_scale": 65536.0}
+    return {
+        **moving(DEPTH, 1e-7, **norms, **scalars),
+        "grad_norm": np.full(DEPTH, left / DEPTH**0.5),
+        "raw_grad_norm": np.full(DEPTH, 0.8 / DEPTH**0.5),
+    }
+
+
+def test_gradients_that_are_clipped_while_they_are_scaled_are_to_be_unscaled_first() -> None:
+    figures = clipped_under_a_scaler(unscaled_late=1.0)
+    finding = judge(150, chain(DEPTH), figures)[0].findings[0]
+    assert finding.symptom is Symptom.LR_TOO_LOW
+    assert "a gradient scaler has them 65,536 times as large, from a norm of 52,000 to 12" in (
+        finding.message
+    )
+    assert finding.remedies[0].title == "Unscale the gradients before they are clipped"
+    assert "scaler.unscale_(optimizer)" in finding.remedies[0].why
+    assert len(finding.remedies) == 1, "no bound and no rate makes up for the order"
+
+
+def test_a_bound_that_is_too_low_for_unscaled_gradients_is_raised_under_a_scaler_too() -> None:
+    finding = judge(150, chain(DEPTH), clipped_under_a_scaler())[0].findings[0]
+    assert finding.remedies[0].title == "Raise the bound of the clipping"
+    assert "A bound of 1 is usual" in finding.remedies[0].why
+    assert "unscale_(optimizer) comes before the clipping" in finding.remedies[0].why
+
+
+def test_a_bound_above_the_usual_one_is_not_compared_with_it() -> None:
+    norms = {"total_grad_norm": 12.0, "raw_total_grad_norm": 1e7}
+    figures = {
+        **moving(DEPTH, 1e-7, **norms),
+        "grad_norm": np.full(DEPTH, 12 / DEPTH**0.5),
+        "raw_grad_norm": np.full(DEPTH, 1e7 / DEPTH**0.5),
+    }
+    finding = judge(150, chain(DEPTH), figures)[0].findings[0]
+    assert finding.remedies[0].title == "Raise the bound of the clipping"
+    assert "usual" not in finding.remedies[0].why

@@ -28,17 +28,22 @@ class LoopFacts:
         """
         self.stepped_elsewhere = False
         """Whether an optimizer has stepped all the same, which holds other parameters."""
+        self.unscaled_late = False
+        """Whether a gradient scaler unscaled gradients only in its step, after all that was done to
+        them."""
 
     def scalars(self) -> dict[str, float]:
-        """Those of ``InputData``, ``gradients_kept``, and where no step follows ``unstepped``.
+        """Those of ``InputData``, ``gradients_kept``, ``unscaled_late``, ``unstepped``.
 
-        With the last one ``stepped_elsewhere``. Each where it is known.
+        The last where no step follows, with ``stepped_elsewhere``. Each where it is known.
 
         Only once the readback is ready.
         """
         found = self.inputs.scalars()
         if self.kept:
             found["gradients_kept"] = max(float(kept()) for kept in self.kept)
+        if self.unscaled_late:
+            found["unscaled_late"] = 1.0
         if self.unstepped is not None and not math.isnan(passes := float(self.unstepped())):
             found |= {"unstepped": passes, "stepped_elsewhere": float(self.stepped_elsewhere)}
         return found
