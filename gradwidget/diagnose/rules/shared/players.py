@@ -15,6 +15,10 @@ from gradwidget.record.history import RECENT
 FIRST = 3
 """Turns of a player that show the data, before what other players give has changed."""
 
+MOST = 8
+"""Players of a game; what has more kinds of turns is none, as experts that are chosen by the data.
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class Player:
@@ -44,15 +48,24 @@ def players(window: Window) -> list[Player]:
     if len(window.wiring.optimizers) < 2 or "grad_norm" not in window.history:
         return []
     rows = ~np.isnan(window.history.recent("grad_norm", RECENT))
+    first_rows = ~np.isnan(window.history.start("grad_norm"))
     losses = window.history.recent_scalar("loss", RECENT)
     steps = window.history.recent_steps(RECENT)
-    first_rows = ~np.isnan(window.history.start("grad_norm"))
     first_losses = window.history.start_scalar("loss")
     first_data = window.history.start_scalar("input_max_abs")
-    found = []
-    for layers in np.unique(rows[rows.any(axis=1)], axis=0):
-        turns = (rows == layers).all(axis=1) & np.isfinite(losses)
-        first = (first_rows == layers).all(axis=1)
+    found: list[Player] = []
+    # Many times faster than numpy.unique by rows.
+    kinds, first_kinds = _as_bytes(rows), _as_bytes(first_rows)
+    newest = {kind: frame for frame, kind in enumerate(kinds) if rows[frame].any()}
+    if not 1 < len(newest) <= MOST:
+        return []
+    for kind, frame in newest.items():
+        turns = np.array([one == kind for one in kinds]) & np.isfinite(losses)
+        first = np.array([one == kind for one in first_kinds])
         start, data = middle(first_losses[first]), middle(first_data[first][:FIRST])
-        found.append(Player(layers, start, data, turns, losses[turns], steps[turns]))
-    return found if len(found) > 1 else []
+        found.append(Player(rows[frame], start, data, turns, losses[turns], steps[turns]))
+    return found
+
+
+def _as_bytes(rows: BoolArray) -> list[bytes]:
+    return [row.tobytes() for row in np.packbits(rows, axis=1)]
