@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from torch import Tensor
+from torch import Tensor, nn
 from torch.amp.grad_scaler import GradScaler
 
 from gradwidget.capture.collect.loss import LossFinder
@@ -90,3 +93,23 @@ def test_losses_that_led_to_nothing_are_cleared() -> None:
     assert found.value is None
     found.add([torch.tensor(3.0)])
     assert found.value == 3.0
+
+
+@pytest.mark.parametrize("budget", [None, 1e-9])
+def test_a_frame_has_the_loss_that_a_pass_makes_smaller(
+    watch: Callable[..., Any], budget: float | None
+) -> None:
+    model = nn.Linear(3, 2)
+    capture = watch(model, budget=budget)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    output = model(torch.ones(4, 3))
+    loss = output.square().mean()
+    loss.backward(torch.tensor(-1.0), retain_graph=True)
+    optimizer.step()
+    assert capture.frames[0].scalars["loss"] == pytest.approx(-float(loss.detach()))
+    optimizer.zero_grad()
+    output.backward(torch.ones(4, 2))
+    optimizer.step()
+    capture.close()
+    assert capture.problems == []
+    assert all("loss" not in frame.scalars for frame in capture.frames[1:])
