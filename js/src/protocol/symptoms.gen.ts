@@ -337,7 +337,7 @@ export const PARAGRAPHS: readonly Paragraph[] = [
     "parts": [
       {
         "title": "Rule",
-        "text": "the optimizer is set to maximize a loss that is an error, and it has risen; or the loss is below 0 and falls without bound, by 30 times its start (5 times where a negated error is plain in the graph), with a gradient that grows. Of two networks that are trained against each other: the loss of one falls so, and its outputs grow by 30 times, while the loss of the other, which judges them, does not rise: both pull the same way."
+        "text": "the optimizer is set to maximize a loss that is an error, and it has risen; or the loss is below 0 and falls without bound, by 30 times its start (5 times where a negated error is plain in the graph), with a gradient that grows. Of two networks that are trained against each other: the loss of one falls so, and its outputs grow by 30 times and far beyond the data, while the loss of the other, which judges them, does not rise: both pull the same way."
       },
       {
         "title": "Not",
