@@ -106,10 +106,19 @@ LOSS = "(loss)"
 """Where the output of a layer goes that flows into the loss and into no further layer."""
 
 
-Obstacle = Literal["every pair", "over samples", "flat slopes", "no bend"]
-"""What a network cannot learn with, however it is trained: each output held against every target, a
-softmax over the samples of a batch, a loss of second derivatives of ReLU, and nothing but linear
-operations among its layers."""
+Obstacle = Literal[
+    "no logarithm",
+    "unlike shapes",
+    "one entry",
+    "every pair",
+    "over samples",
+    "flat slopes",
+    "no bend",
+]
+"""What a network cannot learn with, however it is trained: a loss of log-probabilities that is
+given something else, outputs of another shape than their targets, an operation over a dimension
+with a single entry, each output held against every target, a softmax over the samples of a batch, a
+loss of second derivatives of ReLU, and nothing but linear operations among its layers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,8 +156,16 @@ class Wiring:
     """Trainable parameters, as in ``model.named_parameters()``, of layers that have run and whose
     output does not depend on them."""
 
-    obstacles: tuple[Obstacle, ...] = ()
-    """What the graphs of the loss show that may keep the network from learning at all."""
+    obstacles: Mapping[Obstacle, tuple[str, ...]] = field(default_factory=dict)
+    """What the graphs of the loss show that may keep the network from learning, with its
+    particulars: of ``"no logarithm"`` the loss and what it is given, of ``"unlike shapes"`` the
+    shape of the outputs and what became of it, of ``"one entry"`` the operation and the layer
+    before it."""
+
+    @property
+    def is_of_alignments(self) -> bool:
+        """Whether the loss aligns outputs in time with shorter targets, as ``ctc_loss`` does."""
+        return any(one.endswith("ctc_loss") for one in self.loss_path)
 
     @property
     def last(self) -> frozenset[str]:

@@ -31,7 +31,7 @@ _TITLES: dict[str, str] = {
     "gradient_ascent": "Training climbs the loss",
     "gradients_not_cleared": "Gradients are never cleared",
     "no_step": "No optimizer steps",
-    "double_softmax": "Softmax applied twice",
+    "double_softmax": "Outputs do not fit the loss",
     "eval_mode": "Training in evaluation mode",
     "loss_detached": "The loss has no graph",
     "updates_lost": "Updates lost to rounding",

@@ -324,7 +324,7 @@ def test_no_file_takes_more_memory_than_half_a_gigabyte(tmp_path: Path) -> None:
                             "precision": "",
                             "optimizers": [],
                             "unused": [],
-                            "obstacles": [],
+                            "obstacles": {},
                         },
                     ),
                     frame(step, metrics={}, wiring=step),

@@ -35,7 +35,13 @@ def _error(output: Tensor, y: Tensor) -> Tensor:
     return functional.mse_loss(output.squeeze(1), y)
 
 
-@sick(250, cause=("plateau", "collapsed_outputs"), cure="person", plateau="")
+@sick(
+    250,
+    cause=("double_softmax", "plateau", "collapsed_outputs"),
+    cure="person",
+    double_softmax="",
+    plateau="",
+)
 def prices_compared_with_all_others(c: Conditions) -> Training:
     """``output - y`` of [N, 1] and [N] is [N, N]: each price is held against every other."""
     model = _net(c)

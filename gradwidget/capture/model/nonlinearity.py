@@ -163,6 +163,12 @@ def _softmax_dim(node: Node) -> int:
     return dim - 2**64 if dim >= 2**63 else dim
 
 
+def softmax_entries(node: Node) -> int | None:
+    """How many entries a softmax makes one in all of; None where that is not known."""
+    shape = output_shape(node)
+    return None if shape is None else shape[_softmax_dim(node)]
+
+
 def is_over_samples(node: Node) -> bool:
     """Whether it is a softmax of a matrix [N, classes] that runs over the N samples."""
     shape = output_shape(node) if node.name() in {"SoftmaxBackward0", "LogSoftmaxBackward0"} else ()
@@ -173,7 +179,11 @@ def _softmax(node: Node) -> Nonlinearity:
     dim = _softmax_dim(node)
     dim += dim >= 0  # of many tensors at once, behind the first dimension
     return Nonlinearity(
-        "softmax", lambda x: x.softmax(dim), lambda y: y.amax(dim) > CERTAIN, pointwise=False
+        "softmax",
+        lambda x: x.softmax(dim),
+        # Of a single entry it is always 1, which says nothing of what it is given.
+        lambda y: (y.amax(dim) > CERTAIN) & (y.shape[dim] > 1),
+        pointwise=False,
     )
 
 

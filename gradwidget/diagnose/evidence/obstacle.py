@@ -70,6 +70,14 @@ def barriers(window: Window) -> Iterator[Barrier]:
             f"Look at the shape that {alone.name} is made for: over one value, the value less its "
             "mean is always 0, and every input gets the same output.",
         )
+    operation, behind = found.get("one entry", ("", ""))
+    if alone is None and operation.endswith("norm"):
+        yield Barrier(
+            f"the {operation} behind {behind} is over a single value, which takes all of it away",
+            f"Leave out the {operation} behind {behind}",
+            "Look at the shape or the groups that it is made for: over one value, the value less "
+            "its mean is always 0, and every input gets the same output.",
+        )
     if "flat slopes" in found and len(window.wiring.optimizers) < 2:
         yield FLAT_SLOPES  # of two players one may well be asked for its slope
     if "no bend" in found and any(window.paths.next):

@@ -43,12 +43,13 @@ from gradwidget.diagnose.remedies.lengthen_schedule import lengthen_schedule
 from gradwidget.diagnose.remedies.look_behind import look_behind
 from gradwidget.diagnose.remedies.loosen_clip import loosen_clip
 from gradwidget.diagnose.remedies.loss_scaling import loss_scaling
+from gradwidget.diagnose.remedies.more_entries import more_entries
 from gradwidget.diagnose.remedies.normalize import normalize
+from gradwidget.diagnose.remedies.of_misfits import of_misfits
 from gradwidget.diagnose.remedies.raise_bias import raise_bias
 from gradwidget.diagnose.remedies.register_layers import register_layers
 from gradwidget.diagnose.remedies.reinitialize import reinitialize
 from gradwidget.diagnose.remedies.remove_barrier import remove_barrier
-from gradwidget.diagnose.remedies.remove_softmax import remove_softmax
 from gradwidget.diagnose.remedies.replace_nonfinite_inputs import replace_nonfinite_inputs
 from gradwidget.diagnose.remedies.reset_bias import reset_bias
 from gradwidget.diagnose.remedies.scale_back import scale_back
@@ -61,6 +62,7 @@ from gradwidget.diagnose.remedies.unscale_first import unscale_first
 from gradwidget.diagnose.remedies.use_or_remove import use_or_remove
 from gradwidget.diagnose.remedies.use_relu import SLOPES, use_relu
 from gradwidget.diagnose.remedies.weight_decay import weight_decay
+from gradwidget.diagnose.remedies.zero_infinity import zero_infinity
 from gradwidget.frame import BoolArray, Layer
 from gradwidget.wording import shown
 
@@ -185,6 +187,7 @@ def _nonfinite(detection: Detection, window: Window) -> Fixes:
         yield scale_inputs(window, if_large=True)
     if origin in ("forward", "backward") and layer is not None:
         where = f"what follows {layer}" if origin == "backward" else f"what leads to {layer}"
+    yield zero_infinity(window) if origin == "loss" else None
     guarded = guard_operation(where) if origin in ("loss", "forward", "backward") else None
     # Where no step has been finite, one that is skipped is followed by another such one.
     is_start = Onset(detection, window).is_start
@@ -357,6 +360,9 @@ def _diverging(detection: Detection, window: Window) -> Fixes:
 
 
 def _zero(detection: Detection, window: Window) -> Fixes:
+    if detection.evidence.get("constant", 0.0) > 0:
+        yield more_entries(window.wiring)
+        return
     zero = zero_weights(detection, window)
     flat = flat_operation(window.wiring)
     if flat is not None:
@@ -426,6 +432,7 @@ _REMEDIES: dict[Symptom, Callable[[Detection, Window], Fixes]] = {
     Symptom.LR_TOO_HIGH: _too_fast,
     Symptom.LR_TOO_LOW: _too_slow,
     Symptom.ZERO_GRADIENT: _zero,
+    Symptom.DOUBLE_SOFTMAX: of_misfits,
     Symptom.NOT_IN_OPTIMIZER: _in_no_optimizer,
     Symptom.NO_STEP: _without_a_step,
     Symptom.LOSS_DIVERGING: _diverging,
@@ -440,7 +447,6 @@ _ALONE: dict[Symptom, Callable[[], Remedy]] = {
     Symptom.UNREGISTERED_LAYERS: register_layers,
     Symptom.LOSS_DETACHED: keep_graph,
     Symptom.EVAL_MODE: train_mode,
-    Symptom.DOUBLE_SOFTMAX: remove_softmax,
     Symptom.UPDATES_LOST: fp32_weights,
     Symptom.SAME_BATCH: iterate_loader,
 }

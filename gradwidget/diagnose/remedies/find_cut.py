@@ -13,6 +13,8 @@ def find_cut(names: Sequence[str]) -> Remedy:
     return Remedy(
         title="Find where they are cut off",
         why=f"Look in forward() behind {words(names)}: detach(), .data, .item(), numpy(), "
-        "torch.no_grad(), argmax, a result that is overwritten or never used.",
+        "torch.no_grad(), argmax, a result that is overwritten or never used; or checkpoint() of "
+        "inputs that need no gradient, which reentrant checkpointing takes for the end of the way: "
+        "pass use_reentrant=False.",
         code="",
     )

@@ -1,7 +1,10 @@
-"""Outputs that are already probabilities, given to a loss that applies softmax or sigmoid itself.
+"""Outputs that are not what the loss expects: another scale of numbers, or another shape.
 
-The gradient is then small wherever the model is sure, right or wrong. Not reported: softmax inside
-the network, as in attention, log-softmax twice, which changes nothing.
+Outputs that are already probabilities may meet a loss that applies softmax or sigmoid itself: the
+gradient is then small wherever the model is sure, right or wrong. Or they meet one that expects
+logarithms of probabilities. Or their shape is another than that of the targets, and each is held
+against every target. Not reported: softmax inside the network, as in attention, log-softmax twice,
+which changes nothing, and comparisons of all pairs by intent.
 """
 
 from __future__ import annotations
@@ -21,18 +24,53 @@ TWICE = {
 
 
 def double_softmax(window: Window, active: Finding | None) -> Detection | None:
-    """A softmax or sigmoid right below the loss's own."""
+    """Outputs and a loss that do not fit, as the graph shows it."""
     del active  # exact
+    found = _without_logarithm(window) or _of_unlike_shapes(window) or _twice(window)
+    if found is None:
+        return None
+    message, caveat = found
+    return Detection(
+        severity="warning",
+        message=message,
+        layers=(),
+        first_step=window.history.first_step or 0,
+        evidence={"value": 2.0, "bound": 1.0, "window": 1.0},
+        caveat=caveat,
+    )
+
+
+def _without_logarithm(window: Window) -> tuple[str, str] | None:
+    if "no logarithm" not in window.wiring.obstacles:
+        return None
+    loss, given = window.wiring.obstacles["no logarithm"]
+    what = "plain outputs" if given == "linear" else f"the output of a {given}"
+    sign = " The loss is below 0, which it never is of what it expects." if window.loss < 0 else ""
+    message = (
+        f"{loss} expects logarithms of probabilities and is given {what}: give it log_softmax of "
+        f"the output.{sign}"
+    )
+    return message, "None: the least of this loss is not where the outputs fit the targets."
+
+
+def _of_unlike_shapes(window: Window) -> tuple[str, str] | None:
+    if "unlike shapes" not in window.wiring.obstacles:
+        return None
+    given, made = window.wiring.obstacles["unlike shapes"]
+    message = (
+        f"The outputs have the shape {given} and what the loss holds them against has another, so "
+        f"that both become {made}: each output is held against every target, not against its own."
+    )
+    return message, "Fine if every output is meant to be held against every target."
+
+
+def _twice(window: Window) -> tuple[str, str] | None:
     found = next((TWICE[pair] for pair in pairwise(window.wiring.loss_path) if pair in TWICE), None)
     if found is None:
         return None
     loss, operation = found
-    return Detection(
-        severity="warning",
-        message=f"The output goes through a {operation}, and {loss} applies one itself: give it "
-        f"the output from before the {operation}.",
-        layers=(),
-        first_step=window.history.first_step or 0,
-        evidence={"value": 2.0, "bound": 1.0, "window": 1.0},
-        caveat="None: the loss is then never near 0, and the gradient is too small.",
+    message = (
+        f"The output goes through a {operation}, and {loss} applies one itself: give it the output "
+        f"from before the {operation}."
     )
+    return message, "None: the loss is then never near 0, and the gradient is too small."

@@ -24,31 +24,54 @@ def zero_gradient(window: Window, active: Finding | None) -> Detection | None:
     limits = window.limits
     if lost_since(window) is not None:
         return None  # it was not 0 before it was cleared
-    if active is None and any(symptom in window.active for symptom in BLOCKS):
-        return None
     zero = window.median("grad_zero_fraction")
     known = ~np.isnan(zero) & window.trainable
     nothing = known & (zero == 1)
     if not nothing.any():
         return None
+    layers = tuple(window.layers[i].name for i in np.flatnonzero(nothing))
+    is_constant = window.wiring.obstacles.get("one entry", ("", ""))[1] in layers
     is_all = bool((nothing == known).all())
     first = int(np.flatnonzero(nothing)[0])
     values, steps = window.series("grad_zero_fraction", first)
     since = holding_since(steps, values == 1)
     # All gradients at once are soon beyond chance; a single layer may begin at zero and wait.
-    needed = limits.window if is_all else 2 * limits.lasting_steps
-    if active is None and (window.step - since + 1 < needed or not window.loss_is_high):
+    needed = limits.window if is_all or is_constant else 2 * limits.lasting_steps
+    if active is None and window.step - since + 1 < needed:
         return None
-    if active is None and not is_all and window.active.keys() - EXPLAINS[Symptom.ZERO_GRADIENT]:
-        return None  # what else is wrong explains it
-    layers = tuple(window.layers[i].name for i in np.flatnonzero(nothing))
+    if active is None and not is_constant and _is_harmless(window, is_all=is_all):
+        return None
     return Detection(
         severity="critical" if is_all else "warning",
-        message=_message(window, layers, is_all=is_all),
+        message=_of_one_entry(window, layers)
+        if is_constant
+        else _message(window, layers, is_all=is_all),
         layers=layers,
         first_step=since,
-        evidence={"value": 1.0, "bound": 1.0, "window": float(limits.window)},
+        evidence={
+            "value": 1.0,
+            "bound": 1.0,
+            "window": float(limits.window),
+            "constant": float(is_constant),
+        },
         caveat="Fine if the loss is as low as it can be, such as a hinge loss that is satisfied.",
+    )
+
+
+def _is_harmless(window: Window, *, is_all: bool) -> bool:
+    """Whether nothing is lost by it, or another symptom says more."""
+    if not window.loss_is_high or any(symptom in window.active for symptom in BLOCKS):
+        return True
+    # What else is wrong explains that of a single layer.
+    return not is_all and bool(window.active.keys() - EXPLAINS[Symptom.ZERO_GRADIENT])
+
+
+def _of_one_entry(window: Window, layers: tuple[str, ...]) -> str:
+    operation, layer = window.wiring.obstacles["one entry"]
+    always = 1 if operation == "softmax" else 0
+    return (
+        f"The gradient of {names(layers)} is exactly 0: the {operation} behind {names([layer])} "
+        f"runs over a dimension with a single entry, so it gives {always} whatever it is given."
     )
 
 

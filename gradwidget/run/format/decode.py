@@ -103,7 +103,10 @@ def wiring_from(data: Fields, layers: int) -> Wiring:
         name_of(data["precision"]),
         listing(data["optimizers"], name_of, 1_000),
         listing(data["unused"], name_of, 100_000),
-        listing(data["obstacles"], lambda one: one_of(one, get_args(Obstacle)), 100),
+        {
+            one_of(name, get_args(Obstacle)): listing(words, name_of, 10)
+            for name, words in mapping(data["obstacles"], 100).items()
+        },
     )
 
 

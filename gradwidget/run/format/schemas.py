@@ -79,7 +79,7 @@ SCHEMAS: dict[str, Schema] = {
         precision=_text,
         optimizers=_list(_text),
         unused=_list(_text),
-        obstacles=_list(_text),
+        obstacles=_by_name(_list(_text)),
     ),
     "frame": _object(
         step=_whole,

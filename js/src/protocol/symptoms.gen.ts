@@ -259,7 +259,7 @@ export const PARAGRAPHS: readonly Paragraph[] = [
     "parts": [
       {
         "title": "Rule",
-        "text": "the gradient of trainable layers is exactly 0, all of it for 9 frames or that of a layer for longer, while the loss is high. A clamp, a saturated squash or weights that are 0 on the way are named."
+        "text": "the gradient of trainable layers is exactly 0, all of it for 9 frames or that of a layer for longer, while the loss is high. A clamp, a saturated squash or weights that are 0 on the way are named, and a softmax or a norm over a dimension with a single entry, wherever the loss is."
       },
       {
         "title": "Not",
@@ -355,16 +355,20 @@ export const PARAGRAPHS: readonly Paragraph[] = [
     ],
     "parts": [
       {
+        "title": "",
+        "text": "Outputs that do not fit the loss."
+      },
+      {
         "title": "Rule",
-        "text": "right below a loss that applies softmax or sigmoid itself there is another one."
+        "text": "right below a loss that applies softmax or sigmoid itself there is another one; or a loss of log-probabilities (nll_loss, kl_div) is given probabilities, or nll_loss plain outputs; or outputs and targets have other shapes, as a column and a row, so that each output is held against every target on the way to one number."
       },
       {
         "title": "Not",
-        "text": "attention, log-softmax twice."
+        "text": "attention, log-softmax twice, kernels, margins and other comparisons of every pair."
       },
       {
         "title": "Helps",
-        "text": "giving the loss the plain outputs."
+        "text": "giving the loss the plain outputs, log_softmax, one shape."
       }
     ]
   },

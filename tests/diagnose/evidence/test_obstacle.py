@@ -18,7 +18,7 @@ FEEDS = {"fc0": ("fc1",), "fc1": ("fc2",), "fc2": ("fc3",), "fc3": (LOSS,)}
 
 
 def flat(*obstacles: Obstacle, update: float = 1e-3, **more: Any) -> dict[str, Any]:
-    wiring = Wiring(feeds=FEEDS, obstacles=obstacles)
+    wiring = Wiring(feeds=FEEDS, obstacles=dict.fromkeys(obstacles, ()))
     return {**moving(DEPTH, update), "grad_norm": np.full(DEPTH, 1.0), "wiring": wiring, **more}
 
 
@@ -52,6 +52,12 @@ def test_a_norm_of_each_sample_by_itself_leaves_nothing_of_a_single_value() -> N
     assert judge(120, a_norm("LayerNorm", 8), flat())[0].findings == []
 
 
+def test_a_norm_over_a_single_value_is_named_by_what_it_follows() -> None:
+    wiring = Wiring(feeds=FEEDS, obstacles={"one entry": ("group_norm", "fc2")})
+    engine, _ = judge(120, chain(DEPTH), flat(wiring=wiring))
+    assert "the group_norm behind fc2 is over a single value" in engine.findings[0].message
+
+
 def test_silent_on_the_same_network_while_it_learns() -> None:
     def learns(step: int) -> dict[str, Any]:
         return {**flat("every pair", "no bend"), "scalars": {"lr": 0.1, "loss": 2 * 0.98**step}}
@@ -71,12 +77,12 @@ def _slow(obstacle: Obstacle) -> list[Any]:
 
 
 def test_a_slope_that_one_of_two_players_is_asked_for_is_no_barrier() -> None:
-    two = Wiring(feeds=FEEDS, obstacles=("flat slopes",), optimizers=("Adam", "Adam"))
+    two = Wiring(feeds=FEEDS, obstacles={"flat slopes": ()}, optimizers=("Adam", "Adam"))
     history = judge(3, chain(DEPTH), {**flat(), "wiring": two})[1]
     assert list(barriers(Window(history))) == []
 
 
 def test_a_single_layer_without_a_bend_is_what_it_is_meant_to_be() -> None:
-    alone = Wiring(feeds={"fc0": (LOSS,)}, obstacles=("no bend",))
+    alone = Wiring(feeds={"fc0": (LOSS,)}, obstacles={"no bend": ()})
     history = judge(3, chain(1), {**moving(1, 1e-3), "wiring": alone})[1]
     assert list(barriers(Window(history))) == []

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import ast
 import inspect
+import math
 import pkgutil
+from collections.abc import Callable
+from functools import partial
 from importlib import import_module
 from typing import Any
 
@@ -15,12 +18,12 @@ from gradwidget.action import parse_action
 from gradwidget.diagnose import remedies
 from gradwidget.diagnose.evidence.window import Window
 from gradwidget.diagnose.finding import Detection, Origin, Remedy, Symptom
-from gradwidget.diagnose.remedies import alike, along_time, amiss_in_data, by_symptom
+from gradwidget.diagnose.remedies import alike, along_time, amiss_in_data, by_symptom, of_misfits
 from gradwidget.frame import Layer, Obstacle, Wiring
 from tests.support.frames import healthy, judge, moving
 
-RANKINGS = (by_symptom, alike, along_time, amiss_in_data)
-NO_REMEDIES = {"by_symptom", "alike", "along_time", "amiss_in_data", "layer_names"}
+RANKINGS = (by_symptom, alike, along_time, amiss_in_data, of_misfits)
+NO_REMEDIES = {"by_symptom", "alike", "along_time", "amiss_in_data", "of_misfits", "layer_names"}
 """What ranks the remedies, and what they share."""
 
 NAMES = sorted({module.name for module in pkgutil.iter_modules(remedies.__path__)} - NO_REMEDIES)
@@ -56,7 +59,7 @@ def offered(symptom: Symptom) -> list[Remedy]:
             assert remedies or symptom is Symptom.PLATEAU
             assert len({remedy.title for remedy in remedies}) == len(remedies)
             found |= {remedy.title: remedy for remedy in remedies}
-    for special, more in (
+    specials: tuple[tuple[Callable[[int], dict[str, Any]], dict[str, float]], ...] = (
         (after_a_leap, {"spent": 20.0}),
         (after_a_large_step, {"spent": 20.0}),
         (in_turns, {}),
@@ -65,11 +68,13 @@ def offered(symptom: Symptom) -> list[Remedy]:
         (of_triplets, {"drawn": 1.0}),
         (scaled_and_clipped, {}),
         (built_wrongly, {"barred": 1.0, "emptied": 1.0, "dropped": 0.98, "growth": 0.03}),
-    ):
+        *((partial(misfit, wiring), {"constant": 1.0}) for wiring in MISFITS),
+    )
+    for special, more in specials:
         window = Window(judge(30, LAYERS, special)[1])
         names = tuple(layer.name for layer in LAYERS[:4])
         evidence = {"value": 0.3, "bound": 0.1, **more}
-        detection = Detection("warning", "", names, 20, evidence, "", None)
+        detection = Detection("warning", "", names, 20, evidence, "", "loss")
         found |= {one.title: one for one in by_symptom.remedies_for(symptom, detection, window)}
     return list(found.values())
 
@@ -107,7 +112,20 @@ def built_wrongly(_: int) -> dict[str, Any]:
     """A loss of every pair, nothing but linear operations, and a clipping at next to nothing."""
     obstacles: tuple[Obstacle, ...] = ("every pair", "over samples", "flat slopes", "no bend")
     norms = {"raw_total_grad_norm": 1.0, "total_grad_norm": 1e-6}
-    return healthy(8, wiring=Wiring(obstacles=obstacles), scalars=norms)
+    return healthy(8, wiring=Wiring(obstacles=dict.fromkeys(obstacles, ())), scalars=norms)
+
+
+MISFITS = (
+    Wiring(obstacles={"no logarithm": ("kl_div", "softmax"), "one entry": ("softmax", "fc0")}),
+    Wiring(obstacles={"no logarithm": ("nll_loss", "linear"), "one entry": ("softmax", "fc0")}),
+    Wiring(obstacles={"unlike shapes": ("[6, 1]", "[6, 6]"), "one entry": ("softmax", "fc0")}),
+    Wiring(obstacles={"one entry": ("group_norm", "fc0")}, loss_path=("ctc_loss",)),
+)
+
+
+def misfit(wiring: Wiring, step: int) -> dict[str, Any]:
+    """A loss that is given what it does not expect, and infinite in the end."""
+    return healthy(8, wiring=wiring, scalars={"loss": 1.0 if step < 29 else math.inf})
 
 
 def of_pairs(_: int) -> dict[str, Any]:

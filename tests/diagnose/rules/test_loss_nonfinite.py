@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from gradwidget.diagnose.evidence.window import Window
 from gradwidget.diagnose.finding import Symptom
 from gradwidget.diagnose.rules.loss_nonfinite import loss_nonfinite
+from gradwidget.frame import Wiring
 from tests.support.frames import chain, found, healthy, judge, only, origin
 
 
@@ -32,3 +35,24 @@ def test_the_place_where_it_arose_is_named() -> None:
     assert detection.layers == ("fc2",)
     assert detection.origin == "forward"
     assert detection.message.endswith("it arose in the forward pass, first in fc2.")
+
+
+@pytest.mark.parametrize(
+    ("loss", "phase", "path", "is_named"),
+    [
+        ("inf", "loss", "ctc_loss", True),
+        ("inf", "loss", "cudnn_ctc_loss", True),
+        ("inf", "loss", "nll_loss", False),
+        ("inf", "forward", "ctc_loss", False),
+        ("nan", "loss", "ctc_loss", False),
+    ],
+)
+def test_an_infinite_loss_of_alignments_has_a_target_longer_than_its_input(
+    loss: str, phase: str, path: str, *, is_named: bool
+) -> None:
+    wiring = Wiring(loss_path=("mean", path))
+    bad = healthy(4, scalars={"loss": float(loss)}, origin=origin(phase), wiring=wiring)
+    finding = judge(8, chain(4), lambda step: bad if step > 4 else healthy(4))[0].findings[0]
+    words = "in ctc_loss, which is infinite where a target is longer"
+    assert (words in finding.message) == is_named
+    assert ("zero_infinity=True" in finding.remedies[0].title) == is_named

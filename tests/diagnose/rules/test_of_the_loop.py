@@ -107,6 +107,53 @@ def test_silent_on_a_softmax_elsewhere(path: tuple[str, ...]) -> None:
     assert judge(6, chain(DEPTH), figures)[0].findings == []
 
 
+@pytest.mark.parametrize(
+    ("given", "loss", "words", "title"),
+    [
+        ("softmax", 1.5, "given the output of a softmax", "log_softmax in place of softmax"),
+        ("sigmoid", -0.1, "below 0, which it never is", "log_softmax in place of sigmoid"),
+        ("linear", -9.0, "is given plain outputs", "Give the loss log_softmax of the outputs"),
+    ],
+)
+def test_a_loss_of_log_probabilities_says_what_it_is_given_in_their_place(
+    given: str, loss: float, words: str, title: str
+) -> None:
+    wiring = Wiring(obstacles={"no logarithm": ("nll_loss", given)})
+    figures = healthy(DEPTH, wiring=wiring, scalars={"loss": loss})
+    finding = only(judge(6, chain(DEPTH), figures)[0])
+    assert finding.title == "Outputs do not fit the loss"
+    assert "nll_loss expects logarithms of probabilities" in finding.message
+    assert words in finding.message
+    assert title in finding.remedies[0].title
+
+
+def test_outputs_of_another_shape_than_their_targets_are_named_while_the_loss_falls() -> None:
+    wiring = Wiring(obstacles={"unlike shapes": ("[6, 1]", "[6, 6]"), "every pair": ()})
+    finding = only(judge(6, chain(DEPTH), healthy(DEPTH, wiring=wiring))[0])
+    assert finding.symptom is Symptom.DOUBLE_SOFTMAX
+    assert "The outputs have the shape [6, 1]" in finding.message
+    assert "become [6, 6]" in finding.message
+    assert "view_as(target)" in finding.remedies[0].why
+
+
+def test_a_gradient_that_is_zero_behind_an_operation_over_one_entry_is_explained_by_it() -> None:
+    wiring = Wiring(obstacles={"one entry": ("softmax", "fc1")})
+    zeros = np.array([1.0, 1.0, 0.0, 0.0])
+    figures = healthy(DEPTH, wiring=wiring, grad_zero_fraction=zeros)
+    finding = only(judge(20, chain(DEPTH), figures)[0])
+    assert finding.symptom is Symptom.ZERO_GRADIENT
+    assert finding.layers == ("fc0", "fc1")
+    assert "the softmax behind fc1 runs over a dimension with a single entry" in finding.message
+    assert "so it gives 1 whatever" in finding.message
+    assert "dim=" in finding.remedies[0].why
+
+
+def test_silent_on_an_operation_over_one_entry_whose_layers_have_a_gradient() -> None:
+    wiring = Wiring(obstacles={"one entry": ("softmax", "fc1")})
+    figures = healthy(DEPTH, wiring=wiring, grad_zero_fraction=np.zeros(DEPTH))
+    assert judge(60, chain(DEPTH), figures)[0].findings == []
+
+
 def test_layers_that_are_no_part_of_the_model_are_counted_by_kind() -> None:
     wiring = Wiring(unregistered=("Linear 32×32", "Linear 32×32", "Conv2d 8×3×3×3"))
     finding = only(judge(6, chain(DEPTH), healthy(DEPTH, wiring=wiring))[0])

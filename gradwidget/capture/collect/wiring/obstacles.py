@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
+from gradwidget.capture.collect.wiring.constants import one_entry
 from gradwidget.capture.collect.wiring.graph import LEAF, VIEWS, Graph
 from gradwidget.capture.collect.wiring.loss_path import between
+from gradwidget.capture.collect.wiring.misfits import no_logarithm, unlike_shapes
 from gradwidget.capture.collect.wiring.operations import PRODUCTS
 from gradwidget.capture.collect.wiring.places import Places
 from gradwidget.capture.model.nonlinearity import Node, is_over_samples
 from gradwidget.capture.torch_private import output_shape
 from gradwidget.frame import Obstacle
 
+Obstacles = Mapping[Obstacle, tuple[str, ...]]
+"""As in ``Wiring.obstacles``."""
+CERTAIN: frozenset[Obstacle] = frozenset({"no logarithm", "unlike shapes"})
+"""Those that one graph proves, whatever others of the same run show."""
 STRAIGHT = (
     *VIEWS,
     LEAF,
@@ -40,17 +48,36 @@ FLAT_SLOPES = ("ThresholdBackwardBackward", "LeakyReluBackwardBackward")
 """Slopes of ReLU as a part of the loss: they do not change with what it is given."""
 
 
-def obstacles(graph: Graph, places: Places) -> list[Obstacle]:
-    """What there is of them, the surest first."""
+def obstacles(graph: Graph, places: Places) -> Obstacles:
+    """What there is of them, in words each, the surest first."""
     above = list(between(graph, places))
     inside = graph.below.keys() - set(above)
+    described: dict[Obstacle, tuple[str, ...] | None] = {
+        "no logarithm": no_logarithm(graph, above),
+        "unlike shapes": unlike_shapes(graph, above),
+        "one entry": one_entry(graph, places),
+    }
     seen: dict[Obstacle, bool] = {
         "every pair": any(_is_of_every_pair(node, graph) for node in above),
         "over samples": any(is_over_samples(node) for node in above),
         "flat slopes": any(name.startswith(FLAT_SLOPES) for name in graph.names.values()),
         "no bend": all(_is_straight(node, graph) for node in inside),
     }
-    return [one for one, is_so in seen.items() if is_so]
+    found = {one: words for one, words in described.items() if words is not None}
+    return found | {one: () for one, is_so in seen.items() if is_so}
+
+
+def together(before: Obstacles | None, found: Obstacles) -> Obstacles:
+    """What several graphs show: what is in all of them, and what one proves.
+
+    Args:
+        before: that of the graphs before; None where there were none.
+        found: that of one more.
+    """
+    if before is None:
+        return found
+    both = {**found, **before}
+    return {one: both[one] for one in both if one in CERTAIN or (one in before and one in found)}
 
 
 def _is_of_every_pair(node: Node, graph: Graph) -> bool:

@@ -13,7 +13,7 @@ from gradwidget.capture.collect.wiring.division import division_of
 from gradwidget.capture.collect.wiring.flows import Flows
 from gradwidget.capture.collect.wiring.graph import Graph, read_graph
 from gradwidget.capture.collect.wiring.loss_path import LONGEST, loss_path
-from gradwidget.capture.collect.wiring.obstacles import obstacles
+from gradwidget.capture.collect.wiring.obstacles import Obstacles, obstacles, together
 from gradwidget.capture.collect.wiring.places import Places
 from gradwidget.capture.collect.wiring.unregistered import unregistered
 from gradwidget.capture.collect.wiring.unused import Unused
@@ -21,7 +21,7 @@ from gradwidget.capture.hooks.forward import is_training_forward
 from gradwidget.capture.hooks.strangers import Strangers
 from gradwidget.capture.model.layers import LayerTable
 from gradwidget.capture.model.optimizers import OptimizerParameters
-from gradwidget.frame import Obstacle, Wiring
+from gradwidget.frame import Wiring
 
 STEPS = 3
 """Sampled steps that are read in a row: optimizers may take turns, each with a graph of its own."""
@@ -39,8 +39,8 @@ class Gathered:
     steps: int = 0
     flows: Flows = field(default_factory=Flows)
     loss_path: dict[str, None] = field(default_factory=dict)
-    obstacles: set[Obstacle] | None = None
-    """Those of every graph so far; None before the first."""
+    obstacles: Obstacles | None = None
+    """Those of the graphs so far; None before the first."""
     formats: set[torch.dtype] = field(default_factory=set)
 
 
@@ -111,9 +111,8 @@ class WiringReader:
         if not self._gathered.flows.add(graph, self._places):
             return  # a pass of another model
         self._gathered.loss_path |= dict.fromkeys(loss_path(graph, self._places))
-        found = set(obstacles(graph, self._places))
-        known = self._gathered.obstacles
-        self._gathered.obstacles = found if known is None else found & known
+        found = obstacles(graph, self._places)
+        self._gathered.obstacles = together(self._gathered.obstacles, found)
         self._used |= {id(one) for one in graph.leaves()}
         self._has_read = True
 
@@ -155,7 +154,7 @@ class WiringReader:
                 {one.dtype for one in self._table.alive() if one.requires_grad} | gathered.formats
             ),
             optimizers=self._optimizers.names(),
-            obstacles=tuple(sorted(gathered.obstacles or ())),
+            obstacles=gathered.obstacles or {},
         )
         if wiring != self._wiring:
             self._wiring = wiring

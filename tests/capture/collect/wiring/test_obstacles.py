@@ -36,7 +36,7 @@ def bent() -> nn.Sequential:
 def test_each_output_held_against_every_target_is_seen(
     watch: Watch, loss: Callable[[Any], Tensor]
 ) -> None:
-    assert wiring(watch, bent(), N, 4, loss=loss).obstacles == ("every pair",)
+    assert "every pair" in wiring(watch, bent(), N, 4, loss=loss).obstacles
 
 
 @pytest.mark.parametrize(
@@ -50,7 +50,7 @@ def test_each_output_held_against_every_target_is_seen(
     ids=["two columns", "two rows", "pairs of outputs", "three quantiles"],
 )
 def test_other_differences_are_none(watch: Watch, loss: Callable[[Any], Tensor]) -> None:
-    assert wiring(watch, bent(), N, 4, loss=loss).obstacles == ()
+    assert wiring(watch, bent(), N, 4, loss=loss).obstacles == {}
 
 
 @pytest.mark.parametrize(("dim", "expected"), [(0, ("over samples",)), (1, ())])
@@ -63,7 +63,7 @@ def test_a_softmax_over_the_samples_is_told_from_one_over_the_classes(
     def loss(output: Any) -> Tensor:
         return functional.nll_loss(output.log_softmax(dim), labels)
 
-    assert wiring(watch, model, N, 4, loss=loss).obstacles == expected
+    assert tuple(wiring(watch, model, N, 4, loss=loss).obstacles) == expected
 
 
 @pytest.mark.parametrize(("bend", "expected"), [(nn.ReLU, ("flat slopes",)), (nn.Tanh, ())])
@@ -78,7 +78,7 @@ def test_slopes_of_relu_in_the_loss_are_seen(
         (slope,) = torch.autograd.grad(model(x).sum(), x, create_graph=True)
         slope.square().mean().backward()
         optimizer.step()
-    assert capture.frames[-1].wiring.obstacles == expected
+    assert tuple(capture.frames[-1].wiring.obstacles) == expected
 
 
 class Between(nn.Module):
@@ -115,7 +115,7 @@ class Between(nn.Module):
 def test_nothing_but_linear_operations_is_told_from_any_bend(
     watch: Watch, between: Callable[[Tensor], Tensor], expected: tuple[str, ...]
 ) -> None:
-    assert wiring(watch, Between(between), N, 4, loss=mean_square).obstacles == expected
+    assert tuple(wiring(watch, Between(between), N, 4, loss=mean_square).obstacles) == expected
 
 
 def test_an_optimizer_whose_first_turn_comes_late_is_known_then(watch: Watch) -> None:

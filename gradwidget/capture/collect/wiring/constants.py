@@ -1,0 +1,66 @@
+"""Operations over a dimension with a single entry, which give the same whatever they are given."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from math import prod
+
+from gradwidget.capture.collect.wiring.graph import LEAF, Graph
+from gradwidget.capture.collect.wiring.loss_path import operation
+from gradwidget.capture.collect.wiring.places import Places
+from gradwidget.capture.model.nonlinearity import Node, softmax_entries
+
+OVER_A_DIMENSION: dict[str, Callable[[Node], int | None]] = {
+    "SoftmaxBackward0": softmax_entries,
+    "LogSoftmaxBackward0": softmax_entries,
+    "NativeLayerNormBackward0": lambda node: prod(node._saved_normalized_shape),  # noqa: SLF001  # numbers
+    "NativeGroupNormBackward0": lambda node: node._saved_C * node._saved_HxW // node._saved_group,  # noqa: SLF001  # numbers
+}
+"""Operations that compare entries with each other, and how many that are."""
+
+
+def one_entry(graph: Graph, places: Places) -> tuple[str, str] | None:
+    """The first such operation from the loss down, and the layer whose output it is given.
+
+    Not one that has more entries at another call: a memory that grows begins with one.
+
+    Returns:
+        Such as ``("softmax", "attention.2")``; None where there is none.
+    """
+    entries = {
+        node: _entries(node, name) for node, name in graph.names.items() if name in OVER_A_DIMENSION
+    }
+    if 1 not in entries.values():
+        return None
+    found: dict[tuple[str, str], bool] = {}
+    for node, count in entries.items():
+        layer = _layer_before(node, graph, places)
+        if layer is not None:
+            what = operation(graph.names[node]).removeprefix("native_"), layer
+            found[what] = found.get(what, True) and count == 1
+    return next((what for what, is_so in found.items() if is_so), None)
+
+
+def _entries(node: Node, name: str) -> int | None:
+    try:
+        return OVER_A_DIMENSION[name](node)
+    except (AttributeError, IndexError, RuntimeError):
+        return None  # not every version of torch tells
+
+
+def _layer_before(node: Node, graph: Graph, places: Places) -> str | None:
+    """The nearest layer, from an operation down."""
+    waiting = deque(graph.below[node])
+    seen = set(waiting)
+    while waiting:
+        one = waiting.popleft()
+        if graph.names[one] == LEAF:
+            continue
+        layers = [*places.made_at(one, graph), *places.used_at(one, graph)]
+        if layers:
+            return layers[0]
+        fresh = [below for below in graph.below[one] if below not in seen]
+        seen.update(fresh)
+        waiting += fresh
+    return None

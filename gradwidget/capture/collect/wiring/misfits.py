@@ -1,0 +1,154 @@
+"""What the graph shows of a loss that is given something else than it expects."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from torch import Tensor
+
+from gradwidget.capture.collect.wiring.graph import VIEWS, Graph
+from gradwidget.capture.collect.wiring.loss_path import operation
+from gradwidget.capture.collect.wiring.operations import PRODUCTS
+from gradwidget.capture.model.nonlinearity import Node
+from gradwidget.capture.torch_private import output_shape, saved_tensor
+
+PROBABILITIES = ("SoftmaxBackward", "SigmoidBackward")
+"""How the names of operations begin that give probabilities."""
+REDUCING = ("Mean", "Sum")
+"""The same of those that make one number of many."""
+CRITERIA = ("MseLoss", "SmoothL1Loss", "HuberLoss")
+"""The same of losses that hold each entry against one, and may make one number of them."""
+BROADCASTING = ("SubBackward", "RsubBackward", "ExpandBackward", "MulBackward")
+"""The same of operations by which outputs meet targets, weights or masks."""
+OF_EACH_ENTRY = (*CRITERIA, "Sub", "Rsub", "Pow", "Abs", "Mul", "Div", "Neg", "Minimum", "ToCopy")
+"""The same of those that lie between a difference and the loss that it is meant for.
+
+Others, such as exp or relu, make kernels and margins, which are taken of every pair on purpose.
+"""
+
+
+def no_logarithm(graph: Graph, above: Sequence[Node]) -> tuple[str, str] | None:
+    """A loss of log-probabilities that is given something else.
+
+    Args:
+        graph: what a backward pass can reach.
+        above: its nodes above the layers, from the roots down.
+
+    Returns:
+        The loss and what it is given, in torch's words: ``("kl_div", "softmax")``, ``("nll_loss",
+        "linear")``; None where there is none.
+    """
+    for node in above:
+        name = graph.names[node]
+        if name.startswith("NllLoss"):
+            given = _through_views(graph.below[node][0], graph)
+            if graph.names[given].startswith(PRODUCTS):
+                return "nll_loss", "linear"
+            loss = "nll_loss"
+        elif name.startswith(REDUCING) and (found := _given_to_kl_div(node)) is not None:
+            given, loss = _through_views(found, graph), "kl_div"
+        else:
+            continue
+        if graph.names[given].startswith(PROBABILITIES):
+            return loss, operation(graph.names[given])
+    return None
+
+
+def unlike_shapes(graph: Graph, above: Sequence[Node]) -> tuple[str, str] | None:
+    """Outputs [N, ...] that a loss spreads out over the samples, since its targets are [N, 1, ...].
+
+    Or the other way round. So that this is no comparison of all pairs by intent, all entries have
+    to become one number at once, and nothing compares outputs with each other in the same way.
+
+    Returns:
+        The shape of the outputs, and what became of it; None where that is not so.
+    """
+    for node in above:
+        shapes = _spread(node, graph)
+        if shapes is not None and _is_averaged(node, graph):
+            given, made = shapes
+            if not any(
+                len(graph.below[one]) > 1
+                and graph.names[one].startswith("SubBackward")
+                and output_shape(one) == made
+                for one in above
+            ):
+                return str(list(given)), str(list(made))
+    return None
+
+
+def _through_views(node: Node, graph: Graph) -> Node:
+    while graph.names[node].startswith(VIEWS) and len(graph.below[node]) == 1:
+        node = graph.below[node][0]
+    return node
+
+
+def _given_to_kl_div(reduced: Node) -> Node | None:
+    """What is held against the target, as ``target * log(target) - target * given``.
+
+    Or, of a target that is a logarithm, ``exp(target) * (target - given)``.
+    """
+    top = reduced.next_functions[0][0]
+    target, product = _operands(top, "SubBackward")
+    if product is not None and (target is None or target.name().startswith("Xlogy")):
+        factor, given = _operands(product, "MulBackward")
+    else:
+        target, difference = _operands(top, "MulBackward")
+        factor, given = _operands(difference, "SubBackward")
+    # A target that needs no gradient has no node.
+    return given if (factor is None) == (target is None) else None
+
+
+def _operands(node: Node | None, name: str) -> tuple[Node | None, Node | None]:
+    """The two of an operation of this name; neither where it is another one."""
+    if node is None or not node.name().startswith(name) or len(node.next_functions) != 2:
+        return None, None
+    (first, _), (second, _) = node.next_functions
+    return first, second
+
+
+Shape = tuple[int, ...]
+
+
+def _spread(node: Node, graph: Graph) -> tuple[Shape, Shape] | None:
+    """The shape of the one operand in the graph, and that of the result; None if it is as usual."""
+    name, below = graph.names[node], graph.below[node]
+    if not name.startswith(BROADCASTING) or len(below) != 1:
+        return None
+    given, made = output_shape(below[0]), output_shape(node)
+    if given is None or made is None or len(made) < 2 or made[0] != made[1] or made[0] < 2:
+        return None
+    row, column = made[1:], (made[0], 1, *made[2:])
+    if given not in {row, column}:
+        return None
+    if name.startswith("MulBackward"):
+        others = {row, (1, *row)} if given == column else {column}
+        if not any(tuple(one.shape) in others for one in _factors(node)):
+            return None  # a matrix of weights, or not known
+    return given, made
+
+
+def _factors(node: Node) -> Iterator[Tensor]:
+    for name in ("self", "other"):
+        saved = saved_tensor(node, name)
+        if saved is not None:
+            yield saved
+
+
+def _is_averaged(node: Node, graph: Graph) -> bool:
+    """Whether each entry goes its own way until all of them become one number."""
+    users: dict[Node, list[Node]] = {}
+    for user, below in graph.below.items():
+        for one in below:
+            users.setdefault(one, []).append(user)
+    waiting, is_used = [node], False
+    while waiting:
+        for user in users.get(waiting.pop(), ()):
+            name = graph.names[user]
+            if output_shape(user) == () and name.startswith((*REDUCING, *CRITERIA)):
+                is_used = True
+            elif name.startswith(OF_EACH_ENTRY):
+                waiting.append(user)
+            else:
+                return False
+    return is_used

@@ -1,0 +1,17 @@
+"""The fixes for outputs that do not fit their loss."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from gradwidget.diagnose.evidence.window import Window
+from gradwidget.diagnose.finding import Detection, Remedy
+from gradwidget.diagnose.remedies.give_one_shape import give_one_shape
+from gradwidget.diagnose.remedies.remove_softmax import remove_softmax
+from gradwidget.diagnose.remedies.take_logarithm import take_logarithm
+
+
+def of_misfits(detection: Detection, window: Window) -> Iterator[Remedy]:
+    """The one that fits what the graph shows."""
+    del detection
+    yield take_logarithm(window.wiring) or give_one_shape(window.wiring) or remove_softmax()

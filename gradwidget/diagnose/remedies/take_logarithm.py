@@ -1,0 +1,35 @@
+"""Give a loss of log-probabilities what it expects."""
+
+from __future__ import annotations
+
+from gradwidget.diagnose.finding import Remedy
+from gradwidget.frame import Wiring
+
+
+def take_logarithm(wiring: Wiring) -> Remedy | None:
+    """Puts log_softmax where softmax is; None where the loss is given what it expects."""
+    if "no logarithm" not in wiring.obstacles:
+        return None
+    loss, given = wiring.obstacles["no logarithm"]
+    if given == "linear":
+        return Remedy(
+            title="Give the loss log_softmax of the outputs",
+            why=f"{loss} expects logarithms of probabilities. Where plain outputs are given to it, "
+            "use torch.nn.functional.cross_entropy(output, target), which takes log_softmax "
+            "itself, or give it output.log_softmax(dim=1).",
+            code="",
+        )
+    return Remedy(
+        title=f"Use log_softmax in place of {given}",
+        why=f"{loss} expects logarithms of probabilities: log_softmax of the outputs from before "
+        f"the {given}. For predictions, take exp() of it outside of the model.",
+        code=f"""\
+kind = torch.nn.{given.capitalize()}
+found = [name for name, part in model.named_modules() if name and isinstance(part, kind)]
+for name in found[-1:]:
+    parent, _, child = name.rpartition(".")
+    dim = getattr(model.get_submodule(name), "dim", 1)
+    setattr(model.get_submodule(parent), child, torch.nn.LogSoftmax(dim))
+# Where forward() calls it itself: torch.nn.functional.log_softmax(x, dim=1) in its place.
+""",
+    )

@@ -1,0 +1,154 @@
+"""Losses that are given what they do not expect, and others that resemble them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from tests.capture.collect.wiring.loop import Watch, wiring
+
+N = 6
+CLASSES = 3
+LABELS = torch.arange(N) % CLASSES
+SHARES = functional.one_hot(LABELS, CLASSES).float() * 0.7 + 0.1
+PRICES = torch.arange(float(N))
+
+Loss = Callable[[Tensor], Tensor]
+
+
+def network(outputs: int) -> nn.Sequential:
+    return nn.Sequential(nn.Linear(4, 5), nn.Tanh(), nn.Linear(5, outputs))
+
+
+@pytest.mark.filterwarnings("ignore:reduction. 'mean'")  # what kl_div says of its default
+@pytest.mark.parametrize(
+    ("loss", "expected"),
+    [
+        (lambda y: functional.kl_div(y.softmax(1), SHARES), ("kl_div", "softmax")),
+        (
+            lambda y: functional.kl_div(y.softmax(1), SHARES, reduction="batchmean"),
+            ("kl_div", "softmax"),
+        ),
+        (
+            lambda y: functional.kl_div(y.softmax(1), SHARES.log(), log_target=True),
+            ("kl_div", "softmax"),
+        ),
+        (lambda y: functional.kl_div(y.sigmoid(), SHARES), ("kl_div", "sigmoid")),
+        (lambda y: functional.kl_div(y.softmax(1), y.softmax(1) + 0), ("kl_div", "softmax")),
+        (lambda y: functional.nll_loss(y.softmax(1), LABELS), ("nll_loss", "softmax")),
+        (lambda y: functional.nll_loss(y.double().sigmoid(), LABELS), ("nll_loss", "sigmoid")),
+        (lambda y: functional.nll_loss(y, LABELS), ("nll_loss", "linear")),
+        (
+            lambda y: 0.1 * y.square().mean() + functional.nll_loss(y.softmax(1), LABELS),
+            ("nll_loss", "softmax"),
+        ),
+    ],
+)
+def test_a_loss_of_log_probabilities_that_is_given_others_is_seen(
+    watch: Watch, loss: Loss, expected: tuple[str, str]
+) -> None:
+    found = wiring(watch, network(CLASSES), N, 4, loss=loss).obstacles
+    assert found == {"no logarithm": expected}
+
+
+@pytest.mark.filterwarnings("ignore:reduction. 'mean'")  # as above
+@pytest.mark.parametrize(
+    "loss",
+    [
+        lambda y: functional.kl_div(y.log_softmax(1), SHARES),
+        lambda y: functional.kl_div(y.log_softmax(1), SHARES.log(), log_target=True),
+        lambda y: functional.kl_div(functional.logsigmoid(y), SHARES),
+        lambda y: functional.kl_div(y.softmax(1).log(), SHARES, reduction="batchmean"),
+        lambda y: functional.kl_div(y.log_softmax(1), y.softmax(1), reduction="batchmean"),
+        lambda y: functional.nll_loss(y.log_softmax(1), LABELS),
+        lambda y: functional.nll_loss((y.softmax(1) + 1e-6).log(), LABELS),
+        lambda y: functional.cross_entropy(y, SHARES),
+        lambda y: functional.binary_cross_entropy(y.sigmoid(), SHARES),
+        lambda y: -(y.softmax(1) * SHARES).sum(1).mean(),
+        lambda y: (1 - y.softmax(1) * SHARES).mean(),
+        lambda y: (SHARES - y.softmax(1)).square().mean(),
+        lambda y: (SHARES * SHARES - SHARES * y.softmax(1)).abs().mean(),
+    ],
+)
+def test_probabilities_elsewhere_and_logarithms_are_none(watch: Watch, loss: Loss) -> None:
+    assert wiring(watch, network(CLASSES), N, 4, loss=loss).obstacles == {}
+
+
+@pytest.mark.filterwarnings("ignore:Using a (target|input) size")  # the fault itself
+@pytest.mark.parametrize(
+    ("shape", "loss", "expected"),
+    [
+        ((N, 1), lambda y: functional.mse_loss(y, PRICES), ("[6, 1]", "[6, 6]")),
+        ((N, 1), lambda y: functional.l1_loss(y, PRICES), ("[6, 1]", "[6, 6]")),
+        ((N, 1), lambda y: functional.smooth_l1_loss(y, PRICES), ("[6, 1]", "[6, 6]")),
+        ((N,), lambda y: functional.huber_loss(y, PRICES[:, None]), ("[6]", "[6, 6]")),
+        ((N,), lambda y: (PRICES[:, None] - y).square().mean(), ("[6]", "[6, 6]")),
+        ((N, 1), lambda y: ((y - PRICES) ** 2).mean().sqrt(), ("[6, 1]", "[6, 6]")),
+        ((N,), lambda y: -(y * PRICES[:, None]).mean(), ("[6]", "[6, 6]")),
+        ((N, 1), lambda y: (y.square() * (PRICES > 2).float()).sum(), ("[6, 1]", "[6, 6]")),
+        (
+            (N, 1, 4),
+            lambda y: functional.mse_loss(y, torch.ones(N, 4)),
+            ("[6, 1, 4]", "[6, 6, 4]"),
+        ),
+        (
+            (N, 1),
+            lambda y: (functional.smooth_l1_loss(y, PRICES, reduction="none") * PRICES).mean(),
+            ("[6, 1]", "[6, 6]"),
+        ),
+    ],
+)
+def test_outputs_that_are_spread_out_over_their_targets_are_seen(
+    watch: Watch, shape: tuple[int, ...], loss: Loss, expected: tuple[str, str]
+) -> None:
+    model = network(4 if shape[-1] == 4 else 1)
+    found = wiring(watch, model, N, 4, loss=lambda y: loss(y.view(shape))).obstacles
+    assert found["unlike shapes"] == expected
+
+
+def kernel(x: Tensor, y: Tensor) -> Tensor:
+    return (-(x[:, None] - y[None]).square().sum(2)).exp().mean()
+
+
+@pytest.mark.parametrize(
+    ("outputs", "loss"),
+    [
+        (1, lambda y: functional.mse_loss(y, PRICES[:, None])),
+        (1, lambda y: functional.mse_loss(y.squeeze(1), PRICES)),
+        (1, lambda y: (y - torch.linspace(0, 1, 3)).square().mean()),
+        (1, lambda y: (y[:, None] - y[None]).square().mean()),
+        (1, lambda y: functional.relu(1 - (y - PRICES)).mean()),
+        (1, lambda y: (y - PRICES).abs().amin(1).mean()),
+        (1, lambda y: (y - PRICES).abs().mean() - 0.5 * (y - y.T).abs().mean()),
+        (1, lambda y: (y * torch.ones(N, N)).square().mean()),
+        (1, lambda y: (y * 3 + 1 - y.mean()).square().mean()),
+        (4, lambda y: kernel(y, y) - 2 * kernel(y, torch.ones(N, 4))),
+        (4, lambda y: (y * torch.tensor([1.0, 2.0, 0.0, 1.0])).square().mean()),
+        (4, lambda y: functional.cross_entropy(y @ y.T, torch.arange(N))),
+        (4, lambda y: torch.cdist(y, torch.ones(N, 4)).mean()),
+        (4, lambda y: ((y - torch.ones(4)) * (PRICES > 2)[:, None]).square().sum() / 3),
+        (N, lambda y: (y - y.mean(1, keepdim=True)).square().mean()),
+        (N, lambda y: (y - PRICES).square().mean()),
+    ],
+)
+def test_what_is_spread_out_on_purpose_is_none(watch: Watch, outputs: int, loss: Loss) -> None:
+    found: Any = wiring(watch, network(outputs), N, 4, loss=loss).obstacles
+    assert "unlike shapes" not in found
+
+
+def test_one_of_two_losses_is_enough(watch: Watch) -> None:
+    model = network(1)
+    capture = watch(model)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.01)
+    for step in range(6):
+        optimizer.zero_grad()
+        y = model(torch.randn(N, 4))
+        target = PRICES if step % 2 else PRICES[:, None]
+        (y - target).square().mean().backward()
+        optimizer.step()
+    assert capture.frames[-1].wiring.obstacles == {"unlike shapes": ("[6, 1]", "[6, 6]")}
