@@ -79,10 +79,8 @@ FIRST_MOVE = 0.01
 
 The median over the healthy runs of the evaluation, under SGD and Adam alike, of the median layer.
 """
-
 FIRST_MOVE_OF_MOST = 0.02
-"""The same of the layer that moves most; a tenth of the runs each are below 0.008 and above 0.04.
-"""
+"""The same of the layer that moves most; a tenth of the runs each are below 0.008, above 0.04."""
 
 
 def remedies_for(symptom: Symptom, detection: Detection, window: Window) -> tuple[Remedy, ...]:
@@ -165,8 +163,8 @@ def _exploding(detection: Detection, window: Window) -> Fixes:
 
 def _nonfinite(detection: Detection, window: Window) -> Fixes:
     """By where it arose: what made it is to be changed, not the rate of a run that was calm."""
-    origin, where = detection.origin, "the loss"
-    layer = window.frame.origin.layer if window.frame.origin is not None else None
+    origin, where, at = detection.origin, "the loss", window.frame.origin
+    layer = at.layer if at is not None else None
     if origin == "input":
         yield replace_nonfinite_inputs()
         yield skip_nonfinite()
@@ -360,12 +358,11 @@ def _diverging(detection: Detection, window: Window) -> Fixes:
 
 
 def _zero(detection: Detection, window: Window) -> Fixes:
-    if detection.evidence.get("constant", 0.0) > 0:
-        yield more_entries(window.wiring)
-        return
     zero = zero_weights(detection, window)
     flat = flat_operation(window.wiring)
-    if flat is not None:
+    if is_constant := detection.evidence.get("constant", 0.0) > 0:
+        yield more_entries(window.wiring)
+    elif flat is not None:
         last = _among(window, window.paths.last)
         yield reinitialize(
             _among(window, oversized(window) & window.paths.last),
@@ -377,7 +374,7 @@ def _zero(detection: Detection, window: Window) -> Fixes:
         yield look_behind(flat)
     if zero:
         yield draw_zero_weights(zero)
-    if flat is None and not zero:
+    if not (is_constant or flat or zero):
         yield look_behind(None)
         yield reinitialize(
             Onset(detection, window).named,
