@@ -12,6 +12,7 @@ import pytest
 
 from gradwidget import Frame, GradMonitor
 from gradwidget.capture.stats.scratch import _kept
+from gradwidget.capture.stats.tensor_stats import _known
 from tests.awkward.injected.watching import SCENES
 from tests.awkward.loop import Loop
 from tests.awkward.test_identity import bits
@@ -79,7 +80,9 @@ def watched(
     name: str, faults: Faults, *, steps: int, only: str | None, probability: float
 ) -> list[bytes]:
     """What it leaves behind when watched by something that fails."""
-    _kept.numbers.clear()  # memory is made once in a process, and that may fail too
+    # What is made once in a process may fail too.
+    _kept.numbers.clear()
+    _known.cache_clear()
     loop = SCENES[name].loop()
     watching = SCENES[name].watch(loop)
     before = faults.hits.total()

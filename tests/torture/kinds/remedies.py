@@ -139,7 +139,7 @@ class Reinitialized(Applied):
     def after(self, step: int) -> None:
         # Fresh weights take random numbers, so only what does not depend on them can be compared.
         for name, one in self.run.model.named_parameters():
-            if not (is_unreadable(one) or one.detach().isfinite().all()):
+            if not (is_unreadable(one) or one.detach().float().isfinite().all()):
                 self.run.complaints.append(f"{name} is not finite after a layer was drawn")
 
 
