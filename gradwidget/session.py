@@ -6,6 +6,7 @@ A monitor shows of it what a user needs; a widget has its picture read the rest.
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from pathlib import Path
@@ -24,7 +25,7 @@ from gradwidget.control.reaction import OnFinding, Reaction
 from gradwidget.diagnose.engine import Engine
 from gradwidget.diagnose.thresholds import DEFAULT, Thresholds
 from gradwidget.record.history import History
-from gradwidget.record.lock import ReaderLock
+from gradwidget.record.lock import free_when_forked
 from gradwidget.record.new_losses import NewLosses
 from gradwidget.record.ranks import RankLog
 from gradwidget.record.start_step import checked_start
@@ -80,9 +81,9 @@ class Session:
         start_step = checked_start(start_step)
         recorded = None if run_file is None else Path(run_file)
         self.history = History()
-        self.lock = ReaderLock()
-        """Held while a frame is recorded and judged. Hold it to read things that belong
-        together."""
+        self.lock = threading.RLock()
+        """Held while a frame is recorded and judged, and to read what belongs together."""
+        free_when_forked(self)
         self.on_frame: list[Callable[[], None]] = []
         """Called on the training thread after each recorded frame; keep them quick."""
         self.on_end: list[Callable[[], None]] = []

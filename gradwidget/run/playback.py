@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, NoReturn
 
 from gradwidget.control.control import Control
 from gradwidget.problem import Problem
-from gradwidget.record.lock import ReaderLock
 from gradwidget.run.run import Run
 from gradwidget.run.run_file_error import RunFileError
 
@@ -51,7 +51,7 @@ class Playback:
         self._failures: list[Problem] = []
 
     @property
-    def lock(self) -> ReaderLock:
+    def lock(self) -> threading.RLock:
         """Held while more is read."""
         return self.run.lock
 

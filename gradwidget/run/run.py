@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -14,7 +15,7 @@ from numpy.typing import NDArray
 
 from gradwidget.diagnose.engine import Engine
 from gradwidget.record.history import History
-from gradwidget.record.lock import ReaderLock
+from gradwidget.record.lock import free_when_forked
 from gradwidget.record.resumed import ResumedHistory
 from gradwidget.report.text import report
 from gradwidget.run.part import Part
@@ -66,8 +67,9 @@ class Run:
     def __init__(self, path: Path) -> None:
         self.path = path
         """Of its first file."""
-        self.lock = ReaderLock()
+        self.lock = threading.RLock()
         """Held while more is read. Hold it to read things that belong together."""
+        free_when_forked(self)
         self.history: History = ResumedHistory()
         """Everything measured, as ``GradMonitor.history`` has it."""
         self._parts: list[Part] = []
