@@ -31,15 +31,19 @@ def optimizers(model: nn.Module) -> dict[str, Optimizer]:
     }
 
 
+def scaled(watch: Watch, model: nn.Module, kind: str) -> tuple[Any, Optimizer, GradScaler]:
+    """A capture of the model, one of the optimizers, and a scaler."""
+    capture = watch(model)
+    return capture, optimizers(model)[kind], GradScaler("cpu", init_scale=SCALE)
+
+
 @pytest.mark.parametrize("kind", ["sgd", "fused-sgd", "adam", "fused-adam"])
 @pytest.mark.parametrize("unscale", [False, True])
 def test_gradients_and_loss_are_those_without_the_scale(
     watch: Watch, kind: str, *, unscale: bool
 ) -> None:
     model = nn.Linear(6, 3)
-    capture = watch(model)
-    optimizer = optimizers(model)[kind]
-    scaler = GradScaler("cpu", init_scale=SCALE)
+    capture, optimizer, scaler = scaled(watch, model, kind)
     loss = model(torch.randn(8, 6)).square().mean()
     norm = true_norm(model, loss)
     scaler.scale(loss).backward()
@@ -165,9 +169,7 @@ def test_a_frame_says_whether_gradients_were_unscaled_only_in_the_step(
     watch: Watch, kind: str, *, unscale: bool
 ) -> None:
     model = nn.Linear(6, 3)
-    capture = watch(model)
-    optimizer = optimizers(model)[kind]
-    scaler = GradScaler("cpu", init_scale=SCALE)
+    capture, optimizer, scaler = scaled(watch, model, kind)
     for _ in range(2):
         optimizer.zero_grad()
         scaler.scale(model(torch.randn(8, 6)).square().mean()).backward()

@@ -33,8 +33,8 @@ from gradwidget.capture.stats.scratch import nonzero, scratch
 Kind = tuple[torch.Size, torch.dtype, torch.device]
 
 MANY = 1_000
-"""Tensors whose grouping is found anew: to keep the kind of each would have Python search for
-garbage more often, which costs more."""
+"""Tensors from which on their grouping is not cached: the kinds of so many are objects that make
+Python's garbage collector run more often, which takes longer than grouping them."""
 
 L2, L1, PEAK, NONZERO, NONFINITE = range(5)
 """Rows of what ``measure`` gives: L2 norm, sum of |x|, largest |x|, and two counts."""

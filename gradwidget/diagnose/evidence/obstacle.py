@@ -64,24 +64,24 @@ def barriers(window: Window) -> Iterator[Barrier]:
         yield OVER_SAMPLES
     alone = next((layer for layer in window.layers if _is_of_one_value(layer)), None)
     if alone is not None:
-        yield Barrier(
-            f"{alone.name} is a norm over a single value, which takes all of it away",
-            f"Leave out {alone.name}",
-            f"Look at the shape that {alone.name} is made for: over one value, the value less its "
-            "mean is always 0, and every input gets the same output.",
-        )
+        yield _norm_of_one(alone.name, "a norm over", f"the shape that {alone.name} is made for")
     operation, behind = found.get("one entry", ("", ""))
     if alone is None and operation.endswith("norm"):
-        yield Barrier(
-            f"the {operation} behind {behind} is over a single value, which takes all of it away",
-            f"Leave out the {operation} behind {behind}",
-            "Look at the shape or the groups that it is made for: over one value, the value less "
-            "its mean is always 0, and every input gets the same output.",
-        )
+        norm = f"the {operation} behind {behind}"
+        yield _norm_of_one(norm, "over", "the shape or the groups that it is made for")
     if "flat slopes" in found and len(window.wiring.optimizers) < 2:
         yield FLAT_SLOPES  # of two players one may well be asked for its slope
     if "no bend" in found and any(window.paths.next):
         yield NO_BEND
+
+
+def _norm_of_one(norm: str, how: str, made: str) -> Barrier:
+    return Barrier(
+        f"{norm} is {how} a single value, which takes all of it away",
+        f"Leave out {norm}",
+        f"Look at {made}: over one value, the value less its mean is always 0, and every input "
+        "gets the same output.",
+    )
 
 
 def _is_of_one_value(layer: Layer) -> bool:
