@@ -48,12 +48,15 @@ class Graph:
         if self.names[node].startswith(VIEWS):
             return  # the operation above it is the one that uses them
         for one in self.below[node]:
-            leaf, name = one, self.names[one]
-            while name != LEAF and name.startswith(VIEWS) and len(self.below[leaf]) == 1:
-                leaf = self.below[leaf][0]
-                name = self.names[leaf]
-            if name == LEAF and isinstance(leaf.variable, nn.Parameter):
+            leaf = self.through_views(one)
+            if self.names[leaf] == LEAF and isinstance(leaf.variable, nn.Parameter):
                 yield leaf.variable
+
+    def through_views(self, node: Node) -> Node:
+        """What a node hands on in another shape or format; the node itself where it does more."""
+        while self.names[node].startswith(VIEWS) and len(self.below[node]) == 1:
+            node = self.below[node][0]
+        return node
 
     def leaves(self) -> Iterator[Tensor]:
         """The tensors at its ends, parameters and others."""

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from torch import Tensor
 
-from gradwidget.capture.collect.wiring.graph import VIEWS, Graph
+from gradwidget.capture.collect.wiring.graph import Graph
 from gradwidget.capture.collect.wiring.loss_path import operation
 from gradwidget.capture.collect.wiring.operations import PRODUCTS
 from gradwidget.capture.model.nonlinearity import Node
@@ -41,12 +41,12 @@ def no_logarithm(graph: Graph, above: Sequence[Node]) -> tuple[str, str] | None:
     for node in above:
         name = graph.names[node]
         if name.startswith("NllLoss"):
-            given = _through_views(graph.below[node][0], graph)
+            given = graph.through_views(graph.below[node][0])
             if graph.names[given].startswith(PRODUCTS):
                 return "nll_loss", "linear"
             loss = "nll_loss"
         elif name.startswith(REDUCING) and (found := _given_to_kl_div(node)) is not None:
-            given, loss = _through_views(found, graph), "kl_div"
+            given, loss = graph.through_views(found), "kl_div"
         else:
             continue
         if graph.names[given].startswith(PROBABILITIES):
@@ -75,12 +75,6 @@ def unlike_shapes(graph: Graph, above: Sequence[Node]) -> tuple[str, str] | None
             ):
                 return str(list(given)), str(list(made))
     return None
-
-
-def _through_views(node: Node, graph: Graph) -> Node:
-    while graph.names[node].startswith(VIEWS) and len(graph.below[node]) == 1:
-        node = graph.below[node][0]
-    return node
 
 
 def _given_to_kl_div(reduced: Node) -> Node | None:
