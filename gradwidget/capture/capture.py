@@ -305,7 +305,9 @@ class Capture:
         if not cycle.thread.owns_step():
             return
         cycle.manual.optimizer_stepped()
-        leave_out = self.actuator.before_step(optimizer, with_closure=with_closure)
+        leave_out = self.actuator.before_step(
+            optimizer, are_several=self._optimizers.are_several, with_closure=with_closure
+        )
         if leave_out:
             cycle.skip()
         if not in_backward():
@@ -438,8 +440,10 @@ class Capture:
         """
         self._steps.step_ended()
         self.cycle.unstepped.stepped()
-        shared = self.cycle.shared
-        if optimizer is not None and self.guard.run(SHARING, shared.stepped, optimizer, held):
+        shared, is_shared = self.cycle.shared, None
+        if optimizer is not None and not shared.is_alone:
+            is_shared = self.guard.run(SHARING, shared.stepped, optimizer, held)
+        if is_shared:
             self.cycle.builder.is_shared = True
         else:
             self.cycle.finish()

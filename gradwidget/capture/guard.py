@@ -146,13 +146,14 @@ def entry(where: str, *, any_thread: bool = False) -> Callable[[Method[S, P]], M
                             method(self, *args, **kwargs)
                     else:
                         method(self, *args, **kwargs)
-            except Exception:  # noqa: BLE001  # see Guard.run
-                guard.failed(where)
-            finally:
+            except BaseException as failure:
                 # An interrupt between two lines would leave either off.
                 plain.__exit__(None, None, None)
-                if torch.is_grad_enabled() is not had_grad:
-                    torch.set_grad_enabled(had_grad)
+                torch.set_grad_enabled(had_grad)
+                if not isinstance(failure, Exception):
+                    raise
+                guard.failed(where)
+            finally:
                 if is_timed:
                     guard.spent += perf_counter() - started
                     guard.entered = 0.0

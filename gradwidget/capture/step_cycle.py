@@ -16,7 +16,6 @@ from gradwidget.capture.collect.frame_builder import FrameBuilder
 from gradwidget.capture.collect.loop.evaluation_mode import modes_of
 from gradwidget.capture.collect.loop.optimizer_settings import resting
 from gradwidget.capture.collect.loop.same_batch import SameBatch
-from gradwidget.capture.collect.loss import is_nonfinite
 from gradwidget.capture.collect.nonfinite.graph import origin_in_graph
 from gradwidget.capture.collect.output_gradients import OutputGradientHooks
 from gradwidget.capture.collect.outputs import first_tensor
@@ -137,8 +136,9 @@ class StepCycle:
             builder.note_apart(perf_counter() - self._last_end)
         if self._wiring.is_due or self._table.divided:
             self.read_graph(roots)
+        number = builder.loss.pass_begins(roots)
         is_seen = builder.has_outputs and not self._table.divided
-        if is_seen or len(roots) != 1 or not is_nonfinite(roots[0]):
+        if is_seen or number is None or math.isfinite(number):
             return
         if self._was_finite or builder.has_outputs:
             origin = self._guard.run(
@@ -308,7 +308,7 @@ class StepCycle:
         """
         if self.shared.is_pending:
             self.finish(inside_forward=inside_forward)
-        elif self.manual.has_stepped():
+        elif self.manual.possible and self.manual.has_stepped():
             self.read_changes()
             self.unstepped.stepped()
             self.finish(inside_forward=inside_forward)

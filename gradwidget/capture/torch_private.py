@@ -6,6 +6,7 @@ import gc
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from operator import attrgetter
 from types import FrameType
 from typing import Any, NamedTuple
 
@@ -123,9 +124,10 @@ def without_modes() -> Iterator[None]:
             _push_mode(mode)
 
 
-def version(tensor: Tensor) -> int:
-    """How often the tensor was written in place: a sign of change that needs no reading."""
-    return tensor._version  # noqa: SLF001  # documented for this use, underscore and all
+version: Callable[[Tensor], int] = attrgetter("_version")
+"""How often a tensor was written in place: a sign of change that needs no reading.
+
+The attribute is documented for this use, underscore and all."""
 
 
 def owner(tensor: Tensor) -> Tensor:

@@ -76,6 +76,7 @@ class BackwardReader:
             Whether the pass has reached the model.
         """
         if not self._hooks.pass_ended() or not self._reach.ended():
+            builder.loss.pass_dropped()
             return False
         self._find_loss(builder, roots, weights)
         return True
@@ -90,6 +91,8 @@ class BackwardReader:
 
     def fail(self, builder: FrameBuilder) -> None:
         """It raised, or was interrupted."""
+        self._reach.failed()
+        builder.loss.pass_dropped()
         if self._hooks.pass_ended():
             builder.forget()
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from typing import Any
 from weakref import ReferenceType, ref
@@ -26,7 +25,9 @@ class LossFinder:
         self._readback = readback
         self._scaled: list[tuple[ReferenceType[Tensor], Tensor, bool]] = []
         """What a scaler has made, of what, and whether that had no graph."""
-        self._found: list[list[Callable[[], float]]] = []
+        self._found: list[float | list[Callable[[], float]]] = []
+        self._begun: tuple[Tensor, float] | None = None
+        """During a pass that begins at one number in the memory of the CPU: the root, and that."""
         self.total: float | None = None
         """Sum of those that were ``known`` right after their pass."""
         self.scale: Fetch | None = None
@@ -47,6 +48,25 @@ class LossFinder:
         if scale is not None:
             self.scale = self._readback.add(scale)
 
+    def pass_begins(self, roots: Sequence[Tensor]) -> float | None:
+        """The number that a pass begins at, which is not read again where it ends.
+
+        Returns:
+            None where there are several roots, or it is not in the memory of the CPU.
+        """
+        self._begun = None
+        if len(roots) != 1 or not roots[0].is_cpu or not are_numbers(roots):
+            return None
+        root = roots[0]
+        # At every step, by the one function of torch that this takes.
+        number: Any = (root.detach().reshape(()) if root.dim() else root).tolist()
+        self._begun = root, float(number)
+        return self._begun[1]
+
+    def pass_dropped(self) -> None:
+        """It has raised, or has not reached the model."""
+        self._begun = None
+
     def add(self, roots: Sequence[Tensor], weights: Sequence[Tensor] = ()) -> None:
         """Adds the roots of a backward pass that reached the model, where they are numbers.
 
@@ -55,6 +75,10 @@ class LossFinder:
             weights: by what each counts, as in ``loss.backward(torch.tensor(-1.0))``; 1 where there
                 are none.
         """
+        begun, self._begun = self._begun, None
+        if begun is not None and begun[0] is roots[0] and not (weights or self._scaled):
+            self._found.append(begun[1])
+            return
         if not roots or not are_numbers(roots) or len(weights) not in (0, len(roots)):
             return
         losses = [self._unscaled(root) for root in roots] if self._scaled else roots
@@ -82,7 +106,7 @@ class LossFinder:
             return None, None
         loss = None
         if self._found:
-            loss = _sum(self._found[-1])
+            loss = _value(self._found[-1])
             self.total = loss if self.total is None else self.total + loss
         return loss, None if self.scale is None else float(self.scale())
 
@@ -94,7 +118,7 @@ class LossFinder:
     @property
     def value(self) -> float | None:
         """Sum of the losses found; None where there was none. Only once the readback is ready."""
-        return sum(map(_sum, self._found)) if self._found else None
+        return sum(map(_value, self._found)) if self._found else None
 
 
 def are_numbers(tensors: Sequence[Tensor]) -> bool:
@@ -107,17 +131,10 @@ def are_numbers(tensors: Sequence[Tensor]) -> bool:
     return True
 
 
-def _sum(fetches: list[Callable[[], float]]) -> float:
+def _value(found: float | list[Callable[[], float]]) -> float:
+    if isinstance(found, float):
+        return found
     total = 0.0
-    for fetch in fetches:
+    for fetch in found:
         total += fetch()
     return total
-
-
-def is_nonfinite(loss: Tensor) -> bool:
-    """Whether a loss that lies in the memory of the CPU is NaN or infinite."""
-    if not loss.is_cpu or loss.numel() != 1 or loss.is_complex():
-        return False
-    # At every step, by the one function of torch that this takes.
-    value: Any = (loss.detach().reshape(()) if loss.dim() else loss).tolist()
-    return not math.isfinite(value)

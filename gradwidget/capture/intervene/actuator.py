@@ -18,6 +18,7 @@ from gradwidget.capture.intervene.step_edges import StepEdges
 from gradwidget.capture.intervene.together import SteppedTogether
 
 SCALING = "scaling the learning rate"
+TELLING_APART = "telling optimizers apart"
 
 
 class Actuator:
@@ -40,6 +41,8 @@ class Actuator:
         self._guard = guard
         self._nesting = Nesting()
         self._together = SteppedTogether()
+        self._are_several = False
+        """Whether several optimizers were known at the step that began last."""
         self._with_closure: WeakSet[Optimizer] = WeakSet()
         self._clipping: list[Clipping] = []
         self._skipping: list[Skipping] = []
@@ -83,13 +86,23 @@ class Actuator:
         self._skipping.clear()
         self._release_edges()
 
-    def before_step(self, optimizer: Optimizer, *, with_closure: bool = False) -> bool:
-        """An optimizer of the model is about to step; True when the step is to be left out."""
-        optimizers = self._optimizers()
-        self._guard.run("telling optimizers apart", self._nesting.step_begins, optimizer)
+    def before_step(
+        self, optimizer: Optimizer, *, are_several: bool, with_closure: bool = False
+    ) -> bool:
+        """An optimizer of the model is about to step; True when the step is to be left out.
+
+        Args:
+            optimizer: the one.
+            are_several: whether others were seen to step.
+            with_closure: whether its step computes the gradients.
+        """
         (self._with_closure.add if with_closure else self._with_closure.discard)(optimizer)
-        if len(optimizers) > 1:
-            self._guard.run("telling optimizers apart", self._together.step_begins, optimizer)
+        self._are_several = are_several
+        if not (are_several or self._is_in_force or self._clipping):
+            return False
+        if are_several:
+            self._guard.run(TELLING_APART, self._nesting.step_begins, optimizer)
+            self._guard.run(TELLING_APART, self._together.step_begins, optimizer)
         if self._edges:
             self._guard.run("ordering the hooks of a step", self._order_hooks, optimizer)
         # Asked before anything is clipped: one NaN in the total norm makes every gradient NaN.
@@ -98,8 +111,9 @@ class Actuator:
                 return True
         for clipping in self._clipping:
             self._guard.run(clipping.doing, self._clip_step, clipping, optimizer)
-        if len(optimizers) > 1:
-            self._guard.run("telling optimizers apart", self._together.ready, optimizer, optimizers)
+        if are_several:
+            ready, all_of_them = self._together.ready, self._optimizers()
+            self._guard.run(TELLING_APART, ready, optimizer, all_of_them)
         # Scaled now as well, for what is recorded of the step; hooks of others see their own rates.
         if self._rates.actions:
             self.enter(optimizer)
@@ -111,13 +125,19 @@ class Actuator:
 
     def after_step(self, optimizer: Optimizer) -> None:
         """It has stepped."""
-        self._guard.run("telling optimizers apart", self._nesting.step_ended, optimizer)
-        if not (self._edges or self._skipping or self._rates.actions):
-            return  # nothing is in force that changes what an optimizer does, as nearly always
+        if self._are_several:
+            self._guard.run(TELLING_APART, self._nesting.step_ended, optimizer)
+        if not self._is_in_force:
+            return
         self.over(optimizer)
         edges = self._edges.get(id(optimizer))
         if edges is not None:
             self._guard.run("ordering the hooks of a step", edges.step_ended)
+
+    @property
+    def _is_in_force(self) -> bool:
+        """Whether something changes what an optimizer does: nearly always nothing does."""
+        return bool(self._edges or self._skipping or self._rates.actions)
 
     def enter(self, optimizer: Optimizer) -> None:
         """See ``step_edges.Inside``."""

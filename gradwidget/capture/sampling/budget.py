@@ -21,6 +21,10 @@ from gradwidget.capture.sampling.pace import Pace
 from gradwidget.capture.sampling.running_mean import RunningMean
 from gradwidget.token_bucket import TokenBucket
 
+STARTED = ALLOWANCES[Reason.START].steps
+KEPT = 1 - 1 / AT_LAST_EVERY
+"""How much of what a step was is left of it in the sums one step later."""
+
 
 class Budget:
     """Samples so rarely that a share of the training time pays for it.
@@ -59,14 +63,13 @@ class Budget:
         self._step = 0
         self._cost = RunningMean(MEMORY)
         self._elapsed = RunningMean(AT_LEAST_EVERY)
-        self._ours = RunningMean(AT_LAST_EVERY)
-        self._sampled = RunningMean(AT_LAST_EVERY)
-        self._time = RunningMean(AT_LAST_EVERY)
-        """As ``_elapsed``, but of the same steps as ``_ours``: without those at the start."""
+        # Sums over the steps without those at the start, of which older ones count less and less.
+        # Written out, since they are added to at every step. The start counts as one sample.
+        self._steps = self._sampled = 1.0
+        self._time = self._ours = self._charges = 0.0
         self.spent = 0.0
         """Seconds spent on our side so far."""
         self._charged = 0.0
-        self._charges = RunningMean(AT_LEAST_EVERY)
         self._requested = 0
         self.request(Reason.START)
         self._requested -= 1
@@ -82,13 +85,13 @@ class Budget:
         The steps at the start, which are all sampled, say little about it and do not count; NaN
         until there were ``AT_LEAST_EVERY`` others.
         """
-        is_known = self._step >= ALLOWANCES[Reason.START].steps + AT_LEAST_EVERY
-        return self._ours.value / self._time.value if is_known else math.nan
+        is_known = self._step >= STARTED + AT_LEAST_EVERY
+        return self._ours / self._time if is_known else math.nan
 
     @property
     def interval(self) -> float:
-        """Steps per sampled step, lately; 1.0 before the first step."""
-        return 1 / self._sampled.value if self._sampled.value else 1.0
+        """Steps per sampled step, lately."""
+        return self._steps / self._sampled
 
     @property
     def seconds_per_step(self) -> float:
@@ -128,13 +131,14 @@ class Budget:
         usual = self._elapsed.value
         elapsed = usual if usual and elapsed > JUMP * usual else elapsed
         self._elapsed.add(elapsed)
-        self.spent += ours + self._charged
-        if self._step >= ALLOWANCES[Reason.START].steps:
-            self._time.add(elapsed)
-            self._ours.add(ours + self._charged)
-        self._charges.add(self._charged)
-        self._charged = 0.0
-        self._sampled.add(self.sampling)
+        charged, self._charged = self._charged, 0.0
+        self.spent += ours + charged
+        if self._step >= STARTED:
+            self._steps = self._steps * KEPT + 1
+            self._time = self._time * KEPT + elapsed
+            self._ours = self._ours * KEPT + ours + charged
+            self._charges = self._charges * KEPT + charged
+            self._sampled = self._sampled * KEPT + self.sampling
         self.is_requested = self._requested > 0
         self._requested -= self.is_requested
         self._step += 1
@@ -154,7 +158,7 @@ class Budget:
 
     def _every(self, share: float) -> int:
         """The interval that samples of the present cost, or the watching, ask for."""
-        income = AIM * share * self._elapsed.value - self._charges.value
+        income = AIM * share * self._elapsed.value - self._charges / self._steps
         rung = self._ladder.settle(self._cost.value / income if income > 0 else AT_LEAST_EVERY)
         every = min(rung, AT_LEAST_EVERY << sum(self._step >= later for later in LATER))
         if self.watched:

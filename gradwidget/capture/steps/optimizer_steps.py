@@ -43,8 +43,9 @@ class OptimizerSteps:
 
     def stepped_in_backward(self) -> bool:
         """Notes a step that is part of a backward pass, which ends with it; whether this is one."""
-        self._in_backward |= in_backward()
-        return in_backward()
+        inside = in_backward()
+        self._in_backward |= inside
+        return inside
 
     def backward_ended(self) -> bool:
         """Whether optimizers have stepped inside the backward pass that has just ended."""

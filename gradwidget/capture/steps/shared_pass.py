@@ -40,6 +40,8 @@ class SharedPass:
         self._waited_for: WeakSet[Optimizer] = WeakSet()
         self.is_pending = False
         """Whether an optimizer has stepped and another is waited for."""
+        self.is_alone = False
+        """Whether none has to be waited for, as far as known: no pass has fed another."""
         self._has_searched = False
 
     def pass_begins(self) -> None:
@@ -52,6 +54,7 @@ class SharedPass:
         for optimizer, marks in before.items():
             if marks != self._marks(optimizer):
                 self._fed.append(ref(optimizer))
+                self.is_alone = False
 
     def has_stepped(self, optimizer: Optimizer) -> bool:
         """Whether this optimizer has stepped already in the step under way."""
@@ -60,12 +63,12 @@ class SharedPass:
     def stepped(self, optimizer: Optimizer, held: Sequence[int]) -> bool:
         """An optimizer has stepped; whether another is waited for.
 
+        Need not be asked while ``is_alone``.
+
         Args:
             optimizer: the one.
             held: numbers of its parameters.
         """
-        if self._has_searched and not self._fed:
-            return False
         self._stepped.append(ref(optimizer))
         self._used.update(held)
         self._search()
@@ -82,6 +85,7 @@ class SharedPass:
             self._waited_for, self.is_pending = WeakSet(), False
         if self._stepped or self._fed:
             self._fed, self._stepped, self._used = [], [], set()
+            self.is_alone = self._has_searched
 
     def _awaited(self) -> list[Optimizer]:
         return [

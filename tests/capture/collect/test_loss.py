@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
 from collections.abc import Callable
 from typing import Any
 
@@ -52,6 +54,38 @@ def test_what_is_no_number_is_no_loss(root: Tensor) -> None:
     found.add([torch.tensor(1.0), root])
     found.add([])
     assert found.value is None
+
+
+@given(NUMBERS, st.sampled_from([(), (1,), (1, 1)]))
+def test_a_loss_read_where_its_pass_began_is_not_read_again(
+    number: float, shape: tuple[int, ...]
+) -> None:
+    found, root = finder(), torch.full(shape, number)
+    assert found.pass_begins([root]) == pytest.approx(number)
+    root.fill_(7.0)  # what a hook of the pass may do
+    found.add([root])
+    assert found.value == found.known()[0] == pytest.approx(number)
+    found.add([root])  # by ``torch.autograd.grad``, of which no beginning was told
+    assert found.known()[0] == 7.0
+
+
+def test_a_pass_from_several_roots_or_none_in_memory_is_read_where_it_ends() -> None:
+    found = finder()
+    roots = [torch.tensor(1.0), torch.tensor(2.0)]
+    assert found.pass_begins(roots) is None
+    assert found.pass_begins([torch.ones((), device="meta")]) is None
+    found.add(roots)
+    assert found.value == 3.0
+
+
+def test_a_pass_that_was_dropped_keeps_its_root_no_longer() -> None:
+    found, root = finder(), torch.tensor(1.0)
+    kept = weakref.ref(root)
+    found.pass_begins([root])
+    found.pass_dropped()
+    del root
+    gc.collect()
+    assert kept() is None
 
 
 def test_a_number_that_a_root_is_weighted_by_counts() -> None:

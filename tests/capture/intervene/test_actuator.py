@@ -42,7 +42,9 @@ def listen(actuator: Actuator, *optimizers: Optimizer) -> None:
     """Tells the actuator of their steps, from torch's global hooks as capture does."""
 
     def begins(optimizer: Optimizer, *_: object) -> None:
-        if optimizer in optimizers and actuator.before_step(optimizer):
+        if optimizer in optimizers and actuator.before_step(
+            optimizer, are_several=len(optimizers) > 1
+        ):
             actuator.withhold(optimizer)
 
     def ends(optimizer: Optimizer, *_: object) -> None:
