@@ -146,6 +146,11 @@ class Finding:
     @property
     def title(self) -> str:
         """The symptom in words, such as ``"Vanishing gradients"``."""
+        if self.symptom is Symptom.BAD_INPUTS and self.evidence.get("bound") == 0:
+            # It is no matter of scale where nothing but NaN or one number enters.
+            return (
+                "NaN or Inf in the inputs" if self.origin == "input" else "Inputs are all the same"
+            )
         return _TITLES.get(self.symptom) or self.symptom.value.replace("_", " ").capitalize()
 
 

@@ -23,6 +23,7 @@ def test_with_what_follows_from_it_it_is_the_cause() -> None:
     engine = judge(60, chain(DEPTH), healthy(DEPTH, scalars=BYTES, act_dead_fraction=dead))[0]
     first, second = engine.findings
     assert first.symptom is Symptom.BAD_INPUTS
+    assert first.title == "Inputs out of scale"
     assert first.consequences == (Symptom.DEAD_RELU,)
     assert (second.symptom, second.because) == (Symptom.DEAD_RELU, Symptom.BAD_INPUTS)
     assert "120" in first.message
@@ -45,6 +46,7 @@ def test_inputs_that_are_all_the_same_say_nothing() -> None:
     same = {"input_rms": 1.0, "input_mean": 1.0, "input_std": 0.0, "input_nonfinite": 0.0}
     finding = only(judge(30, chain(DEPTH), healthy(DEPTH, scalars=same))[0])
     assert finding.symptom is Symptom.BAD_INPUTS
+    assert finding.title == "Inputs are all the same"
     assert finding.remedies[0].code == ""
 
 
@@ -57,6 +59,7 @@ def test_a_nan_in_a_batch_is_said_at_once_and_explains_that_of_the_loss() -> Non
 
     first, second = judge(24, chain(DEPTH), figures)[0].findings
     assert (first.symptom, first.reported_step) == (Symptom.BAD_INPUTS, 20)
+    assert first.title == "NaN or Inf in the inputs"
     assert (second.symptom, second.because) == (Symptom.LOSS_NONFINITE, Symptom.BAD_INPUTS)
     assert "3 entries" in first.message
 
