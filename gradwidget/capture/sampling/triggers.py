@@ -38,7 +38,8 @@ class SamplingTriggers:
             loss: None where it is not known yet, or not at all.
             scale: by which a gradient scaler multiplied it; None where none did.
         """
-        reason = None if loss is None else LOSS_REASONS.get(self._loss.level(loss))
+        level = Level.USUAL if loss is None else self._loss.level(loss)
+        reason = None if level is Level.USUAL else LOSS_REASONS[level]
         changed = None if scale is None else self._spot_checks.loss_scaled(scale)
         return reason or changed
 
