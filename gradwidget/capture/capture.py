@@ -31,6 +31,7 @@ from gradwidget.capture.torch_private import (
     is_transformed,
     original_of,
     unscales_late,
+    unseen,
 )
 from gradwidget.capture.unmeasured import REPLACED
 from gradwidget.frame import Frame, Layer, Standing
@@ -76,6 +77,7 @@ class Capture:
         (0, (1,))
     """
 
+    @unseen
     def __init__(
         self,
         model: nn.Module,
@@ -183,6 +185,7 @@ class Capture:
         """True once nothing is watched any more."""
         return self._closed
 
+    @unseen
     def log(self, **scalars: object) -> None:
         """Adds scalars to the step under way.
 
@@ -202,6 +205,7 @@ class Capture:
             self.cycle.budget.request(Reason.DIAGNOSIS)
         self.cycle.budget.watched = watch
 
+    @unseen
     def close(self) -> None:
         """Removes every hook and emits what is still on its way; closing twice does nothing."""
         if self._closed:

@@ -6,8 +6,9 @@ import gc
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from functools import wraps
 from types import FrameType
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, ParamSpec, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -21,6 +22,9 @@ from torch.utils._python_dispatch import (
     _push_mode,
 )
 from torch.utils.hooks import RemovableHandle
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 
 def in_backward() -> bool:
@@ -121,6 +125,30 @@ def without_modes() -> Iterator[None]:
         # They are taken off and put back one by one: an interrupt in between would leave some off.
         for mode in modes[dispatch_modes() :]:
             _push_mode(mode)
+
+
+def unseen(work: Callable[P, R]) -> Callable[P, R]:
+    """Makes a function that a user calls do its work where no mode and no class of theirs sees it.
+
+    As an ``entry`` does for what torch calls: but what this one raises is meant for the caller.
+    """
+
+    @wraps(work)
+    def done(*args: P.args, **kwargs: P.kwargs) -> R:
+        plain, had_grad = without_subclasses(), torch.is_grad_enabled()
+        try:
+            with plain:
+                if dispatch_modes() or function_modes():
+                    with without_modes():
+                        return work(*args, **kwargs)
+                return work(*args, **kwargs)
+        finally:
+            # An interrupt between two lines would leave either off.
+            plain.__exit__(None, None, None)
+            if torch.is_grad_enabled() is not had_grad:
+                torch.set_grad_enabled(had_grad)
+
+    return done
 
 
 def version(tensor: Tensor) -> int:

@@ -16,6 +16,7 @@ from gradwidget.capture.intervene.reinitialize import reinitialize
 from gradwidget.capture.intervene.scaled_rates import ScaledRates
 from gradwidget.capture.intervene.step_edges import StepEdges
 from gradwidget.capture.intervene.together import SteppedTogether
+from gradwidget.capture.torch_private import unseen, without_modes
 
 SCALING = "scaling the learning rate"
 
@@ -48,6 +49,7 @@ class Actuator:
         )
         self._edges: dict[int, StepEdges] = {}
 
+    @unseen
     def apply(self, action: Action) -> Applied:
         """Does what the action says, from the next step on.
 
@@ -57,22 +59,8 @@ class Actuator:
         Raises:
             ValueError: it cannot be done; says why. Nothing has been changed then.
         """
-        optimizers = self._optimizers()
-        if not optimizers:
-            message = "no optimizer has stepped this model yet"
-            raise ValueError(message)
-        if isinstance(action, Reinitialize):
-            model = self._model()
-            if model is None:
-                message = "the model no longer exists"
-                raise ValueError(message)
-            return Applied(reinitialize(model, action.layers, optimizers), action.text)
-        if isinstance(action, ScaleLr):
-            return self._scale(action, optimizers)
-        self._check_gradients_are_at_hand(optimizers)
-        if isinstance(action, Clip):
-            return self._clip(action, optimizers)
-        return self._skip(action, optimizers)
+        applied = self._apply(action)
+        return Applied(unseen(applied.undo), applied.text)
 
     def close(self) -> None:
         """Ends everything in force; drawn weights stay. Closing twice does nothing."""
@@ -119,20 +107,41 @@ class Actuator:
         if edges is not None:
             self._guard.run("ordering the hooks of a step", edges.step_ended)
 
+    @without_modes()
     def enter(self, optimizer: Optimizer) -> None:
         """See ``step_edges.Inside``."""
         if self._rates.actions:
             self._guard.run(SCALING, self._rates.enter, optimizer)
 
+    @without_modes()
     def leave(self, optimizer: Optimizer) -> None:
         """See ``step_edges.Inside``."""
         self._guard.run("restoring the learning rate", self._rates.leave, optimizer)
 
+    @without_modes()
     def over(self, optimizer: Optimizer) -> None:
         """See ``step_edges.Inside``."""
         self.leave(optimizer)
         for skipping in self._skipping:
             self._guard.run("giving gradients back", skipping.put_back, optimizer)
+
+    def _apply(self, action: Action) -> Applied:
+        optimizers = self._optimizers()
+        if not optimizers:
+            message = "no optimizer has stepped this model yet"
+            raise ValueError(message)
+        if isinstance(action, Reinitialize):
+            model = self._model()
+            if model is None:
+                message = "the model no longer exists"
+                raise ValueError(message)
+            return Applied(reinitialize(model, action.layers, optimizers), action.text)
+        if isinstance(action, ScaleLr):
+            return self._scale(action, optimizers)
+        self._check_gradients_are_at_hand(optimizers)
+        if isinstance(action, Clip):
+            return self._clip(action, optimizers)
+        return self._skip(action, optimizers)
 
     def _scale(self, action: ScaleLr, optimizers: Sequence[Optimizer]) -> Applied:
         _check_rates(action, optimizers)
