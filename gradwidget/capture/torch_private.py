@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from functools import wraps
 from types import FrameType
 from typing import Any, NamedTuple, ParamSpec, TypeVar
@@ -114,17 +114,20 @@ with_subclasses = torch._C._EnableTorchFunction  # noqa: SLF001  # nothing publi
 """A context for code of the user's inside of that one: it runs as it would outside."""
 
 
-@contextmanager
-def without_modes() -> Iterator[None]:
-    """No mode sees, counts or changes what is done in this context."""
+def without_modes(work: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+    """The result of ``work``, which no mode sees, counts or changes."""
     modes = _get_current_dispatch_mode_stack()
+    off, functions = _disable_current_modes(), torch._C.DisableTorchFunction()  # noqa: SLF001  # nothing public does
     try:
-        with _disable_current_modes(), torch._C.DisableTorchFunction():  # noqa: SLF001  # nothing public does
-            yield
+        with off, functions:
+            return work(*args, **kwargs)
     finally:
-        # They are taken off and put back one by one: an interrupt in between would leave some off.
+        # They are taken off and put back one by one, in a generator: an interrupt in between would
+        # leave some off, or have it put them back a second time when it is collected.
+        off.gen.close()
         for mode in modes[dispatch_modes() :]:
             _push_mode(mode)
+        functions.__exit__(None, None, None)
 
 
 def unseen(work: Callable[P, R]) -> Callable[P, R]:
@@ -139,8 +142,7 @@ def unseen(work: Callable[P, R]) -> Callable[P, R]:
         try:
             with plain:
                 if dispatch_modes() or function_modes():
-                    with without_modes():
-                        return work(*args, **kwargs)
+                    return without_modes(work, *args, **kwargs)
                 return work(*args, **kwargs)
         finally:
             # An interrupt between two lines would leave either off.

@@ -16,7 +16,7 @@ from gradwidget.capture.intervene.reinitialize import reinitialize
 from gradwidget.capture.intervene.scaled_rates import ScaledRates
 from gradwidget.capture.intervene.step_edges import StepEdges
 from gradwidget.capture.intervene.together import SteppedTogether
-from gradwidget.capture.torch_private import unseen, without_modes
+from gradwidget.capture.torch_private import unseen
 
 SCALING = "scaling the learning rate"
 
@@ -107,18 +107,18 @@ class Actuator:
         if edges is not None:
             self._guard.run("ordering the hooks of a step", edges.step_ended)
 
-    @without_modes()
+    @unseen
     def enter(self, optimizer: Optimizer) -> None:
         """See ``step_edges.Inside``."""
         if self._rates.actions:
             self._guard.run(SCALING, self._rates.enter, optimizer)
 
-    @without_modes()
+    @unseen
     def leave(self, optimizer: Optimizer) -> None:
         """See ``step_edges.Inside``."""
         self._guard.run("restoring the learning rate", self._rates.leave, optimizer)
 
-    @without_modes()
+    @unseen
     def over(self, optimizer: Optimizer) -> None:
         """See ``step_edges.Inside``."""
         self.leave(optimizer)
