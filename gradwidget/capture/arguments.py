@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from torch import nn
 from torch.optim import Optimizer
 
@@ -21,3 +23,17 @@ def check_types(model: object, optimizer: object) -> None:
             "leave it out to have it detected"
         )
         raise TypeError(message)
+
+
+def check_held(model: nn.Module, held: Sequence[int]) -> None:
+    """Checks that the optimizer given holds parameters of the model, by their numbers.
+
+    Raises:
+        ValueError: it holds none; says which one to pass.
+    """
+    if not held:
+        message = (
+            f"the optimizer holds none of the parameters of this {type(model).__name__}; "
+            "pass the one that was made with model.parameters(), or leave it out"
+        )
+        raise ValueError(message)

@@ -11,7 +11,7 @@ from torch.amp.grad_scaler import GradScaler
 from torch.optim import Optimizer
 
 from gradwidget.capture.announced import AnnouncedSteps
-from gradwidget.capture.arguments import check_types
+from gradwidget.capture.arguments import check_held, check_types
 from gradwidget.capture.collect.backward import BackwardReader, Taken
 from gradwidget.capture.collect.loss import are_numbers
 from gradwidget.capture.guard import Guard, entry
@@ -31,6 +31,7 @@ from gradwidget.capture.torch_private import (
     is_transformed,
     original_of,
     unscales_late,
+    unseen,
 )
 from gradwidget.capture.unmeasured import REPLACED
 from gradwidget.frame import Frame, Layer, Standing
@@ -76,6 +77,7 @@ class Capture:
         (0, (1,))
     """
 
+    @unseen
     def __init__(
         self,
         model: nn.Module,
@@ -95,12 +97,8 @@ class Capture:
         self.guard = Guard()
         self._table = LayerTable(original, layers)
         self._optimizers = OptimizerParameters(self._table, optimizer)
-        if optimizer is not None and not self._optimizers.of(optimizer):
-            message = (
-                f"the optimizer holds none of the parameters of this {type(original).__name__}; "
-                "pass the one that was made with model.parameters(), or leave it out"
-            )
-            raise ValueError(message)
+        if optimizer is not None:
+            check_held(original, self._optimizers.of(optimizer))
         self.actuator = Actuator(original, self._optimizers.optimizers, self.guard)
         """Carries out what a person asks for, between two steps."""
         self.pause_point = None if gate is None else PausePoint(original, gate, self.guard)
@@ -118,7 +116,6 @@ class Capture:
             losses=deque(maxlen=0) if losses is None else losses,
         )
         """Owns the step under way."""
-        self.cycle.manual.possible = optimizer is None
         if model is not original:
             self.cycle.forward.compiled(model)
         self._steps = OptimizerSteps()
@@ -183,6 +180,7 @@ class Capture:
         """True once nothing is watched any more."""
         return self._closed
 
+    @unseen
     def log(self, **scalars: object) -> None:
         """Adds scalars to the step under way.
 
@@ -202,6 +200,7 @@ class Capture:
             self.cycle.budget.request(Reason.DIAGNOSIS)
         self.cycle.budget.watched = watch
 
+    @unseen
     def close(self) -> None:
         """Removes every hook and emits what is still on its way; closing twice does nothing."""
         if self._closed:

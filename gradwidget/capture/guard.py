@@ -142,8 +142,7 @@ def entry(where: str, *, any_thread: bool = False) -> Callable[[Method[S, P]], M
                 # of theirs would count our operations as the model's, or let none be real.
                 with plain:
                     if dispatch_modes() or function_modes():
-                        with without_modes():
-                            method(self, *args, **kwargs)
+                        without_modes(method, self, *args, **kwargs)
                     else:
                         method(self, *args, **kwargs)
             except BaseException as failure:

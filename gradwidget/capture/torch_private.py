@@ -5,10 +5,11 @@ from __future__ import annotations
 import gc
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import suppress
+from functools import wraps
 from operator import attrgetter
 from types import FrameType
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, ParamSpec, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -22,6 +23,9 @@ from torch.utils._python_dispatch import (
     _push_mode,
 )
 from torch.utils.hooks import RemovableHandle
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 
 def in_backward() -> bool:
@@ -111,17 +115,43 @@ with_subclasses = torch._C._EnableTorchFunction  # noqa: SLF001  # nothing publi
 """A context for code of the user's inside of that one: it runs as it would outside."""
 
 
-@contextmanager
-def without_modes() -> Iterator[None]:
-    """No mode sees, counts or changes what is done in this context."""
+def without_modes(work: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+    """The result of ``work``, which no mode sees, counts or changes."""
     modes = _get_current_dispatch_mode_stack()
+    off, functions = _disable_current_modes(), torch._C.DisableTorchFunction()  # noqa: SLF001  # nothing public does
     try:
-        with _disable_current_modes(), torch._C.DisableTorchFunction():  # noqa: SLF001  # nothing public does
-            yield
+        with off, functions:
+            return work(*args, **kwargs)
     finally:
-        # They are taken off and put back one by one: an interrupt in between would leave some off.
+        # They are taken off and put back one by one, in a generator: an interrupt in between would
+        # leave some off, or have it put them back a second time when it is collected.
+        off.gen.close()
         for mode in modes[dispatch_modes() :]:
             _push_mode(mode)
+        functions.__exit__(None, None, None)
+
+
+def unseen(work: Callable[P, R]) -> Callable[P, R]:
+    """Makes a function that a user calls do its work where no mode and no class of theirs sees it.
+
+    As an ``entry`` does for what torch calls: but what this one raises is meant for the caller.
+    """
+
+    @wraps(work)
+    def done(*args: P.args, **kwargs: P.kwargs) -> R:
+        plain, had_grad = without_subclasses(), torch.is_grad_enabled()
+        try:
+            with plain:
+                if dispatch_modes() or function_modes():
+                    return without_modes(work, *args, **kwargs)
+                return work(*args, **kwargs)
+        finally:
+            # An interrupt between two lines would leave either off.
+            plain.__exit__(None, None, None)
+            if torch.is_grad_enabled() is not had_grad:
+                torch.set_grad_enabled(had_grad)
+
+    return done
 
 
 version: Callable[[Tensor], int] = attrgetter("_version")

@@ -292,3 +292,17 @@ def test_a_function_of_the_users_meets_its_own_classes_as_always() -> None:
     Thing().work()
     assert found == [Tensor, Counted]
     assert type(tensor + 1) is Counted
+
+
+def test_a_choice_of_layers_meets_its_own_classes_as_always(watch: Watch) -> None:
+    model = mlp()
+    weight = model.get_parameter("0.weight").detach()
+    model[0].weight = nn.Parameter(weight.as_subclass(Counted))
+    found: list[type] = []
+
+    def chosen(_name: str, module: nn.Module) -> bool:
+        found.append(type(torch.as_tensor(module.weight) + 1))
+        return True
+
+    watch(model, layers=chosen)
+    assert found == [Counted, Tensor]

@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
+from collections.abc import Callable
 from types import FrameType
 from typing import Any
 
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.utils import _python_dispatch
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from gradwidget.capture import torch_private
+from gradwidget.capture.guard import Guard, entry
 from gradwidget.capture.torch_private import (
     add_global_hook,
     dispatch_modes,
+    function_modes,
     keywords_of_call,
     remove_global_hook,
+    unseen,
     without_modes,
 )
 
@@ -37,21 +43,44 @@ def test_no_mode_sees_what_is_done_without_modes() -> None:
     with Counter() as outer, Counter() as inner:
         torch.ones(2) + 1
         seen = outer.count, inner.count
-        with without_modes():
-            torch.ones(2) + 1
+        without_modes(torch.ones, 2)
         assert (outer.count, inner.count) == seen
         assert dispatch_modes() == 2
     assert seen[1] > 0
 
 
-def test_an_interrupt_at_any_line_of_torch_s_own_leaves_every_mode_on() -> None:
+class Watching:
+    """Has an entry."""
+
+    guard = Guard()
+
+    @entry("watching")
+    def watch(self) -> None:
+        torch.ones(2) + 1
+
+
+@unseen
+def asked() -> None:
+    torch.ones(2) + 1
+
+
+def in_force() -> tuple[int, int, bool]:
+    """The modes, and whether classes of the user's are asked."""
+    return dispatch_modes(), function_modes(), torch._C._is_torch_function_enabled()
+
+
+OURS = (torch_private.__file__, contextlib.__file__, _python_dispatch.__file__)
+
+
+@pytest.mark.parametrize("work", [Watching().watch, asked])
+def test_an_interrupt_at_any_line_leaves_every_mode_on(work: Callable[[], None]) -> None:
     interrupted = 0
-    for line in range(60):
+    for line in range(1, 200):
         events = 0
 
         def interrupt(frame: FrameType, event: str, _: object, at: int = line) -> Any:
             nonlocal events
-            if "_disable_current_modes" not in frame.f_code.co_name:
+            if frame.f_code.co_filename not in OURS:
                 return None
             if event == "line":
                 events += 1
@@ -59,21 +88,25 @@ def test_an_interrupt_at_any_line_of_torch_s_own_leaves_every_mode_on() -> None:
                     raise KeyboardInterrupt
             return interrupt
 
-        with Counter(), Counter():
+        with Counter(), torch.device("cpu"), Counter():
+            before = in_force()
+            error: KeyboardInterrupt | None = None
             try:
                 sys.settrace(interrupt)
-                with without_modes():
-                    pass
-            except KeyboardInterrupt:
-                interrupted += 1
+                work()
+            except KeyboardInterrupt as raised:
+                error = raised  # its traceback keeps what it has left unfinished
             finally:
                 sys.settrace(None)
-            assert dispatch_modes() == 2
+            assert in_force() == before
+            interrupted += error is not None
+            error = None
+            assert in_force() == before
         if events < line:
             break
     else:
         pytest.fail("more lines than were tried")
-    assert interrupted > 10
+    assert interrupted > 40
 
 
 class Scaled(nn.Module):

@@ -22,6 +22,7 @@ def on_torch() -> Iterator[tuple[str, object]]:
     yield "autograd.backward", torch.autograd.backward
     yield "autograd.grad", torch.autograd.grad
     yield "compile", torch.compile
+    yield "export", torch.export.export
     callbacks = torch._dynamo.callback.callback_handler
     yield "compiler", (len(callbacks.start_callbacks), len(callbacks.end_callbacks))
     yield (

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from gradwidget.capture.stats.readback import as_numpy
+from gradwidget.capture.torch_private import unseen
 
 MOST_LOGGED = 64
 """Names that ``log`` records at most: each is kept for the whole run, at every step."""
@@ -36,22 +37,25 @@ def recordable(name: str, value: object) -> tuple[float | Tensor | None, str]:
         >>> recordable("loss", torch.tensor([0.5])), recordable("loss", 10**400)[0]
         ((0.5, ''), inf)
     """
-    if isinstance(value, Tensor) and not value.is_complex() and _is_single(value):
+    if isinstance(value, Tensor):
         return _of_tensor(name, value)
     if isinstance(value, Real):
         return _of_number(name, value)
-    kind = type(value).__name__
-    if isinstance(value, Tensor) and not value.is_nested:
-        kind = "a complex one" if value.is_complex() else f"one of shape {tuple(value.shape)}"
-    message = f"{name} must be a number or a tensor of one element, not {kind}"
-    raise TypeError(message)
+    raise _not_one(name, type(value).__name__)
 
 
-def _is_single(value: Tensor) -> bool:
-    return not value.is_nested and value.numel() == 1
+def _not_one(name: str, kind: str) -> TypeError:
+    return TypeError(f"{name} must be a number or a tensor of one element, not {kind}")
 
 
+@unseen
 def _of_tensor(name: str, value: Tensor) -> tuple[float | Tensor | None, str]:
+    if value.is_nested:
+        raise _not_one(name, type(value).__name__)
+    if value.is_complex():
+        raise _not_one(name, "a complex one")
+    if value.numel() != 1:
+        raise _not_one(name, f"one of shape {tuple(value.shape)}")
     if value.is_meta or value.is_quantized or value.layout is not torch.strided:
         kind = "meta" if value.is_meta else f"{value.layout}, {value.dtype}"
         return None, f"{name} is not recorded: the value of such a tensor ({kind}) cannot be read"

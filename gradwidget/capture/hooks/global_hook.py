@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 from torch import nn
@@ -18,6 +19,26 @@ from gradwidget.capture.torch_private import (
 
 Args = tuple[Any, ...]
 Kwargs = Mapping[str, Any]
+
+_registered: set[GlobalPreHook | GlobalHook] = set()
+"""All of ours that torch calls."""
+_held_back: set[GlobalPreHook | GlobalHook] = set()
+"""Those that make way."""
+
+
+@contextmanager
+def none_registered() -> Iterator[None]:
+    """All of ours make way; those that are not removed meanwhile come back."""
+    hooks = tuple(_registered)
+    for hook in hooks:
+        hook.remove()
+        _held_back.add(hook)
+    try:
+        yield
+    finally:
+        for hook in hooks:
+            if hook in _held_back:
+                hook.register()
 
 
 class GlobalPreHook:
@@ -47,12 +68,16 @@ class GlobalPreHook:
         """Has torch call it; nothing where it does already."""
         if self._handle is None:
             self._handle = register_module_forward_pre_hook(self._called)
+            _registered.add(self)
+            _held_back.discard(self)
 
     def remove(self) -> None:
         """Has torch call it no longer."""
+        _held_back.discard(self)
         handle = self._handle
         if handle is not None:
             remove_global_hook(handle)  # first: an interrupt inside leaves it to be removed later
+            _registered.discard(self)
             if self._handle is handle:  # another thread may have registered it again meanwhile
                 self._handle = None
 
@@ -95,12 +120,16 @@ class GlobalHook:
         """Has torch call it; nothing where it does already."""
         if self._handle is None:
             self._handle = add_global_hook(self._called)
+            _registered.add(self)
+            _held_back.discard(self)
 
     def remove(self) -> None:
         """Has torch call it no longer."""
+        _held_back.discard(self)
         handle = self._handle
         if handle is not None:
             remove_global_hook(handle)  # first: an interrupt inside leaves it to be removed later
+            _registered.discard(self)
             if self._handle is handle:  # another thread may have registered it again meanwhile
                 self._handle = None
 

@@ -1,8 +1,9 @@
 """The places in torch where gradwidget listens: one shared set for all captures of the process.
 
 Nothing is registered on a user's model, optimizer or tensor. While a capture is attached,
-``torch.autograd.backward`` and ``grad``, ``torch.compile``, ``GradScaler.scale`` and ``step`` are
-wrapped and torch's global optimizer hooks are registered. The last one to leave removes it all.
+``torch.autograd.backward`` and ``grad``, ``torch.compile``, ``torch.export.export`` and the
+``scale`` and ``step`` of ``GradScaler`` are wrapped, and torch's global optimizer hooks are
+registered. The last one to leave removes it all.
 """
 
 # ruff: noqa: ANN401  # wrappers pass on whatever torch's own functions are given
@@ -24,6 +25,7 @@ from torch.optim.optimizer import (
 from torch.utils.hooks import RemovableHandle
 
 from gradwidget.capture.guard import Guard
+from gradwidget.capture.hooks.global_hook import none_registered
 from gradwidget.capture.torch_private import script_as
 
 
@@ -257,6 +259,12 @@ def _compile(original: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
     return result
 
 
+def _export(original: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    # Where the compiler traces what is exported, it refuses as soon as there is any global hook.
+    with none_registered():
+        return original(*args, **kwargs)
+
+
 @_told_once
 def _scale(original: Callable[..., Any], scaler: GradScaler, outputs: Any) -> Any:
     scaled = original(scaler, outputs)
@@ -310,6 +318,7 @@ _wrapped = (
     _Wrapped(torch.autograd, "backward", _backward),
     _Wrapped(torch.autograd, "grad", _grad),
     _Wrapped(torch, "compile", _compile),
+    _Wrapped(torch.export, "export", _export),
     _Wrapped(GradScaler, "scale", _scale),
     _Wrapped(GradScaler, "step", _scaler_step),
 )

@@ -16,6 +16,7 @@ from gradwidget.capture.intervene.reinitialize import reinitialize
 from gradwidget.capture.intervene.scaled_rates import ScaledRates
 from gradwidget.capture.intervene.step_edges import StepEdges
 from gradwidget.capture.intervene.together import SteppedTogether
+from gradwidget.capture.torch_private import unseen
 
 SCALING = "scaling the learning rate"
 TELLING_APART = "telling optimizers apart"
@@ -41,8 +42,6 @@ class Actuator:
         self._guard = guard
         self._nesting = Nesting()
         self._together = SteppedTogether()
-        self._are_several = False
-        """Whether several optimizers were known at the step that began last."""
         self._with_closure: WeakSet[Optimizer] = WeakSet()
         self._clipping: list[Clipping] = []
         self._skipping: list[Skipping] = []
@@ -51,6 +50,7 @@ class Actuator:
         )
         self._edges: dict[int, StepEdges] = {}
 
+    @unseen
     def apply(self, action: Action) -> Applied:
         """Does what the action says, from the next step on.
 
@@ -60,22 +60,8 @@ class Actuator:
         Raises:
             ValueError: it cannot be done; says why. Nothing has been changed then.
         """
-        optimizers = self._optimizers()
-        if not optimizers:
-            message = "no optimizer has stepped this model yet"
-            raise ValueError(message)
-        if isinstance(action, Reinitialize):
-            model = self._model()
-            if model is None:
-                message = "the model no longer exists"
-                raise ValueError(message)
-            return Applied(reinitialize(model, action.layers, optimizers), action.text)
-        if isinstance(action, ScaleLr):
-            return self._scale(action, optimizers)
-        self._check_gradients_are_at_hand(optimizers)
-        if isinstance(action, Clip):
-            return self._clip(action, optimizers)
-        return self._skip(action, optimizers)
+        applied = self._apply(action)
+        return Applied(unseen(applied.undo), applied.text)
 
     def close(self) -> None:
         """Ends everything in force; drawn weights stay. Closing twice does nothing."""
@@ -97,11 +83,10 @@ class Actuator:
             with_closure: whether its step computes the gradients.
         """
         (self._with_closure.add if with_closure else self._with_closure.discard)(optimizer)
-        self._are_several = are_several
+        self._guard.run(TELLING_APART, self._nesting.step_begins, optimizer)
         if not (are_several or self._is_in_force or self._clipping):
             return False
         if are_several:
-            self._guard.run(TELLING_APART, self._nesting.step_begins, optimizer)
             self._guard.run(TELLING_APART, self._together.step_begins, optimizer)
         if self._edges:
             self._guard.run("ordering the hooks of a step", self._order_hooks, optimizer)
@@ -125,8 +110,7 @@ class Actuator:
 
     def after_step(self, optimizer: Optimizer) -> None:
         """It has stepped."""
-        if self._are_several:
-            self._guard.run(TELLING_APART, self._nesting.step_ended, optimizer)
+        self._guard.run(TELLING_APART, self._nesting.step_ended, optimizer)
         if not self._is_in_force:
             return
         self.over(optimizer)
@@ -139,20 +123,41 @@ class Actuator:
         """Whether something changes what an optimizer does: nearly always nothing does."""
         return bool(self._edges or self._skipping or self._rates.actions)
 
+    @unseen
     def enter(self, optimizer: Optimizer) -> None:
         """See ``step_edges.Inside``."""
         if self._rates.actions:
             self._guard.run(SCALING, self._rates.enter, optimizer)
 
+    @unseen
     def leave(self, optimizer: Optimizer) -> None:
         """See ``step_edges.Inside``."""
         self._guard.run("restoring the learning rate", self._rates.leave, optimizer)
 
+    @unseen
     def over(self, optimizer: Optimizer) -> None:
         """See ``step_edges.Inside``."""
         self.leave(optimizer)
         for skipping in self._skipping:
             self._guard.run("giving gradients back", skipping.put_back, optimizer)
+
+    def _apply(self, action: Action) -> Applied:
+        optimizers = self._optimizers()
+        if not optimizers:
+            message = "no optimizer has stepped this model yet"
+            raise ValueError(message)
+        if isinstance(action, Reinitialize):
+            model = self._model()
+            if model is None:
+                message = "the model no longer exists"
+                raise ValueError(message)
+            return Applied(reinitialize(model, action.layers, optimizers), action.text)
+        if isinstance(action, ScaleLr):
+            return self._scale(action, optimizers)
+        self._check_gradients_are_at_hand(optimizers)
+        if isinstance(action, Clip):
+            return self._clip(action, optimizers)
+        return self._skip(action, optimizers)
 
     def _scale(self, action: ScaleLr, optimizers: Sequence[Optimizer]) -> Applied:
         _check_rates(action, optimizers)

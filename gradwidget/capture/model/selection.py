@@ -8,6 +8,7 @@ from fnmatch import fnmatchcase
 from torch import nn
 
 from gradwidget.capture.model.rows import full_name, is_divisible
+from gradwidget.capture.torch_private import with_subclasses
 
 LayerFilter = str | Sequence[str] | Callable[[str, nn.Module], bool] | None
 
@@ -35,7 +36,8 @@ def selected(
     if select is None:
         return None
     if callable(select):
-        return None if select(name, module) else ()
+        with with_subclasses():  # it is the user's code
+            return None if select(name, module) else ()
     globs = (select,) if isinstance(select, str) else select
     if _matches(name, globs):
         return None

@@ -45,8 +45,8 @@ def new_memory(entries: int, dtype: torch.dtype, device: torch.device | str = "c
     """A vector [entries] of memory that nothing was written to yet."""
     # What is made in inference mode could not be written to outside of it, what a dispatch mode
     # makes may be no memory at all, and torch's default device may be any.
-    with torch.inference_mode(mode=False), without_modes():
-        return torch.empty(entries, dtype=dtype, device=device)
+    with torch.inference_mode(mode=False):
+        return without_modes(lambda: torch.empty(entries, dtype=dtype, device=device))
 
 
 def nonzero(values: NDArray[Any]) -> BoolArray:

@@ -31,7 +31,7 @@ class ManualLoop:
     """
 
     def __init__(self, reach: BackwardReach, optimizers: OptimizerParameters) -> None:
-        self.possible = True
+        self.possible = not optimizers.is_one_given
         """False from the first step of an optimizer, or the first that is announced, on."""
         self.is_announced = False
         """Whether the loop has announced a step itself."""

@@ -9,6 +9,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 from torch._dynamo.utils import counters
+from torch.nn.modules.module import _global_forward_hooks, _global_forward_pre_hooks
 from torch.optim import SGD
 
 pytestmark = [
@@ -166,3 +167,41 @@ def test_a_compiled_optimizer_does_not_blind_us(watch: Watch) -> None:
     # sure
     assert len(capture.frames) >= 3
     assert capture.frames[-1].is_measured("act_rms").all()
+
+
+@pytest.mark.parametrize("strict", [False, True])
+@pytest.mark.parametrize("steps", [0, 3])
+def test_a_watched_model_is_exported_as_an_unwatched_one(
+    watch: Watch, steps: int, *, strict: bool
+) -> None:
+    def train(model: nn.Module, steps: int) -> None:
+        optimizer = SGD(model.parameters(), lr=0.01)
+        for _ in range(steps):
+            optimizer.zero_grad()
+            model(torch.ones(16, 4)).square().mean().backward()
+            optimizer.step()
+
+    def exported(model: nn.Module) -> str:
+        return str(torch.export.export(model, (torch.ones(16, 4),), strict=strict).graph)
+
+    model = Network()
+    alone = exported(model)
+    capture = watch(model)
+    train(model, steps)
+    assert exported(model) == alone
+    train(model, 2)
+    assert capture.frames[-1].is_measured("act_rms").all()
+    assert capture.problems == []
+
+
+def test_a_capture_that_ends_during_an_export_does_not_come_back(watch: Watch) -> None:
+    class Ending(Network):
+        def forward(self, x: Tensor) -> Tensor:
+            capture.close()
+            return super().forward(x)
+
+    model = Ending()
+    capture = watch(model)
+    torch.export.export(model, (torch.ones(16, 4),), strict=False)
+    assert not _global_forward_hooks
+    assert not _global_forward_pre_hooks

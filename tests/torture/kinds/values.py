@@ -47,12 +47,16 @@ class LogsAnything(Extra):
 
     breaks: ClassVar[bool] = True  # it may also say that it has refused
 
+    def prepare(self) -> None:
+        # Not where they are logged: a mode of the user's would count what makes them.
+        self.values = {what: make() for what, make in LOGGED.items()}
+
     def before(self, step: int) -> None:
         watcher = self.run.watcher
         if watcher is None:
             return
-        for what, make in LOGGED.items():
-            self._log(watcher.monitor, what, make())
+        for what, value in self.values.items():
+            self._log(watcher.monitor, what, value)
 
     def _log(self, monitor: GradMonitor, what: str, value: object) -> None:
         try:
