@@ -68,9 +68,9 @@ def collapsed_outputs(window: Window, active: Finding | None) -> Detection | Non
     drawn = _drawn_together(window, active)
     if drawn is not None:
         return drawn
-    if window.has_learned or not window.level_left > limits.plateau_share:
-        return None
     lasting = window.lasting("input_spread")
+    if window.has_learned or not (window.level_left > limits.plateau_share or _rests(window)):
+        return None
     among = _features(window)
     if active is None:
         with np.errstate(invalid="ignore"):

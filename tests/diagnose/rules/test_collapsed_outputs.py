@@ -195,3 +195,14 @@ def test_a_code_whose_price_drives_it_to_0_tells_nothing_though_the_loss_has_fal
 )
 def test_silent_on_other_codes(figures: Any) -> None:
     assert judge(STEPS, chain(DEPTH), figures)[0].findings == []
+
+
+def test_it_may_have_learned_how_frequent_the_classes_are_where_the_loss_rests() -> None:
+    def falls_to(end: float, lasting: int) -> bool:
+        def figure(step: int) -> dict[str, Any]:
+            return figures(0.0005, loss=2.0 - (2.0 - end) * min(step / lasting, 1.0))
+
+        return Symptom.COLLAPSED_OUTPUTS in found(judge(STEPS, chain(DEPTH), figure)[0])
+
+    assert falls_to(1.75, lasting=20)
+    assert not falls_to(1.3, lasting=20)
