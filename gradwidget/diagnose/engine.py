@@ -171,7 +171,11 @@ class Engine:
 
         One that explains what lasts stays: a unit does not come back to life, nor a loss from NaN,
         because what has brought it about is over.
+
+        A frame of another network's turn says nothing of the layers of this one.
         """
+        if not _may_show(entry.finding, window):
+            entry.last_seen += 1
         unseen = window.history.version - entry.last_seen
         symptom = entry.finding.symptom
         explains_what_lasts = any(
@@ -282,3 +286,13 @@ def _ask(
     if detection is not None:
         return detection, False
     return None, finding is not None or apart or rule(newest, None) is not None
+
+
+def _may_show(finding: Finding, window: Window) -> bool:
+    """Whether the newest frame may show what is found: not where only another network plays."""
+    if not window.has_opponent or not finding.layers:
+        return True
+    return any(
+        plays and layer.name in finding.layers
+        for layer, plays in zip(window.layers, window.in_play, strict=True)
+    )

@@ -17,6 +17,7 @@ from gradwidget.capture.model.layers import LayerTable
 from gradwidget.capture.model.optimizers import Grouped
 from gradwidget.capture.model.unreadable import unreadable
 from gradwidget.capture.sampling.allowances import (
+    ASKED,
     CHECKS,
     END_ENTRIES,
     ENTRIES,
@@ -49,6 +50,9 @@ class SpotChecks:
         self._cost = RunningMean(MEMORY)
         """Seconds that one check takes."""
         self._gradients: dict[int, float | None] = {}
+        self._had: dict[int, bool] = {}
+        """Whether each parameter has had a gradient whenever that was asked."""
+        self._asked = 0
         self._weights: dict[int, float] = {}
         self._settings: dict[tuple[int, int], float] = {}
         self._ends: dict[int, int] = {}
@@ -71,7 +75,8 @@ class SpotChecks:
         if self._generation != self._table.generation:
             self._generation = self._table.generation
             self._gradients, self._weights, self._ends = {}, {}, {}
-        found = [self._check_end(optimizer, numbers)]
+            self._had = {}
+        found = [self._check_end(optimizer, numbers), self._check_presence(numbers)]
         for place, group in enumerate(optimizer.param_groups):
             rate, key = group.get("lr"), (id(optimizer), place)
             if isinstance(rate, float) and rate != self._settings.get(key):
@@ -112,6 +117,25 @@ class SpotChecks:
         is_short = gradient.dim() == 1 and gradient.numel() <= END_ENTRIES
         total = sum((gradient if is_short else _first(gradient, END_ENTRIES)).tolist())
         return None if cmath.isfinite(total) else self._nonfinite(number)
+
+    def _check_presence(self, numbers: list[int]) -> Reason | None:
+        """Whether a parameter that has always had a gradient has none for the first time.
+
+        Of a few at every step, wherever they are: nothing of them is read. One that comes and goes
+        is found once.
+        """
+        lost = False
+        for _ in range(min(ASKED, len(numbers))):
+            self._asked += 1
+            number = numbers[self._asked % len(numbers)]
+            one = self._table.parameters[number]()
+            if type(one) is not nn.Parameter:  # the code of another class might run
+                continue
+            has = one.grad is not None
+            if self._had.setdefault(number, has) and not has:
+                self._had[number], self._gradients[number] = False, None
+                lost = True
+        return Reason.SPOT_CHECK if lost else None
 
     def _end_of(self, numbers: list[int]) -> int:
         """The first bias, or gain, that can be checked; else the first parameter; -1 for none.

@@ -259,7 +259,7 @@ class Window:
 
         Of networks that are trained in turns, the frames in the same turn.
         """
-        early = self.history.losses.first()[1] if self._knows_steps else self.first_losses
+        early = self.history.losses.first()[1] if self.knows_steps else self.first_losses
         return early[np.isfinite(early)]
 
     @cached_property
@@ -270,7 +270,7 @@ class Window:
         """
         early = self.early_losses
         count = min(len(early), 5)
-        for more in (10, 20, EARLY) if self._knows_steps else ():
+        for more in (10, 20, EARLY) if self.knows_steps else ():
             older, newer = middle(early[: more // 2]), middle(early[more // 2 : more])
             if len(early) < more or abs(newer - older) > 2 * self.error(more // 2, more // 2):
                 break
@@ -340,7 +340,7 @@ class Window:
         Where not each step's is known, and in the first steps, that of the newest frames.
         """
         found = self.history.losses.recent(EARLY)[1]
-        return middle(found) if self._knows_steps and len(found) == EARLY else self.loss
+        return middle(found) if self.knows_steps and len(found) == EARLY else self.loss
 
     @property
     def level_left(self) -> float:
@@ -368,7 +368,7 @@ class Window:
         """
         start, count = self.first_level, self._start[1]
         fall = (1 - self.limits.plateau_fallen) * abs(start)
-        if not self._knows_steps:
+        if not self.knows_steps:
             return self._was_low(start - max(fall, BEYOND_NOISE_OF_ONE * self.loss_noise))
         losses = self.history.losses.means
         for length in (STRETCH, int(A_PART * len(losses))):
@@ -391,7 +391,7 @@ class Window:
         return bool(fallen.sum() > A_FEW or stands_for[fallen].sum() > A_PART * self.age)
 
     @property
-    def _knows_steps(self) -> bool:
+    def knows_steps(self) -> bool:
         """Whether the loss of most steps is known, and is that of one network."""
         return not self.has_opponent and self.history.losses.version > self.age / 2
 

@@ -10,6 +10,6 @@ def keep_graph() -> Remedy:
     return Remedy(
         title="Call backward() on the loss itself",
         why="Look at how the loss gets from the criterion to backward(): torch.tensor(loss), "
-        ".item(), .detach(), .numpy() and torch.no_grad() cut it off from the model.",
+        ".item(), .detach(), .numpy(), argmax() and torch.no_grad() cut it off from the model.",
         code="",
     )

@@ -68,11 +68,12 @@ def collapsed_outputs(window: Window, active: Finding | None) -> Detection | Non
     drawn = _drawn_together(window, active)
     if drawn is not None:
         return drawn
-    if window.has_learned or not window.level_left > limits.plateau_share:
-        return None
     lasting = window.lasting("input_spread")
+    if window.has_learned or not (window.level_left > limits.plateau_share or _rests(window)):
+        return None
     among = _features(window)
     if active is None:
+        among &= _still_alike(window)
         with np.errstate(invalid="ignore"):
             among &= lasting < limits.collapsed_spread
             among &= ~(window.median("input_spread") > limits.spread_grows * lasting)
@@ -102,6 +103,7 @@ def _drawn_together(window: Window, active: Finding | None) -> Detection | None:
     if active is None or "drawn" not in active.evidence:
         if window.has_opponent or not (_is_high(window) and _rests(window)):
             return None
+        among &= _still_alike(window)
         with np.errstate(invalid="ignore"):
             among &= lasting < np.fmin(FALLEN * start, limits.collapsed_spread)
             among &= ~(window.median("input_spread") > limits.spread_grows * lasting)
@@ -121,6 +123,14 @@ def _drawn_together(window: Window, active: Finding | None) -> Detection | None:
         return None
     drawn = {"drawn": float(not _is_of_targets(window))}
     return replace(found, evidence={**found.evidence, **drawn})
+
+
+def _still_alike(window: Window) -> BoolArray:
+    """Bool [layers]: whether the newest frame shows it, and not only the last ones before a gap."""
+    newest = window.history.recent("input_spread", 1)[-1]
+    with np.errstate(invalid="ignore"):
+        still: BoolArray = newest < window.limits.spread_back
+    return still
 
 
 def _is_high(window: Window) -> bool:

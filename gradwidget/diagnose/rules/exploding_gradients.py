@@ -16,7 +16,11 @@ from gradwidget.diagnose.evidence.depth_profile import DepthProfile
 from gradwidget.diagnose.evidence.paths import Floats
 from gradwidget.diagnose.evidence.window import Window, holding_since, middle
 from gradwidget.diagnose.finding import Detection, Finding
-from gradwidget.diagnose.rules.shared.over_depth import past_bound, ratios_over_time
+from gradwidget.diagnose.rules.shared.over_depth import (
+    holds_in_one_turn,
+    past_bound,
+    ratios_over_time,
+)
 from gradwidget.diagnose.thresholds import Thresholds
 from gradwidget.frame import BoolArray
 from gradwidget.wording import names, shown
@@ -49,7 +53,7 @@ def _over_depth(window: Window) -> Detection | None:
     affected = affected[np.argsort(-found.ratio[affected], kind="stable")]
     layers = tuple(window.layers[i].name for i in affected)
     ratios, steps = ratios_over_time(window, found, int(affected[0]), falling=False)
-    if not ratios.size:
+    if not ratios.size or not holds_in_one_turn(window, ratios, bound, falling=False):
         return None
     value = float(found.ratio[affected[0]])
     return Detection(

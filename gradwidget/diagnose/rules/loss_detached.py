@@ -1,15 +1,25 @@
-"""A backward pass from a loss that has no graph: no parameter gets a gradient from it."""
+"""A backward pass from a loss that has no graph, or one without a layer: none gets a gradient.
+
+Not reported: a part of the layers that is cut off, which a stage of training may want.
+"""
 
 from __future__ import annotations
 
+from gradwidget.diagnose.evidence.disconnection import disconnection
 from gradwidget.diagnose.evidence.window import Window
-from gradwidget.diagnose.finding import Detection, Finding
+from gradwidget.diagnose.finding import Detection, Finding, Symptom
 from gradwidget.diagnose.rules.shared.flagged import flagged
+
+CAVEAT = "None: such a pass cannot train anything of this model."
 
 
 def loss_detached(window: Window, active: Finding | None) -> Detection | None:
-    """A loss that is a leaf: a number made into a tensor again."""
+    """A loss that is a leaf, a number made into a tensor again, or one of such numbers."""
     del active  # exact
+    return _of_a_leaf(window) or _without_layers(window)
+
+
+def _of_a_leaf(window: Window) -> Detection | None:
     return flagged(
         window,
         "loss_is_leaf",
@@ -17,5 +27,25 @@ def loss_detached(window: Window, active: Finding | None) -> Detection | None:
         "backward() is called on a tensor that no operation made: it has lost its "
         "connection to the model (as by .item(), .detach() or torch.tensor(loss)), and no "
         "parameter gets a gradient.",
-        "None: such a pass cannot train anything of this model.",
+        CAVEAT,
+    )
+
+
+def _without_layers(window: Window) -> Detection | None:
+    """A loss that has a graph, in which there is no layer, although all of them run."""
+    cut = window.active.get(Symptom.NO_GRADIENT)
+    trainable = {layer.name for layer in window.layers if layer.trainable}
+    if cut is None or not trainable <= set(cut.layers):
+        return None
+    if disconnection(window, cut.layers) != "cut off":
+        return None
+    return Detection(
+        severity="critical",
+        message="The loss depends on no layer: all of them run, but what they give is cut off "
+        "before it (as by argmax(), .detach() or torch.tensor(...), where requires_grad_() only "
+        "silences the error), and no parameter gets a gradient.",
+        layers=(),
+        first_step=cut.first_step,
+        evidence={"value": 1.0, "bound": 0.0, "window": cut.evidence["window"]},
+        caveat=CAVEAT,
     )

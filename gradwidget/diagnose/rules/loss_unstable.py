@@ -9,7 +9,9 @@ batches, a rise over many steps.
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
+from gradwidget.diagnose.evidence.paths import Floats
 from gradwidget.diagnose.evidence.weight_rotation import rotations
 from gradwidget.diagnose.evidence.window import Window
 from gradwidget.diagnose.finding import Detection, Finding
@@ -19,26 +21,24 @@ from gradwidget.wording import shown
 def loss_unstable(window: Window, active: Finding | None) -> Detection | None:
     """Several jumps of the loss in the newest steps, each after a large update."""
     del active  # the count over the window is stable enough
-    limits, history = window.limits, window.history
-    loss = history.recent_scalar("loss", limits.unstable_window)
+    limits = window.limits
     start = window.start_loss
+    # What is left of the units of a layer by a dropout of nearly all of them is another net at
+    # every step.
+    dropped = window.frame.scalars.get("most_dropped", 0.0)
+    is_dropped = dropped > limits.dropout_high and window.level_left > limits.plateau_share
+    steps, loss = _losses_of_all_steps(window) if is_dropped else _losses_of_frames(window)
     if len(loss) < 3 or not np.isfinite(start):
         return None
     # Large jumps, relative to the initial loss too: a low loss that doubles is not unstable.
     with np.errstate(invalid="ignore"):
-        rise = (loss[1:] > 1.5 * loss[:-1]) & (
-            loss[1:] - loss[:-1] > limits.unstable_rise * abs(start)
-        )
+        rise = np.diff(loss) > np.fmax(0.5 * np.abs(loss[:-1]), limits.unstable_rise * abs(start))
     if rise.sum() < limits.unstable_jumps:
         return None
-    # Of these, the ones right after a step that rotated the weights far; but what is left of the
-    # units of a layer by a dropout of nearly all of them is another net at every step.
-    dropped = window.frame.scalars.get("most_dropped", 0.0)
-    is_dropped = dropped > limits.dropout_high and window.level_left > limits.plateau_share
-    steps = history.recent_steps(limits.unstable_window)
+    # Of these, the ones right after a step that rotated the weights far.
     if not is_dropped:
         rise &= (np.diff(steps) == 1) & (
-            rotations(window, limits.unstable_window)[:-1] > limits.unstable_update
+            rotations(window, limits.unstable_window)[-len(steps) : -1] > limits.unstable_update
         )
     jumps = np.flatnonzero(rise)
     if len(jumps) < limits.unstable_jumps:
@@ -64,3 +64,21 @@ def loss_unstable(window: Window, active: Finding | None) -> Detection | None:
         },
         caveat="Batches of very different difficulty at a high learning rate look the same.",
     )
+
+
+def _losses_of_frames(window: Window) -> tuple[NDArray[np.int64], Floats]:
+    """Steps and losses of the newest frames; NaN where another network had its turn."""
+    frames = window.limits.unstable_window
+    loss = window.history.recent_scalar("loss", frames).astype(np.float64)
+    loss[~window.same_turn(frames)] = np.nan
+    return window.history.recent_steps(frames), loss
+
+
+def _losses_of_all_steps(window: Window) -> tuple[NDArray[np.int64], Floats]:
+    """The same of the newest steps, sampled or not: jumps that no measured update has to explain.
+
+    Of the frames alone where the losses between them are not known.
+    """
+    if not window.knows_steps:
+        return _losses_of_frames(window)
+    return window.history.losses.recent(window.limits.unstable_window)

@@ -53,7 +53,8 @@ def _beyond_doubt(window: Window) -> Detection | None:
     steps = window.history.recent_steps(limits.window + 1)
     if len(losses) < max(RISES) or not losses[-1] > FAR * abs(middle(window.first_losses[:1])):
         return None
-    moves = rotations(window, limits.window + 1, of_start=True)
+    all_moves = rotations(window, RECENT, of_start=True)
+    moves = all_moves[-len(losses) :]
     # How many updates in a row, up to the newest frame, were large and raised the loss.
     with np.errstate(invalid="ignore"):
         raised = (losses[1:] > 2 * np.abs(losses[:-1])) & (np.diff(steps) == 1)
@@ -65,8 +66,8 @@ def _beyond_doubt(window: Window) -> Detection | None:
     if not before > 0 or not losses[-1] > before * 10 ** RISES[min(count, max(RISES))]:
         return None
     largest = float(moves[first:-1].max())
-    # Updates as large as these may have begun before the loss rose.
-    small = np.flatnonzero(~(moves[:first] > limits.update_high))
+    # Updates as large as these may have begun before the loss rose, however long ago.
+    small = np.flatnonzero(~(all_moves[: len(all_moves) - count - 1] > limits.update_high))
     began = int(small[-1]) + 1 if small.size else 0
     return Detection(
         severity="critical",
@@ -74,7 +75,7 @@ def _beyond_doubt(window: Window) -> Detection | None:
         f"raised the loss from {shown(before)} to {shown(float(losses[-1]))}: the learning rate is "
         "too high.",
         layers=(),
-        first_step=int(steps[began]),
+        first_step=int(window.history.recent_steps(RECENT)[began]),
         evidence={
             "value": largest,
             "bound": limits.update_high,
@@ -177,7 +178,8 @@ def _over_window(window: Window, active: Finding | None) -> Detection | None:
         return None
     if not ((window.loss_is_high or jumps) and np.isfinite(window.loss)):
         return None
-    if _falling(window):
+    # Nor does it tell where one network loses what the other one wins.
+    if _falling(window) or (window.has_opponent and not jumps):
         return None
     recent = rotations(window, limits.window, of_start=True)
     moves = middle(recent)

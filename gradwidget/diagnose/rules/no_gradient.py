@@ -77,9 +77,12 @@ def _since(window: Window, layer: int) -> int | None:
     gaps = np.flatnonzero(np.diff(present) > 1)
     before = int(np.max(seen_at[present[gaps] + 1] - seen_at[present[gaps + 1] - 1] + 1, initial=0))
     steady = len(present) >= limits.no_gradient_frames
-    # A layer that runs in every step, and whose output has led nowhere in any, is cut off.
+    # A layer that runs in every step, and whose output leads nowhere in any, is cut off: always, or
+    # since then, where it had a gradient in every step before.
     ran = window.history.recent("has_run", RECENT)[::-1, layer][known][:length]
-    if not present.size and np.isfinite(ran).all() and (ran > 0).all():
+    ran = ran[np.isfinite(ran)]
+    is_cut_off = len(ran) >= limits.no_gradient_frames and bool((ran > 0).all())
+    if is_cut_off and (not present.size or (steady and not before)):
         needed = limits.no_gradient_certain
     else:
         needed = max(3 * before, limits.no_gradient_after if steady else limits.no_gradient_steps)

@@ -15,7 +15,11 @@ from gradwidget.diagnose.evidence.depth_profile import DepthProfile
 from gradwidget.diagnose.evidence.paths import Floats
 from gradwidget.diagnose.evidence.window import Window, holding_since, middle
 from gradwidget.diagnose.finding import Detection, Finding, Symptom
-from gradwidget.diagnose.rules.shared.over_depth import past_bound, ratios_over_time
+from gradwidget.diagnose.rules.shared.over_depth import (
+    holds_in_one_turn,
+    past_bound,
+    ratios_over_time,
+)
 from gradwidget.wording import names, shown, times_less
 
 BLOCKS = (
@@ -46,7 +50,9 @@ def _over_depth(window: Window, active: Finding | None) -> Detection | None:
     affected = affected[np.argsort(found.ratio[affected], kind="stable")]
     worst = int(affected[0])
     ratios, steps = ratios_over_time(window, found, worst, falling=True)
-    if not ratios.size or (active is None and not _stays(ratios, steps, bound, window)):
+    if not ratios.size or not holds_in_one_turn(window, ratios, bound, falling=True):
+        return None
+    if active is None and not _stays(ratios, steps, bound, window):
         return None
     value = float(found.ratio[worst])
     if value == 0 and any(symptom in window.active for symptom in BLOCKS):

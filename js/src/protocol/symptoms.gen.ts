@@ -183,7 +183,7 @@ export const PARAGRAPHS: readonly Paragraph[] = [
     "parts": [
       {
         "title": "Rule",
-        "text": "over 20 steps, less than 2% of the activations that the last layers are given differs from sample to sample, it does not come back, and the loss is still above 90% of its initial value. Or the share has fallen so low and to a tenth of what it was at the start, and the loss rests; where it is no criterion that compares with targets, it may rest anywhere, as a triplet loss does at its margin. So is the code of a variational autoencoder whose divergence weighs so much that means and logarithms of variances are near 0 for every input, wherever the loss is."
+        "text": "over 20 steps, less than 2% of the activations that the last layers are given differs from sample to sample, it does not come back, and the loss is still above 90% of its initial value, or rests and was never below 80% for long. Or the share has fallen so low and to a tenth of what it was at the start, and the loss rests; where it is no criterion that compares with targets, it may rest anywhere, as a triplet loss does at its margin. So is the code of a variational autoencoder whose divergence weighs so much that means and logarithms of variances are near 0 for every input, wherever the loss is."
       },
       {
         "title": "Not",
@@ -202,7 +202,7 @@ export const PARAGRAPHS: readonly Paragraph[] = [
     "parts": [
       {
         "title": "Rule",
-        "text": "a trainable layer has no gradient for 60 steps (20 if it used to have one, 12 if it ran in each of them and never had one), and for three times as long as ever before. The message says whether it never runs, runs and never uses its parameters, or is cut off behind."
+        "text": "a trainable layer has no gradient for 60 steps (20 if it used to have one, 12 if it ran in each of them and had one never, or always before), and for three times as long as ever before. The message says whether it never runs, runs and never uses its parameters, or is cut off behind."
       },
       {
         "title": "Not",
@@ -280,7 +280,7 @@ export const PARAGRAPHS: readonly Paragraph[] = [
     "parts": [
       {
         "title": "Rule",
-        "text": "in 3 frames in a row, gradients that a step has used are still there, untouched, at the next backward pass; backward passes run and no weight ever changes, or nothing is left of their gradient when the optimizer steps, in as many frames; backward() is called on a tensor that no operation made."
+        "text": "in 3 frames in a row, gradients that a step has used are still there, untouched, at the next backward pass; backward passes run and no weight ever changes, or nothing is left of their gradient when the optimizer steps, in as many frames; backward() is called on a tensor that no operation made, or on a loss of what was made from such, so that all layers run and none gets a gradient."
       },
       {
         "title": "Not",
@@ -495,11 +495,11 @@ export const PARAGRAPHS: readonly Paragraph[] = [
     "parts": [
       {
         "title": "Rule",
-        "text": "in the last 100 frames, at least 3 updates raised the loss by half, and by 25% of its initial value, each of them a change of more than 3.5% of the weights; or, at any update, where dropout drops more than 90% of what a layer gives."
+        "text": "in the last 100 frames, at least 3 updates raised the loss by half, and by 25% of its initial value, each of them a change of more than 3.5% of the weights; or, in as many steps and at any update, where dropout drops more than 90% of what a layer gives."
       },
       {
         "title": "Not",
-        "text": "the noise of small batches, whose updates are small."
+        "text": "the noise of small batches, whose updates are small; the losses of networks that take turns, one beside the other."
       },
       {
         "title": "Helps",

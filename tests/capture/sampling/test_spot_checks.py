@@ -164,6 +164,17 @@ def test_a_gradient_that_comes_is_found_as_one_that_goes() -> None:
     assert checked.all_found(PROMPT) == [Reason.SPOT_CHECK]
 
 
+def test_a_gradient_that_no_longer_comes_is_found_though_no_time_is_left_and_once() -> None:
+    checked = Checked(share=1e-9)  # no parameter has a turn
+    assert checked.all_found(PROMPT) == []
+    gradient = checked.first.weight.grad
+    checked.first.weight.grad = None
+    assert checked.all_found(PROMPT) == [Reason.SPOT_CHECK]
+    for now in (gradient, None):
+        checked.first.weight.grad = now
+        assert checked.all_found(PROMPT) == []
+
+
 def test_what_batches_do_to_a_gradient_is_not_found() -> None:
     checked = Checked()
     for step in range(200):

@@ -66,6 +66,14 @@ def test_silent_on_features_that_come_apart_again_after_a_rough_start() -> None:
     assert Symptom.COLLAPSED_OUTPUTS not in found(judge(75, chain(DEPTH), rough)[0])
 
 
+def test_silent_on_features_that_were_alike_when_last_measured_and_are_not_now() -> None:
+    def after_a_gap(step: int) -> dict[str, Any]:
+        return figures(0.005 if step < 11 else np.nan if step == 60 else 0.5)
+
+    engine, _ = judge([*range(11), *range(60, 64)], chain(DEPTH), after_a_gap)
+    assert Symptom.COLLAPSED_OUTPUTS not in found(engine)
+
+
 def test_silent_on_a_last_layer_that_is_given_the_data_itself() -> None:
     wiring = Wiring(feeds={"fc4": (LOSS,)})
     assert judge(STEPS, chain(DEPTH), figures(0.005, wiring=wiring))[0].findings == []
@@ -195,3 +203,14 @@ def test_a_code_whose_price_drives_it_to_0_tells_nothing_though_the_loss_has_fal
 )
 def test_silent_on_other_codes(figures: Any) -> None:
     assert judge(STEPS, chain(DEPTH), figures)[0].findings == []
+
+
+def test_it_may_have_learned_how_frequent_the_classes_are_where_the_loss_rests() -> None:
+    def falls_to(end: float, lasting: int) -> bool:
+        def figure(step: int) -> dict[str, Any]:
+            return figures(0.0005, loss=2.0 - (2.0 - end) * min(step / lasting, 1.0))
+
+        return Symptom.COLLAPSED_OUTPUTS in found(judge(STEPS, chain(DEPTH), figure)[0])
+
+    assert falls_to(1.75, lasting=20)
+    assert not falls_to(1.3, lasting=20)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -7,6 +8,7 @@ import numpy as np
 from gradwidget.diagnose.evidence.window import Window
 from gradwidget.diagnose.finding import Symptom
 from gradwidget.diagnose.rules.exploding_gradients import exploding_gradients
+from gradwidget.frame import Wiring
 from tests.support.frames import chain, found, healthy, judge, only
 
 DEPTH = 8
@@ -175,3 +177,29 @@ def test_a_run_that_is_lost_needs_no_more_than_its_two_frames() -> None:
 
     finding = judge(6, chain(DEPTH), figures)[0].findings[0]
     assert (finding.symptom, finding.first_step) == (Symptom.EXPLODING_GRADIENTS, 0)
+
+
+def test_of_two_networks_in_turns_layers_are_compared_in_the_same_frames() -> None:
+    first = np.arange(DEPTH) < DEPTH // 2
+
+    def figures(step: int, growth: float) -> dict[str, Any]:
+        # Both get ever less; those of the first are seen in every tenth frame alone.
+        turn = first if step % 10 == 0 else ~first
+        seen = turn | ~first
+        level = 0.01 * 0.7**step * np.where(first, growth, 1.0)
+        return healthy(
+            DEPTH,
+            grad_norm=np.where(turn, 0.16, np.nan),
+            act_grad_rms=np.where(seen, level, np.nan),
+            act_grad_norm=np.where(seen, level, np.nan),
+            scalars={"loss": 1.0},
+            wiring=Wiring(optimizers=("Adam", "Adam")),
+            measured=dict.fromkeys(("act_grad_rms", "act_grad_norm"), seen) | {"grad_norm": turn},
+        )
+
+    def explodes(growth: float) -> bool:
+        engine, _ = judge(100, chain(DEPTH), partial(figures, growth=growth))
+        return Symptom.EXPLODING_GRADIENTS in found(engine)
+
+    assert not explodes(1.0)
+    assert explodes(1e4)

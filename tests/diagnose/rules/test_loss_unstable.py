@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from gradwidget.diagnose.evidence.window import Window
 from gradwidget.diagnose.finding import Symptom
 from gradwidget.diagnose.rules.loss_unstable import loss_unstable
-from tests.support.frames import chain, found, judge, moving
+from gradwidget.frame import Wiring
+from gradwidget.record.history import History
+from tests.support.frames import chain, found, frame, judge, moving
 
 DEPTH = 6
 
@@ -47,3 +51,42 @@ def test_jumps_need_no_large_updates_where_next_to_nothing_is_kept_of_what_layer
     assert "a dropout of 98%" in finding.message
     assert finding.remedies[0].title == "Drop out 0.1 of the units"
     assert dropped(0.5) == []
+
+
+def test_where_next_to_nothing_is_kept_every_loss_counts_whether_its_step_was_sampled_or_not() -> (
+    None
+):
+    layers, history = chain(DEPTH), History()
+    for step in range(120):
+        history.losses.extend([step], [swings(step)])
+        if step < 11 or step % 40 == 0:
+            figures = moving(DEPTH, 1e-3, loss=1.5, most_dropped=0.98)
+            history.append(frame(step, layers, figures))
+    history.append(frame(119, layers, moving(DEPTH, 1e-3, loss=1.5, most_dropped=0.98)))
+    detection = loss_unstable(Window(history), None)
+    assert detection is not None
+    # Of the newest hundred, 20 to 119, the losses of steps 24, 31 ... 115 jump.
+    assert detection.evidence["value"] == len(range(24, 120, 7))
+
+
+def test_a_loss_far_below_0_has_to_jump_by_half_of_its_size_as_well() -> None:
+    def sinks(step: int) -> dict[str, Any]:
+        level = -2.0 if step < 10 else -600.0
+        return moving(DEPTH, 0.04, loss=level + (100.0 if step > 20 and step % 7 == 3 else 0.0))
+
+    assert Symptom.LOSS_UNSTABLE not in found(judge(60, chain(DEPTH), sinks)[0])
+
+
+def test_the_losses_of_two_networks_are_no_jumps_of_each_other() -> None:
+    first = np.arange(DEPTH) < DEPTH // 2
+
+    def in_turns(step: int) -> dict[str, Any]:
+        turn, loss = (first, 4.0) if step % 3 == 2 else (~first, 1.5)
+        return {
+            **moving(DEPTH, 0.04, loss=loss),
+            "grad_norm": np.where(turn, 0.16, np.nan),
+            "measured": {"grad_norm": turn},
+            "wiring": Wiring(optimizers=("Adam", "Adam")),
+        }
+
+    assert Symptom.LOSS_UNSTABLE not in found(judge(60, chain(DEPTH), in_turns)[0])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,7 @@ import numpy as np
 from gradwidget.diagnose.evidence.window import Window
 from gradwidget.diagnose.finding import Finding, Symptom
 from gradwidget.diagnose.rules.lr_too_high import lr_too_high
+from gradwidget.frame import Wiring
 from tests.support.frames import chain, found, judge, moving
 
 DEPTH = 6
@@ -71,6 +73,27 @@ def test_steps_that_are_large_only_since_the_weights_had_grown_before_are_not() 
     engine, _ = judge(140, chain(DEPTH), figures)
     assert found(engine) == {Symptom.WEIGHTS_GROWING, Symptom.PLATEAU}
     assert engine.findings[0].consequences == (Symptom.PLATEAU,)
+
+
+def test_a_loss_that_stays_says_nothing_of_a_rate_where_two_networks_play_against_each_other() -> (
+    None
+):
+    def figures(optimizers: int) -> Callable[[int], dict[str, Any]]:
+        turns = np.arange(DEPTH) < DEPTH // 2
+
+        def of_step(step: int) -> dict[str, Any]:
+            turn = turns if step % 2 else ~turns
+            return {
+                **moving(DEPTH, 0.3, loss=2.2),
+                "measured": {"grad_norm": turn},
+                "grad_norm": np.where(turn, 0.16, np.nan),
+                "wiring": Wiring(optimizers=("Adam",) * optimizers),
+            }
+
+        return of_step
+
+    assert Symptom.LR_TOO_HIGH in found(judge(60, chain(DEPTH), figures(1))[0])
+    assert Symptom.LR_TOO_HIGH not in found(judge(60, chain(DEPTH), figures(2))[0])
 
 
 def test_where_the_loss_jumps_after_such_updates_it_may_have_come_down() -> None:
@@ -155,3 +178,20 @@ def test_a_loss_that_comes_back_or_whose_gradient_does_not_grow_is_another_matte
     assert first_steps([2.0, 200.0, 200.0, 3.0], [1.0, 100.0, 100.0, 1.0]) == set()
     assert first_steps([2.0, 200.0], [1.0, 1.0]) == set()
     assert first_steps([0.0, 200.0], [1.0, 100.0]) == set()
+
+
+def test_large_updates_began_as_long_ago_as_they_were_large_without_a_break() -> None:
+    def began(first: int) -> int:
+        losses = [2.0] * 14 + [2e6]
+        return next(
+            one
+            for one in judge(
+                len(losses),
+                chain(DEPTH),
+                lambda i: moving(DEPTH, 3.0 if i >= first else 1e-3, losses[i]),
+            )[0].findings
+            if one.symptom is Symptom.LR_TOO_HIGH
+        ).first_step
+
+    assert began(12) == 12
+    assert began(2) == 2

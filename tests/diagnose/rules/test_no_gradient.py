@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -97,3 +98,15 @@ def test_it_takes_sixty_steps_or_twenty_after_a_gradient() -> None:
 
     assert [detected(59, None), detected(60, None)] == [False, True]
     assert [detected(50 + 19, 49), detected(50 + 20, 49)] == [False, True]
+
+
+def test_a_layer_that_runs_and_had_a_gradient_in_every_step_is_cut_off_after_a_few() -> None:
+    def reported(has_run: float, before: Sequence[int] = ()) -> int:
+        def figures(step: int) -> dict[str, Any]:
+            with_it = step < 60 and step not in before
+            return {**(without() if with_it else without(1)), "has_run": np.full(DEPTH, has_run)}
+
+        return only(judge(120, chain(DEPTH), figures)[0]).reported_step
+
+    assert reported(1.0) < 60 + 15 < reported(np.nan)
+    assert reported(1.0, before=[30, 31]) > 60 + 15

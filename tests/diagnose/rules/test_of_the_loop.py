@@ -256,3 +256,21 @@ def test_only_norms_in_evaluation_mode_make_other_things_go_wrong(
     by = {one.symptom: one for one in judge(60, layers, figures)[0].findings}
     because = Symptom.EVAL_MODE if explains else None
     assert by[Symptom.DEAD_RELU].because is because
+
+
+@pytest.mark.parametrize(
+    ("missing", "has_run", "led_by"),
+    [
+        (range(DEPTH), 1.0, Symptom.LOSS_DETACHED),
+        (range(DEPTH), 0.0, Symptom.NO_GRADIENT),
+        (range(DEPTH - 1), 1.0, Symptom.NO_GRADIENT),
+    ],
+)
+def test_a_loss_of_which_no_layer_is_a_part_though_all_run_has_lost_the_model(
+    missing: range, has_run: float, led_by: Symptom
+) -> None:
+    absent = np.isin(np.arange(DEPTH), missing)
+    figures = healthy(DEPTH, grad_is_none=absent, has_run=np.full(DEPTH, has_run))
+    engine, _ = judge(80, chain(DEPTH), figures)
+    assert engine.findings[0].symptom is led_by
+    assert (Symptom.LOSS_DETACHED in found(engine)) == (led_by is Symptom.LOSS_DETACHED)

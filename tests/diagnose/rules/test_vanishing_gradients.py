@@ -192,5 +192,14 @@ def test_of_two_opponents_the_one_that_gets_nothing_and_does_not_improve_is_name
     assert set(finding.layers) == {"fc0", "fc1", "fc2", "fc3"}
 
 
+def test_it_is_not_over_where_frames_are_of_the_turns_of_the_other_one_alone() -> None:
+    def seldom(step: int) -> dict[str, Any]:
+        return in_turns(1e-5, 1.5, step if step < 60 or step % 30 == 1 else 2 * step)
+
+    finding = only(judge(90, chain(DEPTH), seldom)[0])
+    assert finding.active
+    assert finding.reported_step < 60
+
+
 def test_one_that_gets_little_since_it_has_succeeded_is_not() -> None:
     assert judge(80, chain(DEPTH), partial(in_turns, 1e-5, 0.01))[0].findings == []

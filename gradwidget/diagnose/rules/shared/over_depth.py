@@ -8,7 +8,7 @@ import numpy as np
 
 from gradwidget.diagnose.evidence.depth_profile import DepthProfile, profile_of
 from gradwidget.diagnose.evidence.paths import Floats
-from gradwidget.diagnose.evidence.window import Window
+from gradwidget.diagnose.evidence.window import Window, middle
 from gradwidget.frame import BoolArray
 from gradwidget.record.history import LOOK_BACK
 
@@ -195,3 +195,21 @@ def ratios_over_time(
                 ratio = milder(ratio, rows[:, layer] / rows[:, found.ends[layer]])
     known = np.isfinite(ratio)
     return ratio[known], [int(step) for step in steps[known]]
+
+
+def holds_in_one_turn(window: Window, ratios: Floats, bound: float, *, falling: bool) -> bool:
+    """Whether a ratio over depth is past its bound within the frames that measured both layers.
+
+    Of networks that are trained in turns, a median of each layer by itself compares frames that may
+    be far apart, between which the gradient of both has changed.
+
+    Args:
+        window: the newest frames.
+        ratios: as ``ratios_over_time`` gives them.
+        bound: what they are held against.
+        falling: whether a decay is looked for, or a growth.
+    """
+    if not window.has_opponent:
+        return True
+    level = middle(ratios[: window.limits.window])
+    return level < bound if falling else level > bound
