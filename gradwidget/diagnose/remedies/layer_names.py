@@ -5,7 +5,8 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterable, Iterator, Sequence
 
-from gradwidget.frame import Layer
+from gradwidget.diagnose.evidence.window import Window
+from gradwidget.frame import BoolArray, Layer
 
 
 def listing(names: Iterable[str]) -> str:
@@ -21,6 +22,11 @@ def listing(names: Iterable[str]) -> str:
         return f"[{line}]"
     body = textwrap.wrap(line, 86, break_long_words=False, break_on_hyphens=False)
     return "[\n" + "".join(f"    {part}\n" for part in body) + "]"
+
+
+def among(window: Window, chosen: BoolArray) -> list[Layer]:
+    """The layers of which that is true, input first."""
+    return [layer for layer, is_so in zip(window.layers, chosen, strict=True) if is_so]
 
 
 def modules_of(layers: Iterable[Layer]) -> list[Layer]:
