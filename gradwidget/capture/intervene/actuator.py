@@ -8,7 +8,15 @@ from weakref import WeakSet, ref
 from torch import nn
 from torch.optim import LBFGS, Optimizer
 
-from gradwidget.action import Action, Applied, Clip, Reinitialize, ScaleLr, SkipNonfinite
+from gradwidget.action import (
+    Action,
+    Applied,
+    Clip,
+    Reinitialize,
+    ScaleLr,
+    SkipNonfinite,
+    UseRelu,
+)
 from gradwidget.capture.guard import Guard
 from gradwidget.capture.intervene.nesting import Nesting
 from gradwidget.capture.intervene.per_step import Clipping, Skipping
@@ -16,6 +24,7 @@ from gradwidget.capture.intervene.reinitialize import reinitialize
 from gradwidget.capture.intervene.scaled_rates import ScaledRates
 from gradwidget.capture.intervene.step_edges import StepEdges
 from gradwidget.capture.intervene.together import SteppedTogether
+from gradwidget.capture.intervene.use_relu import use_relu
 
 SCALING = "scaling the learning rate"
 
@@ -61,11 +70,13 @@ class Actuator:
         if not optimizers:
             message = "no optimizer has stepped this model yet"
             raise ValueError(message)
-        if isinstance(action, Reinitialize):
+        if isinstance(action, Reinitialize | UseRelu):
             model = self._model()
             if model is None:
                 message = "the model no longer exists"
                 raise ValueError(message)
+            if isinstance(action, UseRelu):
+                return Applied(use_relu(model, action, optimizers), action.text)
             return Applied(reinitialize(model, action.layers, optimizers), action.text)
         if isinstance(action, ScaleLr):
             return self._scale(action, optimizers)

@@ -8,6 +8,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from gradwidget.diagnose.evidence.window import Window
 from gradwidget.frame import BoolArray, Layer
 
+ROOT = "(root)"
+"""The layer that is the parameters of the model itself."""
+
 
 def listing(names: Iterable[str]) -> str:
     """The names as a list, on several lines where one is too short.
@@ -16,7 +19,7 @@ def listing(names: Iterable[str]) -> str:
         >>> print(listing(["fc1", "fc2"]))
         ["fc1", "fc2"]
     """
-    quoted = [quote("" if name == "(root)" else name) for name in names]
+    quoted = [quote("" if name == ROOT else name) for name in names]
     line = ", ".join(quoted)
     if len(line) <= 70:
         return f"[{line}]"
