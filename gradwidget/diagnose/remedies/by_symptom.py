@@ -31,6 +31,7 @@ from gradwidget.diagnose.remedies.leaky_relu import leaky_relu
 from gradwidget.diagnose.remedies.left_out import of_no_gradient, of_no_optimizer, of_no_step
 from gradwidget.diagnose.remedies.look_behind import look_behind
 from gradwidget.diagnose.remedies.loss_scaling import loss_scaling
+from gradwidget.diagnose.remedies.lower_momentum import lower_momentum
 from gradwidget.diagnose.remedies.more_entries import more_entries
 from gradwidget.diagnose.remedies.normalize import normalize
 from gradwidget.diagnose.remedies.not_finite import of_nonfinite, of_nonfinite_weights
@@ -146,6 +147,7 @@ def _exploding(detection: Detection, window: Window) -> Fixes:
 def _unstable(detection: Detection, window: Window) -> Fixes:
     if "dropped" in detection.evidence:
         yield drop_less(detection.evidence["dropped"])
+    yield lower_momentum(window)
     yield slower(window, "A jump after an update means that the update went too far.")
     yield clip(window, detection.first_step)
 
@@ -161,6 +163,7 @@ def _growing(detection: Detection, window: Window) -> Fixes:
         yield weight_decay(more=False)
     elif "growth" in detection.evidence:
         yield turn_penalty()
+    yield lower_momentum(window)
     # Steps that grow weights take their time; what multiplied them at once was no step.
     before = onset.norms_before_leap
     yield scale_back(before, window.layers)
@@ -228,6 +231,7 @@ def _underflow(detection: Detection, window: Window) -> Fixes:
 
 
 def _diverging(detection: Detection, window: Window) -> Fixes:
+    yield lower_momentum(window)
     yield slower(window, "A loss that rises step by step means that each update goes too far.")
     yield clip(window, detection.first_step)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 import numpy as np
@@ -19,6 +20,7 @@ from gradwidget.diagnose.remedies.hold_rate import hold_rate
 from gradwidget.diagnose.remedies.learning_rate import learning_rate
 from gradwidget.diagnose.remedies.lengthen_schedule import lengthen_schedule
 from gradwidget.diagnose.remedies.loosen_clip import loosen_clip
+from gradwidget.diagnose.remedies.lower_momentum import lower_momentum
 from gradwidget.diagnose.remedies.reinitialize import reinitialize
 from gradwidget.diagnose.remedies.scale_targets import scale_targets
 from gradwidget.diagnose.remedies.unscale_first import unscale_first
@@ -38,6 +40,9 @@ The median over the healthy runs of the evaluation, under SGD and Adam alike, of
 FIRST_MOVE_OF_MOST = 0.02
 """The same of the layer that moves most; a tenth of the runs each are below 0.008, above 0.04."""
 
+APART = 3.0
+"""Factor between two rates of which the second is worth a try where the first does not help."""
+
 
 def of_rate_too_high(detection: Detection, window: Window) -> Iterator[Remedy | None]:
     """Smaller steps; or errors of a usual size, where they are what makes the steps."""
@@ -49,6 +54,7 @@ def of_rate_too_high(detection: Detection, window: Window) -> Iterator[Remedy | 
     if residual > window.limits.target_scale * max(1.0, size):
         # A rate for errors of that size is one for nothing else.
         yield scale_targets(residual, window)
+    yield lower_momentum(window)
     lower = slower(window, f"A step moves the weights by {moves:,.0%} of their size.")
     if "broke" in detection.evidence:
         shut = {name for one in SHUT & window.active.keys() for name in window.active[one].layers}
@@ -56,6 +62,7 @@ def of_rate_too_high(detection: Detection, window: Window) -> Iterator[Remedy | 
         fresh = reinitialize(broken, SHUT_BY_STEPS)
         yield both(lower, fresh) if lower is not None and fresh is not None else None
     yield lower
+    yield _slower_yet(window)
     yield clip(window, detection.first_step)
 
 
@@ -66,6 +73,20 @@ def slower(window: Window, why: str) -> Remedy | None:
     if factor < 0.1:
         why += f" Its first step moved them by {first:,.0%}; at first, {FIRST_MOVE:.0%} is usual."
     return learning_rate(window, float(f"{factor:.1g}"), why)
+
+
+def _slower_yet(window: Window) -> Remedy | None:
+    """A rate for the layer that moves most; None where that is about the one for the median."""
+    typical, most = first_rotation(window), first_rotation(window, of_most=True)
+    factor = FIRST_MOVE_OF_MOST / most if most > 0 else math.nan
+    if not factor < min(0.1, FIRST_MOVE / typical) / APART:
+        return None
+    return learning_rate(
+        window,
+        float(f"{factor:.1g}"),
+        f"The first step moved one layer by {most:,.0%} of its size, and others by "
+        f"{typical:,.0%}; at first, {FIRST_MOVE_OF_MOST:.0%} is usual of the one that moves most.",
+    )
 
 
 def of_rate_too_low(detection: Detection, window: Window) -> Iterator[Remedy | None]:
