@@ -118,6 +118,7 @@ class Capture:
             losses=deque(maxlen=0) if losses is None else losses,
         )
         """Owns the step under way."""
+        self.actuator.rewired = self.cycle.activation_cache.nonlinearities.clear
         self.cycle.manual.possible = optimizer is None
         if model is not original:
             self.cycle.forward.compiled(model)

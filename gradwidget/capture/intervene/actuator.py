@@ -47,6 +47,8 @@ class Actuator:
         self._model = ref(model)
         self._optimizers = optimizers
         self._guard = guard
+        self.rewired: Callable[[], None] = lambda: None
+        """Called when activation functions of the model have been replaced."""
         self._nesting = Nesting()
         self._together = SteppedTogether()
         self._with_closure: WeakSet[Optimizer] = WeakSet()
@@ -76,7 +78,7 @@ class Actuator:
                 message = "the model no longer exists"
                 raise ValueError(message)
             if isinstance(action, UseRelu):
-                return Applied(use_relu(model, action, optimizers), action.text)
+                return self._use_relu(model, action, optimizers)
             return Applied(reinitialize(model, action.layers, optimizers), action.text)
         if isinstance(action, ScaleLr):
             return self._scale(action, optimizers)
@@ -144,6 +146,18 @@ class Actuator:
         self.leave(optimizer)
         for skipping in self._skipping:
             self._guard.run("giving gradients back", skipping.put_back, optimizer)
+
+    def _use_relu(
+        self, model: nn.Module, action: UseRelu, optimizers: Sequence[Optimizer]
+    ) -> Applied:
+        put_back = use_relu(model, action, optimizers)
+        self.rewired()
+
+        def undo() -> None:
+            put_back()
+            self.rewired()
+
+        return Applied(undo, action.text)
 
     def _scale(self, action: ScaleLr, optimizers: Sequence[Optimizer]) -> Applied:
         _check_rates(action, optimizers)

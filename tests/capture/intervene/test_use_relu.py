@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from gradwidget.action import UseRelu, parse_action
 from gradwidget.capture.guard import Guard
 from gradwidget.capture.intervene.actuator import Actuator
+from gradwidget.control.commands import Undo
 from gradwidget.diagnose.finding import Remedy, Symptom
 from gradwidget.monitor import GradMonitor
 
@@ -137,3 +138,20 @@ def test_what_has_been_replaced_since_is_left_and_no_model_is_kept_alive() -> No
     gc.collect()
     assert known() is None
     applied.undo()
+
+
+def test_outputs_are_read_by_the_activation_function_that_is_there_now() -> None:
+    model = sigmoids()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.05)
+    with GradMonitor(model, budget=None) as monitor:
+        train(model, optimizer, 30)
+        remedy = next(one for one in monitor.findings[0].remedies if "ReLU" in one.title)
+        answer = monitor._session.control.submit(remedy)
+        train(model, optimizer, 20)
+        assert answer.done()
+        history = monitor._session.history
+        assert [one.activation for one in history.layers] == ["relu"] * 8 + ["sigmoid"]
+        assert history.recent("act_dead_fraction", 1)[0, 0] >= 0
+        monitor._session.control.gate.submit(Undo(None))
+        train(model, optimizer, 20)
+        assert {one.activation for one in monitor._session.history.layers} == {"sigmoid"}
