@@ -79,7 +79,8 @@ def _slower_yet(window: Window) -> Remedy | None:
     """A rate for the layer that moves most; None where that is about the one for the median."""
     typical, most = first_rotation(window), first_rotation(window, of_most=True)
     factor = FIRST_MOVE_OF_MOST / most if most > 0 else math.nan
-    if not factor < min(0.1, FIRST_MOVE / typical) / APART:
+    usual = min(0.1, FIRST_MOVE / typical) if typical > 0 else 0.1  # an adapter may stand at first
+    if not factor < usual / APART:
         return None
     return learning_rate(
         window,
