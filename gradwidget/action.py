@@ -56,6 +56,27 @@ class Reinitialize:
         return f"fresh weights for {names(list(self.layers))}; their optimizer state cleared"
 
 
+Squashing = Literal["Sigmoid", "Tanh"]
+"""Modules that ReLU can take the place of."""
+
+
+@dataclass(frozen=True, slots=True)
+class UseRelu:
+    """Puts ReLU in the place of squashing modules, and draws the weights before them for it."""
+
+    kind: Squashing
+    before: str
+    """Name of the layer before which they are, in the order of the model's modules."""
+
+    layers: Mapping[str, Scheme]
+    """What is drawn, as in ``Reinitialize``."""
+
+    @property
+    def text(self) -> str:
+        """What changes, in a few words."""
+        return f"ReLU in the place of {self.kind.lower()}; {Reinitialize(self.layers).text}"
+
+
 @dataclass(frozen=True, slots=True)
 class SkipNonfinite:
     """Leaves out every step whose gradient has a NaN or an infinity."""
@@ -66,7 +87,7 @@ class SkipNonfinite:
         return "steps with NaN or Inf gradients are left out"
 
 
-Action = Clip | ScaleLr | Reinitialize | SkipNonfinite
+Action = Clip | ScaleLr | Reinitialize | UseRelu | SkipNonfinite
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +143,16 @@ def _reinitialize(data: Mapping[str, object]) -> Reinitialize:
     return Reinitialize({str(name): cast("Scheme", scheme) for name, scheme in layers.items()})
 
 
+def _use_relu(data: Mapping[str, object]) -> UseRelu:
+    kind, before = data.get("instead_of"), data.get("before")
+    if kind not in get_args(Squashing) or not isinstance(before, str):
+        message = (
+            f"instead_of must be Sigmoid or Tanh, and before a layer, not {kind!r}, {before!r}"
+        )
+        raise ValueError(message)
+    return UseRelu(cast("Squashing", kind), before, _reinitialize(data).layers)
+
+
 def _positive(data: Mapping[str, object], name: str) -> float:
     value = data.get(name)
     if (
@@ -139,5 +170,6 @@ _READERS: dict[str, Callable[[Mapping[str, object]], Action]] = {
     "clip": _clip,
     "scale_lr": _scale_lr,
     "reinitialize": _reinitialize,
+    "use_relu": _use_relu,
     "skip_nonfinite": lambda _: SkipNonfinite(),
 }

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import pytest
 
-from gradwidget.action import Clip, Reinitialize, ScaleLr, SkipNonfinite, parse_action
+from gradwidget.action import Clip, Reinitialize, ScaleLr, SkipNonfinite, UseRelu, parse_action
 from gradwidget.diagnose.finding import Remedy
 from gradwidget.diagnose.remedies.reinitialize import reinitialize
 from gradwidget.diagnose.remedies.skip_nonfinite import skip_nonfinite
@@ -20,6 +20,15 @@ from gradwidget.frame import Layer
         ({"kind": "scale_lr", "factor": 2, "group": 1}, ScaleLr(2.0, 1)),
         ({"kind": "reinitialize", "layers": {"head": "xavier"}}, Reinitialize({"head": "xavier"})),
         ({"kind": "skip_nonfinite"}, SkipNonfinite()),
+        (
+            {
+                "kind": "use_relu",
+                "instead_of": "Tanh",
+                "before": "4",
+                "layers": {"0": "kaiming", "2": "kaiming"},
+            },
+            UseRelu("Tanh", "4", {"0": "kaiming", "2": "kaiming"}),
+        ),
     ],
 )
 def test_plain_data_is_read_as_the_action_it_stands_for(
@@ -38,6 +47,8 @@ def test_plain_data_is_read_as_the_action_it_stands_for(
         ({"kind": "clip", "max_norm": True}, "max_norm"),
         ({"kind": "clip", "max_norm": "1"}, "max_norm"),
         ({"kind": "scale_lr", "factor": 0}, "factor"),
+        ({"kind": "use_relu", "instead_of": "Linear", "before": "4"}, "must be Sigmoid or Tanh"),
+        ({"kind": "use_relu", "instead_of": "Tanh", "before": 4}, "before a layer"),
         ({"kind": "scale_lr", "factor": 0.1, "group": -1}, "group"),
         ({"kind": "scale_lr", "factor": 0.1, "group": "all"}, "group"),
         ({"kind": "reinitialize", "layers": {}}, "at least one layer"),

@@ -38,7 +38,9 @@ def attempt(run: Run, conditions: Conditions, remedy: Remedy, before_step: int) 
     start, before = probe(training), _global_state()
     end, error = math.inf, ""
     try:
-        end = _trained(run, training, remedy, before_step, HOPELESS * abs(start))
+        # A run that begins as no number can only get better.
+        hopeless = HOPELESS * abs(start) if math.isfinite(start) else math.inf
+        end = _trained(run, training, remedy, before_step, hopeless)
     except Exception as raised:  # noqa: BLE001 - whatever a remedy does to a loop is to be listed
         error = f"{type(raised).__name__}: {raised}".partition("\n")[0]
     after = _global_state()

@@ -99,8 +99,6 @@ class Capture:
         self._optimizers = OptimizerParameters(self._table, optimizer)
         if optimizer is not None:
             check_held(original, self._optimizers.of(optimizer))
-        self.actuator = Actuator(original, self._optimizers.optimizers, self.guard)
-        """Carries out what a person asks for, between two steps."""
         self.pause_point = None if gate is None else PausePoint(original, gate, self.guard)
         """Where that is, when there is a gate."""
         self.cycle = StepCycle(
@@ -116,6 +114,9 @@ class Capture:
             losses=deque(maxlen=0) if losses is None else losses,
         )
         """Owns the step under way."""
+        forget = self.cycle.activation_cache.nonlinearities.clear
+        self.actuator = Actuator(original, self._optimizers.optimizers, self.guard, rewired=forget)
+        """Carries out what a person asks for, between two steps."""
         if model is not original:
             self.cycle.forward.compiled(model)
         self._steps = OptimizerSteps()

@@ -100,7 +100,7 @@ class StepCycle:
         self._losses = losses
         self._wants_outputs = activations
         self._triggers = SamplingTriggers(self.budget, table)
-        self._activation_cache = ActivationCache(guard)
+        self.activation_cache = ActivationCache(guard)
         self._recurrent_schedule = RecurrentSchedule(self.budget)
         self._wiring = WiringReader(model, table, optimizers, self.forward.strangers)
         self._start = start_step
@@ -364,7 +364,7 @@ class StepCycle:
 
     def _no_data(self) -> Iterator[Tensor]:
         """Tensors that may be as large as a batch and are none."""
-        yield from self._activation_cache.buffers.tensors()
+        yield from self.activation_cache.buffers.tensors()
         yield from (one.grad for one in self._table.alive() if one.grad is not None)
         for optimizer in self._optimizers.optimizers():
             for state in optimizer.state.values():
@@ -389,7 +389,7 @@ class StepCycle:
             step,
             self._table,
             self.gradient_hooks.register,
-            self._activation_cache,
+            self.activation_cache,
             self._recurrent_schedule,
             sampled=sampled,
             outputs=self._wants_outputs,
@@ -411,7 +411,7 @@ class StepCycle:
             builder.scalars["overhead"] = self.budget.overhead
         builder.wiring = self._guard.run(WIRING, self._wiring.finish)
         if builder.wiring is not None:
-            self._activation_cache.last = builder.wiring.last or None
+            self.activation_cache.last = builder.wiring.last or None
         optimized = self._guard.run("seeing which layers take part", self._optimizers.held)
         builder.finish(COMPILED if self.forward.compiling.forbids_hooks else UNSEEN, optimized)
         self.delivery.add(builder)

@@ -76,3 +76,12 @@ def test_the_table_counts_by_cause_and_keeps_what_is_scored_last_to_sums() -> No
     assert "lr_too_low                       1    0.00      1.00" in text
     assert "no_gradient                      1    1.00" in text
     assert "first advice 0/1, any of three 1/1, named for a person 1/1" in summary([cured, told])
+
+
+def test_a_run_that_begins_as_no_number_can_be_cured() -> None:
+    code = """\
+last = [part for part in model.modules() if isinstance(part, torch.nn.Linear)][-1]
+with torch.no_grad():
+    last.weight = torch.randn_like(last.weight)
+"""
+    assert _tried(code, "mlp_direction_of_nothing") == (True, "")

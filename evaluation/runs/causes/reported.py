@@ -22,10 +22,16 @@ from evaluation.runs.run import Conditions, Training, healthy, sick
 )
 def mlp_targets_in_dollars(c: Conditions) -> Training:
     """Prices as they are: errors of 250,000 and a rate for errors of 1."""
+
+    def criterion(output: Tensor, y: Tensor) -> Tensor:
+        error = functional.mse_loss(output, y)
+        # Without the fault the unit is another one: what is probed has none.
+        return error if torch.is_grad_enabled() else error / y.var()
+
     model = stack([*tower(c, 2, 48)[:-1], 1], nn.ReLU, gain=2**0.5)
     batches = amounts(c, 250_000.0, 60_000.0) if c.sick else amounts(c)
     optimizer = torch.optim.SGD(model.parameters(), lr=0.01)
-    return supervised(c, model, optimizer, batches, functional.mse_loss)
+    return supervised(c, model, optimizer, batches, criterion)
 
 
 @sick(260, cause="lr_too_low", lr_too_low="")

@@ -8,7 +8,15 @@ from weakref import WeakSet, ref
 from torch import nn
 from torch.optim import LBFGS, Optimizer
 
-from gradwidget.action import Action, Applied, Clip, Reinitialize, ScaleLr, SkipNonfinite
+from gradwidget.action import (
+    Action,
+    Applied,
+    Clip,
+    Reinitialize,
+    ScaleLr,
+    SkipNonfinite,
+    UseRelu,
+)
 from gradwidget.capture.guard import Guard
 from gradwidget.capture.intervene.nesting import Nesting
 from gradwidget.capture.intervene.per_step import Clipping, Skipping
@@ -16,6 +24,7 @@ from gradwidget.capture.intervene.reinitialize import reinitialize
 from gradwidget.capture.intervene.scaled_rates import ScaledRates
 from gradwidget.capture.intervene.step_edges import StepEdges
 from gradwidget.capture.intervene.together import SteppedTogether
+from gradwidget.capture.intervene.use_relu import use_relu
 from gradwidget.capture.torch_private import unseen
 
 SCALING = "scaling the learning rate"
@@ -32,14 +41,21 @@ class Actuator:
         model: the model, held weakly.
         optimizers: gives the optimizers that are known to train it.
         guard: contains what fails in the middle of the loop.
+        rewired: called when activation functions of the model have been replaced.
     """
 
     def __init__(
-        self, model: nn.Module, optimizers: Callable[[], Sequence[Optimizer]], guard: Guard
+        self,
+        model: nn.Module,
+        optimizers: Callable[[], Sequence[Optimizer]],
+        guard: Guard,
+        *,
+        rewired: Callable[[], None],
     ) -> None:
         self._model = ref(model)
         self._optimizers = optimizers
         self._guard = guard
+        self._rewired = rewired
         self._nesting = Nesting()
         self._together = SteppedTogether()
         self._with_closure: WeakSet[Optimizer] = WeakSet()
@@ -146,11 +162,13 @@ class Actuator:
         if not optimizers:
             message = "no optimizer has stepped this model yet"
             raise ValueError(message)
-        if isinstance(action, Reinitialize):
+        if isinstance(action, Reinitialize | UseRelu):
             model = self._model()
             if model is None:
                 message = "the model no longer exists"
                 raise ValueError(message)
+            if isinstance(action, UseRelu):
+                return self._use_relu(model, action, optimizers)
             return Applied(reinitialize(model, action.layers, optimizers), action.text)
         if isinstance(action, ScaleLr):
             return self._scale(action, optimizers)
@@ -158,6 +176,18 @@ class Actuator:
         if isinstance(action, Clip):
             return self._clip(action, optimizers)
         return self._skip(action, optimizers)
+
+    def _use_relu(
+        self, model: nn.Module, action: UseRelu, optimizers: Sequence[Optimizer]
+    ) -> Applied:
+        put_back = use_relu(model, action, optimizers)
+        self._rewired()
+
+        def undo() -> None:
+            put_back()
+            self._rewired()
+
+        return Applied(undo, action.text)
 
     def _scale(self, action: ScaleLr, optimizers: Sequence[Optimizer]) -> Applied:
         _check_rates(action, optimizers)

@@ -55,7 +55,7 @@ class DepthProfile:
             Index of the layer nearer the input, index of the one nearer the output, and the factor
             between them; 1 where there are no two layers to compare.
         """
-        known = self._on_the_way(layer)
+        known = self.way(layer)
         if known.size < 2:
             end = int(self.ends[layer])
             return end, end, 1.0
@@ -72,14 +72,15 @@ class DepthProfile:
             >>> profile_of("act_grad_rms", np.array([1e-4, 1e-2, 1.0]), paths).each(0)
             '÷ 100 a layer'
         """
-        hops = max(1, self._on_the_way(layer).size - 1)
+        hops = max(1, self.way(layer).size - 1)
         change = float(np.log(self.ratio[layer])) / hops
         factor = float(np.exp(abs(change)))
         # Of very many layers each takes little.
         figure = shown(factor) if factor >= 2 else f"{factor:.3g}"
         return f"{'÷' if change < 0 else '×'} {figure} a layer"
 
-    def _on_the_way(self, layer: int) -> NDArray[np.intp]:
+    def way(self, layer: int) -> NDArray[np.intp]:
+        """Numbers of the layers from this one to its last one, both among them, with a gradient."""
         between = self.paths.between(layer, int(self.ends[layer]))
         return np.flatnonzero((self.ratio > 0) & between)
 

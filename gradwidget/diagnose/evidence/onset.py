@@ -7,12 +7,16 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from gradwidget.diagnose.evidence.depth_profile import profile_of
 from gradwidget.diagnose.evidence.weight_rotation import rotations
-from gradwidget.diagnose.evidence.weight_size import undersized
-from gradwidget.diagnose.evidence.window import Window
+from gradwidget.diagnose.evidence.weight_size import enlarged, undersized
+from gradwidget.diagnose.evidence.window import Window, median
 from gradwidget.diagnose.finding import Detection
 from gradwidget.frame import BoolArray, Layer
 from gradwidget.record.history import RECENT
+
+GRADIENT = "act_grad_rms"
+"""What grows on the way back to the input where gradients explode."""
 
 LEAP = 3.0
 """Growth of a layer's weights from one frame to the next that is no growth by steps."""
@@ -129,6 +133,31 @@ class Onset:
         among = self._among
         here, elsewhere = step[among & np.isfinite(step)], step[~among & np.isfinite(step)]
         return bool(here.size and elsewhere.size and here.max() < SLOWER * np.median(elsewhere))
+
+    @property
+    def growth_as_drawn(self) -> tuple[list[Layer], float]:
+        """Where weights of usual size let the gradient grow: the layers, and a factor for each.
+
+        From the layer most affected on, without the last one on the way, at whose output the
+        gradient starts. The factor is the median, so that one between layers of other widths does
+        not count. Empty and NaN where the run did not start that way, where the gradient is not
+        known, or where weights were drawn large: it is then their own size that makes it grow.
+        """
+        window = self._window
+        unknown: tuple[list[Layer], float] = [], math.nan
+        rows = [i for i, one in enumerate(window.layers) if one.name in self._detection.layers[:1]]
+        if not (self.is_start and rows and GRADIENT in window.history):
+            return unknown
+        level = median(window.latest(GRADIENT, window.limits.window))
+        if not (level > 0).any():
+            return unknown
+        found = profile_of(GRADIENT, level, window.paths)
+        way = found.way(rows[0]) if found.ends[rows[0]] >= 0 else np.array([], np.intp)
+        if way.size < 2 or enlarged(window)[way].any():
+            return unknown
+        ratios = found.ratio[way]
+        layers = [window.layers[place] for place in way[:-1]]
+        return layers, float(np.median(ratios[:-1] / ratios[1:]))
 
     @property
     def _among(self) -> BoolArray:

@@ -14,7 +14,9 @@ SAME_RATE = 2.0
 """Factor between two learning rates that are about the same, as along a schedule."""
 
 
-def rotations(window: Window, frames: int, *, of_start: bool = False) -> Floats:
+def rotations(
+    window: Window, frames: int, *, of_start: bool = False, of_most: bool = False
+) -> Floats:
     """float64 [<=frames]: how far each of the newest steps rotated the weights, oldest first.
 
     That is the change of the weights over their scale, without the part that only changed their
@@ -28,6 +30,7 @@ def rotations(window: Window, frames: int, *, of_start: bool = False) -> Floats:
         frames: how many.
         of_start: divide by the initial scale, even where the weights have outgrown it: weights that
             a high learning rate has made very large hardly rotate any more.
+        of_most: of the layer that each step rotated most, and not of the median layer.
     """
     among = window.traits.matrices & window.trainable
     norm = window.history.recent(window.weight, frames)[:, among].astype(np.float64)
@@ -39,16 +42,23 @@ def rotations(window: Window, frames: int, *, of_start: bool = False) -> Floats:
         change[:-1] = np.sqrt(np.maximum(change[:-1] ** 2 - np.nan_to_num(grown) ** 2, 0.0))
         scale = window.weight_scale[among]
         moves = change / (scale if of_start else np.fmax(norm, scale))
+    if of_most:
+        highest: Floats = np.fmax.reduce(moves, axis=1, initial=math.nan)
+        return highest
     return median(moves.T) if among.any() else np.full(len(moves), np.nan)
 
 
-def first_rotation(window: Window) -> float:
+def first_rotation(window: Window, *, of_most: bool = False) -> float:
     """How far the first measured step under the present learning rate rotated the weights.
 
     Of their initial scale: what follows may be inflated, by gradients that a rate too high has made
     large, or small, since it has made the weights large. NaN where none was measured.
+
+    Args:
+        window: the newest frames.
+        of_most: of the layer that it rotated most, and not of the median layer.
     """
-    moves = rotations(window, RECENT, of_start=True)
+    moves = rotations(window, RECENT, of_start=True, of_most=of_most)
     rates = window.history.recent_scalar("lr", RECENT)
     known_rates = rates[np.isfinite(rates)]
     since = 0

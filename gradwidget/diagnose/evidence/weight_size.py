@@ -14,6 +14,9 @@ OVERSIZED = 5.0
 UNDERSIZED = 0.4
 """The same, below which a layer was drawn too small: PyTorch's own default has 0.58 (1/√3)."""
 
+ENLARGED = 2.0
+"""The same of weights as they were drawn, above which that is unusual: Kaiming's has 1.4 (√2)."""
+
 
 def oversized(window: Window, *, at_start: bool = False) -> BoolArray:
     """Bool [layers]: those whose weight matrices are many times as large as is usual.
@@ -25,6 +28,12 @@ def oversized(window: Window, *, at_start: bool = False) -> BoolArray:
     norms = window.first_weight_norm if at_start else window.median(window.weight)
     large: BoolArray = norms > OVERSIZED * window.traits.natural_norm
     return large & window.traits.matrices & window.trainable
+
+
+def enlarged(window: Window) -> BoolArray:
+    """Bool [layers]: those whose weight matrices were drawn larger than is usual."""
+    large: BoolArray = window.first_weight_norm > ENLARGED * window.traits.natural_norm
+    return large & window.traits.matrices
 
 
 def undersized(window: Window) -> BoolArray:

@@ -24,6 +24,6 @@ known = {{id(p) for group in optimizer.param_groups for p in group["params"]}}
 missing = []
 {loops}\
 if missing:
-    optimizer.add_param_group({{"params": missing}})
+    optimizer.param_groups[0]["params"] += missing  # with its rate and schedule
 """,
     )

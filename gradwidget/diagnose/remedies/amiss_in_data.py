@@ -8,6 +8,7 @@ from gradwidget.diagnose.evidence.window import Window
 from gradwidget.diagnose.finding import Detection, Remedy
 from gradwidget.diagnose.remedies.check_data import check_data
 from gradwidget.diagnose.remedies.replace_nonfinite_inputs import replace_nonfinite_inputs
+from gradwidget.diagnose.remedies.scale_both import scale_both
 from gradwidget.diagnose.remedies.scale_features import scale_features
 from gradwidget.diagnose.remedies.scale_inputs import scale_inputs
 from gradwidget.diagnose.remedies.scale_targets import scale_targets
@@ -22,10 +23,14 @@ def of_inputs(detection: Detection, window: Window) -> Iterator[Remedy | None]:
         return
     # Data that is all the same has no scale.
     scaled = scale_inputs(window) if detection.evidence["value"] > 0 else None
-    yield from (check_data(),) if scaled is None else (scaled, scale_features(window))
+    if scaled is None:
+        yield check_data()
+        return
+    yield scaled
+    yield scale_both(scaled, window)
+    yield scale_features(window)
 
 
 def of_targets(detection: Detection, window: Window) -> Iterator[Remedy | None]:
     """Targets are scaled by what was measured."""
-    del window
-    yield scale_targets(detection.evidence["value"])
+    yield scale_targets(detection.evidence["value"], window)

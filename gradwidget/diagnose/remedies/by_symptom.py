@@ -5,82 +5,59 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
-from gradwidget.diagnose.causes.explanations import SHUT
-from gradwidget.diagnose.evidence.disconnection import disconnection, unused_of
 from gradwidget.diagnose.evidence.flat_operation import flat_operation
 from gradwidget.diagnose.evidence.obstacle import barriers
 from gradwidget.diagnose.evidence.onset import Onset
-from gradwidget.diagnose.evidence.weight_rotation import first_rotation
 from gradwidget.diagnose.evidence.weight_size import oversized, zero_weights
 from gradwidget.diagnose.evidence.window import Window
 from gradwidget.diagnose.finding import Detection, Remedy, Symptom, is_barred
-from gradwidget.diagnose.remedies.add_to_optimizer import add_to_optimizer
 from gradwidget.diagnose.remedies.alike import of_outputs_alike
 from gradwidget.diagnose.remedies.along_time import time_exploding, time_vanishing
 from gradwidget.diagnose.remedies.amiss_in_data import of_inputs, of_targets
 from gradwidget.diagnose.remedies.bfloat16 import bfloat16
 from gradwidget.diagnose.remedies.both import both
-from gradwidget.diagnose.remedies.call_step import call_step
-from gradwidget.diagnose.remedies.check_loss_scale import check_loss_scale
-from gradwidget.diagnose.remedies.check_schedule import check_schedule
 from gradwidget.diagnose.remedies.clear_gradients import clear_gradients
 from gradwidget.diagnose.remedies.clip import clip
 from gradwidget.diagnose.remedies.draw_zero_weights import draw_zero_weights
 from gradwidget.diagnose.remedies.drop_less import drop_less
 from gradwidget.diagnose.remedies.equal_rates import equal_rates
 from gradwidget.diagnose.remedies.fewer_layers import fewer_layers
-from gradwidget.diagnose.remedies.find_cut import find_cut
 from gradwidget.diagnose.remedies.fp32_weights import fp32_weights
-from gradwidget.diagnose.remedies.freeze import freeze
-from gradwidget.diagnose.remedies.guard_operation import guard_operation
 from gradwidget.diagnose.remedies.hold_the_judge_back import hold_the_judge_back
 from gradwidget.diagnose.remedies.iterate_loader import iterate_loader
 from gradwidget.diagnose.remedies.keep_graph import keep_graph
-from gradwidget.diagnose.remedies.larger_eps import larger_eps
+from gradwidget.diagnose.remedies.layer_names import among
 from gradwidget.diagnose.remedies.leaky_relu import leaky_relu
-from gradwidget.diagnose.remedies.learning_rate import learning_rate
-from gradwidget.diagnose.remedies.lengthen_schedule import lengthen_schedule
+from gradwidget.diagnose.remedies.left_out import of_no_gradient, of_no_optimizer, of_no_step
 from gradwidget.diagnose.remedies.look_behind import look_behind
-from gradwidget.diagnose.remedies.loosen_clip import loosen_clip
 from gradwidget.diagnose.remedies.loss_scaling import loss_scaling
+from gradwidget.diagnose.remedies.lower_momentum import lower_momentum
 from gradwidget.diagnose.remedies.more_entries import more_entries
 from gradwidget.diagnose.remedies.normalize import normalize
+from gradwidget.diagnose.remedies.not_finite import of_nonfinite, of_nonfinite_weights
 from gradwidget.diagnose.remedies.of_misfits import of_misfits
+from gradwidget.diagnose.remedies.of_rates import (
+    SHUT_BY_STEPS,
+    of_rate_too_high,
+    of_rate_too_low,
+    slower,
+)
 from gradwidget.diagnose.remedies.raise_bias import raise_bias
 from gradwidget.diagnose.remedies.register_layers import register_layers
 from gradwidget.diagnose.remedies.reinitialize import reinitialize
 from gradwidget.diagnose.remedies.remove_barrier import remove_barrier
-from gradwidget.diagnose.remedies.replace_nonfinite_inputs import replace_nonfinite_inputs
 from gradwidget.diagnose.remedies.reset_bias import reset_bias
 from gradwidget.diagnose.remedies.scale_back import scale_back
+from gradwidget.diagnose.remedies.scale_down import scale_down
 from gradwidget.diagnose.remedies.scale_inputs import scale_inputs
-from gradwidget.diagnose.remedies.skip_nonfinite import skip_nonfinite
 from gradwidget.diagnose.remedies.train_mode import train_mode
 from gradwidget.diagnose.remedies.turn_around import turn_around
 from gradwidget.diagnose.remedies.turn_penalty import turn_penalty
-from gradwidget.diagnose.remedies.unscale_first import unscale_first
-from gradwidget.diagnose.remedies.use_or_remove import use_or_remove
 from gradwidget.diagnose.remedies.use_relu import SLOPES, use_relu
 from gradwidget.diagnose.remedies.weight_decay import weight_decay
-from gradwidget.diagnose.remedies.zero_infinity import zero_infinity
-from gradwidget.frame import BoolArray, Layer
-from gradwidget.wording import shown
+from gradwidget.frame import Layer
 
 Fixes = Iterable[Remedy | None]
-
-SHUT_BY_STEPS = (
-    "What steps that were too large have shut does not open by itself; where the weights had been "
-    "loaded, load them again."
-)
-"""Why a lower rate alone comes too late."""
-
-FIRST_MOVE = 0.01
-"""Change of the weights over their size in the first steps of training that goes well.
-
-The median over the healthy runs of the evaluation, under SGD and Adam alike, of the median layer.
-"""
-FIRST_MOVE_OF_MOST = 0.02
-"""The same of the layer that moves most; a tenth of the runs each are below 0.008, above 0.04."""
 
 
 def remedies_for(symptom: Symptom, detection: Detection, window: Window) -> tuple[Remedy, ...]:
@@ -97,9 +74,9 @@ def _vanishing(detection: Detection, window: Window) -> Fixes:
     elif onset.is_after_large_steps and not onset.is_start:
         # Neither the activation functions nor the weights as they were drawn have made it.
         fresh = reinitialize(onset.named, SHUT_BY_STEPS)
-        slower = _slower(window, "The gradient came through until steps moved the weights so far.")
-        yield both(slower, fresh) if slower is not None and fresh is not None else None
-        yield slower
+        lower = slower(window, "The gradient came through until steps moved the weights so far.")
+        yield both(lower, fresh) if lower is not None and fresh is not None else None
+        yield lower
     yield from _over_depth(detection, window)
 
 
@@ -145,78 +122,40 @@ def _frozen(detection: Detection, window: Window) -> Fixes:
 
 
 def _exploding(detection: Detection, window: Window) -> Fixes:
-    slower = _slower(window, "Large steps move the weights to where gradients are even larger.")
+    lower = slower(window, "Large steps move the weights to where gradients are even larger.")
     norms = normalize(window.layers, "A norm layer undoes the growth at each layer.")
     if "baseline" in detection.evidence:
         # Weights that became large without a step are what made the gradient large.
         yield scale_back(Onset(detection, window).norms_before_leap, window.layers)
-        yield from (slower, clip(window, detection.first_step), norms)
+        yield from (lower, clip(window, detection.first_step), norms)
         return
-    yield reinitialize(
-        Onset(detection, window).to_redraw,
-        "Weights scaled to the fan-in keep the gradient's size from layer to layer.",
-    )
+    onset = Onset(detection, window)
+    drawn, factor = onset.growth_as_drawn
+    if drawn:
+        # Drawn anew they would be what they are.
+        yield scale_down(drawn, factor)
+    else:
+        yield reinitialize(
+            onset.to_redraw,
+            "Weights scaled to the fan-in keep the gradient's size from layer to layer.",
+        )
     yield norms
     yield clip(window, detection.first_step)
-    yield slower
-
-
-def _nonfinite(detection: Detection, window: Window) -> Fixes:
-    """By where it arose: what made it is to be changed, not the rate of a run that was calm."""
-    origin, where, at = detection.origin, "the loss", window.frame.origin
-    layer = at.layer if at is not None else None
-    if origin == "input":
-        yield replace_nonfinite_inputs()
-        yield skip_nonfinite()
-        return
-    if origin == "update":
-        yield larger_eps()
-        yield fp32_weights()
-        return
-    if origin in ("forward", "unknown"):
-        yield reinitialize(
-            _among(window, oversized(window, at_start=True)),
-            "They were drawn many times larger than what keeps the scale of their inputs.",
-        )
-    if window.wiring.precision == "float16" and origin in ("forward", "unknown", "loss"):
-        yield bfloat16(
-            "fp16 ends at 65,504; bfloat16 has the range of fp32, and needs no gradient scaler."
-        )
-        yield scale_inputs(window, if_large=True)
-    if origin in ("forward", "backward") and layer is not None:
-        where = f"what follows {layer}" if origin == "backward" else f"what leads to {layer}"
-    yield zero_infinity(window) if origin == "loss" else None
-    guarded = guard_operation(where) if origin in ("loss", "forward", "backward") else None
-    # Where no step has been finite, one that is skipped is followed by another such one.
-    is_start = Onset(detection, window).is_start
-    yield from (guarded, skip_nonfinite()) if is_start else (skip_nonfinite(), guarded)
-    if origin in ("weights", "unknown", "forward"):
-        yield _slower(
-            window,
-            "Values that overflow are usually the result of steps that were too large.",
-        )
-        yield clip(window, detection.first_step)
-
-
-def _nonfinite_weights(detection: Detection, window: Window) -> Fixes:
-    yield from _nonfinite(detection, window)
-    lost = [layer for layer in window.layers if layer.name in detection.layers]
-    yield reinitialize(
-        lost, "The old weights are lost. Better: load a checkpoint from before this step."
-    )
+    yield lower
 
 
 def _unstable(detection: Detection, window: Window) -> Fixes:
     if "dropped" in detection.evidence:
         yield drop_less(detection.evidence["dropped"])
-    yield _slower(window, "A jump after an update means that the update went too far.")
+    yield lower_momentum(window)
+    yield slower(window, "A jump after an update means that the update went too far.")
     yield clip(window, detection.first_step)
 
 
 def _growing(detection: Detection, window: Window) -> Fixes:
     onset = Onset(detection, window)
     decay = window.frame.scalars.get("weight_decay", 0.0)
-    slower = _slower(window, "Weights grow without bound where each step overshoots.")
+    lower = slower(window, "Weights grow without bound where each step overshoots.")
     fresh = reinitialize(
         onset.named, "Weights this large do not return to a usual size by themselves."
     )
@@ -224,10 +163,11 @@ def _growing(detection: Detection, window: Window) -> Fixes:
         yield weight_decay(more=False)
     elif "growth" in detection.evidence:
         yield turn_penalty()
+    yield lower_momentum(window)
     # Steps that grow weights take their time; what multiplied them at once was no step.
     before = onset.norms_before_leap
     yield scale_back(before, window.layers)
-    yield from (fresh, slower) if before else (slower, fresh)
+    yield from (fresh, lower) if before else (lower, fresh)
     if decay == 0:
         yield weight_decay(more=True)
 
@@ -254,17 +194,17 @@ def _dead(detection: Detection, window: Window) -> Fixes:
         onset.named, "A unit that is off for every input gets no gradient that could revive it."
     )
     raised = raise_bias(onset.named)
-    slower = _slower(window, "One step that is too large can make a unit negative for all inputs.")
+    lower = slower(window, "One step that is too large can make a unit negative for all inputs.")
     # What killed them decides: a step that was too large, or something that is there no longer.
     # Biases alone are put back without the loss of what the weights have learned.
     alive = (raised, fresh) if onset.is_of_biases and raised else (fresh, raised)
     if onset.is_after_large_steps:
-        yield both(alive[0], slower) if slower is not None else alive[0]
-        yield slower
+        yield both(alive[0], lower) if lower is not None else alive[0]
+        yield lower
         yield alive[1]
         yield leaky_relu(window.layers)
     else:
-        yield from (*alive, leaky_relu(window.layers), slower)
+        yield from (*alive, leaky_relu(window.layers), lower)
 
 
 def _saturated(detection: Detection, window: Window) -> Fixes:
@@ -284,76 +224,15 @@ def _saturated(detection: Detection, window: Window) -> Fixes:
     yield scale_inputs(window, if_large=True)
 
 
-def _disconnected(detection: Detection, window: Window) -> Fixes:
-    how = disconnection(window, detection.layers)
-    if how == "never run":
-        yield use_or_remove(detection.layers, are_layers=True)
-    elif how == "never used":
-        yield use_or_remove(unused_of(window, detection.layers), are_layers=False)
-    else:
-        yield find_cut(detection.layers)
-    yield freeze(Onset(detection, window).named)
-
-
-def _in_no_optimizer(detection: Detection, window: Window) -> Fixes:
-    named = Onset(detection, window).named
-    yield add_to_optimizer(named)
-    yield freeze(named)
-
-
 def _underflow(detection: Detection, window: Window) -> Fixes:
     del detection, window
     yield bfloat16("It has the range of fp32: nothing underflows, and no scaler is needed.")
     yield loss_scaling()
 
 
-def _too_fast(detection: Detection, window: Window) -> Fixes:
-    moves = detection.evidence["value"]
-    slower = _slower(window, f"A step moves the weights by {moves:,.0%} of their size.")
-    if "broke" in detection.evidence:
-        shut = {name for one in SHUT & window.active.keys() for name in window.active[one].layers}
-        broken = [layer for layer in window.layers if layer.name in shut]
-        fresh = reinitialize(broken, SHUT_BY_STEPS)
-        yield both(slower, fresh) if slower is not None and fresh is not None else None
-    yield slower
-    yield clip(window, detection.first_step)
-
-
-def _slower(window: Window, why: str) -> Remedy | None:
-    """A rate whose first steps move the weights as is usual; a tenth of the present one at most."""
-    first = first_rotation(window)
-    factor = FIRST_MOVE / first if first > 10 * FIRST_MOVE else 0.1
-    if factor < 0.1:
-        why += f" Its first step moved them by {first:,.0%}; at first, {FIRST_MOVE:.0%} is usual."
-    return learning_rate(window, float(f"{factor:.1g}"), why)
-
-
-def _too_slow(detection: Detection, window: Window) -> Fixes:
-    if "spent" in detection.evidence:
-        yield lengthen_schedule(int(detection.evidence["spent"]))
-        return
-    moves = detection.evidence["value"]
-    if not moves > 0:
-        if window.frame.scalars.get("lr") == 0:
-            yield check_schedule()
-        return
-    unscaled = unscale_first(window)
-    if unscaled is not None:
-        yield unscaled
-        return
-    yield loosen_clip(window)
-    factor = float(f"{FIRST_MOVE_OF_MOST / moves:.1g}")
-    higher = learning_rate(
-        window,
-        factor,
-        f"A step moves the weights by at most {shown(moves)} of their size; in its first steps, "
-        f"training that goes well moves those that move most by about {FIRST_MOVE_OF_MOST:g}.",
-    )
-    yield higher or check_loss_scale()
-
-
 def _diverging(detection: Detection, window: Window) -> Fixes:
-    yield _slower(window, "A loss that rises step by step means that each update goes too far.")
+    yield lower_momentum(window)
+    yield slower(window, "A loss that rises step by step means that each update goes too far.")
     yield clip(window, detection.first_step)
 
 
@@ -363,9 +242,9 @@ def _zero(detection: Detection, window: Window) -> Fixes:
     if is_constant := detection.evidence.get("constant", 0.0) > 0:
         yield more_entries(window.wiring)
     elif flat is not None:
-        last = _among(window, window.paths.last)
+        last = among(window, window.paths.last)
         yield reinitialize(
-            _among(window, oversized(window) & window.paths.last),
+            among(window, oversized(window) & window.paths.last),
             f"Weights this large push every output to where {flat} is flat.",
         )
         names = tuple(layer.name for layer in last)
@@ -380,16 +259,6 @@ def _zero(detection: Detection, window: Window) -> Fixes:
             Onset(detection, window).named,
             "Fresh weights bring units back to where there is a slope.",
         )
-
-
-def _among(window: Window, chosen: BoolArray) -> list[Layer]:
-    return [layer for layer, is_so in zip(window.layers, chosen, strict=True) if is_so]
-
-
-def _without_a_step(detection: Detection, window: Window) -> Fixes:
-    del window
-    # Passes are counted where no step follows them.
-    yield call_step(before_clearing=detection.evidence["value"] == 0)
 
 
 def _climbs(detection: Detection, window: Window) -> Fixes:
@@ -411,9 +280,9 @@ def _plateau(detection: Detection, window: Window) -> Fixes:
 _REMEDIES: dict[Symptom, Callable[[Detection, Window], Fixes]] = {
     Symptom.VANISHING_GRADIENTS: _vanishing,
     Symptom.EXPLODING_GRADIENTS: _exploding,
-    Symptom.GRADIENTS_NONFINITE: _nonfinite,
-    Symptom.LOSS_NONFINITE: _nonfinite,
-    Symptom.WEIGHTS_NONFINITE: _nonfinite_weights,
+    Symptom.GRADIENTS_NONFINITE: of_nonfinite,
+    Symptom.LOSS_NONFINITE: of_nonfinite,
+    Symptom.WEIGHTS_NONFINITE: of_nonfinite_weights,
     Symptom.LOSS_UNSTABLE: _unstable,
     Symptom.WEIGHTS_GROWING: _growing,
     Symptom.EARLY_LAYERS_FROZEN: _frozen,
@@ -422,16 +291,16 @@ _REMEDIES: dict[Symptom, Callable[[Detection, Window], Fixes]] = {
     Symptom.WEIGHTS_ZERO: _shrinking,
     Symptom.DEAD_RELU: _dead,
     Symptom.SATURATED: _saturated,
-    Symptom.NO_GRADIENT: _disconnected,
+    Symptom.NO_GRADIENT: of_no_gradient,
     Symptom.RNN_VANISHING_IN_TIME: time_vanishing,
     Symptom.RNN_EXPLODING_IN_TIME: time_exploding,
     Symptom.FP16_UNDERFLOW: _underflow,
-    Symptom.LR_TOO_HIGH: _too_fast,
-    Symptom.LR_TOO_LOW: _too_slow,
+    Symptom.LR_TOO_HIGH: of_rate_too_high,
+    Symptom.LR_TOO_LOW: of_rate_too_low,
     Symptom.ZERO_GRADIENT: _zero,
     Symptom.DOUBLE_SOFTMAX: of_misfits,
-    Symptom.NOT_IN_OPTIMIZER: _in_no_optimizer,
-    Symptom.NO_STEP: _without_a_step,
+    Symptom.NOT_IN_OPTIMIZER: of_no_optimizer,
+    Symptom.NO_STEP: of_no_step,
     Symptom.LOSS_DIVERGING: _diverging,
     Symptom.BAD_INPUTS: of_inputs,
     Symptom.BAD_TARGETS: of_targets,

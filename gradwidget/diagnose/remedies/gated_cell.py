@@ -41,6 +41,6 @@ for name in {listing(plain)}:
     parent, _, child = name.rpartition(".")
     setattr(model.get_submodule(parent), child, new)
     added += list(new.parameters())
-optimizer.add_param_group({{"params": added}})
+optimizer.param_groups[0]["params"] += added  # with its rate and schedule
 """,
     )

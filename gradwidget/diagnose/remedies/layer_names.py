@@ -5,7 +5,11 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterable, Iterator, Sequence
 
-from gradwidget.frame import Layer
+from gradwidget.diagnose.evidence.window import Window
+from gradwidget.frame import BoolArray, Layer
+
+ROOT = "(root)"
+"""The layer that is the parameters of the model itself."""
 
 
 def listing(names: Iterable[str]) -> str:
@@ -15,12 +19,17 @@ def listing(names: Iterable[str]) -> str:
         >>> print(listing(["fc1", "fc2"]))
         ["fc1", "fc2"]
     """
-    quoted = [quote("" if name == "(root)" else name) for name in names]
+    quoted = [quote("" if name == ROOT else name) for name in names]
     line = ", ".join(quoted)
     if len(line) <= 70:
         return f"[{line}]"
     body = textwrap.wrap(line, 86, break_long_words=False, break_on_hyphens=False)
     return "[\n" + "".join(f"    {part}\n" for part in body) + "]"
+
+
+def among(window: Window, chosen: BoolArray) -> list[Layer]:
+    """The layers of which that is true, input first."""
+    return [layer for layer, is_so in zip(window.layers, chosen, strict=True) if is_so]
 
 
 def modules_of(layers: Iterable[Layer]) -> list[Layer]:

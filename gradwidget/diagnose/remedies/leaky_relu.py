@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from gradwidget.diagnose.finding import Remedy
-from gradwidget.diagnose.remedies.layer_names import modules_of, quote
+from gradwidget.diagnose.remedies.layer_names import ROOT, modules_of, quote
 from gradwidget.frame import Layer
 
 
@@ -15,7 +15,7 @@ def leaky_relu(layers: Sequence[Layer]) -> Remedy:
     why = (
         "Its small slope below zero gives units that are off a gradient, so that they can recover."
     )
-    modules = modules_of(layers)
+    modules = [layer for layer in modules_of(layers) if layer.name != ROOT]
     if not modules:
         code = "# In forward(): torch.nn.functional.leaky_relu in the place of relu.\n"
         return Remedy(title=title, why=why, code=code)
@@ -23,7 +23,7 @@ def leaky_relu(layers: Sequence[Layer]) -> Remedy:
         title=title,
         why=why,
         code=f"""\
-order = [name for name, _ in model.named_modules()]
+order = [name for name, _ in model.named_modules(remove_duplicate=False)]
 before_output = order[: order.index({quote(modules[-1].name)})]
 found = [name for name in before_output if isinstance(model.get_submodule(name), torch.nn.ReLU)]
 for name in found:

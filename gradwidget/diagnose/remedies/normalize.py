@@ -43,6 +43,6 @@ for name in {listing(layer.name for layer in hidden)}:
     norm = norms[type(layer).__name__](layer.weight.shape[0]).to(layer.weight)
     setattr(model.get_submodule(parent), child, torch.nn.Sequential(layer, norm))
     added += list(norm.parameters())
-optimizer.add_param_group({{"params": added}})
+optimizer.param_groups[0]["params"] += added  # with its rate and schedule
 """,
     )

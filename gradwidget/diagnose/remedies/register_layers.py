@@ -25,6 +25,6 @@ for module in list(model.modules()):
 known = {id(p) for group in optimizer.param_groups for p in group["params"]}
 missing = [p for p in model.parameters() if p.requires_grad and id(p) not in known]
 if missing:
-    optimizer.add_param_group({"params": missing})
+    optimizer.param_groups[0]["params"] += missing  # with its rate and schedule
 """,
     )

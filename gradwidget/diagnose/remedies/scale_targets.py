@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from gradwidget.diagnose.evidence.residual import is_squared
+from gradwidget.diagnose.evidence.window import Window
 from gradwidget.diagnose.finding import Remedy
+from gradwidget.diagnose.remedies.units import in_units
 from gradwidget.wording import shown
 
 
-def scale_targets(residual: float) -> Remedy:
-    """Says where to look; only the loop knows its targets.
+def scale_targets(residual: float, window: Window) -> Remedy:
+    """Has the model give its outputs in the units of the targets.
 
     Args:
         residual: how far the outputs are from the targets at the start.
+        window: the newest frames.
     """
     return Remedy(
         title="Scale the targets",
@@ -18,5 +22,44 @@ def scale_targets(residual: float) -> Remedy:
         "deviation of the training targets, and y * deviation + mean for what the model predicts. "
         f"They are now about {shown(residual)}. For amounts over several powers of ten, their "
         "logarithm.",
-        code="",
+        code=_by_first_gradient(residual)
+        if is_squared(window)
+        else f"""\
+# Better: scale the targets where they are made. The same at the end of this model, with the
+# gradient that scaled targets would give it (handle_of_outputs.remove() undoes it):
+{in_units("model", residual, 0.0, 1)}""",
     )
+
+
+def _by_first_gradient(residual: float) -> str:
+    """Of a squared error the gradient is as the errors are, so that one batch tells the targets."""
+    return f"""\
+# Better: scale the targets where they are made. The same at the end of this model, with the
+# gradient that scaled targets would give it. The first batch trains nothing: its gradient tells how
+# far its targets are (handle.remove() undoes it):
+targets = []
+
+def scale(module, inputs, output):
+    if not isinstance(output, torch.Tensor):
+        return None
+    if targets:
+        mean, deviation = targets
+        if output.requires_grad:
+            output.register_hook(lambda gradient: gradient / deviation**2)
+        return output * deviation + mean
+
+    given = output.detach()
+
+    def measure(gradient):
+        errors = gradient / gradient.square().mean().sqrt() * {residual:.6g}
+        if not targets and errors.numel() > 1 and torch.isfinite(errors).all():
+            seen = given - errors
+            targets.extend([seen.mean(), seen.std().clamp(min={residual / 1000:.4g})])
+        return torch.zeros_like(gradient)
+
+    if output.requires_grad:
+        output.register_hook(measure)
+    return None
+
+handle = model.register_forward_hook(scale)
+"""

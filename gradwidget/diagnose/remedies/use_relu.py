@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from gradwidget.diagnose.finding import Remedy
-from gradwidget.diagnose.remedies.layer_names import listing, modules_of, quote
+from gradwidget.diagnose.remedies.layer_names import ROOT, listing, modules_of, quote
 from gradwidget.frame import Layer
 
 SLOPES = {"sigmoid": 0.25, "tanh": 1.0}
@@ -24,21 +24,30 @@ def use_relu(layers: Sequence[Layer]) -> Remedy | None:
         if kind == "sigmoid"
         else ", and next to nothing once its input is large."
     )
-    hidden = [layer.name for layer in modules_of(squashed) if layer.activation == kind]
+    hidden = [
+        layer.name
+        for layer in modules_of(squashed)
+        if layer.activation == kind and layer.name != ROOT
+    ]
     title = f"Use ReLU instead of {kind}"
     why = f"{slope} ReLU passes the gradient of every active unit on unchanged."
     if not hidden:
         # No module says where in forward() the activation function is.
         code = f"# In forward(): torch.relu in the place of {kind}, in every layer but the last.\n"
         return Remedy(title=title, why=why, code=code)
-    last = quote(modules_of(layers)[-1].name)
+    last = [one.name for one in modules_of(layers) if one.name != ROOT][-1]
+    drawn = [
+        layer.name
+        for layer in modules_of(squashed)
+        if layer.name in hidden and len(layer.shapes.get("weight", ())) > 1
+    ]
     return Remedy(
         title=title,
         why=why,
         code=f"""\
 hidden = {listing(hidden)}
-order = [name for name, _ in model.named_modules()]
-before_output = order[: order.index({last})]
+order = [name for name, _ in model.named_modules(remove_duplicate=False)]
+before_output = order[: order.index({quote(last)})]
 found = [name for name in before_output if isinstance(model.get_submodule(name), torch.nn.{module})]
 for name in found:
     parent, _, child = name.rpartition(".")
@@ -51,4 +60,12 @@ for name in hidden if found else []:
 if not found:
     print("forward() calls {kind} itself: write torch.relu there and use kaiming_normal_.")
 """,
+        action={
+            "kind": "use_relu",
+            "instead_of": module,
+            "before": last,
+            "layers": dict.fromkeys(drawn, "kaiming"),
+        }
+        if drawn
+        else None,
     )

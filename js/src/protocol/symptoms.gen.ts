@@ -51,7 +51,7 @@ export const PARAGRAPHS: readonly Paragraph[] = [
       },
       {
         "title": "Helps",
-        "text": "clipping at the 90th percentile of the run's own norms, fresh weights, a lower learning rate, norm layers."
+        "text": "clipping at the 90th percentile of the run's own norms, fresh weights, or, where usual weights meet something that multiplies as well, weights divided by what each layer adds; a lower learning rate, norm layers."
       }
     ]
   },
@@ -95,7 +95,7 @@ export const PARAGRAPHS: readonly Paragraph[] = [
       },
       {
         "title": "Helps",
-        "text": "skipping such steps, clipping, a lower learning rate; a checkpoint for weights that are lost."
+        "text": "skipping such steps, clipping, a lower learning rate; a checkpoint for weights that are lost; a direction for normalized weights without one."
       }
     ]
   },
@@ -229,7 +229,7 @@ export const PARAGRAPHS: readonly Paragraph[] = [
       },
       {
         "title": "Helps",
-        "text": "adding it to the optimizer."
+        "text": "adding it to the optimizer, or having one of several hold it in the place of what another one trains already; where what was put in came from elsewhere, starting it afresh."
       }
     ]
   },
@@ -387,7 +387,7 @@ export const PARAGRAPHS: readonly Paragraph[] = [
       },
       {
         "title": "Helps",
-        "text": "scaling by the mean and deviation that were measured, of all features or of each."
+        "text": "scaling by the mean and deviation that were measured, of all features or of each, and of what is to come out where that is the inputs."
       }
     ]
   },
@@ -406,7 +406,7 @@ export const PARAGRAPHS: readonly Paragraph[] = [
       },
       {
         "title": "Helps",
-        "text": "scaling the targets by their mean and deviation."
+        "text": "scaling the targets by their mean and deviation, which the gradient of the first batch tells where errors are squared."
       }
     ]
   },
@@ -484,7 +484,7 @@ export const PARAGRAPHS: readonly Paragraph[] = [
       },
       {
         "title": "Helps",
-        "text": "the rate that brings a step to about 0.1%; where that would be absurd, a usual one from fresh weights; scaler.unscale_(optimizer) before the clipping."
+        "text": "the rate that brings a step to about 0.1%; where that would be absurd, a usual one from fresh weights; targets that are scaled, where they make the steps so large; a rate held where it began, until the schedule lasts; scaler.unscale_(optimizer) before the clipping."
       }
     ]
   },

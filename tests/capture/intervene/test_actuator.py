@@ -64,7 +64,9 @@ class Run:
         self.model = nn.Sequential(nn.Linear(3, 4), nn.Tanh(), nn.BatchNorm1d(4), nn.Linear(4, 2))
         self.optimizer = optimizer(self.model.parameters())
         self.guard = Guard()
-        self.actuator = Actuator(self.model, lambda: [self.optimizer], self.guard)
+        self.actuator = Actuator(
+            self.model, lambda: [self.optimizer], self.guard, rewired=lambda: None
+        )
         listen(self.actuator, self.optimizer)
         self.noise = torch.Generator().manual_seed(1)
 
@@ -220,7 +222,7 @@ def test_fresh_weights_have_the_scale_of_their_scheme_and_no_momentum() -> None:
     optimizer = torch.optim.Adam(model.parameters())
     model(torch.ones(2, 400)).sum().backward()
     optimizer.step()
-    actuator = Actuator(model, lambda: [optimizer], Guard())
+    actuator = Actuator(model, lambda: [optimizer], Guard(), rewired=lambda: None)
     kept, old = last.weight.detach().clone(), first.weight.detach().clone()
     undo = actuator.apply(Reinitialize({"0": "kaiming", "2": "orthogonal"})).undo
     assert first.weight.std().item() == pytest.approx((2 / 400) ** 0.5, rel=0.05)
@@ -270,7 +272,7 @@ def test_what_cannot_be_done_says_why_and_changes_nothing(action: Action, reason
 def test_lazy_and_parametrized_weights_are_not_drawn() -> None:
     model = nn.Sequential(nn.utils.parametrizations.weight_norm(nn.Linear(2, 2)), nn.LazyLinear(2))
     optimizer = torch.optim.SGD(model[0].parameters(), lr=0.1)
-    actuator = Actuator(model, lambda: [optimizer], Guard())
+    actuator = Actuator(model, lambda: [optimizer], Guard(), rewired=lambda: None)
     with pytest.raises(ValueError, match="parametrization"):
         actuator.apply(Reinitialize({"0": "xavier"}))
     with pytest.raises(ValueError, match="has not seen an input"):
@@ -281,12 +283,12 @@ def test_gradients_inside_lbfgs_cannot_be_changed() -> None:
     model = nn.Linear(2, 1)
     optimizer = torch.optim.LBFGS(model.parameters())
     with pytest.raises(ValueError, match="LBFGS"):
-        Actuator(model, lambda: [optimizer], Guard()).apply(Clip(1.0))
+        Actuator(model, lambda: [optimizer], Guard(), rewired=lambda: None).apply(Clip(1.0))
 
 
 def test_before_the_first_step_there_is_nothing_to_act_on() -> None:
     with pytest.raises(ValueError, match="no optimizer has stepped"):
-        Actuator(nn.Linear(2, 1), list, Guard()).apply(Clip(1.0))
+        Actuator(nn.Linear(2, 1), list, Guard(), rewired=lambda: None).apply(Clip(1.0))
 
 
 def test_a_failing_intervention_is_reported_and_the_step_goes_on(

@@ -308,3 +308,47 @@ def test_weights_that_are_zero_are_not_blamed_where_the_last_layer_gets_nothing_
     before, everything = ("fc0", "fc1"), tuple(f"fc{number}" for number in range(DEPTH))
     assert advice(figures, Symptom.ZERO_GRADIENT, before) == "Draw the weights that are zero"
     assert advice(figures, Symptom.ZERO_GRADIENT, everything).startswith("Replace a clamp")
+
+
+def rates_offered(figures: dict[str, Any], symptom: Symptom) -> list[str]:
+    """What is offered in a run of which every frame is the same."""
+    window = Window(judge(30, chain(DEPTH), figures)[1])
+    detection = Detection("warning", "", (), 20, {"value": 0.3, "bound": 0.1, "window": 9.0}, "")
+    return [one.title for one in remedies_for(symptom, detection, window)]
+
+
+def test_the_second_rate_is_that_of_the_layer_that_moves_most() -> None:
+    alike = rates_offered(moving(DEPTH, 0.2), Symptom.LR_TOO_HIGH)
+    apart = rates_offered(moving(DEPTH, np.array([0.2, 0.2, 0.2, 200.0])), Symptom.LR_TOO_HIGH)
+    one_alone = moving(DEPTH, np.array([0.0, 0.0, 0.0, 2.0]))
+    assert "Lower the learning rate to 0.001" in rates_offered(one_alone, Symptom.LR_TOO_HIGH)
+    assert [one for one in alike if "rate" in one] == ["Lower the learning rate to 0.005"]
+    assert [one for one in apart if "rate" in one] == [
+        "Lower the learning rate to 0.005",
+        "Lower the learning rate to 1.0×10⁻⁵",  # a fiftieth of its size is usual at first
+    ]
+
+
+@pytest.mark.parametrize(
+    "symptom",
+    [
+        Symptom.LR_TOO_HIGH,
+        Symptom.LOSS_UNSTABLE,
+        Symptom.LOSS_DIVERGING,
+        Symptom.WEIGHTS_GROWING,
+    ],
+)
+@pytest.mark.parametrize(
+    ("optimizer", "momentum", "is_first"),
+    [("SGD", 0.999, True), ("SGD", 0.9, False), ("Adam", 0.999, False)],
+)
+def test_steps_that_add_up_a_hundredfold_get_a_usual_momentum_first(
+    symptom: Symptom,
+    optimizer: str,
+    momentum: float,
+    is_first: bool,  # noqa: FBT001 - a column of the table
+) -> None:
+    wiring, scalars = Wiring(optimizers=(optimizer,)), {"momentum": momentum}
+    offered = rates_offered(healthy(DEPTH, wiring=wiring, scalars=scalars), symptom)
+    assert (offered[0] == "Lower the momentum to 0.9") == is_first
+    assert is_first or not any("momentum" in one for one in offered)

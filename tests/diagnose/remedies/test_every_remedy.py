@@ -18,12 +18,41 @@ from gradwidget.action import parse_action
 from gradwidget.diagnose import remedies
 from gradwidget.diagnose.evidence.window import Window
 from gradwidget.diagnose.finding import Detection, Origin, Remedy, Symptom
-from gradwidget.diagnose.remedies import alike, along_time, amiss_in_data, by_symptom, of_misfits
+from gradwidget.diagnose.remedies import (
+    alike,
+    along_time,
+    amiss_in_data,
+    by_symptom,
+    left_out,
+    not_finite,
+    of_misfits,
+    of_rates,
+)
 from gradwidget.frame import Layer, Obstacle, Wiring
 from tests.support.frames import healthy, judge, moving
 
-RANKINGS = (by_symptom, alike, along_time, amiss_in_data, of_misfits)
-NO_REMEDIES = {"by_symptom", "alike", "along_time", "amiss_in_data", "of_misfits", "layer_names"}
+RANKINGS = (
+    by_symptom,
+    alike,
+    along_time,
+    amiss_in_data,
+    left_out,
+    not_finite,
+    of_misfits,
+    of_rates,
+)
+NO_REMEDIES = {
+    "by_symptom",
+    "alike",
+    "along_time",
+    "amiss_in_data",
+    "left_out",
+    "not_finite",
+    "of_misfits",
+    "of_rates",
+    "layer_names",
+    "units",
+}
 """What ranks the remedies, and what they share."""
 
 NAMES = sorted({module.name for module in pkgutil.iter_modules(remedies.__path__)} - NO_REMEDIES)

@@ -25,7 +25,8 @@ def test_each_hidden_layer_gets_the_norm_layer_of_its_kind() -> None:
     assert isinstance(model.get_submodule("3.1"), nn.LayerNorm)
     assert isinstance(model[5], nn.Linear)
     assert model(torch.ones(2, 1, 5, 5)).shape == (2, 3)
-    assert len(optimizer.param_groups[1]["params"]) == 4
+    held = {id(parameter) for parameter in optimizer.param_groups[0]["params"]}
+    assert held == {id(parameter) for parameter in model.parameters()}
 
 
 def test_there_is_none_where_the_model_has_norm_layers_or_no_plain_ones() -> None:
