@@ -72,8 +72,6 @@ CHECKS = 8
 
 The first of them is the expensive one: its code and data may be anywhere in memory.
 """
-ASKED = 4
-"""Parameters that are asked at every step whether they have a gradient: in microseconds."""
 
 ALONG_TIME = 1 / 16
 """Part of the steps in which recurrent layers are measured along time: it takes as long as they."""

@@ -17,7 +17,6 @@ from gradwidget.capture.model.layers import LayerTable
 from gradwidget.capture.model.optimizers import Grouped
 from gradwidget.capture.model.unreadable import unreadable
 from gradwidget.capture.sampling.allowances import (
-    ASKED,
     CHECKS,
     END_ENTRIES,
     ENTRIES,
@@ -121,21 +120,20 @@ class SpotChecks:
     def _check_presence(self, numbers: list[int]) -> Reason | None:
         """Whether a parameter that has always had a gradient has none for the first time.
 
-        Of a few at every step, wherever they are: nothing of them is read. One that comes and goes
-        is found once.
+        Of one at every step, in turn, wherever it is: nothing of it is read. One that comes and
+        goes is found once.
         """
-        lost = False
-        for _ in range(min(ASKED, len(numbers))):
-            self._asked += 1
-            number = numbers[self._asked % len(numbers)]
-            one = self._table.parameters[number]()
-            if type(one) is not nn.Parameter:  # the code of another class might run
-                continue
-            has = one.grad is not None
-            if self._had.setdefault(number, has) and not has:
-                self._had[number], self._gradients[number] = False, None
-                lost = True
-        return Reason.SPOT_CHECK if lost else None
+        self._asked += 1
+        number = numbers[self._asked % len(numbers)]
+        one = self._table.parameters[number]()
+        if type(one) is not nn.Parameter:  # the code of another class might run
+            return None
+        has = one.grad is not None
+        if has or not self._had.get(number):
+            self._had.setdefault(number, has)
+            return None
+        self._had[number], self._gradients[number] = False, None
+        return Reason.SPOT_CHECK
 
     def _end_of(self, numbers: list[int]) -> int:
         """The first bias, or gain, that can be checked; else the first parameter; -1 for none.
@@ -177,6 +175,8 @@ class SpotChecks:
             return self._nonfinite(number)
         before = self._gradients.get(number, size)
         self._gradients[number] = size
+        if size is None:
+            self._had[number] = False
         if before is None or size is None:
             changed = (before is None) != (size is None)
         else:
