@@ -11,6 +11,8 @@ from time import perf_counter
 from typing import Concatenate, ParamSpec, Protocol, TypeVar
 
 import torch
+from torch import is_grad_enabled
+from torch.compiler import is_compiling
 
 from gradwidget.capture.torch_private import (
     dispatch_modes,
@@ -123,7 +125,7 @@ def entry(where: str, *, any_thread: bool = False) -> Callable[[Method[S, P]], M
         @functools.wraps(method)
         def guarded(self: S, /, *args: P.args, **kwargs: P.kwargs) -> None:
             # What notes the operations of a forward must find none of ours among them.
-            if torch.compiler.is_compiling() or is_tracing() is not None:
+            if is_compiling() or is_tracing() is not None:
                 return
             guard = self.guard
             # Written out, as it is asked at every entry.
@@ -135,7 +137,7 @@ def entry(where: str, *, any_thread: bool = False) -> Callable[[Method[S, P]], M
             started = perf_counter()
             if is_timed:
                 guard.entered = started
-            had_grad = torch.is_grad_enabled()
+            had_grad = is_grad_enabled()
             plain = without_subclasses()
             try:
                 # A tensor of a user's class would run their code for what we read of it, and a mode
@@ -148,7 +150,8 @@ def entry(where: str, *, any_thread: bool = False) -> Callable[[Method[S, P]], M
             except BaseException as failure:
                 # An interrupt between two lines would leave either off.
                 plain.__exit__(None, None, None)
-                torch.set_grad_enabled(had_grad)
+                if is_grad_enabled() is not had_grad:
+                    torch.set_grad_enabled(had_grad)
                 if not isinstance(failure, Exception):
                     raise
                 guard.failed(where)

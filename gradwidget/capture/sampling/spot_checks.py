@@ -51,7 +51,7 @@ class SpotChecks:
         self._gradients: dict[int, float | None] = {}
         self._had: dict[int, bool] = {}
         """Whether each parameter has had a gradient whenever that was asked."""
-        self._asked = 0
+        self._steps = self._asked = 0
         self._weights: dict[int, float] = {}
         self._settings: dict[tuple[int, int], float] = {}
         self._ends: dict[int, int] = {}
@@ -75,7 +75,10 @@ class SpotChecks:
             self._generation = self._table.generation
             self._gradients, self._weights, self._ends = {}, {}, {}
             self._had = {}
-        found = [self._check_end(optimizer, numbers), self._check_presence(numbers)]
+        found = [self._check_end(optimizer, numbers)]
+        self._steps += 1
+        if self._steps % CHECKS == 0:
+            found += self._check_presence(numbers)
         for place, group in enumerate(optimizer.param_groups):
             rate, key = group.get("lr"), (id(optimizer), place)
             if isinstance(rate, float) and rate != self._settings.get(key):
@@ -117,23 +120,24 @@ class SpotChecks:
         total = sum((gradient if is_short else _first(gradient, END_ENTRIES)).tolist())
         return None if cmath.isfinite(total) else self._nonfinite(number)
 
-    def _check_presence(self, numbers: list[int]) -> Reason | None:
-        """Whether a parameter that has always had a gradient has none for the first time.
+    def _check_presence(self, numbers: list[int]) -> list[Reason | None]:
+        """Whether parameters that have always had a gradient have none for the first time.
 
-        Of one at every step, in turn, wherever it is: nothing of it is read. One that comes and
-        goes is found once.
+        Of a few in turn, one for each step, wherever they are: nothing of them is read. One that
+        comes and goes is found once.
         """
-        self._asked += 1
-        number = numbers[self._asked % len(numbers)]
-        one = self._table.parameters[number]()
-        if type(one) is not nn.Parameter:  # the code of another class might run
-            return None
-        has = one.grad is not None
-        if has or not self._had.get(number):
-            self._had.setdefault(number, has)
-            return None
-        self._had[number], self._gradients[number] = False, None
-        return Reason.SPOT_CHECK
+        found: list[Reason | None] = []
+        for _ in range(min(CHECKS, len(numbers))):
+            self._asked += 1
+            number = numbers[self._asked % len(numbers)]
+            one = self._table.parameters[number]()
+            if type(one) is not nn.Parameter:  # the code of another class might run
+                continue
+            has = one.grad is not None
+            if self._had.setdefault(number, has) and not has:
+                self._had[number], self._gradients[number] = False, None
+                found.append(Reason.SPOT_CHECK)
+        return found
 
     def _end_of(self, numbers: list[int]) -> int:
         """The first bias, or gain, that can be checked; else the first parameter; -1 for none.
