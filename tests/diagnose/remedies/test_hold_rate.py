@@ -32,11 +32,11 @@ def test_every_step_takes_the_rate_that_was_asked_for_until_it_is_undone(
     exec(hold_rate().code, scope)  # noqa: S102 - that is what it is for
 
     def moved() -> float:
-        before = float(parameter)
+        before = float(parameter.detach())
         parameter.grad = torch.ones(1)
         optimizer.step()
         scheduler.step()
-        return before - float(parameter)
+        return before - float(parameter.detach())
 
     assert [moved() for _ in range(5)] == [0.25] * 5
     scope["handle"].remove()  # type: ignore[attr-defined]  # what the code leaves

@@ -64,8 +64,9 @@ def test_a_schedule_that_has_used_up_the_rate_before_anything_was_learned() -> N
     assert finding.symptom is Symptom.LR_TOO_LOW
     assert finding.consequences == (Symptom.PLATEAU,)
     assert "its schedule has used it up by step 40" in finding.message
-    assert [(one.title, one.code) for one in finding.remedies] == [
-        ("Let the schedule last for the whole run", "")
+    assert [one.title for one in finding.remedies] == [
+        "Let the schedule last for the whole run",
+        "Train at the rate that was asked for, without the schedule",
     ]
 
 
