@@ -7,6 +7,7 @@ import threading
 import traceback
 from collections import Counter
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from time import perf_counter
 from typing import Concatenate, ParamSpec, Protocol, TypeVar
 
@@ -148,10 +149,7 @@ def entry(where: str, *, any_thread: bool = False) -> Callable[[Method[S, P]], M
                     else:
                         method(self, *args, **kwargs)
             except BaseException as failure:
-                # An interrupt between two lines would leave either off.
-                plain.__exit__(None, None, None)
-                if is_grad_enabled() is not had_grad:
-                    torch.set_grad_enabled(had_grad)
+                _put_back(plain, had_grad=had_grad)
                 if not isinstance(failure, Exception):
                     raise
                 guard.failed(where)
@@ -163,6 +161,13 @@ def entry(where: str, *, any_thread: bool = False) -> Callable[[Method[S, P]], M
         return guarded
 
     return wrap
+
+
+def _put_back(plain: AbstractContextManager[object], *, had_grad: bool) -> None:
+    # An interrupt between two lines would leave either off.
+    plain.__exit__(None, None, None)
+    if is_grad_enabled() is not had_grad:
+        torch.set_grad_enabled(had_grad)
 
 
 class WayIn(Guarded, Protocol):

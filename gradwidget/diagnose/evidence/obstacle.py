@@ -24,6 +24,8 @@ class Barrier:
     """Where to look, and what that changes."""
     is_certain: bool = True
     """Whether nothing can be learned with it, whatever else is wrong."""
+    code: str = ""
+    """What takes it away; empty where only a change of the model or of the loss does."""
 
 
 EVERY_PAIR = Barrier(
@@ -71,8 +73,25 @@ def barriers(window: Window) -> Iterator[Barrier]:
         yield _norm_of_one(norm, "over", "the shape or the groups that it is made for")
     if "flat slopes" in found and len(window.wiring.optimizers) < 2:
         yield FLAT_SLOPES  # of two players one may well be asked for its slope
+    dropped = window.frame.scalars.get("most_dropped", 0.0)
+    if dropped > window.limits.dropout_high:
+        yield high_dropout(dropped)
     if "no bend" in found and any(window.paths.next):
         yield NO_BEND
+
+
+def high_dropout(share: float) -> Barrier:
+    """A dropout of this share of the units, which is nearly all of them."""
+    return Barrier(
+        f"a dropout leaves out {share:.3g} of what a layer gives, and with it most of what tells "
+        "one input from another",
+        "Drop out 0.1 of the units",
+        f"nn.Dropout is given the share that it drops, here {share:g}, not the share that it "
+        "keeps. What it keeps is scaled up, so the loss jumps with the draw.",
+        code="for module in model.modules():\n"
+        '    if "Dropout" in type(module).__name__ and module.p > 0.5:\n'
+        "        module.p = 0.1",
+    )
 
 
 def _norm_of_one(norm: str, how: str, made: str) -> Barrier:

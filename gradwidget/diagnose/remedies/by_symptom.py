@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
 from gradwidget.diagnose.evidence.flat_operation import flat_operation
-from gradwidget.diagnose.evidence.obstacle import barriers
+from gradwidget.diagnose.evidence.obstacle import barriers, high_dropout
 from gradwidget.diagnose.evidence.onset import Onset
 from gradwidget.diagnose.evidence.weight_size import oversized, zero_weights
 from gradwidget.diagnose.evidence.window import Window
@@ -19,7 +19,6 @@ from gradwidget.diagnose.remedies.both import both
 from gradwidget.diagnose.remedies.clear_gradients import clear_gradients
 from gradwidget.diagnose.remedies.clip import clip
 from gradwidget.diagnose.remedies.draw_zero_weights import draw_zero_weights
-from gradwidget.diagnose.remedies.drop_less import drop_less
 from gradwidget.diagnose.remedies.equal_rates import equal_rates
 from gradwidget.diagnose.remedies.fewer_layers import fewer_layers
 from gradwidget.diagnose.remedies.fp32_weights import fp32_weights
@@ -146,7 +145,7 @@ def _exploding(detection: Detection, window: Window) -> Fixes:
 
 def _unstable(detection: Detection, window: Window) -> Fixes:
     if "dropped" in detection.evidence:
-        yield drop_less(detection.evidence["dropped"])
+        yield remove_barrier(high_dropout(detection.evidence["dropped"]))
     yield lower_momentum(window)
     yield slower(window, "A jump after an update means that the update went too far.")
     yield clip(window, detection.first_step)

@@ -7,5 +7,5 @@ from gradwidget.diagnose.finding import Remedy
 
 
 def remove_barrier(barrier: Barrier) -> Remedy:
-    """Says where to look; only a change of the model or of the loss can do it."""
-    return Remedy(title=barrier.title, why=barrier.why, code="")
+    """Says where to look; often only a change of the model or of the loss can do it."""
+    return Remedy(title=barrier.title, why=barrier.why, code=barrier.code)

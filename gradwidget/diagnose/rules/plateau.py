@@ -26,14 +26,17 @@ def plateau(window: Window, active: Finding | None) -> Detection | None:
         return None
     if not limits.plateau_share < window.level_left < limits.plateau_above:
         return None
-    # A loss that has come down from an accidental height has improved, if not learned.
-    if window.start_loss - window.level > (1 - limits.plateau_share) * abs(window.start_loss):
-        return None
     # A loss that was lower and came back up, or that is just jumping up, is not a plateau.
     if window.has_learned or not window.newest_loss_left < limits.plateau_above:
         return None
     because = next((window.active[one] for one in CAUSES if _explains(window, one)), None)
     barrier = next((one for one in barriers(window) if one.is_certain or because is None), None)
+    # A loss that has come down from an accidental height has improved, if not learned.
+    has_come_down = window.start_loss - window.level > (1 - limits.plateau_share) * abs(
+        window.start_loss
+    )
+    if has_come_down and not (barrier is not None and barrier.is_certain):
+        return None
     layers: tuple[str, ...] = ()
     if barrier is not None:
         why = barrier.what

@@ -533,7 +533,7 @@ export const PARAGRAPHS: readonly Paragraph[] = [
     "parts": [
       {
         "title": "Rule",
-        "text": "after 100 steps the loss is above 90% of its initial value, was never below 80% for long, and it is known why: one of the symptoms above explains it, or how the network and its loss are built. That is read from the graph: outputs of another shape than their targets, so that each is held against all; a softmax over the samples of the batch; a loss of second derivatives of ReLU; nothing but linear operations between the layers; or from the layers: a norm over a single value. A flat loss alone says nothing: it may be as low as it can be. Where the loss of every step is known, the noise of batches is not taken for a fall."
+        "text": "after 100 steps the loss is above 90% of its initial value, was never below 80% for long, and it is known why: one of the symptoms above explains it, or how the network and its loss are built. That is read from the graph: outputs of another shape than their targets, so that each is held against all; a softmax over the samples of the batch; a loss of second derivatives of ReLU; nothing but linear operations between the layers; or from the layers: a norm over a single value, a dropout of more than 90% of the units. A flat loss alone says nothing: it may be as low as it can be. Where the loss of every step is known, the noise of batches is not taken for a fall."
       },
       {
         "title": "Helps",

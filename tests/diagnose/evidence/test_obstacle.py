@@ -45,6 +45,17 @@ def test_a_flat_loss_is_explained_by_how_the_network_and_its_loss_are_built(
     assert finding.remedies[0].title == title
 
 
+def test_a_flat_loss_is_explained_by_a_dropout_of_nearly_everything() -> None:
+    def dropping(share: float) -> Any:
+        return judge(120, chain(DEPTH), flat(scalars={"loss": 2.0, "most_dropped": share}))[0]
+
+    (finding,) = dropping(0.97).findings
+    assert (finding.symptom, finding.because) == (Symptom.PLATEAU, None)
+    assert "leaves out 0.97 of what a layer gives" in finding.message
+    assert "module.p = 0.1" in finding.remedies[0].code
+    assert dropping(0.5).findings == []
+
+
 def test_a_norm_of_each_sample_by_itself_leaves_nothing_of_a_single_value() -> None:
     engine, _ = judge(120, a_norm("LayerNorm", 1), flat())
     assert "fc3 is a norm over a single value" in engine.findings[0].message
