@@ -13,6 +13,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 from torch._subclasses.fake_tensor import FakeTensorMode
+from torch.jit import _fuser as fuser
 from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.checkpoint import checkpoint
@@ -102,6 +103,11 @@ class ScriptedPart(Extra):
         scripted: Any = torch.jit.script(self.run.source.body)
         self.run.source.body = scripted
         return model
+
+    def around(self, step: int) -> AbstractContextManager[object]:
+        # Torch optimizes a script after a few calls, and keeps that for the next script of the same
+        # kind: two unwatched runs would differ in their last bits.
+        return fuser.optimized_execution(should_optimize=False)
 
 
 @extra
