@@ -91,7 +91,6 @@ class BackwardReader:
 
     def fail(self, builder: FrameBuilder) -> None:
         """It raised, or was interrupted."""
-        self._reach.failed()
         builder.loss.pass_dropped()
         if self._hooks.pass_ended():
             builder.forget()

@@ -24,8 +24,6 @@ class BackwardReach:
     def __init__(self) -> None:
         self._handles: Sequence[ParameterHandle] = ()
         self._probes: list[ParameterHandle] = []
-        self._probed: list[nn.Parameter | None] = []
-        """The parameters of the probes, during a pass."""
         self._before: list[Mark] = []
         self._after: list[Mark] = []
         self._all: list[nn.Parameter] = []
@@ -67,18 +65,17 @@ class BackwardReach:
         Returns:
             Whether gradients were cleared since the pass before.
         """
-        self._probed = [probe() for probe in self._probes]
-        self._before = _marks(self._probed)
+        self._before = self._marks_of_probes()
         self._all = list(parameters) if parameters is not None else []
         self._all_before = [_mark(one) for one in self._all] if self._all else []
         return bool(self._after) and any(
-            known not in (UNTOUCHED, now) and one is not None
-            for known, now, one in zip(self._after, self._before, self._probed, strict=True)
+            known not in (UNTOUCHED, now) and probe() is not None
+            for known, now, probe in zip(self._after, self._before, self._probes, strict=True)
         )
 
     def ended(self) -> bool:
         """Whether the pass changed a gradient of this model."""
-        self._after, self._probed = _marks(self._probed), []
+        self._after = self._marks_of_probes()
         everything, self._all = self._all, []
         everything_before, self._all_before = self._all_before, []
         if len(self._after) == len(self._before) and self._after != self._before:
@@ -88,22 +85,19 @@ class BackwardReach:
                 # This one shows what the probes do not: it becomes one of them.
                 found = [handle for handle in self._handles if handle() is one]
                 self._probes = [*found, *self._probes[: PROBES - 1]]
-                self._after = _marks([probe() for probe in self._probes])
+                self._after = self._marks_of_probes()
                 return True
         return False
 
-    def failed(self) -> None:
-        """The pass has raised."""
-        self._probed = []
-
-
-def _marks(parameters: Sequence[nn.Parameter | None]) -> list[Mark]:
-    # Written out, since it is asked twice a step.
-    marks = []
-    for one in parameters:
-        gradient = None if one is None else one.grad
-        marks.append(UNTOUCHED if gradient is None else (id(gradient), version(gradient)))
-    return marks
+    def _marks_of_probes(self) -> list[Mark]:
+        # Written out, since it is asked twice a step. Looked up each time: while it is brought
+        # together from its parts (FSDP2), another tensor stands in for a parameter.
+        marks = []
+        for probe in self._probes:
+            one = probe()
+            gradient = None if one is None else one.grad
+            marks.append(UNTOUCHED if gradient is None else (id(gradient), version(gradient)))
+        return marks
 
 
 def _mark(parameter: nn.Parameter) -> Mark:
