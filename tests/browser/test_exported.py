@@ -214,15 +214,15 @@ def test_it_is_dark_where_the_reader_prefers_that_and_light_on_paper(
 ) -> None:
     offline.emulate_media(color_scheme="dark")
     opened = Opened(offline, written(tmp_path / "run.html", sick_run()))
-    ground = "node => getComputedStyle(node).backgroundColor"
-    assert opened.region.evaluate(ground) == "rgb(17, 20, 23)"
+    dark, light = "rgb(17, 20, 23)", "rgb(255, 255, 255)"
+    expect(opened.region).to_have_css("background-color", dark)
     offline.screenshot(path=screenshots / "exported-dark.png")
     offline.evaluate("dispatchEvent(new Event('beforeprint'))")
-    assert opened.region.evaluate(ground) == "rgb(255, 255, 255)"
+    expect(opened.region).to_have_css("background-color", light)
     offline.evaluate("dispatchEvent(new Event('afterprint'))")
-    assert opened.region.evaluate(ground) == "rgb(17, 20, 23)"
+    expect(opened.region).to_have_css("background-color", dark)
     offline.emulate_media(color_scheme="light")
-    assert opened.region.evaluate(ground) == "rgb(255, 255, 255)"
+    expect(opened.region).to_have_css("background-color", light)
     assert opened.is_content(), opened.complaints
 
 

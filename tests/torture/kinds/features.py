@@ -245,7 +245,7 @@ class OperationCounter(Extra):
         *("threads", "forked_child", "forked_while_pausing"),
         "scripted_part",  # is compiled after a few calls, whose number is not the training's
         "remedies",  # are operations of the loop
-        "jagged_output",  # makes its offsets when it is first asked for them
+        *("jagged_output", "nested_layer"),  # make something when they are first asked for it
     )
 
     def around(self, step: int) -> AbstractContextManager[object]:
@@ -275,6 +275,7 @@ class CallCounter(Extra):
     # What we change is not done by functions that the mode sees, what is done by hand is.
     without: ClassVar[tuple[str, ...]] = (
         *("threads", "forked_child", "forked_while_pausing", "remedies"),
+        "nested_layer",  # as for OperationCounter: two unwatched runs differ
     )
 
     def around(self, step: int) -> AbstractContextManager[object]:
