@@ -16,6 +16,9 @@ FloatArray = NDArray[np.float32]
 BoolArray = NDArray[np.bool_]
 
 
+ROOT = "(root)"
+"""The name of the layer that is the parameters of the model itself."""
+
 PARAMETER = "Parameter"
 """The kind of a layer that is a parameter, not a module."""
 

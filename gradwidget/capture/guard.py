@@ -7,11 +7,9 @@ import threading
 import traceback
 from collections import Counter
 from collections.abc import Callable
-from contextlib import AbstractContextManager
 from time import perf_counter
 from typing import Concatenate, ParamSpec, Protocol, TypeVar
 
-import torch
 from torch import is_grad_enabled
 from torch.compiler import is_compiling
 
@@ -19,6 +17,7 @@ from gradwidget.capture.torch_private import (
     dispatch_modes,
     function_modes,
     is_tracing,
+    put_back,
     with_subclasses,
     without_modes,
     without_subclasses,
@@ -149,7 +148,7 @@ def entry(where: str, *, any_thread: bool = False) -> Callable[[Method[S, P]], M
                     else:
                         method(self, *args, **kwargs)
             except BaseException as failure:
-                _put_back(plain, had_grad=had_grad)
+                put_back(plain, had_grad=had_grad)
                 if not isinstance(failure, Exception):
                     raise
                 guard.failed(where)
@@ -161,13 +160,6 @@ def entry(where: str, *, any_thread: bool = False) -> Callable[[Method[S, P]], M
         return guarded
 
     return wrap
-
-
-def _put_back(plain: AbstractContextManager[object], *, had_grad: bool) -> None:
-    # An interrupt between two lines would leave either off.
-    plain.__exit__(None, None, None)
-    if is_grad_enabled() is not had_grad:
-        torch.set_grad_enabled(had_grad)
 
 
 class WayIn(Guarded, Protocol):

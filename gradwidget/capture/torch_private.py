@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from functools import wraps
 from operator import attrgetter
 from types import FrameType
@@ -146,12 +146,19 @@ def unseen(work: Callable[P, R]) -> Callable[P, R]:
                     return without_modes(work, *args, **kwargs)
                 return work(*args, **kwargs)
         finally:
-            # An interrupt between two lines would leave either off.
-            plain.__exit__(None, None, None)
-            if torch.is_grad_enabled() is not had_grad:
-                torch.set_grad_enabled(had_grad)
+            put_back(plain, had_grad=had_grad)
 
     return done
+
+
+def put_back(plain: AbstractContextManager[object], *, had_grad: bool) -> None:
+    """Ends ``without_subclasses`` and leaves gradients on or off as they were.
+
+    For where an interrupt between two lines would leave either off.
+    """
+    plain.__exit__(None, None, None)
+    if torch.is_grad_enabled() is not had_grad:
+        torch.set_grad_enabled(had_grad)
 
 
 version: Callable[[Tensor], int] = attrgetter("_version")

@@ -92,7 +92,7 @@ class Loop:
             self.train(2)
 
     def attach(self, watch: type[Monitor], optimizer: SGD | None = None) -> None:
-        """Watches it, from now on or anew."""
+        """Watches it, from now on or again."""
         self.monitor = watch(self.model, optimizer, budget=None)
 
     @property

@@ -59,8 +59,6 @@ class Actuator:
         self._nesting = Nesting()
         self._together = SteppedTogether()
         self._with_closure: WeakSet[Optimizer] = WeakSet()
-        self._has_closures = False
-        """Whether any step has had a closure."""
         self._clipping: list[Clipping] = []
         self._skipping: list[Skipping] = []
         self._rates = ScaledRates(
@@ -100,9 +98,7 @@ class Actuator:
             are_several: whether others were seen to step.
             with_closure: whether its step computes the gradients.
         """
-        if with_closure or self._has_closures:
-            self._has_closures = True
-            (self._with_closure.add if with_closure else self._with_closure.discard)(optimizer)
+        (self._with_closure.add if with_closure else self._with_closure.discard)(optimizer)
         self._guard.run(TELLING_APART, self._nesting.step_begins, optimizer)
         if not (are_several or self._is_in_force or self._clipping):
             return False

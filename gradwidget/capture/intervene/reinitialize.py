@@ -12,6 +12,7 @@ from torch.nn.parameter import is_lazy
 from torch.optim import LBFGS, Optimizer
 
 from gradwidget.action import Scheme
+from gradwidget.frame import ROOT
 
 
 def _orthogonal(weight: Tensor) -> None:
@@ -148,7 +149,7 @@ def _random_states(drawn: Sequence[Drawn]) -> list[Callable[[], object]]:
 
 def _own(model: nn.Module, name: str) -> list[tuple[str, nn.Parameter]]:
     try:
-        module = model.get_submodule("" if name == "(root)" else name)
+        module = model.get_submodule("" if name == ROOT else name)
     except AttributeError:
         parameter = _parameter(model, name)
         if parameter is not None:

@@ -17,11 +17,11 @@ from torch.nn.parameter import is_lazy
 from gradwidget.capture import unmeasured
 from gradwidget.capture.model.local_part import is_partial, is_spread
 from gradwidget.capture.model.parameter_handle import ParameterHandle
-from gradwidget.capture.model.rows import ROOT, Own, Position, full_name, is_divisible
+from gradwidget.capture.model.rows import Own, Position, full_name, is_divisible
 from gradwidget.capture.model.selection import LayerFilter, selected
 from gradwidget.capture.model.unreadable import unreadable
 from gradwidget.capture.torch_private import is_flat_sharded, is_sharded
-from gradwidget.frame import PARAMETER, Layer
+from gradwidget.frame import PARAMETER, ROOT, Layer
 
 Pairs = tuple[NDArray[np.intp], NDArray[np.intp]]
 """Numbers of parameters, and the row of a layer that owns each."""

@@ -6,10 +6,10 @@ from typing import NamedTuple
 
 from torch import nn
 
+from gradwidget.frame import ROOT
+
 Own = tuple[str, str]
 """Name of a module, and the local name of a parameter there."""
-
-ROOT = "(root)"
 
 
 class Position(NamedTuple):

@@ -6,9 +6,7 @@ import math
 from enum import Enum
 
 from gradwidget.capture.sampling.allowances import JUMP, MEMORY, NOTICEABLE, RISE
-
-LEAST = 1 / MEMORY
-"""What a value counts in the means of the values before it."""
+from gradwidget.capture.sampling.running_mean import RunningMean
 
 
 class Level(Enum):
@@ -32,37 +30,32 @@ class LevelDetector:
 
     def __init__(self) -> None:
         self._faint = math.inf
+        self._mean = RunningMean(MEMORY)
+        self._size = RunningMean(MEMORY)
+        self._deviation = RunningMean(MEMORY)
         self._was_finite = True
-        # Three running means, written out, since they are added to at every step.
-        self._mean = self._size = self._deviation = 0.0
-        self._weight = self._weight_before = 1.0
-        """What the next value counts, and what the latest has counted."""
 
     def level(self, value: float) -> Level:
         """The level of a value, which then counts as one of those before."""
         was_finite, self._was_finite = self._was_finite, math.isfinite(value)
         if not self._was_finite:
             return Level.JUMP if was_finite else Level.USUAL
-        size, rise, weight = abs(value), value - self._mean, self._weight
-        level = self._compare(size, rise)
-        if self._faint == math.inf:
-            self._faint = size / JUMP
+        level = self._compare(value)
+        if math.isinf(self._faint):
+            self._faint = abs(value) / JUMP
         else:
-            # From the second value on: the first is no deviation from anything.
-            self._deviation += self._weight_before * (abs(rise) - self._deviation)
-        self._mean += weight * rise
-        self._size += weight * (size - self._size)
-        self._weight_before = weight
-        if weight > LEAST:
-            # The first values count alike, as for ``RunningMean``.
-            self._weight = max(weight / (1 + weight), LEAST)
+            self._deviation.add(abs(value - self._mean.value))
+        self._mean.add(value)
+        self._size.add(abs(value))
         return level
 
-    def _compare(self, size: float, rise: float) -> Level:
+    def _compare(self, value: float) -> Level:
         # What is left of a loss that has almost vanished is all noise.
-        if size <= self._faint:
+        if abs(value) <= self._faint:
             return Level.USUAL
-        if size > JUMP * self._size:
+        if abs(value) > JUMP * self._size.value:
             return Level.JUMP
-        is_rise = size > NOTICEABLE * self._size and rise > RISE * self._deviation
-        return Level.RISE if is_rise and self._weight_before == LEAST else Level.USUAL
+        rise = value - self._mean.value
+        is_noticeable = abs(value) > NOTICEABLE * self._size.value
+        is_rise = is_noticeable and rise > RISE * self._deviation.value
+        return Level.RISE if is_rise and self._deviation.is_settled else Level.USUAL

@@ -74,11 +74,9 @@ class UnsteppedPasses:
         self._passes += 1
         self._run = self._run + 1 if self._was_cleared or self._passes == 1 else 0
         self._has_passed = True
-        # Most passes are followed by a step at once.
-        if self._passes >= CLEARED:
-            patience = PATIENCE * self._longest
-            if self._run >= max(CLEARED, patience) or self._passes >= max(ADDED, patience):
-                self.is_overdue = True
+        patience = PATIENCE * self._longest
+        if self._run >= max(CLEARED, patience) or self._passes >= max(ADDED, patience):
+            self.is_overdue = True
         if self._passes >= SUSPICIOUS and readback is not None:
             self._compare_later(readback)
 
@@ -88,13 +86,8 @@ class UnsteppedPasses:
 
     def stepped(self) -> None:
         """An optimizer has stepped, or the weights have changed."""
-        self._is_stepping = False
-        if self._passes == 1 and self._longest and not self.is_overdue:
-            # Written out, since it is so at nearly every step.
-            self._passes = self._run = 0
-            self._has_passed = self._was_cleared = False
-            return
         self._longest = max(self._longest, self._passes)
+        self._is_stepping = False
         self._start()
 
     def take(self) -> Fetch:

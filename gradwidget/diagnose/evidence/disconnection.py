@@ -8,6 +8,7 @@ from typing import Literal
 import numpy as np
 
 from gradwidget.diagnose.evidence.window import Window
+from gradwidget.frame import ROOT
 
 Disconnection = Literal["never run", "never used", "cut off"]
 
@@ -38,4 +39,4 @@ def unused_of(window: Window, layers: Sequence[str]) -> list[str]:
 
 def _owner(parameter: str) -> str:
     """The layer that a parameter belongs to."""
-    return parameter.rpartition(".")[0] or "(root)"
+    return parameter.rpartition(".")[0] or ROOT

@@ -26,9 +26,9 @@ def first_residual(window: Window, most: int | None = None) -> float:
         most: of so many frames; None for a window of them.
     """
     operations = set(window.wiring.loss_path)
-    is_squared, is_absolute = bool(operations & SQUARED), bool(operations & ABSOLUTE)
+    squared, is_absolute = is_squared(window), bool(operations & ABSOLUTE)
     last = np.flatnonzero(window.paths.last)
-    if is_squared == is_absolute or last.size != 1 or operations - SQUARED - ABSOLUTE - AROUND:
+    if squared == is_absolute or last.size != 1 or operations - SQUARED - ABSOLUTE - AROUND:
         return math.nan
     norm = window.history.start("act_grad_norm")[:, last[0]].astype(np.float64)
     per_entry = window.history.start("act_grad_rms")[:, last[0]].astype(np.float64)
@@ -36,7 +36,7 @@ def first_residual(window: Window, most: int | None = None) -> float:
     frames = min(most or window.limits.window, len(loss), len(norm))
     with np.errstate(all="ignore"):
         # √N is the norm over the RMS.
-        found = (2 if is_squared else 1) * loss / norm * per_entry / norm
+        found = (2 if squared else 1) * loss / norm * per_entry / norm
     return middle(found[:frames])
 
 

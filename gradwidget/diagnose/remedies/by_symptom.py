@@ -131,7 +131,7 @@ def _exploding(detection: Detection, window: Window) -> Fixes:
     onset = Onset(detection, window)
     drawn, factor = onset.growth_as_drawn
     if drawn:
-        # Drawn anew they would be what they are.
+        # Drawn again they would be the same.
         yield scale_down(drawn, factor)
     else:
         yield reinitialize(

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from gradwidget.diagnose.finding import Remedy
 from gradwidget.diagnose.remedies.layer_names import quote
-from gradwidget.frame import Layer
+from gradwidget.frame import ROOT, Layer
 
 PLACE, ORIGINAL = "parametrizations.", ".original"
 """What the parameters that a weight is computed from are called: place, name of the weight, and
@@ -19,7 +19,7 @@ OLD = "_v"
 def draw_direction(layers: Sequence[Layer]) -> Remedy | None:
     """Draws the weights that are computed from others; None where the layers have none."""
     pairs = "".join(
-        f"    ({quote('' if layer.name == '(root)' else layer.name)}, {quote(name)}),\n"
+        f"    ({quote('' if layer.name == ROOT else layer.name)}, {quote(name)}),\n"
         for layer in layers
         for name in dict.fromkeys(filter(None, map(_computed, layer.shapes)))
     )

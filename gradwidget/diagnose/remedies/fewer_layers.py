@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from gradwidget.diagnose.finding import Remedy
 from gradwidget.diagnose.remedies.layer_names import listing
-from gradwidget.frame import Layer
+from gradwidget.frame import ROOT, Layer
 
 
 def fewer_layers(layers: Sequence[Layer], why: str) -> Remedy | None:
@@ -14,7 +14,7 @@ def fewer_layers(layers: Sequence[Layer], why: str) -> Remedy | None:
     square = [
         layer
         for layer in layers
-        if layer.kind == "Linear" and _is_square(layer) and layer.name != "(root)"
+        if layer.kind == "Linear" and _is_square(layer) and layer.name != ROOT
     ]
     if len(square) < 4:
         return None

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from gradwidget.diagnose.finding import Remedy
 from gradwidget.diagnose.remedies.layer_names import listing
-from gradwidget.frame import Layer
+from gradwidget.frame import ROOT, Layer
 
 KINDS = ("LSTM", "GRU", "LSTMCell", "GRUCell")
 
@@ -17,7 +17,7 @@ def forget_bias(layers: Sequence[Layer]) -> Remedy | None:
         layer.name
         for layer in layers
         if layer.kind in KINDS
-        and layer.name != "(root)"
+        and layer.name != ROOT
         and any(key.startswith("bias_ih") for key in layer.shapes)
     ]
     if not gated:

@@ -6,15 +6,13 @@ from collections.abc import Sequence
 
 from gradwidget.diagnose.finding import Remedy
 from gradwidget.diagnose.remedies.layer_names import listing
-from gradwidget.frame import Layer
+from gradwidget.frame import ROOT, Layer
 
 
 def gated_cell(layers: Sequence[Layer]) -> Remedy | None:
     """A GRU instead of an RNN, a GRUCell instead of an RNNCell; None where there is neither."""
     plain = [
-        layer.name
-        for layer in layers
-        if layer.kind in ("RNN", "RNNCell") and layer.name != "(root)"
+        layer.name for layer in layers if layer.kind in ("RNN", "RNNCell") and layer.name != ROOT
     ]
     if not plain:
         return None

@@ -9,7 +9,7 @@ def hold_rate() -> Remedy:
     """Sets the rate of each group, before every step, to the one that it was given at first."""
     return Remedy(
         title="Train at the rate that was asked for, without the schedule",
-        why="A rate that stays as it is learns until the schedule is mended, and shows what the "
+        why="A rate that stays as it is learns until the schedule is fixed, and shows what the "
         "schedule has to be measured by.",
         code="""\
 # The same as leaving scheduler.step() out (handle.remove() undoes it):

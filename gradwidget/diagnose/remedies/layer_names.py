@@ -6,10 +6,7 @@ import textwrap
 from collections.abc import Iterable, Iterator, Sequence
 
 from gradwidget.diagnose.evidence.window import Window
-from gradwidget.frame import BoolArray, Layer
-
-ROOT = "(root)"
-"""The layer that is the parameters of the model itself."""
+from gradwidget.frame import ROOT, BoolArray, Layer
 
 
 def listing(names: Iterable[str]) -> str:

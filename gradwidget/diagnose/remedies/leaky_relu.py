@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from gradwidget.diagnose.finding import Remedy
-from gradwidget.diagnose.remedies.layer_names import ROOT, modules_of, quote
-from gradwidget.frame import Layer
+from gradwidget.diagnose.remedies.layer_names import modules_of, quote
+from gradwidget.frame import ROOT, Layer
 
 
 def leaky_relu(layers: Sequence[Layer]) -> Remedy:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from gradwidget.diagnose.finding import Remedy
 from gradwidget.diagnose.remedies.layer_names import listing
-from gradwidget.frame import Layer
+from gradwidget.frame import ROOT, Layer
 
 WIDTHS = {
     "Linear": "LayerNorm",
@@ -24,7 +24,7 @@ def normalize(layers: Sequence[Layer], why: str) -> Remedy | None:
     """
     if any("Norm" in layer.kind for layer in layers):
         return None
-    hidden = [layer for layer in layers[:-1] if layer.kind in WIDTHS and layer.name != "(root)"]
+    hidden = [layer for layer in layers[:-1] if layer.kind in WIDTHS and layer.name != ROOT]
     if not hidden:
         return None
     kinds = ", ".join(

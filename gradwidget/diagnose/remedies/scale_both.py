@@ -11,7 +11,7 @@ from gradwidget.diagnose.evidence.window import Window, middle
 from gradwidget.diagnose.finding import Remedy
 from gradwidget.diagnose.remedies.layer_names import among, quote
 from gradwidget.diagnose.remedies.units import in_units
-from gradwidget.frame import Layer
+from gradwidget.frame import ROOT, Layer
 
 
 def scale_both(scaled: Remedy, window: Window) -> Remedy | None:
@@ -27,7 +27,7 @@ def scale_both(scaled: Remedy, window: Window) -> Remedy | None:
     last = [
         layer
         for layer in among(window, window.paths.last)
-        if layer.name != "(root)" and _leaving(layer) in first
+        if layer.name != ROOT and _leaving(layer) in first
     ]
     if len(last) != 1 or not last[0].is_module or not _is_of_differences(window):
         return None

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 
 from gradwidget.diagnose.finding import Remedy
 from gradwidget.diagnose.remedies.layer_names import listing, modules_of
-from gradwidget.frame import Layer
+from gradwidget.frame import ROOT, Layer
 
 
 def start_afresh(layers: Sequence[Layer]) -> Remedy | None:
-    """Has each module draw its parameters anew, norm layers included; None without a module."""
-    modules = [layer.name for layer in modules_of(layers) if layer.name != "(root)"]
+    """Has each module draw its parameters again, norm layers included; None without a module."""
+    modules = [layer.name for layer in modules_of(layers) if layer.name != ROOT]
     if not modules:
         return None
     return Remedy(

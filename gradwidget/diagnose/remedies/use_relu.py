@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from gradwidget.diagnose.finding import Remedy
-from gradwidget.diagnose.remedies.layer_names import ROOT, listing, modules_of, quote
-from gradwidget.frame import Layer
+from gradwidget.diagnose.remedies.layer_names import listing, modules_of, quote
+from gradwidget.frame import ROOT, Layer
 
 SLOPES = {"sigmoid": 0.25, "tanh": 1.0}
 """Steepest slope of each squashing activation function: the most it passes on of a gradient."""

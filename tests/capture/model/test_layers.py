@@ -19,9 +19,8 @@ from torch.nn.utils.parametrizations import weight_norm
 from gradwidget.capture.capture import Capture
 from gradwidget.capture.model.layers import LayerTable
 from gradwidget.capture.model.parameter_handle import ParameterHandle
-from gradwidget.capture.model.rows import ROOT
 from gradwidget.capture.model.selection import LayerFilter
-from gradwidget.frame import Layer
+from gradwidget.frame import ROOT, Layer
 
 
 class Tied(nn.Module):

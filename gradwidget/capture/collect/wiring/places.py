@@ -12,8 +12,8 @@ from gradwidget.capture.collect.wiring.graph import Graph
 from gradwidget.capture.model.layers import LayerTable
 from gradwidget.capture.model.most_nodes import most_nodes
 from gradwidget.capture.model.nonlinearity import Node
-from gradwidget.capture.model.rows import ROOT
 from gradwidget.capture.torch_private import sequence_number
+from gradwidget.frame import ROOT
 
 
 class Places:
