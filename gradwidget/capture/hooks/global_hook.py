@@ -20,9 +20,9 @@ from gradwidget.capture.torch_private import (
 Args = tuple[Any, ...]
 Kwargs = Mapping[str, Any]
 
-_registered: set[GlobalPreHook | GlobalHook] = set()
+_registered: set[_Hook] = set()
 """All of ours that torch calls."""
-_held_back: set[GlobalPreHook | GlobalHook] = set()
+_held_back: set[_Hook] = set()
 """Those that make way."""
 
 
@@ -41,7 +41,38 @@ def none_registered() -> Iterator[None]:
                 hook.register()
 
 
-class GlobalPreHook:
+class _Hook:
+    """One of ours, which torch calls while it is registered."""
+
+    _handle: RemovableHandle | None = None
+
+    @property
+    def is_registered(self) -> bool:
+        """Whether torch calls it."""
+        return self._handle is not None
+
+    def register(self) -> None:
+        """Has torch call it; nothing where it does already."""
+        if self._handle is None:
+            self._handle = self._add()
+            _registered.add(self)
+            _held_back.discard(self)
+
+    def remove(self) -> None:
+        """Has torch call it no longer."""
+        _held_back.discard(self)
+        handle = self._handle
+        if handle is not None:
+            remove_global_hook(handle)  # first: an interrupt inside leaves it to be removed later
+            _registered.discard(self)
+            if self._handle is handle:  # another thread may have registered it again meanwhile
+                self._handle = None
+
+    def _add(self) -> RemovableHandle:
+        raise NotImplementedError
+
+
+class GlobalPreHook(_Hook):
     """Calls a function before every module runs.
 
     Args:
@@ -57,29 +88,9 @@ class GlobalPreHook:
         self.guard = guard
         self.where = where
         self._call = call
-        self._handle: RemovableHandle | None = None
 
-    @property
-    def is_registered(self) -> bool:
-        """Whether torch calls it."""
-        return self._handle is not None
-
-    def register(self) -> None:
-        """Has torch call it; nothing where it does already."""
-        if self._handle is None:
-            self._handle = register_module_forward_pre_hook(self._called)
-            _registered.add(self)
-            _held_back.discard(self)
-
-    def remove(self) -> None:
-        """Has torch call it no longer."""
-        _held_back.discard(self)
-        handle = self._handle
-        if handle is not None:
-            remove_global_hook(handle)  # first: an interrupt inside leaves it to be removed later
-            _registered.discard(self)
-            if self._handle is handle:  # another thread may have registered it again meanwhile
-                self._handle = None
+    def _add(self) -> RemovableHandle:
+        return register_module_forward_pre_hook(self._called)
 
     def _called(self, module: nn.Module, args: Args) -> None:
         wanted = self._contained(module, args)
@@ -91,7 +102,7 @@ class GlobalPreHook:
         return self._call(module, args)
 
 
-class GlobalHook:
+class GlobalHook(_Hook):
     """Calls a function after every module has run.
 
     Args:
@@ -109,29 +120,9 @@ class GlobalHook:
         self.guard = guard
         self.where = where
         self._call = call
-        self._handle: RemovableHandle | None = None
 
-    @property
-    def is_registered(self) -> bool:
-        """Whether torch calls it."""
-        return self._handle is not None
-
-    def register(self) -> None:
-        """Has torch call it; nothing where it does already."""
-        if self._handle is None:
-            self._handle = add_global_hook(self._called)
-            _registered.add(self)
-            _held_back.discard(self)
-
-    def remove(self) -> None:
-        """Has torch call it no longer."""
-        _held_back.discard(self)
-        handle = self._handle
-        if handle is not None:
-            remove_global_hook(handle)  # first: an interrupt inside leaves it to be removed later
-            _registered.discard(self)
-            if self._handle is handle:  # another thread may have registered it again meanwhile
-                self._handle = None
+    def _add(self) -> RemovableHandle:
+        return add_global_hook(self._called)
 
     @way_in
     def _called(self, module: nn.Module, args: Args, *rest: Any) -> None:  # noqa: ANN401  # as torch gives it
