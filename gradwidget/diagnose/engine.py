@@ -91,6 +91,8 @@ class Engine:
         window = Window(history, self.limits, active, self._traits)
         newest = Window(history, self._of_one_frame, active, self._traits)
         apart, self._last_step = window.step - self._last_step > 1, window.step
+        # What is due to another finding goes with it, and needs no closer look of its own.
+        due_to_others = {one.symptom for one in self._active if one.because is not None}
         suspects = []
         opened = False
         for symptom, rule in self._due(history.version, apart=apart):
@@ -103,7 +105,7 @@ class Engine:
             if asked is None:
                 continue
             detection, suspected = asked
-            suspects += [symptom] if suspected else []
+            suspects += [symptom] if suspected and symptom not in due_to_others else []
             # What a rule detects opens a finding or keeps one open; what it no longer detects
             # closes one in time.
             if detection is not None and entry is None:

@@ -68,6 +68,25 @@ def test_what_was_found_is_watched_for_a_while() -> None:
     assert not found[-1]
 
 
+def test_wants_no_series_to_see_what_is_due_to_another_finding_end() -> None:
+    gradients = {"act_grad_rms": SHARE, "act_grad_norm": SHARE}
+    history, engine = History(), Engine()
+    for number in range(120):
+        moves = 1e-3 * (SHARE if number < 100 else np.ones(DEPTH))
+        values = healthy(DEPTH, update_ratio=moves, **gradients)
+        history.append(frame(100 * number, LAYERS, values))
+        engine.update(history)
+        if number == 99:
+            assert found(engine)[Symptom.EARLY_LAYERS_FROZEN] is Symptom.VANISHING_GRADIENTS
+        assert number < 99 or not engine.wanted.series
+    assert found(engine) == {Symptom.VANISHING_GRADIENTS: None}
+
+
+def found(engine: Engine) -> dict[Symptom, Symptom | None]:
+    """What is found at present, each with what it is due to."""
+    return {one.symptom: one.because for one in engine.findings if one.active}
+
+
 def test_wants_nothing_on_a_healthy_run() -> None:
     assert set(wanted([(step, False) for step in range(30)])) == {Wanted()}
 

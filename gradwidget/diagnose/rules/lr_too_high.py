@@ -183,8 +183,9 @@ def _over_window(window: Window, active: Finding | None) -> Detection | None:
         return None
     recent = rotations(window, limits.window, of_start=True)
     moves = middle(recent)
-    bound = _bound(window)
-    if np.isfinite(recent).sum() < window.enough or not moves > bound:
+    # The bound asks for the whole run, which takes long: it is no lower than half of what is high.
+    is_large = np.isfinite(recent).sum() >= window.enough and moves > limits.update_high / 2
+    if not is_large or not moves > (bound := _bound(window)):
         return None
     values = rotations(window, RECENT, of_start=True)
     known = np.isfinite(values)
