@@ -18,7 +18,7 @@ import numpy as np
 from gradwidget.capture.attached import attach, detach
 from gradwidget.capture.capture import Capture
 from gradwidget.capture.collect.logged import MOST_LOGGED, TOO_MANY, recordable
-from gradwidget.capture.ended import Ended
+from gradwidget.capture.ended_capture import Ended
 from gradwidget.capture.weak_capture import NOT_WATCHED, WeakCapture
 from gradwidget.control.control import Control
 from gradwidget.control.reaction import OnFinding, Reaction

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.amp.grad_scaler import GradScaler
 from torch.optim import Optimizer
 
-from gradwidget.capture.announced import AnnouncedSteps
+from gradwidget.capture.announced_steps import AnnouncedSteps
 from gradwidget.capture.arguments import check_held, check_types
 from gradwidget.capture.collect.backward import BackwardReader, Taken
 from gradwidget.capture.collect.loss import are_numbers

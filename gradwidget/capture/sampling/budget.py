@@ -16,7 +16,7 @@ from gradwidget.capture.sampling.allowances import (
     WATCH_PRICE,
     Reason,
 )
-from gradwidget.capture.sampling.ladder import Ladder
+from gradwidget.capture.sampling.interval import Ladder
 from gradwidget.capture.sampling.pace import Pace
 from gradwidget.capture.sampling.running_mean import RunningMean
 from gradwidget.token_bucket import TokenBucket

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gradwidget.capture.sampling.ladder import GIVE, Ladder
+from gradwidget.capture.sampling.interval import GIVE, Ladder
 
 
 @given(st.lists(st.floats(0.01, 1e4), min_size=1))

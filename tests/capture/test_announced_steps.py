@@ -12,7 +12,7 @@ from torch.amp.grad_scaler import GradScaler
 from torch.nn.utils import clip_grad_norm_
 
 from gradwidget import GradMonitor
-from gradwidget.capture.announced import NOT_BEGUN, TOO_EARLY, TWICE
+from gradwidget.capture.announced_steps import NOT_BEGUN, TOO_EARLY, TWICE
 from gradwidget.capture.sampling.allowances import Reason
 
 Watch = Callable[..., Any]
