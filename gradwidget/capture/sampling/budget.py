@@ -16,7 +16,7 @@ from gradwidget.capture.sampling.allowances import (
     WATCH_PRICE,
     Reason,
 )
-from gradwidget.capture.sampling.interval import Ladder
+from gradwidget.capture.sampling.interval import SampleInterval
 from gradwidget.capture.sampling.pace import Pace
 from gradwidget.capture.sampling.running_mean import RunningMean
 from gradwidget.token_bucket import TokenBucket
@@ -29,8 +29,8 @@ KEPT = 1 - 1 / AT_LAST_EVERY
 class Budget:
     """Samples so rarely that a share of the training time pays for it.
 
-    Which steps are sampled follows from their numbers: clocks only choose the interval, from the
-    rungs of a ladder. Steps that were requested are sampled whatever they cost.
+    Which steps are sampled follows from their numbers: clocks only choose the interval, of the
+    powers of two. Steps that were requested are sampled whatever they cost.
 
     Args:
         share: part of a step's time that may be spent; None samples every step.
@@ -56,7 +56,7 @@ class Budget:
         self._buckets = {reason: TokenBucket(one.burst) for reason, one in ALLOWANCES.items()}
         self._asked: dict[Reason, int] = {}
         """The step in which a reason last made a request, since when it has been refilled."""
-        self._ladder = Ladder()
+        self._affordable = SampleInterval()
         self._interval = 1
         """Steps from one ordinary sample to the next."""
         self._was_watched = False
@@ -159,8 +159,8 @@ class Budget:
     def _every(self, share: float) -> int:
         """The interval that samples of the present cost, or the watching, ask for."""
         income = AIM * share * self._elapsed.value - self._charges / self._steps
-        rung = self._ladder.settle(self._cost.value / income if income > 0 else AT_LEAST_EVERY)
-        every = min(rung, AT_LEAST_EVERY << sum(self._step >= later for later in LATER))
+        steps = self._affordable.settle(self._cost.value / income if income > 0 else AT_LEAST_EVERY)
+        every = min(steps, AT_LEAST_EVERY << sum(self._step >= later for later in LATER))
         if self.watched:
-            every = min(every, max(WATCH_EVERY, math.ceil(rung * AIM / WATCH_PRICE)))
+            every = min(every, max(WATCH_EVERY, math.ceil(steps * AIM / WATCH_PRICE)))
         return every

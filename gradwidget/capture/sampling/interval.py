@@ -1,4 +1,4 @@
-"""The interval between samples: a power of two, so that clocks choose no more than the rung."""
+"""The interval between samples: a power of two, so that clocks choose nothing finer."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ same steps, whatever else the machine does.
 """
 
 
-class Ladder:
+class SampleInterval:
     """Keeps the interval until what samples cost has clearly changed.
 
     Example:
-        >>> ladder = Ladder()
-        >>> [ladder.settle(needed) for needed in (0.5, 23.0, 31.0, 9.0, 7.0)]
+        >>> interval = SampleInterval()
+        >>> [interval.settle(needed) for needed in (0.5, 23.0, 31.0, 9.0, 7.0)]
         [1, 32, 32, 32, 8]
     """
 
     def __init__(self) -> None:
-        self.rung = 1
+        self.steps = 1
         """Steps from one sample to the next."""
 
     def settle(self, needed: float) -> int:
         """The interval, where one sample takes what so many steps may spend."""
-        if needed > self.rung or needed * GIVE < self.rung:
-            self.rung = 2 ** max(0, math.ceil(math.log2(needed))) if needed > 1 else 1
-        return self.rung
+        if needed > self.steps or needed * GIVE < self.steps:
+            self.steps = 2 ** max(0, math.ceil(math.log2(needed))) if needed > 1 else 1
+        return self.steps
