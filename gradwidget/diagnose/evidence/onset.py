@@ -9,7 +9,7 @@ import numpy as np
 
 from gradwidget.diagnose.evidence.depth_profile import profile_of
 from gradwidget.diagnose.evidence.weight_rotation import rotations
-from gradwidget.diagnose.evidence.weight_size import enlarged, undersized
+from gradwidget.diagnose.evidence.weight_size import ENLARGED, UNDERSIZED, relative_size
 from gradwidget.diagnose.evidence.window import Window, median
 from gradwidget.diagnose.finding import Detection
 from gradwidget.frame import BoolArray, Layer
@@ -69,7 +69,7 @@ class Onset:
         """Whether most of the layers concerned were drawn far too small, and the run began so."""
         traits = self._window.traits
         among = self._among & traits.matrices & self._window.trainable
-        small = undersized(self._window)
+        small = relative_size(self._window, at_start=True) < UNDERSIZED
         return self.is_start and bool(among.any() and np.mean(small[among]) > 1 / 2)
 
     @property
@@ -153,7 +153,8 @@ class Onset:
             return unknown
         found = profile_of(GRADIENT, level, window.paths)
         way = found.way(rows[0]) if found.ends[rows[0]] >= 0 else np.array([], np.intp)
-        if way.size < 2 or enlarged(window)[way].any():
+        drawn = relative_size(window, at_start=True)
+        if way.size < 2 or (drawn[way] > ENLARGED).any():
             return unknown
         ratios = found.ratio[way]
         layers = [window.layers[place] for place in way[:-1]]

@@ -4,42 +4,49 @@ from __future__ import annotations
 
 from itertools import permutations
 
+import numpy as np
+
+from gradwidget.diagnose.evidence.paths import Floats
 from gradwidget.diagnose.evidence.window import Window
 from gradwidget.diagnose.finding import Detection
 from gradwidget.frame import BoolArray, Layer
 
 OVERSIZED = 5.0
-"""Norm of a layer's weights over one that keeps the scale of what comes in."""
+"""Relative size from which a layer's weights are many times as large as is usual."""
 
 UNDERSIZED = 0.4
-"""The same, below which a layer was drawn too small: PyTorch's own default has 0.58 (1/√3)."""
+"""That below which a layer was drawn too small: PyTorch's own default has 0.58 (1/√3)."""
 
 ENLARGED = 2.0
-"""The same of weights as they were drawn, above which that is unusual: Kaiming's has 1.4 (√2)."""
+"""That above which weights were drawn larger than is usual: Kaiming's have 1.4 (√2)."""
 
 
-def oversized(window: Window, *, at_start: bool = False) -> BoolArray:
-    """Bool [layers]: those whose weight matrices are many times as large as is usual.
+def relative_size(window: Window, *, at_start: bool) -> Floats:
+    """float64 [layers]: norm of the weight matrices over one that keeps the scale of what comes in.
+
+    NaN for layers that have none.
 
     Args:
         window: the newest frames.
         at_start: as they were drawn, not as they are now.
     """
+    traits = window.traits
     norms = window.first_weight_norm if at_start else window.median(window.weight)
-    large: BoolArray = norms > OVERSIZED * window.traits.natural_norm
-    return large & window.traits.matrices & window.trainable
+    usual = np.where(traits.matrices, traits.natural_norm, np.nan)
+    with np.errstate(invalid="ignore", divide="ignore"):  # a matrix may be empty
+        size: Floats = norms / usual
+    return size
 
 
-def enlarged(window: Window) -> BoolArray:
-    """Bool [layers]: those whose weight matrices were drawn larger than is usual."""
-    large: BoolArray = window.first_weight_norm > ENLARGED * window.traits.natural_norm
-    return large & window.traits.matrices
+def oversized(window: Window, *, at_start: bool = False) -> BoolArray:
+    """Bool [layers]: those to be trained whose weight matrices are many times as large as is usual.
 
-
-def undersized(window: Window) -> BoolArray:
-    """Bool [layers]: those whose weight matrices were drawn far smaller than is usual."""
-    small: BoolArray = window.first_weight_norm < UNDERSIZED * window.traits.natural_norm
-    return small & window.traits.matrices & window.trainable
+    Args:
+        window: the newest frames.
+        at_start: as they were drawn, not as they are now.
+    """
+    large: BoolArray = relative_size(window, at_start=at_start) > OVERSIZED
+    return large & window.trainable
 
 
 def zero_weights(detection: Detection, window: Window) -> list[Layer]:
