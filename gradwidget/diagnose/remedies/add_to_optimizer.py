@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from gradwidget.diagnose.finding import Remedy
-from gradwidget.diagnose.remedies.layer_names import each_parameter
+from gradwidget.diagnose.remedies.layer_names import each_parameter, give_to_optimizer
 from gradwidget.frame import Layer
 
 
@@ -24,6 +24,6 @@ known = {{id(p) for group in optimizer.param_groups for p in group["params"]}}
 missing = []
 {loops}\
 if missing:
-    optimizer.param_groups[0]["params"] += missing  # with its rate and schedule
+    {give_to_optimizer("missing")}
 """,
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from gradwidget.diagnose.finding import Remedy
-from gradwidget.diagnose.remedies.layer_names import listing
+from gradwidget.diagnose.remedies.layer_names import give_to_optimizer, listing
 from gradwidget.frame import ROOT, Layer
 
 
@@ -39,6 +39,6 @@ for name in {listing(plain)}:
     parent, _, child = name.rpartition(".")
     setattr(model.get_submodule(parent), child, new)
     added += list(new.parameters())
-optimizer.param_groups[0]["params"] += added  # with its rate and schedule
+{give_to_optimizer("added")}
 """,
     )

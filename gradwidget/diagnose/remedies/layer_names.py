@@ -61,6 +61,15 @@ def each_parameter(layers: Sequence[Layer]) -> Iterator[str]:
         )
 
 
+def give_to_optimizer(parameters: str) -> str:
+    """A line that gives the optimizer a list of parameters, by the name of its variable.
+
+    They join its first group, with its rate and schedule: a group of their own would end a run
+    under ``OneCycleLR``.
+    """
+    return f'optimizer.param_groups[0]["params"] += {parameters}  # with its rate and schedule'
+
+
 def _nested(groups: Sequence[Sequence[str]]) -> str:
     parts = [f"[{', '.join(map(quote, group))}]" for group in groups]
     line = ", ".join(parts)

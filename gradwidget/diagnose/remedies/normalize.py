@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from gradwidget.diagnose.finding import Remedy
-from gradwidget.diagnose.remedies.layer_names import listing
+from gradwidget.diagnose.remedies.layer_names import give_to_optimizer, listing
 from gradwidget.frame import ROOT, Layer
 
 WIDTHS = {
@@ -43,6 +43,6 @@ for name in {listing(layer.name for layer in hidden)}:
     norm = norms[type(layer).__name__](layer.weight.shape[0]).to(layer.weight)
     setattr(model.get_submodule(parent), child, torch.nn.Sequential(layer, norm))
     added += list(norm.parameters())
-optimizer.param_groups[0]["params"] += added  # with its rate and schedule
+{give_to_optimizer("added")}
 """,
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from gradwidget.diagnose.finding import Remedy
+from gradwidget.diagnose.remedies.layer_names import give_to_optimizer
 
 
 def register_layers() -> Remedy:
@@ -25,6 +26,6 @@ for module in list(model.modules()):
 known = {id(p) for group in optimizer.param_groups for p in group["params"]}
 missing = [p for p in model.parameters() if p.requires_grad and id(p) not in known]
 if missing:
-    optimizer.param_groups[0]["params"] += missing  # with its rate and schedule
-""",
+"""
+        f"    {give_to_optimizer('missing')}\n",
     )
