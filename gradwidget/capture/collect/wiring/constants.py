@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable
 from math import prod
 
-from gradwidget.capture.collect.wiring.graph import LEAF, Graph
+from gradwidget.capture.collect.wiring.graph import Graph
 from gradwidget.capture.collect.wiring.loss_path import operation
 from gradwidget.capture.collect.wiring.places import Places
 from gradwidget.capture.model.nonlinearity import Node, softmax_entries
@@ -51,16 +50,9 @@ def _entries(node: Node, name: str) -> int | None:
 
 def _layer_before(node: Node, graph: Graph, places: Places) -> str | None:
     """The nearest layer, from an operation down."""
-    waiting = deque(graph.below[node])
-    seen = set(waiting)
-    while waiting:
-        one = waiting.popleft()
-        if graph.names[one] == LEAF:
-            continue
-        layers = [*places.made_at(one, graph), *places.used_at(one, graph)]
-        if layers:
-            return layers[0]
-        fresh = [below for below in graph.below[one] if below not in seen]
-        seen.update(fresh)
-        waiting += fresh
-    return None
+
+    def layers_at(one: Node) -> list[str]:
+        return [*places.made_at(one, graph), *places.used_at(one, graph)]
+
+    found = (layers for _, layers in graph.down_from(graph.below[node], layers_at) if layers)
+    return next((layers[0] for layers in found), None)

@@ -6,14 +6,17 @@ may recompute a whole checkpoint.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from torch import Tensor, nn
 
 from gradwidget.capture.model.most_nodes import most_nodes
 from gradwidget.capture.model.nonlinearity import SEE_THROUGH, Node, node_of
 
+Found = TypeVar("Found")
 LEAF = "torch::autograd::AccumulateGrad"
 VIEWS = (*SEE_THROUGH, "ExpandBackward", "SliceBackward", "SelectBackward", "CopyBackwards")
 """Nodes that hand on what they are given, or a part of it, in another shape or format."""
@@ -42,6 +45,27 @@ class Graph:
                 users[one] -= 1
                 if not users[one]:
                     waiting.append(one)
+
+    def down_from(
+        self, nodes: Iterable[Node], find: Callable[[Node], Found]
+    ) -> Iterator[tuple[Node, Found]]:
+        """Some nodes and those below, breadth first and once each, with what is found at each.
+
+        Not below a node at which something is found; without the leaves.
+        """
+        waiting = deque(nodes)
+        seen = set(waiting)
+        while waiting:
+            node = waiting.popleft()
+            if self.names[node] == LEAF:
+                continue
+            found = find(node)
+            yield node, found
+            if not found:
+                for one in self.below[node]:
+                    if one not in seen:
+                        seen.add(one)
+                        waiting.append(one)
 
     def parameters_of(self, node: Node) -> Iterator[Tensor]:
         """The parameters that an operation uses, as they are or in another shape or format."""

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections import deque
 from collections.abc import Iterator
 
-from gradwidget.capture.collect.wiring.graph import LEAF, VIEWS, Graph
+from gradwidget.capture.collect.wiring.graph import VIEWS, Graph
 from gradwidget.capture.collect.wiring.places import Places
 from gradwidget.capture.model.nonlinearity import Node
 
@@ -34,17 +33,9 @@ def loss_path(graph: Graph, places: Places) -> list[str]:
 
 def between(graph: Graph, places: Places) -> Iterator[Node]:
     """The nodes from the roots of a graph down to the nearest layers, breadth first, once each."""
-    waiting = deque(graph.roots)
-    seen = set(waiting)
-    while waiting:
-        node = waiting.popleft()
-        if graph.names[node] == LEAF or places.is_a_layer(node, graph):
-            continue
-        yield node
-        for one in graph.below[node]:
-            if one not in seen:
-                seen.add(one)
-                waiting.append(one)
+    for node, is_layer in graph.down_from(graph.roots, lambda one: places.is_a_layer(one, graph)):
+        if not is_layer:
+            yield node
 
 
 def operation(name: str) -> str:
