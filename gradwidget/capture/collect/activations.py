@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from weakref import ReferenceType, ref
@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from gradwidget.capture import unmeasured
+from gradwidget.capture.collect.output_gradients import OnGradient
 from gradwidget.capture.collect.outputs import Output, first_tensor, unit_dimension
 from gradwidget.capture.guard import Guard
 from gradwidget.capture.model.nonlinearity import (
@@ -28,9 +29,6 @@ from gradwidget.capture.stats.output_stats import gradient_statistics, output_st
 from gradwidget.capture.stats.readback import Fetch, Readback, as_numpy
 from gradwidget.capture.stats.staging import RowStatistics, Slot, StagingBuffers
 from gradwidget.capture.torch_private import in_backward, is_transformed, version
-
-OnGradient = Callable[..., bool]
-"""``OutputGradientHooks.register``."""
 
 Call = tuple[str, int]
 """Name of a layer and the number of its call within a round.

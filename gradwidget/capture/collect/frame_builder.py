@@ -12,17 +12,14 @@ from torch import Tensor, nn
 
 from gradwidget.capture import unmeasured
 from gradwidget.capture.collect.activation_columns import activation_columns
-from gradwidget.capture.collect.activations import (
-    ActivationCache,
-    Activations,
-    OnGradient,
-)
+from gradwidget.capture.collect.activations import ActivationCache, Activations
 from gradwidget.capture.collect.loop.bad_update import find_bad_update
 from gradwidget.capture.collect.loop.loop_facts import LoopFacts
 from gradwidget.capture.collect.loop.optimizer_settings import settings_of
 from gradwidget.capture.collect.loss import LossFinder
 from gradwidget.capture.collect.nonfinite.origin import find_origin
 from gradwidget.capture.collect.operation_outputs import OperationOutputs
+from gradwidget.capture.collect.output_gradients import OnGradient
 from gradwidget.capture.collect.outputs import first_tensor
 from gradwidget.capture.collect.parameter_readings import ParameterReadings, Parameters
 from gradwidget.capture.collect.recurrent import RecurrentGradients

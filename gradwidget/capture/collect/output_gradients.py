@@ -4,12 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from typing import TYPE_CHECKING, Protocol
 
 from torch import Tensor
 
 from gradwidget.capture.guard import Guard, entry
 from gradwidget.capture.model.most_nodes import most_nodes
 from gradwidget.capture.model.nonlinearity import Node
+
+if TYPE_CHECKING:
+    from typing_extensions import TypeVarTuple, Unpack
+
+    Given = TypeVarTuple("Given")
+
+
+class OnGradient(Protocol):
+    """``OutputGradientHooks.register``."""
+
+    def __call__(
+        self,
+        output: Tensor | Node,
+        take: Callable[[Unpack[Given], Tensor], None],
+        *args: Unpack[Given],
+    ) -> bool:
+        """Has ``take`` called with the gradient of an output, after ``args``."""
 
 
 class OutputGradientHooks:
@@ -36,7 +54,12 @@ class OutputGradientHooks:
         was_passing, self.is_passing, self._registered = self.is_passing, False, 0
         return was_passing
 
-    def register(self, output: Tensor | Node, take: Callable[..., None], *args: object) -> bool:
+    def register(
+        self,
+        output: Tensor | Node,
+        take: Callable[[Unpack[Given], Tensor], None],
+        *args: Unpack[Given],
+    ) -> bool:
         """Has ``take`` called with the gradient of an output when a pass brings it.
 
         Args:

@@ -11,15 +11,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from functools import partial
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence
 
-from gradwidget.capture.collect.activations import OnGradient
 from gradwidget.capture.collect.bptt import RecurrentPass, backpropagate
+from gradwidget.capture.collect.output_gradients import OnGradient
 from gradwidget.capture.model.unreadable import unreadable
 from gradwidget.capture.sampling.recurrent_schedule import RecurrentSchedule
 from gradwidget.capture.stats.norms import l2
@@ -125,7 +124,7 @@ class RecurrentGradients:
                 call = CellCall(_is_without_graph(given, self._states.get(layer)))
                 self._states[layer] = hidden.detach()
                 self._cells.setdefault(layer, []).append(call)
-                self._on_gradient(hidden, partial(self._add_cell_gradient, call))
+                self._on_gradient(hidden, self._add_cell_gradient, call)
 
     def measure_calls(self) -> None:
         """Measures the calls that gradients have reached, and releases what they were given."""
@@ -196,7 +195,7 @@ class RecurrentGradients:
         self._calls[layer] = call
         for number, one in enumerate(outputs):
             if one.requires_grad:
-                self._on_gradient(one, partial(_add_gradient, call, number))
+                self._on_gradient(one, _add_gradient, call, number)
 
     def _measured(self, call: RecurrentCall) -> list[PendingProfile]:
         """The profiles of a layer's stack, the one nearest the input first."""

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from gradwidget.capture.collect.activation_columns import activation_columns
 from gradwidget.capture.collect.activations import ActivationCache, Activations
+from gradwidget.capture.collect.output_gradients import OutputGradientHooks
 from gradwidget.capture.collect.outputs import first_tensor, unit_dimension
 from gradwidget.capture.guard import Guard
 from gradwidget.capture.stats.readback import Readback
@@ -30,12 +31,9 @@ class Step:
         self.cache = cache or ActivationCache(self.guard)
         self.why: dict[str, str] = {}
         self.readback = Readback()
-        self.activations = Activations(self.readback, self.hook, self.cache, self.why)
-
-    @staticmethod
-    def hook(tensor: Tensor, take: Callable[..., None], *args: object) -> bool:
-        tensor.register_hook(lambda gradient: take(*args, gradient.detach()))
-        return True
+        hooks = OutputGradientHooks(self.guard)
+        hooks.is_passing = True
+        self.activations = Activations(self.readback, hooks.register, self.cache, self.why)
 
     def add(self, layer: str, output: object, module: nn.Module = PLAIN) -> bool:
         return self.activations.add_output(layer, module, (), output)

@@ -12,7 +12,9 @@ import torch
 from torch import Tensor, nn
 from torch.optim import SGD
 
+from gradwidget.capture.collect.output_gradients import OutputGradientHooks
 from gradwidget.capture.collect.recurrent import RecurrentGradients
+from gradwidget.capture.guard import Guard
 from gradwidget.capture.sampling.budget import Budget
 from gradwidget.capture.sampling.recurrent_schedule import RecurrentSchedule
 from gradwidget.capture.stats.readback import Readback
@@ -155,9 +157,11 @@ def test_the_repeated_run_gives_what_the_layer_gave(options: dict[str, Any]) -> 
     """If the gradients of the inputs through the repeated run agree, so do those of the hidden
     states."""
     layer = nn.LSTM(4, WIDTH, **options)
+    hooks = OutputGradientHooks(Guard())
+    hooks.is_passing = True
     collected = RecurrentGradients(
         Readback(),
-        lambda tensor, take: tensor.register_hook(take),
+        hooks.register,
         {},
         RecurrentSchedule(Budget(None)),
         step=0,
