@@ -268,7 +268,7 @@ class Session:
         inspector = None if capture is None else capture.cycle.inspector
         if inspector is None or inspector.is_elsewhere():
             return False
-        inspector.look_now(layer)
+        inspector.inspect_now(layer)
         return True
 
     def inspection(self, layer: str) -> Inspection | None:

@@ -113,7 +113,7 @@ def test_a_message_that_nobody_knows_is_passed_over(sent: Sent) -> None:
         assert len(sent.messages) == before
 
 
-def test_a_layer_that_a_page_has_open_is_looked_into_and_shown(sent: Sent) -> None:
+def test_a_layer_that_a_page_has_open_is_inspected_and_shown(sent: Sent) -> None:
     model = model_of()
     widget = GradWidget(model)
     widget._receive({"kind": "inspect", "request": "r1", "layer": "2"})

@@ -54,7 +54,7 @@ class Capture:
         layers: None for all, one or several globs on their names, or a callable ``(name, module) ->
             bool``.
         budget: share of the step time that may be spent; None samples every step.
-        activations: also look at the layers' outputs and the gradients that flow into them.
+        activations: also measure the layers' outputs and the gradients that flow into them.
         start_step: number of the first step.
         gate: may hold the loop between two steps.
         losses: gets step and loss of each step that is over, where that could be read without
@@ -223,7 +223,7 @@ class Capture:
             self._begin_pass()
             self._backward.begin(self.cycle.builder, roots)
             self.cycle.pass_begins(roots)
-            if self._kept.is_following:
+            if self._kept.is_probing:
                 self.guard.run(KEEPING, self._kept.pass_begins, self.cycle.builder.source)
             if self._optimizers.are_several:
                 self.guard.run(SHARING, self.cycle.shared.pass_begins)
@@ -237,7 +237,7 @@ class Capture:
     def backward_ended(self, roots: Sequence[Tensor], weights: Sequence[Tensor] | None) -> None:
         """See ``torch_events.Listener``."""
         weighted = weights is not None and not are_numbers(weights)
-        if self._kept.is_following:
+        if self._kept.is_probing:
             self.guard.run(KEEPING, self._kept.pass_ended)
         if self._optimizers.are_several:
             self.guard.run(SHARING, self.cycle.shared.pass_ended)
@@ -257,7 +257,7 @@ class Capture:
     def backward_failed(self) -> None:
         """See ``torch_events.Listener``."""
         self._steps.backward_ended()
-        if self._kept.is_following:
+        if self._kept.is_probing:
             self.guard.run(KEEPING, self._kept.pass_ended)
         self._backward.fail(self.cycle.builder)
 
@@ -339,14 +339,14 @@ class Capture:
             cycle.builder.read_step(optimizer, self._table.tensors(), held)
         cycle.read_changes(optimizer)
         has_used = not cycle.builder.skipped
-        if has_used and self._kept.is_following:
+        if has_used and self._kept.is_probing:
             self.guard.run(KEEPING, self._note_kept, optimizer)
         self._finish(optimizer, held)
         # Its verdict needs values of the passes that follow, which only sampled steps read.
         if has_used and cycle.builder.sampled:
             # The last layers first, which every loss reaches.
             handles = (self._table.parameters[number] for number in reversed(held))
-            self.guard.run(KEEPING, self._kept.follow, optimizer, handles)
+            self.guard.run(KEEPING, self._kept.probe, optimizer, handles)
 
     @entry("noting what is compiled")
     def compiled(self, module: nn.Module | None) -> None:

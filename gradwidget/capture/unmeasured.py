@@ -33,8 +33,8 @@ LEAF = (
     "the step: its activation gradient is not measured."
 )
 TOO_LARGE = (
-    "The graph has more nodes than torch can free on the stack of this thread once they were "
-    "looked at: its activation gradient is not measured, and its activation function not known."
+    "The graph has more nodes than torch can free on the stack of this thread once Python has "
+    "seen them: its activation gradient is not measured, and its activation function not known."
 )
 
 # Gradients and weights

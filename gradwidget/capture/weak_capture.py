@@ -38,7 +38,7 @@ class WeakCapture:
         """Inspects a layer, on the training thread."""
         capture = self._capture()
         if capture is not None:
-            capture.cycle.inspector.look_now(layer)
+            capture.cycle.inspector.inspect_now(layer)
 
     def close(self) -> None:
         """Watches no longer."""

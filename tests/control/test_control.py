@@ -78,7 +78,7 @@ class Training:
         return self.capture.actuator.apply(action)
 
     def _inspect(self, layer: str) -> None:
-        self.capture.cycle.inspector.look_now(layer)
+        self.capture.cycle.inspector.inspect_now(layer)
 
     def _run(self) -> None:
         torch.set_num_threads(1)

@@ -180,7 +180,7 @@ def test_the_switches_show_and_set_what_happens_on_a_finding(office: Office) -> 
     assert [known["response"] for known in office.requests.state["responses"]] == ["pause", None]
 
 
-def test_a_layer_is_looked_into_in_the_next_step_or_as_soon_as_nothing_runs(office: Office) -> None:
+def test_a_layer_is_inspected_in_the_next_step_or_as_soon_as_nothing_runs(office: Office) -> None:
     seen: list[Inspection] = []
     office.session.on_inspection.append(seen.append)
     waiting: list[Callable[[], object]] = []
@@ -211,7 +211,7 @@ def test_a_layer_that_is_not_there_is_refused(office: Office, layer: object, rea
     assert reason in answer["text"]
 
 
-def test_what_is_closed_is_not_looked_into(office: Office) -> None:
+def test_what_is_closed_is_not_inspected(office: Office) -> None:
     seen: list[Inspection] = []
     office.session.on_inspection.append(seen.append)
     office.monitor.close()
@@ -222,7 +222,7 @@ def test_what_is_closed_is_not_looked_into(office: Office) -> None:
     assert seen == []
 
 
-def test_while_another_thread_trains_an_idle_one_does_not_look(office: Office) -> None:
+def test_while_another_thread_trains_an_idle_one_does_not_inspect(office: Office) -> None:
     seen: list[Inspection] = []
     office.session.on_inspection.append(seen.append)
     thread = threading.Thread(target=office.train, args=(1,))

@@ -244,7 +244,7 @@ class FrameBuilder:
     def read_gradients(
         self,
         parameters: Parameters,
-        owned: Sequence[int],
+        held: Sequence[int],
         scale: Tensor | None = None,
         taken: Mapping[int, Tensor] | None = None,
     ) -> None:
@@ -252,27 +252,27 @@ class FrameBuilder:
 
         Args:
             parameters: all parameters of the layers.
-            owned: numbers of those that this optimizer holds.
+            held: numbers of those that this optimizer holds.
             scale: by what a fused optimizer will divide them; None where they are unscaled already.
             taken: as for ``read_raw``.
         """
-        gradients = gradients_of(parameters, owned, taken)
-        self._readings.owned.update(number for number in owned if parameters[number] is not None)
+        gradients = gradients_of(parameters, held, taken)
+        self._readings.held.update(number for number in held if parameters[number] is not None)
         if self.look is not None:
-            self.look.add_gradients(parameters, owned, taken, scale)
+            self.look.add_gradients(parameters, held, taken, scale)
         self._readings.note_sizes(parameters, gradients)
         reading = self._read(gradients, measure)
         if scale is not None:
             reading = divided(reading, (L2, L1, PEAK), self.readback.add(scale))
         self._readings.gradients.append(reading)
 
-    def read_step(self, optimizer: Grouped, parameters: Parameters, owned: Sequence[int]) -> None:
+    def read_step(self, optimizer: Grouped, parameters: Parameters, held: Sequence[int]) -> None:
         """Reads the gradients, and what the optimizer knows about this step."""
         scale = getattr(optimizer, "grad_scale", None)
         overflow = getattr(optimizer, "found_inf", None)
         if isinstance(overflow, Tensor):
             self.found_inf.append(self.readback.add(overflow))
-        self.read_gradients(parameters, owned, scale if isinstance(scale, Tensor) else None)
+        self.read_gradients(parameters, held, scale if isinstance(scale, Tensor) else None)
         rate = optimizer.param_groups[0].get("lr")
         if isinstance(rate, Tensor):
             self.logged.setdefault("lr", self.readback.add(rate.reshape(())))
@@ -291,18 +291,18 @@ class FrameBuilder:
             self.scalars |= settings
 
     def read_weights(
-        self, parameters: Parameters, owned: Sequence[int], copies: Copies = ()
+        self, parameters: Parameters, held: Sequence[int], copies: Copies = ()
     ) -> None:
         """Reads the weights before the step changes them.
 
         Args:
             parameters: all parameters of the layers.
-            owned: numbers of those to read.
+            held: numbers of those to read.
             copies: what was copied of them already, which is read instead: it is still in the
                 cache.
         """
         alive: dict[int, Tensor] = {
-            number: local_part(one) for number in owned if (one := parameters[number]) is not None
+            number: local_part(one) for number in held if (one := parameters[number]) is not None
         }
         self._readings.note_sizes(parameters, alive)
         for numbers, rows in copies:

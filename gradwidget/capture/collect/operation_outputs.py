@@ -24,15 +24,15 @@ class OperationOutputs:
     Args:
         table: the layers.
         activations: measures outputs and gradients.
-        look: collects what somebody wants to see of single layers.
+        collector: collects what somebody wants to see of single layers.
     """
 
     def __init__(
-        self, table: LayerTable, activations: Activations, look: InspectionCollector | None
+        self, table: LayerTable, activations: Activations, collector: InspectionCollector | None
     ) -> None:
         self._table = table
         self._activations = activations
-        self._look = look
+        self._collector = collector
         self._seen: set[tuple[int, str]] = set()
 
     def pass_begins(self, roots: Sequence[Tensor]) -> set[str]:
@@ -50,13 +50,13 @@ class OperationOutputs:
             for row, _ in self._table.names_of(one.numbers[0])
             if self._table.is_parameter(row)
         ]
-        following = _activation_functions(graph, [one for _, one in operations])
+        functions = _activation_functions(graph, [one for _, one in operations])
         for row, one in operations:
             # A graph that is kept may be passed several times.
             known = sequence_number(one.node), graph.names[one.node]
             if known not in self._seen:
                 self._seen.add(known)
-                self._add(row, one, graph, following.get(one.node))
+                self._add(row, one, graph, functions.get(one.node))
         return {row for row, _ in operations}
 
     def _add(self, row: str, one: Operation, graph: Graph, after: Node | None) -> None:
@@ -69,8 +69,8 @@ class OperationOutputs:
         if values is not None and graph.names[one.node].startswith("Convolution"):
             units = 1 - values.dim()
         self._activations.add_operation(row, one.node, values, nonlinearity, units)
-        if self._look is not None and values is not None:
-            self._look.add_output(row, values, nonlinearity)
+        if self._collector is not None and values is not None:
+            self._collector.add_output(row, values, nonlinearity)
 
 
 def _activation_functions(graph: Graph, operations: Sequence[Operation]) -> dict[Node, Node]:

@@ -44,7 +44,7 @@ class ParameterReadings:
         self.changes: list[Reading] = []
         self.lost: list[Reading] = []
         """Updates that were lost to rounding."""
-        self.owned: set[int] = set()
+        self.held: set[int] = set()
         """Numbers of the parameters that an optimizer of the step holds."""
         self._sizes: dict[int, int] = {}
         self._matrices: set[int] = set()
@@ -59,16 +59,16 @@ class ParameterReadings:
 
         None where no backward pass was read.
         """
-        return None if self.raw is None else set(self.raw.numbers) - self.spent - self.owned
+        return None if self.raw is None else set(self.raw.numbers) - self.spent - self.held
 
     def inherit(self, before: ParameterReadings) -> None:
         """Takes over the raw gradients that the step before has left."""
         self.raw, self.raw_scale = before.raw, before.raw_scale
-        self.spent = before.spent | before.owned
+        self.spent = before.spent | before.held
 
     def forget_statistics(self) -> None:
         """Drops gradients and weights read earlier in this step: a later reading replaces them."""
-        self.gradients, self.weights, self.owned = [], [], set()
+        self.gradients, self.weights, self.held = [], [], set()
 
     def note_sizes(self, parameters: Parameters, numbers: Iterable[int]) -> None:
         """Takes the sizes of some parameters, by number."""
@@ -129,18 +129,18 @@ class ParameterReadings:
         columns: dict[str, Column] = {}
         scalars: dict[str, float] = {}
         changes: Column | None = None
-        held = flags(list(self.owned), count)
+        are_held = flags(list(self.held), count)
         if self.gradients:
             statistics, are_read = found["gradients"]
             of = place.without({**refused_in(self.gradients), **apart})
             columns |= of.gradient_columns(statistics, are_read)
-            columns["grad_is_none"] = of.lacking(held, are_read)
+            columns["grad_is_none"] = of.lacking(are_held, are_read)
             scalars["total_grad_norm"] = _norm(statistics[L2])
         if self.raw is not None:
             norms, are_read = found["raw"]
             norms /= float(self.raw_scale()) if self.raw_scale is not None else 1.0
             are_read &= ~flags(list(self.spent), count)
-            norms, are_read = norms[0], are_read & held if self.owned else are_read
+            norms, are_read = norms[0], are_read & are_held if self.held else are_read
             of = place.without({**self.raw.refused, **apart})
             columns["raw_grad_norm"] = of.norm(norms, are_read)
             scalars["raw_total_grad_norm"] = _norm(norms[are_read])

@@ -179,7 +179,7 @@ class ForwardHooks:
         if self._listener is not None:
             self._listener.model_ran(args, kwargs)
 
-    @entry("looking at what follows a layer")
+    @entry("finding the activation function of a layer")
     def _note_nonlinearity(self, module: nn.Module, args: Args) -> None:
         if self._listener is not None:
             self._listener.nonlinearity_ran(module, args)

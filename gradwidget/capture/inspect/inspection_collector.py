@@ -69,7 +69,7 @@ class InspectionCollector:
     def add_gradients(
         self,
         parameters: Parameters,
-        owned: Collection[int],
+        held: Collection[int],
         taken: Mapping[int, Tensor] | None,
         scale: Tensor | None,
     ) -> None:
@@ -77,13 +77,13 @@ class InspectionCollector:
 
         Args:
             parameters: all parameters of the layers.
-            owned: numbers of those that this optimizer holds.
+            held: numbers of those that this optimizer holds.
             taken: gradients by number, where they were not left at the parameters.
             scale: by what a fused optimizer will divide them; None where they are unscaled already.
         """
         for layer in self.layers:
             own = self._table.numbers_of(layer)
-            if any(number in owned for number in own.values()):
+            if any(number in held for number in own.values()):
                 found = {
                     name: gradient_of(parameters[number], number, taken)
                     for name, number in own.items()

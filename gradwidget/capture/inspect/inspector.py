@@ -126,7 +126,7 @@ class Inspector:
     def step_ended(
         self,
         step: int,
-        look: InspectionCollector | None,
+        collector: InspectionCollector | None,
         reasons: dict[str, str],
         *,
         paused: bool,
@@ -136,7 +136,7 @@ class Inspector:
 
         Args:
             step: its number.
-            look: what ``begin`` gave for it.
+            collector: what ``begin`` gave for it.
             reasons: why outputs were not seen, by layer.
             paused: whether the loop is to be paused now.
             wanted: whether somebody wants that, now or soon.
@@ -152,21 +152,23 @@ class Inspector:
                 for number, one in enumerate(self._table.tensors())
                 if one is not None and one.grad is not None
             }
-        if look is not None:
-            self.guard.run(INSPECTING, self._finish, look, reasons, is_shown=paused or not wanted)
+        if collector is not None:
+            self.guard.run(
+                INSPECTING, self._finish, collector, reasons, is_shown=paused or not wanted
+            )
 
     def _finish(
-        self, look: InspectionCollector, reasons: dict[str, str], *, is_shown: bool
+        self, collector: InspectionCollector, reasons: dict[str, str], *, is_shown: bool
     ) -> None:
         if not self._activations:
-            reasons = dict.fromkeys(look.layers, NOT_WATCHED)
-        inspections = look.inspections(self._table.tensors(), reasons)
+            reasons = dict.fromkeys(collector.layers, NOT_WATCHED)
+        inspections = collector.inspections(self._table.tensors(), reasons)
         now = monotonic()
         for inspection in inspections:
             self._note(inspection)
         if is_shown or now >= self._next_along:
-            self._next_along = now + self._rest(look.spent)
-            self._next_own = now + self._rest(look.spent_in_all())
+            self._next_along = now + self._rest(collector.spent)
+            self._next_own = now + self._rest(collector.spent_in_all())
             for inspection in inspections:
                 self.emit(inspection)
 
@@ -185,7 +187,7 @@ class Inspector:
         self._kept = {}
 
     @entry(INSPECTING)
-    def look_now(self, layer: str) -> None:
+    def inspect_now(self, layer: str) -> None:
         """Inspects a layer between two steps; only on the training thread, or when that is idle."""
         with self._lock:
             ended, before = self._seen.get(layer, (-1, None))

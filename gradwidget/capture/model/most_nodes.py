@@ -1,4 +1,4 @@
-"""How many nodes of an autograd graph may be looked at.
+"""How many nodes of an autograd graph Python may see.
 
 Torch frees a node that Python has seen from within the one above it, which takes some 180 bytes of
 the stack: a long chain of them overflows it, and the process dies. What nobody has seen is freed
@@ -16,7 +16,7 @@ MOST_NODES = 10_000
 """Of a thread with a stack of 8 MB or more, as nearly all have."""
 
 NODE_BYTES = 800
-"""Of the stack, for each node: one graph may be looked at from three sides, other nodes from each.
+"""Of the stack, for each node: one graph may be read in three ways, which see other nodes each.
 """
 
 ATTRIBUTES = 256
@@ -26,7 +26,7 @@ _known = threading.local()
 
 
 def most_nodes() -> int:
-    """How many nodes may be looked at of a graph that this thread frees.
+    """How many nodes Python may see of a graph that this thread frees.
 
     Example:
         >>> most_nodes() <= MOST_NODES

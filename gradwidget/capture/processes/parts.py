@@ -45,7 +45,7 @@ class Whole:
     Args:
         numbers: of the parameters.
         parts: what each process has packed of them.
-        chosen: [processes, numbers]: whether its part is one of the copy that is looked at.
+        chosen: [processes, numbers]: whether its part is one of the copy that counts.
 
     Example:
         >>> found = {"changes": (np.array([[3.0]]), np.array([True]))}

@@ -12,7 +12,7 @@ from gradwidget.capture.stats.norms import accumulator, vector_norm
 from gradwidget.capture.stats.readback import Fetch, Readback, Values
 
 PART = 1 << 14
-"""Entries that are looked at: two batches that agree in so many are one."""
+"""Entries that are read: two batches that agree in all of these are the same."""
 TOLERANCE = 1e-9
 """What sums of the same entries may differ by, over their norm."""
 ROUNDED = 1e-5

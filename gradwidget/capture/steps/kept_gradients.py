@@ -17,7 +17,7 @@ from gradwidget.capture.stats.readback import Fetch, Readback
 from gradwidget.capture.torch_private import version
 
 ENTRIES = 1 << 16
-"""Entries of a gradient that are looked at, to see whether it was set to 0."""
+"""Entries of a gradient that are read, to see whether it was set to 0."""
 
 Mark = tuple[int, int]
 """Identity and version of a gradient: they change whenever it does."""
@@ -43,7 +43,7 @@ class Probe:
 
 
 class KeptGradients:
-    """Follows one gradient of each optimizer from one step to its next.
+    """Compares one gradient of each optimizer from one step to its next.
 
     Two signs tell that a loop has cleared it: another identity or version before a backward pass
     than after the last step or pass, or that all its entries are 0 (``.grad.data.zero_()`` leaves
@@ -52,7 +52,7 @@ class KeptGradients:
 
     def __init__(self) -> None:
         self._probes: WeakKeyDictionary[Optimizer, Probe] = WeakKeyDictionary()
-        self.is_following = False
+        self.is_probing = False
         """Whether there is anything to do at backward passes."""
 
     def pass_begins(self, readback: Readback | None) -> None:
@@ -89,11 +89,11 @@ class KeptGradients:
             0 where it was; None where that is not known.
         """
         before = self._probes.pop(optimizer, None)
-        self.is_following = len(self._probes) > 0
+        self.is_probing = len(self._probes) > 0
         return None if before is None else _verdict(before)
 
-    def follow(self, optimizer: Optimizer, held: Iterable[ParameterHandle]) -> None:
-        """What an optimizer has just used is followed to its next step.
+    def probe(self, optimizer: Optimizer, held: Iterable[ParameterHandle]) -> None:
+        """An optimizer has just used its gradients: what becomes of one until its next step.
 
         Args:
             optimizer: the one.
@@ -103,7 +103,7 @@ class KeptGradients:
         gradient = None if chosen is None else _gradient(chosen)
         if chosen is not None and gradient is not None:
             self._probes[optimizer] = Probe(chosen, _mark(gradient))
-            self.is_following = True
+            self.is_probing = True
 
 
 def _verdict(probe: Probe) -> Fetch | None:

@@ -18,7 +18,7 @@ _NOT_FINITE = {
 def verdict(
     findings: Sequence[Finding],
     states: Sequence[LayerState],
-    looked: int,
+    frames: int,
     needed: int,
     awaits: str = "",
 ) -> str:
@@ -29,7 +29,7 @@ def verdict(
     Args:
         findings: as ``Engine.findings`` gives them.
         states: of every layer; empty before the first frame.
-        looked: frames of the run so far.
+        frames: frames of the run so far.
         needed: frames that most rules need before they can say anything.
         awaits: what was seen of the first step and what is missing, before there is a frame.
 
@@ -52,8 +52,8 @@ def verdict(
     missing = sum(state is LayerState.NO_GRADIENT for state in watched)
     if missing:
         return f"No gradient in {missing:,} of {len(states):,} layers at this step"
-    if looked < needed:
-        return f"Looking … {looked} of {needed} steps"
+    if frames < needed:
+        return f"Looking … {frames} of {needed} steps"
     return "Healthy"
 
 

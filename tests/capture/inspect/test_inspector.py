@@ -68,7 +68,7 @@ def test_an_output_after_softmax_sums_up_whole_rows(watch: Watch) -> None:
     assert 0 < found.low < found.high < 1
 
 
-def test_nobody_who_asks_means_no_look_and_a_request_runs_out(
+def test_without_a_request_nothing_is_inspected_and_a_request_runs_out(
     watch: Watch, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     clock = [0.0]
@@ -84,7 +84,7 @@ def test_nobody_who_asks_means_no_look_and_a_request_runs_out(
     assert len(loop.seen) == 1
 
 
-def test_a_free_loop_is_looked_into_no_more_often_than_the_budget_allows(
+def test_a_running_loop_is_inspected_no_more_often_than_the_budget_allows(
     watch: Watch, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(subject, "AGAIN", 100.0)
@@ -101,7 +101,7 @@ def test_a_free_loop_is_looked_into_no_more_often_than_the_budget_allows(
     )
 
 
-def test_sampling_a_step_for_a_look_alone_is_dearer_than_looking_along(
+def test_a_step_sampled_for_an_inspection_alone_costs_more_than_inspecting_a_sampled_one(
     watch: Watch, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(subject, "monotonic", lambda: 0.0)
@@ -114,7 +114,7 @@ def test_sampling_a_step_for_a_look_alone_is_dearer_than_looking_along(
     assert rests[1] < 1000 * loop.capture.guard.spent
 
 
-def test_what_is_looked_at_is_charged_to_the_budget(
+def test_inspections_are_charged_to_the_budget(
     watch: Watch, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     loop = Loop(watch)
@@ -143,7 +143,7 @@ def test_a_step_that_nobody_would_have_sampled_is_sampled_for_it(watch: Watch) -
     assert histogram(loop.seen[-1].activation).step == 16
 
 
-def test_looking_changes_no_weight_and_draws_no_random_number(watch: Watch) -> None:
+def test_inspecting_changes_no_weight_and_draws_no_random_number(watch: Watch) -> None:
     results = []
     for looks in (False, True):
         torch.manual_seed(1)
@@ -239,7 +239,7 @@ def test_without_activations_the_output_is_not_watched(watch: Watch) -> None:
     loop.step()
     assert loop.seen[0].activation == NOT_WATCHED
     loop.inspector.ask("2")
-    loop.inspector.look_now("2")
+    loop.inspector.inspect_now("2")
     assert loop.seen[-1].activation == NOT_WATCHED
 
 
@@ -280,7 +280,7 @@ def test_a_listener_that_fails_does_not_stop_the_steps(watch: Watch) -> None:
 def test_between_two_cells_there_is_what_the_last_step_has_left(watch: Watch) -> None:
     loop = Loop(watch, budget=None)
     loop.inspector.ask("0")
-    loop.inspector.look_now("0")
+    loop.inspector.inspect_now("0")
     assert (
         loop.seen[0].gradient,
         loop.seen[0].activation,
@@ -292,7 +292,7 @@ def test_between_two_cells_there_is_what_the_last_step_has_left(watch: Watch) ->
     )
     loop.step()
     loop.inspector.ask("2")
-    loop.inspector.look_now("2")
+    loop.inspector.inspect_now("2")
     found = loop.seen[-1]
     assert histogram(found.gradient).step == histogram(found.weight).step == 0
     assert same(found.gradient, loop.gradients["2.weight"], loop.gradients["2.bias"])
@@ -302,7 +302,7 @@ def test_between_two_cells_there_is_what_the_last_step_has_left(watch: Watch) ->
     loop.optimizer.zero_grad()
     loop.model(torch.randn(16, 4)).square().mean().backward()
     loop.inspector._seen.clear()
-    loop.inspector.look_now("2")
+    loop.inspector.inspect_now("2")
     assert histogram(loop.seen[-1].gradient).step == 2
     assert histogram(loop.seen[-1].weight).step == 1
 
@@ -319,7 +319,7 @@ def test_what_was_seen_stays_where_nothing_newer_is_left(
     loop.step()
     loop.step()
     loop.optimizer.zero_grad()
-    loop.inspector.look_now("0")
+    loop.inspector.inspect_now("0")
     found = loop.seen[-1]
     assert found is not full
     assert (found.gradient, found.activation, found.worst) == (

@@ -59,7 +59,7 @@ def test_a_paused_loop_shows_the_gradients_of_its_last_step_and_drops_them_when_
         assert loop.model[0].weight.grad is None  # type: ignore[index]
         kept.extend(weakref.ref(one) for one, _ in loop.inspector._kept.values())
         loop.inspector.ask("0")
-        loop.inspector.look_now("0")
+        loop.inspector.inspect_now("0")
 
     loop = paused(watch, act)
     assert same(loop.seen[0].gradient, loop.gradients["0.weight"], loop.gradients["0.bias"])
@@ -75,7 +75,7 @@ def test_gradients_that_were_cleared_in_place_are_not_shown_as_those_of_the_step
 ) -> None:
     def act(loop: Loop) -> None:
         loop.inspector.ask("0")
-        loop.inspector.look_now("0")
+        loop.inspector.inspect_now("0")
 
     loop = paused(watch, act, to_none=False)
     assert loop.seen[0].gradient == CLEARED
@@ -85,7 +85,7 @@ def test_the_step_that_a_paused_loop_resumes_with_is_sampled_whatever_the_budget
     watch: Watch,
 ) -> None:
     loop: Loop
-    keeper = Keeper(lambda: loop.inspector.look_now("0"))
+    keeper = Keeper(lambda: loop.inspector.inspect_now("0"))
     keeper.attention = False
     loop = Loop(watch, gate=keeper, budget=1e-9)
     for _ in range(15):

@@ -1,4 +1,4 @@
-"""How much of a graph is looked at, by the stack of the thread that frees it."""
+"""How much of a graph Python sees, by the stack of the thread that frees it."""
 
 from __future__ import annotations
 

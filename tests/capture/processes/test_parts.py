@@ -35,7 +35,7 @@ def test_parts_together_have_the_statistics_of_the_whole() -> None:
 def test_of_several_copies_one_is_counted() -> None:
     tensor = torch.randn(4)
     copies = [told([tensor], [True]), told([tensor], [False]), told([tensor], [True])]
-    # The third holds another copy: not the one that is looked at.
+    # The third holds another copy: not the one that counts.
     whole = Whole([0], copies, np.array([[True], [True], [False]]))
     np.testing.assert_allclose(filled(whole, 1)[0], measure([tensor], Readback())(), rtol=1e-6)
 

@@ -18,8 +18,8 @@ LOST = Finding(
 )
 
 
-def verdict(findings: list[Finding], states: tuple[LayerState, ...], looked: int = 100) -> str:
-    return verdict_after(findings, states, looked, DEFAULT.window)
+def verdict(findings: list[Finding], states: tuple[LayerState, ...], frames: int = 100) -> str:
+    return verdict_after(findings, states, frames, DEFAULT.window)
 
 
 def test_a_run_without_findings_is_healthy_once_something_is_measured() -> None:
@@ -29,9 +29,9 @@ def test_a_run_without_findings_is_healthy_once_something_is_measured() -> None:
 
 
 def test_nothing_is_healthy_before_the_rules_could_have_spoken() -> None:
-    assert verdict([], OK, looked=DEFAULT.window - 1) == "Looking … 8 of 9 steps"
-    assert verdict([], OK, looked=DEFAULT.window) == "Healthy"
-    assert verdict([VANISHING], OK, looked=1) == "Vanishing gradients in 2 of 4 layers"
+    assert verdict([], OK, frames=DEFAULT.window - 1) == "Looking … 8 of 9 steps"
+    assert verdict([], OK, frames=DEFAULT.window) == "Healthy"
+    assert verdict([VANISHING], OK, frames=1) == "Vanishing gradients in 2 of 4 layers"
 
 
 def test_resolved_findings_do_not_count() -> None:

@@ -21,7 +21,7 @@ MOST = 200
 SOME = 16
 """Entries of a sample by which it is found again in a larger tensor."""
 LARGEST = 1 << 22
-"""Samples of such a tensor that are looked at; more would hold up the loop."""
+"""Samples of such a tensor that are compared; more would hold up the loop."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from gradwidget.capture.model.layers import LayerTable
 from gradwidget.capture.model.nonlinearity import SEE_THROUGH, Node
 from gradwidget.capture.torch_private import sequence_number
 
-FOLLOWING = ("Add", "Sub", "Mul", "Div")
+OF_A_PRODUCT = ("Add", "Sub", "Mul", "Div")
 """How the names of operations begin by which a bias or a gain is applied to a product."""
 PRODUCTS = ("Mm", "Addmm", "Bmm", "Baddbmm", "Mv", "Addmv", "Linear", "Convolution", "Embedding")
 """How the names of operations begin by which a weight makes something of what it is given."""
@@ -48,7 +48,7 @@ def operations_in(graph: Graph, table: LayerTable) -> list[Operation]:
     found: dict[Node, Operation] = {}
     for node in sorted(used, key=sequence_number):
         numbers, before = used[node], None
-        if _dimensions(table, numbers[0]) < 2 and graph.names[node].startswith(FOLLOWING):
+        if _dimensions(table, numbers[0]) < 2 and graph.names[node].startswith(OF_A_PRODUCT):
             before = next((found[one] for one in given_to(node, graph) if one in found), None)
         if before is None:
             is_product = graph.names[node].startswith(PRODUCTS)
