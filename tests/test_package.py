@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -9,6 +10,8 @@ import pytest
 import gradwidget
 
 WIDGET_LIBRARIES = ("anywidget", "bqplot", "ipywidgets", "traitlets")
+FOLDERS = ("gradwidget", "tests", "evaluation", "benchmarks", "scripts")
+SUPPRESSION = re.compile(r"# (?:noqa|type: ignore)\b(?:: [A-Z0-9, ]+|\[[a-z, -]+\])?(.*)")
 
 
 def loaded_after(statement: str) -> set[str]:
@@ -88,3 +91,15 @@ def test_findings_and_histories_load_no_torch() -> None:
     assert "torch" not in loaded_after(
         "from gradwidget import Finding, Frame, History, Layer, Remedy, Symptom, Thresholds"
     )
+
+
+def test_every_suppression_in_a_line_gives_its_reason(root: Path) -> None:
+    lines = [
+        (f"{path.relative_to(root)}:{number}", found[1])
+        for folder in FOLDERS
+        for path in sorted((root / folder).rglob("*.py"))
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1)
+        if (found := SUPPRESSION.search(line))
+    ]
+    assert len(lines) > 100
+    assert [place for place, reason in lines if not re.match(r" *[#-] *\S+", reason)] == []

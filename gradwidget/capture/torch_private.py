@@ -333,6 +333,6 @@ def order_step_hooks(
     """Moves hooks of an optimizer's step before all others, and next to its own code."""
     before = optimizer._optimizer_step_pre_hooks  # noqa: SLF001  # torch has no `prepend` for these
     after = optimizer._optimizer_step_post_hooks  # noqa: SLF001  # as above
-    before.move_to_end(before_hooks.id, last=False)  # type: ignore[attr-defined]
-    before.move_to_end(before_code.id)  # type: ignore[attr-defined]
-    after.move_to_end(after_code.id, last=False)  # type: ignore[attr-defined]
+    before.move_to_end(before_hooks.id, last=False)  # type: ignore[attr-defined]  # typed as a dict, they are ordered ones
+    before.move_to_end(before_code.id)  # type: ignore[attr-defined]  # as above
+    after.move_to_end(after_code.id, last=False)  # type: ignore[attr-defined]  # as above

@@ -205,7 +205,7 @@ def test_a_rate_on_a_device_is_no_number_to_wait_for_and_a_word_is_none() -> Non
     monitor.step_ended()
     assert monitor.history.scalars["lr"].tolist() == [0.5]
     with pytest.raises(TypeError, match="lr must be a number"):
-        monitor.step_begins(lr="fast")  # type: ignore[arg-type]
+        monitor.step_begins(lr="fast")  # type: ignore[arg-type]  # what is to be refused
     monitor.close()
     monitor.step_begins(lr=0.1)
     monitor.step_ended()

@@ -6,7 +6,6 @@ import os
 import socket
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -108,7 +107,10 @@ def run_cells(*cells: tuple[str, str]) -> dict[str, str]:
     """What each cell of a notebook shows, as text, with a kernel of its own."""
     nodes: list[Any] = [nbformat.v4.new_code_cell(code) for _, code in cells]
     NotebookClient(nbformat.v4.new_notebook(cells=nodes), timeout=240).execute()
-    shown: Callable[[Any], str] = lambda one: one.get("text", "") + str(one.get("data", ""))  # noqa: E731
+
+    def shown(one: Any) -> str:
+        return str(one.get("text", "")) + str(one.get("data", ""))
+
     return {
         name: "".join(map(shown, node.outputs))
         for (name, _), node in zip(cells, nodes, strict=True)

@@ -304,7 +304,7 @@ def _forward(
         0.0,
         False,  # noqa: FBT003  # torch takes none of these by name
         module.bidirectional,
-        False,  # noqa: FBT003
+        False,  # noqa: FBT003  # as above
     )[0]
     return out
 

@@ -51,12 +51,9 @@ class ForwardHooks:
         self._table = table
         self.compiling = Compiling(model, guard, self._remove, self._register)
         """Knows whether there may be hooks at all."""
-        self.called_once = False
-        """Whether the last sampled step called the model as a whole, and only once."""
         self.strangers = Strangers(model)
         """Collects the modules that run inside the model and are no part of it, where wanted."""
         self._model = id(model)
-        self._calls = 0
         self._has_begun = False
         self._saw_layers = False
         self._listener: ForwardListener | None = None
@@ -93,7 +90,6 @@ class ForwardHooks:
     def step_ended(self) -> None:
         """Gives the table the order seen during the step."""
         self._has_begun = self._saw_layers = False
-        self.called_once, self._calls = self._calls == 1, 0
         if self._ran:
             self._table.ran(self._ran)
             self._ran = []
@@ -132,7 +128,6 @@ class ForwardHooks:
             return
         if not self._has_begun:
             self._note_first()
-        self._calls += id(module) == self._model
         name = self._table.names.get(id(module))
         if name is not None:
             self._note_layer(name, module, args, kwargs, output)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 from weakref import ref
 
@@ -141,9 +142,7 @@ def _random_states(drawn: Sequence[Drawn]) -> list[Callable[[], object]]:
     restores: list[Callable[[], object]] = [lambda: torch.set_rng_state(cpu)]
     for device in {parameter.device for parameter, _, _ in drawn if parameter.is_cuda}:
         state = torch.cuda.get_rng_state(device)
-        restores.append(
-            lambda state=state, device=device: torch.cuda.set_rng_state(state, device)  # type: ignore[misc]
-        )
+        restores.append(partial(torch.cuda.set_rng_state, state, device))
     return restores
 
 

@@ -103,7 +103,7 @@ class StepEdges:
             return None if optimizer is None else of_any(optimizer, *args, **kwargs)
 
         # A scheduler takes this for the bound method that stood here, and binds it itself.
-        step.__func__ = of_any  # type: ignore[attr-defined]
+        step.__func__ = of_any  # type: ignore[attr-defined]  # no function has it
         return step
 
     def _before_other_hooks(self, optimizer: Optimizer, *_: object) -> None:

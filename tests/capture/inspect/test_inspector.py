@@ -26,7 +26,7 @@ def test_the_step_after_the_request_shows_gradient_weights_and_output(watch: Wat
     (found,) = loop.seen
     assert (found.layer, found.calls) == ("2", 1)
     assert same(found.gradient, loop.gradients["2.weight"], loop.gradients["2.bias"])
-    assert same(found.weight, *loop.model[2].parameters())  # type: ignore[index]
+    assert same(found.weight, *loop.model[2].parameters())  # type: ignore[index]  # a Sequential
     assert same(found.activation, *loop.outputs)
     assert {histogram(part).step for part in (found.gradient, found.weight, found.activation)} == {
         2
@@ -137,9 +137,9 @@ def test_a_step_that_nobody_would_have_sampled_is_sampled_for_it(watch: Watch) -
         loop.step()
     loop.inspector.ask("0")
     loop.step()
-    frames = len(loop.capture.frames)  # type: ignore[attr-defined]
+    frames = len(loop.capture.frames)  # type: ignore[attr-defined]  # one that keeps them
     loop.step()
-    assert len(loop.capture.frames) == frames + 1  # type: ignore[attr-defined]
+    assert len(loop.capture.frames) == frames + 1  # type: ignore[attr-defined]  # one that keeps them
     assert histogram(loop.seen[-1].activation).step == 16
 
 
@@ -259,7 +259,7 @@ def test_a_failure_is_contained_recorded_and_shown(
     assert loop.seen[0].gradient == NOT_READ
     assert histogram(loop.seen[0].weight).total == 40
     assert [problem.where for problem in loop.capture.problems] == ["inspecting a layer"]
-    assert len(loop.capture.frames) == 3  # type: ignore[attr-defined]
+    assert len(loop.capture.frames) == 3  # type: ignore[attr-defined]  # one that keeps them
 
 
 def test_a_listener_that_fails_does_not_stop_the_steps(watch: Watch) -> None:

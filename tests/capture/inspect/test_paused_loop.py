@@ -56,7 +56,7 @@ def test_a_paused_loop_shows_the_gradients_of_its_last_step_and_drops_them_when_
     kept: list[weakref.ref[Tensor]] = []
 
     def act(loop: Loop) -> None:
-        assert loop.model[0].weight.grad is None  # type: ignore[index]
+        assert loop.model[0].weight.grad is None  # type: ignore[index]  # a Sequential
         kept.extend(weakref.ref(one) for one, _ in loop.inspector._kept.values())
         loop.inspector.ask("0")
         loop.inspector.inspect_now("0")

@@ -211,7 +211,7 @@ def test_weights_that_cannot_all_be_drawn_are_all_what_they_were(
     state, random = copy.deepcopy(optimizer.state_dict()), torch.get_rng_state()
     setters: Any = reinitialize.SETTERS
     monkeypatch.setitem(setters, scheme, fails)
-    action = Reinitialize({"0": "xavier", "2": scheme})  # type: ignore[dict-item]
+    action = Reinitialize({"0": "xavier", "2": scheme})  # type: ignore[dict-item]  # added above
     expected = KeyboardInterrupt if isinstance(error, KeyboardInterrupt) else ValueError
     with pytest.raises(expected):
         capture.actuator.apply(action)

@@ -67,7 +67,7 @@ def test_a_step_that_a_fused_optimizer_is_told_to_skip_is_a_reason() -> None:
     assert triggers.optimizer_steps(optimizer, [0, 1]) is None
     optimizer.found_inf = torch.tensor(0.0)  # type: ignore[attr-defined] # as the scaler sets it
     assert triggers.optimizer_steps(optimizer, [0, 1]) is None
-    optimizer.found_inf = torch.tensor(1.0)  # type: ignore[attr-defined]
+    optimizer.found_inf = torch.tensor(1.0)  # type: ignore[attr-defined]  # as a scaler sets it
     assert triggers.optimizer_steps(optimizer, [0, 1]) is Reason.OVERFLOW
 
 
