@@ -20,7 +20,7 @@ export const PARAGRAPHS: readonly Paragraph[] = [
       },
       {
         "title": "Rule",
-        "text": "the activation gradient (dL/d output) of a layer is below 0.003 of that of the last layer that its output reaches, per element and as a whole, and nothing on its way from the input gets more (where activations are not measured, the weight gradient, below 0.0001); or the gradient of a layer is below 0.003 of its initial value while the loss is still above 50% of its own."
+        "text": "the activation gradient (dL/d output) of a layer is below 0.003 of that of the last layer that its output reaches, per element and as a whole, and no layer on its way from the input gets more (where activations are not measured, the weight gradient, below 0.0001); or the gradient of a layer is below 0.003 of its initial value while the loss is still above 50% of its own."
       },
       {
         "title": "Not",
@@ -43,7 +43,7 @@ export const PARAGRAPHS: readonly Paragraph[] = [
       },
       {
         "title": "Rule",
-        "text": "by more than 170× from the last layer to the first; or in a step whose gradient, before clipping, is more than 35× the largest of the last 200 measured steps. Fewer than 5 frames are enough where each of them is far past the bound, since such a run may be lost in its third step. Over depth, weight gradients are used only where activations are not measured (above 3,000×): in a ReLU chain, growing deltas and shrinking activations cancel."
+        "text": "by more than 170× from the last layer to the first; or in a step whose gradient, before clipping, is more than 35× the largest of the last 200 measured steps. Fewer than 5 frames suffice if each of them is far past the bound, since such a run may be lost in its third step. Over depth, weight gradients are used only where activations are not measured (above 3,000×): in a ReLU chain, growing deltas and shrinking activations cancel."
       },
       {
         "title": "Not",
@@ -51,7 +51,7 @@ export const PARAGRAPHS: readonly Paragraph[] = [
       },
       {
         "title": "Helps",
-        "text": "clipping at the 90th percentile of the run's own norms, fresh weights, or, where usual weights meet something that multiplies as well, weights divided by what each layer adds; a lower learning rate, norm layers."
+        "text": "clipping at the 90th percentile of the run's own norms, fresh weights, or, if usual weights meet something else that multiplies, weights divided by the factor of each layer; a lower learning rate, norm layers."
       }
     ]
   },
@@ -183,7 +183,7 @@ export const PARAGRAPHS: readonly Paragraph[] = [
     "parts": [
       {
         "title": "Rule",
-        "text": "over 20 steps, less than 2% of the activations that the last layers are given differs from sample to sample, it does not come back, and the loss is still above 90% of its initial value, or rests and was never below 80% for long. Or the share has fallen so low and to a tenth of what it was at the start, and the loss rests; where it is no criterion that compares with targets, it may rest anywhere, as a triplet loss does at its margin. So is the code of a variational autoencoder whose divergence weighs so much that means and logarithms of variances are near 0 for every input, wherever the loss is."
+        "text": "over 20 steps, less than 2% of the activations that the last layers are given differs from sample to sample, it does not come back, and the loss is still above 90% of its initial value, or no longer falls and was never below 80% for long. Or the share has fallen that low and to a tenth of what it was at the start, and the loss no longer falls; a loss that is no comparison with targets may then be anywhere, as a triplet loss at its margin. The same is said of the code of a variational autoencoder whose KL divergence weighs so much that means and logarithms of variances are near 0 for every input, wherever the loss is."
       },
       {
         "title": "Not",
@@ -191,7 +191,7 @@ export const PARAGRAPHS: readonly Paragraph[] = [
       },
       {
         "title": "Helps",
-        "text": "a way around the blocks with the norm before them, fewer layers, warm-up; for frozen layers the weights that were to be loaded; a smaller weight of the divergence; semi-hard or random negatives."
+        "text": "skip connections around the blocks with the norm before them, fewer layers, warm-up; for frozen layers the weights that were to be loaded; a smaller weight of the divergence; semi-hard or random negatives."
       }
     ]
   },
@@ -202,7 +202,7 @@ export const PARAGRAPHS: readonly Paragraph[] = [
     "parts": [
       {
         "title": "Rule",
-        "text": "a trainable layer has no gradient for 60 steps (20 if it used to have one, 12 if it ran in each of them and had one never, or always before), and for three times as long as ever before. The message says whether it never runs, runs and never uses its parameters, or is cut off behind."
+        "text": "a trainable layer has no gradient for 60 steps (20 if it used to have one, 12 if it ran in each of them and either never had one or always had one before), and for three times as long as ever before. The message says whether it never runs, runs and never uses its parameters, or is cut off behind."
       },
       {
         "title": "Not",
@@ -210,7 +210,7 @@ export const PARAGRAPHS: readonly Paragraph[] = [
       },
       {
         "title": "Helps",
-        "text": "the line in forward that is missing, finding the cut, freezing them if that is intended."
+        "text": "the missing line in forward, finding the cut, freezing them if that is intended."
       }
     ]
   },
@@ -229,7 +229,7 @@ export const PARAGRAPHS: readonly Paragraph[] = [
       },
       {
         "title": "Helps",
-        "text": "adding it to the optimizer, or having one of several hold it in the place of what another one trains already; where what was put in came from elsewhere, starting it afresh."
+        "text": "adding it to the optimizer, or, where there are several, giving it to one in place of what another one trains already; if what was put in came from elsewhere, initializing it again."
       }
     ]
   },
@@ -259,7 +259,7 @@ export const PARAGRAPHS: readonly Paragraph[] = [
     "parts": [
       {
         "title": "Rule",
-        "text": "the gradient of trainable layers is exactly 0, all of it for 9 frames or that of a layer for longer, while the loss is high. A clamp, a saturated squash or weights that are 0 on the way are named, and a softmax or a norm over a dimension with a single entry, wherever the loss is."
+        "text": "the gradient of trainable layers is exactly 0, all of it for 9 frames or that of a layer for longer, while the loss is high. A clamp, a saturated activation or weights that are 0 on the way are named, and a softmax or a norm over a dimension with a single entry, wherever the loss is."
       },
       {
         "title": "Not",
@@ -280,7 +280,7 @@ export const PARAGRAPHS: readonly Paragraph[] = [
     "parts": [
       {
         "title": "Rule",
-        "text": "in 3 frames in a row, gradients that a step has used are still there, untouched, at the next backward pass; backward passes run and no weight ever changes, or nothing is left of their gradient when the optimizer steps, in as many frames; backward() is called on a tensor that no operation made, or on a loss of what was made from such, so that all layers run and none gets a gradient."
+        "text": "in 3 frames in a row, gradients that a step has used are still there, untouched, at the next backward pass; backward passes run and no weight ever changes, or nothing is left of their gradient when the optimizer steps, in as many frames; backward() is called on a tensor that no operation made, or on a loss computed from such a tensor, so that all layers run and none gets a gradient."
       },
       {
         "title": "Not",
@@ -288,7 +288,7 @@ export const PARAGRAPHS: readonly Paragraph[] = [
       },
       {
         "title": "Helps",
-        "text": "the line that is missing."
+        "text": "the missing line."
       }
     ]
   },
@@ -299,11 +299,11 @@ export const PARAGRAPHS: readonly Paragraph[] = [
     "parts": [
       {
         "title": "Rule",
-        "text": "in 3 frames in a row that train, every dropout and batch norm layer is in evaluation mode. Without norm layers no more than a plateau is put down to it."
+        "text": "in 3 frames in a row that train, every dropout and batch norm layer is in evaluation mode. Without norm layers only a plateau is blamed on it."
       },
       {
         "title": "Not",
-        "text": "a part that is so on purpose beside others in training mode."
+        "text": "a part that is in that mode on purpose beside others in training mode."
       },
       {
         "title": "Helps",
@@ -360,7 +360,7 @@ export const PARAGRAPHS: readonly Paragraph[] = [
       },
       {
         "title": "Rule",
-        "text": "right below a loss that applies softmax or sigmoid itself there is another one; or a loss of log-probabilities (nll_loss, kl_div) is given probabilities, or nll_loss plain outputs; or outputs and targets have other shapes, as a column and a row, so that each output is held against every target on the way to one number."
+        "text": "right below a loss that applies softmax or sigmoid itself there is another one; or a loss of log-probabilities (nll_loss, kl_div) is given probabilities, or nll_loss plain outputs; or outputs and targets differ in shape, as a column and a row do, so that each output is held against every target on the way to one number."
       },
       {
         "title": "Not",
@@ -379,7 +379,7 @@ export const PARAGRAPHS: readonly Paragraph[] = [
     "parts": [
       {
         "title": "Rule",
-        "text": "the data that enters the first layers is NaN, the same everywhere, or the same in every sample while nothing is learned; or its RMS is above 20 and something follows from it, or far above that and the outputs start above 20 too, or the loss so high that all it does is come back from there."
+        "text": "the data that enters the first layers is NaN, the same everywhere, or the same in every sample while nothing is learned; or its RMS is above 20 and another symptom comes of it, or far above that and the outputs start above 20 too, or the loss starts so high that all it does is come down from there."
       },
       {
         "title": "Not",
@@ -387,7 +387,7 @@ export const PARAGRAPHS: readonly Paragraph[] = [
       },
       {
         "title": "Helps",
-        "text": "scaling by the mean and deviation that were measured, of all features or of each, and of what is to come out where that is the inputs."
+        "text": "scaling by the measured mean and deviation, of all features or of each, and scaling the outputs too where they are to equal the inputs."
       }
     ]
   },
@@ -398,7 +398,7 @@ export const PARAGRAPHS: readonly Paragraph[] = [
     "parts": [
       {
         "title": "Rule",
-        "text": "the outputs of a regression start more than 100 away from their targets, and more than as many times their own size, and something follows from it or nothing is learned. The distance is read from the loss and its gradient."
+        "text": "the outputs of a regression start more than 100 away from their targets, and more than that many times their own size, and another symptom comes of it or nothing is learned. The distance is read from the loss and its gradient."
       },
       {
         "title": "Not",
@@ -476,7 +476,7 @@ export const PARAGRAPHS: readonly Paragraph[] = [
     "parts": [
       {
         "title": "Rule",
-        "text": "a step changes the weights by more than 5% of their size while the loss does not fall and is above 50% of its initial value; or by less than 0.01% while the loss stays above 90% and the gradient promises more. One to three updates are proof where they raise the loss by orders of magnitude, and so are a few after which layers let no gradient through that did before, and a first update after which loss and gradient stay ten times as large. Half of the change is enough where the first steps under the rate replaced the weights. A schedule that has used the rate up before anything was learned is a rate too low as well, and so is a rate of 0 that lasts, and a usual one for gradients that are clipped to next to nothing, as those are that a gradient scaler has yet to unscale."
+        "text": "a step changes the weights by more than 5% of their size while the loss does not fall and is above 50% of its initial value; or by less than 0.01% while the loss stays above 90% and the gradient promises more. One to three updates are proof where they raise the loss by orders of magnitude, and so are a few after which layers let no gradient through that did before, and a first update after which loss and gradient stay ten times as large. Half of the change is enough where the first steps under the rate replaced the weights. A schedule that has used the rate up before anything was learned is a rate too low as well, and so is a rate of 0 that lasts, and a usual one if the gradients are clipped to next to nothing, such as those that a gradient scaler has yet to unscale."
       },
       {
         "title": "Not",
