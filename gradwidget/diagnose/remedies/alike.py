@@ -16,7 +16,7 @@ from gradwidget.diagnose.remedies.lower_price import lower_price
 from gradwidget.diagnose.remedies.milder_negatives import milder_negatives
 from gradwidget.diagnose.remedies.normalize_embeddings import normalize_embeddings
 from gradwidget.diagnose.remedies.reinitialize import reinitialize
-from gradwidget.diagnose.remedies.way_around import way_around
+from gradwidget.diagnose.remedies.skip_connection import skip_connection
 from gradwidget.frame import Wiring
 
 HINGES = frozenset({"relu", "clamp", "clamp_min", "threshold", "maximum"})
@@ -54,11 +54,11 @@ def of_outputs_alike(detection: Detection, window: Window) -> Iterator[Remedy | 
     if 2 * len(frozen) > len(window.layers):
         yield load_weights(frozen)
     if Onset(detection, window).is_start:
-        yield way_around()
+        yield skip_connection()
     else:
         # The layers as they are had told the inputs apart.
         yield both(fresh, slower) if slower is not None else fresh
-        yield from (slower, way_around())
+        yield from (slower, skip_connection())
     yield fewer_layers(window.layers, "Each layer makes what comes out a little more alike.")
 
 

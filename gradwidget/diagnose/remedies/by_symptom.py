@@ -22,13 +22,12 @@ from gradwidget.diagnose.remedies.draw_zero_weights import draw_zero_weights
 from gradwidget.diagnose.remedies.equal_rates import equal_rates
 from gradwidget.diagnose.remedies.fewer_layers import fewer_layers
 from gradwidget.diagnose.remedies.fp32_weights import fp32_weights
-from gradwidget.diagnose.remedies.hold_the_judge_back import hold_the_judge_back
+from gradwidget.diagnose.remedies.hold_back_adversary import hold_back_adversary
 from gradwidget.diagnose.remedies.iterate_loader import iterate_loader
 from gradwidget.diagnose.remedies.keep_graph import keep_graph
 from gradwidget.diagnose.remedies.layer_names import among
 from gradwidget.diagnose.remedies.leaky_relu import leaky_relu
 from gradwidget.diagnose.remedies.left_out import of_no_gradient, of_no_optimizer, of_no_step
-from gradwidget.diagnose.remedies.look_behind import look_behind
 from gradwidget.diagnose.remedies.loss_scaling import loss_scaling
 from gradwidget.diagnose.remedies.lower_momentum import lower_momentum
 from gradwidget.diagnose.remedies.more_entries import more_entries
@@ -45,6 +44,7 @@ from gradwidget.diagnose.remedies.raise_bias import raise_bias
 from gradwidget.diagnose.remedies.register_layers import register_layers
 from gradwidget.diagnose.remedies.reinitialize import reinitialize
 from gradwidget.diagnose.remedies.remove_barrier import remove_barrier
+from gradwidget.diagnose.remedies.replace_flat_operation import replace_flat_operation
 from gradwidget.diagnose.remedies.reset_bias import reset_bias
 from gradwidget.diagnose.remedies.scale_back import scale_back
 from gradwidget.diagnose.remedies.scale_down import scale_down
@@ -69,7 +69,7 @@ def remedies_for(symptom: Symptom, detection: Detection, window: Window) -> tupl
 def _vanishing(detection: Detection, window: Window) -> Fixes:
     onset = Onset(detection, window)
     if window.has_opponent:
-        yield hold_the_judge_back(detection.layers)
+        yield hold_back_adversary(detection.layers)
     elif onset.is_after_large_steps and not onset.is_start:
         # Neither the activation functions nor the weights as they were drawn have made it.
         fresh = reinitialize(onset.named, SHUT_BY_STEPS)
@@ -249,11 +249,11 @@ def _zero(detection: Detection, window: Window) -> Fixes:
         names = tuple(layer.name for layer in last)
         if Onset(replace(detection, layers=names), window).is_of_biases:
             yield reset_bias(last)
-        yield look_behind(flat)
+        yield replace_flat_operation(flat)
     if zero:
         yield draw_zero_weights(zero)
     if not (is_constant or flat or zero):
-        yield look_behind(None)
+        yield replace_flat_operation(None)
         yield reinitialize(
             Onset(detection, window).named,
             "Fresh weights bring units back to where there is a slope.",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from gradwidget.diagnose.finding import Remedy
 
 
-def look_behind(operation: str | None) -> Remedy:
+def replace_flat_operation(operation: str | None) -> Remedy:
     """Says where to look; only a change of the code can do it.
 
     Args:

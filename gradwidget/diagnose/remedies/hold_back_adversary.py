@@ -8,7 +8,7 @@ from gradwidget.diagnose.finding import Remedy
 from gradwidget.wording import names as words
 
 
-def hold_the_judge_back(losing: Sequence[str]) -> Remedy:
+def hold_back_adversary(losing: Sequence[str]) -> Remedy:
     """Says what to change in the loop; only it knows which optimizer trains which network.
 
     Args:

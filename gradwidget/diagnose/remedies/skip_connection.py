@@ -5,7 +5,7 @@ from __future__ import annotations
 from gradwidget.diagnose.finding import Remedy
 
 
-def way_around() -> Remedy:
+def skip_connection() -> Remedy:
     """Says where to look; only a change of the model can do it."""
     return Remedy(
         title="Give each block a way around it",
