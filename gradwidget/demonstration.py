@@ -41,7 +41,7 @@ def demo() -> None:
 
 def _show(*, is_notebook: bool) -> None:
     data = _clusters()
-    print(f"A network of {LAYERS} layers with a sigmoid behind each, trained for {STEPS} steps:\n")
+    print(f"A network of {LAYERS} layers with a sigmoid after each, trained for {STEPS} steps:\n")
     model, optimizer = _network()
     monitor = _watched(model, is_notebook=is_notebook)
     with monitor:

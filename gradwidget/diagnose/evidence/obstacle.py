@@ -69,7 +69,7 @@ def barriers(window: Window) -> Iterator[Barrier]:
         yield _norm_of_one(alone.name, "a norm over", f"the shape that {alone.name} is made for")
     operation, behind = found.get("one entry", ("", ""))
     if alone is None and operation.endswith("norm"):
-        norm = f"the {operation} behind {behind}"
+        norm = f"the {operation} after {behind}"
         yield _norm_of_one(norm, "over", "the shape or the groups that it is made for")
     if "flat slopes" in found and len(window.wiring.optimizers) < 2:
         yield FLAT_SLOPES  # of two players one may well be asked for its slope

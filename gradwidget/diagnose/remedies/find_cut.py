@@ -12,9 +12,9 @@ def find_cut(names: Sequence[str]) -> Remedy:
     """Says where to look; only a change of ``forward`` can connect them."""
     return Remedy(
         title="Find where they are cut off",
-        why=f"Look in forward() behind {words(names)}: detach(), .data, .item(), numpy(), "
+        why=f"Look in forward() after {words(names)}: detach(), .data, .item(), numpy(), "
         "torch.no_grad(), argmax, a result that is overwritten or never used; or checkpoint() of "
-        "inputs that need no gradient, which reentrant checkpointing takes for the end of the way: "
+        "inputs that need no gradient, where reentrant checkpointing ends the graph: "
         "pass use_reentrant=False.",
         code="",
     )

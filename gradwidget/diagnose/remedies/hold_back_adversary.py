@@ -15,7 +15,7 @@ def hold_back_adversary(losing: Sequence[str]) -> Remedy:
         losing: layers of the network that gets no gradient.
     """
     return Remedy(
-        title="Hold the network back that judges this one",
+        title="Hold back the network that it is trained against",
         why=f"The gradient of {words(list(losing))} comes through a network that another optimizer "
         "trains, and is lost once that one is sure: a discriminator that wins. Look at how often "
         "each of them steps and at which rate: give that one fewer steps or a tenth of its rate, "

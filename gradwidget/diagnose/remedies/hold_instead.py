@@ -13,10 +13,10 @@ def hold_instead(layers: Sequence[Layer]) -> Remedy:
     """Gives the optimizer the parameters of the layers in the place of all that it holds."""
     loops = "".join(f"{loop}\n        own.append(parameter)\n" for loop in each_parameter(layers))
     return Remedy(
-        title="Have one optimizer hold them in the place of what it holds",
+        title="Give them to one optimizer in place of what it holds",
         why="Where two optimizers were made of the parameters of one network, as by a line that "
-        "was copied, both train that one and none these layers. With optimizer the one that is "
-        "meant for them.",
+        "was copied, both train that one and none trains these layers. Here optimizer is the one "
+        "that is meant for them.",
         code=f"""\
 own = []
 {loops}\

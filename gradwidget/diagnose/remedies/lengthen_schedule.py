@@ -14,7 +14,7 @@ def lengthen_schedule(step: int) -> Remedy:
     return Remedy(
         title="Let the schedule last for the whole run",
         why=f"Look where scheduler.step() is called: the rate was used up by step {step:,}. A "
-        "scheduler that counts epochs is called once per epoch, behind the loop over the batches "
+        "scheduler that counts epochs is called once per epoch, after the loop over the batches "
         "and not in it; one that counts steps is given their number, epochs * len(loader).",
         code="",
     )

@@ -11,14 +11,14 @@ def more_entries(wiring: Wiring) -> Remedy:
     operation, layer = wiring.obstacles["one entry"]
     if operation.endswith("norm"):
         return Remedy(
-            title=f"Leave out the {operation} behind {layer}",
+            title=f"Leave out the {operation} after {layer}",
             why="Look at the shape that it is made for, or at its number of groups: over one "
-            "value, the value less its mean is always 0.",
+            "value, the value minus its mean is always 0.",
             code="",
         )
     return Remedy(
         title=f"Take the {operation} over more than one entry",
-        why=f"Look at dim= of the {operation} behind {layer}, and at the shape there: of scores "
+        why=f"Look at dim= of the {operation} after {layer}, and at the shape there: of scores "
         "[N · L, 1] it is to be scores.view(N, L).softmax(dim=1), of [L, N, 1] scores.softmax(dim=0"
         "). Of a single output per sample, binary_cross_entropy_with_logits is the loss.",
         code="",

@@ -9,7 +9,7 @@ def remove_softmax() -> Remedy:
     """Takes the last softmax or sigmoid module out of the model."""
     return Remedy(
         title="Remove the last softmax or sigmoid",
-        why="CrossEntropyLoss and BCEWithLogitsLoss expect plain outputs and apply it themselves; "
+        why="CrossEntropyLoss and BCEWithLogitsLoss expect logits and apply it themselves; "
         "for predictions, apply it outside of the model.",
         code="""\
 kinds = (torch.nn.Softmax, torch.nn.Sigmoid)

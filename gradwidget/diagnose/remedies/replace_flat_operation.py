@@ -1,4 +1,4 @@
-"""Look at what comes between the last layer and the loss."""
+"""Replace an operation with a slope of 0 between the last layer and the loss."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ def replace_flat_operation(operation: str | None) -> Remedy:
     return Remedy(
         title=f"Replace {what} before the loss",
         why="Where it is flat, no gradient passes. For errors that should not count too much, use "
-        "torch.nn.functional.smooth_l1_loss in place of clamping; give a criterion that works on "
-        "plain outputs the outputs from before the squash, and cross_entropy the scores of all "
-        "classes in place of the one with the highest.",
+        "torch.nn.functional.smooth_l1_loss instead of clamping; give a criterion that expects "
+        "logits the outputs from before the sigmoid or softmax, and cross_entropy the logits of "
+        "all classes instead of the predicted class.",
         code="",
     )

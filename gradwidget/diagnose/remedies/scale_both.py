@@ -37,9 +37,9 @@ def scale_both(scaled: Remedy, window: Window) -> Remedy | None:
     # Others adapt their steps to whatever size the gradient has.
     is_plain = "SGD" in window.wiring.optimizers
     return Remedy(
-        title="Scale the inputs, and what is to come out as they are",
+        title="Scale the inputs, and the targets that equal them",
         why="Where the targets are the inputs, as an autoencoder has them, both have to be scaled: "
-        "look where they are loaded. Until then the last layer can give what it gives in their "
+        "look where they are loaded. Until then the last layer can give its outputs in their "
         "units.",
         code=scaled.code
         + in_units(

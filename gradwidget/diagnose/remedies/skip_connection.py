@@ -1,4 +1,4 @@
-"""A way around the layers that make everything alike."""
+"""A skip connection around layers that make everything alike."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from gradwidget.diagnose.finding import Remedy
 def skip_connection() -> Remedy:
     """Says where to look; only a change of the model can do it."""
     return Remedy(
-        title="Give each block a way around it",
+        title="Add a skip connection around each block",
         why="Look at what every input has to pass: each layer makes what comes out a little more "
-        "alike, and a norm layer after it hides that. With x = x + block(norm(x)), the norm "
-        "before the block and outside the way around it, what differs gets through. Where blocks "
-        "must end in their norm, warm up the learning rate over the first steps.",
+        "alike, and a norm layer after it hides that. With x = x + block(norm(x)), which has no "
+        "norm on the skip connection, what differs gets through. Where blocks must end in their "
+        "norm, warm up the learning rate over the first steps.",
         code="",
     )

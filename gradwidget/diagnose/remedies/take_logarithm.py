@@ -14,7 +14,7 @@ def take_logarithm(wiring: Wiring) -> Remedy | None:
     if given == "linear":
         return Remedy(
             title="Give the loss log_softmax of the outputs",
-            why=f"{loss} expects logarithms of probabilities. Where plain outputs are given to it, "
+            why=f"{loss} expects logarithms of probabilities. Where logits are given to it, "
             "use torch.nn.functional.cross_entropy(output, target), which takes log_softmax "
             "itself, or give it output.log_softmax(dim=1).",
             code="",

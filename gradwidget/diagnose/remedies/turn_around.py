@@ -19,9 +19,9 @@ def turn_around(player: Sequence[str], *, maximizes: bool) -> Remedy:
         return Remedy(
             title="Turn the sign of this player's loss",
             why=f"Look at the loss that trains {names(player)}, and for a gradient of the wrong "
-            "sign that backward() is given: it has to be the other way round than what its judge "
-            "is trained by. A critic that minimizes D(fake) - D(real) wants a generator that "
-            "minimizes -D(fake).",
+            "sign that backward() is given: it has to be the opposite of what its critic or "
+            "discriminator is trained by. A critic that minimizes D(fake) - D(real) wants a "
+            "generator that minimizes -D(fake).",
             code="",
         )
     if maximizes:
@@ -35,7 +35,7 @@ for group in optimizer.param_groups:
         )
     return Remedy(
         title="Look at the sign of the loss",
-        why="Look where the loss is made for a minus too many or too few: an error is minimized as "
+        why="Look for a minus too many or too few where the loss is made: an error is minimized as "
         "it is, a log-likelihood or a reward with a minus before it, and only once. A lower "
         "learning rate takes longer to the same end.",
         code="",

@@ -44,7 +44,7 @@ def _without_logarithm(window: Window) -> tuple[str, str] | None:
     if "no logarithm" not in window.wiring.obstacles:
         return None
     loss, given = window.wiring.obstacles["no logarithm"]
-    what = "plain outputs" if given == "linear" else f"the output of a {given}"
+    what = "logits" if given == "linear" else f"the output of a {given}"
     sign = " The loss is below 0, which it never is of what it expects." if window.loss < 0 else ""
     message = (
         f"{loss} expects logarithms of probabilities and is given {what}: give it log_softmax of "

@@ -106,7 +106,7 @@ def _bottomless(window: Window) -> Detection | None:
 
 
 def _of_a_player(window: Window, active: Finding | None) -> Detection | None:
-    """A player and its judge that pull the same way."""
+    """A player and its critic that pull the same way."""
     found = pulled_along(window, still=active is not None)
     if found is None:
         return None
@@ -118,8 +118,8 @@ def _of_a_player(window: Window, active: Finding | None) -> Detection | None:
         message=f"The loss of the optimizer that trains {words(player)} has fallen from "
         f"{shown(found.player.start)} to {shown(found.loss)}, while the outputs of these layers "
         f"have grown from {shown(start)} to {shown(outputs)}. They are judged by "
-        f"{words(names[found.judge].tolist())}, which another optimizer trains, and whose loss has "
-        "not risen by it: both pull the same way.",
+        f"{words(names[found.critic].tolist())}, which another optimizer trains, and whose loss "
+        "has not risen by it: both pull the same way.",
         layers=player,
         first_step=found.since,
         evidence={

@@ -70,7 +70,7 @@ def _of_one_entry(window: Window, layers: tuple[str, ...]) -> str:
     operation, layer = window.wiring.obstacles["one entry"]
     always = 1 if operation == "softmax" else 0
     return (
-        f"The gradient of {names(layers)} is exactly 0: the {operation} behind {names([layer])} "
+        f"The gradient of {names(layers)} is exactly 0: the {operation} after {names([layer])} "
         f"runs over a dimension with a single entry, so it gives {always} whatever it is given."
     )
 

@@ -202,7 +202,7 @@ export const PARAGRAPHS: readonly Paragraph[] = [
     "parts": [
       {
         "title": "Rule",
-        "text": "a trainable layer has no gradient for 60 steps (20 if it used to have one, 12 if it ran in each of them and either never had one or always had one before), and for three times as long as ever before. The message says whether it never runs, runs and never uses its parameters, or is cut off behind."
+        "text": "a trainable layer has no gradient for 60 steps (20 if it used to have one, 12 if it ran in each of them and either never had one or always had one before), and for three times as long as ever before. The message says whether it never runs, runs and never uses its parameters, or is cut off after it."
       },
       {
         "title": "Not",
@@ -360,7 +360,7 @@ export const PARAGRAPHS: readonly Paragraph[] = [
       },
       {
         "title": "Rule",
-        "text": "right below a loss that applies softmax or sigmoid itself there is another one; or a loss of log-probabilities (nll_loss, kl_div) is given probabilities, or nll_loss plain outputs; or outputs and targets differ in shape, as a column and a row do, so that each output is held against every target on the way to one number."
+        "text": "right below a loss that applies softmax or sigmoid itself there is another one; or a loss of log-probabilities (nll_loss, kl_div) is given probabilities, or nll_loss logits; or outputs and targets differ in shape, as a column and a row do, so that each output is held against every target on the way to one number."
       },
       {
         "title": "Not",
@@ -368,7 +368,7 @@ export const PARAGRAPHS: readonly Paragraph[] = [
       },
       {
         "title": "Helps",
-        "text": "giving the loss the plain outputs, log_softmax, one shape."
+        "text": "giving the loss the logits, log_softmax, one shape."
       }
     ]
   },

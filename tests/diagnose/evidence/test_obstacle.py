@@ -66,7 +66,7 @@ def test_a_norm_of_each_sample_by_itself_leaves_nothing_of_a_single_value() -> N
 def test_a_norm_over_a_single_value_is_named_by_what_it_follows() -> None:
     wiring = Wiring(feeds=FEEDS, obstacles={"one entry": ("group_norm", "fc2")})
     engine, _ = judge(120, chain(DEPTH), flat(wiring=wiring))
-    assert "the group_norm behind fc2 is over a single value" in engine.findings[0].message
+    assert "the group_norm after fc2 is over a single value" in engine.findings[0].message
 
 
 def test_silent_on_the_same_network_while_it_learns() -> None:

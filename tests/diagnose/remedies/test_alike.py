@@ -34,8 +34,8 @@ def test_under_another_loss_of_pairs_something_has_to_hold_them_apart() -> None:
     assert titles("rsub", "mean", "sum", drawn=1.0)[0] == "Hold different inputs apart in the loss"
 
 
-def test_a_way_around_is_advised_first_only_where_it_was_so_from_the_start() -> None:
-    assert titles(first_step=0)[0] == "Give each block a way around it"
+def test_a_skip_connection_is_advised_first_only_where_it_was_so_from_the_start() -> None:
+    assert titles(first_step=0)[0] == "Add a skip connection around each block"
     assert titles(drawn=0.0)[0] == (
         "Reinitialize fc0, fc1, fc2 and 1 more, and lower the learning rate to 0.01"
     )

@@ -244,7 +244,7 @@ def test_a_player_without_a_gradient_has_an_opponent_to_be_held_back() -> None:
         measured={"grad_norm": np.array([True, True, False, False])},
     )
     assert advice(turns, Symptom.VANISHING_GRADIENTS) == (
-        "Hold the network back that judges this one"
+        "Hold back the network that it is trained against"
     )
 
 

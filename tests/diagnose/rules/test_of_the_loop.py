@@ -112,7 +112,7 @@ def test_silent_on_a_softmax_elsewhere(path: tuple[str, ...]) -> None:
     [
         ("softmax", 1.5, "given the output of a softmax", "log_softmax in place of softmax"),
         ("sigmoid", -0.1, "below 0, which it never is", "log_softmax in place of sigmoid"),
-        ("linear", -9.0, "is given plain outputs", "Give the loss log_softmax of the outputs"),
+        ("linear", -9.0, "is given logits", "Give the loss log_softmax of the outputs"),
     ],
 )
 def test_a_loss_of_log_probabilities_says_what_it_is_given_in_their_place(
@@ -143,7 +143,7 @@ def test_a_gradient_that_is_zero_behind_an_operation_over_one_entry_is_explained
     finding = only(judge(20, chain(DEPTH), figures)[0])
     assert finding.symptom is Symptom.ZERO_GRADIENT
     assert finding.layers == ("fc0", "fc1")
-    assert "the softmax behind fc1 runs over a dimension with a single entry" in finding.message
+    assert "the softmax after fc1 runs over a dimension with a single entry" in finding.message
     assert "so it gives 1 whatever" in finding.message
     assert "dim=" in finding.remedies[0].why
 

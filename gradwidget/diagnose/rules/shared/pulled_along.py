@@ -28,7 +28,7 @@ class Pulled(NamedTuple):
     """A player that is pulled along, and by how much."""
 
     player: Player
-    judge: BoolArray
+    critic: BoolArray
     """Bool [layers]: those of another player that its outputs flow into."""
 
     loss: float
@@ -71,7 +71,7 @@ def _pulled(window: Window, player: Player, among: list[Player], *, still: bool)
         return None
     others = [one for one in among if one is not player]
     theirs = np.logical_or.reduce([one.layers for one in others]) & ~player.layers
-    ends, judge = _ends(window, player.layers, theirs)
+    ends, critic = _ends(window, player.layers, theirs)
     if not ends.any():
         return None
     sizes = window.history.recent("act_rms", RECENT)[player.turns][-LEAST:, ends].max(axis=1)
@@ -88,7 +88,9 @@ def _pulled(window: Window, player: Player, among: list[Player], *, still: bool)
             return None
     high = np.flatnonzero(player.losses > player.start - max(abs(player.start), 1.0))
     first = min(int(high[-1]) + 1 if high.size else 0, len(player.steps) - 1)
-    return Pulled(player, judge, losses[-1], fallen, (start, outputs[-1]), int(player.steps[first]))
+    return Pulled(
+        player, critic, losses[-1], fallen, (start, outputs[-1]), int(player.steps[first])
+    )
 
 
 def _parts(values: Floats) -> list[float]:
@@ -109,9 +111,9 @@ def _ends(window: Window, layers: BoolArray, theirs: BoolArray) -> tuple[BoolArr
     Neither where the graph is not known. Where it was read in turns of others alone, that shows
     none of the player's layers: then the last that runs, and all of theirs.
     """
-    ends, judge = np.zeros_like(layers), np.zeros_like(layers)
+    ends, critic = np.zeros_like(layers), np.zeros_like(layers)
     if not window.paths.known:
-        return ends, judge
+        return ends, critic
     own = np.flatnonzero(layers)
     if not any(window.layers[number].name in window.wiring.feeds for number in own):
         ends[own[-1]] = True
@@ -120,5 +122,5 @@ def _ends(window: Window, layers: BoolArray, theirs: BoolArray) -> tuple[BoolArr
         behind = window.paths.next[number]
         if theirs[behind].any() and not layers[behind].any():
             ends[number] = True
-            judge |= window.paths.before[:, number] & theirs
-    return ends, judge
+            critic |= window.paths.before[:, number] & theirs
+    return ends, critic
