@@ -197,13 +197,13 @@ class RankPart:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """How the figures of this process stand to those of others that watch the same model."""
+    """How the statistics of this process relate to those of others that watch the same model."""
 
     judge: int | None = None
     """The rank that judges in the place of this process; None where it judges itself."""
 
     notes: tuple[str, ...] = ()
-    """What a reader of the figures has to know, in sentences."""
+    """What a reader of the statistics has to know, in sentences."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -233,7 +233,7 @@ class GradMonitor:
         self._session.step_ended()
 
     def scalars(self, *, layers: bool = False) -> dict[str, float]:
-        """The newest figures and what is wrong, as plain numbers for any logger.
+        """The newest statistics and what is wrong, as plain numbers for any logger.
 
         ``gradwidget/state`` is 0 where nothing is wrong, 1 for a warning and 2 for a critical
         finding, ``gradwidget/findings/<symptom>`` the same for each active finding. The rest are
@@ -251,7 +251,7 @@ class GradMonitor:
         return self._session.scalars(layers=layers)
 
     def send_to(self, logger: Logger, *, layers: bool = False) -> None:
-        """Hands the figures of every sampled step, and what is found, to a logger.
+        """Hands the statistics of every sampled step, and what is found, to a logger.
 
         ``gradwidget.loggers`` has one for TensorBoard, W&B, MLflow, trackio and Python's
         ``logging``; anything with the methods ``log_figures`` and ``log_finding`` will do. What it
@@ -260,7 +260,7 @@ class GradMonitor:
 
         Args:
             logger: gets them from now on, on the training thread.
-            layers: also give the figures of each layer, as in ``scalars``.
+            layers: also give the statistics of each layer, as in ``scalars``.
 
         Example:
             >>> import torch

@@ -303,12 +303,12 @@ class Session:
             capture.announced.ended()
 
     def scalars(self, *, layers: bool) -> dict[str, float]:
-        """The newest figures and what is wrong, as ``GradMonitor.scalars`` gives them."""
+        """The newest statistics and what is wrong, as ``GradMonitor.scalars`` gives them."""
         with self.lock:
             return scalars(self.history, self._engine.findings, layers=layers)
 
     def send_to(self, logger: Logger, *, layers: bool) -> None:
-        """Hands figures and findings to a logger, as ``GradMonitor.send_to`` does."""
+        """Hands statistics and findings to a logger, as ``GradMonitor.send_to`` does."""
         sending, where = Sending(logger, layers=layers), f"sending to {type(logger).__name__}"
         # A client of the user's is as foreign as any code of theirs.
         send = weakly(self._send)

@@ -241,11 +241,11 @@ class GradWidget(anywidget.AnyWidget):
         self.monitor.step_ended()
 
     def scalars(self, *, layers: bool = False) -> dict[str, float]:
-        """The newest figures and what is wrong, as ``GradMonitor.scalars`` gives them."""
+        """The newest statistics and what is wrong, as ``GradMonitor.scalars`` gives them."""
         return self.monitor.scalars(layers=layers)
 
     def send_to(self, logger: Logger, *, layers: bool = False) -> None:
-        """Hands figures and findings to a logger, as ``GradMonitor.send_to`` does."""
+        """Hands statistics and findings to a logger, as ``GradMonitor.send_to`` does."""
         self.monitor.send_to(logger, layers=layers)
 
     def pause(self) -> None:

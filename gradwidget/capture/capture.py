@@ -172,7 +172,7 @@ class Capture:
 
     @property
     def standing(self) -> Standing:
-        """How its figures stand to those of other processes that watch the same model."""
+        """How its statistics relate to those of other processes that watch the same model."""
         peers = self.cycle.delivery.peers
         return Standing() if peers is None else peers.standing
 

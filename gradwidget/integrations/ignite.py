@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def watch(engine: Engine, model: nn.Module, **options: Any) -> Watching:
-    """Watches a model while an engine trains it, and puts the figures into its metrics.
+    """Watches a model while an engine trains it, and puts the statistics into its metrics.
 
     Attach it before a logger, which then finds them in ``engine.state.metrics``.
 

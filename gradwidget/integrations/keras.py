@@ -16,7 +16,7 @@ except ImportError as error:
 
 
 class GradCallback(Watching, Callback):
-    """Watches a model that ``fit`` trains; its figures are in the logs of each epoch.
+    """Watches a model that ``fit`` trains; its statistics are in the logs of each epoch.
 
     Arguments are those of ``Watching``.
     """
@@ -39,7 +39,7 @@ class GradCallback(Watching, Callback):
             self.model.stop_training = True
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """An epoch is over: the callbacks after this one get our figures as well."""
+        """An epoch is over: the callbacks after this one get our statistics as well."""
         if logs is not None:
             logs.update(self.scalars())
 

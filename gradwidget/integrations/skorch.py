@@ -16,7 +16,7 @@ except ImportError as error:
 
 
 class GradCallback(Watching, Callback):
-    """Watches the module of a net; its figures are in the batches of ``net.history``.
+    """Watches the module of a net; its statistics are in the batches of ``net.history``.
 
     Arguments are those of ``Watching``.
     """

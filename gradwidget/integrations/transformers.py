@@ -37,7 +37,7 @@ class GradCallback(Watching, TrainerCallback):
             control.should_training_stop = True
 
     def on_log(self, args: Any, state: Any, control: Any, **given: Any) -> None:
-        """The trainer logs: the callbacks after this one get our figures as well."""
+        """The trainer logs: the callbacks after this one get our statistics as well."""
         logs = given.get("logs")
         if logs is not None and "loss" in logs:
             found = self.scalars()

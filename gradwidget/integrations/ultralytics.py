@@ -16,7 +16,7 @@ except ImportError as error:
 
 
 def watch(model: Model, **options: Any) -> Watching:
-    """Watches what ``model.train`` trains in this process, and hands the figures to its loggers.
+    """Watches what ``model.train`` trains in this process, and hands the statistics to its loggers.
 
     Args:
         model: as ``YOLO("yolo11n.yaml")``.

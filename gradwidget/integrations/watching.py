@@ -21,7 +21,7 @@ class Watching:
 
     Args:
         stop_on_critical: whether training is to stop once a critical finding opens.
-        send_to: a logger that gets figures and findings as well, as by ``GradMonitor.send_to``.
+        send_to: a logger that gets statistics and findings as well, as by ``GradMonitor.send_to``.
         options: as for ``GradMonitor``.
     """
 

@@ -1,1 +1,1 @@
-"""Loggers that take figures and findings, for ``GradMonitor.send_to``: one file for each client."""
+"""Loggers of statistics and findings, for ``GradMonitor.send_to``: one file for each client."""

@@ -1,4 +1,4 @@
-"""Figures and findings for MLflow."""
+"""Statistics and findings for MLflow."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ FORBIDDEN = re.compile(r"[^\w\-. :/]")
 
 
 class MLflowLogger:
-    """Figures as metrics by step, and the last word of each finding as a tag of the run.
+    """Statistics as metrics by step, and the last word of each finding as a tag of the run.
 
     Args:
         run_id: of the run; None for the one under way.
@@ -49,7 +49,7 @@ class MLflowLogger:
         self._client = mlflow.MlflowClient()
 
     def log_figures(self, figures: dict[str, float], step: int) -> None:
-        """Logs the figures of a step."""
+        """Logs the statistics of a step."""
         allowed = {FORBIDDEN.sub("_", name): value for name, value in figures.items()}
         mlflow.log_metrics(allowed, step=step, run_id=self._run_id)
 

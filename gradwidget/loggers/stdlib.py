@@ -1,4 +1,4 @@
-"""Figures and findings for Python's own ``logging``."""
+"""Statistics and findings for Python's own ``logging``."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ LEVELS = {"warning": logging.WARNING, "critical": logging.CRITICAL}
 
 
 class StdlibLogger:
-    """Findings at the level of their severity, one that is over at INFO, figures at DEBUG.
+    """Findings at the level of their severity, one that is over at INFO, statistics at DEBUG.
 
-    Figures are also the attribute ``gradwidget`` of the record, for formatters that write JSON.
+    Statistics are also the attribute ``gradwidget`` of the record, for formatters that write JSON.
 
     Args:
         logger: where to, or its name.
@@ -30,7 +30,7 @@ class StdlibLogger:
         self._logger = logging.getLogger(logger) if isinstance(logger, str) else logger
 
     def log_figures(self, figures: dict[str, float], step: int) -> None:
-        """Logs the figures of a step."""
+        """Logs the statistics of a step."""
         if self._logger.isEnabledFor(logging.DEBUG):
             text = ", ".join(f"{name} {value:.4g}" for name, value in figures.items())
             self._logger.debug("step %d: %s", step, text, extra={"gradwidget": figures})

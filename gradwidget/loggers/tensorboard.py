@@ -1,4 +1,4 @@
-"""Figures and findings for TensorBoard."""
+"""Statistics and findings for TensorBoard."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class TensorBoardLogger:
         self._writer = writer
 
     def log_figures(self, figures: dict[str, float], step: int) -> None:
-        """Writes the figures of a step."""
+        """Writes the statistics of a step."""
         for name, value in figures.items():
             self._writer.add_scalar(name, value, step)
 

@@ -1,4 +1,4 @@
-"""Figures and findings for trackio."""
+"""Statistics and findings for trackio."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ LEVELS = {"warning": trackio.AlertLevel.WARN, "critical": trackio.AlertLevel.ERR
 
 
 class TrackioLogger:
-    """Figures at their steps, and findings as alerts.
+    """Statistics at their steps, and findings as alerts.
 
     Args:
         run: what ``trackio.init`` gives.
@@ -35,7 +35,7 @@ class TrackioLogger:
         self._run = run
 
     def log_figures(self, figures: dict[str, float], step: int) -> None:
-        """Logs the figures of a step."""
+        """Logs the statistics of a step."""
         self._run.log(figures, step=step)
 
     def log_finding(self, finding: Finding, step: int) -> None:

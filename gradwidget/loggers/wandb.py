@@ -1,4 +1,4 @@
-"""Figures and findings for Weights & Biases."""
+"""Statistics and findings for Weights & Biases."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ LEVELS = {"warning": "WARN", "critical": "ERROR"}
 
 
 class WandbLogger:
-    """Figures on an axis of their own, ``gradwidget/step``, and findings as alerts.
+    """Statistics on an axis of their own, ``gradwidget/step``, and findings as alerts.
 
-    Each call of ``run.log`` counts as a step of the run, and would put off your own; so the figures
-    go along with the next call that you make. Where you make none, let them count.
+    Each call of ``run.log`` counts as a step of the run, and would shift your own; so the
+    statistics go along with the next call that you make. Where you make none, let them count.
 
     Args:
         run: what ``wandb.init`` gives; None for the run under way.
-        commit: whether the figures of a step are a step of the run.
+        commit: whether the statistics of a step are a step of the run.
 
     Raises:
         ValueError: there is no run under way.
@@ -47,7 +47,7 @@ class WandbLogger:
         self._run.define_metric("gradwidget/*", step_metric="gradwidget/step")
 
     def log_figures(self, figures: dict[str, float], step: int) -> None:  # noqa: ARG002  # it is among the figures
-        """Logs the figures of a step."""
+        """Logs the statistics of a step."""
         self._run.log(figures, commit=self._commit)
 
     def log_finding(self, finding: Finding, step: int) -> None:

@@ -19,7 +19,7 @@ class Processes:
     """What a report says of the processes that watch the same model."""
 
     standing: Standing = field(default_factory=Standing)
-    """How the figures of this one stand to those of the others."""
+    """How the statistics of this one relate to those of the others."""
 
     ranks: Sequence[Rank] = ()
     """Each of them, as far as it has told."""
@@ -89,7 +89,7 @@ def own_time(one: Rank) -> str:
 
 
 def remarks(one: Rank) -> str:
-    """What is to be said of it besides its figures; empty where that is nothing."""
+    """What is to be said of it besides its statistics; empty where that is nothing."""
     words = []
     if one.nonfinite_step is not None:
         words.append(f"first not finite: step {one.nonfinite_step:,} ({one.nonfinite_phase})")

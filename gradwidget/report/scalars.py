@@ -1,4 +1,4 @@
-"""What other loggers are given: the newest figures and what is wrong, as plain numbers."""
+"""What other loggers are given: the newest statistics and what is wrong, as plain numbers."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def scalars(
     Args:
         history: what was measured.
         findings: as ``Engine.findings`` gives them.
-        layers: also give the figures of each layer.
+        layers: also give the statistics of each layer.
 
     Example:
         >>> scalars(History(), [])

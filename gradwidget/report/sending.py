@@ -12,13 +12,13 @@ from gradwidget.wording import visible
 
 
 class Logger(Protocol):
-    """Whatever takes figures and findings; ``gradwidget.loggers`` has one for each common client.
+    """What takes statistics and findings; ``gradwidget.loggers`` has one for each common client.
 
     What it raises is contained: the third time it is not called any more, and ``problems`` says so.
     """
 
     def log_figures(self, figures: dict[str, float], step: int) -> None:
-        """The figures of a sampled step.
+        """The statistics of a sampled step.
 
         Args:
             figures: as ``GradMonitor.scalars`` gives them.
@@ -39,7 +39,7 @@ class Sending:
 
     Args:
         logger: gets everything from now on.
-        layers: whether figures of each layer are among those of a step.
+        layers: whether statistics of each layer are among those of a step.
     """
 
     def __init__(self, logger: Logger, *, layers: bool) -> None:
@@ -49,7 +49,7 @@ class Sending:
         """Of the findings that it knows to be open."""
 
     def send(self, history: History, findings: Sequence[Finding]) -> None:
-        """Tells of the newest frame: its figures, and which findings have opened or are over.
+        """Tells of the newest frame: its statistics, and which findings have opened or are over.
 
         Args:
             history: with at least one frame.

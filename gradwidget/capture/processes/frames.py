@@ -22,7 +22,7 @@ def message_of(frame: Frame, seconds: float | None, parts: Values) -> RankMessag
     """What a process tells of its frame.
 
     Args:
-        frame: with the figures of this process alone.
+        frame: with the statistics of this process alone.
         seconds: until it first had to wait for the others in that step.
         parts: of sharded parameters, as ``FrameBuilder.parts`` gives them.
     """
