@@ -93,6 +93,13 @@ def _since(before: Run, after: Run) -> list[str]:
     return lines
 
 
+def newest_gradients(run: Run) -> dict[str, float]:
+    """The newest RMS of the gradient of each layer, by its name."""
+    history = run.history
+    names = (layer.name for layer in history.layers)
+    return dict(zip(names, history.newest("grad_rms").tolist(), strict=True))
+
+
 def differ(one: NDArray[np.float64], other: NDArray[np.float64]) -> tuple[int | None, int | None]:
     """Where two series first differ, and where first by more than their noise.
 
@@ -139,16 +146,7 @@ def _usual_change(series: NDArray[np.float64]) -> NDArray[np.float64]:
 
 def _layers(before: Run, after: Run, *, full: bool) -> list[str]:
     """The newest gradient of each layer in both runs, those that differ most first."""
-    had, has = (
-        dict(
-            zip(
-                (layer.name for layer in run.history.layers),
-                run.history.newest("grad_rms").tolist(),
-                strict=True,
-            )
-        )
-        for run in (before, after)
-    )
+    had, has = newest_gradients(before), newest_gradients(after)
     rows = [(name, had[name], has[name]) for name in had if name in has]
     most = len(rows) if full else MOST_ROWS
     listed = sorted(range(len(rows)), key=lambda place: -_factor(*rows[place][1:]))[:most]

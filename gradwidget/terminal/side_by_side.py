@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from gradwidget.report.text import summary_line
 from gradwidget.run.run import Run, open_run
 from gradwidget.terminal.compare import compare as compare_text
-from gradwidget.terminal.compare import differ
+from gradwidget.terminal.compare import differ, newest_gradients
 from gradwidget.wording import cut, shown, visible
 
 MOST_ROWS = 60
@@ -88,16 +88,7 @@ class Comparison:
 
 def _rows(before: Run, after: Run) -> list[tuple[str, float, float]]:
     """Name and both values of each layer, in the order in which they run."""
-    had, has = (
-        dict(
-            zip(
-                (layer.name for layer in run.history.layers),
-                run.history.newest("grad_rms").tolist(),
-                strict=True,
-            )
-        )
-        for run in (before, after)
-    )
+    had, has = newest_gradients(before), newest_gradients(after)
     rows = [(name, had.get(name, np.nan), has.get(name, np.nan)) for name in {**has, **had}]
     if len(rows) <= MOST_ROWS:
         return rows
