@@ -140,7 +140,7 @@ class GradMonitor:
         """The processes that watch the same model, on the rank that judges; else empty.
 
         Each with its loss, how long others wait for it, whether something of its own was the first
-        that was not finite, and since when its copy of the weights is another.
+        that was not finite, and since when its copy of the weights differs.
         """
         return list(self._session.processes.ranks)
 
@@ -202,11 +202,11 @@ class GradMonitor:
         self._session.log(**scalars)
 
     def step_begins(self, lr: float | Tensor | None = None) -> None:
-        """Tells that the weights are about to be changed by what is no optimizer of torch's.
+        """Announces that something other than an optimizer of torch's will now change the weights.
 
         Call it after the backward pass, and after clipping, so that the gradients are those that
-        the step uses; then change the weights, then call ``step_ended``. Optimizers of torch's are
-        seen without it. A call in the wrong order changes nothing; ``problems`` tells of it.
+        the step uses; then change the weights, then call ``step_ended``. Torch's own optimizers
+        need no such call. A call in the wrong order changes nothing; ``problems`` says so.
 
         Args:
             lr: the learning rate, where it is known.
@@ -229,7 +229,7 @@ class GradMonitor:
         self._session.step_begins(lr)
 
     def step_ended(self) -> None:
-        """Tells that the weights have been changed: the step is over."""
+        """Announces that the weights have been changed: the step is over."""
         self._session.step_ended()
 
     def scalars(self, *, layers: bool = False) -> dict[str, float]:
@@ -255,8 +255,8 @@ class GradMonitor:
 
         ``gradwidget.loggers`` has one for TensorBoard, W&B, MLflow, trackio and Python's
         ``logging``; anything with the methods ``log_figures`` and ``log_finding`` will do. What it
-        costs counts for the ``budget``. One that fails does not disturb the training: ``problems``
-        says so, and after the third time it is not called any more.
+        costs counts toward the ``budget``. One that fails does not disturb the training:
+        ``problems`` says so, and after the third time it is not called any more.
 
         Args:
             logger: gets them from now on, on the training thread.
@@ -270,7 +270,7 @@ class GradMonitor:
         self._session.send_to(logger, layers=layers)
 
     def report(self, *, full: bool = False) -> str:
-        """What is wrong and what helps, as text of at most 100 columns that fits a screen.
+        """What is wrong and what helps, as text that fits on a screen, in at most 100 columns.
 
         Args:
             full: all layers, every finding with its evidence, the code of every remedy.
@@ -278,13 +278,13 @@ class GradMonitor:
         return self._session.report(full=full)
 
     def to_html(self, path: str | os.PathLike[str]) -> None:
-        """Writes the run so far as one page: the picture with travel in time, for any browser.
+        """Writes the run so far as one page for any browser: the picture, and all earlier steps.
 
         It needs no network and reaches none. Numbers are within 0.4 % of what was measured; the
         file has at most 0.95 MB up to 100 layers.
 
         Args:
-            path: of the file, which is replaced where it exists.
+            path: of the file; one that exists is replaced.
 
         Raises:
             OSError: it cannot be written.
@@ -299,7 +299,7 @@ class GradMonitor:
         At most 60 layers, those that something is wrong with first; 912 pixels wide, on white.
 
         Args:
-            path: of the file, which is replaced where it exists.
+            path: of the file; one that exists is replaced.
 
         Raises:
             OSError: it cannot be written.
@@ -308,10 +308,10 @@ class GradMonitor:
         write_svg(path, self._session, self._session.model_class)
 
     def to_png(self, path: str | os.PathLike[str]) -> None:
-        """Writes the same image as PNG, 1,824 pixels wide; takes the package ``resvg-py``.
+        """Writes the same image as PNG, 1,824 pixels wide; needs the package ``resvg-py``.
 
         Args:
-            path: of the file, which is replaced where it exists.
+            path: of the file; one that exists is replaced.
 
         Raises:
             ImportError: that package is not installed.

@@ -233,11 +233,11 @@ class GradWidget(anywidget.AnyWidget):
         self._session.log(**scalars)
 
     def step_begins(self, lr: float | Tensor | None = None) -> None:
-        """Tells that the weights are about to be changed, as ``GradMonitor.step_begins`` does."""
+        """Announces that the weights will now be changed, as ``GradMonitor.step_begins`` does."""
         self.monitor.step_begins(lr)
 
     def step_ended(self) -> None:
-        """Tells that the weights have been changed, as ``GradMonitor.step_ended`` does."""
+        """Announces that the weights have been changed, as ``GradMonitor.step_ended`` does."""
         self.monitor.step_ended()
 
     def scalars(self, *, layers: bool = False) -> dict[str, float]:
