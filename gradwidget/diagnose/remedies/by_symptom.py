@@ -11,9 +11,6 @@ from gradwidget.diagnose.evidence.onset import Onset
 from gradwidget.diagnose.evidence.weight_size import oversized, zero_weights
 from gradwidget.diagnose.evidence.window import Window
 from gradwidget.diagnose.finding import Detection, Remedy, Symptom, is_barred
-from gradwidget.diagnose.remedies.alike import of_outputs_alike
-from gradwidget.diagnose.remedies.along_time import time_exploding, time_vanishing
-from gradwidget.diagnose.remedies.amiss_in_data import of_inputs, of_targets
 from gradwidget.diagnose.remedies.bfloat16 import bfloat16
 from gradwidget.diagnose.remedies.both import both
 from gradwidget.diagnose.remedies.clear_gradients import clear_gradients
@@ -27,19 +24,22 @@ from gradwidget.diagnose.remedies.iterate_loader import iterate_loader
 from gradwidget.diagnose.remedies.keep_graph import keep_graph
 from gradwidget.diagnose.remedies.layer_names import among
 from gradwidget.diagnose.remedies.leaky_relu import leaky_relu
-from gradwidget.diagnose.remedies.left_out import of_no_gradient, of_no_optimizer, of_no_step
 from gradwidget.diagnose.remedies.loss_scaling import loss_scaling
 from gradwidget.diagnose.remedies.lower_momentum import lower_momentum
 from gradwidget.diagnose.remedies.more_entries import more_entries
 from gradwidget.diagnose.remedies.normalize import normalize
-from gradwidget.diagnose.remedies.not_finite import of_nonfinite, of_nonfinite_weights
+from gradwidget.diagnose.remedies.of_collapsed_outputs import of_outputs_alike
+from gradwidget.diagnose.remedies.of_data import of_inputs, of_targets
+from gradwidget.diagnose.remedies.of_left_out import of_no_gradient, of_no_optimizer, of_no_step
 from gradwidget.diagnose.remedies.of_misfits import of_misfits
+from gradwidget.diagnose.remedies.of_nonfinite import of_nonfinite, of_nonfinite_weights
 from gradwidget.diagnose.remedies.of_rates import (
     SHUT_BY_STEPS,
     of_rate_too_high,
     of_rate_too_low,
     slower,
 )
+from gradwidget.diagnose.remedies.of_time_steps import time_exploding, time_vanishing
 from gradwidget.diagnose.remedies.raise_bias import raise_bias
 from gradwidget.diagnose.remedies.register_layers import register_layers
 from gradwidget.diagnose.remedies.reinitialize import reinitialize

@@ -6,7 +6,7 @@ import pytest
 
 from gradwidget.diagnose.evidence.window import Window
 from gradwidget.diagnose.finding import Detection
-from gradwidget.diagnose.remedies.alike import has_margin, of_outputs_alike
+from gradwidget.diagnose.remedies.of_collapsed_outputs import has_margin, of_outputs_alike
 from gradwidget.frame import Wiring
 from tests.support.frames import chain, healthy, judge
 
