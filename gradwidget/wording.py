@@ -75,7 +75,7 @@ those that turn the direction of writing), halves of surrogate pairs, separators
 
 
 def cut(text: str, most: int) -> str:
-    """Text of so many characters at most; a longer one ends in a sign that says so.
+    """Text of at most ``most`` characters; a longer one ends in a sign that says so.
 
     Example:
         >>> cut("encoder.layers.0", 10), cut("head", 10)

@@ -47,7 +47,7 @@ class Room(NamedTuple):
 
 
 def room_for(layers: int) -> Room:
-    """The rows that fit for so many layers, every metric being measured.
+    """The rows that fit for this many layers, if every metric is measured.
 
     What is left of the bound after the start rows goes to single rows and summaries in equal parts.
 

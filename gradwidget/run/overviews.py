@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from gradwidget.record.overview import Overview
 
 AskOverview = Callable[[int], "Overview | None"]
-"""Gives what the frames behind so many come to; None where that would be nothing."""
+"""Summarizes the frames after a number of them; None where there would be none."""
 
 LONG = 0.6
 """Seconds of reading beyond which an overview is written."""

@@ -82,7 +82,7 @@ class Recorder:
             any more.
         stopped: told why recording has stopped, in a sentence; on any thread.
         charge: told the processor seconds that writing took.
-        overview: gives what the frames behind so many come to; asked on the thread that writes.
+        overview: summarizes the frames after a number of them; asked on the thread that writes.
 
     Raises:
         OSError: the file cannot be made.

@@ -42,7 +42,7 @@ processes."""
 FULL_UNTIL = 256 * MIB
 """Bytes up to which every frame is recorded as it came."""
 FULL_STEP = 32 * MIB
-"""After each so many bytes more, only half as many frames keep what was measured by layer."""
+"""Further bytes after which only half as many frames keep what was measured by layer."""
 
 
 class Recording:

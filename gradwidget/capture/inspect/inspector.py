@@ -167,8 +167,8 @@ class Inspector:
         for inspection in inspections:
             self._note(inspection)
         if is_shown or now >= self._next_along:
-            self._next_along = now + self._rest(collector.spent)
-            self._next_own = now + self._rest(collector.spent_in_all())
+            self._next_along = now + self._cooldown(collector.spent)
+            self._next_own = now + self._cooldown(collector.spent_in_all())
             for inspection in inspections:
                 self.emit(inspection)
 
@@ -200,7 +200,7 @@ class Inspector:
         """Whether it is another thread than this one that trains."""
         return self._thread != threading.get_ident()
 
-    def _rest(self, spent: float) -> float:
+    def _cooldown(self, spent: float) -> float:
         """Seconds after which as much may be spent again."""
         return max(AGAIN, spent / (SHARE * self._budget)) if self._budget else AGAIN
 

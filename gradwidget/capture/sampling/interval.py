@@ -26,7 +26,7 @@ class SampleInterval:
         """Steps from one sample to the next."""
 
     def settle(self, needed: float) -> int:
-        """The interval, where one sample takes what so many steps may spend."""
+        """The interval, where one sample costs what ``needed`` steps may spend."""
         if needed > self.steps or needed * GIVE < self.steps:
             self.steps = 2 ** max(0, math.ceil(math.log2(needed))) if needed > 1 else 1
         return self.steps

@@ -49,7 +49,7 @@ class Pace:
         self._is_new = True
 
     def request(self, step: int, steps: int) -> None:
-        """Has every process sample so many steps in a row, as soon as all can have heard of it."""
+        """Has every process sample ``steps`` steps in a row, once all can have heard of it."""
         first = self._ahead_of(step)
         if self._series[1] <= step:
             self._series = first, first + steps

@@ -23,7 +23,7 @@ def first_residual(window: Window, most: int | None = None) -> float:
 
     Args:
         window: the newest frames.
-        most: of so many frames; None for a window of them.
+        most: of this many frames; None for a window of them.
     """
     operations = set(window.wiring.loss_path)
     squared, is_absolute = is_squared(window), bool(operations & ABSOLUTE)

@@ -286,7 +286,7 @@ class Window:
         return self._start[0]
 
     def error(self, *counts: int) -> float:
-        """Standard error between two levels of the loss, medians of so many, by its noise alone."""
+        """Standard error between two medians of the loss, each of a count, by its noise alone."""
         return OF_MEDIAN * self.loss_noise * math.sqrt(sum(1 / count for count in counts if count))
 
     @cached_property

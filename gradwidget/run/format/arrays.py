@@ -60,7 +60,7 @@ def unpacked_flags(text: object, count: int) -> BoolArray:
     """The bools again.
 
     Raises:
-        ValueError: the text does not stand for so many.
+        ValueError: the text does not stand for this many.
     """
     octets = unpacked(text, "<u1", (count + 7) // 8)
     return np.unpackbits(octets, count=count).astype(np.bool_)

@@ -81,7 +81,7 @@ def _layer(value: object) -> Layer:
 
 
 def wiring_from(data: Fields, layers: int) -> Wiring:
-    """The wiring of so many layers, and a few that are gone since."""
+    """The wiring of ``layers`` layers, and of a few that have gone since."""
     most = 2 * layers + 100
     # Each name once: every one of the newest frames may have a wiring of its own.
     shared: dict[str, str] = {}

@@ -44,7 +44,7 @@ def _wrong(value: object, expected: str) -> UnreadableError:
 
 
 def mapping(value: object, most: int | None = None) -> Fields:
-    """An object of at most so many members."""
+    """An object of at most ``most`` members."""
     if not isinstance(value, dict):
         raise _wrong(value, "an object")
     if most is not None and len(value) > most:
@@ -54,7 +54,7 @@ def mapping(value: object, most: int | None = None) -> Fields:
 
 
 def listing(value: object, read: Callable[[object], T], most: int) -> tuple[T, ...]:
-    """What a list of at most so many holds, each read by a function."""
+    """The items of a list, at most ``most``, each read by a function."""
     if not isinstance(value, list):
         raise _wrong(value, "a list")
     if len(value) > most:

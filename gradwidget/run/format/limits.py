@@ -58,12 +58,12 @@ TURN_SECONDS = 1.6
 
 
 def patience(size: int) -> float:
-    """Seconds of reading that a file of so many bytes can need, and a few times that."""
+    """Seconds that reading a file of ``size`` bytes may take: a few times what it can need."""
     return 1.0 + 2e-6 * size
 
 
 def message_seconds(size: int, parts: int) -> float:
-    """Seconds that parsing a message takes, of so many bytes and so many values."""
+    """Seconds that parsing a message of ``size`` bytes and ``parts`` values takes."""
     return 2e-5 + 1e-8 * size + 4e-7 * parts
 
 
@@ -79,7 +79,7 @@ def frame_seconds(values: int, tracked: int, scalars: int) -> float:
 
 
 def rearranging_seconds(tracked: int, frames: int) -> float:
-    """Seconds that it takes where the layers change after so many frames."""
+    """Seconds that it takes where the layers change after ``frames`` frames."""
     return 1e-3 + 1e-8 * tracked * min(frames, 1_300)
 
 
@@ -89,5 +89,5 @@ def frame_bytes(layers: int) -> int:
 
 
 def table_bytes(layers: int) -> int:
-    """Bytes of what describes so many layers, or their wiring, at most."""
+    """Bytes at most of what describes ``layers`` layers, or their wiring."""
     return min(MESSAGE_BYTES, MIB // 4 + 512 * layers)
