@@ -8,7 +8,11 @@ import { memo } from "../../util/redraw.ts";
 export class LoopState {
   readonly node = element("div", { class: "gw-loop" });
   readonly #loop: LoopControl;
-  readonly #state = element("span", { class: "gw-loop-state", "aria-live": "polite" });
+  readonly #state = element("span", {
+    class: "gw-loop-state",
+    "aria-live": "polite",
+    tabindex: "-1",
+  });
   readonly #noSubshell = element("span", {
     class: "gw-no-subshell",
     text: "This notebook takes no orders while a cell runs: they wait until it ends.",
@@ -65,7 +69,10 @@ export class LoopState {
         this.#outcomes.set(change.number, outcome);
         return element("li", {}, element("span", { text }), undo, outcome);
       });
+      const hadFocus = this.#changes.matches(":focus-within");
       this.#changes.replaceChildren(...items);
+      // Where the button that was pressed is gone, the keyboard goes on from its place.
+      if (hadFocus) (this.#changes.querySelector("button") ?? this.#state).focus();
     });
     for (const change of inForce) {
       const shown = this.#outcomes.get(change.number);

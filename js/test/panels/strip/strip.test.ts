@@ -65,6 +65,17 @@ test("p and s pause and step, but not while they are typed into a field", () => 
   expect(sent.map(({ kind }) => kind)).toEqual(["pause", "step"]);
 });
 
+test("an Undo that is carried out leaves the keyboard where it was", () => {
+  const { area, loop, update } = stripOf();
+  const change = { number: 1, step: 40, text: "lr = 0.1", undone_step: null };
+  loop.receive({ ...UNCONTROLLED, changes: [change] });
+  update();
+  area.querySelector<HTMLElement>(".gw-changes button")?.focus();
+  loop.receive({ ...UNCONTROLLED, changes: [{ ...change, undone_step: 50 }] });
+  update();
+  expect(document.activeElement).toBe(area.querySelector(".gw-loop-state"));
+});
+
 test("what is unusual about the loop has a line of its own, and only then", () => {
   const { area, loop, update } = stripOf();
   const line = area.querySelector(".gw-loop");
