@@ -6,8 +6,9 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 from weakref import ref
 
+from gradwidget.action import Action, Applied
+
 if TYPE_CHECKING:
-    from gradwidget.action import Action, Applied
     from gradwidget.capture.capture import Capture
 
 NOT_WATCHED = "Nothing is watched any more."
@@ -24,7 +25,7 @@ class WeakCapture:
         self._capture = ref(capture)
 
     def actuate(self, action: Action) -> Applied:
-        """Changes the loop.
+        """Changes the loop, and samples the next steps: whether it helps is what one wants to know.
 
         Raises:
             ValueError: nothing is watched any more, or the action is refused.
@@ -32,7 +33,19 @@ class WeakCapture:
         capture = self._capture()
         if capture is None:
             raise ValueError(NOT_WATCHED)
-        return capture.actuator.apply(action)
+        applied = capture.actuator.apply(action)
+        self._look_closely()
+
+        def undo() -> None:
+            applied.undo()
+            self._look_closely()
+
+        return Applied(undo, applied.text)
+
+    def _look_closely(self) -> None:
+        capture = self._capture()
+        if capture is not None:
+            capture.sample_more(series=True, watch=True)
 
     def inspect_now(self, layer: str) -> None:
         """Inspects a layer, on the training thread."""

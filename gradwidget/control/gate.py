@@ -146,10 +146,11 @@ class Gate:
         Returns:
             Whether the pause point behind it is to be crossed.
         """
+        # Known before anything is asked for: a pause that nobody could end is refused at once.
+        self._trains = threading.get_ident()
         if not self.attention:
             return False
         with self._condition:
-            self._trains = threading.get_ident()
             if self._left:
                 self._left -= 1
                 self._settle()

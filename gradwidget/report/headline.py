@@ -41,7 +41,8 @@ def headline(
         return found
     off = [problem for problem in problems if problem.is_off]
     if not off:
-        return f"{found} · problem: {_failure(problems[0])}{_more(problems)}; training goes on"
+        what = _failure(problems[0]).removesuffix(".")
+        return f"{found} · problem: {what}{_more(problems)}; training goes on"
     last = history.last
     # A frame of that step or a later one shows that something is still measured.
     is_all = last is None or any(last.step < problem.step for problem in off)

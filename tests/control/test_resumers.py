@@ -109,8 +109,7 @@ def test_once_it_is_known_which_thread_trains_its_requests_are_refused_at_once()
 
 def test_pause_and_step_raise_what_was_refused() -> None:
     control = Control(lambda action: Applied(lambda: None, action.text))
-    control.gate.step_done()
-    control.step()
+    control.step()  # before the first step, the pause point decides
     control.gate.step_done()
     control.gate.cross(0)
     with pytest.raises(ValueError, match="could not resume itself"):
@@ -166,6 +165,15 @@ def test_a_page_that_only_answers_between_two_cells_cannot() -> None:
     gate = gate_of_this_thread()
     gate.resumers.page_answers()  # on the main thread, which trains
     assert not gate.submit(Pause()).result().ok
+
+
+def test_a_pause_that_comes_when_the_cell_has_ended_is_refused_and_holds_no_later_one() -> None:
+    gate = Gate(lambda _command, _step: "")
+    for _ in range(3):
+        gate.step_done()
+    gate.resumers.page_answers()  # on the main thread, once it is free
+    assert not gate.submit(Pause()).result().ok
+    assert gate.state.mode == "running"
 
 
 def test_nor_can_one_whose_messages_come_on_the_very_thread_that_trains() -> None:
@@ -229,7 +237,7 @@ class WithoutSubshells:
 @pytest.mark.parametrize(
     ("kernel", "said"),
     [
-        (None, "no notebook kernel runs here"),
+        (None, "this notebook takes no orders while a cell runs"),
         (WithoutSubshells(), "this kernel has no subshells, so nothing could resume the cell"),
     ],
 )

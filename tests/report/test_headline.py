@@ -57,7 +57,7 @@ def test_a_single_failure_stands_behind_the_verdict() -> None:
 
 
 def test_what_is_not_a_failure_is_told_in_its_own_words() -> None:
-    problem = Problem("logging", "x is recorded as infinite: it is too large", "", 2)
+    problem = Problem("logging", "x is recorded as infinite: it is too large.", "", 2)
     assert headline(history_until(13), [], [LayerState.OK], [problem, problem]) == (
         "Healthy · problem: x is recorded as infinite: it is too large; training goes on"
     )

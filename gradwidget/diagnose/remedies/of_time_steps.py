@@ -13,14 +13,24 @@ from gradwidget.diagnose.remedies.gated_cell import gated_cell
 from gradwidget.diagnose.remedies.keep_state import keep_state
 from gradwidget.diagnose.remedies.orthogonal import orthogonal
 
+WHOLE_SEQUENCES = ("RNN", "LSTM", "GRU")
+
 
 def time_vanishing(detection: Detection, window: Window) -> Iterator[Remedy | None]:
-    """What keeps the layer comes first; where nothing at all comes through, it is cut."""
+    """What keeps the layer comes first; where nothing at all comes through, it may be cut.
+
+    Between the time steps of a cell, that is: a layer that takes a whole sequence has its own loop,
+    in which nobody can cut anything, and its gates are shut.
+    """
     named = Onset(detection, window).named
-    if detection.evidence["value"] == 0:
+    nothing = detection.evidence["value"] == 0
+    steps_in_forward = all(layer.kind not in WHOLE_SEQUENCES for layer in named)
+    if nothing and steps_in_forward:
         yield keep_state(detection.layers)
     yield forget_bias(named)
     yield orthogonal(named, grows=False)
+    if nothing and not steps_in_forward:
+        yield keep_state(detection.layers)
     yield gated_cell(named)
 
 

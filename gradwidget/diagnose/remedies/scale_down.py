@@ -9,6 +9,9 @@ from gradwidget.diagnose.remedies.layer_names import each_parameter
 from gradwidget.frame import Layer
 from gradwidget.wording import shown
 
+LEAST = 1.001
+"""Less than this at each layer explodes in no network that is built."""
+
 
 def scale_down(layers: Sequence[Layer], factor: float) -> Remedy | None:
     """Divides the weight matrices of the layers; None without any, or where nothing grows.
@@ -22,14 +25,16 @@ def scale_down(layers: Sequence[Layer], factor: float) -> Remedy | None:
         for layer in layers
         if layer.trainable and any(len(shape) > 1 for shape in layer.shapes.values())
     ]
-    if not scaled or not factor > 1:
+    if not scaled or not factor >= LEAST:
         return None
-    by = f"{factor:.2g}"
+    # What little each of very many layers adds is more than two digits tell.
+    by = f"{factor:.4g}" if factor < 2 else f"{factor:.2g}"
+    said = by if factor < 2 else shown(float(by))
     return Remedy(
-        title=f"Divide their weights by {shown(float(by))}",
-        why=f"They were drawn as usual, and the gradient still grows {shown(factor)}× at each: "
-        "something in forward() multiplies as well, as the frequency of a sine does. Weights drawn "
-        "smaller by as much pass it on at one size.",
+        title=f"Divide their weights by {said}",
+        why=f"They were drawn as usual, and the gradient still grows {said}× at each: something in "
+        "forward() multiplies as well, as the frequency of a sine does. Weights drawn smaller by "
+        "as much pass it on at one size.",
         code="".join(
             f"""\
 {loop}

@@ -12,7 +12,7 @@ import numpy as np
 
 from gradwidget.diagnose.evidence.clipping import clipped_from, clipped_while_scaled
 from gradwidget.diagnose.evidence.window import Window, holding_since
-from gradwidget.diagnose.finding import Detection, Finding
+from gradwidget.diagnose.finding import Detection, Finding, Symptom
 from gradwidget.record.history import RECENT
 from gradwidget.wording import shown
 
@@ -23,7 +23,9 @@ SPENT = 0.01
 def lr_too_low(window: Window, active: Finding | None) -> Detection | None:
     """Updates far below the healthy range while the loss is still where it started."""
     limits = window.limits
-    if active is None and window.age < limits.plateau_steps:
+    is_early = active is None and window.age < limits.plateau_steps
+    # What a rate that is too high has shut moves little, too.
+    if is_early or Symptom.LR_TOO_HIGH in window.active:
         return None
     is_near_start = limits.plateau_share < window.level_left < limits.plateau_above
     if not is_near_start or window.has_learned:

@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from gradwidget.record.history import History
 
 Trend = Literal["falling", "flat", "rising"]
 
-WINDOW = 200
-"""Newest frames that are considered."""
+WINDOWS = (200, 1000)
+"""Newest losses that are considered: what has just begun, else what goes on slowly."""
 ENOUGH = 20
 """Losses needed before there is a trend."""
 NOTICEABLE = 0.002
@@ -28,7 +29,18 @@ def loss_trend(history: History) -> Trend | None:
 
     By medians and the median absolute deviation, so that a single unusual batch changes nothing.
     """
-    losses = history.recent_scalar("loss", WINDOW)
+    trends = [_trend(_newest(history, window)) for window in WINDOWS]
+    return next((trend for trend in trends if trend != "flat"), "flat")
+
+
+def _newest(history: History, n: int) -> NDArray[np.float64]:
+    """The newest losses, of every step where they are known, else of those that were sampled."""
+    if history.losses.version:
+        return history.losses.recent(n)[1]
+    return history.recent_scalar("loss", n)
+
+
+def _trend(losses: NDArray[np.float64]) -> Trend | None:
     losses = losses[np.isfinite(losses)]
     if len(losses) < ENOUGH:
         return None

@@ -9,8 +9,8 @@ OPENING = 20.0
 be opening, as it is when all cells are run at once."""
 
 NO_KERNEL = (
-    "Not paused: only the thread that trains has asked, and no notebook kernel runs here that "
-    'could resume it. Ask from another thread, or use on_finding="breakpoint".'
+    "Not paused: nothing could resume the loop, since this notebook takes no orders while a cell "
+    'runs. Train on a thread of its own, or use on_finding="breakpoint".'
 )
 NO_SUBSHELLS = (
     "Not paused: this kernel has no subshells, so nothing could resume the cell. Use "

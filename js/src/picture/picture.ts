@@ -98,8 +98,8 @@ export class Picture {
         this.#barArea,
         this.#usual.node,
         this.#bounds.node,
-        this.#barValues.node,
       ),
+      this.#barValues.node,
       heatmapCell,
       foot,
       this.#border.node,
@@ -163,7 +163,8 @@ export class Picture {
   listenToKeys(area: HTMLElement): void {
     area.addEventListener("keydown", (event) => {
       if (event.key !== "/" || !isCommand(event)) return;
-      if (this.#search.focus()) event.preventDefault();
+      event.preventDefault();
+      this.#search.focus();
     });
   }
 
@@ -239,8 +240,8 @@ export class Picture {
     this.#axis.update(scale, size.width);
     this.#bounds.update(bounds, scale);
     this.#usual.update(rows, this.#store, metric.name, scale, size);
-    const usualTo = (row: number): number | null => this.#usual.of(row)?.[1] ?? null;
-    this.#barValues.update(rows, metric, scale, size, usualTo, this.#border.covered);
+    const hasValues = this.#barValues.update(rows, metric);
+    setAttribute(this.node, "data-values", String(hasValues));
     const { cursor } = this.#options.choices;
     this.#legend.update(table, cursor ?? this.#store.status.step, this.#usual.hasAny);
   }

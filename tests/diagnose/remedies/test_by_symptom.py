@@ -12,7 +12,7 @@ import pytest
 from gradwidget.diagnose.evidence.window import Window
 from gradwidget.diagnose.finding import Detection, Origin, Symptom
 from gradwidget.diagnose.remedies.by_symptom import remedies_for
-from gradwidget.frame import Wiring
+from gradwidget.frame import Layer, Wiring
 from tests.support.frames import chain, healthy, judge, moving
 
 DEPTH = 4
@@ -269,6 +269,15 @@ def test_an_overflow_of_weights_that_were_drawn_far_too_large_needs_other_ones()
 
 def test_a_rate_that_cannot_be_raised_so_far_is_a_loss_that_is_too_small() -> None:
     assert titles(Symptom.LR_TOO_LOW, value=1e-9) == ["Look at the scale of the loss"]
+
+
+def test_within_a_layer_that_takes_whole_sequences_nobody_has_cut_the_state() -> None:
+    layers = (Layer("lstm", "LSTM", {"weight_hh_l0": (32, 8), "bias_ih_l0": (32,)}),)
+    history = judge(10, layers, healthy(1))[1]
+    numbers = {"value": 0.0, "bound": 1e-3, "window": 5.0}
+    detection = Detection("warning", "", ("lstm",), 0, numbers, "")
+    offered = remedies_for(Symptom.RNN_VANISHING_IN_TIME, detection, Window(history))
+    assert offered[0].title == "Start by remembering: raise the forget gate bias"
 
 
 def test_a_state_that_is_cut_at_every_time_step_is_no_matter_of_weights() -> None:

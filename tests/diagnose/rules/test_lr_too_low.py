@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,16 @@ DEPTH = 6
 def test_tiny_updates_at_a_high_loss_mean_that_the_rate_is_too_low() -> None:
     engine, _ = judge(150, chain(DEPTH), {**moving(DEPTH, 1e-7), "grad_norm": np.full(DEPTH, 1.0)})
     assert found(engine) == {Symptom.LR_TOO_LOW, Symptom.PLATEAU}
+
+
+def test_a_rate_that_is_known_to_be_too_high_is_not_too_low_as_well() -> None:
+    engine, history = judge(
+        150, chain(DEPTH), {**moving(DEPTH, 1e-7), "grad_norm": np.full(DEPTH, 1.0)}
+    )
+    (low,) = [one for one in engine.findings if one.symptom is Symptom.LR_TOO_LOW]
+    assert lr_too_low(Window(history), low) is not None
+    high = replace(low, symptom=Symptom.LR_TOO_HIGH)
+    assert lr_too_low(Window(history, active={high.symptom: high}), low) is None
 
 
 def test_a_gradient_that_promises_too_little_is_no_reason_to_raise_the_rate() -> None:

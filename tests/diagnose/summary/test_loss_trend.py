@@ -31,6 +31,22 @@ def test_one_odd_batch_is_no_trend() -> None:
     assert loss_trend(history_of(losses)) == "flat"
 
 
+def test_a_loss_that_falls_between_the_sampled_steps_is_falling() -> None:
+    history = history_of(np.full(20, 2.3))
+    noise = np.random.default_rng(2).normal(0, 0.05, 1000)
+    losses = 2.3 - np.maximum(0, np.arange(1000) - 850) / 100 + noise
+    history.losses.extend(np.arange(1000), losses)
+    assert loss_trend(history) == "falling"
+
+
+def test_a_slow_fall_is_seen_over_more_steps_than_a_fast_one() -> None:
+    history = history_of(np.full(20, 2.3))
+    noise = np.random.default_rng(3).normal(0, 0.05, 1000)
+    losses = 2.3 - 1e-4 * np.arange(1000) + noise
+    history.losses.extend(np.arange(1000), losses)
+    assert loss_trend(history) == "falling"
+
+
 def test_too_few_losses_say_nothing() -> None:
     assert loss_trend(history_of(np.ones(5))) is None
     assert loss_trend(history_of(np.full(100, np.nan))) is None

@@ -20,8 +20,10 @@ const FLOW: Record<string, "falls" | "rises" | "ends"> = {
   no_gradient: "ends",
   zero_gradient: "ends",
 };
-/** A factor between two layers that is less than this is no break. */
+/** A factor between two layers that is less than this is no break, */
 const BREAK = 10;
+/** nor one that is less than the usual factor of this network to this power: an even decay has none. */
+const STANDS_OUT = 3;
 
 /**
  * The border of a finding: of the places where layers that it names are followed by one that it does
@@ -45,10 +47,21 @@ export function borderOf(finding: FindingInfo, store: Store, cursor: number | nu
     return Number.isFinite(factor) ? factor : 0;
   };
   const above = others.reduce((best, at) => (factorAt(at) >= factorAt(best) ? at : best), first);
-  return { above, state, words: wordsOf(flow, factorAt(above)) };
+  return { above, state, words: wordsOf(flow, factorAt(above), usualFactor(values, above)) };
 }
 
-function wordsOf(flow: "falls" | "rises" | "ends", factor: number): string {
+function wordsOf(flow: "falls" | "rises" | "ends", factor: number, usual: number): string {
   if (flow === "ends") return "the gradient ends here";
-  return factor >= BREAK ? `the flow breaks here: ${formatValue(factor)}×` : "";
+  const isBreak = factor >= Math.max(BREAK, usual ** STANDS_OUT);
+  return isBreak ? `the flow breaks here: ${formatValue(factor)}×` : "";
+}
+
+/** By which factor two layers that follow each other elsewhere differ, up or down, in the median. */
+function usualFactor(values: ArrayLike<number>, border: number): number {
+  const steps = Array.from(values, (value, i) =>
+    Math.abs(Math.log(value / (values[i - 1] ?? NaN))),
+  );
+  const others = steps.filter((step, i) => i !== border + 1 && Number.isFinite(step));
+  others.sort((a, b) => a - b);
+  return Math.exp(others[others.length >> 1] ?? 0);
 }

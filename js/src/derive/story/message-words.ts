@@ -22,8 +22,8 @@ const LIST = new RegExp(
   `\\blayers? (${NUMBER}(?:, ${NUMBER})*(?: and ${NUMBER}\\b(?! more))?)`,
   "g",
 );
-/** A name with a word in it that ends in a number. */
-const DOTTED = /(?<![\w.])[\w.]*[A-Za-z_]\w*\.\d+(?![\w.]*\w)/g;
+/** A name with a word in it that ends in a number, or in several with dots between them. */
+const DOTTED = /(?<![\w.])[\w.]*[A-Za-z_]\w*(?:\.\d+)+(?![\w.]*\w)/g;
 
 /** Names that Python writes out before it counts the others. */
 const WRITTEN = 3;

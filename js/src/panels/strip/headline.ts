@@ -51,13 +51,13 @@ export class Headline {
     const loss = at("loss");
     const trend = cursor === null && Number.isFinite(loss) ? (status.trend ?? "") : "";
     const stepTitle = cursor === null ? "step" : "step shown";
-    this.#values.show(stepTitle, step === null ? "" : formatCount(step), "step");
+    const end = status.closed && cursor === null ? "ended" : "";
+    this.#values.show(stepTitle, step === null ? "" : formatCount(step), "step", end);
     this.#values.show("loss", measuredOrEmpty(loss), "loss", trend);
     this.more.show("total norm", measuredOrEmpty(at("total_grad_norm")));
     this.more.show("learning rate", measuredOrEmpty(at("lr")));
     const cost = costWords(status.overhead, at("spent"));
     this.more.show(`cost${samplingWords(status.sampling)}`, cost, "cost");
-    this.#values.show("watching", status.closed ? "ended" : "");
   }
 }
 

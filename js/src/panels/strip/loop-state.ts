@@ -1,3 +1,5 @@
+import type { Named } from "../../derive/story/layer-title.ts";
+import { withTitles } from "../../derive/story/message-words.ts";
 import type { ChangeInfo } from "../../protocol/messages.gen.ts";
 import type { LoopControl } from "../../state/loop-control.ts";
 import { element, setAttribute, setHidden, setText } from "../../util/dom.ts";
@@ -8,7 +10,11 @@ import { memo } from "../../util/redraw.ts";
 export class LoopState {
   readonly node = element("div", { class: "gw-loop" });
   readonly #loop: LoopControl;
-  readonly #state = element("span", { class: "gw-loop-state", "aria-live": "polite" });
+  readonly #state = element("span", {
+    class: "gw-loop-state",
+    "aria-live": "polite",
+    tabindex: "-1",
+  });
   readonly #noSubshell = element("span", {
     class: "gw-no-subshell",
     text: "This notebook takes no orders while a cell runs: they wait until it ends.",
@@ -27,14 +33,15 @@ export class LoopState {
     this.node.append(this.#state, this.#noSubshell, this.#changes);
   }
 
-  update(): void {
+  /** `layers` of the network are called in the text of a change as everywhere else. */
+  update(layers: readonly Named[]): void {
     const { state, isDelayed, refusal } = this.#loop;
     const words = refusal || this.#words();
     setAttribute(this.node, "data-mode", state.mode);
     setText(this.#state, words);
     const noSubshell = isDelayed && state.mode !== "closed";
     setHidden(this.#noSubshell, !noSubshell);
-    this.#updateChanges();
+    this.#updateChanges(layers);
     // A live region that is hidden until it has something to say is not read out.
     const isEmpty = words === "" && !noSubshell && this.#outcomes.size === 0;
     this.node.classList.toggle("gw-empty", isEmpty);
@@ -50,7 +57,7 @@ export class LoopState {
   }
 
   /** Each change in force with its Undo: the finding that it was made for may be long over. */
-  #updateChanges(): void {
+  #updateChanges(layers: readonly Named[]): void {
     const { changes, mode } = this.#loop.state;
     const inForce =
       mode === "closed" ? [] : changes.filter(({ undone_step }) => undone_step === null);
@@ -60,12 +67,16 @@ export class LoopState {
       const items = inForce.map((change) => {
         const undo = element("button", { type: "button", text: "Undo" });
         undo.addEventListener("click", () => this.#loop.undo(change));
-        const text = `Since step ${formatCount(change.step + 1)}: ${change.text}`;
+        const what = withTitles(change.text, layers);
+        const text = `Since step ${formatCount(change.step + 1)}: ${what}`;
         const outcome = element("span", { class: "gw-outcome" });
         this.#outcomes.set(change.number, outcome);
         return element("li", {}, element("span", { text }), undo, outcome);
       });
+      const hadFocus = this.#changes.matches(":focus-within");
       this.#changes.replaceChildren(...items);
+      // Where the button that was pressed is gone, the keyboard goes on from its place.
+      if (hadFocus) (this.#changes.querySelector("button") ?? this.#state).focus();
     });
     for (const change of inForce) {
       const shown = this.#outcomes.get(change.number);

@@ -46,6 +46,6 @@ export class Strip {
   update(store: Store): void {
     this.#headline.update(store, this.#loop?.state.mode === "closed");
     this.#controls?.update();
-    this.#state?.update();
+    this.#state?.update(store.layers);
   }
 }

@@ -5,8 +5,6 @@ import { element, setAttribute, setHidden, setText } from "../../util/dom.ts";
 /** A dashed line between two rows, with what happens there beside it. */
 export class BorderLine {
   readonly node = element("div", { class: "gw-border", "aria-hidden": "true", hidden: "" });
-  /** The row that its words are on; negative for none. */
-  covered = -1;
   readonly #words = element("span");
 
   constructor() {
@@ -17,14 +15,12 @@ export class BorderLine {
   update(border: Border | null, row: number): void {
     const isShown = border !== null && row >= 0;
     setHidden(this.node, !isShown);
-    this.covered = -1;
     if (!isShown) return;
     setText(this.#words, border.words);
     setHidden(this.#words, border.words === "");
     // The words stand where bars are short: before the border of what vanishes.
     const isBelow = border.state === "exploding";
     setAttribute(this.node, "data-side", isBelow ? "below" : "above");
-    if (border.words !== "") this.covered = isBelow ? row : row - 1;
     this.node.style.setProperty("--gw-state", lookOf(border.state).color);
     this.node.style.setProperty("--gw-at", String(row));
   }

@@ -4,7 +4,7 @@ import type { ViewOptions } from "../../state/view-options.ts";
 import { element, setHidden, setText } from "../../util/dom.ts";
 import { formatCount } from "../../util/format.ts";
 
-/** Up to this number of layers all are in sight. */
+/** Up to this number of layers all are in sight: the field is there once a reader asks for it. */
 const FEW = 24;
 /** What each key goes to from the layer that is shown: the next one found, or the one before. */
 const MOVES: Record<string, number> = { ArrowDown: 1, ArrowUp: -1 };
@@ -23,6 +23,7 @@ export class Search {
   readonly #options: ViewOptions;
   #layers: readonly LayerInfo[] = [];
   #matches: string[] = [];
+  #isWanted = false;
 
   /** `goTo` is told the layer to whose row the reader wants to go. */
   constructor(options: ViewOptions, goTo: (layer: string) => void) {
@@ -41,12 +42,12 @@ export class Search {
     });
   }
 
-  /** Puts the cursor into the field; false where all layers are in sight and there is none. */
-  focus(): boolean {
-    if (this.node.hidden) return false;
+  /** Puts the cursor into the field. */
+  focus(): void {
+    this.#isWanted = true;
+    setHidden(this.node, false);
     this.#field.focus();
     this.#field.select();
-    return true;
   }
 
   /** The names found. */
@@ -56,7 +57,7 @@ export class Search {
       this.#layers = layers;
       this.#matches = matchesOf(layers, search);
     }
-    setHidden(this.node, layers.length <= FEW);
+    setHidden(this.node, layers.length <= FEW && !this.#isWanted);
     if (this.#field.value !== search) this.#field.value = search;
     setText(this.#count, search.trim() === "" ? "" : this.#words(found));
     return this.#matches;

@@ -40,6 +40,13 @@ test("an even decay has a border and no break", () => {
   });
 });
 
+test("where every layer takes as much as the one at the border, nothing breaks there", () => {
+  const even = [1e-9, 3e-8, 1e-6, 2e-5, 1e-3, 1e-2];
+  expect(border(even, { layers: ["l0", "l1", "l2"] })).toMatchObject({ above: 2, words: "" });
+  const cliff = [1e-9, 2e-9, 3e-9, 2e-5, 5e-5, 1e-4];
+  expect(border(cliff, { layers: ["l0", "l1", "l2"] })?.words).toContain("6,670×");
+});
+
 test("what explodes does so above the border, too", () => {
   const explosion = { symptom: "exploding_gradients", state: "exploding", layers: ["l0"] };
   expect(border([4e3, 1, 1], explosion)).toEqual({

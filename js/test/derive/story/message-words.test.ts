@@ -56,6 +56,16 @@ test("a list with too many gaps, or of other layers, is counted", () => {
   expect(withTitles(said, network, ["0", "2", "4", "6", "8"])).toBe(counted);
 });
 
+test("a number within a number within a module is called by its kind, too", () => {
+  const network = ["encoder.0.0", "encoder.1.0", "head"].map((name) => ({ name, kind: "Conv2d" }));
+  expect(withTitles("encoder.0.0 gets 3.5 times less gradient than head.", network)).toBe(
+    "encoder.0.Conv2d 0 gets 3.5 times less gradient than head.",
+  );
+  expect(withTitles("fresh weights for encoder.0.0 and encoder.1.0; lr × 0.1", network)).toBe(
+    "fresh weights for encoder.0.Conv2d 0 and encoder.1.Conv2d 0; lr × 0.1",
+  );
+});
+
 test("steps, counts and values stay what they are", () => {
   const message =
     "After 120 steps the loss is still 1.1 (0.97 at the start), between 0 and 2 of what 4 layers had.";

@@ -6,9 +6,13 @@ import { ViewOptions } from "../../../src/state/view-options.ts";
 import { scalarsOf } from "../../fakes.ts";
 
 /** The values of a headline by their titles, after steps with these losses. */
-function headlineOf(losses: number[], cursor: number | null = null): Map<string, string> {
+function headlineOf(
+  losses: number[],
+  cursor: number | null = null,
+  closed = false,
+): Map<string, string> {
   const store = new Store("Net");
-  store.status = { ...store.status, step: losses.length - 1, trend: "falling" };
+  store.status = { ...store.status, step: losses.length - 1, trend: "falling", closed };
   store.scalars = scalarsOf({ loss: losses });
   const options = new ViewOptions();
   options.change({ cursor });
@@ -33,6 +37,11 @@ test("a loss that is no longer finite is shown neither as its last value nor as 
 
 test("a step without a loss shows that of the step before it", () => {
   expect(headlineOf([2, Number.NaN]).get("loss")).toBe("2.00 falling");
+});
+
+test("the last step of a run that is over says so, and no step before it", () => {
+  expect(headlineOf([2, 1], null, true).get("step")).toBe("1 ended");
+  expect(headlineOf([2, 1], 0, true).get("step shown")).toBe("0");
 });
 
 test("where nothing more comes, the way back is to what is newest, which is not live", () => {

@@ -13,6 +13,9 @@ function stripOf() {
   const controls = controlled();
   const store = new Store("classifier");
   store.status = { ...store.status, verdict: "Healthy", step: 1, overhead: 0.006 };
+  store.layers = [
+    { name: "net.0", kind: "Linear", summary: "", parameters: 1, shapes: [], activation: null },
+  ];
   store.scalars = scalarsOf({ loss: [2, 1], total_grad_norm: [3, 4] });
   const strip = new Strip(new ViewOptions(), controls.loop, () => "better");
   const area = document.createElement("div");
@@ -65,6 +68,17 @@ test("p and s pause and step, but not while they are typed into a field", () => 
   expect(sent.map(({ kind }) => kind)).toEqual(["pause", "step"]);
 });
 
+test("an Undo that is carried out leaves the keyboard where it was", () => {
+  const { area, loop, update } = stripOf();
+  const change = { number: 1, step: 40, text: "lr = 0.1", undone_step: null };
+  loop.receive({ ...UNCONTROLLED, changes: [change] });
+  update();
+  area.querySelector<HTMLElement>(".gw-changes button")?.focus();
+  loop.receive({ ...UNCONTROLLED, changes: [{ ...change, undone_step: 50 }] });
+  update();
+  expect(document.activeElement).toBe(area.querySelector(".gw-loop-state"));
+});
+
 test("what is unusual about the loop has a line of its own, and only then", () => {
   const { area, loop, update } = stripOf();
   const line = area.querySelector(".gw-loop");
@@ -73,8 +87,8 @@ test("what is unusual about the loop has a line of its own, and only then", () =
   update();
   expect(line?.classList.contains("gw-empty")).toBe(false);
   expect(line?.textContent).toContain("Paused after step 40 · vanishing gradients");
-  const change = { number: 1, step: 40, text: "lr = 0.1", undone_step: null };
+  const change = { number: 1, step: 40, text: "fresh weights for net.0", undone_step: null };
   loop.receive({ ...UNCONTROLLED, changes: [change] });
   update();
-  expect(line?.textContent).toContain("Since step 41: lr = 0.1Undobetter");
+  expect(line?.textContent).toContain("Since step 41: fresh weights for net.Linear 0Undobetter");
 });

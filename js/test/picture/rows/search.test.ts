@@ -64,11 +64,11 @@ test("Escape ends it", () => {
   expect([field.value, words()]).toEqual(["", ""]);
 });
 
-test("where all layers are in sight there is none", () => {
-  const few = searching(9);
-  expect(few.search.node.hidden).toBe(true);
-  expect(few.search.focus()).toBe(false);
-  const many = searching();
-  expect(many.search.focus()).toBe(true);
-  expect(document.activeElement).toBe(many.field);
+test("where all layers are in sight there is none until it is asked for", () => {
+  const { search, field, type, words } = searching(9);
+  expect(search.node.hidden).toBe(true);
+  search.focus();
+  expect(document.activeElement).toBe(field);
+  type("block.5");
+  expect([search.node.hidden, words()]).toEqual([false, "1 of 1"]);
 });
