@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, suppress
 from functools import wraps
 from operator import attrgetter
@@ -66,6 +66,33 @@ def is_flat_sharded(module: nn.Module) -> bool:
     is_one = any(kind.__name__ == "FullyShardedDataParallel" for kind in type(module).__mro__)
     strategy = getattr(module, "sharding_strategy", None) if is_one else None
     return is_one and getattr(strategy, "name", "") != "NO_SHARD"
+
+
+def gathered_parameters(modules: Iterable[nn.Module]) -> dict[tuple[int, str], Any]:
+    """What ``fully_shard`` keeps of a parameter, by the ``id`` of its module and its name there."""
+    found: dict[tuple[int, str], Any] = {}
+    for module in modules:
+        state_of = getattr(type(module), "_get_fsdp_state", None)
+        if state_of is None:
+            continue
+        state = state_of(module)
+        several = getattr(state, "_fsdp_param_groups", None)  # one alone in earlier versions
+        for group in [state._fsdp_param_group] if several is None else several:  # noqa: SLF001  # nothing public tells
+            for one in () if group is None else group.fsdp_params:
+                place = one._module_info  # noqa: SLF001  # as above
+                found[id(place.module), place.param_name] = one
+    return found
+
+
+def unreduced_gradient(gathered: Any) -> Tensor | None:  # noqa: ANN401  # importing the class takes long
+    """What passes have added up in this process alone (``set_requires_gradient_sync(False)``).
+
+    Args:
+        gathered: of ``gathered_parameters``.
+    """
+    added: Tensor | None = gathered.unsharded_accumulated_grad
+    whole = getattr(gathered, "_unsharded_param", None)
+    return whole.grad if added is None and whole is not None else added
 
 
 class ProcessStore(NamedTuple):

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
-from torch.distributed._composable.fsdp import fully_shard  # type: ignore[attr-defined]  # public from 2.6 on
+from torch.distributed._composable.fsdp import FSDPModule, fully_shard  # type: ignore[attr-defined]  # public from 2.6 on
 from torch.distributed.device_mesh import init_device_mesh
 from torch.distributed.tensor.parallel import (
     ColwiseParallel,
@@ -23,7 +23,7 @@ from torch.distributed.tensor.parallel import (
 from gradwidget import GradMonitor
 from gradwidget.frame import Inspection
 
-WORLDS = {"replicated": 4, "sharded": 2, "mesh": 4}
+WORLDS = {"replicated": 4, "sharded": 2, "accumulated": 2, "mesh": 4}
 """How many processes each kind of training has."""
 STEPS = 24
 COMPARED = ("grad_norm", "grad_max_abs", "grad_zero_fraction", "weight_norm", "update_ratio")
@@ -47,9 +47,12 @@ def batches(place: int, of: int) -> Any:
 
 
 def outcome(
-    model: nn.Module, place: int, of: int, *, watched: bool
+    model: nn.Module, place: int, of: int, *, watched: bool, micro: int = 1
 ) -> tuple[dict[str, Any], list[Tensor]]:
-    """Trains a model; what a monitor has of it, and the weights."""
+    """Trains a model; what a monitor has of it, and the weights.
+
+    Gradients of micro-batches are added up in each process, and spread over all with the last.
+    """
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9)
     monitor = GradMonitor(model, budget=None) if watched else None
     seen = None
@@ -57,7 +60,11 @@ def outcome(
         optimizer.zero_grad()
         if monitor is not None:
             seen = monitor.inspect(monitor.layers[0].name)
-        (model(samples) - targets).square().mean().backward()
+        parts = list(zip(samples.chunk(micro), targets.chunk(micro), strict=True))
+        for number, (inputs, wanted) in enumerate(parts, start=1):
+            if isinstance(model, FSDPModule):
+                model.set_requires_gradient_sync(number == micro)
+            ((model(inputs) - wanted).square().mean() / micro).backward()
         optimizer.step()
     found: dict[str, Any] = {}
     if monitor is not None:
@@ -95,7 +102,7 @@ def distributed(kind: str, rank: int) -> tuple[nn.Module, int, int]:
     model, world = network(), WORLDS[kind]
     if kind == "replicated":
         return nn.parallel.DistributedDataParallel(model), rank, world
-    if kind == "sharded":
+    if kind in {"sharded", "accumulated"}:
         mesh = init_device_mesh("cpu", (world,))
         for layer in list(model)[::4]:
             fully_shard(layer, mesh=mesh)
@@ -131,7 +138,8 @@ def train(rank: int, kind: str, folder: str) -> None:
     found: dict[str, Any] = {}
     for watched in (False, True):
         model, place, of = distributed(kind, rank)
-        found, own = outcome(model, place, of, watched=watched)
+        micro = 2 if kind == "accumulated" else 1
+        found, own = outcome(model, place, of, watched=watched, micro=micro)
         weights.append([getattr(one, "_local_tensor", one).tolist() for one in own])
     found["is_unchanged"] = weights[0] == weights[1]
     dist.barrier()

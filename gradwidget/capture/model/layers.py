@@ -16,7 +16,7 @@ from torch.nn.parameter import is_lazy
 
 from gradwidget.capture import unmeasured
 from gradwidget.capture.model.local_part import is_partial, is_spread
-from gradwidget.capture.model.parameter_handle import ParameterHandle
+from gradwidget.capture.model.parameter_handle import ParameterHandle, note_gathered
 from gradwidget.capture.model.rows import Own, Position, full_name, is_divisible
 from gradwidget.capture.model.selection import LayerFilter, selected
 from gradwidget.capture.model.unreadable import unreadable
@@ -157,6 +157,7 @@ class LayerTable:
             self.order_is_stale = True
         self._names = list(rows)
         self._hold(rows, [one for own in watched.values() for one in own.values()])
+        note_gathered(self.parameters, modules.values())
         self._note_divisible(
             {name: own for name, own in watched.items() if is_divisible(modules[name])}
         )

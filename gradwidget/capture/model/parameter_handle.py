@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from weakref import ref
+from collections.abc import Iterable, Sequence
+from typing import Any
+from weakref import ReferenceType, ref
 
 from torch import Tensor, nn
+
+from gradwidget.capture.torch_private import gathered_parameters, unreduced_gradient
 
 
 class ParameterHandle:
@@ -24,11 +28,13 @@ class ParameterHandle:
         True
     """
 
-    __slots__ = ("_id", "_module", "_name")
+    __slots__ = ("_id", "_module", "_name", "gathered")
 
     def __init__(self, module: nn.Module, name: str) -> None:
         self._module = ref(module)
         self._name = name
+        self.gathered: ReferenceType[Any] | None = None
+        """What ``fully_shard`` keeps of it; None where it is not sharded so."""
         self._id = id(self._found())
 
     def __call__(self) -> nn.Parameter | None:
@@ -41,7 +47,22 @@ class ParameterHandle:
             found = module._parameters[self._name]  # noqa: SLF001  # see below
         except (KeyError, RuntimeError):
             return None
-        return found if id(found) == self._id else None
+        if id(found) == self._id:
+            return found
+        # From forward to backward FSDP2 has the whole parameter there, in the place of its part.
+        kept = None if self.gathered is None else self.gathered()
+        part: nn.Parameter | None = None if kept is None else kept.sharded_param
+        return part if id(part) == self._id else None
+
+    @property
+    def place(self) -> tuple[int, str]:
+        """The ``id`` of the module that has it, and its name there."""
+        return id(self._module()), self._name
+
+    def unreduced(self) -> Tensor | None:
+        """The gradient that passes have added up in this process and not yet spread over all."""
+        kept = None if self.gathered is None else self.gathered()
+        return None if kept is None else unreduced_gradient(kept)
 
     @property
     def is_hidden(self) -> bool:
@@ -57,3 +78,16 @@ class ParameterHandle:
             return module._parameters[self._name]  # noqa: SLF001  # getattr takes several times as long
         except (KeyError, RuntimeError):
             return None
+
+
+def note_gathered(handles: Sequence[ParameterHandle], modules: Iterable[nn.Module]) -> None:
+    """Has handles of parameters that ``fully_shard`` has divided know what it keeps of them.
+
+    Args:
+        handles: of all parameters.
+        modules: of the model.
+    """
+    kept = gathered_parameters(modules)
+    for handle in handles if kept else ():
+        one = kept.get(handle.place)
+        handle.gathered = None if one is None else ref(one)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from time import perf_counter, sleep
 from typing import Generic, TypeVar
 
-from gradwidget.capture.processes.message_store import LOOK_EVERY, MessageStore
+from gradwidget.capture.processes.message_store import END, LOOK_EVERY, MessageStore
 from gradwidget.capture.processes.rank_message import RankMessage
 from gradwidget.capture.sampling.pace import Pace
 from gradwidget.capture.torch_private import process_store
@@ -71,6 +71,8 @@ class Peers(Generic[T]):
         self._waiting: deque[_Waiting[T]] = deque()
         self._silent: dict[int, int] = {}
         """The step of which a process had told nothing when it was waited for, by rank."""
+        self._gone: dict[int, int] = {}
+        """The first step of which a process that has ended its watch told nothing, by rank."""
         self._shared = 0
         """The newest step that another process has told of."""
         self._has_failed = False
@@ -132,6 +134,7 @@ class Peers(Generic[T]):
             if missing and not is_late:
                 return
             self._note_silent(missing, first.step)
+            self._note_gone(first.step)
             self._waiting.popleft()
             messages = self._messages_of(first)
             if len(messages) > 1:
@@ -175,6 +178,10 @@ class Peers(Generic[T]):
         notes = [
             f"{_ranks([silent])} told nothing of step {at}: the loss is without it since."
             for silent, at in self._silent.items()
+        ]
+        notes += [
+            f"{_ranks([gone])} does not watch any more since step {at}: the loss is without it."
+            for gone, at in self._gone.items()
         ]
         if len(store.members) > 1:
             notes.insert(
@@ -223,6 +230,13 @@ class Peers(Generic[T]):
 
     def _note_silent(self, missing: Sequence[int], step: int) -> None:
         self._silent |= dict.fromkeys(missing, step)
+
+    def _note_gone(self, step: int) -> None:
+        come = self._store.messages.get(step, {})
+        if self.judges and self.pace.samples(step):  # others may have left out what is not agreed
+            for rank, message in sorted(come.items()):
+                if not message and self._store.newest[rank] == END:
+                    self._gone.setdefault(rank, step)
 
     def _messages_of(self, one: _Waiting[T]) -> dict[int, RankMessage]:
         found = {rank: RankMessage.read(data) for rank, data in self._store.drop(one.step).items()}

@@ -96,6 +96,8 @@ class BackwardReach:
         for probe in self._probes:
             one = probe()
             gradient = None if one is None else one.grad
+            if probe.gathered is not None and (added := probe.unreduced()) is not None:
+                gradient = added
             marks.append(UNTOUCHED if gradient is None else (id(gradient), version(gradient)))
         return marks
 

@@ -71,6 +71,32 @@ def test_a_step_is_not_waited_for_in_vain(monkeypatch: pytest.MonkeyPatch) -> No
     assert [one.messages.keys() for one in complete(judge, 6, 1)] == [{0, 1}]
 
 
+def test_one_that_ends_its_watch_before_the_others_is_named() -> None:
+    (judge, other), _ = peers_of(2, 2)
+    for step in (0, 1):
+        other.add(RankMessage(step), step)
+        judge.add(RankMessage(step), step)
+    list(other.finish(1))
+    complete(judge, 2, 2)
+    assert "any more" not in " ".join(judge.standing.notes)
+    judge.add(RankMessage(2), 2)
+    assert [one.messages.keys() for one in complete(judge, 3, 1)] == [{0}]
+    assert "Rank 1 does not watch any more since step 2" in " ".join(judge.standing.notes)
+
+
+def test_one_that_ends_with_the_others_is_not_missed_in_a_step_that_one_alone_sampled() -> None:
+    (judge, other), _ = peers_of(2, 2)
+    other.add(RankMessage(0), 0)
+    judge.add(RankMessage(0), 0)
+    complete(judge, 1, 1)
+    judge.pace.choose(1, 8)
+    step = 41  # no multiple of eight
+    judge.add(RankMessage(step), step)
+    list(other.finish(step))
+    assert len(complete(judge, step + 1, 1)) == 1
+    assert "any more" not in " ".join(judge.standing.notes)
+
+
 def test_one_that_is_alone_says_so_and_keeps_its_own_pace(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "PATIENCE", (1, 0.01))
     (alone,), _ = peers_of(1, 3)

@@ -66,8 +66,10 @@ def origin_in_graph(loss: Tensor, table: LayerTable) -> NonfiniteOrigin | None:
         if found is not None:
             name, bad = found
             given = not name.startswith(RESULTS)
-            # What is in the graph has a function that made it, or is a parameter.
-            is_data = not bad.requires_grad and _layer_after(one, operations) is not None
+            # What is in the graph has a function that made it, or is a parameter; a single number
+            # that scales the rest was computed on the way.
+            is_outside = not bad.requires_grad and bad.dim() > 0
+            is_data = is_outside and _layer_after(one, operations) is not None
             if given and (is_data or not one.above):
                 return NonfiniteOrigin("input")
             return _traced(max(one.above, key=_order) if given else one, operations)

@@ -150,6 +150,8 @@ def below_zero(x: Tensor) -> Tensor:
         ((lambda x: torch.relu(x) / 0.0, same, same), NonfiniteOrigin("forward", "1")),
         ((same, same, lambda x: (x - x) / (x - x)), NonfiniteOrigin("loss")),
         ((same, lambda x: x + torch.log(x - x), torch.tanh), NonfiniteOrigin("forward", "2")),
+        ((lambda x: x * torch.nan, same, same), NonfiniteOrigin("forward", "1")),
+        ((same, lambda x: x * (1 / torch.zeros(())), torch.tanh), NonfiniteOrigin("forward", "2")),
     ],
 )
 def test_an_operation_between_two_layers_is_the_origin(
