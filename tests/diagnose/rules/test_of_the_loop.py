@@ -127,6 +127,19 @@ def test_a_loss_of_log_probabilities_says_what_it_is_given_in_their_place(
     assert title in finding.remedies[0].title
 
 
+def test_a_loss_without_an_end_is_due_to_outputs_that_are_no_logarithms() -> None:
+    def figures(step: int) -> dict[str, Any]:
+        wiring = Wiring(loss_path=("nll_loss",), obstacles={"no logarithm": ("nll_loss", "linear")})
+        grown = np.full(DEPTH, 1.0 + step)
+        scalars = {"loss": -0.1 - step**2, "total_grad_norm": 2.0 * (1 + step)}
+        return healthy(DEPTH, wiring=wiring, act_rms=grown, grad_norm=grown, scalars=scalars)
+
+    first, *others = judge(80, chain(DEPTH), figures)[0].findings
+    assert first.symptom is Symptom.DOUBLE_SOFTMAX
+    assert Symptom.GRADIENT_ASCENT in {one.symptom for one in others}
+    assert all(one.because is not None for one in others)
+
+
 def test_outputs_of_another_shape_than_their_targets_are_named_while_the_loss_falls() -> None:
     wiring = Wiring(obstacles={"unlike shapes": ("[6, 1]", "[6, 6]"), "every pair": ()})
     finding = only(judge(6, chain(DEPTH), healthy(DEPTH, wiring=wiring))[0])
