@@ -202,7 +202,7 @@ export const PARAGRAPHS: readonly Paragraph[] = [
     "parts": [
       {
         "title": "Rule",
-        "text": "a trainable layer has no gradient for 60 steps (20 if it used to have one, 12 if it ran in each of them and had one never, or always before), and for three times as long as ever before. The message says whether it never runs, runs and never uses its parameters, or is cut off behind."
+        "text": "a trainable layer has no gradient for 60 steps (20 if it used to have one, 12 if it ran in each of them and had one never, or always before), and for three times as long as ever before. The message says whether it never runs, runs and gives what does not depend on its parameters, unused or used without a graph, or is cut off behind."
       },
       {
         "title": "Not",
