@@ -167,6 +167,20 @@ def test_silent_on_an_operation_over_one_entry_whose_layers_have_a_gradient() ->
     assert judge(60, chain(DEPTH), figures)[0].findings == []
 
 
+@pytest.mark.parametrize("share", [0.9, 0.1])
+def test_weights_behind_a_rounding_are_named_where_their_gradient_is_zero(share: float) -> None:
+    wiring = Wiring(obstacles={"rounded": ("sign", "fc0", "fc1")})
+    zeros = np.array([share, share, 0.0, 0.0])
+    findings = judge(20, chain(DEPTH), healthy(DEPTH, wiring=wiring, grad_zero_fraction=zeros))[0]
+    if share < 0.5:
+        assert findings.findings == []
+        return
+    finding = only(findings)
+    assert (finding.symptom, finding.layers) == (Symptom.ZERO_GRADIENT, ("fc0", "fc1"))
+    assert "every way to them goes through sign" in finding.message
+    assert "x + (x.sign() - x).detach()" in finding.remedies[0].why
+
+
 def test_layers_that_are_no_part_of_the_model_are_counted_by_kind() -> None:
     wiring = Wiring(unregistered=("Linear 32×32", "Linear 32×32", "Conv2d 8×3×3×3"))
     finding = only(judge(6, chain(DEPTH), healthy(DEPTH, wiring=wiring))[0])

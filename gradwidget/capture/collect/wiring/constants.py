@@ -1,10 +1,15 @@
-"""Operations over a dimension with a single entry, which give the same whatever they are given."""
+"""Operations that give the same whatever they are given, or what is near it: no gradient passes.
+
+They are taken over a dimension with a single entry, or they round.
+"""
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
 from math import prod
+
+from torch import nn
 
 from gradwidget.capture.collect.wiring.graph import LEAF, Graph
 from gradwidget.capture.collect.wiring.loss_path import operation
@@ -18,6 +23,39 @@ OVER_A_DIMENSION: dict[str, Callable[[Node], int | None]] = {
     "NativeGroupNormBackward0": lambda node: node._saved_C * node._saved_HxW // node._saved_group,  # noqa: SLF001  # numbers
 }
 """Operations that compare entries with each other, and how many that are."""
+ROUNDING = ("RoundBackward", "SignBackward", "FloorBackward", "CeilBackward", "TruncBackward")
+"""How the names of operations begin whose slope is 0 everywhere."""
+
+
+def rounded(graph: Graph, places: Places) -> tuple[str, ...] | None:
+    """The first rounding from the loss down, and layers whose weights are behind roundings only.
+
+    One that is made straight through is none: ``x + (round(x) - x).detach()`` has another way.
+
+    Returns:
+        Such as ``("round", "0", "2")``; None where there is none.
+    """
+    waiting = deque(graph.roots)
+    seen = set(waiting)
+    found: str | None = None
+    while waiting:
+        node = waiting.popleft()
+        if graph.names[node].startswith(ROUNDING):
+            found = found or operation(graph.names[node])
+            continue
+        fresh = [below for below in graph.below[node] if below not in seen]
+        seen.update(fresh)
+        waiting += fresh
+    if found is None:
+        return None
+    behind = (node for node, name in graph.names.items() if name == LEAF and node not in seen)
+    weights = [node.variable for node in behind if node.variable.dim() > 1]
+    layers = dict.fromkeys(
+        layer
+        for one in weights
+        if isinstance(one, nn.Parameter) and (layer := places.layer_of(one)) is not None
+    )
+    return (found, *layers) if layers else None
 
 
 def one_entry(graph: Graph, places: Places) -> tuple[str, str] | None:
