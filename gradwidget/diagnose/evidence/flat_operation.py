@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gradwidget.frame import Wiring
+from gradwidget.diagnose.evidence.window import Window
 
 FLAT = {
     "clamp": "a clamp",
@@ -22,11 +22,18 @@ FLAT = {
 """Operations that have parts with a slope of exactly 0, and their names in a sentence."""
 
 
-def flat_operation(wiring: Wiring) -> str | None:
-    """The first such operation from the loss down, in words; None where there is none.
+SQUASHES = frozenset({"sigmoid", "tanh", "softmax"})
+"""Those of them whose slope is exactly 0 only far from 0."""
+NEAR = 2.0
+"""RMS of the last outputs below which squashes have a slope: tanh is 1 to the last bit from 9."""
 
-    Example:
-        >>> flat_operation(Wiring(loss_path=("mean", "pow", "clamp", "sub")))
-        'a clamp'
-    """
-    return next((FLAT[one] for one in wiring.loss_path if one in FLAT), None)
+
+def flat_operation(window: Window) -> str | None:
+    """The first such operation from the loss down, in words; None where there is none."""
+    outputs = window.median("act_rms")[window.paths.last]
+    outputs = outputs[outputs >= 0]
+    # Of a squash that has a slope where the outputs are, a zero comes from elsewhere.
+    sloping = SQUASHES if outputs.size and outputs.max() < NEAR else frozenset()
+    return next(
+        (FLAT[one] for one in window.wiring.loss_path if one in FLAT.keys() - sloping), None
+    )

@@ -241,7 +241,7 @@ def _zero(detection: Detection, window: Window) -> Fixes:
         yield straight_through(window.wiring.obstacles["rounded"][0])
         return
     zero = zero_weights(detection, window)
-    flat = flat_operation(window.wiring)
+    flat = flat_operation(window)
     if is_constant := detection.evidence.get("constant", 0.0) > 0:
         yield more_entries(window.wiring)
     elif flat is not None:

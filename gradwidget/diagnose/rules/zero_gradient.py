@@ -72,7 +72,7 @@ def _behind_roundings(window: Window) -> Detection | None:
         for i, layer in enumerate(window.layers)
         if layer.name in behind and layer.trainable and shares[i] >= WEIGHTS
     ]
-    if not stopped or flat_operation(window.wiring) is not None:
+    if not stopped or flat_operation(window) is not None:
         return None
     layers = tuple(window.layers[i].name for i in stopped)
     values, steps = window.series("grad_zero_fraction", stopped[0])
@@ -121,7 +121,7 @@ def _message(window: Window, layers: tuple[str, ...], *, is_all: bool) -> str:
     ]
     outputs = window.median("act_grad_zero_fraction")
     outputs = outputs[~np.isnan(outputs)]
-    flat = flat_operation(window.wiring)
+    flat = flat_operation(window)
     if flat is not None and is_all and (not outputs.size or outputs[-1] == 1):
         return (
             f"{text}: between the last layer and the loss there is {flat}, which is flat where the "

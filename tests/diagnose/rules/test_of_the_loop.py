@@ -216,18 +216,30 @@ def test_updates_that_half_precision_swallows_are_named() -> None:
 NAMES = [f"fc{i}" for i in range(DEPTH)]
 
 
-def test_gradients_that_are_all_zero_behind_a_clamp_are_explained_by_it() -> None:
+@pytest.mark.parametrize(
+    ("path", "outputs", "named"),
+    [
+        (("mean", "pow", "clamp", "sub"), 1.0, "a clamp"),
+        (("binary_cross_entropy", "sigmoid"), 40.0, "a sigmoid"),
+        (("mse_loss", "mul", "sigmoid", "relu"), 1.0, "a ReLU"),
+    ],
+)
+def test_gradients_that_are_all_zero_are_explained_by_what_is_flat_where_the_outputs_are(
+    path: tuple[str, ...], outputs: float, named: str
+) -> None:
     wiring = Wiring(
-        feeds={"fc0": ("fc1",), "fc1": ("fc2",), "fc2": ("fc3",), "fc3": (LOSS,)},
-        loss_path=("mean", "pow", "clamp", "sub"),
+        feeds={"fc0": ("fc1",), "fc1": ("fc2",), "fc2": ("fc3",), "fc3": (LOSS,)}, loss_path=path
     )
     zero = dict.fromkeys(("grad_norm", "grad_rms", "act_grad_rms", "act_grad_norm"), np.zeros(4))
     ones = dict.fromkeys(("grad_zero_fraction", "act_grad_zero_fraction"), np.ones(4))
-    figures = healthy(DEPTH, wiring=wiring, scalars={"loss": 1.0}, **zero, **ones)
+    sizes = np.array([1.0, 1.0, 1.0, outputs])
+    scalars = {"loss": 1.0}
+    figures = healthy(DEPTH, wiring=wiring, scalars=scalars, act_rms=sizes, **zero, **ones)
     finding = judge(40, chain(DEPTH), figures)[0].findings[0]
     assert finding.symptom is Symptom.ZERO_GRADIENT
-    assert "a clamp" in finding.message
+    assert named in finding.message
     assert finding.reported_step < 12
+    assert finding.remedies[0].title == f"Replace {named} before the loss"
     assert finding.remedies[0].code == ""
 
 
