@@ -29,11 +29,18 @@ NEAR = 2.0
 
 
 def flat_operation(window: Window) -> str | None:
-    """The first such operation from the loss down, in words; None where there is none."""
+    """The first such operation from the loss down, in words; None where there is none.
+
+    One that has a slope where the outputs are comes after the others.
+    """
     outputs = window.median("act_rms")[window.paths.last]
     outputs = outputs[outputs >= 0]
-    # Of a squash that has a slope where the outputs are, a zero comes from elsewhere.
-    sloping = SQUASHES if outputs.size and outputs.max() < NEAR else frozenset()
-    return next(
-        (FLAT[one] for one in window.wiring.loss_path if one in FLAT.keys() - sloping), None
-    )
+    sloping = frozenset[str]()
+    if outputs.size and outputs.max() < NEAR:
+        # Of a squash that has a slope where the outputs are, a zero comes from elsewhere. What is
+        # measured of a layer that has one of its own is what comes out of that.
+        last = zip(window.layers, window.paths.last, strict=True)
+        sloping = SQUASHES - {layer.activation for layer, is_last in last if is_last}
+    flat = [one for one in window.wiring.loss_path if one in FLAT]
+    # The first of all where there is no other: a factor may lie between.
+    return next((FLAT[one] for one in flat if one not in sloping), FLAT[flat[0]] if flat else None)

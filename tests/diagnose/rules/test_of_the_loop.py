@@ -221,6 +221,7 @@ NAMES = [f"fc{i}" for i in range(DEPTH)]
     [
         (("mean", "pow", "clamp", "sub"), 1.0, "a clamp"),
         (("binary_cross_entropy", "sigmoid"), 40.0, "a sigmoid"),
+        (("binary_cross_entropy", "sigmoid", "mul"), 1.0, "a sigmoid"),
         (("mse_loss", "mul", "sigmoid", "relu"), 1.0, "a ReLU"),
     ],
 )
