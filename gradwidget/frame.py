@@ -113,6 +113,7 @@ Obstacle = Literal[
     "no logarithm",
     "unlike shapes",
     "one entry",
+    "rounded",
     "every pair",
     "over samples",
     "flat slopes",
@@ -120,8 +121,9 @@ Obstacle = Literal[
 ]
 """What a network cannot learn with, however it is trained: a loss of log-probabilities that is
 given something else, outputs of another shape than their targets, an operation over a dimension
-with a single entry, each output held against every target, a softmax over the samples of a batch, a
-loss of second derivatives of ReLU, and nothing but linear operations among its layers."""
+with a single entry, weights behind nothing but roundings, each output held against every target, a
+softmax over the samples of a batch, a loss of second derivatives of ReLU, and nothing but linear
+operations among its layers."""
 
 
 @dataclass(frozen=True, slots=True)

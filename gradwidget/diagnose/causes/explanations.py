@@ -67,7 +67,11 @@ EXPLAINS: dict[Symptom, frozenset[Symptom]] = {
     S.NOT_IN_OPTIMIZER: frozenset(
         {*_NOTHING_LEARNED, S.EXPLODING_GRADIENTS, S.LOSS_DIVERGING, S.GRADIENTS_NOT_CLEARED}
     ),
-    S.DOUBLE_SOFTMAX: frozenset({*_GRADIENT_GONE, S.SATURATED, S.COLLAPSED_OUTPUTS}),
+    S.DOUBLE_SOFTMAX: frozenset(
+        # A loss of what are no logarithms falls without an end, and all grows with it.
+        {*_GRADIENT_GONE, S.SATURATED, S.COLLAPSED_OUTPUTS, S.GRADIENT_ASCENT, S.WEIGHTS_GROWING}
+        | {S.EXPLODING_GRADIENTS, S.LOSS_DIVERGING}
+    ),
     S.EVAL_MODE: frozenset({*_OUT_OF_CONTROL, *_UNITS_OFF, S.PLATEAU, S.COLLAPSED_OUTPUTS}),
     S.SAME_BATCH: frozenset(_UNITS_OFF),
     S.GRADIENT_ASCENT: frozenset({*_OUT_OF_CONTROL, *_GRADIENT_GONE, *_UNITS_OFF}),

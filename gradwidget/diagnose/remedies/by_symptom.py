@@ -49,6 +49,7 @@ from gradwidget.diagnose.remedies.reset_bias import reset_bias
 from gradwidget.diagnose.remedies.scale_back import scale_back
 from gradwidget.diagnose.remedies.scale_down import scale_down
 from gradwidget.diagnose.remedies.scale_inputs import scale_inputs
+from gradwidget.diagnose.remedies.straight_through import straight_through
 from gradwidget.diagnose.remedies.train_mode import train_mode
 from gradwidget.diagnose.remedies.turn_around import turn_around
 from gradwidget.diagnose.remedies.turn_penalty import turn_penalty
@@ -236,8 +237,11 @@ def _diverging(detection: Detection, window: Window) -> Fixes:
 
 
 def _zero(detection: Detection, window: Window) -> Fixes:
+    if "rounded" in detection.evidence:
+        yield straight_through(window.wiring.obstacles["rounded"][0])
+        return
     zero = zero_weights(detection, window)
-    flat = flat_operation(window.wiring)
+    flat = flat_operation(window)
     if is_constant := detection.evidence.get("constant", 0.0) > 0:
         yield more_entries(window.wiring)
     elif flat is not None:

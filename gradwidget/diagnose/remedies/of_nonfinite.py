@@ -12,7 +12,7 @@ from gradwidget.diagnose.remedies.bfloat16 import bfloat16
 from gradwidget.diagnose.remedies.clip import clip
 from gradwidget.diagnose.remedies.draw_direction import draw_direction
 from gradwidget.diagnose.remedies.fp32_weights import fp32_weights
-from gradwidget.diagnose.remedies.guard_operation import guard_operation
+from gradwidget.diagnose.remedies.guard_operation import guard_before_choice, guard_operation
 from gradwidget.diagnose.remedies.larger_eps import larger_eps
 from gradwidget.diagnose.remedies.layer_names import among
 from gradwidget.diagnose.remedies.of_rates import slower
@@ -51,7 +51,11 @@ def of_nonfinite(detection: Detection, window: Window) -> Iterator[Remedy | None
     if origin in ("forward", "backward") and layer is not None:
         where = f"what follows {layer}" if origin == "backward" else f"what leads to {layer}"
     yield zero_infinity(window) if origin == "loss" else None
-    guarded = guard_operation(where) if origin in ("loss", "forward", "backward") else None
+    last = [one.name for one in among(window, window.paths.last)]
+    is_in_loss = origin == "loss" or (origin == "backward" and layer in last)
+    has = window.wiring.loss_path if is_in_loss else ()
+    guarded = guard_operation(where, has) if origin in ("loss", "forward", "backward") else None
+    yield guard_before_choice(where, has) if origin == "backward" else None
     # Where no step has been finite, one that is skipped is followed by another such one.
     yield from (guarded, skip_nonfinite()) if is_start else (skip_nonfinite(), guarded)
     if origin in ("weights", "unknown", "forward"):

@@ -14,7 +14,8 @@ def replace_flat_operation(operation: str | None) -> Remedy:
     what = operation or "a clamp, a rounding, an argmax or a saturated activation"
     return Remedy(
         title=f"Replace {what} before the loss",
-        why="Where it is flat, no gradient passes. For errors that should not count too much, use "
+        why="Where it is flat, no gradient passes. For what must not be negative, softplus has a "
+        "slope everywhere, unlike ReLU. For errors that should not count too much, use "
         "torch.nn.functional.smooth_l1_loss instead of clamping; give a criterion that expects "
         "logits the outputs from before the sigmoid or softmax, and cross_entropy the logits of "
         "all classes instead of the predicted class.",

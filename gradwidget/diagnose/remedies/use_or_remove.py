@@ -15,11 +15,19 @@ def use_or_remove(what: Sequence[str], *, are_layers: bool) -> Remedy:
         what: names of the layers that are never called, or of the parameters that are never used.
         are_layers: which of the two they are.
     """
-    verb = "Call" if are_layers else "Use"
+    found = words(list(what))
+    if are_layers:
+        return Remedy(
+            title=f"Call {found} in forward(), or remove {_pronoun(what)}",
+            why=f"Look in forward() for where {found} should come in: a line that was left out, "
+            "another attribute used in its place, a branch that is never taken.",
+            code="",
+        )
     return Remedy(
-        title=f"{verb} {words(list(what))} in forward(), or remove {_pronoun(what)}",
-        why=f"Look in forward() for where {words(list(what))} should come in: a line that was left "
-        "out, another attribute used in its place, a branch that is never taken.",
+        title=f"Use {found} in forward() with a graph, or remove {_pronoun(what)}",
+        why=f"Look in forward() for where {found} should come in: a line that was left out, or, "
+        "between there and what forward() gives, torch.no_grad(), detach() or .data. Frozen layers "
+        "need no no_grad(): under it nothing that comes before them is trained either.",
         code="",
     )
 

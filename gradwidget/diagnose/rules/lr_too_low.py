@@ -39,7 +39,9 @@ def lr_too_low(window: Window, active: Finding | None) -> Detection | None:
         return None
     most = int(known[np.argmax(moves[known])])
     is_low = moves[most] < limits.update_low
-    if not (is_low and _promising(window, is_clipped=bool(moves[most] > 0))):
+    scaled = clipped_while_scaled(window)
+    # The order of two lines is wrong whatever the gradient promises.
+    if not is_low or (scaled is None and not _promising(window, is_clipped=bool(moves[most] > 0))):
         return None
     changes, steps = window.series("matrix_change", most)
     since = holding_since(steps, changes < limits.update_low * window.move_scale[most])
@@ -52,7 +54,7 @@ def lr_too_low(window: Window, active: Finding | None) -> Detection | None:
         message += f", since its schedule has used it up by step {spent:,}"
     elif _is_zero(window):
         message += ", since it is 0"
-    elif (scaled := clipped_while_scaled(window)) is not None:
+    elif scaled is not None:
         message += (
             f" for gradients that are clipped while a gradient scaler has them {scaled.scale:,.0f} "
             f"times as large, from a norm of {shown(scaled.before)} to {shown(scaled.after)}"

@@ -50,7 +50,11 @@ def _message(window: Window, layers: tuple[str, ...]) -> str:
     if how == "never run":
         return f"{text}forward() never runs them."
     if how == "never used":
-        return f"{text}forward() runs and never uses {names(unused_of(window, layers))}."
+        return (
+            f"{text}forward() runs, and what it gives does not depend on "
+            f"{names(unused_of(window, layers))}: it is never used, or only where no graph is "
+            "recorded, as under no_grad() or behind detach()."
+        )
     if how == "cut off":
         return f"{text}they run, but what they give is cut off on its way to the loss."
     reasons = {window.frame.reasons[name] for name in layers if name in window.frame.reasons}

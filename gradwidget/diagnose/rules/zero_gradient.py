@@ -17,6 +17,8 @@ from gradwidget.wording import names, shown
 
 BLOCKS = (Symptom.DEAD_RELU, Symptom.FP16_UNDERFLOW)
 """Symptoms that say more about the same."""
+WEIGHTS = 0.5
+"""Share of a layer's gradient that is 0 where none reaches its weights: the rest is its bias."""
 
 
 def zero_gradient(window: Window, active: Finding | None) -> Detection | None:
@@ -25,6 +27,9 @@ def zero_gradient(window: Window, active: Finding | None) -> Detection | None:
     if lost_since(window) is not None:
         return None  # it was not 0 before it was cleared
     zero = window.median("grad_zero_fraction")
+    rounded = _behind_roundings(window)
+    if rounded is not None:
+        return rounded
     known = ~np.isnan(zero) & window.trainable
     nothing = known & (zero == 1)
     if not nothing.any():
@@ -58,6 +63,38 @@ def zero_gradient(window: Window, active: Finding | None) -> Detection | None:
     )
 
 
+def _behind_roundings(window: Window) -> Detection | None:
+    """Layers whose weights get nothing, since each way to them is rounded."""
+    operation, *behind = window.wiring.obstacles.get("rounded", ("",))
+    shares = window.median("grad_zero_fraction")
+    stopped = [
+        i
+        for i, layer in enumerate(window.layers)
+        if layer.name in behind and layer.trainable and shares[i] >= WEIGHTS
+    ]
+    if not stopped or flat_operation(window) is not None:
+        return None
+    layers = tuple(window.layers[i].name for i in stopped)
+    values, steps = window.series("grad_zero_fraction", stopped[0])
+    since = holding_since(steps, values >= WEIGHTS)
+    if window.step - since + 1 < window.limits.window:
+        return None
+    return Detection(
+        severity="warning",
+        message=f"The gradient of the weights of {names(layers)} is exactly 0: every way to them "
+        f"goes through {operation}, whose slope is 0 everywhere.",
+        layers=layers,
+        first_step=since,
+        evidence={
+            "value": float(shares[stopped[0]]),
+            "bound": WEIGHTS,
+            "window": float(window.limits.window),
+            "rounded": 1.0,
+        },
+        caveat="Fine if these weights are not meant to be trained.",
+    )
+
+
 def _is_harmless(window: Window, *, is_all: bool) -> bool:
     """Whether nothing is lost by it, or another symptom says more."""
     if not window.loss_is_high or any(symptom in window.active for symptom in BLOCKS):
@@ -84,7 +121,7 @@ def _message(window: Window, layers: tuple[str, ...], *, is_all: bool) -> str:
     ]
     outputs = window.median("act_grad_zero_fraction")
     outputs = outputs[~np.isnan(outputs)]
-    flat = flat_operation(window.wiring)
+    flat = flat_operation(window)
     if flat is not None and is_all and (not outputs.size or outputs[-1] == 1):
         return (
             f"{text}: between the last layer and the loss there is {flat}, which is flat where the "

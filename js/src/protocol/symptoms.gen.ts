@@ -202,7 +202,7 @@ export const PARAGRAPHS: readonly Paragraph[] = [
     "parts": [
       {
         "title": "Rule",
-        "text": "a trainable layer has no gradient for 60 steps (20 if it used to have one, 12 if it ran in each of them and either never had one or always had one before), and for three times as long as ever before. The message says whether it never runs, runs and never uses its parameters, or is cut off after it."
+        "text": "a trainable layer has no gradient for 60 steps (20 if it used to have one, 12 if it ran in each of them and either never had one or always had one before), and for three times as long as ever before. The message says whether it never runs, runs and gives what does not depend on its parameters (unused, or used without a graph), or is cut off after it."
       },
       {
         "title": "Not",
@@ -259,15 +259,15 @@ export const PARAGRAPHS: readonly Paragraph[] = [
     "parts": [
       {
         "title": "Rule",
-        "text": "the gradient of trainable layers is exactly 0, all of it for 9 frames or that of a layer for longer, while the loss is high. A clamp, a saturated activation or weights that are 0 on the way are named, and a softmax or a norm over a dimension with a single entry, wherever the loss is."
+        "text": "the gradient of trainable layers is exactly 0, all of it for 9 frames or that of a layer for longer, while the loss is high. A clamp, a saturated activation or weights that are 0 on the way are named, and a softmax or a norm over a dimension with a single entry, wherever the loss is. So are weights every way to which is rounded, as in quantization by hand."
       },
       {
         "title": "Not",
-        "text": "units of ReLU that are off, a hinge loss that is satisfied."
+        "text": "units of ReLU that are off, a hinge loss that is satisfied, a rounding with a straight-through gradient."
       },
       {
         "title": "Helps",
-        "text": "replacing the flat operation, drawing one of two factors."
+        "text": "replacing the flat operation, or passing the gradient straight through it, drawing one of two factors."
       }
     ]
   },

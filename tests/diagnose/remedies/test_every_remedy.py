@@ -19,25 +19,25 @@ from gradwidget.diagnose import remedies
 from gradwidget.diagnose.evidence.window import Window
 from gradwidget.diagnose.finding import Detection, Origin, Remedy, Symptom
 from gradwidget.diagnose.remedies import (
-    alike,
-    along_time,
-    amiss_in_data,
     by_symptom,
-    left_out,
-    not_finite,
+    of_collapsed_outputs,
+    of_data,
+    of_left_out,
     of_misfits,
+    of_nonfinite,
     of_rates,
+    of_time_steps,
 )
 from gradwidget.frame import Layer, Obstacle, Wiring
 from tests.support.frames import healthy, judge, moving
 
 RANKINGS = (
     by_symptom,
-    alike,
-    along_time,
-    amiss_in_data,
-    left_out,
-    not_finite,
+    of_collapsed_outputs,
+    of_time_steps,
+    of_data,
+    of_left_out,
+    of_nonfinite,
     of_misfits,
     of_rates,
 )
@@ -98,6 +98,7 @@ def offered(symptom: Symptom) -> list[Remedy]:
         (scaled_and_clipped, {}),
         (built_wrongly, {"barred": 1.0, "emptied": 1.0, "dropped": 0.98, "growth": 0.03}),
         *((partial(misfit, wiring), {"constant": 1.0}) for wiring in MISFITS),
+        (partial(misfit, ROUNDED), {"rounded": 1.0}),
     )
     for special, more in specials:
         window = Window(judge(30, LAYERS, special)[1])
@@ -150,6 +151,8 @@ MISFITS = (
     Wiring(obstacles={"unlike shapes": ("[6, 1]", "[6, 6]"), "one entry": ("softmax", "fc0")}),
     Wiring(obstacles={"one entry": ("group_norm", "fc0")}, loss_path=("ctc_loss",)),
 )
+
+ROUNDED = Wiring(obstacles={"rounded": ("round", "fc0")})
 
 
 def misfit(wiring: Wiring, step: int) -> dict[str, Any]:

@@ -97,3 +97,28 @@ def test_a_nan_in_the_weights_of_first_layers_alone_arose_on_the_way_back(
     assert by[Symptom.GRADIENTS_NONFINITE].origin == phase
     is_first = engine.findings[0].symptom is Symptom.GRADIENTS_NONFINITE
     assert is_first == (phase == "backward")
+
+
+@pytest.mark.parametrize(
+    ("path", "at", "first"),
+    [
+        (("mean", "where", "div", "sum"), "fc3", "Guard div before where in what follows fc3"),
+        (("mean", "where", "div", "sum"), "fc1", "Skip steps whose gradients are not finite"),
+        (("mean", "where", "relu", "sum"), "fc3", "Skip steps whose gradients are not finite"),
+        (("mean", "div", "sum"), "fc3", "Skip steps whose gradients are not finite"),
+    ],
+)
+def test_a_hole_that_is_left_out_of_the_loss_and_not_of_its_gradient_is_to_be_guarded(
+    path: tuple[str, ...], at: str, first: str
+) -> None:
+    wiring = Wiring(feeds=CHAIN, loss_path=path)
+    figures = after(7, grad_nonfinite=marks(3), origin=origin("backward", at), wiring=wiring)
+    titles = [one.title for one in only(judge(9, chain(4), figures)[0]).remedies]
+    assert titles[0] == first
+
+
+def test_what_of_the_loss_may_have_made_it_is_named() -> None:
+    wiring = Wiring(feeds=CHAIN, loss_path=("mean", "log", "exp"))
+    figures = after(7, grad_nonfinite=marks(3), origin=origin("loss"), wiring=wiring)
+    whys = [one.why for one in only(judge(9, chain(4), figures)[0]).remedies]
+    assert any("Of these there is log." in why and "exp: it overflows" in why for why in whys)

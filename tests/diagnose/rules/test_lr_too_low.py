@@ -113,14 +113,14 @@ def test_a_clipping_that_leaves_next_to_nothing_of_the_gradient_is_named_and_loo
     assert Symptom.LR_TOO_LOW not in found(judge(150, chain(DEPTH), clipped(1e-5))[0])
 
 
-def clipped_under_a_scaler(**scalars: float) -> dict[str, Any]:
-    """A gradient of norm 0.8 of which 12 / 65,536 is left."""
+def clipped_under_a_scaler(norm: float = 0.8, **scalars: float) -> dict[str, Any]:
+    """A gradient of that norm of which 12 / 65,536 is left."""
     left = 12 / 65536
-    norms = {"total_grad_norm": left, "raw_total_grad_norm": 0.8, "loss_scale": 65536.0}
+    norms = {"total_grad_norm": left, "raw_total_grad_norm": norm, "loss_scale": 65536.0}
     return {
         **moving(DEPTH, 1e-7, **norms, **scalars),
         "grad_norm": np.full(DEPTH, left / DEPTH**0.5),
-        "raw_grad_norm": np.full(DEPTH, 0.8 / DEPTH**0.5),
+        "raw_grad_norm": np.full(DEPTH, norm / DEPTH**0.5),
     }
 
 
@@ -134,6 +134,15 @@ def test_gradients_that_are_clipped_while_they_are_scaled_are_to_be_unscaled_fir
     assert finding.remedies[0].title == "Unscale the gradients before they are clipped"
     assert "scaler.unscale_(optimizer)" in finding.remedies[0].why
     assert len(finding.remedies) == 1, "no bound and no rate makes up for the order"
+
+
+def test_the_order_of_unscaling_and_clipping_is_named_where_the_gradient_promises_little() -> None:
+    wrong = clipped_under_a_scaler(0.03, unscaled_late=1.0)
+    finding = judge(150, chain(DEPTH), wrong)[0].findings[0]
+    assert finding.remedies[0].title == "Unscale the gradients before they are clipped"
+    assert Symptom.LR_TOO_LOW not in found(
+        judge(150, chain(DEPTH), clipped_under_a_scaler(0.03))[0]
+    )
 
 
 def test_a_bound_that_is_too_low_for_unscaled_gradients_is_raised_under_a_scaler_too() -> None:

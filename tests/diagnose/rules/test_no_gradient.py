@@ -65,7 +65,11 @@ def test_it_tells_what_never_runs_from_what_is_cut_off(has_run: float, words: st
 @pytest.mark.parametrize(
     ("unused", "words", "advice"),
     [
-        (("fc0.weight",), "never uses fc0.weight", "Use fc0.weight in forward(), or remove it"),
+        (
+            ("fc0.weight",),
+            "does not depend on fc0.weight: it is never used, or only where no graph is recorded",
+            "Use fc0.weight in forward() with a graph, or remove it",
+        ),
         (("fc2.weight",), "cut off on its way", "Find where they are cut off"),
     ],
 )

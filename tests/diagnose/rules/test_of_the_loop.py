@@ -127,6 +127,19 @@ def test_a_loss_of_log_probabilities_says_what_it_is_given_in_their_place(
     assert title in finding.remedies[0].title
 
 
+def test_a_loss_without_an_end_is_due_to_outputs_that_are_no_logarithms() -> None:
+    def figures(step: int) -> dict[str, Any]:
+        wiring = Wiring(loss_path=("nll_loss",), obstacles={"no logarithm": ("nll_loss", "linear")})
+        grown = np.full(DEPTH, 1.0 + step)
+        scalars = {"loss": -0.1 - step**2, "total_grad_norm": 2.0 * (1 + step)}
+        return healthy(DEPTH, wiring=wiring, act_rms=grown, grad_norm=grown, scalars=scalars)
+
+    first, *others = judge(80, chain(DEPTH), figures)[0].findings
+    assert first.symptom is Symptom.DOUBLE_SOFTMAX
+    assert Symptom.GRADIENT_ASCENT in {one.symptom for one in others}
+    assert all(one.because is not None for one in others)
+
+
 def test_outputs_of_another_shape_than_their_targets_are_named_while_the_loss_falls() -> None:
     wiring = Wiring(obstacles={"unlike shapes": ("[6, 1]", "[6, 6]"), "every pair": ()})
     finding = only(judge(6, chain(DEPTH), healthy(DEPTH, wiring=wiring))[0])
@@ -152,6 +165,20 @@ def test_silent_on_an_operation_over_one_entry_whose_layers_have_a_gradient() ->
     wiring = Wiring(obstacles={"one entry": ("softmax", "fc1")})
     figures = healthy(DEPTH, wiring=wiring, grad_zero_fraction=np.zeros(DEPTH))
     assert judge(60, chain(DEPTH), figures)[0].findings == []
+
+
+@pytest.mark.parametrize("share", [0.9, 0.1])
+def test_weights_behind_a_rounding_are_named_where_their_gradient_is_zero(share: float) -> None:
+    wiring = Wiring(obstacles={"rounded": ("sign", "fc0", "fc1")})
+    zeros = np.array([share, share, 0.0, 0.0])
+    findings = judge(20, chain(DEPTH), healthy(DEPTH, wiring=wiring, grad_zero_fraction=zeros))[0]
+    if share < 0.5:
+        assert findings.findings == []
+        return
+    finding = only(findings)
+    assert (finding.symptom, finding.layers) == (Symptom.ZERO_GRADIENT, ("fc0", "fc1"))
+    assert "every way to them goes through sign" in finding.message
+    assert "x + (x.sign() - x).detach()" in finding.remedies[0].why
 
 
 def test_layers_that_are_no_part_of_the_model_are_counted_by_kind() -> None:
@@ -189,18 +216,31 @@ def test_updates_that_half_precision_swallows_are_named() -> None:
 NAMES = [f"fc{i}" for i in range(DEPTH)]
 
 
-def test_gradients_that_are_all_zero_behind_a_clamp_are_explained_by_it() -> None:
+@pytest.mark.parametrize(
+    ("path", "outputs", "named"),
+    [
+        (("mean", "pow", "clamp", "sub"), 1.0, "a clamp"),
+        (("binary_cross_entropy", "sigmoid"), 40.0, "a sigmoid"),
+        (("binary_cross_entropy", "sigmoid", "mul"), 1.0, "a sigmoid"),
+        (("mse_loss", "mul", "sigmoid", "relu"), 1.0, "a ReLU"),
+    ],
+)
+def test_gradients_that_are_all_zero_are_explained_by_what_is_flat_where_the_outputs_are(
+    path: tuple[str, ...], outputs: float, named: str
+) -> None:
     wiring = Wiring(
-        feeds={"fc0": ("fc1",), "fc1": ("fc2",), "fc2": ("fc3",), "fc3": (LOSS,)},
-        loss_path=("mean", "pow", "clamp", "sub"),
+        feeds={"fc0": ("fc1",), "fc1": ("fc2",), "fc2": ("fc3",), "fc3": (LOSS,)}, loss_path=path
     )
     zero = dict.fromkeys(("grad_norm", "grad_rms", "act_grad_rms", "act_grad_norm"), np.zeros(4))
     ones = dict.fromkeys(("grad_zero_fraction", "act_grad_zero_fraction"), np.ones(4))
-    figures = healthy(DEPTH, wiring=wiring, scalars={"loss": 1.0}, **zero, **ones)
+    sizes = np.array([1.0, 1.0, 1.0, outputs])
+    scalars = {"loss": 1.0}
+    figures = healthy(DEPTH, wiring=wiring, scalars=scalars, act_rms=sizes, **zero, **ones)
     finding = judge(40, chain(DEPTH), figures)[0].findings[0]
     assert finding.symptom is Symptom.ZERO_GRADIENT
-    assert "a clamp" in finding.message
+    assert named in finding.message
     assert finding.reported_step < 12
+    assert finding.remedies[0].title == f"Replace {named} before the loss"
     assert finding.remedies[0].code == ""
 
 

@@ -1,11 +1,16 @@
-"""Operations over a dimension with a single entry, which give the same whatever they are given."""
+"""Operations that give the same whatever they are given, or what is near it: no gradient passes.
+
+They are taken over a dimension with a single entry, or they round.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from math import prod
 
-from gradwidget.capture.collect.wiring.graph import Graph
+from torch import nn
+
+from gradwidget.capture.collect.wiring.graph import LEAF, Graph
 from gradwidget.capture.collect.wiring.loss_path import operation
 from gradwidget.capture.collect.wiring.places import Places
 from gradwidget.capture.model.nonlinearity import Node, softmax_entries
@@ -17,6 +22,40 @@ OVER_A_DIMENSION: dict[str, Callable[[Node], int | None]] = {
     "NativeGroupNormBackward0": lambda node: node._saved_C * node._saved_HxW // node._saved_group,  # noqa: SLF001  # numbers
 }
 """Operations that compare entries with each other, and how many that are."""
+ROUNDING = ("RoundBackward", "SignBackward", "FloorBackward", "CeilBackward", "TruncBackward")
+"""How the names of operations begin whose slope is 0 everywhere."""
+
+
+def rounded(graph: Graph, places: Places) -> tuple[str, ...] | None:
+    """The first rounding from the loss down, and layers whose weights are behind roundings only.
+
+    One that is made straight through is none: ``x + (round(x) - x).detach()`` has another way.
+
+    Returns:
+        Such as ``("round", "0", "2")``; None where there is none.
+    """
+    found: str | None = None
+    reached = set(graph.roots)
+    for node, rounds in graph.down_from(graph.roots, lambda one: _rounds(graph.names[one])):
+        if rounds:
+            found = found or operation(graph.names[node])
+        else:
+            reached.update(graph.below[node])
+    if found is None:
+        return None
+    leaves = (node for node, name in graph.names.items() if name == LEAF)
+    behind = (node for node in leaves if node not in reached)
+    weights = [node.variable for node in behind if node.variable.dim() > 1]
+    layers = dict.fromkeys(
+        layer
+        for one in weights
+        if isinstance(one, nn.Parameter) and (layer := places.layer_of(one)) is not None
+    )
+    return (found, *layers) if layers else None
+
+
+def _rounds(name: str) -> bool:
+    return name.startswith(ROUNDING)
 
 
 def one_entry(graph: Graph, places: Places) -> tuple[str, str] | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from gradwidget.capture.collect.wiring.constants import one_entry
+from gradwidget.capture.collect.wiring.constants import one_entry, rounded
 from gradwidget.capture.collect.wiring.graph import LEAF, VIEWS, Graph
 from gradwidget.capture.collect.wiring.loss_path import between
 from gradwidget.capture.collect.wiring.misfits import no_logarithm, unlike_shapes
@@ -56,6 +56,7 @@ def obstacles(graph: Graph, places: Places) -> Obstacles:
         "no logarithm": no_logarithm(graph, above),
         "unlike shapes": unlike_shapes(graph, above),
         "one entry": one_entry(graph, places),
+        "rounded": rounded(graph, places),
     }
     seen: dict[Obstacle, bool] = {
         "every pair": any(_is_of_every_pair(node, graph) for node in above),

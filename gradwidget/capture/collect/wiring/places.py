@@ -71,6 +71,10 @@ class Places:
         """Whether an output of this layer was seen."""
         return layer in self._seen
 
+    def layer_of(self, parameter: Tensor) -> str | None:
+        """The layer that owns a parameter; None where it is not watched."""
+        return self._table.layer_of(parameter)
+
     def ran_before(self, order: int, left_out: Container[str]) -> str | None:
         """The layer whose output was made last before an operation; None where none was.
 

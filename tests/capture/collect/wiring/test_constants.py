@@ -69,3 +69,64 @@ def test_a_single_output_makes_nothing_of_cross_entropy(watch: Watch) -> None:
     labels = torch.zeros(N, dtype=torch.long)
     found = wiring(watch, model, N, 4, loss=lambda y: functional.cross_entropy(y, labels))
     assert found.obstacles.get("one entry") == ("log_softmax", "2")
+
+
+class Rounded(nn.Module):
+    """Two layers, of which something makes other weights, or other values between them."""
+
+    def __init__(
+        self, weights: Callable[[Tensor], Tensor], between: Callable[[Tensor], Tensor] = torch.tanh
+    ) -> None:
+        super().__init__()
+        self.first, self.last = nn.Linear(4, 5), nn.Linear(5, 2)
+        self.weights, self.between = weights, between
+
+    def forward(self, x: Tensor) -> Tensor:
+        hidden = functional.linear(x, self.weights(self.first.weight), self.first.bias)
+        y: Tensor = self.last(self.between(hidden))
+        return y
+
+
+def same(x: Tensor) -> Tensor:
+    return x
+
+
+@pytest.mark.parametrize(
+    ("weights", "between", "expected"),
+    [
+        (lambda w: (8 * w).round() / 8, torch.tanh, "round"),
+        (lambda w: w.abs().mean().detach() * w.sign(), torch.tanh, "sign"),
+        (same, torch.floor, "floor"),
+        (same, lambda x: x.relu().ceil(), "ceil"),
+    ],
+)
+def test_weights_that_every_way_to_is_rounded_get_nothing(
+    watch: Watch,
+    weights: Callable[[Tensor], Tensor],
+    between: Callable[[Tensor], Tensor],
+    expected: str,
+) -> None:
+    model = Rounded(weights, between)
+    found = wiring(watch, model, N, 4, loss=mean_square).obstacles
+    assert found.get("rounded") == (expected, "first")
+    assert model.first.weight.grad is not None
+    assert not model.first.weight.grad.any()
+
+
+@pytest.mark.parametrize(
+    ("weights", "between"),
+    [
+        (lambda w: w + ((8 * w).round() / 8 - w).detach(), torch.tanh),
+        (same, lambda x: x - x.floor()),
+        (same, lambda x: x.sign() * x.abs().sqrt()),
+        (lambda w: torch.fake_quantize_per_tensor_affine(w, 0.1, 0, -8, 7), torch.tanh),
+    ],
+    ids=["straight through", "what is left of a floor", "signed root", "torch's own"],
+)
+def test_a_rounding_that_another_way_leads_around_is_none(
+    watch: Watch, weights: Callable[[Tensor], Tensor], between: Callable[[Tensor], Tensor]
+) -> None:
+    model = Rounded(weights, between)
+    assert "rounded" not in wiring(watch, model, N, 4, loss=mean_square).obstacles
+    assert model.first.weight.grad is not None
+    assert model.first.weight.grad.any()
