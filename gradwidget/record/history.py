@@ -279,7 +279,7 @@ class History:
     # ---------------------------------------------------------------- handed over, taken up
 
     def overview(self, since: int = 0) -> Overview | None:
-        """The joined columns behind ``since`` frames that change no more; None without any.
+        """The joined columns after ``since`` frames that change no more; None without any.
 
         All such columns where none begins there: they have been joined since.
         """

@@ -75,7 +75,7 @@ class Losses:
         )
 
     def take_up(self, *given: LossColumns) -> None:
-        """Holds what is given, one behind the other, in the place of all before."""
+        """Holds what is given, one after the other, in the place of all before."""
         before = np.cumsum([0, *(one.version for one in given)])
         firsts = [one.firsts + number for one, number in zip(given, before, strict=False)]
         self._columns = sum(len(one.steps) for one in given)

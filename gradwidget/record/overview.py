@@ -57,7 +57,7 @@ class Overview:
     since: int
     """Frames before the first column; 0 where the columns are all there are."""
     next_step: int
-    """The step of the first frame behind the last column."""
+    """The step of the first frame after the last column."""
     stride: int
     """Frames that a full column stands for."""
     steps: NDArray[np.int64]

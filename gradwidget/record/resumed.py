@@ -11,7 +11,7 @@ from gradwidget.record.track import Track
 
 
 class ResumedHistory(History):
-    """A history that takes up overviews of further parts behind what it has.
+    """A history that takes up overviews of further parts after what it has.
 
     The first overview of a part, one whose columns begin with the part, makes summaries of all
     frames before it; their columns may stand for fewer frames each than those of the part.

@@ -1,6 +1,6 @@
 """Writes into a run file, once in a while, what its frames so far come to.
 
-Who opens a long run reads the newest overview and the frames behind it, and none of those before.
+Who opens a long run reads the newest overview and the frames after it, and none of those before.
 """
 
 from __future__ import annotations

@@ -119,7 +119,7 @@ class Recording:
 
         Args:
             news: None where nobody can tell any.
-            is_last: whether nothing comes behind it.
+            is_last: whether nothing comes after it.
 
         Raises:
             OSError: it cannot be written.

@@ -74,7 +74,7 @@ class OperationOutputs:
 
 
 def _activation_functions(graph: Graph, operations: Sequence[Operation]) -> dict[Node, Node]:
-    """The node of the activation function that is right behind each operation, where one is."""
+    """The node of the activation function that is right after each operation, where one is."""
     nodes = {one.node for one in operations}
     found: dict[Node, Node] = {}
     for node in graph.below:

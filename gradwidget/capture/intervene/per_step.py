@@ -20,7 +20,7 @@ class Clipping:
 
     Args:
         max_norm: the bound.
-        together: gives the optimizers that step behind one on gradients of the same backward pass;
+        together: gives the optimizers that step after one on gradients of the same backward pass;
             the norm is that over the gradients of all of them.
     """
 

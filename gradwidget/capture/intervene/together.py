@@ -55,7 +55,7 @@ class SteppedTogether:
         )
 
     def after(self, optimizer: Optimizer) -> list[Optimizer]:
-        """Those that step behind this one, on gradients that are there already."""
+        """Those that step after this one, on gradients that are there already."""
         return list(self._after.get(optimizer, ()))
 
 

@@ -18,44 +18,18 @@ from gradwidget.action import parse_action
 from gradwidget.diagnose import remedies
 from gradwidget.diagnose.evidence.window import Window
 from gradwidget.diagnose.finding import Detection, Origin, Remedy, Symptom
-from gradwidget.diagnose.remedies import (
-    by_symptom,
-    of_collapsed_outputs,
-    of_data,
-    of_left_out,
-    of_misfits,
-    of_nonfinite,
-    of_rates,
-    of_time_steps,
-)
+from gradwidget.diagnose.remedies import by_symptom
 from gradwidget.frame import Layer, Obstacle, Wiring
 from tests.support.frames import healthy, judge, moving
 
-RANKINGS = (
-    by_symptom,
-    of_collapsed_outputs,
-    of_time_steps,
-    of_data,
-    of_left_out,
-    of_nonfinite,
-    of_misfits,
-    of_rates,
-)
-NO_REMEDIES = {
-    "by_symptom",
-    "alike",
-    "along_time",
-    "amiss_in_data",
-    "left_out",
-    "not_finite",
-    "of_misfits",
-    "of_rates",
-    "layer_names",
-    "units",
-}
-"""What ranks the remedies, and what they share."""
+FILES = {module.name for module in pkgutil.iter_modules(remedies.__path__)}
+RANKING = {name for name in FILES if name == "by_symptom" or name.startswith("of_")}
+"""Those that rank the remedies."""
+SHARED = {"layer_names", "units"}
+"""Those with what the code of several remedies has in common."""
 
-NAMES = sorted({module.name for module in pkgutil.iter_modules(remedies.__path__)} - NO_REMEDIES)
+RANKINGS = [import_module(f"gradwidget.diagnose.remedies.{name}") for name in RANKING]
+NAMES = sorted(FILES - RANKING - SHARED)
 
 LAYERS = (
     *(Layer(f"fc{i}", "Linear", {"weight": (16, 16)}, activation="sigmoid") for i in range(5)),

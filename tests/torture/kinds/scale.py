@@ -68,7 +68,7 @@ class Many(Extra):
 
 @extra
 class Deep(Many):
-    """A thousand layers, one behind the other."""
+    """A thousand layers, one after the other."""
 
     def body(self, count: int) -> nn.Module:
         parts = (part for _ in range(count) for part in (nn.Linear(IN, IN), nn.ReLU()))

@@ -87,7 +87,7 @@ def origin_of(window: Window) -> tuple[Origin, str]:
 
 
 def _is_behind(window: Window) -> bool:
-    """Whether the weights of the first layers have it, and those of the layers behind do not.
+    """Whether the weights of the first layers have it, and those of the later layers do not.
 
     What arises on the way to the loss comes back to every layer; what arises on the way back only
     to those that it has not passed yet. Half precision may do it in the update of one layer.
