@@ -209,7 +209,7 @@ def test_a_layer_that_is_cut_off_is_named_or_frozen() -> None:
     findings, loss_before = train(model, optimizer, points, functional.mse_loss, steps=80)
     [sick] = of(findings, Symptom.NO_GRADIENT)
     assert sick.layers == ("early",)
-    assert "Look in forward() behind early" in sick.remedies[0].why
+    assert "Look in forward() after early" in sick.remedies[0].why
     run(sick, "Freeze", model, optimizer)
     findings, loss = train(model, optimizer, points, functional.mse_loss, steps=80)
     assert of(findings, Symptom.NO_GRADIENT) == []

@@ -119,7 +119,7 @@ def test_an_autoencoder_of_raw_pixels_learns_what_one_of_scaled_pixels_does() ->
     model, optimizer = autoencoder()
     findings = train(model, optimizer, raw, functional.mse_loss)
     remedies = [one for finding in findings for one in finding.remedies]
-    remedy = next(one for one in remedies if "what is to come out" in one.title)
+    remedy = next(one for one in remedies if "the targets that equal them" in one.title)
     model, optimizer = autoencoder()
     run(remedy, model, optimizer)
     train(model, optimizer, raw, functional.mse_loss, 300)
@@ -149,5 +149,5 @@ def test_outputs_are_given_units_where_they_may_be_the_inputs(
     detection = Detection("warning", "", (), 0, {"value": 143.0, "bound": 20.0}, "")
     titles = [one.title for one in remedies_for(Symptom.BAD_INPUTS, detection, window)]
     assert titles[0] == "Scale the inputs"
-    assert any("what is to come out" in one for one in titles) == offered
+    assert any("the targets that equal them" in one for one in titles) == offered
     assert np.isfinite(window.loss)
