@@ -255,6 +255,20 @@ def test_a_pause_on_a_finding_that_nobody_could_end_is_a_problem_and_training_go
     widget.close()
 
 
+def test_a_page_that_asks_when_the_cell_has_ended_is_refused_and_the_next_cell_not_held(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(page_while_busy, "running_kernel", lambda: None)
+    model = nn.Linear(4, 1)
+    widget = GradWidget(model)
+    assert nan_loop(model) == 11
+    with pytest.raises(ValueError, match="takes no orders while a cell runs"):
+        widget.pause()
+    assert nan_loop(model) == 11
+    assert widget.monitor.problems == []
+    widget.close()
+
+
 def test_widget_pause_in_the_training_thread_is_refused_with_the_reason(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

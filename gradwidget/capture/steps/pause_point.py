@@ -119,9 +119,10 @@ class PausePoint:
         self._loop = loop
         inputs, self._inputs = self._inputs, None
         self._begun.clear()
-        if not self._keeper.attention:
+        is_due = self._keeper.step_done()
+        if not (is_due or self._keeper.attention):
             return
-        if self._keeper.step_done():
+        if is_due:
             self._due = step
             self.batch = None if inputs is None else Batch(step, *inputs)
         self._any_part = not inside_forward

@@ -28,8 +28,9 @@ def scale_down(layers: Sequence[Layer], factor: float) -> Remedy | None:
     if not scaled or not factor >= LEAST:
         return None
     # What little each of very many layers adds is more than two digits tell.
-    by = f"{factor:.4g}" if factor < 2 else f"{factor:.2g}"
-    said = by if factor < 2 else shown(float(by))
+    is_small = factor < 1.1
+    by = f"{factor:.4g}" if is_small else f"{factor:.2g}"
+    said = by if is_small else shown(float(by))
     return Remedy(
         title=f"Divide their weights by {said}",
         why=f"They were drawn as usual, and the gradient still grows {said}× at each: something in "

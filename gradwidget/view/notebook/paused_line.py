@@ -56,8 +56,8 @@ class PausedLine:
         why = f" ({visible(state.reason)})" if state.reason else ""
         return (
             f"❚❚ gradwidget has paused this loop after step {state.step or 0:,}{why}. To go on: "
-            f"Resume in the picture of {visible(self._name)}, or its key p. Interrupting "
-            "the kernel ends the cell."
+            f"Resume in the picture of {visible(self._name)}, or its key p.\n"
+            "Interrupting the kernel ends the cell."
         )
 
 

@@ -11,6 +11,9 @@ import { Emitter } from "../util/emitter.ts";
 
 type WithoutId<T> = T extends Request ? Omit<T, "request"> : never;
 
+/** What a reader sees until a change has been made, which a loop that is over never does. */
+export const REQUESTED = "Requested: done after the next step. If the loop is over, run it again.";
+
 /** The state of the loop before Python has sent any. */
 export const UNCONTROLLED: ControlState = {
   kind: "control",
@@ -120,7 +123,7 @@ export class LoopControl extends Emitter {
   }
 
   #sendChange(change: string, request: WithoutId<Request>): void {
-    this.notes.set(change, this.isPaused ? "" : "Requested; done between two steps.");
+    this.notes.set(change, this.isPaused ? "" : REQUESTED);
     this.#send(request, (answer) =>
       this.notes.set(change, answer.ok ? "" : `Not done: ${answer.text}`),
     );

@@ -38,7 +38,7 @@ test("a refused remedy keeps the reason, one that is done needs none", () => {
   const { loop, answer } = running();
   const finding = findingOf({ symptom: "exploding_gradients", reported_step: 7 });
   loop.apply(finding, "gradient clipped");
-  expect(loop.notes.get("gradient clipped")).toContain("between two steps");
+  expect(loop.notes.get("gradient clipped")).toContain("after the next step");
   answer(false, "no optimizer has stepped this model yet");
   expect(loop.notes.get("gradient clipped")).toBe(
     "Not done: no optimizer has stepped this model yet",

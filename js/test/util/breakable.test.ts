@@ -14,6 +14,6 @@ test("a line may break after the dots of a module path", () => {
   expect(breaks("body.Linear 3. Then")).toBe("body.|Linear 3. Then");
 });
 
-test("a number is not broken", () => {
-  expect(breaks("× 1.74 a layer, 0.003.")).toBe("× 1.74 a layer, 0.003.");
+test("a number is not broken, nor parted from its sign", () => {
+  expect(breaks("× 1.74 a layer, 0.003.")).toBe("×\u00a01.74 a layer, 0.003.");
 });

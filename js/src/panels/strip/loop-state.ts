@@ -80,7 +80,8 @@ export class LoopState {
     });
     for (const change of inForce) {
       const shown = this.#outcomes.get(change.number);
-      if (shown !== undefined) setText(shown, this.#outcome(change));
+      const note = this.#loop.notes.get(change.text) ?? "";
+      if (shown !== undefined) setText(shown, note || this.#outcome(change));
     }
   }
 }

@@ -1,7 +1,7 @@
 // @vitest-environment jsdom
 import { beforeEach, expect, test } from "vitest";
 import { Strip } from "../../../src/panels/strip/strip.ts";
-import { UNCONTROLLED } from "../../../src/state/loop-control.ts";
+import { REQUESTED, UNCONTROLLED } from "../../../src/state/loop-control.ts";
 import { Store } from "../../../src/state/store.ts";
 import { ViewOptions } from "../../../src/state/view-options.ts";
 import { controlled, scalarsOf } from "../../fakes.ts";
@@ -66,6 +66,21 @@ test("p and s pause and step, but not while they are typed into a field", () => 
   press(area.querySelector(".gw-live"), "p");
   press(area.querySelector(".gw-live"), "s");
   expect(sent.map(({ kind }) => kind)).toEqual(["pause", "step"]);
+});
+
+test("an Undo says that it waits for a step, and what came of it", () => {
+  const { area, loop, update, answer } = stripOf();
+  const change = { number: 1, step: 40, text: "lr = 0.1", undone_step: null };
+  loop.receive({ ...UNCONTROLLED, changes: [change] });
+  update();
+  const outcome = area.querySelector(".gw-changes .gw-outcome");
+  expect(outcome?.textContent).toBe("better");
+  area.querySelector<HTMLElement>(".gw-changes button")?.click();
+  update();
+  expect(outcome?.textContent).toBe(REQUESTED);
+  answer(false, "it is not in force");
+  update();
+  expect(outcome?.textContent).toBe("Not done: it is not in force");
 });
 
 test("an Undo that is carried out leaves the keyboard where it was", () => {
