@@ -13,7 +13,7 @@ from torch import Tensor
 from gradwidget.capture.torch_private import without_modes
 from gradwidget.frame import BoolArray
 
-KEPT = 1 << 18
+KEPT = 1 << 19
 """Entries that are kept per purpose and type; larger requests get memory of their own."""
 
 

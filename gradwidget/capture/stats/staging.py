@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from gradwidget.capture.guard import Guard
-from gradwidget.capture.stats.norms import PIECE
+from gradwidget.capture.stats.norms import TOGETHER
 from gradwidget.capture.stats.readback import Fetch, Readback, Values, never_sent
 
 MOST = 256
@@ -97,7 +97,7 @@ class StagingBuffer:
     def __init__(self, like: Tensor, measure: MeasureRows) -> None:
         self.kind = f"tensors of shape {tuple(like.shape)} and type {like.dtype}"
         """What it holds, in words."""
-        self._capacity = max(1, min(MOST, PIECE // like.numel()))
+        self._capacity = max(1, min(MOST, TOGETHER // like.numel()))
         dtype = torch.float64 if like.dtype is torch.float64 else torch.float32
         self._memory = torch.empty((self._capacity, *like.shape), dtype=dtype, device=like.device)
         self._rows: list[Tensor] = []

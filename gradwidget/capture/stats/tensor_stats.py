@@ -13,18 +13,17 @@ from torch import Tensor
 
 from gradwidget.capture.stats.norms import (
     ALONE,
-    PIECE,
+    TOGETHER,
+    Magnitudes,
     accumulator,
     at_least_single,
-    ends_of_magnitudes,
     l2,
     large_norm,
     magnitudes,
     norm_of_squares,
     pieces,
     row_norms,
-    runs,
-    sum_of_squares,
+    squares_in_cache,
     vector_norm,
 )
 from gradwidget.capture.stats.readback import Fetch, Readback, as_numpy
@@ -140,7 +139,7 @@ def _grouped(kinds: Iterable[Kind]) -> list[list[int]]:
     for (shape, _, _), group in groups.items():
         size = shape.numel()
         if size:
-            many = max(1, PIECE // size)
+            many = max(1, TOGETHER // size)
             batches += [group[start : start + many] for start in range(0, len(group), many)]
     return batches
 
@@ -179,18 +178,18 @@ def _of_large(tensor: Tensor, *, sums: bool) -> NDArray[np.float64]:
     peaks: list[float] = []
     squares = total = 0.0
     count = odd = 0
-    for piece in pieces(tensor) if sums else runs(tensor):
-        squares += sum_of_squares(piece)
+    work: Magnitudes | None = None
+    for piece in pieces(tensor):
         if not sums:
             low, high = torch.aminmax(piece)
-            peaks += (-float(low.numpy()), float(high.numpy()))
+            peaks += (-low.item(), high.item())
+            squares += squares_in_cache(piece)()
             continue
-        absolute = magnitudes(piece)
-        smallest, largest = ends_of_magnitudes(absolute)
+        if work is None or not work.fits(piece):
+            work = Magnitudes(piece)
+        more, added, largest, many = work.read(piece)
+        squares, total, count = squares + more, total + added, count + many
         peaks.append(largest)
-        total += float(absolute.sum().numpy())
-        # Mostly no entry is 0, and then none has to be counted.
-        count += piece.numel() if smallest > 0 else int(np.count_nonzero(nonzero(piece.numpy())))
     # Only where a peak is not finite are such entries counted, in a second reading.
     peak = max(peaks)
     if not math.isfinite(sum(peaks)):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import pytest
@@ -13,18 +14,19 @@ from torch import Tensor
 
 from gradwidget.capture.stats.norms import (
     ALONE,
+    DOTTED,
     PIECE,
     SUMMED,
+    Magnitudes,
     distance,
-    ends_of_magnitudes,
     l2,
     large_norm,
-    magnitudes,
     memory_order,
     norm_of_squares,
     pieces,
     row_norms,
     side_by_side,
+    squares_in_cache,
     sum_of_squares,
 )
 
@@ -169,20 +171,82 @@ def test_what_has_not_moved_is_at_no_distance() -> None:
     assert distance(moved, tensor) == pytest.approx(1e-30)
 
 
+ODD = [
+    [],
+    [0.0],
+    [-0.0, 1e-42],
+    [math.inf],
+    [-math.inf, 0.0],
+    [math.nan],
+    [-math.nan, math.inf],
+]
+
+
+@pytest.fixture(params=[1, 2])
+def threads(request: pytest.FixtureRequest) -> Iterator[int]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(request.param)
+    yield request.param
+    torch.set_num_threads(before)
+
+
+@pytest.mark.usefixtures("threads")
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
-def test_the_ends_of_magnitudes_are_those_of_numpy(dtype: torch.dtype) -> None:
-    odd = [
-        [],
-        [0.0],
-        [-0.0, 1e-42],
-        [math.inf],
-        [-math.inf, 0.0],
-        [math.nan],
-        [-math.nan, math.inf],
-    ]
-    for extra in odd:
-        vector = torch.cat([noise(50), torch.tensor(extra)]).to(dtype)
-        expected = np.abs(vector.numpy())
-        low, high = ends_of_magnitudes(magnitudes(vector))
-        assert low == np.fmin.reduce(expected)
-        assert high == np.max(expected) or (math.isnan(high) and np.isnan(expected).any())
+@pytest.mark.parametrize("entries", [57, DOTTED, 3 * DOTTED])
+@pytest.mark.parametrize("odd", ODD, ids=str)
+def test_magnitudes_have_the_statistics_that_numpy_finds(
+    odd: list[float], entries: int, dtype: torch.dtype
+) -> None:
+    vector = noise(entries).to(dtype)
+    vector[5 : 5 + len(odd)] = torch.tensor(odd).to(dtype)
+    work = Magnitudes(vector)
+    work.read(noise(entries, seed=1).to(dtype) * 100)  # of which nothing is to be left
+    squares, total, largest, count = work.read(vector)
+    expected = np.abs(vector.double().numpy())
+    assert squares == pytest.approx((expected**2).sum(), rel=1e-5, nan_ok=True)
+    assert total == pytest.approx(expected.sum(), rel=1e-5, nan_ok=True)
+    np.testing.assert_equal(largest, expected.max())
+    assert count == np.count_nonzero(expected)
+    assert work.fits(vector)
+    assert not work.fits(vector[1:])
+
+
+@pytest.mark.usefixtures("threads")
+@pytest.mark.parametrize("entries", [1, DOTTED - 1, DOTTED, DOTTED + 1, 3 * DOTTED])
+@pytest.mark.parametrize("step", [1, 2])
+def test_squares_of_what_is_in_the_cache_are_those_that_are_there_at_the_time(
+    entries: int, step: int
+) -> None:
+    vector = noise(entries * step)[::step]
+    squares = squares_in_cache(vector)
+    assert squares() == pytest.approx(truth(vector) ** 2, rel=1e-5)
+    vector *= 3
+    assert squares() == pytest.approx(truth(vector) ** 2, rel=1e-5)
+
+
+@pytest.mark.usefixtures("threads")
+@pytest.mark.parametrize(
+    "view",
+    [
+        lambda: noise(DOTTED).requires_grad_(),
+        lambda: torch.complex(noise(DOTTED), noise(DOTTED, seed=1)).conj().imag,
+    ],
+    ids=["with a gradient", "negated when it is read"],
+)
+def test_views_that_numpy_does_not_take_are_squared_too(view: Callable[[], Tensor]) -> None:
+    with torch.no_grad():
+        found = squares_in_cache(view())()
+    assert found == pytest.approx(truth(view().detach().resolve_neg()) ** 2, rel=1e-5)
+
+
+@pytest.mark.usefixtures("threads")
+def test_squares_that_overflow_raise_nothing_whatever_numpy_was_asked_to_do() -> None:
+    with np.errstate(all="raise"):
+        assert squares_in_cache(torch.full((DOTTED,), 1e25))() == math.inf
+        assert squares_in_cache(torch.full((DOTTED,), 1e-30))() == pytest.approx(0)
+
+
+@pytest.mark.usefixtures("threads")
+def test_equal_entries_in_the_cache_add_up_without_a_drift() -> None:
+    piece = torch.full((PIECE,), 0.1)
+    assert math.sqrt(squares_in_cache(piece)()) == pytest.approx(truth(piece), rel=1e-5)

@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from gradwidget.capture.guard import Guard
-from gradwidget.capture.stats.norms import PIECE
+from gradwidget.capture.stats.norms import TOGETHER
 from gradwidget.capture.stats.readback import Fetch, Readback
 from gradwidget.capture.stats.staging import MOST, Slot, StagingBuffer, StagingBuffers, gather
 
@@ -122,7 +122,7 @@ def test_memory_and_views_are_bounded_whatever_the_shape(shape: tuple[int, ...])
     assert len(counter.calls) <= 1 + 2 * used + 5
     assert len(buffer._rows) <= used
     entries = buffer._memory.numel()
-    assert entries <= max(PIECE, like.numel())
+    assert entries <= max(TOGETHER, like.numel())
     assert entries <= max(MOST, 1) * like.numel()
 
 

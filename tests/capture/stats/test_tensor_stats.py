@@ -11,7 +11,7 @@ from hypothesis.extra import numpy as arrays
 from numpy.typing import NDArray
 from torch import Tensor
 
-from gradwidget.capture.stats.norms import ALONE, PIECE
+from gradwidget.capture.stats.norms import ALONE, PIECE, TOGETHER
 from gradwidget.capture.stats.readback import Readback
 from gradwidget.capture.stats.tensor_stats import (
     L1,
@@ -134,7 +134,7 @@ def test_groups_hold_every_full_tensor_once_and_only_those_that_are_alike(
     assert grouped == [number for number, one in enumerate(tensors) if one.numel()]
     for group in groups:
         assert len({tensors[number].shape for number in group}) == 1
-        assert sum(tensors[number].numel() for number in group) <= PIECE
+        assert sum(tensors[number].numel() for number in group) <= TOGETHER
 
 
 def test_a_stack_is_a_copy_in_the_order_of_the_group() -> None:
