@@ -12,8 +12,6 @@ HOLES = frozenset(
     | {"std", "acos", "asin", "atan2"}
 )
 """Operations, in torch's words, with a place where they or their slopes are infinite."""
-CHOICE = frozenset({"where", "masked_fill", "index_put"})
-"""Operations that put something else in the place of what is not wanted."""
 
 
 def guard_operation(where: str, has: Sequence[str] = ()) -> Remedy:
@@ -34,20 +32,5 @@ def guard_operation(where: str, has: Sequence[str] = ()) -> Remedy:
         why=f"Look in {where} for sqrt, log, a division, a norm, pow or a mean over nothing: keep "
         f"their arguments away from 0, as in sqrt(x + 1e-8), x / n.clamp(min=1).{here} "
         "torch.autograd.detect_anomaly() around one step names the line.",
-        code="",
-    )
-
-
-def guard_before_choice(where: str, has: Sequence[str]) -> Remedy | None:
-    """The same where a NaN that is left out forward comes back; None where nothing is chosen."""
-    holes = [one for one in has if one in HOLES]
-    choices = [one for one in has if one in CHOICE]
-    if not holes or not choices:
-        return None
-    return Remedy(
-        title=f"Guard {names(holes)} before {names(choices)} in {where}",
-        why=f"What {names(choices)} leaves out is not in the loss, but it is in the gradient: 0 "
-        "times an infinite slope is NaN. Keep the argument away from where that is, for all "
-        "entries, before the operation: sum / n.clamp(min=1) and not where(n > 0, sum / n, 0).",
         code="",
     )

@@ -14,6 +14,7 @@ from gradwidget.diagnose.remedies.call_step import call_step
 from gradwidget.diagnose.remedies.find_cut import find_cut
 from gradwidget.diagnose.remedies.freeze import freeze
 from gradwidget.diagnose.remedies.hold_instead import hold_instead
+from gradwidget.diagnose.remedies.run_again import run_again
 from gradwidget.diagnose.remedies.start_afresh import start_afresh
 from gradwidget.diagnose.remedies.use_or_remove import use_or_remove
 
@@ -21,7 +22,9 @@ from gradwidget.diagnose.remedies.use_or_remove import use_or_remove
 def of_no_gradient(detection: Detection, window: Window) -> Iterator[Remedy | None]:
     """Where the way to the loss ends, as far as that is known."""
     how = disconnection(window, detection.layers)
-    if how == "never run":
+    if how == "never run" and detection.first_step > (window.history.first_step or 0):
+        yield run_again(detection.first_step)
+    elif how == "never run":
         yield use_or_remove(detection.layers, are_layers=True)
     elif how == "never used":
         yield use_or_remove(unused_of(window, detection.layers), are_layers=False)

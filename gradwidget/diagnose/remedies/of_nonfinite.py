@@ -12,7 +12,8 @@ from gradwidget.diagnose.remedies.bfloat16 import bfloat16
 from gradwidget.diagnose.remedies.clip import clip
 from gradwidget.diagnose.remedies.draw_direction import draw_direction
 from gradwidget.diagnose.remedies.fp32_weights import fp32_weights
-from gradwidget.diagnose.remedies.guard_operation import guard_before_choice, guard_operation
+from gradwidget.diagnose.remedies.guard_before_choice import guard_before_choice
+from gradwidget.diagnose.remedies.guard_operation import guard_operation
 from gradwidget.diagnose.remedies.larger_eps import larger_eps
 from gradwidget.diagnose.remedies.layer_names import among
 from gradwidget.diagnose.remedies.of_rates import slower
@@ -49,7 +50,7 @@ def of_nonfinite(detection: Detection, window: Window) -> Iterator[Remedy | None
         )
         yield scale_inputs(window, if_large=True)
     if origin in ("forward", "backward") and layer is not None:
-        where = f"what follows {layer}" if origin == "backward" else f"what leads to {layer}"
+        where = f"what follows {layer}" if origin == "backward" else f"{layer} or what leads to it"
     yield zero_infinity(window) if origin == "loss" else None
     last = [one.name for one in among(window, window.paths.last)]
     is_in_loss = origin == "loss" or (origin == "backward" and layer in last)

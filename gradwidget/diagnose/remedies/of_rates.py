@@ -13,6 +13,7 @@ from gradwidget.diagnose.evidence.weight_rotation import first_rotation
 from gradwidget.diagnose.evidence.window import Window, middle
 from gradwidget.diagnose.finding import Detection, Remedy
 from gradwidget.diagnose.remedies.both import both
+from gradwidget.diagnose.remedies.cap_rate import cap_rate
 from gradwidget.diagnose.remedies.check_loss_scale import check_loss_scale
 from gradwidget.diagnose.remedies.check_schedule import check_schedule
 from gradwidget.diagnose.remedies.clip import clip
@@ -24,6 +25,7 @@ from gradwidget.diagnose.remedies.lower_momentum import lower_momentum
 from gradwidget.diagnose.remedies.reinitialize import reinitialize
 from gradwidget.diagnose.remedies.scale_targets import scale_targets
 from gradwidget.diagnose.remedies.unscale_first import unscale_first
+from gradwidget.record.history import RECENT
 from gradwidget.wording import shown
 
 SHUT_BY_STEPS = (
@@ -39,6 +41,9 @@ The median over the healthy runs of the evaluation, under SGD and Adam alike, of
 """
 FIRST_MOVE_OF_MOST = 0.02
 """The same of the layer that moves most; a tenth of the runs each are below 0.008, above 0.04."""
+
+RISEN = 3.0
+"""Rate over that of the first step, past which a schedule is looked at that raises it."""
 
 APART = 3.0
 """Factor between two rates of which the second is worth a try where the first does not help."""
@@ -61,6 +66,7 @@ def of_rate_too_high(detection: Detection, window: Window) -> Iterator[Remedy | 
         broken = [layer for layer in window.layers if layer.name in shut]
         fresh = reinitialize(broken, SHUT_BY_STEPS)
         yield both(lower, fresh) if lower is not None and fresh is not None else None
+    yield _capped(window)
     yield lower
     yield _slower_yet(window)
     yield clip(window, detection.first_step)
@@ -73,6 +79,18 @@ def slower(window: Window, why: str) -> Remedy | None:
     if factor < 0.1:
         why += f" Its first step moved them by {first:,.0%}; at first, {FIRST_MOVE:.0%} is usual."
     return learning_rate(window, float(f"{factor:.1g}"), why)
+
+
+def _capped(window: Window) -> Remedy | None:
+    """A bound for a rate that has done nothing but rise; None where it has not."""
+    rates = np.append(
+        window.history.start_scalar("lr")[:1], window.history.recent_scalar("lr", RECENT)
+    ).astype(np.float64)
+    rates = rates[np.isfinite(rates)]
+    if len(rates) < 2 or not (rates[-1] > RISEN * rates[0] > 0 and (np.diff(rates) >= 0).all()):
+        return None
+    near = rates[-window.limits.window :]
+    return cap_rate(rates[0], rates[-1], 0.1 * rates[-1]) if near[-1] > near[0] else None
 
 
 def _slower_yet(window: Window) -> Remedy | None:

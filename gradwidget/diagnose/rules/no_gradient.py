@@ -31,7 +31,7 @@ def no_gradient(window: Window, active: Finding | None) -> Detection | None:
     first = min(since.values())
     return Detection(
         severity="warning",
-        message=_message(window, layers),
+        message=_message(window, layers, first),
         layers=layers,
         first_step=first,
         evidence={
@@ -44,9 +44,11 @@ def no_gradient(window: Window, active: Finding | None) -> Detection | None:
     )
 
 
-def _message(window: Window, layers: tuple[str, ...]) -> str:
+def _message(window: Window, layers: tuple[str, ...], first: int) -> str:
     text = f"No gradient reaches the trainable parameters of {names(layers)}: "
     how = disconnection(window, layers)
+    if how == "never run" and first > (window.history.first_step or 0):
+        return f"{text}forward() has not run them since step {first:,}."
     if how == "never run":
         return f"{text}forward() never runs them."
     if how == "never used":

@@ -72,8 +72,10 @@ def _behind_roundings(window: Window) -> Detection | None:
         for i, layer in enumerate(window.layers)
         if layer.name in behind and layer.trainable and shares[i] >= WEIGHTS
     ]
-    if not stopped or flat_operation(window) is not None:
-        return None
+    known = ~np.isnan(shares) & window.trainable
+    is_all = bool((shares[known] == 1).all())
+    if not stopped or (is_all and flat_operation(window) is not None):
+        return None  # nothing gets as far as to the rounding
     layers = tuple(window.layers[i].name for i in stopped)
     values, steps = window.series("grad_zero_fraction", stopped[0])
     since = holding_since(steps, values >= WEIGHTS)

@@ -202,7 +202,7 @@ export const PARAGRAPHS: readonly Paragraph[] = [
     "parts": [
       {
         "title": "Rule",
-        "text": "a trainable layer has no gradient for 60 steps (20 if it used to have one, 12 if it ran in each of them and either never had one or always had one before), and for three times as long as ever before. The message says whether it never runs, runs and gives what does not depend on its parameters (unused, or used without a graph), or is cut off after it."
+        "text": "a trainable layer has no gradient for 60 steps (20 if it used to have one, 12 if it ran in each of them and either never had one or always had one before), and for three times as long as ever before. The message says whether it never runs or no longer runs, runs and gives what does not depend on its parameters (unused, or used without a graph), or is cut off after it."
       },
       {
         "title": "Not",
@@ -484,7 +484,7 @@ export const PARAGRAPHS: readonly Paragraph[] = [
       },
       {
         "title": "Helps",
-        "text": "the rate that brings a step to about 0.1%; where that would be absurd, a usual one from fresh weights; targets that are scaled, where they make the steps so large; a rate held where it began, until the schedule lasts; scaler.unscale_(optimizer) before the clipping."
+        "text": "the rate that brings a step to about 0.1%; where that would be absurd, a usual one from fresh weights; targets that are scaled, where they make the steps so large; a rate held where it began, until the schedule lasts, or at a bound, where the schedule still raises it; scaler.unscale_(optimizer) before the clipping."
       }
     ]
   },

@@ -361,3 +361,26 @@ def test_steps_that_add_up_a_hundredfold_get_a_usual_momentum_first(
     offered = rates_offered(healthy(DEPTH, wiring=wiring, scalars=scalars), symptom)
     assert (offered[0] == "Lower the momentum to 0.9") == is_first
     assert is_first or not any("momentum" in one for one in offered)
+
+
+@pytest.mark.parametrize(
+    ("rate", "title"),
+    [
+        (lambda step: 1e-3 * (step + 1), "Hold the learning rate at 0.003, which its schedule"),
+        (lambda step: 1e-3 * min(step + 1, 15), "Lower the learning rate"),
+        (lambda step: 1e-3 * (1 + abs(15 - step)), "Lower the learning rate"),
+        (lambda _: 1e-2, "Lower the learning rate"),
+    ],
+    ids=["rising", "has risen", "falls and rises", "constant"],
+)
+def test_a_rate_that_its_schedule_still_raises_gets_a_bound_first(
+    rate: Callable[[int], float], title: str
+) -> None:
+    def figures(step: int) -> dict[str, Any]:
+        return moving(DEPTH, 0.3, lr=rate(step))
+
+    window = Window(judge(30, chain(DEPTH), figures)[1])
+    detection = Detection("warning", "", (), 9, {"value": 0.3, "bound": 0.05}, "")
+    first = remedies_for(Symptom.LR_TOO_HIGH, detection, window)[0]
+    assert first.title.startswith(title)
+    assert ("min(group[" in first.code) == title.startswith("Hold")

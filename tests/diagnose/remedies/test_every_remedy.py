@@ -65,6 +65,7 @@ def offered(symptom: Symptom) -> list[Remedy]:
     specials: tuple[tuple[Callable[[int], dict[str, Any]], dict[str, float]], ...] = (
         (after_a_leap, {"spent": 20.0}),
         (after_a_large_step, {"spent": 20.0}),
+        (warming_up, {}),
         (in_turns, {}),
         (at_rest, {"value": 0.0}),
         (of_pairs, {"drawn": 1.0, "broke": 20.0}),
@@ -93,6 +94,11 @@ def after_a_leap(step: int) -> dict[str, Any]:
 def after_a_large_step(step: int) -> dict[str, Any]:
     """Weights that moved by a third of their size in step 19."""
     return moving(8, 0.3 if step == 19 else 1e-3)
+
+
+def warming_up(step: int) -> dict[str, Any]:
+    """A rate that rises at every step."""
+    return healthy(8, scalars={"lr": 1e-3 * (step + 1)})
 
 
 def in_turns(_: int) -> dict[str, Any]:

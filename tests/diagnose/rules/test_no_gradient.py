@@ -88,6 +88,18 @@ def test_what_never_runs_is_to_be_called() -> None:
     assert finding.remedies[0].title == "Call fc0 in forward(), or remove it"
 
 
+def test_what_has_run_before_is_to_run_again() -> None:
+    def figures(step: int) -> dict[str, Any]:
+        runs = np.ones(DEPTH)
+        runs[0] = step < 40
+        return {**(without() if step < 40 else without(0)), "has_run": runs}
+
+    finding = only(judge(90, chain(DEPTH), figures)[0])
+    assert "forward() has not run them since step 40" in finding.message
+    assert finding.remedies[0].title == "See that forward() runs them again"
+    assert "balances their load" in finding.remedies[0].why
+
+
 def test_a_layer_that_always_runs_and_leads_nowhere_is_named_after_a_few_steps() -> None:
     runs = {**without(0), "has_run": np.ones(DEPTH)}
     assert only(judge(20, chain(DEPTH), runs)[0]).reported_step < 15

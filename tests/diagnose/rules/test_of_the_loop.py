@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from gradwidget.diagnose.finding import Symptom
-from gradwidget.frame import LOSS, Wiring
+from gradwidget.frame import LOSS, Obstacle, Wiring
 from tests.support.frames import chain, found, healthy, judge, only
 
 DEPTH = 4
@@ -169,7 +169,8 @@ def test_silent_on_an_operation_over_one_entry_whose_layers_have_a_gradient() ->
 
 @pytest.mark.parametrize("share", [0.9, 0.1])
 def test_weights_behind_a_rounding_are_named_where_their_gradient_is_zero(share: float) -> None:
-    wiring = Wiring(obstacles={"rounded": ("sign", "fc0", "fc1")})
+    obstacles: dict[Obstacle, tuple[str, ...]] = {"rounded": ("sign", "fc0", "fc1")}
+    wiring = Wiring(loss_path=("binary_cross_entropy", "sigmoid"), obstacles=obstacles)
     zeros = np.array([share, share, 0.0, 0.0])
     findings = judge(20, chain(DEPTH), healthy(DEPTH, wiring=wiring, grad_zero_fraction=zeros))[0]
     if share < 0.5:
