@@ -206,6 +206,19 @@ def test_a_recomputed_part_is_not_run_again_for_it() -> None:
     assert runs == [1]
 
 
+def test_what_a_recomputed_part_was_given_and_gave_is_not_known() -> None:
+    model, _ = chain(same, same, same)
+    spoiled = torch.randn(5, 4)
+    spoiled[1, 2] = torch.nan
+    x = checkpoint(model[:2], spoiled, use_reentrant=False)
+    loss = model[2](x).mean()
+    assert origin_in_graph(loss, LayerTable(model, None)) == NonfiniteOrigin("unknown")
+    # Behind it the values are at hand.
+    x = torch.log(checkpoint(model[:2], torch.randn(5, 4), use_reentrant=False).abs() * -1)
+    loss = model[2](x).mean()
+    assert origin_in_graph(loss, LayerTable(model, None)) == NonfiniteOrigin("forward", "2")
+
+
 @pytest.mark.parametrize(
     ("join", "width"),
     [
