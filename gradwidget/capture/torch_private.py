@@ -337,6 +337,17 @@ def saved_tensors(node: Any) -> Iterator[tuple[str, Tensor]]:  # noqa: ANN401  #
                 yield name.removeprefix(SAVED), tensor
 
 
+def hides_saved_tensors(node: Any) -> bool:  # noqa: ANN401  # see above
+    """Whether it has kept any that a hook would have to bring back, or torch does not tell."""
+    for name in dir(node):
+        if name.startswith(SAVED):
+            with suppress(RuntimeError):  # freed by a backward pass
+                kept = getattr(node, name, None)
+                if getattr(kept, "unpack_hook", kept) is not None:
+                    return True
+    return False
+
+
 SAVED = "_raw_saved_"
 
 

@@ -20,6 +20,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from gradwidget import GradMonitor, GradWidget, Remedy
 from gradwidget.loggers.stdlib import StdlibLogger
 from gradwidget.problem import Problem
+from tests.capture.older_torch import operations_of_classes
 
 Monitor = GradMonitor | GradWidget
 BATCH = torch.linspace(-1, 1, 48).reshape(8, 6)
@@ -308,7 +309,7 @@ def test_what_is_in_force_around_it_changes_neither_the_training_nor_what_is_mea
     assert outcome(name, tmp_path, context) == outcome(name, tmp_path, None)
 
 
-@pytest.mark.parametrize("mode", [Functions, Operations])
+@pytest.mark.parametrize("mode", [Functions, pytest.param(Operations, marks=operations_of_classes)])
 @pytest.mark.parametrize("name", REMEDIES)
 def test_no_mode_sees_what_a_remedy_does(name: str, mode: Callable[[], Any]) -> None:
     def seen(watch: type[Monitor] | None) -> list[str]:

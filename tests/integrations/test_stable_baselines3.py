@@ -11,6 +11,7 @@ import numpy as np
 from stable_baselines3 import DQN, PPO
 from stable_baselines3.common.logger import Logger
 
+from gradwidget.diagnose.finding import Symptom
 from gradwidget.integrations.stable_baselines3 import GradCallback
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")
@@ -64,3 +65,5 @@ def test_an_agent_with_a_target_network_is_watched() -> None:
     assert callback.monitor is not None
     assert len(callback.monitor.history.steps) == 16
     assert callback.monitor.problems == []
+    # No optimizer holds the target network, and none should.
+    assert Symptom.NOT_IN_OPTIMIZER not in [one.symptom for one in callback.monitor.findings]

@@ -1,7 +1,7 @@
 """Trainable parameters that no optimizer holds: they get a gradient and never change.
 
 Not reported: frozen parameters, optimizers that take turns, parameters whose optimizer has yet to
-make its first step.
+make its first step, what runs without gradients alone, as a target network does.
 """
 
 from __future__ import annotations
@@ -11,6 +11,8 @@ import numpy as np
 from gradwidget.diagnose.evidence.window import Window, holding_since
 from gradwidget.diagnose.finding import Detection, Finding
 from gradwidget.diagnose.rules.shared.flagged import flagged_since
+from gradwidget.frame import BoolArray
+from gradwidget.record.history import RECENT
 from gradwidget.wording import names
 
 
@@ -41,7 +43,7 @@ def _left_out(window: Window, active: Finding | None) -> Detection | None:
         return None
     held = window.latest("optimized_fraction", limits.certain_frames)
     with np.errstate(invalid="ignore"):
-        left_out = (held < 1).all(axis=0) & window.trainable
+        left_out = (held < 1).all(axis=0) & window.trainable & ~_without_gradients(window)
     if len(held) < limits.certain_frames or not left_out.any():
         return None
     layers = tuple(window.layers[i].name for i in np.flatnonzero(left_out))
@@ -57,3 +59,17 @@ def _left_out(window: Window, active: Finding | None) -> Detection | None:
         caveat="Fine if they are meant to stay as they are; requires_grad_(False) then saves their "
         "gradients.",
     )
+
+
+def _without_gradients(window: Window) -> BoolArray:
+    """Bool [layers]: which were seen, and never with anything that a loss depends on."""
+    feeds = window.wiring.feeds
+    if not feeds:  # the graph was not read
+        return np.zeros(len(window.layers), np.bool_)
+    is_wired = np.array([layer.name in feeds for layer in window.layers])
+    is_seen, is_reached = (
+        np.isfinite(window.history.recent(metric, RECENT)).any(axis=0)
+        for metric in ("has_run", "act_grad_norm")
+    )
+    found: BoolArray = is_seen & ~is_reached & ~is_wired
+    return found

@@ -225,7 +225,7 @@ export const PARAGRAPHS: readonly Paragraph[] = [
       },
       {
         "title": "Not",
-        "text": "frozen parameters, optimizers that take turns."
+        "text": "frozen parameters, optimizers that take turns, target networks, which run without gradients only."
       },
       {
         "title": "Helps",

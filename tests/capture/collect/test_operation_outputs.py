@@ -14,6 +14,7 @@ from torch.optim import SGD
 
 from gradwidget import GradMonitor
 from gradwidget.capture.unmeasured import OPERATION
+from tests.capture.older_torch import reads_saved_tensors
 
 Watch = Callable[..., Any]
 DEPTH = 4
@@ -41,6 +42,7 @@ class Listed(nn.Module):
         return x
 
 
+@reads_saved_tensors
 @pytest.mark.parametrize(
     ("activation", "kind"),
     [
@@ -96,6 +98,7 @@ def test_outputs_and_their_gradients_are_those_of_autograd(
     assert capture.problems == []
 
 
+@reads_saved_tensors
 def test_dead_units_are_seen(watch: Watch) -> None:
     model = Listed(torch.relu)
     capture = watch(model)
@@ -120,6 +123,7 @@ class Convolving(nn.Module):
         return functional.conv2d(functional.conv2d(x, self.first, shift).relu(), self.second)
 
 
+@reads_saved_tensors
 def test_the_units_of_a_convolution_are_its_channels(watch: Watch) -> None:
     model = Convolving()
     capture = watch(model)
@@ -172,6 +176,7 @@ def test_training_is_the_same_to_the_bit() -> None:
         assert torch.equal(mine, plain)
 
 
+@reads_saved_tensors
 @pytest.mark.parametrize("bad", [0, 2])
 def test_the_origin_of_a_nan_is_the_weight_that_made_it(watch: Watch, bad: int) -> None:
     model = Listed(torch.relu)
@@ -189,6 +194,7 @@ def test_the_origin_of_a_nan_is_the_weight_that_made_it(watch: Watch, bad: int) 
     assert (origin.phase, origin.layer) == ("forward", f"W.{bad}")
 
 
+@reads_saved_tensors
 def test_an_inspection_shows_what_is_at_hand() -> None:
     model = Listed(torch.relu)
     optimizer = SGD(model.parameters(), lr=0.1)

@@ -31,6 +31,7 @@ from torch.optim import lr_scheduler as schedules
 from gradwidget.action import Applied, Clip, Reinitialize, ScaleLr
 from gradwidget.capture.capture import Capture
 from gradwidget.capture.intervene import reinitialize
+from tests.capture.older_torch import plateau_keeps_tensors
 
 Schedule = Literal["none", "after", "post hook", "pre hook", "plateau", "one cycle"]
 Wrapper = Literal["none", "own groups", "shared groups", "hands its rate on"]
@@ -189,6 +190,7 @@ class Twins(RuleBasedStateMachine):
         schedule, wrapper = self.schedule, self.wrapper
         # A tensor cannot be handed on: two groups would share it.
         tensor_rate = tensor_rate and wrapper != "hands its rate on" and schedule != "one cycle"
+        tensor_rate = tensor_rate and (schedule != "plateau" or plateau_keeps_tensors())
         self.watched = Run(schedule, wrapper, tensor_rate=tensor_rate)
         self.twin = Run(schedule, wrapper, tensor_rate=tensor_rate)
         self.rate_objects = [group["lr"] for group in self.watched.code.param_groups]

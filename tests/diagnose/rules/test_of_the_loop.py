@@ -204,6 +204,24 @@ def test_silent_on_an_optimizer_whose_turn_comes_later() -> None:
     assert judge(60, chain(DEPTH), figures)[0].findings == []
 
 
+@pytest.mark.parametrize("is_target", [True, False])
+def test_silent_on_what_runs_without_gradients_as_a_target_network_does(*, is_target: bool) -> None:
+    feeds = {"fc0": ("fc1",), "fc1": (LOSS,) if is_target else ("fc2",), "fc2": (LOSS,)}
+    if is_target:
+        del feeds["fc2"]
+    gradients = np.array([1.0, 1.0, np.nan if is_target else 1.0, np.nan])
+    figures = healthy(
+        DEPTH,
+        wiring=Wiring(feeds=feeds),
+        optimized_fraction=np.array([1.0, 1.0, 0.0, 0.0]),
+        has_run=np.ones(DEPTH),
+        act_grad_norm=gradients,
+    )
+    findings = judge(60, chain(DEPTH), figures)[0].findings
+    named = [one.layers for one in findings if one.symptom is Symptom.NOT_IN_OPTIMIZER]
+    assert named == ([] if is_target else [("fc2",)])
+
+
 def test_updates_that_half_precision_swallows_are_named() -> None:
     lost = np.array([0.9, 0.95, 0.1, 0.0])
     wiring = Wiring(precision="bfloat16")

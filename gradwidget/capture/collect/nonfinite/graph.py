@@ -21,7 +21,7 @@ from gradwidget.capture.model.nonlinearity import Node
 from gradwidget.capture.model.unreadable import plain, unreadable
 from gradwidget.capture.stats.norms import l2
 from gradwidget.capture.stats.readback import as_numpy
-from gradwidget.capture.torch_private import saved_tensors, sequence_number
+from gradwidget.capture.torch_private import hides_saved_tensors, saved_tensors, sequence_number
 from gradwidget.frame import NonfiniteOrigin
 
 RESULTS = ("result", "out", "logsumexp")
@@ -81,6 +81,9 @@ def _traced(last: Operation, operations: list[Operation]) -> NonfiniteOrigin:
     at = last
     while True:
         saved = [tensor for name, tensor in _floats(at) if not name.startswith(RESULTS)]
+        if at.layer is not None and not saved and hides_saved_tensors(at.node):
+            # What it was given may have been bad already.
+            return NonfiniteOrigin("unknown")
         if at.layer is not None and (not saved or _can_overflow(saved + at.parameters)):
             return NonfiniteOrigin("forward", at.layer)
         # What it was given is known to be finite: it, or one after it that saves nothing, did it.

@@ -17,6 +17,7 @@ from torch.utils.checkpoint import checkpoint
 from gradwidget.capture.collect.nonfinite.graph import origin_in_graph
 from gradwidget.capture.model.layers import LayerTable
 from gradwidget.frame import NonfiniteOrigin
+from tests.capture.older_torch import reads_saved_tensors
 
 Watch = Callable[..., Any]
 SPOILED = 30
@@ -75,6 +76,7 @@ def train(model: Chain, place: str | None, *, calls: int = 1) -> list[Tensor]:
     ]
 
 
+@reads_saved_tensors
 @pytest.mark.parametrize("calls", [1, 2])
 @pytest.mark.parametrize("dropout", [0.0, 0.3])
 @pytest.mark.parametrize(
@@ -141,6 +143,7 @@ def below_zero(x: Tensor) -> Tensor:
     return torch.sqrt(x - 100)
 
 
+@reads_saved_tensors
 @pytest.mark.parametrize(
     ("between", "expected"),
     [
@@ -163,6 +166,7 @@ def test_an_operation_between_two_layers_is_the_origin(
     assert origin_in_graph(loss, LayerTable(model, None)) == expected
 
 
+@reads_saved_tensors
 @pytest.mark.parametrize(("layer", "scale"), [("0", 1e38), ("0", 6e38), ("2", 3e38)])
 def test_a_layer_whose_sums_leave_the_range_of_its_format_is_the_origin(
     layer: str, scale: float
@@ -184,6 +188,7 @@ def test_a_layer_whose_sums_leave_the_range_of_its_format_is_the_origin(
     assert origin_in_graph(loss, LayerTable(model, None)) == NonfiniteOrigin("forward", bad[0])
 
 
+@reads_saved_tensors
 def test_a_mask_that_is_infinite_on_purpose_is_no_origin() -> None:
     model, output = chain(same, same, same)
     mask = torch.zeros(5, 3).masked_fill(torch.eye(5, 3).bool(), -torch.inf)
@@ -206,6 +211,21 @@ def test_a_recomputed_part_is_not_run_again_for_it() -> None:
     assert runs == [1]
 
 
+@reads_saved_tensors
+def test_what_a_recomputed_part_was_given_and_gave_is_not_known() -> None:
+    model, _ = chain(same, same, same)
+    spoiled = torch.randn(5, 4)
+    spoiled[1, 2] = torch.nan
+    x = checkpoint(model[:2], spoiled, use_reentrant=False)
+    loss = model[2](x).mean()
+    assert origin_in_graph(loss, LayerTable(model, None)) == NonfiniteOrigin("unknown")
+    # Behind it the values are at hand.
+    x = torch.log(checkpoint(model[:2], torch.randn(5, 4), use_reentrant=False).abs() * -1)
+    loss = model[2](x).mean()
+    assert origin_in_graph(loss, LayerTable(model, None)) == NonfiniteOrigin("forward", "2")
+
+
+@reads_saved_tensors
 @pytest.mark.parametrize(
     ("join", "width"),
     [
@@ -228,6 +248,7 @@ def test_data_that_joins_behind_the_first_layer_is_the_input(
     assert origin_in_graph(loss, LayerTable(model, None)) == NonfiniteOrigin("input")
 
 
+@reads_saved_tensors
 def test_a_bad_target_is_the_loss() -> None:
     model = nn.Linear(4, 1)
     target = torch.full((5, 1), torch.nan)

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from tests.capture.collect.wiring.loop import Watch, mean_square, wiring
+from tests.capture.older_torch import reads_saved_tensors
 
 N, L = 6, 5
 
@@ -29,6 +30,7 @@ class Attention(nn.Module):
         return y
 
 
+@reads_saved_tensors
 @pytest.mark.parametrize(
     ("weigh", "scores", "expected"),
     [
@@ -64,6 +66,7 @@ def test_over_more_entries_it_is_not(
     assert "one entry" not in found
 
 
+@reads_saved_tensors
 def test_a_single_output_makes_nothing_of_cross_entropy(watch: Watch) -> None:
     model = nn.Sequential(nn.Linear(4, 3), nn.ReLU(), nn.Linear(3, 1))
     labels = torch.zeros(N, dtype=torch.long)

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from tests.capture.collect.wiring.loop import Watch, wiring
+from tests.capture.older_torch import reads_saved_tensors
 
 N = 6
 CLASSES = 3
@@ -79,6 +80,7 @@ def test_probabilities_elsewhere_and_logarithms_are_none(watch: Watch, loss: Los
     assert wiring(watch, network(CLASSES), N, 4, loss=loss).obstacles == {}
 
 
+@reads_saved_tensors
 @pytest.mark.filterwarnings("ignore:Using a (target|input) size")  # the fault itself
 @pytest.mark.parametrize(
     ("shape", "loss", "expected"),
@@ -141,6 +143,7 @@ def test_what_is_spread_out_on_purpose_is_none(watch: Watch, outputs: int, loss:
     assert "unlike shapes" not in found
 
 
+@reads_saved_tensors
 def test_one_of_two_losses_is_enough(watch: Watch) -> None:
     model = network(1)
     capture = watch(model)

@@ -12,6 +12,7 @@ from torch.nn import functional
 from torch.optim import SGD, Adam
 
 from tests.capture.collect.wiring.loop import Watch, mean_square, wiring
+from tests.capture.older_torch import reads_saved_tensors
 
 N = 6
 TARGETS = torch.arange(float(N))
@@ -21,6 +22,7 @@ def bent() -> nn.Sequential:
     return nn.Sequential(nn.Linear(4, 5), nn.ReLU(), nn.Linear(5, 1))
 
 
+@reads_saved_tensors
 @pytest.mark.parametrize(
     "loss",
     [
@@ -53,6 +55,7 @@ def test_other_differences_are_none(watch: Watch, loss: Callable[[Any], Tensor])
     assert wiring(watch, bent(), N, 4, loss=loss).obstacles == {}
 
 
+@reads_saved_tensors
 @pytest.mark.parametrize(("dim", "expected"), [(0, ("over samples",)), (1, ())])
 def test_a_softmax_over_the_samples_is_told_from_one_over_the_classes(
     watch: Watch, dim: int, expected: tuple[str, ...]
