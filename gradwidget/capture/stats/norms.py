@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
+from typing import Any
 
 import numpy as np
 import torch
@@ -123,12 +125,12 @@ def squares_in_cache(vector: Tensor) -> Callable[[], float]:
     # On one thread a dot product reads the cache twice as fast as a norm.
     entries = vector.numpy(force=True)
     left, right = entries.reshape(-1, 1, DOTTED), entries.reshape(-1, DOTTED, 1)
+    return partial(_summed_products, left, right)
 
-    @np.errstate(all="ignore")
-    def squares() -> float:
-        return float(np.matmul(left, right).sum(dtype=np.float64))
 
-    return squares
+@np.errstate(all="ignore")
+def _summed_products(left: NDArray[Any], right: NDArray[Any]) -> float:
+    return float(np.matmul(left, right).sum(dtype=np.float64))
 
 
 def norm_of_squares(squares: float, whole: Tensor, again: Iterable[Tensor]) -> float:
