@@ -185,7 +185,8 @@ class RankPart:
     """Its own; NaN where it had none, or one that is NaN."""
 
     seconds: float
-    """From the end of the step before until it first had to wait for others; NaN where not seen."""
+    """From the end of the backward pass before until it first had to wait for others, without what
+    gradwidget took; NaN where not seen."""
 
     phase: str = ""
     """Where a value of its own was first not finite, as ``NonfiniteOrigin.phase``; empty where none
