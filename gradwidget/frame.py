@@ -238,6 +238,8 @@ class Frame:
     """Values of the whole step: ``loss``, ``total_grad_norm``, ``lr``, ``time`` …; absent when not
     measured.
 
+    Of several rates ``lr`` is the first: of the first group of the optimizer that steps first.
+
     Of the optimizer: ``weight_decay`` (the largest of its groups), ``momentum``, ``eps``, and
     ``maximize``, 1 where it is set so. Of the data that enters the model: ``input_rms``,
     ``input_mean``, ``input_std``, ``input_max_abs``, ``input_nonfinite``, a count, and
