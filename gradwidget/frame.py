@@ -187,7 +187,8 @@ class RankPart:
     """Its own; NaN where it had none, or one that is NaN."""
 
     seconds: float
-    """From the end of the step before until it first had to wait for others; NaN where not seen."""
+    """From the end of the backward pass before until it first had to wait for others, without what
+    gradwidget took; NaN where not seen."""
 
     phase: str = ""
     """Where a value of its own was first not finite, as ``NonfiniteOrigin.phase``; empty where none
@@ -238,6 +239,8 @@ class Frame:
     scalars: Mapping[str, float] = field(default_factory=dict)
     """Values of the whole step: ``loss``, ``total_grad_norm``, ``lr``, ``time`` …; absent when not
     measured.
+
+    Of several rates ``lr`` is the first: of the first group of the optimizer that steps first.
 
     Of the optimizer: ``weight_decay`` (the largest of its groups), ``momentum``, ``eps``, and
     ``maximize``, 1 where it is set so. Of the data that enters the model: ``input_rms``,

@@ -32,6 +32,7 @@ from gradwidget.capture.sampling.allowances import Reason
 from gradwidget.capture.sampling.budget import Budget
 from gradwidget.capture.sampling.recurrent_schedule import RecurrentSchedule
 from gradwidget.capture.sampling.triggers import SamplingTriggers
+from gradwidget.capture.steps.alone import Alone
 from gradwidget.capture.steps.backward_reach import BackwardReach
 from gradwidget.capture.steps.first_step import FirstStep
 from gradwidget.capture.steps.manual import ManualLoop
@@ -116,6 +117,7 @@ class StepCycle:
         """Has the steps that are over."""
         self._began = self._last_end = perf_counter()
         self._spent_before = 0.0
+        self._alone = Alone(guard)
         self.reach.watch(table.parameters)
         self.builder = self._new_builder(start_step, sampled=True, wanted=False)
         """Collects the step under way."""
@@ -133,7 +135,7 @@ class StepCycle:
         builder = self.builder
         if builder.sampled and not self._table.sharded:
             # Its gradients are brought together during the pass: until now it ran by itself.
-            builder.note_apart(perf_counter() - self._last_end)
+            builder.note_apart(self._alone.seconds())
         if self._wiring.is_due or self._table.divided:
             self.read_graph(roots)
         number = builder.loss.pass_begins(roots)
@@ -164,6 +166,7 @@ class StepCycle:
             is_backward: False where the loop took gradients in the place of it.
         """
         self._has_run = False
+        self._alone.begins()
         if is_backward:
             self.unstepped.pass_ended(self.builder.source)
         model = self._model() if self.builder.sampled else None
@@ -221,7 +224,7 @@ class StepCycle:
     def forward_begins(self) -> None:
         """See ``ForwardListener``."""
         if self._table.sharded:
-            self.builder.note_apart(perf_counter() - self._last_end)
+            self.builder.note_apart(self._alone.seconds())
         self.refresh()
 
     def layer_ran(
@@ -320,6 +323,7 @@ class StepCycle:
     def was_paused(self, seconds: float) -> None:
         """The loop has been paused for so long, which was no training time."""
         self._last_end += seconds
+        self._alone.was_paused(seconds)
         self.builder.look = self.inspector.resumed(sampled=self.builder.sampled)
 
     def finish(self, *, inside_forward: bool = False) -> None:
@@ -356,11 +360,6 @@ class StepCycle:
         self.builder = self._new_builder(builder.step + 1, sampled=sampled, wanted=wanted)
         self._begin()
         self.builder.inherit(builder)
-
-    def _request_later(self, reason: Reason | None) -> None:
-        """As ``request``, but for the steps after the one that has just ended."""
-        if reason is not None:
-            self.budget.request(reason)
 
     def _no_data(self) -> Iterator[Tensor]:
         """Tensors that may be as large as a batch and are none."""
@@ -425,7 +424,7 @@ class StepCycle:
             self._pause_point.step_ended(self, builder.step, inside_forward=inside_forward)
             wanted, paused = self._pause_point.is_wanted, self._pause_point.is_due
             if wanted:
-                self._request_later(Reason.PAUSE)
+                self.budget.request(Reason.PAUSE)
         self.inspector.step_ended(
             builder.step, builder.look, builder.reasons, paused=paused, wanted=wanted
         )

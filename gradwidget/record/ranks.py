@@ -39,7 +39,8 @@ class Rank:
     """Its own loss in that step; NaN where it had none, or one that is NaN."""
 
     seconds: float
-    """From the end of a step until it first had to wait for the others in the next, lately."""
+    """From the end of a backward pass until it first had to wait for the others in the next step,
+    without what gradwidget took, lately."""
 
     lags: bool = False
     """Whether the others have to wait for it."""

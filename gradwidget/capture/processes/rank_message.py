@@ -29,7 +29,7 @@ class RankMessage:
     """The loss of this process; None where it had none."""
 
     seconds: float = math.nan
-    """From the end of the step before until this process first had to wait for the others."""
+    """From the end of the backward pass before until this process first had to wait for others."""
 
     phase: str = ""
     """Where a value of its own was first not finite, as ``NonfiniteOrigin.phase``; empty where none
