@@ -30,6 +30,8 @@ class _Open:
     """The history's version when its message and numbers were last updated."""
     last_seen: int
     """The history's version when it was last detected."""
+    is_past: bool = False
+    """Whether it is no longer detected, and stays open because it explains what lasts."""
 
 
 Contain = Callable[..., Any]
@@ -184,11 +186,11 @@ class Engine:
             finding.symptom is symptom and not LASTING.isdisjoint(finding.consequences)
             for finding in self._active
         )
-        if (
+        is_over = (
             unseen >= self.limits.window
             and window.step - entry.finding.last_step >= self.limits.quiet
-            and not explains_what_lasts
-        ):
+        )
+        if is_over and not explains_what_lasts:
             explained_as = next(one for one in self._active if one.symptom is symptom)
             self._resolved.append(
                 replace(
@@ -199,6 +201,10 @@ class Engine:
                 )
             )
             del self._open[symptom]
+        elif is_over and not entry.is_past and entry.finding.origin is None:
+            entry.is_past = True
+            message = f"{entry.finding.message} Not seen since step {entry.finding.last_step:,}."
+            entry.finding = replace(entry.finding, message=message)
 
     def _reopened(self, symptom: Symptom, window: Window) -> Finding | None:
         """A finding that was over only for a short while, taken back from the resolved ones."""
@@ -237,7 +243,9 @@ class Engine:
         before = entry.finding
         worse = detection.severity == "critical" and before.severity != "critical"
         wider = not set(detection.layers) <= set(before.layers)
-        if not (worse or wider or entry.last_seen - entry.refreshed >= self.limits.quiet):
+        is_again, entry.is_past = entry.is_past, False
+        is_due = is_again or entry.last_seen - entry.refreshed >= self.limits.quiet
+        if not (worse or wider or is_due):
             # A message whose numbers change at every frame could not be read.
             entry.finding = replace(before, last_step=window.step)
             return

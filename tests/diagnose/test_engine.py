@@ -196,6 +196,19 @@ def test_what_has_killed_units_explains_them_even_when_it_is_over() -> None:
     cause, dead = judge(120, chain(DEPTH), figures)[0].findings
     assert (dead.symptom, dead.because) == (Symptom.DEAD_RELU, cause.symptom)
     assert cause.active
+    assert cause.message.endswith("Not seen since step 59.")
+
+
+def test_what_is_over_and_seen_again_is_no_longer_called_over() -> None:
+    def figures(step: int) -> dict[str, Any]:
+        dead = np.zeros(DEPTH)
+        dead[2] = step > 20
+        kept = {"gradients_kept": float(step < 60 or step >= 200)}
+        return healthy(DEPTH, act_dead_fraction=dead, scalars=kept)
+
+    before, now = (judge(steps, chain(DEPTH), figures)[0].findings[0] for steps in (199, 210))
+    assert before.message.startswith(now.message)
+    assert before.message != now.message
 
 
 def test_what_explains_why_a_run_is_lost_stays_as_long_as_the_loss_does() -> None:
