@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 import threading
 from types import FrameType
@@ -79,7 +80,7 @@ class Resumers:
 
 def _waits_for(trains: int, ident: int) -> bool:
     """Whether a thread joins the one that trains."""
-    frame: FrameType | None = sys._current_frames().get(ident)  # noqa: SLF001  # documented, underscore and all
+    frame = _frame_of(ident)
     while frame is not None:
         if frame.f_code.co_name == "join" and frame.f_globals.get("__name__") == "threading":
             joined = frame.f_locals.get("self")
@@ -87,3 +88,16 @@ def _waits_for(trains: int, ident: int) -> bool:
                 return True
         frame = frame.f_back
     return False
+
+
+def _frame_of(ident: int) -> FrameType | None:
+    """What a thread is at; None where it has ended."""
+    # Up to Python 3.11 a collection of garbage that begins inside the call may lock up the whole
+    # process for good (python/cpython#106883).
+    is_collecting = gc.isenabled()
+    try:
+        gc.disable()
+        return sys._current_frames().get(ident)  # noqa: SLF001  # documented, underscore and all
+    finally:
+        if is_collecting:
+            gc.enable()

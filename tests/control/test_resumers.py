@@ -176,6 +176,45 @@ def test_a_pause_that_comes_when_the_cell_has_ended_is_refused_and_holds_no_late
     assert gate.state.mode == "running"
 
 
+COLLECTING_ALL_THE_TIME = """
+    import gc, threading
+    from gradwidget.control.resumers import Resumers
+
+    class Garbage:
+        def __init__(self):
+            self.itself, self.local = self, threading.local()
+            self.local.value = 1
+
+    resumers, go_on = Resumers(), threading.Event()
+
+    def ask():
+        resumers.asked()
+        go_on.wait()
+
+    asking = threading.Thread(target=ask)
+    asking.start()
+    while resumers.refusal(threading.get_ident()) is not None:
+        pass
+    gc.set_threshold(1)
+    for _ in range(2000):
+        Garbage()
+        assert resumers.refusal(threading.get_ident()) is None
+    print("collecting" if gc.isenabled() else "not collecting")
+    go_on.set()
+"""
+
+
+def test_who_waits_is_found_however_often_garbage_is_collected() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", dedent(COLLECTING_ALL_THE_TIME)],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (done.stdout.strip(), done.stderr) == ("collecting", "")
+
+
 def test_nor_can_one_whose_messages_come_on_the_very_thread_that_trains() -> None:
     said: list[bool] = []
 
