@@ -32,7 +32,7 @@ class Gatekeeper(Protocol):
     """False while nobody wants anything; read at every step."""
 
     def step_done(self) -> bool:
-        """A step has ended; True when the loop is to stop at the next pause point."""
+        """Called after every step; True when the loop is to stop at the next pause point."""
 
     def cross(self, step: int) -> Exception | None:
         """The loop is at the pause point after ``step``; returns when it may continue.

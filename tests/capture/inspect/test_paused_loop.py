@@ -22,7 +22,7 @@ class Keeper:
         self.act = act
 
     def step_done(self) -> bool:
-        return True
+        return self.attention
 
     def cross(self, step: int) -> None:
         del step
