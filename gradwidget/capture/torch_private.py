@@ -343,9 +343,14 @@ def hides_saved_tensors(node: Any) -> bool:  # noqa: ANN401  # see above
         if name.startswith(SAVED):
             with suppress(RuntimeError):  # freed by a backward pass
                 kept = getattr(node, name, None)
-                if getattr(kept, "unpack_hook", kept) is not None:
+                if _may_have_hook(kept):
                     return True
     return False
+
+
+def _may_have_hook(kept: Any) -> bool:  # noqa: ANN401  # nothing public is its type
+    """Whether a hook would have to bring back what is kept; also where torch does not tell."""
+    return getattr(kept, "unpack_hook", kept) is not None  # it tells from 2.9 on
 
 
 SAVED = "_raw_saved_"
@@ -355,8 +360,7 @@ def saved_tensor(node: Any, name: str) -> Tensor | None:  # noqa: ANN401  # see 
     """One of those, by its name; None where there is none, or it is left out."""
     with suppress(RuntimeError, AttributeError):
         kept = getattr(node, SAVED + name)
-        # Where torch does not tell (before 2.9) it may be one that a hook would bring back.
-        if getattr(kept, "unpack_hook", kept) is None:
+        if not _may_have_hook(kept):
             tensor = getattr(node, f"_saved_{name}")
             return tensor if isinstance(tensor, Tensor) else None
     return None

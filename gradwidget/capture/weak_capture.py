@@ -34,15 +34,15 @@ class WeakCapture:
         if capture is None:
             raise ValueError(NOT_WATCHED)
         applied = capture.actuator.apply(action)
-        self._look_closely()
+        self._sample_more()
 
         def undo() -> None:
             applied.undo()
-            self._look_closely()
+            self._sample_more()
 
         return Applied(undo, applied.text)
 
-    def _look_closely(self) -> None:
+    def _sample_more(self) -> None:
         capture = self._capture()
         if capture is not None:
             capture.sample_more(series=True, watch=True)

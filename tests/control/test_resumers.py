@@ -15,6 +15,7 @@ from torch import nn
 
 from gradwidget import GradWidget
 from gradwidget.action import Applied
+from gradwidget.control import resumers
 from gradwidget.control.commands import Pause, Step, Undo
 from gradwidget.control.control import Control
 from gradwidget.control.gate import Gate
@@ -93,7 +94,7 @@ def test_a_thread_that_waits_for_the_training_one_cannot_resume_it(waits: str) -
 
 
 def _is_blocked(thread: threading.Thread) -> bool:
-    frame = sys._current_frames()[thread.ident or 0]
+    frame = resumers._frame_of(thread.ident or 0)
     names = {one.f_code.co_name for one, _ in traceback.walk_stack(frame)}
     return "join" in names
 

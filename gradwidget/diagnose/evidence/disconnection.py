@@ -10,19 +10,25 @@ import numpy as np
 from gradwidget.diagnose.evidence.window import Window
 from gradwidget.frame import ROOT
 
-Disconnection = Literal["never run", "never used", "cut off"]
+Disconnection = Literal["never run", "no longer run", "never used", "cut off"]
 
 
-def disconnection(window: Window, layers: Sequence[str]) -> Disconnection | None:
+def disconnection(window: Window, layers: Sequence[str], since: int) -> Disconnection | None:
     """What all of these layers have in common; None where they have nothing, or it is not known.
 
-    ``"never run"`` are those that ``forward`` never calls, ``"never used"`` those that run without
-    using their own parameters, and ``"cut off"`` those whose output does not reach the loss.
+    ``"never run"`` are those that ``forward`` never calls, ``"no longer run"`` those that it has
+    called before, ``"never used"`` those that run without using their own parameters, and
+    ``"cut off"`` those whose output does not reach the loss.
+
+    Args:
+        window: the newest frames.
+        layers: their names.
+        since: the step since which they have no gradient.
     """
     among = np.array([layer.name in layers for layer in window.layers])
     runs = window.median("has_run")[among]
     if (runs == 0).all():
-        return "never run"
+        return "no longer run" if since > (window.history.first_step or 0) else "never run"
     if not (runs == 1).all():
         return None
     owners = {_owner(name) for name in window.wiring.unused}

@@ -21,8 +21,8 @@ from gradwidget.diagnose.remedies.use_or_remove import use_or_remove
 
 def of_no_gradient(detection: Detection, window: Window) -> Iterator[Remedy | None]:
     """Where the way to the loss ends, as far as that is known."""
-    how = disconnection(window, detection.layers)
-    if how == "never run" and detection.first_step > (window.history.first_step or 0):
+    how = disconnection(window, detection.layers, detection.first_step)
+    if how == "no longer run":
         yield run_again(detection.first_step)
     elif how == "never run":
         yield use_or_remove(detection.layers, are_layers=True)

@@ -37,7 +37,7 @@ def _without_layers(window: Window) -> Detection | None:
     trainable = {layer.name for layer in window.layers if layer.trainable}
     if cut is None or not trainable <= set(cut.layers):
         return None
-    if disconnection(window, cut.layers) != "cut off":
+    if disconnection(window, cut.layers, cut.first_step) != "cut off":
         return None
     return Detection(
         severity="critical",

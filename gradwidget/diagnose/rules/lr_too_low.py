@@ -39,7 +39,7 @@ def lr_too_low(window: Window, active: Finding | None) -> Detection | None:
         return None
     most = int(known[np.argmax(moves[known])])
     is_low = moves[most] < limits.update_low
-    scaled = clipped_while_scaled(window)
+    scaled = clipped_while_scaled(window) if is_low else None
     # The order of two lines is wrong whatever the gradient promises.
     if not is_low or (scaled is None and not _promising(window, is_clipped=bool(moves[most] > 0))):
         return None

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from gradwidget.diagnose.evidence.disconnection import disconnection, unused_of
+from gradwidget.diagnose.evidence.disconnection import Disconnection, disconnection, unused_of
 from gradwidget.diagnose.evidence.lost_gradient import lost_since
 from gradwidget.diagnose.evidence.window import Window
 from gradwidget.diagnose.finding import Detection, Finding
@@ -29,25 +29,25 @@ def no_gradient(window: Window, active: Finding | None) -> Detection | None:
         return None
     layers = tuple(window.layers[i].name for i in sorted(since, key=lambda i: (since[i], i)))
     first = min(since.values())
+    how = disconnection(window, layers, first)
     return Detection(
         severity="warning",
-        message=_message(window, layers, first),
+        message=_message(window, layers, how, first),
         layers=layers,
         first_step=first,
         evidence={
             "value": float(window.step - first),
             "bound": float(window.limits.no_gradient_steps),
             "window": float(window.step - first),
-            "idle": float(disconnection(window, layers) in ("never run", "never used")),
+            "idle": float(how in ("never run", "no longer run", "never used")),
         },
         caveat="Fine if this stage of training does not use that part of the model.",
     )
 
 
-def _message(window: Window, layers: tuple[str, ...], first: int) -> str:
+def _message(window: Window, layers: tuple[str, ...], how: Disconnection | None, first: int) -> str:
     text = f"No gradient reaches the trainable parameters of {names(layers)}: "
-    how = disconnection(window, layers)
-    if how == "never run" and first > (window.history.first_step or 0):
+    if how == "no longer run":
         return f"{text}forward() has not run them since step {first:,}."
     if how == "never run":
         return f"{text}forward() never runs them."

@@ -43,7 +43,9 @@ def _left_out(window: Window, active: Finding | None) -> Detection | None:
         return None
     held = window.latest("optimized_fraction", limits.certain_frames)
     with np.errstate(invalid="ignore"):
-        left_out = (held < 1).all(axis=0) & window.trainable & ~_without_gradients(window)
+        left_out = (held < 1).all(axis=0) & window.trainable
+    if left_out.any():
+        left_out &= ~_without_gradients(window)
     if len(held) < limits.certain_frames or not left_out.any():
         return None
     layers = tuple(window.layers[i].name for i in np.flatnonzero(left_out))

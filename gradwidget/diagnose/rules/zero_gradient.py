@@ -65,7 +65,9 @@ def zero_gradient(window: Window, active: Finding | None) -> Detection | None:
 
 def _behind_roundings(window: Window) -> Detection | None:
     """Layers whose weights get nothing, since each way to them is rounded."""
-    operation, *behind = window.wiring.obstacles.get("rounded", ("",))
+    if "rounded" not in window.wiring.obstacles:
+        return None
+    operation, *behind = window.wiring.obstacles["rounded"]
     shares = window.median("grad_zero_fraction")
     stopped = [
         i

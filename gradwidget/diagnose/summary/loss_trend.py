@@ -29,7 +29,7 @@ def loss_trend(history: History) -> Trend | None:
 
     By medians and the median absolute deviation, so that a single unusual batch changes nothing.
     """
-    trends = [_trend(_newest(history, window)) for window in WINDOWS]
+    trends = (_trend(_newest(history, window)) for window in WINDOWS)
     return next((trend for trend in trends if trend != "flat"), "flat")
 
 
