@@ -131,7 +131,8 @@ class Capture:
         )
         self.announced = AnnouncedSteps(self.cycle, self._table, self._steps, self.guard)
         """The steps that the loop announces itself."""
-        self._closed = False
+        self.closed = False
+        """Whether nothing is watched any more."""
         torch_events.attach(self)
         self._finalizer = finalize(model, weakly(self.close))
 
@@ -176,11 +177,6 @@ class Capture:
         peers = self.cycle.delivery.peers
         return Standing() if peers is None else peers.standing
 
-    @property
-    def closed(self) -> bool:
-        """True once nothing is watched any more."""
-        return self._closed
-
     @unseen
     def log(self, **scalars: object) -> None:
         """Adds scalars to the step under way.
@@ -204,9 +200,9 @@ class Capture:
     @unseen
     def close(self) -> None:
         """Removes every hook and emits what is still on its way; closing twice does nothing."""
-        if self._closed:
+        if self.closed:
             return
-        self._closed = True
+        self.closed = True
         torch_events.detach(self)
         self._finalizer.detach()
         if self.pause_point is not None:
@@ -304,7 +300,8 @@ class Capture:
             return
         if not cycle.thread.owns_step():
             return
-        cycle.manual.optimizer_stepped()
+        if cycle.manual.possible:
+            cycle.manual.optimizer_stepped()
         leave_out = self.actuator.before_step(
             optimizer, are_several=self._optimizers.are_several, with_closure=with_closure
         )
@@ -337,7 +334,8 @@ class Capture:
         if cycle.builder.sampled and with_closure and held:
             # Only now are the gradients those of the evaluation that the step ended with.
             cycle.builder.read_step(optimizer, self._table.tensors(), held)
-        cycle.read_changes(optimizer)
+        if cycle.builder.sampled:
+            cycle.read_changes(optimizer)
         has_used = not cycle.builder.skipped
         if has_used and self._kept.is_probing:
             self.guard.run(KEEPING, self._note_kept, optimizer)
@@ -388,11 +386,11 @@ class Capture:
         if is_torch:
             cycle.manual.optimizer_stepped()
         cycle.skip()
-        parameters = self._table.tensors()
+        parameters, builder = self._table.tensors(), cycle.builder
         if not cycle.shared.is_pending:
-            cycle.builder.forget_statistics()
-        cycle.builder.read_weights(parameters, held)
-        cycle.builder.read_step(optimizer, parameters, held)
+            builder.forget_statistics()
+        builder.read_weights(parameters, held)
+        builder.read_step(optimizer, parameters, held)
         self._finish(optimizer if is_torch else None, held)
 
     # ------------------------------------------------------------------ what follows from it
@@ -400,7 +398,8 @@ class Capture:
     def _begin_pass(self) -> None:
         self.cycle.forward.ended()
         self.cycle.end_manual_step(inside_forward=True)
-        self.cycle.refresh()
+        if self.cycle.builder.sampled:
+            self.cycle.refresh()
 
     def _pass_ended(self, taken: Taken | None, *, weighted: bool) -> None:
         self.cycle.thread.trains()

@@ -166,7 +166,8 @@ class StepCycle:
             is_backward: False where the loop took gradients in the place of it.
         """
         self._has_run = False
-        self._alone.begins()
+        if self.builder.sampled or self.delivery.peers is not None:
+            self._alone.begins()
         if is_backward:
             self.unstepped.pass_ended(self.builder.source)
         model = self._model() if self.builder.sampled else None
@@ -254,11 +255,8 @@ class StepCycle:
         """Walks the model again, once a sampled step: what was changed between two shows then."""
         if not self.builder.sampled or (self._is_refreshed and not self._table.has_lazy):
             return
-        model = self._model()
-        if model is not None:
-            self._is_refreshed = True
-            if self._table.refresh(model):
-                self.reach.watch(self._table.parameters)
+        self._is_refreshed = True
+        self._walk()
 
     def find_parameters(self, optimizer: Optimizer) -> list[int]:
         """Numbers of the parameters that an optimizer holds.
@@ -272,12 +270,13 @@ class StepCycle:
         is_new = self._optimizers.is_first_without(optimizer)
         if not (is_new or (self._is_first and self.reach.has_passed)):
             return held
-        model = self._model()
-        if model is None:
-            return held
-        if self._table.refresh(model):
-            self.reach.watch(self._table.parameters)
+        self._walk()
         return self._optimizers.of(optimizer)
+
+    def _walk(self) -> None:
+        model = self._model()
+        if model is not None and self._table.refresh(model):
+            self.reach.watch(self._table.parameters)
 
     # ------------------------------------------------------------------ from step to step
 
@@ -334,14 +333,16 @@ class StepCycle:
         """
         builder, now = self.builder, perf_counter()
         self.was_skipped = builder.skipped
-        self.shared.step_ended()
+        if not self.shared.is_alone:
+            self.shared.step_ended()
         self.thread.step_ended()
-        # An interrupt between here and the next step's beginning leaves this builder in place, so
-        # that the next event ends it once more: what is complete is not completed twice.
+        # Interrupted from here on, this builder stays, and the next event ends it again: what is
+        # complete is not completed twice.
         if builder.sampled and not builder.is_complete:
             builder.is_complete = True
             self._complete(builder, now)
-        self.delivery.deliver(builder.step)
+        if self.delivery.waiting or self.delivery.peers is not None:
+            self.delivery.deliver(builder.step)
         # Not before the frames of steps that came earlier.
         if builder.loss.total is not None and not self.delivery.waiting:
             self._losses.append((builder.step, builder.loss.total))
@@ -421,10 +422,10 @@ class StepCycle:
         """Tells who may stop the loop or inspects it; whether somebody wants it to stop."""
         wanted = paused = False
         if self._pause_point is not None:
-            self._pause_point.step_ended(self, builder.step, inside_forward=inside_forward)
-            wanted, paused = self._pause_point.is_wanted, self._pause_point.is_due
+            wanted = self._pause_point.step_ended(self, builder.step, inside_forward=inside_forward)
             if wanted:
                 self.budget.request(Reason.PAUSE)
+                paused = self._pause_point.is_due
         self.inspector.step_ended(
             builder.step, builder.look, builder.reasons, paused=paused, wanted=wanted
         )

@@ -160,7 +160,8 @@ class BackwardReader:
                 builder.read_weights(
                     parameters, trainable, self._updates.before(parameters, trainable)
                 )
-        self._manual.backward_ended()
+        if self._manual.possible:
+            self._manual.backward_ended()
 
     def _find_loss(
         self, builder: FrameBuilder, roots: Sequence[Tensor], weights: Sequence[Tensor] | None

@@ -58,6 +58,9 @@ class Actuator:
         self._rewired = rewired
         self._nesting = Nesting()
         self._together = SteppedTogether()
+        self._has_stepped = False
+        self._may_nest = True
+        """Whether the step under way may be part of another optimizer's."""
         self._with_closure: WeakSet[Optimizer] = WeakSet()
         self._clipping: list[Clipping] = []
         self._skipping: list[Skipping] = []
@@ -98,10 +101,20 @@ class Actuator:
             are_several: whether others were seen to step.
             with_closure: whether its step computes the gradients.
         """
-        (self._with_closure.add if with_closure else self._with_closure.discard)(optimizer)
-        self._guard.run(TELLING_APART, self._nesting.step_begins, optimizer)
+        if with_closure:
+            self._with_closure.add(optimizer)
+        elif self._with_closure:
+            self._with_closure.discard(optimizer)
+        # One that has stepped before, and all alone, is inside no other.
+        self._may_nest = are_several or not self._has_stepped
+        if self._may_nest:
+            self._guard.run(TELLING_APART, self._nesting.step_begins, optimizer)
         if not (are_several or self._is_in_force or self._clipping):
             return False
+        return self._change_step(optimizer, are_several=are_several)
+
+    def _change_step(self, optimizer: Optimizer, *, are_several: bool) -> bool:
+        """Does what is in force before a step; whether that is to be left out."""
         if are_several:
             self._guard.run(TELLING_APART, self._together.step_begins, optimizer)
         if self._edges:
@@ -126,7 +139,9 @@ class Actuator:
 
     def after_step(self, optimizer: Optimizer) -> None:
         """It has stepped."""
-        self._guard.run(TELLING_APART, self._nesting.step_ended, optimizer)
+        self._has_stepped = True
+        if self._may_nest:
+            self._guard.run(TELLING_APART, self._nesting.step_ended, optimizer)
         if not self._is_in_force:
             return
         self.over(optimizer)

@@ -40,22 +40,22 @@ class LevelDetector:
         was_finite, self._was_finite = self._was_finite, math.isfinite(value)
         if not self._was_finite:
             return Level.JUMP if was_finite else Level.USUAL
-        level = self._compare(value)
-        if math.isinf(self._faint):
-            self._faint = abs(value) / JUMP
-        else:
-            self._deviation.add(abs(value - self._mean.value))
-        self._mean.add(value)
-        self._size.add(abs(value))
-        return level
-
-    def _compare(self, value: float) -> Level:
+        size, rise = abs(value), value - self._mean.value
+        level = Level.USUAL
         # What is left of a loss that has almost vanished is all noise.
-        if abs(value) <= self._faint:
-            return Level.USUAL
-        if abs(value) > JUMP * self._size.value:
-            return Level.JUMP
-        rise = value - self._mean.value
-        is_noticeable = abs(value) > NOTICEABLE * self._size.value
-        is_rise = is_noticeable and rise > RISE * self._deviation.value
-        return Level.RISE if is_rise and self._deviation.is_settled else Level.USUAL
+        if size > self._faint:
+            if size > JUMP * self._size.value:
+                level = Level.JUMP
+            elif (
+                size > NOTICEABLE * self._size.value
+                and rise > RISE * self._deviation.value
+                and self._deviation.is_settled
+            ):
+                level = Level.RISE
+        if math.isinf(self._faint):
+            self._faint = size / JUMP
+        else:
+            self._deviation.add(abs(rise))
+        self._mean.add(value)
+        self._size.add(size)
+        return level

@@ -50,10 +50,9 @@ class ManualLoop:
         self.is_announced = True
 
     def backward_ended(self) -> None:
-        """From here on a change of the weights ends the step."""
-        if self.possible:
-            probed = self._reach.probed()
-            self._marks = None if probed is None else [mark_of(one) for one in probed]
+        """From here on a change of the weights ends the step; only while that is ``possible``."""
+        probed = self._reach.probed()
+        self._marks = None if probed is None else [mark_of(one) for one in probed]
 
     def has_stepped(self) -> bool:
         """Whether the weights have changed since; True once a step."""

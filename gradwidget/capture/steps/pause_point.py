@@ -98,16 +98,11 @@ class PausePoint:
         self._register()
 
     @property
-    def is_wanted(self) -> bool:
-        """Whether somebody wants the loop to stop, now or soon."""
-        return self._keeper.attention
-
-    @property
     def is_due(self) -> bool:
         """Whether the loop is to be stopped before its next step."""
         return self._due is not None
 
-    def step_ended(self, loop: Pausable, step: int, *, inside_forward: bool) -> None:
+    def step_ended(self, loop: Pausable, step: int, *, inside_forward: bool) -> bool:
         """A step is over, on the training thread.
 
         Args:
@@ -115,18 +110,22 @@ class PausePoint:
             step: its number.
             inside_forward: the next step's forward has begun already, so only the one after it is a
                 pause point.
+
+        Returns:
+            Whether somebody wants the loop to stop, now or soon.
         """
         self._loop = loop
         inputs, self._inputs = self._inputs, None
         self._begun.clear()
         is_due = self._keeper.step_done()
         if not (is_due or self._keeper.attention):
-            return
+            return False
         if is_due:
             self._due = step
             self.batch = None if inputs is None else Batch(step, *inputs)
         self._any_part = not inside_forward
         self._register()
+        return self._keeper.attention
 
     def close(self) -> None:
         """Removes the hooks."""
