@@ -96,8 +96,9 @@ export function mount(
   draw();
   picture.attach();
 
-  const watched = [options, store, loop, inspector];
-  const leave = watched.map((each) => each?.subscribe(drawing.soon));
+  // What the reader does shows at once; what a run brings, as often as there is time for.
+  const leave = [options, loop, inspector].map((each) => each?.subscribe(drawing.soon));
+  leave.push(store.subscribe(drawing.inTurn));
   leave.push(keepOwnKeys(root));
   leave.push(
     onTheme(() => {

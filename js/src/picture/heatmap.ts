@@ -9,7 +9,7 @@ import { pixelOf, rampOf, rgbOf, stopsOf } from "../util/ramp.ts";
 import type { Scale } from "../util/scale.ts";
 
 /** The share of the time that drawing may take: a large heatmap is drawn less often. */
-const SHARE = 1 / 8;
+const SHARE = 1 / 16;
 const MARK_WIDTH = 2;
 
 /** Each row's history: a canvas with one line of pixels per row, stretched to the rows' height. */

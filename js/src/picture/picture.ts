@@ -297,7 +297,7 @@ export class Picture {
 
   #again(): void {
     this.#timer = null;
-    if (this.node.isConnected) this.update();
+    if (this.node.isConnected && this.#table !== null) this.#updateHeatmap(this.#table);
   }
 
   #point(event: PointerEvent | null): void {

@@ -72,3 +72,44 @@ test("a memo draws only when its key has changed", () => {
   for (const key of keys) draw(key, () => seen.push(key));
   expect(seen).toEqual(["a", "b", "a"]);
 });
+
+test("a picture that takes long to draw leaves most of the time to the page", async () => {
+  let now = 0;
+  vi.useFakeTimers();
+  vi.spyOn(performance, "now").mockImplementation(() => now);
+  const slow = redraw(() => {
+    drawn++;
+    now += 20;
+  });
+  const arrive = async (): Promise<void> => {
+    slow.inTurn();
+    await Promise.resolve();
+    frame();
+  };
+  await arrive();
+  expect(drawn).toBe(1);
+  for (now = 50; now < 150; now += 50) await arrive();
+  expect(drawn).toBe(1);
+  now = 160;
+  await vi.advanceTimersByTimeAsync(1000);
+  frame();
+  expect(drawn).toBe(2);
+  vi.useRealTimers();
+  vi.restoreAllMocks();
+});
+
+test("what the reader does is drawn at once however long that takes", async () => {
+  let now = 0;
+  vi.spyOn(performance, "now").mockImplementation(() => now);
+  const slow = redraw(() => {
+    drawn++;
+    now += 20;
+  });
+  for (let i = 0; i < 3; i++) {
+    slow.soon();
+    await Promise.resolve();
+    frame();
+  }
+  expect(drawn).toBe(3);
+  vi.restoreAllMocks();
+});
