@@ -25,9 +25,9 @@ from gradwidget.run.run import Run, open_run
 from gradwidget.session import LayerFilter
 from gradwidget.view.bar_figure import bar_figure
 from gradwidget.view.export.write import write_page, write_png, write_svg
-from gradwidget.view.kernel.comm import PageComm
 from gradwidget.view.kernel.forked import is_forked
 from gradwidget.view.kernel.idle import when_idle
+from gradwidget.view.kernel.page_comm import PageComm
 from gradwidget.view.kernel.page_while_busy import page_while_busy
 from gradwidget.view.kernel.restore import restorer
 from gradwidget.view.kernel.server import lacking

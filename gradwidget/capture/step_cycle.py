@@ -323,7 +323,7 @@ class StepCycle:
         """The loop has been paused for so long, which was no training time."""
         self._last_end += seconds
         self._alone.was_paused(seconds)
-        self.builder.look = self.inspector.resumed(sampled=self.builder.sampled)
+        self.builder.inspections = self.inspector.resumed(sampled=self.builder.sampled)
 
     def finish(self, *, inside_forward: bool = False) -> None:
         """The step is over and the next one begins.
@@ -393,7 +393,7 @@ class StepCycle:
             self._recurrent_schedule,
             sampled=sampled,
             outputs=self._wants_outputs,
-            look=self.inspector.begin(step, sampled=sampled, wanted=wanted),
+            inspections=self.inspector.begin(step, sampled=sampled, wanted=wanted),
         )
 
     def _begin(self) -> None:
@@ -427,7 +427,7 @@ class StepCycle:
                 self.budget.request(Reason.PAUSE)
                 paused = self._pause_point.is_due
         self.inspector.step_ended(
-            builder.step, builder.look, builder.reasons, paused=paused, wanted=wanted
+            builder.step, builder.inspections, builder.reasons, paused=paused, wanted=wanted
         )
         return wanted
 

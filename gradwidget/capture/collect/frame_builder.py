@@ -56,7 +56,7 @@ class FrameBuilder:
         schedule: decides in which steps recurrent layers are measured along time.
         sampled: whether it is measured in full.
         outputs: whether the outputs of layers are measured too, where it is sampled from its start.
-        look: collects what somebody wants to see of single layers; the step is then sampled.
+        inspections: collects what somebody wants to see of single layers; the step is then sampled.
     """
 
     def __init__(
@@ -69,11 +69,11 @@ class FrameBuilder:
         *,
         sampled: bool,
         outputs: bool,
-        look: InspectionCollector | None,
+        inspections: InspectionCollector | None,
     ) -> None:
         self.step = step
-        self.sampled = sampled or look is not None
-        self.look = look
+        self.sampled = sampled or inspections is not None
+        self.inspections = inspections
         self.readback = Readback()
         self.loss = LossFinder(self.readback)
         self.scalars: dict[str, float] = {}
@@ -128,7 +128,7 @@ class FrameBuilder:
 
     @cached_property
     def _operations(self) -> OperationOutputs:
-        return OperationOutputs(self._table, self.activations, self.look)
+        return OperationOutputs(self._table, self.activations, self.inspections)
 
     @cached_property
     def recurrent(self) -> RecurrentGradients:
@@ -181,9 +181,9 @@ class FrameBuilder:
         if not self.activations.add_output(layer, module, args, output):
             return
         self.recurrent.add_call(layer, module, args, kwargs, output)
-        tensor = None if self.look is None else first_tensor(output)
-        if self.look is not None and tensor is not None:
-            self.look.add_output(layer, tensor, self.activations.nonlinearity_of(layer))
+        tensor = None if self.inspections is None else first_tensor(output)
+        if self.inspections is not None and tensor is not None:
+            self.inspections.add_output(layer, tensor, self.activations.nonlinearity_of(layer))
 
     def model_ran(self, args: tuple[object, ...], kwargs: Mapping[str, object]) -> None:
         """Adds what the model was given, where no layer was given data as it is."""
@@ -258,8 +258,8 @@ class FrameBuilder:
         """
         gradients = gradients_of(parameters, held, taken)
         self._readings.held.update(number for number in held if parameters[number] is not None)
-        if self.look is not None:
-            self.look.add_gradients(parameters, held, taken, scale)
+        if self.inspections is not None:
+            self.inspections.add_gradients(parameters, held, taken, scale)
         self._readings.note_sizes(parameters, gradients)
         reading = self._read(gradients, measure)
         if scale is not None:

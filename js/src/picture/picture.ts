@@ -11,7 +11,6 @@ import type { ViewOptions } from "../state/view-options.ts";
 import { element, setAttribute } from "../util/dom.ts";
 import { isCommand } from "../util/own-keys.ts";
 import type { Sizes } from "../util/sizes.ts";
-import { BarValues } from "./bar-values.ts";
 import { BoundLines } from "./bound-lines.ts";
 import { Heatmap } from "./heatmap.ts";
 import { Legend } from "./legend.ts";
@@ -27,6 +26,7 @@ import { Tooltip } from "./tooltip.ts";
 import { metricText, tooltipLines } from "./tooltip-lines.ts";
 import { UsualRanges } from "./usual-ranges.ts";
 import { ValueAxis } from "./value-axis.ts";
+import { ValueColumn } from "./value-column.ts";
 
 /** Up to this many rows the picture is too low for anything to fit beside it. */
 const LOW = 8;
@@ -49,7 +49,7 @@ export class Picture {
   readonly #axis = new ValueAxis();
   readonly #bounds = new BoundLines();
   readonly #usual = new UsualRanges();
-  readonly #barValues = new BarValues();
+  readonly #valueColumn = new ValueColumn();
   readonly #heatmap = new Heatmap();
   readonly #legend = new Legend();
   readonly #tooltip = new Tooltip();
@@ -99,7 +99,7 @@ export class Picture {
         this.#usual.node,
         this.#bounds.node,
       ),
-      this.#barValues.node,
+      this.#valueColumn.node,
       heatmapCell,
       foot,
       this.#border.node,
@@ -240,7 +240,7 @@ export class Picture {
     this.#axis.update(scale, size.width);
     this.#bounds.update(bounds, scale);
     this.#usual.update(rows, this.#store, metric.name, scale, size);
-    const hasValues = this.#barValues.update(rows, metric);
+    const hasValues = this.#valueColumn.update(rows, metric);
     setAttribute(this.node, "data-values", String(hasValues));
     const { cursor } = this.#options.choices;
     this.#legend.update(table, cursor ?? this.#store.status.step, this.#usual.hasAny);

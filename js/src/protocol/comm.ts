@@ -30,7 +30,7 @@ interface KernelComm {
   send(data: FromPage): unknown;
 }
 
-/** Its twin is in gradwidget/view/kernel/comm.py. */
+/** Its twin is in gradwidget/view/kernel/page_comm.py. */
 const TARGET = "gradwidget";
 
 /** The states of a kernel in which, or after which, nothing of what it had is left. */

@@ -10,13 +10,13 @@ from typing import Any
 import pytest
 
 from gradwidget.view.kernel.busy_status import keep_status
-from gradwidget.view.kernel.comm import TARGET
+from gradwidget.view.kernel.page_comm import TARGET
 from tests.support.console import SubshellConsole
 from tests.support.server import wait_until
 from tests.view.page import Page
 
 SETUP = """
-from gradwidget.view.kernel.comm import PageComm
+from gradwidget.view.kernel.page_comm import PageComm
 heard = []
 channel = PageComm("number", lambda message: heard.append(message["kind"]))
 """

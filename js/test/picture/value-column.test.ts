@@ -1,12 +1,12 @@
 // @vitest-environment jsdom
 import { expect, test } from "vitest";
 import type { TableRow } from "../../src/derive/table.ts";
-import { BarValues } from "../../src/picture/bar-values.ts";
+import { ValueColumn } from "../../src/picture/value-column.ts";
 
 const METRIC = { name: "grad_rms", title: "gradient RMS", scale: "log" as const, bounds: [] };
 
 function updated(values: number[]): { isShown: boolean; texts: (string | null)[] } {
-  const shown = new BarValues();
+  const shown = new ValueColumn();
   const rows = values.map((value) => ({ value }) as TableRow);
   const isShown = shown.update(rows, METRIC);
   return { isShown, texts: [...shown.node.children].map(({ textContent }) => textContent) };

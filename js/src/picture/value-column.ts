@@ -7,8 +7,8 @@ import { valueText } from "./tooltip-lines.ts";
 const MOST_ROWS = 30;
 
 /** The value of each row in figures, in a column of its own beside the bars. */
-export class BarValues {
-  readonly node = element("div", { class: "gw-bar-values", "aria-hidden": "true" });
+export class ValueColumn {
+  readonly node = element("div", { class: "gw-value-column", "aria-hidden": "true" });
   #values: HTMLElement[] = [];
 
   /** Returns whether there is room for values. */

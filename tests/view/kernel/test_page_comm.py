@@ -12,7 +12,7 @@ from comm.base_comm import BaseComm
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gradwidget.view.kernel.comm import TARGET, PageComm
+from gradwidget.view.kernel.page_comm import TARGET, PageComm
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
