@@ -77,6 +77,22 @@ class UseRelu:
         return f"ReLU in the place of {self.kind.lower()}; {Reinitialize(self.layers).text}"
 
 
+KEEPING = 3.0
+"""Bias with which a gate keeps 95% of the state (Jozefowicz et al. 2015 advise a large one)."""
+
+
+@dataclass(frozen=True, slots=True)
+class RaiseForgetBias:
+    """Has the gates of recurrent layers keep the state: the bias of their forget gate rises."""
+
+    layers: tuple[str, ...]
+
+    @property
+    def text(self) -> str:
+        """What changes, in a few words."""
+        return f"forget gate bias of {names(list(self.layers))} set to {shown(KEEPING)}"
+
+
 @dataclass(frozen=True, slots=True)
 class SkipNonfinite:
     """Leaves out every step whose gradient has a NaN or an infinity."""
@@ -87,7 +103,7 @@ class SkipNonfinite:
         return "steps with NaN or Inf gradients are left out"
 
 
-Action = Clip | ScaleLr | Reinitialize | UseRelu | SkipNonfinite
+Action = Clip | ScaleLr | Reinitialize | UseRelu | RaiseForgetBias | SkipNonfinite
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +169,14 @@ def _use_relu(data: Mapping[str, object]) -> UseRelu:
     return UseRelu(cast("Squashing", kind), before, _reinitialize(data).layers)
 
 
+def _raise_forget_bias(data: Mapping[str, object]) -> RaiseForgetBias:
+    layers = data.get("layers")
+    if not isinstance(layers, list | tuple) or not layers:
+        message = "layers must name at least one layer"
+        raise ValueError(message)
+    return RaiseForgetBias(tuple(map(str, layers)))
+
+
 def _positive(data: Mapping[str, object], name: str) -> float:
     value = data.get(name)
     if (
@@ -171,5 +195,6 @@ _READERS: dict[str, Callable[[Mapping[str, object]], Action]] = {
     "scale_lr": _scale_lr,
     "reinitialize": _reinitialize,
     "use_relu": _use_relu,
+    "raise_forget_bias": _raise_forget_bias,
     "skip_nonfinite": lambda _: SkipNonfinite(),
 }

@@ -5,7 +5,15 @@ from __future__ import annotations
 
 import pytest
 
-from gradwidget.action import Clip, Reinitialize, ScaleLr, SkipNonfinite, UseRelu, parse_action
+from gradwidget.action import (
+    Clip,
+    RaiseForgetBias,
+    Reinitialize,
+    ScaleLr,
+    SkipNonfinite,
+    UseRelu,
+    parse_action,
+)
 from gradwidget.diagnose.finding import Remedy
 from gradwidget.diagnose.remedies.reinitialize import reinitialize
 from gradwidget.diagnose.remedies.skip_nonfinite import skip_nonfinite
@@ -20,6 +28,7 @@ from gradwidget.frame import Layer
         ({"kind": "scale_lr", "factor": 2, "group": 1}, ScaleLr(2.0, 1)),
         ({"kind": "reinitialize", "layers": {"head": "xavier"}}, Reinitialize({"head": "xavier"})),
         ({"kind": "skip_nonfinite"}, SkipNonfinite()),
+        ({"kind": "raise_forget_bias", "layers": ["rnn"]}, RaiseForgetBias(("rnn",))),
         (
             {
                 "kind": "use_relu",
@@ -51,6 +60,8 @@ def test_plain_data_is_read_as_the_action_it_stands_for(
         ({"kind": "use_relu", "instead_of": "Tanh", "before": 4}, "before a layer"),
         ({"kind": "scale_lr", "factor": 0.1, "group": -1}, "group"),
         ({"kind": "scale_lr", "factor": 0.1, "group": "all"}, "group"),
+        ({"kind": "raise_forget_bias", "layers": []}, "at least one layer"),
+        ({"kind": "raise_forget_bias", "layers": "rnn"}, "at least one layer"),
         ({"kind": "reinitialize", "layers": {}}, "at least one layer"),
         ({"kind": "reinitialize", "layers": ["head"]}, "at least one layer"),
         (

@@ -12,12 +12,14 @@ from gradwidget.action import (
     Action,
     Applied,
     Clip,
+    RaiseForgetBias,
     Reinitialize,
     ScaleLr,
     SkipNonfinite,
     UseRelu,
 )
 from gradwidget.capture.guard import Guard
+from gradwidget.capture.intervene.forget_bias import raise_forget_bias
 from gradwidget.capture.intervene.nesting import Nesting
 from gradwidget.capture.intervene.per_step import Clipping, Skipping
 from gradwidget.capture.intervene.reinitialize import reinitialize
@@ -177,20 +179,27 @@ class Actuator:
         if not optimizers:
             message = "no optimizer has stepped this model yet"
             raise ValueError(message)
-        if isinstance(action, Reinitialize | UseRelu):
-            model = self._model()
-            if model is None:
-                message = "the model no longer exists"
-                raise ValueError(message)
-            if isinstance(action, UseRelu):
-                return self._use_relu(model, action, optimizers)
-            return Applied(reinitialize(model, action.layers, optimizers), action.text)
+        if isinstance(action, Reinitialize | UseRelu | RaiseForgetBias):
+            return self._change_model(action, optimizers)
         if isinstance(action, ScaleLr):
             return self._scale(action, optimizers)
         self._check_gradients_are_at_hand(optimizers)
         if isinstance(action, Clip):
             return self._clip(action, optimizers)
         return self._skip(action, optimizers)
+
+    def _change_model(
+        self, action: Reinitialize | UseRelu | RaiseForgetBias, optimizers: Sequence[Optimizer]
+    ) -> Applied:
+        model = self._model()
+        if model is None:
+            message = "the model no longer exists"
+            raise ValueError(message)
+        if isinstance(action, UseRelu):
+            return self._use_relu(model, action, optimizers)
+        if isinstance(action, RaiseForgetBias):
+            return Applied(raise_forget_bias(model, action, optimizers), action.text)
+        return Applied(reinitialize(model, action.layers, optimizers), action.text)
 
     def _use_relu(
         self, model: nn.Module, action: UseRelu, optimizers: Sequence[Optimizer]

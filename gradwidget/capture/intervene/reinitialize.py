@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import Any
-from weakref import ref
 
 import torch
 from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
-from torch.optim import LBFGS, Optimizer
+from torch.optim import Optimizer
 
 from gradwidget.action import Scheme
+from gradwidget.capture.intervene.snapshot import Snapshot
 from gradwidget.frame import ROOT
 
 
@@ -61,57 +60,17 @@ def reinitialize(
         for name in layers
         for local, parameter in _own(model, name)
     ]
-    before = _Snapshot([parameter for parameter, _, _ in drawn], optimizers)
+    before = Snapshot([parameter for parameter, _, _ in drawn], optimizers)
     random = _random_states(drawn)
-    try:
-        _draw(drawn)
-        before.clear_states()
-    except BaseException as error:
-        # All or nothing, an interrupt included.
-        before.put_back()
-        for restore in random:
-            restore()
-        if not isinstance(error, Exception):
+    with before.or_nothing("fresh weights could not be drawn"):
+        try:
+            _draw(drawn)
+        except BaseException:
+            for restore in random:
+                restore()
             raise
-        message = f"fresh weights could not be drawn: {error}"
-        raise ValueError(message) from error
+        before.clear_states()
     return before.put_back
-
-
-class _Snapshot:
-    """Values of some parameters and what optimizers remember of them, at one moment."""
-
-    def __init__(self, parameters: Sequence[nn.Parameter], optimizers: Sequence[Optimizer]) -> None:
-        # Weakly: a change that can be taken back must not keep a model alive.
-        self._values = [(ref(one), one.detach().clone()) for one in parameters]
-        self._states: list[tuple[ref[Optimizer], ref[Tensor], dict[Any, Any] | None]] = []
-        for optimizer in optimizers:
-            # What LBFGS keeps with its first parameter is of all of them.
-            keys = list(optimizer.state) if isinstance(optimizer, LBFGS) else parameters
-            # Looked up before any is cleared: a wrapper may share the state of another.
-            for key in keys:
-                self._states.append((ref(optimizer), ref(key), optimizer.state.get(key)))
-
-    def clear_states(self) -> None:
-        """Has the optimizers forget the parameters."""
-        for optimizer, parameter, _ in self._states:
-            _set_state(optimizer(), parameter(), None)
-
-    def put_back(self) -> None:
-        """Puts back all of it; what no longer exists is passed over.
-
-        Raises:
-            ValueError: a parameter has changed its shape. Nothing has been changed then.
-        """
-        values = [(one, value) for known, value in self._values if (one := known()) is not None]
-        if any(parameter.shape != value.shape for parameter, value in values):
-            message = "a layer has changed its shape since, so its weights cannot be put back"
-            raise ValueError(message)
-        with torch.no_grad():
-            for parameter, value in values:
-                parameter.copy_(value)
-        for optimizer, known, state in self._states:
-            _set_state(optimizer(), known(), state)
 
 
 def _draw(drawn: Sequence[Drawn]) -> None:
@@ -123,17 +82,6 @@ def _draw(drawn: Sequence[Drawn]) -> None:
                 parameter.fill_(1.0)
             else:
                 parameter.zero_()
-
-
-def _set_state(
-    optimizer: Optimizer | None, parameter: Tensor | None, state: dict[Any, Any] | None
-) -> None:
-    if optimizer is None or parameter is None:
-        return
-    if state is None:
-        optimizer.state.pop(parameter, None)
-    else:
-        optimizer.state[parameter] = state
 
 
 def _random_states(drawn: Sequence[Drawn]) -> list[Callable[[], object]]:

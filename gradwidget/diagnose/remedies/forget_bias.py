@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from gradwidget.action import KEEPING
 from gradwidget.diagnose.finding import Remedy
 from gradwidget.diagnose.remedies.layer_names import listing
 from gradwidget.frame import ROOT, Layer
@@ -35,7 +36,8 @@ for name in {listing(gated)}:
             if key.startswith("bias"):
                 # The second of the gates: forget in an LSTM, update (keep) in a GRU. Of its two
                 # biases, which are added, one is enough.
-                bias[hidden : 2 * hidden] = 3.0 if key.startswith("bias_ih") else 0.0
+                bias[hidden : 2 * hidden] = {KEEPING} if key.startswith("bias_ih") else 0.0
                 optimizer.state.pop(bias, None)
 """,
+        action={"kind": "raise_forget_bias", "layers": gated},
     )
