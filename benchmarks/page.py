@@ -1,8 +1,8 @@
 """What the picture costs the browser: ``python -m benchmarks.page [--minutes 10]``.
 
-In real JupyterLab and Chromium: frames per second while updates come in, the page's work for one
-step of travel in time, what a long run leaves in the page's memory, and the size of what the page
-loads.
+In real JupyterLab and Chromium: how soon the first bars are there, frames per second while updates
+come in, the page's work for one step of travel in time, what a long run leaves in the page's
+memory, and the size of what the page loads.
 """
 
 from __future__ import annotations
@@ -46,6 +46,17 @@ COUNT_FRAMES = """(seconds) => new Promise((done) => {
     requestAnimationFrame(next);
 })"""
 
+# From now until the first bars come into the page.
+TIME_FIRST_BARS = """() => {
+    const began = performance.now();
+    const observer = new MutationObserver(() => {
+        if (document.querySelector("rect.bar") === null) return;
+        window.firstBars = performance.now() - began;
+        observer.disconnect();
+    });
+    observer.observe(document, { childList: true, subtree: true });
+}"""
+
 # The step shown once it is another one than `step` and the frame that shows it is done.
 NEXT_STEP = """(step) => new Promise((done) => {
     const look = () => {
@@ -73,6 +84,10 @@ def main() -> None:
             with serving("lab", Path(folder) / kind, without) as server:
                 for layers, bound in ((300, 50), (1000, 30)):
                     notebook = opened(browser.new_page(viewport=VIEWPORT), server, layers, 200)
+                    say(
+                        f"{layers} layers, {kind}: first bars "
+                        f"{first_bars(notebook.page):.0f} ms after the cell began (bound 500 ms)"
+                    )
                     rate = frames(notebook)
                     say(
                         f"{layers} layers, 10 updates per second, {kind}: "
@@ -106,7 +121,8 @@ def opened(
     """A notebook that shows a picture of ``layers``, ``steps`` and at most ``metrics``."""
     feed = f"feed = Feed({layers}, {steps}, {metrics})"
     codes = [
-        f"from benchmarks.page_source import Feed\n{feed}\nfeed.widget",
+        f"from benchmarks.page_source import Feed\n{feed}",
+        "feed.widget",
         f"feed.run({FRAME_SECONDS + 5})",
         "feed.run(3600, 12)",
     ]
@@ -114,6 +130,8 @@ def opened(
     write_notebook(server.folder / name, codes)
     notebook = Notebook(page, server.url(name) + "&reset", len(codes))
     notebook.run(0)
+    page.evaluate(TIME_FIRST_BARS)
+    notebook.run(1)
     bars, closed = page.locator("rect.bar"), page.locator(".gw-row[data-kind=closed] button")
     wait_until(lambda: bars.count() > 0, "the picture")
     # A long chain comes in ranges; what is measured is a row, and a bar, for each layer.
@@ -123,9 +141,14 @@ def opened(
     return notebook
 
 
+def first_bars(page: Page) -> float:
+    """Milliseconds from the beginning of the cell that shows the picture to its first bars."""
+    return float(page.evaluate("() => window.firstBars"))
+
+
 def frames(notebook: Notebook) -> float:
     """Frames per second while updates come in."""
-    notebook.run(1)
+    notebook.run(2)
     moving(notebook.page)
     return float(notebook.page.evaluate(COUNT_FRAMES, FRAME_SECONDS))
 
@@ -157,7 +180,7 @@ def memory(notebook: Notebook, minutes: float) -> tuple[float, float]:
     session = notebook.page.context.new_cdp_session(notebook.page)
     session.send("Performance.enable")
     notebook.page.keyboard.press("End")
-    notebook.run(2)
+    notebook.run(3)
     moving(notebook.page)
     notebook.page.wait_for_timeout(WARM_UP)
     before = heap(session)
