@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
+from gradwidget.diagnose.evidence.obstacle import OVER_SAMPLES
 from gradwidget.diagnose.finding import Remedy
 from gradwidget.frame import Wiring
 
 
 def take_logarithm(wiring: Wiring) -> Remedy | None:
-    """Puts log_softmax where softmax is; None where the loss is given what it expects."""
+    """Puts log_softmax over the classes; None where the loss is given what it expects."""
     if "no logarithm" not in wiring.obstacles:
         return None
     loss, given = wiring.obstacles["no logarithm"]
+    if given == "log_softmax":
+        return Remedy(
+            title=OVER_SAMPLES.title,
+            why=OVER_SAMPLES.why,
+            code="""\
+for part in model.modules():
+    if isinstance(part, torch.nn.LogSoftmax) and part.dim == 0:
+        part.dim = 1
+# Where forward() calls it itself: torch.nn.functional.log_softmax(x, dim=1) in its place.
+""",
+        )
     if given == "linear":
         return Remedy(
             title="Give the loss log_softmax of the outputs",

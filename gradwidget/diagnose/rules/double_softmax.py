@@ -44,6 +44,12 @@ def _without_logarithm(window: Window) -> tuple[str, str] | None:
     if "no logarithm" not in window.wiring.obstacles:
         return None
     loss, given = window.wiring.obstacles["no logarithm"]
+    if given == "log_softmax":
+        message = (
+            f"{loss} expects probabilities that add up to 1 over the classes, and those that it is "
+            "given add up to 1 over the samples of the batch: take log_softmax with dim=1."
+        )
+        return message, "None: how many samples a batch has says nothing of their classes."
     what = "logits" if given == "linear" else f"the output of a {given}"
     sign = " The loss is below 0, which it never is of what it expects." if window.loss < 0 else ""
     message = (

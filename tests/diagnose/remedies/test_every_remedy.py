@@ -128,6 +128,9 @@ def built_wrongly(_: int) -> dict[str, Any]:
 MISFITS = (
     Wiring(obstacles={"no logarithm": ("kl_div", "softmax"), "one entry": ("softmax", "fc0")}),
     Wiring(obstacles={"no logarithm": ("nll_loss", "linear"), "one entry": ("softmax", "fc0")}),
+    Wiring(
+        obstacles={"no logarithm": ("nll_loss", "log_softmax"), "one entry": ("softmax", "fc0")}
+    ),
     Wiring(obstacles={"unlike shapes": ("[6, 1]", "[6, 6]"), "one entry": ("softmax", "fc0")}),
     Wiring(obstacles={"one entry": ("group_norm", "fc0")}, loss_path=("ctc_loss",)),
 )

@@ -127,6 +127,15 @@ def test_a_loss_of_log_probabilities_says_what_it_is_given_in_their_place(
     assert title in finding.remedies[0].title
 
 
+def test_logarithms_over_the_samples_are_named_while_the_loss_falls() -> None:
+    wiring = Wiring(obstacles={"no logarithm": ("nll_loss", "log_softmax"), "over samples": ()})
+    finding = only(judge(6, chain(DEPTH), healthy(DEPTH, wiring=wiring))[0])
+    assert "add up to 1 over the samples of the batch: take log_softmax with dim=1" in (
+        finding.message
+    )
+    assert finding.remedies[0].title == "Take the softmax over the classes"
+
+
 def test_a_loss_without_an_end_is_due_to_outputs_that_are_no_logarithms() -> None:
     def figures(step: int) -> dict[str, Any]:
         wiring = Wiring(loss_path=("nll_loss",), obstacles={"no logarithm": ("nll_loss", "linear")})

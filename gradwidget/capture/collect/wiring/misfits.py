@@ -9,7 +9,7 @@ from torch import Tensor
 from gradwidget.capture.collect.wiring.graph import Graph
 from gradwidget.capture.collect.wiring.loss_path import operation
 from gradwidget.capture.collect.wiring.operations import PRODUCTS
-from gradwidget.capture.model.nonlinearity import Node
+from gradwidget.capture.model.nonlinearity import Node, is_over_samples
 from gradwidget.capture.torch_private import output_shape, saved_tensor
 
 PROBABILITIES = ("SoftmaxBackward", "SigmoidBackward")
@@ -36,11 +36,15 @@ def no_logarithm(graph: Graph, above: Sequence[Node]) -> tuple[str, str] | None:
 
     Returns:
         The loss and what it is given, in torch's words: ``("kl_div", "softmax")``, ``("nll_loss",
-        "linear")``; None where there is none.
+        "linear")``, with ``"log_softmax"`` for one over the samples of a batch; None where there
+        is none.
     """
     for node in above:
         name = graph.names[node]
         if name.startswith("NllLoss"):
+            # Not through views: of a matrix that is turned around, the other dimension is right.
+            if is_over_samples(graph.below[node][0]):
+                return "nll_loss", "log_softmax"
             given = graph.through_views(graph.below[node][0])
             if graph.names[given].startswith(PRODUCTS):
                 return "nll_loss", "linear"

@@ -57,6 +57,21 @@ def test_a_loss_of_log_probabilities_that_is_given_others_is_seen(
     assert found == {"no logarithm": expected}
 
 
+def test_logarithms_that_add_up_over_the_samples_are_seen(watch: Watch) -> None:
+    def loss(y: Tensor) -> Tensor:
+        return functional.nll_loss(y.log_softmax(0), LABELS)
+
+    found = wiring(watch, network(CLASSES), N, 4, loss=loss).obstacles
+    assert found["no logarithm"] == ("nll_loss", "log_softmax")
+
+
+def test_a_matrix_of_pairs_may_be_turned_around(watch: Watch) -> None:
+    def loss(y: Tensor) -> Tensor:
+        return functional.nll_loss((y @ y.T).log_softmax(0).T, torch.arange(N))
+
+    assert "no logarithm" not in wiring(watch, network(CLASSES), N, 4, loss=loss).obstacles
+
+
 @pytest.mark.filterwarnings("ignore:reduction. 'mean'")  # as above
 @pytest.mark.parametrize(
     "loss",
@@ -68,6 +83,7 @@ def test_a_loss_of_log_probabilities_that_is_given_others_is_seen(
         lambda y: functional.kl_div(y.log_softmax(1), y.softmax(1), reduction="batchmean"),
         lambda y: functional.nll_loss(y.log_softmax(1), LABELS),
         lambda y: functional.nll_loss((y.softmax(1) + 1e-6).log(), LABELS),
+        lambda y: functional.nll_loss((y @ y.T).log_softmax(1), torch.arange(N)),
         lambda y: functional.cross_entropy(y, SHARES),
         lambda y: functional.binary_cross_entropy(y.sigmoid(), SHARES),
         lambda y: -(y.softmax(1) * SHARES).sum(1).mean(),
