@@ -57,6 +57,7 @@ def test_a_loss_of_log_probabilities_that_is_given_others_is_seen(
     assert found == {"no logarithm": expected}
 
 
+@reads_saved_tensors
 def test_logarithms_that_add_up_over_the_samples_are_seen(watch: Watch) -> None:
     def loss(y: Tensor) -> Tensor:
         return functional.nll_loss(y.log_softmax(0), LABELS)
@@ -65,6 +66,7 @@ def test_logarithms_that_add_up_over_the_samples_are_seen(watch: Watch) -> None:
     assert found["no logarithm"] == ("nll_loss", "log_softmax")
 
 
+@reads_saved_tensors
 def test_a_matrix_of_pairs_may_be_turned_around(watch: Watch) -> None:
     def loss(y: Tensor) -> Tensor:
         return functional.nll_loss((y @ y.T).log_softmax(0).T, torch.arange(N))

@@ -56,7 +56,7 @@ def test_other_differences_are_none(watch: Watch, loss: Callable[[Any], Tensor])
 
 
 @reads_saved_tensors
-@pytest.mark.parametrize(("dim", "expected"), [(0, ("over samples",)), (1, ())])
+@pytest.mark.parametrize(("dim", "expected"), [(0, ("no logarithm", "over samples")), (1, ())])
 def test_a_softmax_over_the_samples_is_told_from_one_over_the_classes(
     watch: Watch, dim: int, expected: tuple[str, ...]
 ) -> None:
