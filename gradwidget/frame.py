@@ -112,6 +112,7 @@ LOSS = "(loss)"
 Obstacle = Literal[
     "no logarithm",
     "unlike shapes",
+    "bounded",
     "one entry",
     "rounded",
     "every pair",
@@ -120,10 +121,10 @@ Obstacle = Literal[
     "no bend",
 ]
 """What a network cannot learn with, however it is trained: a loss of log-probabilities that is
-given something else, outputs of another shape than their targets, an operation over a dimension
-with a single entry, weights behind nothing but roundings, each output held against every target, a
-softmax over the samples of a batch, a loss of second derivatives of ReLU, and nothing but linear
-operations among its layers."""
+given something else, outputs of another shape than their targets, outputs with bounds (where
+targets lie outside of them), an operation over a dimension with a single entry, weights behind
+nothing but roundings, each output held against every target, a softmax over the samples of a batch,
+a loss of second derivatives of ReLU, and nothing but linear operations among its layers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,9 +164,9 @@ class Wiring:
 
     obstacles: Mapping[Obstacle, tuple[str, ...]] = field(default_factory=dict)
     """What the graphs of the loss show that may keep the network from learning, with its
-    particulars: of ``"no logarithm"`` the loss and what it is given, of ``"unlike shapes"`` the
-    shape of the outputs and what became of it, of ``"one entry"`` the operation and the layer
-    before it."""
+    particulars: of ``"no logarithm"`` and ``"bounded"`` the loss and what it is given, of
+    ``"unlike shapes"`` the shape of the outputs and what became of it, of ``"one entry"`` the
+    operation and the layer before it."""
 
     @property
     def is_of_alignments(self) -> bool:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from gradwidget.diagnose.evidence.window import Window
 from gradwidget.diagnose.finding import Detection, Remedy
 from gradwidget.diagnose.remedies.give_one_shape import give_one_shape
+from gradwidget.diagnose.remedies.reach_targets import reach_targets
 from gradwidget.diagnose.remedies.remove_softmax import remove_softmax
 from gradwidget.diagnose.remedies.take_logarithm import take_logarithm
 
@@ -14,4 +15,10 @@ from gradwidget.diagnose.remedies.take_logarithm import take_logarithm
 def of_misfits(detection: Detection, window: Window) -> Iterator[Remedy]:
     """The one that fits what the graph shows."""
     del detection
-    yield take_logarithm(window.wiring) or give_one_shape(window.wiring) or remove_softmax()
+    wiring = window.wiring
+    yield (
+        take_logarithm(wiring)
+        or give_one_shape(wiring)
+        or reach_targets(window)
+        or remove_softmax()
+    )

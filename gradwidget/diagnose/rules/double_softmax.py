@@ -2,7 +2,8 @@
 
 Outputs that are already probabilities may meet a loss that applies softmax or sigmoid itself: the
 gradient is then small wherever the model is sure, right or wrong. Or they meet one that expects
-logarithms of probabilities. Or their shape is another than that of the targets, and each is held
+logarithms of probabilities. Or they end in a function with bounds, and targets lie outside of
+these. Or their shape is another than that of the targets, and each is held
 against every target. Not reported: softmax inside the network, as in attention, log-softmax twice,
 which changes nothing, and comparisons of all pairs by intent.
 """
@@ -11,8 +12,10 @@ from __future__ import annotations
 
 from itertools import pairwise
 
+from gradwidget.diagnose.evidence.reach import out_of_reach
 from gradwidget.diagnose.evidence.window import Window
 from gradwidget.diagnose.finding import Detection, Finding
+from gradwidget.wording import shown
 
 TWICE = {
     ("log_softmax", "softmax"): ("cross-entropy", "softmax"),
@@ -26,7 +29,12 @@ TWICE = {
 def double_softmax(window: Window, active: Finding | None) -> Detection | None:
     """Outputs and a loss that do not fit, as the graph shows it."""
     del active  # exact
-    found = _without_logarithm(window) or _of_unlike_shapes(window) or _twice(window)
+    found = (
+        _without_logarithm(window)
+        or _of_unlike_shapes(window)
+        or _out_of_reach(window)
+        or _twice(window)
+    )
     if found is None:
         return None
     message, caveat = found
@@ -68,6 +76,18 @@ def _of_unlike_shapes(window: Window) -> tuple[str, str] | None:
         f"that both become {made}: each output is held against every target, not against its own."
     )
     return message, "Fine if every output is meant to be held against every target."
+
+
+def _out_of_reach(window: Window) -> tuple[str, str] | None:
+    out = out_of_reach(window)
+    if out is None:
+        return None
+    message = (
+        f"The outputs come from a {out.function}, which gives {out.bounds}, and their mean "
+        f"{'squared ' if out.is_squared else ''}error is {shown(window.loss)}: that is more than "
+        f"{out.most}, so targets lie outside of what the outputs can be."
+    )
+    return message, "None: no weights bring the outputs to such targets."
 
 
 def _twice(window: Window) -> tuple[str, str] | None:

@@ -132,6 +132,7 @@ MISFITS = (
         obstacles={"no logarithm": ("nll_loss", "log_softmax"), "one entry": ("softmax", "fc0")}
     ),
     Wiring(obstacles={"unlike shapes": ("[6, 1]", "[6, 6]"), "one entry": ("softmax", "fc0")}),
+    Wiring(obstacles={"bounded": ("mse_loss", "sigmoid"), "one entry": ("softmax", "fc0")}),
     Wiring(obstacles={"one entry": ("group_norm", "fc0")}, loss_path=("ctc_loss",)),
 )
 
@@ -140,7 +141,7 @@ ROUNDED = Wiring(obstacles={"rounded": ("round", "fc0")})
 
 def misfit(wiring: Wiring, step: int) -> dict[str, Any]:
     """A loss that is given what it does not expect, and infinite in the end."""
-    return healthy(8, wiring=wiring, scalars={"loss": 1.0 if step < 29 else math.inf})
+    return healthy(8, wiring=wiring, scalars={"loss": 1.2 if step < 29 else math.inf})
 
 
 def of_pairs(_: int) -> dict[str, Any]:

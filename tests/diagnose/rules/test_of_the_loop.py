@@ -149,6 +149,39 @@ def test_a_loss_without_an_end_is_due_to_outputs_that_are_no_logarithms() -> Non
     assert all(one.because is not None for one in others)
 
 
+@pytest.mark.parametrize(
+    ("loss", "function", "value", "words"),
+    [
+        ("mse_loss", "sigmoid", 1.2, "gives 0 … 1, and their mean squared error is 1.2"),
+        ("mse_loss", "tanh", 4.1, "gives −1 … 1, and their mean squared error is 4.1"),
+        ("l1_loss", "tanh", 2.1, "gives −1 … 1, and their mean error is 2.1"),
+    ],
+)
+def test_targets_out_of_reach_are_told_by_an_error_that_is_too_large(
+    loss: str, function: str, value: float, words: str
+) -> None:
+    wiring = Wiring(loss_path=(loss, function), obstacles={"bounded": (loss, function)})
+    figures = healthy(DEPTH, wiring=wiring, scalars={"loss": value})
+    finding = only(judge(6, chain(DEPTH), figures)[0])
+    assert finding.title == "Outputs do not fit the loss"
+    assert words in finding.message
+    assert finding.remedies[0].title == f"Remove the {function} from the outputs"
+
+
+@pytest.mark.parametrize(
+    ("loss", "function", "value"),
+    [("mse_loss", "sigmoid", 1.005), ("mse_loss", "tanh", 3.9), ("l1_loss", "tanh", 1.9)],
+)
+def test_silent_on_outputs_with_bounds_that_may_reach_their_targets(
+    loss: str, function: str, value: float
+) -> None:
+    wiring = Wiring(loss_path=(loss, function), obstacles={"bounded": (loss, function)})
+    assert (
+        judge(6, chain(DEPTH), healthy(DEPTH, wiring=wiring, scalars={"loss": value}))[0].findings
+        == []
+    )
+
+
 def test_outputs_of_another_shape_than_their_targets_are_named_while_the_loss_falls() -> None:
     wiring = Wiring(obstacles={"unlike shapes": ("[6, 1]", "[6, 6]"), "every pair": ()})
     finding = only(judge(6, chain(DEPTH), healthy(DEPTH, wiring=wiring))[0])

@@ -12,6 +12,10 @@ from gradwidget.capture.collect.wiring.operations import PRODUCTS
 from gradwidget.capture.model.nonlinearity import Node, is_over_samples
 from gradwidget.capture.torch_private import output_shape, saved_tensor
 
+BOUNDED = ("SigmoidBackward", "TanhBackward", "SoftmaxBackward")
+"""How the names of operations begin whose results have bounds."""
+MEAN = 1
+"""How torch numbers the reduction of a loss to its mean."""
 PROBABILITIES = ("SoftmaxBackward", "SigmoidBackward")
 """How the names of operations begin that give probabilities."""
 REDUCING = ("Mean", "Sum")
@@ -79,6 +83,35 @@ def unlike_shapes(graph: Graph, above: Sequence[Node]) -> tuple[str, str] | None
             ):
                 return str(list(given)), str(list(made))
     return None
+
+
+def bounded(graph: Graph) -> tuple[str, str] | None:
+    """Outputs with bounds that a mean error, and nothing else, holds against targets.
+
+    Where that is larger than the bounds are apart, targets lie outside of them.
+
+    Returns:
+        The loss and what it is given, in torch's words: ``("mse_loss", "sigmoid")``; None where
+        that is not so.
+    """
+    root = graph.roots[0]
+    name, error, loss = graph.names[root], root, "mse_loss"
+    if name.startswith("Mean"):
+        inner = graph.below[root][0]
+        is_squared = getattr(inner, "_saved_exponent", None) == 2  # nothing public tells
+        if not (is_squared or graph.names[inner].startswith("Abs")):
+            return None
+        loss = "mse_loss" if is_squared else "l1_loss"
+        error = graph.below[inner][0]
+        if not graph.names[error].startswith(("SubBackward", "RsubBackward")):
+            return None
+    elif not (name.startswith("MseLoss") and getattr(root, "_saved_reduction", None) == MEAN):
+        return None
+    if len(graph.roots) > 1 or len(graph.below[error]) != 1:
+        return None
+    given = graph.through_views(graph.below[error][0])
+    found = graph.names[given]
+    return (loss, operation(found)) if found.startswith(BOUNDED) else None
 
 
 def _given_to_kl_div(reduced: Node) -> Node | None:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from gradwidget.capture.collect.wiring.constants import one_entry, rounded
 from gradwidget.capture.collect.wiring.graph import LEAF, VIEWS, Graph
 from gradwidget.capture.collect.wiring.loss_path import between
-from gradwidget.capture.collect.wiring.misfits import no_logarithm, unlike_shapes
+from gradwidget.capture.collect.wiring.misfits import bounded, no_logarithm, unlike_shapes
 from gradwidget.capture.collect.wiring.operations import PRODUCTS
 from gradwidget.capture.collect.wiring.places import Places
 from gradwidget.capture.model.nonlinearity import Node, is_over_samples
@@ -55,6 +55,7 @@ def obstacles(graph: Graph, places: Places) -> Obstacles:
     described: dict[Obstacle, tuple[str, ...] | None] = {
         "no logarithm": no_logarithm(graph, above),
         "unlike shapes": unlike_shapes(graph, above),
+        "bounded": bounded(graph),
         "one entry": one_entry(graph, places),
         "rounded": rounded(graph, places),
     }

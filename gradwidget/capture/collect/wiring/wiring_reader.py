@@ -111,7 +111,10 @@ class WiringReader:
         if not self._gathered.flows.add(graph, self._places):
             return  # a pass of another model
         self._gathered.loss_path |= dict.fromkeys(loss_path(graph, self._places))
-        found = obstacles(graph, self._places)
+        found = dict(obstacles(graph, self._places))
+        if self._has_read:
+            # The loss of the step is the sum over its passes, and says nothing of each.
+            found.pop("bounded", None)
         self._gathered.obstacles = together(self._gathered.obstacles, found)
         self._used |= {id(one) for one in graph.leaves()}
         self._has_read = True

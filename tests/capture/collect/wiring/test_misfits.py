@@ -90,12 +90,50 @@ def test_a_matrix_of_pairs_may_be_turned_around(watch: Watch) -> None:
         lambda y: functional.binary_cross_entropy(y.sigmoid(), SHARES),
         lambda y: -(y.softmax(1) * SHARES).sum(1).mean(),
         lambda y: (1 - y.softmax(1) * SHARES).mean(),
-        lambda y: (SHARES - y.softmax(1)).square().mean(),
         lambda y: (SHARES * SHARES - SHARES * y.softmax(1)).abs().mean(),
     ],
 )
 def test_probabilities_elsewhere_and_logarithms_are_none(watch: Watch, loss: Loss) -> None:
     assert wiring(watch, network(CLASSES), N, 4, loss=loss).obstacles == {}
+
+
+@reads_saved_tensors
+@pytest.mark.parametrize(
+    ("loss", "expected"),
+    [
+        (lambda y: functional.mse_loss(y.sigmoid(), SHARES), ("mse_loss", "sigmoid")),
+        (lambda y: functional.mse_loss(y.tanh().view(-1), SHARES.view(-1)), ("mse_loss", "tanh")),
+        (lambda y: (SHARES - y.softmax(1)).square().mean(), ("mse_loss", "softmax")),
+        (lambda y: ((y.sigmoid() - SHARES) ** 2).mean(), ("mse_loss", "sigmoid")),
+        (lambda y: functional.l1_loss(y.sigmoid(), SHARES), ("l1_loss", "sigmoid")),
+        # The mean error alone, of outputs that are what the function gives, has a largest value.
+        (lambda y: functional.mse_loss(y.sigmoid(), SHARES, reduction="sum"), None),
+        (lambda y: functional.mse_loss(y.sigmoid(), SHARES) + y.square().mean(), None),
+        (lambda y: functional.mse_loss(100 * y.sigmoid(), SHARES), None),
+        (lambda y: functional.mse_loss(y, SHARES), None),
+        (lambda y: functional.mse_loss(y.sigmoid(), y.tanh()), None),
+        (lambda y: ((y.sigmoid() - SHARES) ** 4).mean(), None),
+        (lambda y: (y.sigmoid() * SHARES).abs().mean(), None),
+        (lambda y: functional.binary_cross_entropy(y.sigmoid(), SHARES), None),
+    ],
+)
+def test_outputs_with_bounds_under_a_mean_error_are_seen(
+    watch: Watch, loss: Loss, expected: tuple[str, str] | None
+) -> None:
+    found = wiring(watch, network(CLASSES), N, 4, loss=loss).obstacles
+    assert found.get("bounded") == expected
+
+
+def test_a_loss_of_several_passes_is_no_mean_error(watch: Watch) -> None:
+    model = network(CLASSES)
+    capture = watch(model)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    for _ in range(3):
+        for _ in range(2):
+            functional.mse_loss(model(torch.randn(N, 4)).sigmoid(), SHARES).backward()
+        optimizer.step()
+        optimizer.zero_grad()
+    assert capture.frames[-1].wiring.obstacles == {}
 
 
 @reads_saved_tensors
