@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
 import numpy as np
 
@@ -12,6 +13,12 @@ ABSOLUTE = frozenset({"l1_loss", "smooth_l1_loss", "huber_loss", "abs"})
 SQUARED = frozenset({"mse_loss", "pow"})
 AROUND = frozenset({"mean", "sum", "sub", "rsub", "mul", "div"})
 """Operations of the same sums as they are written by hand."""
+LOW = {"sigmoid": 0, "softmax": 0, "tanh": -1}
+"""Lower bound of each function whose upper one is 1."""
+
+
+ROUNDED = 1.01
+"""An error that is larger than the largest by no more than this may be rounded."""
 
 
 def first_residual(window: Window, most: int | None = None) -> float:
@@ -43,3 +50,36 @@ def first_residual(window: Window, most: int | None = None) -> float:
 def is_squared(window: Window) -> bool:
     """Whether the loss is of squared errors, and not of absolute ones."""
     return not SQUARED.isdisjoint(window.wiring.loss_path)
+
+
+class OutOfReach(NamedTuple):
+    """Outputs with bounds whose error is larger than the bounds are apart."""
+
+    function: str
+    low: int
+    is_squared: bool
+    """Whether the loss is the mean of squared errors, and not of absolute ones."""
+
+    @property
+    def bounds(self) -> str:
+        """What the function gives, in words."""
+        return f"{'−' if self.low < 0 else ''}{abs(self.low)} … 1"
+
+    @property
+    def most(self) -> int:
+        """The largest error of outputs and targets within the bounds."""
+        apart = 1 - self.low
+        return apart**2 if self.is_squared else apart
+
+
+def out_of_reach(window: Window) -> OutOfReach | None:
+    """What is out of reach; None where that is not proved.
+
+    Were all targets within the bounds, no entry's error could be larger than their distance, and
+    so neither could the mean.
+    """
+    loss, function = window.wiring.obstacles.get("bounded", ("", ""))
+    if function not in LOW:
+        return None
+    found = OutOfReach(function, LOW[function], loss == "mse_loss")
+    return found if window.loss > ROUNDED * found.most else None

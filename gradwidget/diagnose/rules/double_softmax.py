@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from itertools import pairwise
 
-from gradwidget.diagnose.evidence.reach import out_of_reach
+from gradwidget.diagnose.evidence.residual import out_of_reach
 from gradwidget.diagnose.evidence.window import Window
 from gradwidget.diagnose.finding import Detection, Finding
 from gradwidget.wording import shown
