@@ -15,8 +15,6 @@ AROUND = frozenset({"mean", "sum", "sub", "rsub", "mul", "div"})
 """Operations of the same sums as they are written by hand."""
 LOW = {"sigmoid": 0, "softmax": 0, "tanh": -1}
 """Lower bound of each function whose upper one is 1."""
-
-
 ROUNDED = 1.01
 """An error that is larger than the largest by no more than this may be rounded."""
 
