@@ -18,6 +18,7 @@ from gradwidget.diagnose.remedies.clip import clip
 from gradwidget.diagnose.remedies.draw_zero_weights import draw_zero_weights
 from gradwidget.diagnose.remedies.equal_rates import equal_rates
 from gradwidget.diagnose.remedies.fewer_layers import fewer_layers
+from gradwidget.diagnose.remedies.find_zero_factor import find_zero_factor
 from gradwidget.diagnose.remedies.fp32_weights import fp32_weights
 from gradwidget.diagnose.remedies.hold_back_adversary import hold_back_adversary
 from gradwidget.diagnose.remedies.iterate_loader import iterate_loader
@@ -256,7 +257,9 @@ def _zero(detection: Detection, window: Window) -> Fixes:
         yield replace_flat_operation(flat)
     if zero:
         yield draw_zero_weights(zero)
-    if not (is_constant or flat or zero):
+    if window.loss == 0:
+        yield find_zero_factor()
+    elif not (is_constant or flat or zero):
         yield replace_flat_operation(None)
         yield reinitialize(
             Onset(detection, window).named,

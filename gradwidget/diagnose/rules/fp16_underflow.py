@@ -31,6 +31,8 @@ def _nothing_left(window: Window) -> Detection | None:
     outputs = outputs[~np.isnan(outputs)]
     if not (reached.size and outputs.size and (reached == 1).all() and outputs[-1] == 1):
         return None
+    if window.loss == 0:
+        return None  # there was nothing to lose
     # Dead units near the output look the same, and so does a hinge loss that is satisfied.
     dead = window.median("act_dead_fraction")
     if "loss_scale" not in window.frame.scalars and not (

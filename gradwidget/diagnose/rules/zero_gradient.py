@@ -118,6 +118,11 @@ def _of_one_entry(window: Window, layers: tuple[str, ...]) -> str:
 
 def _message(window: Window, layers: tuple[str, ...], *, is_all: bool) -> str:
     subject = "Every gradient" if is_all else f"The gradient of {names(layers)}"
+    if window.loss == 0:
+        return (
+            f"{subject} is exactly 0, and so is the loss: something multiplies it by 0, or it "
+            "compares a tensor with itself."
+        )
     text = f"{subject} is exactly 0 although the loss is {shown(window.loss)}"
     weights = window.median(window.weight)
     is_zero = [

@@ -305,6 +305,15 @@ def test_gradients_that_are_all_zero_are_explained_by_what_is_flat_where_the_out
     assert finding.remedies[0].code == ""
 
 
+def test_a_loss_of_exactly_zero_from_the_start_is_made_so() -> None:
+    ones = dict.fromkeys(("grad_zero_fraction", "act_grad_zero_fraction"), np.ones(4))
+    figures = healthy(DEPTH, scalars={"loss": 0.0}, **ones)
+    finding = judge(40, chain(DEPTH), figures)[0].findings[0]
+    assert finding.symptom is Symptom.ZERO_GRADIENT
+    assert "exactly 0, and so is the loss" in finding.message
+    assert [remedy.title for remedy in finding.remedies] == ["Find what makes the loss 0"]
+
+
 def test_silent_on_zero_gradients_of_a_loss_that_is_as_low_as_it_can_be() -> None:
     ones = dict.fromkeys(("grad_zero_fraction", "act_grad_zero_fraction"), np.ones(4))
 
