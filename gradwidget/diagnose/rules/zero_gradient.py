@@ -103,6 +103,8 @@ def _is_harmless(window: Window, *, is_all: bool) -> bool:
     """Whether nothing is lost by it, or another symptom says more."""
     if not window.loss_is_high or any(symptom in window.active for symptom in BLOCKS):
         return True
+    if window.loss == 0 and (window.early_losses != 0).any():
+        return True  # it has got there
     # What else is wrong explains that of a single layer.
     return not is_all and bool(window.active.keys() - EXPLAINS[Symptom.ZERO_GRADIENT])
 
