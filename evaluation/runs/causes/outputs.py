@@ -48,6 +48,42 @@ def mlp_norms_collapse(c: Conditions) -> Training:
     return supervised(c, model, c.sgd(model, 0.01), digits(c), chain=names_of(model, nn.Linear))
 
 
+@sick(160, cause="double_softmax", double_softmax="")
+def mlp_sigmoid_below_its_targets(c: Conditions) -> Training:
+    """A regression of numbers around ten ends in a sigmoid, which never gets above one."""
+    model = stack([*tower(c, 2, 48)[:-1], 1], nn.ReLU, gain=2**0.5)
+    if c.sick:
+        model = nn.Sequential(*model, nn.Sigmoid())
+    batches = amounts(c, 10.0, 3.0)
+    return supervised(
+        c, model, c.adam(model, 3e-3), batches, functional.mse_loss, chain=names_of(model)
+    )
+
+
+@healthy(160)
+def mlp_tanh_above_its_targets(c: Conditions) -> Training:
+    """A tanh on the output of a regression whose targets it can reach."""
+    model = nn.Sequential(*stack([*tower(c, 2, 48)[:-1], 1], nn.ReLU, gain=2**0.5), nn.Tanh())
+    return supervised(
+        c,
+        model,
+        c.adam(model, 3e-3),
+        amounts(c, slope=0.6),
+        functional.mse_loss,
+        chain=names_of(model),
+    )
+
+
+@sick(200, cause="double_softmax", cure="person", double_softmax="")
+def mlp_log_softmax_over_the_samples(c: Conditions) -> Training:
+    """``LogSoftmax(0)``: the likelihood is taken of chances that the samples of a batch share."""
+    dim = 0 if c.sick else 1
+    model = nn.Sequential(*stack(tower(c, 2, 64), nn.ReLU, gain=2**0.5), nn.LogSoftmax(dim))
+    return supervised(
+        c, model, c.adam(model, 3e-3), digits(c), functional.nll_loss, chain=names_of(model)
+    )
+
+
 @healthy(200)
 def mlp_log_softmax(c: Conditions) -> Training:
     """A log-softmax at the end and the likelihood as its loss, as it should be."""

@@ -57,6 +57,8 @@ class OutOfReach(NamedTuple):
     low: int
     is_squared: bool
     """Whether the loss is the mean of squared errors, and not of absolute ones."""
+    error: float
+    """That mean."""
 
     @property
     def bounds(self) -> str:
@@ -76,8 +78,8 @@ def out_of_reach(window: Window) -> OutOfReach | None:
     Were all targets within the bounds, no entry's error could be larger than their distance, and
     so neither could the mean.
     """
-    loss, function = window.wiring.obstacles.get("bounded", ("", ""))
+    loss, function, factor = window.wiring.obstacles.get("bounded", ("", "", "1"))
     if function not in LOW:
         return None
-    found = OutOfReach(function, LOW[function], loss == "mse_loss")
-    return found if window.loss > ROUNDED * found.most else None
+    found = OutOfReach(function, LOW[function], loss == "mse_loss", window.loss / float(factor))
+    return found if found.error > ROUNDED * found.most else None

@@ -84,7 +84,7 @@ def _out_of_reach(window: Window) -> tuple[str, str] | None:
         return None
     message = (
         f"The outputs come from a {out.function}, which gives {out.bounds}, and their mean "
-        f"{'squared ' if out.is_squared else ''}error is {shown(window.loss)}: that is more than "
+        f"{'squared ' if out.is_squared else ''}error is {shown(out.error)}: that is more than "
         f"{out.most}, so targets lie outside of what the outputs can be."
     )
     return message, "None: no weights bring the outputs to such targets."

@@ -150,17 +150,18 @@ def test_a_loss_without_an_end_is_due_to_outputs_that_are_no_logarithms() -> Non
 
 
 @pytest.mark.parametrize(
-    ("loss", "function", "value", "words"),
+    ("loss", "function", "factor", "value", "words"),
     [
-        ("mse_loss", "sigmoid", 1.2, "gives 0 … 1, and their mean squared error is 1.2"),
-        ("mse_loss", "tanh", 4.1, "gives −1 … 1, and their mean squared error is 4.1"),
-        ("l1_loss", "tanh", 2.1, "gives −1 … 1, and their mean error is 2.1"),
+        ("mse_loss", "sigmoid", "1", 1.2, "gives 0 … 1, and their mean squared error is 1.2"),
+        ("mse_loss", "sigmoid", "0.25", 0.3, "gives 0 … 1, and their mean squared error is 1.2"),
+        ("mse_loss", "tanh", "1", 4.1, "gives −1 … 1, and their mean squared error is 4.1"),
+        ("l1_loss", "tanh", "1", 2.1, "gives −1 … 1, and their mean error is 2.1"),
     ],
 )
 def test_targets_out_of_reach_are_told_by_an_error_that_is_too_large(
-    loss: str, function: str, value: float, words: str
+    loss: str, function: str, factor: str, value: float, words: str
 ) -> None:
-    wiring = Wiring(loss_path=(loss, function), obstacles={"bounded": (loss, function)})
+    wiring = Wiring(loss_path=(loss, function), obstacles={"bounded": (loss, function, factor)})
     figures = healthy(DEPTH, wiring=wiring, scalars={"loss": value})
     finding = only(judge(6, chain(DEPTH), figures)[0])
     assert finding.title == "Outputs do not fit the loss"
@@ -175,7 +176,7 @@ def test_targets_out_of_reach_are_told_by_an_error_that_is_too_large(
 def test_silent_on_outputs_with_bounds_that_may_reach_their_targets(
     loss: str, function: str, value: float
 ) -> None:
-    wiring = Wiring(loss_path=(loss, function), obstacles={"bounded": (loss, function)})
+    wiring = Wiring(loss_path=(loss, function), obstacles={"bounded": (loss, function, "1")})
     assert (
         judge(6, chain(DEPTH), healthy(DEPTH, wiring=wiring, scalars={"loss": value}))[0].findings
         == []

@@ -85,16 +85,16 @@ def unlike_shapes(graph: Graph, above: Sequence[Node]) -> tuple[str, str] | None
     return None
 
 
-def bounded(graph: Graph) -> tuple[str, str] | None:
+def bounded(graph: Graph) -> tuple[str, str, str] | None:
     """Outputs with bounds that a mean error, and nothing else, holds against targets.
 
     Where that is larger than the bounds are apart, targets lie outside of them.
 
     Returns:
-        The loss and what it is given, in torch's words: ``("mse_loss", "sigmoid")``; None where
-        that is not so.
+        The loss and what it is given, in torch's words, and by what it is multiplied:
+        ``("mse_loss", "sigmoid", "0.25")``; None where that is not so.
     """
-    root = graph.roots[0]
+    root, factor = _unscaled(graph)
     name, error, loss = graph.names[root], root, "mse_loss"
     if name.startswith("Mean"):
         inner = graph.below[root][0]
@@ -107,11 +107,24 @@ def bounded(graph: Graph) -> tuple[str, str] | None:
             return None
     elif not (name.startswith("MseLoss") and getattr(root, "_saved_reduction", None) == MEAN):
         return None
-    if len(graph.roots) > 1 or len(graph.below[error]) != 1:
+    if len(graph.roots) > 1 or not factor > 0 or len(graph.below[error]) != 1:
         return None
     given = graph.through_views(graph.below[error][0])
     found = graph.names[given]
-    return (loss, operation(found)) if found.startswith(BOUNDED) else None
+    return (loss, operation(found), f"{factor:g}") if found.startswith(BOUNDED) else None
+
+
+def _unscaled(graph: Graph) -> tuple[Node, float]:
+    """The root without the numbers that it is multiplied or divided by, and their product."""
+    node, factor = graph.roots[0], 1.0
+    while len(graph.below[node]) == 1 and graph.names[node].startswith(("Mul", "Div")):
+        other = saved_tensor(node, "other")
+        if other is None or other.dim() or not other.is_cpu:
+            break
+        number = float(other)
+        factor = factor * number if graph.names[node].startswith("Mul") else factor / number
+        node = graph.below[node][0]
+    return node, factor
 
 
 def _given_to_kl_div(reduced: Node) -> Node | None:

@@ -112,8 +112,10 @@ class WiringReader:
             return  # a pass of another model
         self._gathered.loss_path |= dict.fromkeys(loss_path(graph, self._places))
         found = dict(obstacles(graph, self._places))
-        if self._has_read:
-            # The loss of the step is the sum over its passes, and says nothing of each.
+        known = (self._gathered.obstacles or found).get("bounded")
+        if self._has_read or known != found.get("bounded"):
+            # The loss of the step is the sum over its passes, or has a factor that changes: it says
+            # nothing of one error.
             found.pop("bounded", None)
         self._gathered.obstacles = together(self._gathered.obstacles, found)
         self._used |= {id(one) for one in graph.leaves()}

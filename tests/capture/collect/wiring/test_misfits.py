@@ -101,11 +101,19 @@ def test_probabilities_elsewhere_and_logarithms_are_none(watch: Watch, loss: Los
 @pytest.mark.parametrize(
     ("loss", "expected"),
     [
-        (lambda y: functional.mse_loss(y.sigmoid(), SHARES), ("mse_loss", "sigmoid")),
-        (lambda y: functional.mse_loss(y.tanh().view(-1), SHARES.view(-1)), ("mse_loss", "tanh")),
-        (lambda y: (SHARES - y.softmax(1)).square().mean(), ("mse_loss", "softmax")),
-        (lambda y: ((y.sigmoid() - SHARES) ** 2).mean(), ("mse_loss", "sigmoid")),
-        (lambda y: functional.l1_loss(y.sigmoid(), SHARES), ("l1_loss", "sigmoid")),
+        (lambda y: functional.mse_loss(y.sigmoid(), SHARES), ("mse_loss", "sigmoid", "1")),
+        (
+            lambda y: functional.mse_loss(y.tanh().view(-1), SHARES.view(-1)),
+            ("mse_loss", "tanh", "1"),
+        ),
+        (lambda y: (SHARES - y.softmax(1)).square().mean(), ("mse_loss", "softmax", "1")),
+        (lambda y: ((y.sigmoid() - SHARES) ** 2).mean(), ("mse_loss", "sigmoid", "1")),
+        (lambda y: functional.l1_loss(y.sigmoid(), SHARES), ("l1_loss", "sigmoid", "1")),
+        (
+            lambda y: functional.mse_loss(y.sigmoid(), SHARES) * 3 / 4,
+            ("mse_loss", "sigmoid", "0.75"),
+        ),
+        (lambda y: functional.mse_loss(y.sigmoid(), SHARES) * -1, None),
         # The mean error alone, of outputs that are what the function gives, has a largest value.
         (lambda y: functional.mse_loss(y.sigmoid(), SHARES, reduction="sum"), None),
         (lambda y: functional.mse_loss(y.sigmoid(), SHARES) + y.square().mean(), None),
@@ -118,10 +126,21 @@ def test_probabilities_elsewhere_and_logarithms_are_none(watch: Watch, loss: Los
     ],
 )
 def test_outputs_with_bounds_under_a_mean_error_are_seen(
-    watch: Watch, loss: Loss, expected: tuple[str, str] | None
+    watch: Watch, loss: Loss, expected: tuple[str, str, str] | None
 ) -> None:
     found = wiring(watch, network(CLASSES), N, 4, loss=loss).obstacles
     assert found.get("bounded") == expected
+
+
+def test_a_loss_whose_factor_changes_is_no_mean_error(watch: Watch) -> None:
+    model = network(CLASSES)
+    capture = watch(model)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    for step in range(3):
+        (functional.mse_loss(model(torch.randn(N, 4)).sigmoid(), SHARES) * (step + 1)).backward()
+        optimizer.step()
+        optimizer.zero_grad()
+    assert capture.frames[-1].wiring.obstacles == {}
 
 
 def test_a_loss_of_several_passes_is_no_mean_error(watch: Watch) -> None:
