@@ -96,12 +96,14 @@ def _over_steps(window: Window, active: Finding | None) -> Detection | None:
         return _still_there(window, active, now)
     # The total gradient against the total of those highest ones, and the loss as a witness.
     known = np.isfinite(now) & (past_high > 0)
-    if len(past) < limits.spike_minimum_past or not known.any():
+    # Of networks that take turns, only the steps in which this one was trained are its past.
+    measured = int(np.sum(np.isfinite(past[:, known]).any(axis=1)))
+    if measured < limits.spike_minimum_past:
         return None
     total, baseline = _norm(now[known]), _norm(past_high[known])
     if (
         total <= limits.exploding_spike * baseline
-        or not _loss_agrees(window, len(past))
+        or not _loss_agrees(window, measured)
         or _was_starved(window, now[known], past_high[known], known)
         or _is_rescaled(window, rows, total / baseline)
     ):
@@ -115,13 +117,13 @@ def _over_steps(window: Window, active: Finding | None) -> Detection | None:
     return Detection(
         severity="critical" if ratio > 100 * limits.exploding_spike else "warning",
         message=f"At step {window.step:,}, the gradient is {shown(ratio)}× the largest of the "
-        f"{len(past)} measured steps before it; it grew most in {names(layers)}.",
+        f"{measured} measured steps before it; it grew most in {names(layers)}.",
         layers=layers,
         first_step=_rise(window, rows, known, baseline),
         evidence={
             "value": ratio,
             "bound": limits.exploding_spike,
-            "window": float(len(past)),
+            "window": float(measured),
             "baseline": baseline,
             "norm": total,
         },

@@ -203,3 +203,27 @@ def test_of_two_networks_in_turns_layers_are_compared_in_the_same_frames() -> No
 
     assert not explodes(1.0)
     assert explodes(1e4)
+
+
+def test_of_two_networks_in_turns_only_the_turns_of_one_are_its_past() -> None:
+    """Sampled at the start and then rarely, six turns say little of what is usual later."""
+    first = np.arange(DEPTH) < DEPTH // 2
+
+    def figures(step: int, loss: float) -> dict[str, Any]:
+        turn = first if step % 2 else ~first
+        size = np.where(first, 0.02, 0.16) * (50.0 if step == 201 else 1.0)
+        return healthy(
+            DEPTH,
+            grad_norm=np.where(turn, size, np.nan),
+            scalars={"loss": loss if step == 201 else 0.7},
+            wiring=Wiring(optimizers=("Adam", "Adam")),
+            measured={"grad_norm": turn},
+        )
+
+    def explodes(loss: float) -> bool:
+        steps = [*range(12), 100, 101, 200, 201]
+        engine, _ = judge(steps, chain(DEPTH), partial(figures, loss=loss))
+        return Symptom.EXPLODING_GRADIENTS in found(engine)
+
+    assert not explodes(0.76)
+    assert explodes(7.0)
