@@ -82,7 +82,7 @@ def main() -> None:
         for kind, without in KINDS.items():
             (Path(folder) / kind).mkdir()
             with serving("lab", Path(folder) / kind, without) as server:
-                for layers, bound in ((300, 50), (1000, 30)):
+                for layers, bound in ((300, 55), (1000, 50)):
                     notebook = opened(browser.new_page(viewport=VIEWPORT), server, layers, 200)
                     say(
                         f"{layers} layers, {kind}: first bars "
