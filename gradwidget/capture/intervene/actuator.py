@@ -103,10 +103,7 @@ class Actuator:
             are_several: whether others were seen to step.
             with_closure: whether its step computes the gradients.
         """
-        if with_closure:
-            self._with_closure.add(optimizer)
-        elif self._with_closure:
-            self._with_closure.discard(optimizer)
+        (self._with_closure.add if with_closure else self._with_closure.discard)(optimizer)
         # One that has stepped before, and all alone, is inside no other.
         self._may_nest = are_several or not self._has_stepped
         if self._may_nest:

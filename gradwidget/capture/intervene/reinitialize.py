@@ -61,14 +61,8 @@ def reinitialize(
         for local, parameter in _own(model, name)
     ]
     before = Snapshot([parameter for parameter, _, _ in drawn], optimizers)
-    random = _random_states(drawn)
-    with before.or_nothing("fresh weights could not be drawn"):
-        try:
-            _draw(drawn)
-        except BaseException:
-            for restore in random:
-                restore()
-            raise
+    with before.or_nothing("fresh weights could not be drawn", *_random_states(drawn)):
+        _draw(drawn)
         before.clear_states()
     return before.put_back
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 from weakref import ref
@@ -40,11 +40,12 @@ class Snapshot:
                 self._states.append((ref(optimizer), ref(key), optimizer.state.get(key)))
 
     @contextmanager
-    def or_nothing(self, failure: str) -> Iterator[None]:
+    def or_nothing(self, failure: str, *undo: Callable[[], object]) -> Iterator[None]:
         """Puts everything back where what is done in this context fails, an interrupt included.
 
         Args:
             failure: what could not be done, for the person who has asked for it.
+            undo: what is to be called after that.
 
         Raises:
             ValueError: it failed; says why.
@@ -53,6 +54,8 @@ class Snapshot:
             yield
         except BaseException as error:
             self.put_back()
+            for restore in undo:
+                restore()
             if not isinstance(error, Exception):
                 raise
             message = f"{failure}: {error}"

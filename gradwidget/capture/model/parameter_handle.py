@@ -8,12 +8,7 @@ from weakref import ReferenceType, ref
 
 from torch import Tensor, nn
 
-from gradwidget.capture.torch_private import gathered_parameters, unreduced_gradient, version
-
-Mark = tuple[int, int]
-"""Identity and version of a gradient."""
-UNTOUCHED: Mark = (0, -1)
-"""Where there is none."""
+from gradwidget.capture.torch_private import gathered_parameters, unreduced_gradient
 
 
 class ParameterHandle:
@@ -83,34 +78,6 @@ class ParameterHandle:
             return module._parameters[self._name]  # noqa: SLF001  # getattr takes several times as long
         except (KeyError, RuntimeError):
             return None
-
-
-def gradient_marks(handles: Sequence[ParameterHandle]) -> list[Mark]:
-    """Identity and version of the gradient of each, which change whenever that does.
-
-    It includes what is not yet spread over all processes.
-
-    Args:
-        handles: of the parameters, looked up each time: while one is brought together from its
-            parts (FSDP2), another tensor stands in for it.
-    """
-    marks = []
-    # Asked twice at every step, of several: written out for the parameter that is simply there.
-    for handle in handles:
-        module = handle._module()  # noqa: SLF001  # the class is this module's own
-        one: Tensor | None = None
-        if module is not None and handle.gathered is None:
-            try:
-                one = module._parameters[handle._name]  # noqa: SLF001  # see _found
-            except (KeyError, RuntimeError):
-                one = None
-        if one is None or id(one) != handle._id:  # noqa: SLF001  # see above
-            one = handle()
-        gradient = None if one is None else one.grad
-        if handle.gathered is not None and (added := handle.unreduced()) is not None:
-            gradient = added
-        marks.append(UNTOUCHED if gradient is None else (id(gradient), version(gradient)))
-    return marks
 
 
 def note_gathered(handles: Sequence[ParameterHandle], modules: Iterable[nn.Module]) -> None:

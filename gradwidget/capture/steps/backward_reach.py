@@ -7,17 +7,15 @@ from collections.abc import Sequence
 from torch import nn
 from torch.nn.parameter import is_lazy
 
-from gradwidget.capture.model.parameter_handle import (
-    UNTOUCHED,
-    Mark,
-    ParameterHandle,
-    gradient_marks,
-)
+from gradwidget.capture.model.parameter_handle import ParameterHandle
 from gradwidget.capture.torch_private import version
 
 PROBES = 4
 """Parameters checked in every step; all are checked only where a sampled step's probes saw
 nothing."""
+
+Mark = tuple[int, int]
+UNTOUCHED: Mark = (0, -1)
 
 
 class BackwardReach:
@@ -67,7 +65,7 @@ class BackwardReach:
         Returns:
             Whether gradients were cleared since the pass before.
         """
-        self._before = gradient_marks(self._probes)
+        self._before = self._marks_of_probes()
         self._all = list(parameters) if parameters is not None else []
         self._all_before = [_mark(one) for one in self._all] if self._all else []
         return bool(self._after) and any(
@@ -77,7 +75,7 @@ class BackwardReach:
 
     def ended(self) -> bool:
         """Whether the pass changed a gradient of this model."""
-        self._after = gradient_marks(self._probes)
+        self._after = self._marks_of_probes()
         everything, self._all = self._all, []
         everything_before, self._all_before = self._all_before, []
         if len(self._after) == len(self._before) and self._after != self._before:
@@ -87,11 +85,24 @@ class BackwardReach:
                 # This one shows what the probes do not: it becomes one of them.
                 found = [handle for handle in self._handles if handle() is one]
                 self._probes = [*found, *self._probes[: PROBES - 1]]
-                self._after = gradient_marks(self._probes)
+                self._after = self._marks_of_probes()
                 return True
         return False
 
+    def _marks_of_probes(self) -> list[Mark]:
+        # Written out, since it is asked twice a step. Looked up each time: while it is brought
+        # together from its parts (FSDP2), another tensor stands in for a parameter.
+        marks = []
+        for probe in self._probes:
+            one = probe()
+            gradient = None if one is None else one.grad
+            if probe.gathered is not None and (added := probe.unreduced()) is not None:
+                gradient = added
+            marks.append(UNTOUCHED if gradient is None else (id(gradient), version(gradient)))
+        return marks
+
 
 def _mark(parameter: nn.Parameter) -> Mark:
+    """Identity and version of a parameter's gradient: they change whenever it does."""
     gradient = parameter.grad
     return UNTOUCHED if gradient is None else (id(gradient), version(gradient))

@@ -98,7 +98,8 @@ def bounded(graph: Graph) -> tuple[str, str, str] | None:
     name, error, loss = graph.names[root], root, "mse_loss"
     if name.startswith("Mean"):
         inner = graph.below[root][0]
-        is_squared = getattr(inner, "_saved_exponent", None) == 2  # nothing public tells
+        exponent = getattr(inner, "_saved_exponent", None)  # a number, or a tensor of them
+        is_squared = isinstance(exponent, int | float) and exponent == 2
         if not (is_squared or graph.names[inner].startswith("Abs")):
             return None
         loss = "mse_loss" if is_squared else "l1_loss"
@@ -122,6 +123,8 @@ def _unscaled(graph: Graph) -> tuple[Node, float]:
         if other is None or other.dim() or not other.is_cpu:
             break
         number = float(other)
+        if not number:
+            break
         factor = factor * number if graph.names[node].startswith("Mul") else factor / number
         node = graph.below[node][0]
     return node, factor

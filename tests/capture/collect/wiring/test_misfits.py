@@ -114,6 +114,8 @@ def test_probabilities_elsewhere_and_logarithms_are_none(watch: Watch, loss: Los
             ("mse_loss", "sigmoid", "0.75"),
         ),
         (lambda y: functional.mse_loss(y.sigmoid(), SHARES) * -1, None),
+        (lambda y: functional.mse_loss(y.sigmoid(), SHARES) / 0, None),
+        (lambda y: (y.sigmoid() ** torch.arange(1.0, 1.0 + CLASSES)).mean(), None),
         # The mean error alone, of outputs that are what the function gives, has a largest value.
         (lambda y: functional.mse_loss(y.sigmoid(), SHARES, reduction="sum"), None),
         (lambda y: functional.mse_loss(y.sigmoid(), SHARES) + y.square().mean(), None),
