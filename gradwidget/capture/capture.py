@@ -334,8 +334,7 @@ class Capture:
         if cycle.builder.sampled and with_closure and held:
             # Only now are the gradients those of the evaluation that the step ended with.
             cycle.builder.read_step(optimizer, self._table.tensors(), held)
-        if cycle.builder.sampled:
-            cycle.read_changes(optimizer)
+        cycle.read_changes(optimizer)
         has_used = not cycle.builder.skipped
         if has_used and self._kept.is_probing:
             self.guard.run(KEEPING, self._note_kept, optimizer)
@@ -398,8 +397,7 @@ class Capture:
     def _begin_pass(self) -> None:
         self.cycle.forward.ended()
         self.cycle.end_manual_step(inside_forward=True)
-        if self.cycle.builder.sampled:
-            self.cycle.refresh()
+        self.cycle.refresh()
 
     def _pass_ended(self, taken: Taken | None, *, weighted: bool) -> None:
         self.cycle.thread.trains()

@@ -186,9 +186,10 @@ def _tell(tell: Callable[[Listener], None]) -> None:
 
 
 def _backward(original: Callable[..., None], *args: Any, **kwargs: Any) -> None:
-    # Written out, as it is asked at every step.
-    given = args[0] if args else kwargs.get("tensors")
-    weights = args[1] if len(args) > 1 else kwargs.get("grad_tensors")
+    given, weights = (
+        _argument(args, kwargs, 0, "tensors"),
+        _argument(args, kwargs, 1, "grad_tensors"),
+    )
     if _inside.backward:  # reentrant checkpointing, or our own wrapper met twice
         _tell(lambda listener: listener.recomputed(_tensors(given)))
         return original(*args, **kwargs)

@@ -144,8 +144,7 @@ class Inspector:
         self._ended += 1
         self._last_step = step
         self._thread = threading.get_ident()
-        if self._is_paused or self._kept:
-            self.release()
+        self.release()
         if paused:
             self._is_paused = True
             self._kept = {

@@ -41,17 +41,12 @@ class LevelDetector:
         if not self._was_finite:
             return Level.JUMP if was_finite else Level.USUAL
         size, rise = abs(value), value - self._mean.value
-        level = Level.USUAL
+        level, is_rise = Level.USUAL, rise > RISE * self._deviation.value
         # What is left of a loss that has almost vanished is all noise.
-        if size > self._faint:
-            if size > JUMP * self._size.value:
-                level = Level.JUMP
-            elif (
-                size > NOTICEABLE * self._size.value
-                and rise > RISE * self._deviation.value
-                and self._deviation.is_settled
-            ):
-                level = Level.RISE
+        if size > max(self._faint, JUMP * self._size.value):
+            level = Level.JUMP
+        elif is_rise and size > max(self._faint, NOTICEABLE * self._size.value):
+            level = Level.RISE if self._deviation.is_settled else Level.USUAL
         if math.isinf(self._faint):
             self._faint = size / JUMP
         else:

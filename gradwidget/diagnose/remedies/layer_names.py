@@ -24,6 +24,19 @@ def listing(names: Iterable[str]) -> str:
     return "[\n" + "".join(f"    {part}\n" for part in body) + "]"
 
 
+def without_last(*functions: str) -> str:
+    """Code that takes the last module that is one of these functions out of the model."""
+    kinds = ", ".join(f"torch.nn.{one.capitalize()}" for one in functions)
+    return f"""\
+kinds = ({kinds}{"," if len(functions) == 1 else ""})
+found = [name for name, part in model.named_modules() if name and isinstance(part, kinds)]
+for name in found[-1:]:
+    parent, _, child = name.rpartition(".")
+    setattr(model.get_submodule(parent), child, torch.nn.Identity())
+# Where forward() calls {" or ".join(functions)} itself, remove that call.
+"""
+
+
 def among(window: Window, chosen: BoolArray) -> list[Layer]:
     """The layers of which that is true, input first."""
     return [layer for layer, is_so in zip(window.layers, chosen, strict=True) if is_so]

@@ -18,6 +18,8 @@ Obstacles = Mapping[Obstacle, tuple[str, ...]]
 """As in ``Wiring.obstacles``."""
 CERTAIN: frozenset[Obstacle] = frozenset({"no logarithm", "unlike shapes"})
 """Those that one graph proves, whatever others of the same run show."""
+ALIKE: frozenset[Obstacle] = frozenset({"bounded"})
+"""Those that count only where all graphs of a run have the same particulars."""
 STRAIGHT = (
     *VIEWS,
     LEAF,
@@ -48,14 +50,21 @@ FLAT_SLOPES = ("ThresholdBackwardBackward", "LeakyReluBackwardBackward")
 """Slopes of ReLU as a part of the loss: they do not change with what it is given."""
 
 
-def obstacles(graph: Graph, places: Places) -> Obstacles:
-    """What there is of them, in words each, the surest first."""
+def obstacles(graph: Graph, places: Places, *, is_first: bool = True) -> Obstacles:
+    """What there is of them, in words each, the surest first.
+
+    Args:
+        graph: of a backward pass.
+        places: the outputs of the layers in it.
+        is_first: whether it is the first pass of its step; the loss of the step is then perhaps
+            that of this pass alone.
+    """
     above = list(between(graph, places))
     inside = graph.below.keys() - set(above)
     described: dict[Obstacle, tuple[str, ...] | None] = {
         "no logarithm": no_logarithm(graph, above),
         "unlike shapes": unlike_shapes(graph, above),
-        "bounded": bounded(graph),
+        "bounded": bounded(graph) if is_first else None,
         "one entry": one_entry(graph, places),
         "rounded": rounded(graph, places),
     }
@@ -79,7 +88,12 @@ def together(before: Obstacles | None, found: Obstacles) -> Obstacles:
     if before is None:
         return found
     both = {**found, **before}
-    return {one: both[one] for one in both if one in CERTAIN or (one in before and one in found)}
+
+    def holds(one: Obstacle) -> bool:
+        is_alike = one not in ALIKE or before.get(one) == found.get(one)
+        return one in CERTAIN or (one in before and one in found and is_alike)
+
+    return {one: both[one] for one in both if holds(one)}
 
 
 def _is_of_every_pair(node: Node, graph: Graph) -> bool:

@@ -111,12 +111,7 @@ class WiringReader:
         if not self._gathered.flows.add(graph, self._places):
             return  # a pass of another model
         self._gathered.loss_path |= dict.fromkeys(loss_path(graph, self._places))
-        found = dict(obstacles(graph, self._places))
-        known = (self._gathered.obstacles or found).get("bounded")
-        if self._has_read or known != found.get("bounded"):
-            # The loss of the step is the sum over its passes, or has a factor that changes: it says
-            # nothing of one error.
-            found.pop("bounded", None)
+        found = obstacles(graph, self._places, is_first=not self._has_read)
         self._gathered.obstacles = together(self._gathered.obstacles, found)
         self._used |= {id(one) for one in graph.leaves()}
         self._has_read = True
