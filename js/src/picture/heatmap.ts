@@ -6,6 +6,7 @@ import type { Store } from "../state/store.ts";
 import { element, setText } from "../util/dom.ts";
 import { formatPower, formatShare, formatValue } from "../util/format.ts";
 import { pixelOf, rampOf, rgbOf, stopsOf } from "../util/ramp.ts";
+import { Rest } from "../util/redraw.ts";
 import type { Scale } from "../util/scale.ts";
 
 /** The share of the time that drawing may take: a large heatmap is drawn less often. */
@@ -18,7 +19,7 @@ export class Heatmap {
   readonly legend: HTMLElement;
   readonly #low = element("span");
   readonly #high = element("span");
-  #restUntil = 0;
+  readonly #rest = new Rest(SHARE);
   #shape = "";
   #version = 0;
 
@@ -37,16 +38,14 @@ export class Heatmap {
     if (width === 0 || height === 0) return 0;
     const keys = table.rows.map(({ key }) => key).join();
     const shape = `${width} ${table.metric.name} ${store.generation} ${keys}`;
-    const began = performance.now();
     if (shape === this.#shape) {
       if (store.version === this.#version) return 0;
-      if (began < this.#restUntil) return this.#restUntil - began;
+      const { left } = this.#rest;
+      if (left > 0) return left;
     }
     this.#shape = shape;
     this.#version = store.version;
-    this.#draw(table, store, axis, scale, width);
-    const took = performance.now() - began;
-    this.#restUntil = began + took / SHARE;
+    this.#rest.after(() => this.#draw(table, store, axis, scale, width));
     this.#label(scale);
     return 0;
   }

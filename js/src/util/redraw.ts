@@ -24,18 +24,14 @@ const SHORTEST = 20;
 export function redraw(draw: () => void): Redraw {
   let frame: number | null = null;
   let wanted = false;
-  let restUntil = 0;
+  const rest = new Rest(SHARE, SHORTEST, LONGEST);
   let timer: ReturnType<typeof setTimeout> | undefined;
   const run = (): void => {
     if (!wanted) return;
     wanted = false;
     clearTimeout(timer);
     frame = requestAnimationFrame(next);
-    const began = performance.now();
-    draw();
-    const ended = performance.now();
-    const rest = (ended - began) * (1 / SHARE - 1);
-    restUntil = rest < SHORTEST ? 0 : ended + Math.min(rest, LONGEST);
+    rest.after(draw);
   };
   const next = (): void => {
     frame = null;
@@ -53,8 +49,8 @@ export function redraw(draw: () => void): Redraw {
     },
     inTurn() {
       clearTimeout(timer);
-      const wait = restUntil - performance.now();
-      if (wait > 0) timer = setTimeout(soon, wait);
+      const { left } = rest;
+      if (left > 0) timer = setTimeout(soon, left);
       else soon();
     },
     cancel() {
@@ -76,4 +72,36 @@ export function memo<Key>(): (key: Key, draw: () => void) => void {
     drawn = key;
     draw();
   };
+}
+
+/** Leaves most of the time to others: after work that took long, the next has to wait. */
+export class Rest {
+  readonly #share: number;
+  readonly #shortest: number;
+  readonly #longest: number;
+  #until = 0;
+
+  /**
+   * `share` is that of the time which the work may take. In milliseconds, rests are never longer
+   * than `longest`, and those shorter than `shortest` are left out.
+   */
+  constructor(share: number, shortest = 0, longest = Number.POSITIVE_INFINITY) {
+    this.#share = share;
+    this.#shortest = shortest;
+    this.#longest = longest;
+  }
+
+  /** The milliseconds to wait before the next work; 0 or less where it may begin. */
+  get left(): number {
+    return this.#until - performance.now();
+  }
+
+  /** Does the work, and takes the time. */
+  after(work: () => void): void {
+    const began = performance.now();
+    work();
+    const ended = performance.now();
+    const rest = (ended - began) * (1 / this.#share - 1);
+    this.#until = rest < this.#shortest ? 0 : ended + Math.min(rest, this.#longest);
+  }
 }
