@@ -124,7 +124,8 @@ class InUse:
         gate.submit(Resume())  # only where another thread has asked for something may it pause
         self._is_there.set()
         while not self._over.wait(0.001):
-            if gate._left == 0:
+            # One that is only about to wait is left to tell of its pause first.
+            if gate._condition._waiters:  # type: ignore[attr-defined]  # whether it waits
                 gate.submit(Resume())
 
 
