@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from gradwidget.diagnose.evidence.window import Window
+from gradwidget.diagnose.evidence.window import Window, middle
 from gradwidget.diagnose.finding import Detection, Remedy
 from gradwidget.diagnose.remedies.check_data import check_data
 from gradwidget.diagnose.remedies.replace_nonfinite_inputs import replace_nonfinite_inputs
@@ -13,6 +13,10 @@ from gradwidget.diagnose.remedies.scale_features import scale_features
 from gradwidget.diagnose.remedies.scale_inputs import scale_inputs
 from gradwidget.diagnose.remedies.scale_targets import scale_targets
 from gradwidget.diagnose.remedies.skip_nonfinite import skip_nonfinite
+
+UNEVEN = 10.0
+"""Size of the largest feature over that of the middle one, from which one scale for all leaves
+most of them without effect."""
 
 
 def of_inputs(detection: Detection, window: Window) -> Iterator[Remedy | None]:
@@ -26,9 +30,9 @@ def of_inputs(detection: Detection, window: Window) -> Iterator[Remedy | None]:
     if scaled is None:
         yield check_data()
         return
-    yield scaled
-    yield scale_both(scaled, window)
-    yield scale_features(window)
+    both, features = scale_both(scaled, window), scale_features(window)
+    ratio = middle(window.history.start_scalar("input_feature_ratio")[: window.limits.window])
+    yield from (features, both, scaled) if ratio > UNEVEN else (both, scaled, features)
 
 
 def of_targets(detection: Detection, window: Window) -> Iterator[Remedy | None]:

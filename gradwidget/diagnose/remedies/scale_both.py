@@ -13,11 +13,15 @@ from gradwidget.diagnose.remedies.layer_names import among, quote
 from gradwidget.diagnose.remedies.units import in_units
 from gradwidget.frame import ROOT, Layer
 
+LEAST = 8
+"""Numbers of which as many come out as enter; of fewer that may be chance."""
+
 
 def scale_both(scaled: Remedy, window: Window) -> Remedy | None:
     """Scales the inputs, and gives what comes out their units again, as targets have that are them.
 
-    None where no last layer has as many features as enter, or where the loss is of no differences.
+    None where no last layer has as many features as enter, where these are a few numbers and no
+    image, or where the loss is of no differences.
 
     Args:
         scaled: what scales the inputs alone.
@@ -27,7 +31,7 @@ def scale_both(scaled: Remedy, window: Window) -> Remedy | None:
     last = [
         layer
         for layer in among(window, window.paths.last)
-        if layer.name != ROOT and _leaving(layer) in first
+        if layer.name != ROOT and _leaving(layer) in first and not _may_be_chance(layer)
     ]
     if len(last) != 1 or not last[0].is_module or not _is_of_differences(window):
         return None
@@ -62,6 +66,11 @@ def _power(loss: float, scale: float) -> int:
     if not (loss > 0 and scale > 0 and abs(math.log(scale)) > 1):
         return 0
     return int(np.clip(round(math.log(loss) / math.log(scale)), 0, 2))
+
+
+def _may_be_chance(layer: Layer) -> bool:
+    shape = _matrix(layer)
+    return len(shape) == 2 and shape[0] < LEAST
 
 
 def _entering(layer: Layer) -> int | None:

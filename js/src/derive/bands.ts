@@ -36,6 +36,7 @@ const OWN = new Set([
   "input_max_abs",
   "input_nonfinite",
   "input_variety",
+  "input_feature_ratio",
   "weight_decay",
   "momentum",
   "eps",

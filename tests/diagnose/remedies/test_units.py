@@ -148,6 +148,16 @@ def test_outputs_are_given_units_where_they_may_be_the_inputs(
     window = Window(judge(12, layers, healthy(2, wiring=wiring, scalars=scalars))[1])
     detection = Detection("warning", "", (), 0, {"value": 143.0, "bound": 20.0}, "")
     titles = [one.title for one in remedies_for(Symptom.BAD_INPUTS, detection, window)]
-    assert titles[0] == "Scale the inputs"
-    assert any("the targets that equal them" in one for one in titles) == offered
+    expected = ["Scale the inputs, and the targets that equal them"] if offered else []
+    assert titles == [*expected, "Scale the inputs", "Scale each feature by itself"]
     assert np.isfinite(window.loss)
+
+
+@pytest.mark.parametrize(("ratio", "first"), [(1.5, "Scale the inputs"), (40.0, "Scale each")])
+def test_features_of_unlike_size_are_first_of_all_scaled_by_themselves(
+    ratio: float, first: str
+) -> None:
+    data = {"input_mean": 5.0, "input_std": 40.0, "input_rms": 41.0, "input_feature_ratio": ratio}
+    window = Window(judge(12, chain(2), healthy(2, scalars=data))[1])
+    detection = Detection("warning", "", (), 0, {"value": 41.0, "bound": 20.0}, "")
+    assert remedies_for(Symptom.BAD_INPUTS, detection, window)[0].title.startswith(first)

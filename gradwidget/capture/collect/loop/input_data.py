@@ -19,11 +19,14 @@ from gradwidget.capture.model.unreadable import plain, unreadable
 from gradwidget.capture.stats.batch_spread import batch_spread
 from gradwidget.capture.stats.fingerprint import fingerprint
 from gradwidget.capture.stats.norms import accumulator, vector_norm
-from gradwidget.capture.stats.readback import Fetch, Readback
+from gradwidget.capture.stats.readback import Fetch, Readback, Values
 from gradwidget.capture.torch_private import in_transform, owner
 
 COUNT, SUM, NORM, PEAK, NONFINITE = range(5)
 """Of the finite entries: how many, their sum, L2 norm and largest |x|; and how many are not."""
+
+ROWS, COLUMNS = 64, 4096
+"""Of a table, how many rows are read to compare its columns, and from how many columns on none."""
 
 
 class InputData:
@@ -107,8 +110,9 @@ class InputData:
         """``input_rms``, ``input_mean``, ``input_std``, ``input_max_abs`` and ``input_nonfinite``.
 
         Over all floating-point entries read, those that are not finite left out but counted; and
-        ``input_variety``, how much the samples differ, of the data whose samples differ most. Empty
-        where there were none. Only once the readback is ready.
+        ``input_variety``, how much the samples differ, of the data whose samples differ most; and
+        ``input_feature_ratio``, the size of the largest feature of a table over that of its middle
+        one. Empty where there were none. Only once the readback is ready.
         """
         fetched = [one.statistics() for one in self.entered if one.statistics is not None]
         if not fetched:
@@ -128,6 +132,9 @@ class InputData:
         spreads = [one.spread() for one in self.entered if one.spread is not None]
         if spreads and not any(map(math.isnan, spreads)):
             found["input_variety"] = max(spreads)
+        ratios = [_ratio(one.features()) for one in self.entered if one.features is not None]
+        if ratios and not any(map(math.isnan, ratios)):
+            found["input_feature_ratio"] = max(ratios)
         return found
 
     def _read(self, args: tuple[object, ...], kwargs: Mapping[str, object]) -> None:
@@ -157,6 +164,7 @@ class InputData:
                 sample_of(values),
                 _measure(values, self._readback) if is_real else None,
                 batch_spread(values, self._readback) if is_real else None,
+                _feature_norms(values, self._readback) if is_real else None,
             )
         )
 
@@ -175,3 +183,17 @@ def _measure(values: Tensor, readback: Readback) -> Fetch:
     low, high = torch.aminmax(values)
     peak = torch.maximum(low.abs(), high.abs()).to(wide)
     return readback.add(torch.stack([count - nonfinite, total, norm, peak, nonfinite]))
+
+
+def _feature_norms(values: Tensor, readback: Readback) -> Fetch | None:
+    """A function that gives float64 [features], L2 norms; None of what is no table."""
+    if values.dim() != 2 or not 1 < values.shape[1] <= COLUMNS:
+        return None
+    rows = values[:: math.ceil(len(values) / ROWS)]
+    return readback.add(vector_norm(rows, dim=0, dtype=accumulator(values)))
+
+
+def _ratio(norms: Values) -> float:
+    """The largest of them over the middle one; NaN where none is known and above 0."""
+    known = np.sort(norms[np.isfinite(norms) & (norms > 0)])
+    return float(known[-1] / known[len(known) // 2]) if known.size else math.nan

@@ -28,7 +28,8 @@ def truth(*data: Tensor) -> dict[str, float]:
 def seen(capture: Any, frame: int = -1) -> dict[str, float]:
     scalars = capture.frames[frame].scalars
     named = {name: value for name, value in scalars.items() if name.startswith("input_")}
-    named.pop("input_variety", None)
+    for of_samples in ("input_variety", "input_feature_ratio"):
+        named.pop(of_samples, None)
     return named
 
 
@@ -189,6 +190,18 @@ def test_how_much_samples_differ_is_what_their_mean_leaves(watch: Watch) -> None
     assert found[0] == pytest.approx(float(rest), rel=1e-5)
     assert found[1] == pytest.approx(0, abs=1e-7)
     assert found[2:] == [None]  # of two samples nothing is said
+
+
+def test_the_largest_feature_of_a_table_is_held_against_the_middle_one(watch: Watch) -> None:
+    model = nn.Sequential(nn.Linear(5, 1))
+    capture = watch(model)
+    table = torch.tensor([1.0, 2.0, 0.5, 300.0, 0.0]) * torch.randn(40, 5)
+    step(model, table)
+    step(model, torch.randn(2, 3, 5))
+    sizes = sorted(table.norm(dim=0)[:4].tolist())
+    found = [one.scalars.get("input_feature_ratio") for one in capture.frames]
+    assert found == [pytest.approx(sizes[3] / sizes[2], rel=1e-5), None]
+    assert capture.problems == []
 
 
 @pytest.mark.parametrize("has_own", [False, True])
