@@ -37,10 +37,13 @@ UNSEEN = 20
 HUNGRY = 1e-2
 """The same of a gradient that has not moved the weights so far either."""
 
+OVERFLOWS = 1e6
+"""Factor by which activations grow on their way through a network whose gradient has no values."""
+
 
 def exploding_gradients(window: Window, active: Finding | None) -> Detection | None:
     """Looks for it over the steps of the run first, where it is acute, then over depth."""
-    return _over_steps(window, active) or _over_depth(window)
+    return _over_steps(window, active) or _over_depth(window) or _forward(window)
 
 
 def _over_depth(window: Window) -> Detection | None:
@@ -77,6 +80,39 @@ def _message(window: Window, found: DepthProfile, layers: tuple[str, ...], value
     else:
         text += f", {found.each(worst)}"
     return f"{text}: updates of {names(layers)} are out of proportion."
+
+
+def _forward(window: Window) -> Detection | None:
+    """Activations that grew by orders of magnitude in the first step of a run that is lost.
+
+    Layers that make everything larger on the way forward do so on the way back: the gradient of a
+    layer holds both factors, and overflows before a profile of it can be read.
+    """
+    if not window.is_lost or "act_rms" not in window.history:
+        return None
+    sizes = window.history.start("act_rms")[0].astype(np.float64)
+    sizes = np.where(np.isfinite(sizes) & (sizes > 0), sizes, np.nan)
+    if np.sum(~np.isnan(sizes)) < window.limits.minimum_chain:
+        return None
+    lowest = window.paths.lowest_before(sizes)
+    with np.errstate(invalid="ignore"):
+        grown = np.where(np.isnan(sizes), 0.0, sizes / lowest)
+    top = int(np.argmax(grown))
+    if not grown[top] > OVERFLOWS:
+        return None
+    way = window.paths.between(int(np.nanargmin(np.where(sizes == lowest[top], 0, np.nan))), top)
+    layers = tuple(window.layers[i].name for i in np.flatnonzero(way & window.trainable)[::-1])
+    value = float(grown[top])
+    return Detection(
+        severity="critical",
+        message=f"Activations grow {shown(value)}× on their way to {window.layers[top].name}, and "
+        f"so does the gradient on its way back through {names(layers)}: it is beyond what numbers "
+        "can hold.",
+        layers=layers,
+        first_step=window.history.first_step or 0,
+        evidence={"value": value, "bound": OVERFLOWS, "window": 1.0},
+        caveat="Fine if the scale of a layer's output is meant to be that different.",
+    )
 
 
 def _over_steps(window: Window, active: Finding | None) -> Detection | None:

@@ -227,3 +227,16 @@ def test_of_two_networks_in_turns_only_the_turns_of_one_are_its_past() -> None:
 
     assert not explodes(0.76)
     assert explodes(7.0)
+
+
+def test_activations_that_grow_past_all_numbers_explain_a_gradient_that_has_none() -> None:
+    lost = np.full(DEPTH, np.nan)
+    sizes = np.geomspace(1, 1e9, DEPTH)
+    gone = healthy(DEPTH, grad_norm=lost, act_grad_rms=lost, act_grad_norm=lost, act_rms=sizes)
+    gone["scalars"] |= {"loss": 1e9, "total_grad_norm": np.nan}
+    finding, nan = judge(1, chain(DEPTH), gone)[0].findings
+    assert finding.symptom is nan.because is Symptom.EXPLODING_GRADIENTS
+    assert finding.layers == tuple(f"fc{i}" for i in reversed(range(DEPTH)))
+    assert "1 billion×" in finding.message or "1,000,000,000×" in finding.message
+    sound = healthy(DEPTH, act_rms=sizes)
+    assert judge(1, chain(DEPTH), sound)[0].findings == []

@@ -9,7 +9,7 @@ import numpy as np
 
 from gradwidget.capture.collect.outputs import Output
 from gradwidget.capture.stats.per_layer import Column
-from gradwidget.frame import Layer, NonfiniteOrigin
+from gradwidget.frame import ROOT, Layer, NonfiniteOrigin
 
 
 def find_origin(
@@ -58,22 +58,24 @@ def _followed(
     if loss is not None and not np.isfinite(loss):
         # Without the outputs it may have been any of them.
         return NonfiniteOrigin("loss") if outputs else traced or NonfiniteOrigin("unknown")
-    bad_gradient = _first(layers, columns.get("grad_nonfinite"), backwards=True)
-    fed = {
-        layer.name
-        for layer, bad in zip(
-            layers, _flags(columns.get("grad_nonfinite"), len(layers)), strict=True
-        )
-        if bad
-    }
+    # As backward left them, where that is known: clipping by a norm spreads one NaN to all.
+    raw = columns.get("raw_grad_norm")
+    is_bad = _flags(columns.get("grad_nonfinite"), len(layers)) if raw is None else _lost(raw)
+    fed = [layer.name for layer, bad in zip(layers, is_bad, strict=True) if bad]
     arrived = sorted(
         (one for one in outputs if one.backward is not None), key=lambda one: one.arrival
     )
+    # A module's own weight may be used long before the layers inside it that are lost as well.
+    own = {name for name in fed if not any(_is_inside(other, name) for other in fed)}
     for one in arrived:
         norm = one.gradient()
-        if one.layer in fed or (norm is not None and not np.isfinite(norm)):
+        if one.layer in own or (norm is not None and not np.isfinite(norm)):
             return NonfiniteOrigin("backward", one.layer)
-    return None if bad_gradient is None else NonfiniteOrigin("backward", bad_gradient)
+    return NonfiniteOrigin("backward", fed[-1]) if fed else None
+
+
+def _is_inside(layer: str, module: str) -> bool:
+    return layer != module and (module == ROOT or layer.startswith(f"{module}."))
 
 
 def _is_clean(columns: dict[str, Column], outputs: Sequence[Output], loss: float | None) -> bool:
@@ -92,14 +94,16 @@ def _is_clean(columns: dict[str, Column], outputs: Sequence[Output], loss: float
     )
 
 
-def _first(
-    layers: Sequence[Layer], column: Column | None, *, backwards: bool = False
-) -> str | None:
-    flagged = [
-        layer.name for layer, bad in zip(layers, _flags(column, len(layers)), strict=True) if bad
-    ]
-    return None if not flagged else flagged[-1 if backwards else 0]
+def _first(layers: Sequence[Layer], column: Column | None) -> str | None:
+    flags = _flags(column, len(layers))
+    return next((layer.name for layer, bad in zip(layers, flags, strict=True) if bad), None)
 
 
 def _flags(column: Column | None, count: int) -> Sequence[bool]:
     return [False] * count if column is None else [bool(value > 0) for value in column.values]
+
+
+def _lost(column: Column) -> Sequence[bool]:
+    """Whether each value was measured and is not finite."""
+    is_lost: list[bool] = (column.measured & ~np.isfinite(column.values)).tolist()
+    return is_lost

@@ -91,3 +91,22 @@ def test_counts_of_nonfinite_values_are_exact(watch: Watch) -> None:
     assert capture.of("grad_nonfinite", "1") == 1
     assert capture.of("weight_nonfinite", "1") == 1
     assert capture.of("weight_nonfinite", "0") == 0
+
+
+def test_clipping_does_not_move_the_origin_to_the_last_layer(watch: Watch) -> None:
+    class Scaled(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.shift = nn.Parameter(torch.zeros(4))
+            self.inside = Spoiled("backward")
+
+        def forward(self, x: Tensor) -> Any:
+            return self.inside(x + self.shift)
+
+    model = Scaled()
+    capture = watch(model)
+    model(torch.randn(8, 4)).square().mean().backward()
+    nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+    SGD(model.parameters(), lr=0.1).step()
+    assert all(torch.isnan(one.grad).all() for one in model.parameters() if one.grad is not None)
+    assert capture.frames[-1].origin == NonfiniteOrigin("backward", "inside.second")
