@@ -25,6 +25,9 @@ FIRST_AT: dict[Origin | None, Symptom] = {
 }
 """Where a NaN shows that arose elsewhere than on the way to the loss."""
 
+MOST = 0.5
+"""Share of their size by which a step changes weights of which it leaves little."""
+
 
 def explained(findings: Iterable[Finding], slack: int) -> dict[Symptom, Finding]:
     """The findings with ``because`` and ``consequences`` set, by symptom.
@@ -122,6 +125,8 @@ def _may_begin_before(cause: Finding, finding: Finding, slack: int) -> bool:
     if cause.symptom is Symptom.LR_TOO_HIGH and _is_over_time(finding):
         # A gradient that outgrows the run's past at steps that were large before is due to them.
         return cause.first_step < finding.first_step
+    if _replaces(cause) and cause.first_step < finding.first_step:
+        return True  # a step has left nothing of the weights that were there before
     if _is_drawn(finding) and cause.symptom in EXPLAINS[finding.symptom]:
         return cause.first_step < finding.first_step - slack
     if _is_drawn(cause) or _RANK[cause.symptom] < _RANK[finding.symptom]:
@@ -163,6 +168,11 @@ def _is_by_steps(cause: Finding) -> bool:
 def _is_over_time(finding: Finding) -> bool:
     """Whether it is a gradient that has outgrown the run's own past."""
     return finding.symptom is Symptom.EXPLODING_GRADIENTS and "baseline" in finding.evidence
+
+
+def _replaces(cause: Finding) -> bool:
+    """Whether it is steps each of which changes the weights by most of their size."""
+    return cause.symptom is Symptom.LR_TOO_HIGH and cause.evidence.get("value", 0.0) > MOST
 
 
 def _arose(finding: Finding) -> tuple[int, bool, int]:

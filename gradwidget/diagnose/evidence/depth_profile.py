@@ -85,15 +85,16 @@ class DepthProfile:
         return np.flatnonzero((self.ratio > 0) & between)
 
 
-def profile_of(metric: str, level: Floats, paths: Paths) -> DepthProfile:
+def profile_of(metric: str, level: Floats, paths: Paths, *, final: bool = False) -> DepthProfile:
     """The profile of a statistic.
 
     Args:
         metric: its name.
         level: float64 [layers]: its present values, at least one of them above 0.
         paths: which layers lie on the way to which.
+        final: as ``Paths.ends`` takes it.
     """
-    ends = paths.ends(np.where(level > 0, level, np.nan))
+    ends = paths.ends(np.where(level > 0, level, np.nan), final=final)
     with np.errstate(invalid="ignore"):
         ratio = np.where(ends >= 0, level / level[ends], np.nan)
     return DepthProfile(metric, ratio, ends, paths)

@@ -125,7 +125,7 @@ class Paths:
         """float64 [layers]: the lowest value of each layer and all before it; NaN is ignored."""
         return self._over_before(values, np.fmin, np.inf)
 
-    def ends(self, values: Floats) -> NDArray[np.intp]:
+    def ends(self, values: Floats, *, final: bool = False) -> NDArray[np.intp]:
         """For each layer, the number of the last layer that its output reaches.
 
         Of several, the one with the highest value; itself where it is one of them; -1 where the
@@ -134,6 +134,8 @@ class Paths:
         Args:
             values: float64 [layers]; NaN where unknown. Without a graph, the last layer whose value
                 is known is that of all.
+            final: leave out a layer that the loss reads while its output flows on into others as
+                well, as the code of a variational autoencoder.
         """
         numbers = np.arange(len(values))
         if not self.known:
@@ -142,6 +144,8 @@ class Paths:
         last = np.flatnonzero(self.last & ~np.isnan(values))
         if not last.size:
             return np.full(len(values), -1)
+        if final:
+            last = last[~self.before[np.ix_(last, last)].any(axis=0)]
         reaches = self.before[last].T | (numbers[:, None] == last)
         reached = np.where(reaches, values[last], -np.inf)
         best = reached.argmax(axis=1)

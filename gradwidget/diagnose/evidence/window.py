@@ -29,15 +29,11 @@ A_FEW = 2
 A_PART = 0.1
 """Share of a run's steps with a low loss that is not chance."""
 
-
 BEYOND_NOISE_OF_ONE = 3.0
 """Standard deviations of the loss from batch to batch, below which a low loss may be a batch."""
 
 BEYOND_NOISE = 4.0
-"""Standard errors between two levels of the loss, within which the noise of batches may make one.
-
-Of a run's many levels, one will be far out.
-"""
+"""Standard errors that are noise between two levels of the loss: of many, one will be far out."""
 
 OF_CHANGES = 0.954
 """Median change between two normal numbers, over their standard deviation."""
@@ -79,8 +75,8 @@ class Window:
         self.traits = traits or LayerTraits(history.layers)
         self.frame: Frame = history.last
         self.step: int = history.last.step
-        self.profiles: dict[str, DepthProfile | None] = {}
-        """Profiles over depth that are already computed, by metric."""
+        self.profiles: dict[tuple[str, bool], DepthProfile | None] = {}
+        """Profiles over depth that are already computed, by metric and whether ends are final."""
         self._medians: dict[tuple[str, int], Floats] = {}
 
     @property
@@ -289,6 +285,11 @@ class Window:
         """Standard error between two medians of the loss, each of a count, by its noise alone."""
         return OF_MEDIAN * self.loss_noise * math.sqrt(sum(1 / count for count in counts if count))
 
+    @property
+    def is_of_classes(self) -> bool:
+        """Whether the loss is a cross-entropy."""
+        return not CROSS_ENTROPY.isdisjoint(self.wiring.loss_path[:3])
+
     @cached_property
     def first_level(self) -> float:
         """The loss that a run has to get below: that at its start, or of a constant prediction.
@@ -297,7 +298,7 @@ class Window:
         reaches the logarithm of their number; a run that starts far above it has learned nothing
         by getting there. NaN where no loss is known.
         """
-        if CROSS_ENTROPY.isdisjoint(self.wiring.loss_path[:3]):
+        if not self.is_of_classes:
             return self.start_loss
         # What the graph does not show, as a frozen layer at the beginning, gives no outputs.
         known = self.wiring.feeds or {layer.name for layer in self.layers}
@@ -327,10 +328,7 @@ class Window:
 
     @property
     def loss_left(self) -> float:
-        """How much is left of the first level: 1 at the start, less as it falls, even below 0.
-
-        NaN where no loss is known.
-        """
+        """How much is left of the first level: 1 at the start, even below 0; NaN if not known."""
         return self._left(self.loss)
 
     @cached_property

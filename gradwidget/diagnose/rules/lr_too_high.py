@@ -17,7 +17,7 @@ from gradwidget.diagnose.evidence.window import Window, middle
 from gradwidget.diagnose.finding import Detection, Finding, Symptom
 from gradwidget.frame import BoolArray
 from gradwidget.record.history import RECENT
-from gradwidget.wording import shown
+from gradwidget.wording import names, shown
 
 RISES = {1: 4.0, 2: 2.0}
 """Powers of ten by which the loss must have risen after so many updates in a row."""
@@ -32,6 +32,9 @@ and there may be none measured just before."""
 MOVED = 0.2
 """Sum of what the measured ones of those steps changed, over the size of the weights."""
 
+REPLACED = 10.0
+"""Times the usual bound from which a step leaves nothing of the weights, whatever the loss does."""
+
 FAR = 10.0
 """Loss over that of the first step from which a rise is no mere recovery from a good batch."""
 
@@ -40,6 +43,7 @@ def lr_too_high(window: Window, active: Finding | None) -> Detection | None:
     """Updates far above the healthy range while the loss does not fall, or jumps up."""
     return (
         _over_window(window, active)
+        or _in_each_turn(window)
         or _beyond_doubt(window)
         or _broke(window, active)
         or _thrown_off(window)
@@ -183,8 +187,9 @@ def _over_window(window: Window, active: Finding | None) -> Detection | None:
         return None
     recent = rotations(window, limits.window, of_start=True)
     moves = middle(recent)
-    # The bound asks for the whole run, which takes long: it is no lower than half of what is high.
-    is_large = np.isfinite(recent).sum() >= window.enough and moves > limits.update_high / 2
+    # The bound asks for the whole run, which takes long: it is no lower than a quarter of what is
+    # high.
+    is_large = np.isfinite(recent).sum() >= window.enough and moves > limits.update_high / 4
     if not is_large or not moves > (bound := _bound(window)):
         return None
     values = rotations(window, RECENT, of_start=True)
@@ -211,14 +216,48 @@ def _over_window(window: Window, active: Finding | None) -> Detection | None:
     )
 
 
+def _in_each_turn(window: Window) -> Detection | None:
+    """Updates that replace the weights in every turn of one of several networks.
+
+    What the losses of such networks do says nothing about it.
+    """
+    limits = window.limits
+    if not window.has_opponent or window.history.version < 2 * limits.window:
+        return None
+    moves = rotations(window, RECENT, of_start=True)[window.same_turn(RECENT)]
+    steps = window.history.recent_steps(RECENT)[window.same_turn(RECENT)]
+    known = np.isfinite(moves)
+    moves, steps = moves[known], steps[known]
+    bound = REPLACED * limits.update_high
+    newest = moves[-limits.window :]
+    if len(newest) < limits.window or not np.quantile(newest, 0.25) > bound:
+        return None
+    level = middle(newest)
+    its = [one.name for one, plays in zip(window.layers, window.in_play, strict=True) if plays]
+    return Detection(
+        severity="warning",
+        message=f"Each step in its turn changes the weights of {names(its)} by "
+        f"{level:,.0%} of their size (0.1% is usual): the learning rate is too high, and no other "
+        "network can be trained against what is another one at each step.",
+        layers=(),
+        first_step=_since([int(step) for step in steps[::-1]], moves[::-1] > bound, limits.window),
+        evidence={"value": level, "bound": bound, "window": float(limits.window)},
+        caveat="Fine if these weights are meant to be drawn anew at each step.",
+    )
+
+
 def _bound(window: Window) -> float:
     """Change of the weights per step from which a rate is too high.
 
     Half of what it is elsewhere where the first steps under it were many times as large: weights
-    that they have made larger, and clipping, make the later ones look smaller.
+    that they have made larger, and clipping, make the later ones look smaller. Half of that again
+    where the first ones left nothing of the weights and these have grown since.
     """
     high = window.limits.update_high
-    return high / 2 if first_rotation(window) > VIOLENT * high else high
+    times = first_rotation(window) / high
+    if times > REPLACED and Symptom.WEIGHTS_GROWING in window.active:
+        return high / 4
+    return high / 2 if times > VIOLENT else high
 
 
 def _outgrown(window: Window, since: int) -> bool:

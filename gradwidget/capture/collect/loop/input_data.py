@@ -109,11 +109,22 @@ class InputData:
     def scalars(self) -> dict[str, float]:
         """``input_rms``, ``input_mean``, ``input_std``, ``input_max_abs`` and ``input_nonfinite``.
 
-        Over all floating-point entries read, those that are not finite left out but counted; and
-        ``input_variety``, how much the samples differ, of the data whose samples differ most; and
-        ``input_feature_ratio``, the size of the largest feature of a table over that of its middle
-        one. Empty where there were none. Only once the readback is ready.
+        Over all floating-point entries read, those that are not finite left out but counted; absent
+        where there were none. And ``input_variety``, how much the samples differ, of the data whose
+        samples differ most, absent where that is not known of all; and ``input_feature_ratio``, the
+        size of the largest feature of a table over that of its middle one. Only once the readback
+        is ready.
         """
+        found = self._of_numbers()
+        spreads = [math.nan if one.spread is None else one.spread() for one in self.entered]
+        if spreads and not any(map(math.isnan, spreads)):
+            found["input_variety"] = max(spreads)
+        ratios = [_ratio(one.features()) for one in self.entered if one.features is not None]
+        if ratios and not any(map(math.isnan, ratios)):
+            found["input_feature_ratio"] = max(ratios)
+        return found
+
+    def _of_numbers(self) -> dict[str, float]:
         fetched = [one.statistics() for one in self.entered if one.statistics is not None]
         if not fetched:
             return {}
@@ -129,12 +140,6 @@ class InputData:
                 "input_std": math.sqrt(max(0.0, square - mean**2)),
                 "input_max_abs": float(parts[:, PEAK].max()),
             }
-        spreads = [one.spread() for one in self.entered if one.spread is not None]
-        if spreads and not any(map(math.isnan, spreads)):
-            found["input_variety"] = max(spreads)
-        ratios = [_ratio(one.features()) for one in self.entered if one.features is not None]
-        if ratios and not any(map(math.isnan, ratios)):
-            found["input_feature_ratio"] = max(ratios)
         return found
 
     def _read(self, args: tuple[object, ...], kwargs: Mapping[str, object]) -> None:
@@ -163,7 +168,8 @@ class InputData:
                 tuple(tensor.shape),
                 sample_of(values),
                 _measure(values, self._readback) if is_real else None,
-                batch_spread(values, self._readback) if is_real else None,
+                # Of numbers of tokens none is 0, so that those of padding are like each other too.
+                batch_spread(values if is_real else values + 1, self._readback),
                 _feature_norms(values, self._readback) if is_real else None,
             )
         )

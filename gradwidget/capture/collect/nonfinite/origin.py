@@ -60,7 +60,9 @@ def _followed(
         return NonfiniteOrigin("loss") if outputs else traced or NonfiniteOrigin("unknown")
     # As backward left them, where that is known: clipping by a norm spreads one NaN to all.
     raw = columns.get("raw_grad_norm")
-    is_bad = _flags(columns.get("grad_nonfinite"), len(layers)) if raw is None else _lost(raw)
+    is_bad = [] if raw is None else _lost(raw)
+    if not any(is_bad):
+        is_bad = _flags(columns.get("grad_nonfinite"), len(layers))
     fed = [layer.name for layer, bad in zip(layers, is_bad, strict=True) if bad]
     arrived = sorted(
         (one for one in outputs if one.backward is not None), key=lambda one: one.arrival

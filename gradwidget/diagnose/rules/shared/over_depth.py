@@ -20,18 +20,19 @@ narrow layer it is the other way round.
 """
 
 
-def profile(window: Window, metric: str) -> DepthProfile | None:
+def profile(window: Window, metric: str, *, final: bool) -> DepthProfile | None:
     """The profile over depth of a statistic; None where too few layers are known well enough."""
-    if metric not in window.profiles:
-        window.profiles[metric] = _profile(window, metric)
-    return window.profiles[metric]
+    key = (metric, final)
+    if key not in window.profiles:
+        window.profiles[key] = _profile(window, metric, final=final)
+    return window.profiles[key]
 
 
-def _profile(window: Window, metric: str) -> DepthProfile | None:
+def _profile(window: Window, metric: str, *, final: bool) -> DepthProfile | None:
     level = window.median(metric)
     if np.sum(~np.isnan(level)) < window.limits.minimum_chain or not (level > 0).any():
         return None
-    return profile_of(metric, level, window.paths)
+    return profile_of(metric, level, window.paths, final=final)
 
 
 def weight_profile(window: Window) -> DepthProfile | None:
@@ -59,7 +60,9 @@ def past_bound(window: Window, *, falling: bool) -> tuple[DepthProfile, float, B
     if not falling and (proof := _beyond_doubt(window)) is not None:
         return proof
     # Activation gradients tell it directly; weight gradients are the second choice.
-    found = profile(window, DIRECT[0])
+    # An explosion may begin behind a layer that has a loss of its own as well.
+    final = not falling
+    found = profile(window, DIRECT[0], final=final)
     is_direct = found is not None
     if is_direct:
         bound = limits.vanishing_ratio if falling else limits.exploding_ratio
@@ -70,7 +73,7 @@ def past_bound(window: Window, *, falling: bool) -> tuple[DepthProfile, float, B
         return None
     # Past the bound by every measure, and so is everything nearer the input.
     past = window.trainable & ~young(window) if falling else window.trainable.copy()
-    for one in (found, profile(window, DIRECT[1]) if is_direct else None):
+    for one in (found, profile(window, DIRECT[1], final=final) if is_direct else None):
         if one is not None:
             past &= one.highest_before < bound if falling else one.lowest_before > bound
     if past.any():
@@ -135,7 +138,7 @@ def _beyond_doubt(window: Window) -> tuple[DepthProfile, float, BoolArray] | Non
     bound = window.limits.exploding_ratio * 10**margin
     for metric, levels in zip(DIRECT, rows, strict=True):
         each = [
-            profile_of(metric, level, window.paths)
+            profile_of(metric, level, window.paths, final=True)
             for level in levels[:frames]
             if (level > 0).any()
         ]

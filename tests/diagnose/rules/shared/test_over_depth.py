@@ -18,7 +18,9 @@ def window_of(**changes: Any) -> Window:
 
 
 def test_the_profile_is_relative_to_the_last_layer_that_has_a_gradient() -> None:
-    found = profile(window_of(act_grad_rms=np.array([0.1, 0.2, 0.4, 0.0])), "act_grad_rms")
+    found = profile(
+        window_of(act_grad_rms=np.array([0.1, 0.2, 0.4, 0.0])), "act_grad_rms", final=False
+    )
     assert found is not None
     assert found.ends.tolist() == [2, 2, 2, 2]
     np.testing.assert_allclose(found.ratio, [0.25, 0.5, 1.0, 0.0], rtol=1e-6)
@@ -26,7 +28,7 @@ def test_the_profile_is_relative_to_the_last_layer_that_has_a_gradient() -> None
 
 def test_two_layers_are_no_profile() -> None:
     two = np.array([0.1, 0.2, np.nan, np.nan])
-    assert profile(window_of(act_grad_rms=two), "act_grad_rms") is None
+    assert profile(window_of(act_grad_rms=two), "act_grad_rms", final=False) is None
 
 
 def test_a_decay_must_show_per_element_and_as_a_whole() -> None:
@@ -54,7 +56,7 @@ def test_ratios_over_time_come_newest_first() -> None:
         return healthy(4, act_grad_rms=values, act_grad_norm=values)
 
     window = Window(judge(5, chain(4), figures)[1])
-    found = profile(window, "act_grad_rms")
+    found = profile(window, "act_grad_rms", final=False)
     assert found is not None
     ratios, steps = ratios_over_time(window, found, 0, falling=True)
     assert (ratios.tolist(), steps) == ([2.5, 2.0, 1.5, 1.0, 0.5], [4, 3, 2, 1, 0])
@@ -65,7 +67,7 @@ def test_ratios_over_time_are_those_of_the_measure_that_shows_less() -> None:
         4, act_grad_rms=np.array([0.125, 1, 1, 1]), act_grad_norm=np.array([0.5, 1, 1, 1])
     )
     window = Window(judge(5, chain(4), figures)[1])
-    found = profile(window, "act_grad_rms")
+    found = profile(window, "act_grad_rms", final=False)
     assert found is not None
     shown = [ratios_over_time(window, found, 0, falling=falling)[0] for falling in (True, False)]
     assert [ratios.tolist() for ratios in shown] == [[0.5] * 5, [0.125] * 5]
