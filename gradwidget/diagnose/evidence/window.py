@@ -275,10 +275,7 @@ class Window:
 
     @property
     def start_loss(self) -> float:
-        """The median loss of the run's first steps; NaN where no loss is known.
-
-        Of networks that are trained in turns, that of the network whose turn it is.
-        """
+        """The median loss of the first steps, of the network whose turn it is; NaN if not known."""
         return self._start[0]
 
     def error(self, *counts: int) -> float:
@@ -294,12 +291,18 @@ class Window:
     def first_level(self) -> float:
         """The loss that a run has to get below: that at its start, or of a constant prediction.
 
-        For cross-entropy, whose classes are the units of the last layers, a constant prediction
-        reaches the logarithm of their number; a run that starts far above it has learned nothing
-        by getting there. NaN where no loss is known.
+        A run that starts far above that has learned nothing by getting there. NaN if not known.
+        """
+        return min(self.start_loss, self.constant_loss) if self.constant_loss else self.start_loss
+
+    @cached_property
+    def constant_loss(self) -> float:
+        """The cross-entropy of a constant prediction; 0 where the loss is another one.
+
+        The logarithm of the number of classes, which are the units of the last layers.
         """
         if not self.is_of_classes:
-            return self.start_loss
+            return 0.0
         # What the graph does not show, as a frozen layer at the beginning, gives no outputs.
         known = self.wiring.feeds or {layer.name for layer in self.layers}
         classes = [
@@ -307,8 +310,7 @@ class Window:
             for layer, is_last in zip(self.layers, self.paths.last, strict=True)
             if is_last and layer.name in known
         ]
-        constant = math.log(max(classes, default=1))
-        return min(self.start_loss, constant) if constant > 0 else self.start_loss
+        return math.log(max(classes, default=1))
 
     @cached_property
     def loss(self) -> float:

@@ -13,6 +13,7 @@ from gradwidget.diagnose.evidence.window import Window
 from gradwidget.diagnose.finding import Detection, Remedy, Symptom, is_barred
 from gradwidget.diagnose.remedies.bfloat16 import bfloat16
 from gradwidget.diagnose.remedies.both import both
+from gradwidget.diagnose.remedies.check_pairs import check_pairs
 from gradwidget.diagnose.remedies.clear_gradients import clear_gradients
 from gradwidget.diagnose.remedies.clip import clip
 from gradwidget.diagnose.remedies.draw_zero_weights import draw_zero_weights
@@ -272,7 +273,7 @@ def _climbs(detection: Detection, window: Window) -> Fixes:
 
 
 def _plateau(detection: Detection, window: Window) -> Fixes:
-    """What helps against the cause helps against the plateau."""
+    """What helps against the cause helps against the plateau; where none is known, a look."""
     if is_barred(detection):
         yield from map(remove_barrier, barriers(window))
         return
@@ -280,7 +281,7 @@ def _plateau(detection: Detection, window: Window) -> Fixes:
         (finding for symptom, finding in window.active.items() if symptom is not Symptom.PLATEAU),
         None,
     )
-    yield from cause.remedies if cause is not None else ()
+    yield from (check_pairs(),) if cause is None else cause.remedies
 
 
 _REMEDIES: dict[Symptom, Callable[[Detection, Window], Fixes]] = {

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from gradwidget.diagnose.evidence.window import Window, middle
 from gradwidget.diagnose.finding import Detection, Remedy
 from gradwidget.diagnose.remedies.check_data import check_data
+from gradwidget.diagnose.remedies.keep_data import keep_data
 from gradwidget.diagnose.remedies.replace_nonfinite_inputs import replace_nonfinite_inputs
 from gradwidget.diagnose.remedies.scale_both import scale_both
 from gradwidget.diagnose.remedies.scale_features import scale_features
@@ -24,6 +25,9 @@ def of_inputs(detection: Detection, window: Window) -> Iterator[Remedy | None]:
     if detection.origin == "input":
         yield replace_nonfinite_inputs()
         yield skip_nonfinite()
+        return
+    if "began" in detection.evidence:
+        yield keep_data()
         return
     # Data that is all the same has no scale.
     scaled = scale_inputs(window) if detection.evidence["value"] > 0 else None

@@ -7,16 +7,22 @@ that comes first, token numbers, a large scale with which training goes well.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from gradwidget.diagnose.evidence.window import Window, middle
 from gradwidget.diagnose.finding import Detection, Finding, Origin, Severity, Symptom
 from gradwidget.diagnose.rules.shared.harm import is_harmed
 from gradwidget.diagnose.rules.shared.variety import SAME
+from gradwidget.record.history import RECENT
 from gradwidget.wording import shown
 
 FAR = 5.0
 """Times the usual bound from which a scale can be what a loss started so high with."""
+
+CHANGED = 10.0
+"""Times the usual bound that data has to reach to have been changed, and not merely to vary."""
 
 FALLEN = 100.0
 """Factor by which a loss falls where it only comes back from such a start."""
@@ -93,6 +99,9 @@ def _scale(window: Window, active: Finding | None) -> Detection | None:
         return None
     if active is None and not (is_harmed(window, Symptom.BAD_INPUTS) or _passed_on(window, size)):
         return None
+    began = middle(window.history.start_scalar("input_rms")[: limits.window])
+    if is_large and began < limits.input_scale < size / CHANGED:
+        return _changed(window, began, size)
     mean = middle(window.history.recent_scalar("input_mean", limits.window))
     deviation = middle(window.history.recent_scalar("input_std", limits.window))
     return _detection(
@@ -106,6 +115,22 @@ def _scale(window: Window, active: Finding | None) -> Detection | None:
         value=size,
         bound=limits.input_scale if is_large else limits.input_scale**-2,
     )
+
+
+def _changed(window: Window, began: float, size: float) -> Detection:
+    """Data that was sound at the start and is out of scale now."""
+    sizes = window.history.recent_scalar("input_rms", RECENT)
+    large = np.flatnonzero(sizes > window.limits.input_scale)
+    found = _detection(
+        window,
+        "warning",
+        f"The inputs had a size of {shown(began)} at the start and have one of {shown(size)} now: "
+        "the data itself is changed while the model trains.",
+        int(window.history.recent_steps(RECENT)[large[0]]),
+        value=size,
+        bound=window.limits.input_scale,
+    )
+    return replace(found, evidence={**found.evidence, "began": began})
 
 
 def _passed_on(window: Window, size: float) -> bool:

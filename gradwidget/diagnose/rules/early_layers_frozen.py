@@ -3,7 +3,7 @@
 What counts is the true change of the weights, whatever the optimizer: Adam moves a layer whose
 gradient has vanished, SGD does not. Not reported: layers that are frozen on purpose (they are not
 trainable), embeddings of which a batch contains few rows, norm layers and biases, a head that
-starts at zero and so moves by many times its norm.
+starts at zero and so moves by many times its norm, a task that is solved.
 """
 
 from __future__ import annotations
@@ -16,10 +16,14 @@ from gradwidget.diagnose.rules.vanishing_gradients import BLOCKS
 from gradwidget.record.history import RECENT
 from gradwidget.wording import names, times_less
 
+SOLVED = 0.01
+"""Share of the loss at the start below which nothing is left that early layers would have to do."""
+
 
 def early_layers_frozen(window: Window, active: Finding | None) -> Detection | None:
     """Early layers whose weights move far less than those of late ones."""
-    if active is None and window.history.version < 2 * window.limits.window:
+    is_early = active is None and window.history.version < 2 * window.limits.window
+    if is_early or window.level_left < SOLVED:
         return None
     # How far the layers move; one without any gradient is left to the rule no_gradient.
     moves = window.moves

@@ -101,13 +101,13 @@ def _forward(window: Window) -> Detection | None:
     if not grown[top] > OVERFLOWS:
         return None
     way = window.paths.between(int(np.nanargmin(np.where(sizes == lowest[top], 0, np.nan))), top)
-    layers = tuple(window.layers[i].name for i in np.flatnonzero(way & window.trainable)[::-1])
+    layers = tuple(window.layers[i].name for i in np.flatnonzero(way & window.trainable))
     value = float(grown[top])
     return Detection(
         severity="critical",
         message=f"Activations grow {shown(value)}× on their way to {window.layers[top].name}, and "
-        f"so does the gradient on its way back through {names(layers)}: it is beyond what numbers "
-        "can hold.",
+        f"so does the gradient on its way back: that of {names(layers)} is beyond what numbers can "
+        "hold.",
         layers=layers,
         first_step=window.history.first_step or 0,
         evidence={"value": value, "bound": OVERFLOWS, "window": 1.0},

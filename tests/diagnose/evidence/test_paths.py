@@ -93,3 +93,12 @@ def test_chains_are_the_unbranched_parts_of_a_network() -> None:
 
 def test_without_a_graph_all_layers_are_one_chain() -> None:
     assert Paths(["a", "b", "c"], {}).chains == [[0, 1, 2]]
+
+
+def test_a_code_with_a_loss_of_its_own_is_no_final_end() -> None:
+    feeds = {"encoder": ("code",), "code": ("decoder", LOSS), "decoder": (LOSS,)}
+    paths, values = Paths(list(feeds), feeds), np.array([3.0, 2.0, 1.0])
+    assert paths.ends(values).tolist() == [1, 1, 2]
+    assert paths.ends(values, final=True).tolist() == [2, 2, 2]
+    without = np.array([3.0, 2.0, np.nan])
+    assert paths.ends(without, final=True).tolist() == [1, 1, -1]

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from gradwidget.diagnose.finding import Symptom
-from gradwidget.frame import Layer
+from gradwidget.frame import Layer, Wiring
 from tests.support.frames import chain, found, healthy, judge, only, origin
 
 DEPTH = 4
@@ -85,6 +85,19 @@ def test_samples_that_are_all_the_same_are_named_where_nothing_is_learned() -> N
         assert judge(80, chain(DEPTH), healthy(DEPTH, scalars=scalars))[0].findings == []
 
 
+def test_tokens_that_are_all_the_same_are_named_although_the_loss_of_classes_falls() -> None:
+    def said(loss_path: tuple[str, ...], variety: float) -> set[Symptom]:
+        def figures(step: int) -> dict[str, Any]:
+            scalars = {"loss": 1.5 + 2 * 0.8**step, "input_variety": variety}
+            return healthy(DEPTH, scalars=scalars, wiring=Wiring(loss_path=loss_path))
+
+        return found(judge(120, chain(DEPTH), figures)[0])
+
+    assert said(("nll_loss", "log_softmax"), 0.0) == {Symptom.BAD_INPUTS}
+    assert said(("nll_loss", "log_softmax"), 0.3) == set()
+    assert said(("mse_loss",), 0.0) == set()
+
+
 def test_an_extreme_scale_that_goes_on_to_the_outputs_is_a_finding_however_the_loss_falls() -> None:
     scale = {"input_rms": 3e5, "input_mean": 8e4, "input_std": 2.8e5, "input_nonfinite": 0.0}
     large = healthy(DEPTH, scalars=scale, act_rms=np.full(DEPTH, 1e4))
@@ -103,3 +116,16 @@ def test_a_loss_that_starts_as_far_out_of_scale_as_the_inputs_is_due_to_them() -
     finding = only(judge(60, chain(DEPTH), started_at(1e16))[0])
     assert finding.symptom is Symptom.BAD_INPUTS
     assert judge(60, chain(DEPTH), started_at(40.0))[0].findings == []
+
+
+def test_data_that_is_changed_in_place_is_told_from_data_that_was_loaded_so() -> None:
+    def figures(step: int) -> dict[str, Any]:
+        size = 1.0 * 30.0 ** (step // 40)
+        data = {"input_rms": size, "input_mean": 0.0, "input_std": size, "input_nonfinite": 0.0}
+        return healthy(DEPTH, scalars={**data, "loss": 2.0}, act_rms=np.full(DEPTH, size))
+
+    finding, flat = judge(130, chain(DEPTH), figures)[0].findings
+    assert (finding.symptom, finding.first_step) == (Symptom.BAD_INPUTS, 40)
+    assert flat.because is Symptom.BAD_INPUTS
+    assert "had a size of 1 at the start" in finding.message
+    assert [one.title for one in finding.remedies] == ["Do not change the data in place"]

@@ -30,6 +30,12 @@ def test_it_is_told_how_much_less_they_move() -> None:
     assert "move 10,000 times less than those of" in detection.message
 
 
+def test_where_the_task_is_solved_nothing_is_left_to_move_for() -> None:
+    moves = np.array([1e-7, 1e-6, 1e-3, 1e-3, 1e-3, 1e-3])
+    solved = judge(60, chain(DEPTH), lambda step: moving(DEPTH, moves, loss=2.0 * 0.6**step))[0]
+    assert solved.findings == []
+
+
 def test_silent_on_a_quiet_layer_in_the_middle_and_on_tenfold_differences() -> None:
     moves = np.array([1e-4, 1e-3, 1e-8, 1e-3, 1e-3, 1e-3])
     assert (

@@ -236,7 +236,7 @@ def test_activations_that_grow_past_all_numbers_explain_a_gradient_that_has_none
     gone["scalars"] |= {"loss": 1e9, "total_grad_norm": np.nan}
     finding, nan = judge(1, chain(DEPTH), gone)[0].findings
     assert finding.symptom is nan.because is Symptom.EXPLODING_GRADIENTS
-    assert finding.layers == tuple(f"fc{i}" for i in reversed(range(DEPTH)))
+    assert finding.layers == tuple(f"fc{i}" for i in range(DEPTH))
     assert "1 billion×" in finding.message or "1,000,000,000×" in finding.message
     sound = healthy(DEPTH, act_rms=sizes)
     assert judge(1, chain(DEPTH), sound)[0].findings == []

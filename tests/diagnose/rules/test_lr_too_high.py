@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -75,25 +76,36 @@ def test_steps_that_are_large_only_since_the_weights_had_grown_before_are_not() 
     assert engine.findings[0].consequences == (Symptom.PLATEAU,)
 
 
+def in_turns(optimizers: int, first: float, second: float) -> Callable[[int], dict[str, Any]]:
+    """Two networks, trained at odd and at even steps, with the update of each."""
+    turns = np.arange(DEPTH) < DEPTH // 2
+
+    def of_step(step: int) -> dict[str, Any]:
+        turn = turns if step % 2 else ~turns
+        return {
+            **moving(DEPTH, first if step % 2 else second, loss=2.2),
+            "measured": {"grad_norm": turn},
+            "grad_norm": np.where(turn, 0.16, np.nan),
+            "wiring": Wiring(optimizers=("Adam",) * optimizers),
+        }
+
+    return of_step
+
+
 def test_a_loss_that_stays_says_nothing_of_a_rate_where_two_networks_play_against_each_other() -> (
     None
 ):
-    def figures(optimizers: int) -> Callable[[int], dict[str, Any]]:
-        turns = np.arange(DEPTH) < DEPTH // 2
+    assert Symptom.LR_TOO_HIGH in found(judge(60, chain(DEPTH), in_turns(1, 0.3, 0.3))[0])
+    assert Symptom.LR_TOO_HIGH not in found(judge(60, chain(DEPTH), in_turns(2, 0.3, 0.3))[0])
 
-        def of_step(step: int) -> dict[str, Any]:
-            turn = turns if step % 2 else ~turns
-            return {
-                **moving(DEPTH, 0.3, loss=2.2),
-                "measured": {"grad_norm": turn},
-                "grad_norm": np.where(turn, 0.16, np.nan),
-                "wiring": Wiring(optimizers=("Adam",) * optimizers),
-            }
 
-        return of_step
-
-    assert Symptom.LR_TOO_HIGH in found(judge(60, chain(DEPTH), figures(1))[0])
-    assert Symptom.LR_TOO_HIGH not in found(judge(60, chain(DEPTH), figures(2))[0])
+def test_steps_that_leave_nothing_of_one_of_two_networks_are_too_large_whatever_it_loses() -> None:
+    engine, _ = judge(60, chain(DEPTH), in_turns(2, 2.0, 0.01))
+    finding = next(one for one in engine.findings if one.symptom is Symptom.LR_TOO_HIGH)
+    assert (finding.first_step, finding.active) == (1, True)
+    assert "changes the weights of fc0, fc1" in finding.message
+    assert "200%" in finding.message
+    assert f"fc{DEPTH - 1}" not in finding.message
 
 
 def test_where_the_loss_jumps_after_such_updates_it_may_have_come_down() -> None:
@@ -115,6 +127,18 @@ def test_a_rate_whose_first_steps_replaced_the_weights_is_too_high_at_half_of_th
 
     assert figures(0.6) == {Symptom.LR_TOO_HIGH}
     assert figures(0.06) == set()
+
+
+def test_where_they_have_blown_the_weights_up_as_well_a_quarter_of_the_bound_is_too_high() -> None:
+    def figures(step: int, first: float) -> dict[str, Any]:
+        norm = np.full(DEPTH, 4.0 if step < 8 else 40.0)
+        values = moving(DEPTH, first if step < 8 else 0.016, loss=2.2)
+        return {**values, "matrix_norm": norm, "weight_norm": norm}
+
+    of_rate = judge(80, chain(DEPTH), partial(figures, first=0.6))[0].findings
+    assert [one.symptom for one in of_rate] == [Symptom.LR_TOO_HIGH, Symptom.WEIGHTS_GROWING]
+    of_weights = judge(80, chain(DEPTH), partial(figures, first=0.04))[0].findings
+    assert [one.symptom for one in of_weights] == [Symptom.WEIGHTS_GROWING]
 
 
 def test_it_stays_the_cause_of_weights_that_it_has_made_large() -> None:

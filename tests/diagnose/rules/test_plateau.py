@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
+import pytest
 
 from gradwidget.diagnose.evidence.window import Window
 from gradwidget.diagnose.finding import Symptom
 from gradwidget.diagnose.rules.plateau import plateau
-from tests.support.frames import chain, judge, moving
+from gradwidget.frame import Layer, Wiring
+from tests.support.frames import chain, frame, judge, moving
 
 DEPTH = 6
 
@@ -54,3 +57,51 @@ def test_it_needs_a_cause_that_is_open_for_long_enough() -> None:
     assert detection.message.endswith("the likely cause is: Learning rate too low.")
     fresh = replace(cause, first_step=140)
     assert plateau(Window(history, active={cause.symptom: fresh}), None) is None
+
+
+def at_chance(
+    step: int,
+    *,
+    classes: int = 4,
+    fall: float = 0.0,
+    path: tuple[str, ...] = ("nll_loss", "log_softmax"),
+    rate: float = 0.0,
+) -> dict[str, Any]:
+    """A step of a run that tells nothing apart, or a little more with every step."""
+    loss = np.log(classes) * (1 - fall * step) + 0.01 * np.sin(step)
+    scalars = {"loss": loss, "lr": 0.01 + rate * step}
+    figures = moving(DEPTH, 1e-3, loss=loss)
+    return {**figures, "scalars": figures["scalars"] | scalars, "wiring": Wiring(loss_path=path)}
+
+
+def classifier(classes: int) -> tuple[Layer, ...]:
+    head = Layer("head", "Linear", {"weight": (classes, 8), "bias": (classes,)})
+    return (*chain(DEPTH)[:-1], head)
+
+
+@pytest.mark.parametrize(
+    ("classes", "changed", "is_said"),
+    [
+        (4, {}, True),
+        (2, {"path": ("binary_cross_entropy_with_logits",)}, True),
+        (4, {"fall": 3e-4}, False),  # it learns slowly
+        (4, {"path": ("mse_loss",)}, False),  # nobody knows what a constant answer would get
+        (4, {"rate": 1e-5}, False),  # a warm-up
+        (1000, {}, False),  # takes longer
+    ],
+)
+def test_a_loss_that_stays_at_chance_is_a_plateau_without_any_other_sign(
+    classes: int, changed: dict[str, Any], *, is_said: bool
+) -> None:
+    figures = partial(at_chance, classes=classes, **changed)
+    engine, history = judge(0, (), {})
+    for step in range(330):
+        history.losses.extend([step], [figures(step)["scalars"]["loss"]])
+        history.append(frame(step, classifier(classes), figures(step)))
+        engine.update(history)
+        assert step >= 300 or engine.findings == []
+    findings = engine.findings
+    assert [one.symptom for one in findings] == [Symptom.PLATEAU] * is_said
+    for one in findings:
+        assert "nothing apart" in one.message
+        assert [remedy.title for remedy in one.remedies] == ["Look at a batch with its targets"]

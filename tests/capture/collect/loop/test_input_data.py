@@ -192,6 +192,17 @@ def test_how_much_samples_differ_is_what_their_mean_leaves(watch: Watch) -> None
     assert found[2:] == [None]  # of two samples nothing is said
 
 
+def test_tokens_differ_from_sample_to_sample_or_not(watch: Watch) -> None:
+    model = nn.Sequential(nn.Embedding(9, 4), nn.Linear(4, 2))
+    capture = watch(model)
+    for tokens in (torch.randint(9, (8, 5)), torch.zeros(8, 5).long(), torch.randint(9, (8,))):
+        step(model, tokens)
+    found = [one.scalars.get("input_variety") for one in capture.frames]
+    assert (found[0] or 0.0) > 0.1
+    assert found[1:] == [pytest.approx(0, abs=1e-7), None]
+    assert capture.problems == []
+
+
 def test_the_largest_feature_of_a_table_is_held_against_the_middle_one(watch: Watch) -> None:
     model = nn.Sequential(nn.Linear(5, 1))
     capture = watch(model)
