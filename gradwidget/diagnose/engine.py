@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from gradwidget.diagnose.causes.cause_of import explained, is_idle, root_of
-from gradwidget.diagnose.causes.explanations import EXACT, LASTING
+from gradwidget.diagnose.causes.explanations import EXACT, EXPLAINS, LASTING
 from gradwidget.diagnose.evidence.layer_traits import LayerTraits
 from gradwidget.diagnose.evidence.window import Window
 from gradwidget.diagnose.finding import Detection, Finding, Remedy, Symptom
@@ -114,6 +114,7 @@ class Engine:
                 self._open[symptom] = self._opened(symptom, detection, window)
                 active[symptom] = self._open[symptom].finding
                 opened = True
+                self._take_back_causes(active[symptom], window)
             elif detection is not None and entry is not None:
                 self._continue(entry, detection, window)
             elif entry is not None:
@@ -213,6 +214,19 @@ class Engine:
             if finding.symptom is symptom and recent:
                 return self._resolved.pop(place)
         return None
+
+    def _take_back_causes(self, finding: Finding, window: Window) -> None:
+        """What lasts may be found only when what has brought it about is over."""
+        if finding.symptom not in LASTING:
+            return
+        for one in list(self._resolved):
+            could = finding.symptom in EXPLAINS[one.symptom] and one.symptom not in self._open
+            if could and one.first_step <= finding.first_step <= one.last_step + self.limits.quiet:
+                self._resolved.remove(one)
+                # Seen so long ago that it is over again at once, unless it explains the new one.
+                version = window.history.version - self.limits.window
+                back = replace(one, active=True, because=None, consequences=())
+                self._open[one.symptom] = _Open(back, 1, version, version)
 
     def _opened(self, symptom: Symptom, detection: Detection, window: Window) -> _Open:
         finding = Finding(

@@ -199,6 +199,26 @@ def test_what_has_killed_units_explains_them_even_when_it_is_over() -> None:
     assert cause.message.endswith("Not seen since step 59.")
 
 
+def test_what_was_over_when_its_lasting_consequence_was_found_explains_it_all_the_same() -> None:
+    grows = np.geomspace(1e9, 1, DEPTH)
+
+    def figures(step: int) -> dict[str, Any]:
+        if step < 40:
+            return healthy(DEPTH, act_grad_rms=grows, act_grad_norm=grows)
+        nothing = np.where(np.arange(DEPTH) < DEPTH - 1, 0.0, 0.1)
+        gone = dict.fromkeys((*GRADIENTS, "grad_max_abs"), nothing)
+        zero = np.where(nothing > 0, 0.0, 1.0)
+        return healthy(DEPTH, **gone, grad_zero_fraction=zero, scalars={"loss": 2.0})
+
+    engine, _ = judge(100, chain(DEPTH), figures)
+    by = {one.symptom: one for one in engine.findings}
+    explosion = by[Symptom.EXPLODING_GRADIENTS]
+    assert by[Symptom.ZERO_GRADIENT].reported_step >= 40 + 20  # when the other one is over
+    assert by[Symptom.ZERO_GRADIENT].because is Symptom.EXPLODING_GRADIENTS
+    assert engine.findings[0] is explosion
+    assert explosion.message.endswith(f"Not seen since step {explosion.last_step}.")
+
+
 def test_what_is_over_and_seen_again_is_no_longer_called_over() -> None:
     def figures(step: int) -> dict[str, Any]:
         dead = np.zeros(DEPTH)

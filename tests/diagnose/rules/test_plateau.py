@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -93,7 +94,7 @@ def classifier(classes: int) -> tuple[Layer, ...]:
 def test_a_loss_that_stays_at_chance_is_a_plateau_without_any_other_sign(
     classes: int, changed: dict[str, Any], *, is_said: bool
 ) -> None:
-    figures = partial(at_chance, classes=classes, **changed)
+    figures: Callable[[int], dict[str, Any]] = partial(at_chance, classes=classes, **changed)
     engine, history = judge(0, (), {})
     for step in range(330):
         history.losses.extend([step], [figures(step)["scalars"]["loss"]])
