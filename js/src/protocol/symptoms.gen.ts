@@ -43,7 +43,7 @@ export const PARAGRAPHS: readonly Paragraph[] = [
       },
       {
         "title": "Rule",
-        "text": "by more than 170× from the last layer to the first; or in a step whose gradient, before clipping, is more than 35× the largest of the last 200 measured steps. Fewer than 5 frames suffice if each of them is far past the bound, since such a run may be lost in its third step. Over depth, weight gradients are used only where activations are not measured (above 3,000×): in a ReLU chain, growing deltas and shrinking activations cancel."
+        "text": "by more than 170× from the last layer to the first; or in a step whose gradient, before clipping, is more than 35× the largest of the last 200 measured steps. Fewer than 5 frames suffice if each of them is far past the bound, since such a run may be lost in its third step. Over depth, weight gradients are used only where activations are not measured (above 3,000×): in a ReLU chain, growing deltas and shrinking activations cancel. Where the gradient has no values any more, activations that grow by more than a million prove it."
       },
       {
         "title": "Not",
@@ -379,15 +379,15 @@ export const PARAGRAPHS: readonly Paragraph[] = [
     "parts": [
       {
         "title": "Rule",
-        "text": "the data that enters the first layers is NaN, the same everywhere, or the same in every sample while nothing is learned; or its RMS is above 20 and another symptom comes of it, or far above that and the outputs start above 20 too, or the loss starts so high that all it does is come down from there."
+        "text": "the data that enters the first layers is NaN, the same everywhere, or the same in every sample while nothing is learned (of tokens also while the loss falls to how common each answer is); or its RMS is above 20 and another symptom comes of it, or far above that and the outputs start above 20 too, or the loss starts so high that all it does is come down from there. Data that was sound at the start is changed while the model trains."
       },
       {
         "title": "Not",
-        "text": "token numbers, a norm layer that comes first, a large scale with which training goes well."
+        "text": "the scale of token numbers, a norm layer that comes first, a large scale with which training goes well."
       },
       {
         "title": "Helps",
-        "text": "scaling by the measured mean and deviation, of all features or of each, and scaling the outputs too where they are to equal the inputs."
+        "text": "scaling by the measured mean and deviation, of each feature where they are unlike, else of all, and scaling the outputs too where they are to equal the inputs; no operation in place on a batch that is a view of the data set."
       }
     ]
   },
@@ -476,7 +476,7 @@ export const PARAGRAPHS: readonly Paragraph[] = [
     "parts": [
       {
         "title": "Rule",
-        "text": "a step changes the weights by more than 5% of their size while the loss does not fall and is above 50% of its initial value; or by less than 0.01% while the loss stays above 90% and the gradient promises more. One to three updates are proof where they raise the loss by orders of magnitude, and so are a few after which layers let no gradient through that did before, and a first update after which loss and gradient stay ten times as large. Half of the change is enough where the first steps under the rate replaced the weights. A schedule that has used the rate up before anything was learned is a rate too low as well, and so is a rate of 0 that lasts, and a usual one if the gradients are clipped to next to nothing, such as those that a gradient scaler has yet to unscale."
+        "text": "a step changes the weights by more than 5% of their size while the loss does not fall and is above 50% of its initial value; or by less than 0.01% while the loss stays above 90% and the gradient promises more. One to three updates are proof where they raise the loss by orders of magnitude, and so are a few after which layers let no gradient through that did before, and a first update after which loss and gradient stay ten times as large. Half of the change is enough where the first steps under the rate replaced the weights, a quarter where these have grown since. Of networks that take turns, each step of one leaves nothing of its weights. A schedule that has used the rate up before anything was learned is a rate too low as well, and so is a rate of 0 that lasts, and a usual one if the gradients are clipped to next to nothing, such as those that a gradient scaler has yet to unscale."
       },
       {
         "title": "Not",
@@ -533,11 +533,15 @@ export const PARAGRAPHS: readonly Paragraph[] = [
     "parts": [
       {
         "title": "Rule",
-        "text": "after 100 steps the loss is above 90% of its initial value, was never below 80% for long, and it is known why: one of the symptoms above explains it, or how the network and its loss are built. That is read from the graph: outputs of another shape than their targets, so that each is held against all; a softmax over the samples of the batch; a loss of second derivatives of ReLU; nothing but linear operations between the layers; or from the layers: a norm over a single value, a dropout of more than 90% of the units. A flat loss alone says nothing: it may be as low as it can be. Where the loss of every step is known, the noise of batches is not taken for a fall."
+        "text": "after 100 steps the loss is above 90% of its initial value, was never below 80% for long, and it is known why: one of the symptoms above explains it, or how the network and its loss are built. That is read from the graph: outputs of another shape than their targets, so that each is held against all; a softmax over the samples of the batch; a loss of second derivatives of ReLU; nothing but linear operations between the layers; or from the layers: a norm over a single value, a dropout of more than 90% of the units. A flat loss alone says little: it may be as low as it can be. But the cross-entropy of a few classes that after three times as many steps is still what a constant answer gets, and falls no more, is reported by itself. Where the loss of every step is known, the noise of batches is not taken for a fall."
+      },
+      {
+        "title": "Not",
+        "text": "a warm-up, many classes, other losses."
       },
       {
         "title": "Helps",
-        "text": "what helps against the cause."
+        "text": "what helps against the cause; where none is known, a look at inputs and targets, and one batch learned by heart."
       }
     ]
   }
