@@ -13,7 +13,7 @@ from gradwidget.diagnose.evidence.layer_traits import LayerTraits
 from gradwidget.diagnose.evidence.paths import Floats, Paths
 from gradwidget.diagnose.finding import Finding, Symptom
 from gradwidget.diagnose.thresholds import DEFAULT, Thresholds
-from gradwidget.frame import BoolArray, Frame, Layer, Wiring
+from gradwidget.frame import ROOT, BoolArray, Frame, Layer, Wiring
 from gradwidget.record.history import LOOK_BACK, RECENT, History
 from gradwidget.record.losses import EARLY
 
@@ -305,10 +305,15 @@ class Window:
             return 0.0
         # What the graph does not show, as a frozen layer at the beginning, gives no outputs.
         known = self.wiring.feeds or {layer.name for layer in self.layers}
+        ends = {self.layers[i].name for i in np.flatnonzero(self.paths.last)}
+        # What a model gives is what its last layer does, whatever parameters are beside that.
+        inside = {name for name, behind in self.wiring.feeds.items() if behind == (ROOT,)}
+        if inside and ROOT in ends:
+            ends = ends - {ROOT} | inside
         classes = [
             max((shape[0] for shape in layer.shapes.values() if shape), default=1)
-            for layer, is_last in zip(self.layers, self.paths.last, strict=True)
-            if is_last and layer.name in known
+            for layer in self.layers
+            if layer.name in ends and layer.name in known
         ]
         return math.log(max(classes, default=1))
 
@@ -421,12 +426,7 @@ def median(values: Floats, least: int = 1) -> Floats:
 
 
 def holding_since(steps: list[int], holds: BoolArray) -> int:
-    """The oldest step of the unbroken evidence; a single dissenting value does not break it.
-
-    Args:
-        steps: those of the values, newest first.
-        holds: whether each value is evidence.
-    """
+    """The oldest step, newest first, that holds; a single one that does not breaks nothing."""
     since = steps[0]
     misses = 0
     for step, held in zip(steps, holds, strict=True):

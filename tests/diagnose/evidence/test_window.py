@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from gradwidget.diagnose.evidence.window import Window, holding_since, median, middle
-from gradwidget.frame import LOSS, Wiring
+from gradwidget.frame import LOSS, ROOT, Wiring
 from gradwidget.record.history import History
 from tests.support.frames import chain, frame, healthy, judge, moving
 
@@ -115,6 +115,16 @@ def test_a_frozen_layer_that_the_graph_does_not_show_gives_no_classes() -> None:
     wiring = Wiring(feeds={"head": (LOSS,)}, loss_path=("nll_loss", "log_softmax"))
     window = Window(judge(30, layers, {**healthy(2, scalars={"loss": 5.0}), "wiring": wiring})[1])
     assert window.first_level == pytest.approx(np.log(10))
+
+
+def test_parameters_beside_the_last_layer_are_no_classes() -> None:
+    layers = (
+        replace(chain(1)[0], name=ROOT, shapes={"places": (16, 64)}),
+        replace(chain(1)[0], name="head", shapes={"weight": (10, 64)}),
+    )
+    wiring = Wiring(feeds={"head": (ROOT,), ROOT: (LOSS,)}, loss_path=("nll_loss", "log_softmax"))
+    window = Window(judge(30, layers, {**healthy(2, scalars={"loss": 5.0}), "wiring": wiring})[1])
+    assert window.constant_loss == pytest.approx(np.log(10))
 
 
 @pytest.mark.parametrize("seed", range(20))
