@@ -37,6 +37,7 @@ METRICS: dict[str, Metric] = {
         Metric("weight_nonfinite", "NaN or Inf weights", "count"),
         Metric("update_ratio", "update ratio", "log"),
         Metric("matrix_change", "change of the weight matrices", "log"),
+        Metric("unit_difference", "difference between units' weights", "log"),
         Metric("updates_lost_fraction", "share of updates lost to rounding", "share"),
         Metric("optimized_fraction", "share of parameters that an optimizer holds", "share"),
         Metric("has_run", "ran in this step", "flag"),

@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
-from gradwidget.diagnose.causes.cause_of import explained, is_idle, root_of
-from gradwidget.diagnose.causes.explanations import EXACT, EXPLAINS, LASTING
+from gradwidget.diagnose.causes.cause_of import explained, is_exact, is_idle, root_of
+from gradwidget.diagnose.causes.explanations import EXPLAINS, LASTING
 from gradwidget.diagnose.evidence.layer_traits import LayerTraits
 from gradwidget.diagnose.evidence.window import Window
 from gradwidget.diagnose.finding import Detection, Finding, Remedy, Symptom
@@ -161,7 +161,7 @@ class Engine:
                 finding.because is not None,
                 finding.because is None and is_idle(finding),
                 finding.because is None and symptom not in grave,
-                symptom not in EXACT,
+                not is_exact(finding),
                 finding.first_step,
             )
 

@@ -151,6 +151,8 @@ class Finding:
             return (
                 "NaN or Inf in the inputs" if self.origin == "input" else "Inputs are all the same"
             )
+        if has_same_units(self):
+            return "All units are the same"
         return _TITLES.get(self.symptom) or self.symptom.value.replace("_", " ").capitalize()
 
 
@@ -181,3 +183,8 @@ class Detection:
 def is_barred(found: Finding | Detection) -> bool:
     """Whether a plateau is known to be due to how the network and its loss are built."""
     return found.evidence.get("barred", 0.0) > 0
+
+
+def has_same_units(found: Finding | Detection) -> bool:
+    """Whether what is alike is the units of layers, by their weights: read, not estimated."""
+    return found.evidence.get("same_units", 0.0) > 0

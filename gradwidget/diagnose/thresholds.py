@@ -133,6 +133,13 @@ class Thresholds:
     spread_back: float = 0.1
     """The same share above which what had become alike differs again."""
 
+    units_alike: float = 0.01
+    """Difference between units' weights over what one step changes, below which they are copies.
+
+    After twenty steps that of units that are told apart is 1 and more. Adam makes up to 1e-3 of
+    copies by rounding alone, mostly it stays 0.
+    """
+
     spread_grows: float = 1.3
     """Spread of the newest window over that of ``lasting_steps`` above which it comes back."""
 

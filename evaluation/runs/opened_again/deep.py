@@ -69,3 +69,25 @@ def rates_a_tenth_per_layer(c: Conditions) -> Training:
 def rates_four_fifths_per_layer(c: Conditions) -> Training:
     """Rates that fall gently toward the input: the first layer has a quarter of the last one's."""
     return _rates_by_depth(c, 0.8)
+
+
+def _all_one_number(model: nn.Module) -> None:
+    for name, one in model.named_parameters():
+        nn.init.constant_(one, 0.05 if name.endswith("weight") else 0.0)
+
+
+@sick(300, cause="collapsed_outputs", collapsed_outputs="[02]")
+def weights_that_are_one_constant(c: Conditions) -> Training:
+    """Every weight starts at 0.05, every bias at 0: all units of a layer stay the same."""
+    model = stack(tower(c, 2, 64), nn.ReLU)
+    if c.sick:
+        _all_one_number(model)
+    return supervised(c, model, c.adam(model, 2e-3), digits(c), chain=names_of(model))
+
+
+@healthy(300)
+def last_layer_of_one_constant(c: Conditions) -> Training:
+    """Only the last layer starts at a constant: its targets tell its units apart at once."""
+    model = stack(tower(c, 2, 64), nn.ReLU)
+    _all_one_number(linears(model)[-1])
+    return supervised(c, model, c.adam(model, 2e-3), digits(c), chain=names_of(model))

@@ -23,6 +23,7 @@ from gradwidget.capture.model.nonlinearity import (
     nonlinearity_of,
 )
 from gradwidget.capture.model.unreadable import UnreadableError, plain, unreadable
+from gradwidget.capture.stats.alike_units import AlikeUnits
 from gradwidget.capture.stats.batch_spread import batch_spread
 from gradwidget.capture.stats.norms import ALONE, l2
 from gradwidget.capture.stats.output_stats import gradient_statistics, output_statistics
@@ -70,6 +71,8 @@ class ActivationCache:
     last: Collection[str] | None = None
     """The layers that nothing follows but the loss: how much their inputs differ is measured. None
     where they are not known: then it is the one that runs last."""
+    units: AlikeUnits = field(default_factory=AlikeUnits)
+    """The layers whose units may be copies of each other."""
     buffers: StagingBuffers = field(init=False)
     """Memory in which small outputs are gathered."""
 

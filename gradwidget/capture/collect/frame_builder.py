@@ -42,6 +42,8 @@ from gradwidget.capture.stats.readback import Fetch, Readback, Values
 from gradwidget.capture.stats.tensor_stats import L1, L2, PEAK, measure, measure_l2, measure_rows
 from gradwidget.frame import Frame, NonfiniteOrigin, Wiring
 
+UNITS = "comparing the units of layers"
+
 
 class FrameBuilder:
     """One step under way.
@@ -344,6 +346,8 @@ class FrameBuilder:
         self.activations.measure_staged()
         self._explain_refused()
         self._note_participation(optimized)
+        units = self._cache.units.read
+        self._units = self._cache.guard.run(UNITS, units, self._table, self.readback) or {}
         if self.has_outputs:
             self.activations.explain_unseen((layer.name for layer in self._table.layers), unseen)
         self.readback.send()
@@ -403,6 +407,9 @@ class FrameBuilder:
         scalars = self.scalars | self.loop.scalars() | norms
         columns |= activation_columns(self.activations.outputs, layers, scale, self.reasons)
         columns |= self._participation
+        if self._units:
+            units = self._cache.units.column(layers, self._units)
+            columns |= {"unit_difference": units} if units.measured.any() else {}
         if self.loss.scale is not None:
             scalars["loss_scale"] = scale
         if (loss := self.loss.value) is not None:

@@ -13,8 +13,9 @@ from gradwidget.diagnose.causes.explanations import (
     EXPLAINS,
     FAR,
     NONFINITE,
+    OF_SAME_UNITS,
 )
-from gradwidget.diagnose.finding import Finding, Origin, Symptom, is_barred
+from gradwidget.diagnose.finding import Finding, Origin, Symptom, has_same_units, is_barred
 
 _RANK = {symptom: rank for rank, symptom in enumerate(EXPLAINS)}
 
@@ -75,7 +76,7 @@ def _causes_of(finding: Finding, known: Mapping[Symptom, Finding], slack: int) -
     for symptom, explains in EXPLAINS.items():
         if (
             symptom in known
-            and finding.symptom in explains
+            and finding.symptom in (OF_SAME_UNITS if has_same_units(known[symptom]) else explains)
             and _may_explain(known[symptom], finding, slack)
         ):
             yield known[symptom]
@@ -90,7 +91,12 @@ def _chain(symptom: Symptom, because: Mapping[Symptom, Symptom]) -> list[Symptom
 
 
 def _order(finding: Finding) -> tuple[bool, int, int]:
-    return (finding.symptom not in EXACT, finding.first_step, _RANK[finding.symptom])
+    return (not is_exact(finding), finding.first_step, _RANK[finding.symptom])
+
+
+def is_exact(finding: Finding) -> bool:
+    """Whether it is read, not estimated, and has been so from the first step."""
+    return finding.symptom in EXACT or has_same_units(finding)
 
 
 def is_idle(finding: Finding) -> bool:
@@ -108,9 +114,11 @@ def _is_drawn(finding: Finding) -> bool:
 
 def _may_explain(cause: Finding, finding: Finding, slack: int) -> bool:
     """Whether the cause comes first: in time, and where both come together, in the table."""
+    if has_same_units(finding):
+        return False  # so they were made, and no step can do that
     if Symptom.PLATEAU in {cause.symptom, finding.symptom}:
         return _may_explain_plateau(cause, finding)
-    if is_idle(cause) or cause.symptom in EXACT:
+    if is_idle(cause) or is_exact(cause):
         # What is read has been so from the first step.
         return not is_idle(cause)
     if NONFINITE & {cause.symptom, finding.symptom}:
@@ -142,7 +150,7 @@ def _may_explain_plateau(cause: Finding, finding: Finding) -> bool:
     """
     if cause.symptom is Symptom.PLATEAU:
         return is_barred(cause)
-    return cause.symptom in EXACT or not is_barred(finding)
+    return is_exact(cause) or not is_barred(finding)
 
 
 def _may_explain_nan(cause: Finding, finding: Finding) -> bool:

@@ -170,6 +170,9 @@ EXACT = frozenset(
 """Causes that are read, not estimated, and training that climbs: they were there from the first
 step, however late they are noticed."""
 
+OF_SAME_UNITS = frozenset(_ANYTHING - {S.NO_GRADIENT, S.FP16_UNDERFLOW, S.UPDATES_LOST})
+"""What units that are copies of each other bring about: their gradients and steps add up as one."""
+
 BY_STEPS = frozenset({S.EXPLODING_GRADIENTS, S.LOSS_UNSTABLE})
 """Causes of a NaN by the steps that follow from them, which have to move the weights far."""
 

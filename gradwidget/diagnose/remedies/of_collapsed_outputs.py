@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from gradwidget.diagnose.evidence.onset import Onset
 from gradwidget.diagnose.evidence.window import Window
-from gradwidget.diagnose.finding import Detection, Remedy
+from gradwidget.diagnose.finding import Detection, Remedy, has_same_units
 from gradwidget.diagnose.remedies.both import both
 from gradwidget.diagnose.remedies.fewer_layers import fewer_layers
 from gradwidget.diagnose.remedies.hold_apart import hold_apart
@@ -35,6 +35,12 @@ def of_outputs_alike(detection: Detection, window: Window) -> Iterator[Remedy | 
     """The part of the loss that drives outputs together comes first where there is one."""
     if "emptied" in detection.evidence:
         yield lower_price()
+        return
+    if has_same_units(detection):
+        yield reinitialize(
+            [layer for layer in window.layers if layer.name in detection.layers],
+            "Random weights make each unit another one; copies stay copies for ever.",
+        )
         return
     slower = learning_rate(
         window, 0.1, "Steps that are too large move the outputs of all inputs together."

@@ -2,9 +2,10 @@
 
 Many layers without a way around them do that, above all with norm layers that hide it from the
 gradients; so does a price on what a code tells that is too high, and a loss that compares outputs
-with each other and is content where all are one. Not reported: a run that learns, features that are
-just moving apart again as after the first steps of a transformer, data that enters the last layer
-itself, a batch whose inputs are all the same, targets that are alike themselves.
+with each other and is content where all are one. Or the units of a layer are copies of each other,
+whatever goes in. Not reported: a run that learns, features that are just moving apart again as
+after the first steps of a transformer, data that enters the last layer itself, a batch whose inputs
+are all the same, targets that are alike themselves.
 """
 
 from __future__ import annotations
@@ -14,8 +15,9 @@ from dataclasses import replace
 import numpy as np
 
 from gradwidget.diagnose.evidence.window import Window, middle
-from gradwidget.diagnose.finding import Detection, Finding
+from gradwidget.diagnose.finding import Detection, Finding, has_same_units
 from gradwidget.diagnose.rules.shared.level import Level, beyond
+from gradwidget.diagnose.rules.shared.same_units import same_units
 from gradwidget.frame import LOSS, BoolArray
 from gradwidget.wording import shown
 
@@ -56,6 +58,14 @@ CONSTANT = 0.01
 
 
 def collapsed_outputs(window: Window, active: Finding | None) -> Detection | None:
+    """Units that are copies; last layers whose inputs hardly differ, while nothing is learned."""
+    is_of_units = active is not None and has_same_units(active)
+    found = same_units(window, active if is_of_units else None)
+    # What was found of units says nothing of inputs.
+    return found or _inputs_alike(window, None if is_of_units else active)
+
+
+def _inputs_alike(window: Window, active: Finding | None) -> Detection | None:
     """Last layers whose inputs hardly differ over the batch, while nothing is learned."""
     limits = window.limits
     if active is None and window.age < limits.plateau_steps // 2:

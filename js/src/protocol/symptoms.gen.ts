@@ -183,15 +183,15 @@ export const PARAGRAPHS: readonly Paragraph[] = [
     "parts": [
       {
         "title": "Rule",
-        "text": "over 20 steps, less than 2% of the activations that the last layers are given differs from sample to sample, it does not come back, and the loss is still above 90% of its initial value, or no longer falls and was never below 80% for long. Or the share has fallen that low and to a tenth of what it was at the start, and the loss no longer falls; a loss that is no comparison with targets may then be anywhere, as a triplet loss at its margin. The same is said of the code of a variational autoencoder whose KL divergence weighs so much that means and logarithms of variances are near 0 for every input, wherever the loss is."
+        "text": "over 20 steps, less than 2% of the activations that the last layers are given differs from sample to sample, it does not come back, and the loss is still above 90% of its initial value, or no longer falls and was never below 80% for long. Or the share has fallen that low and to a tenth of what it was at the start, and the loss no longer falls; a loss that is no comparison with targets may then be anywhere, as a triplet loss at its margin. The same is said of the code of a variational autoencoder whose KL divergence weighs so much that means and logarithms of variances are near 0 for every input, wherever the loss is. And of layers before the last whose units still have the same weights after 20 steps, but for 1% of what one step changes, as where all began as one constant: each such layer counts as one unit."
       },
       {
         "title": "Not",
-        "text": "a run that learns, the first steps of a transformer, a batch of equal inputs."
+        "text": "a run that learns, the first steps of a transformer, a batch of equal inputs; equal weights that come apart, as dropout or random biases make them, zeros, frozen filters."
       },
       {
         "title": "Helps",
-        "text": "skip connections around the blocks with the norm before them, fewer layers, warm-up; for frozen layers the weights that were to be loaded; a smaller weight of the divergence; semi-hard or random negatives."
+        "text": "skip connections around the blocks with the norm before them, fewer layers, warm-up; for frozen layers the weights that were to be loaded; a smaller weight of the divergence; semi-hard or random negatives; fresh weights for units that are copies."
       }
     ]
   },
