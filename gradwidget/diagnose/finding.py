@@ -151,6 +151,8 @@ class Finding:
             return (
                 "NaN or Inf in the inputs" if self.origin == "input" else "Inputs are all the same"
             )
+        if self.symptom is Symptom.BAD_TARGETS and "classes" in self.evidence:
+            return "Batches of one class each"
         return _TITLES.get(self.symptom) or self.symptom.value.replace("_", " ").capitalize()
 
 

@@ -398,15 +398,15 @@ export const PARAGRAPHS: readonly Paragraph[] = [
     "parts": [
       {
         "title": "Rule",
-        "text": "the outputs of a regression start more than 100 away from their targets, and more than that many times their own size, and another symptom comes of it or nothing is learned. The distance is read from the loss and its gradient."
+        "text": "the outputs of a regression start more than 100 away from their targets, and more than that many times their own size, and another symptom comes of it or nothing is learned. The distance is read from the loss and its gradient. Or batches of eight and more samples are of one class each, and of another one after a while: the data comes sorted by class."
       },
       {
         "title": "Not",
-        "text": "amounts in the tens, a large scale with which training goes well, other losses."
+        "text": "amounts in the tens, a large scale with which training goes well, other losses, batches of the only class that there is, classes that take turns from step to step."
       },
       {
         "title": "Helps",
-        "text": "scaling the targets by their mean and deviation, which the gradient of the first batch tells where errors are squared."
+        "text": "scaling the targets by their mean and deviation, which the gradient of the first batch tells where errors are squared; shuffling."
       }
     ]
   },
