@@ -153,6 +153,8 @@ class Finding:
             )
         if self.symptom is Symptom.BAD_TARGETS and "classes" in self.evidence:
             return "Batches of one class each"
+        if self.symptom is Symptom.DOUBLE_SOFTMAX and "low" in self.evidence:
+            return "Targets do not fit the loss"
         return _TITLES.get(self.symptom) or self.symptom.value.replace("_", " ").capitalize()
 
 

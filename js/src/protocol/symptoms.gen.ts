@@ -360,15 +360,15 @@ export const PARAGRAPHS: readonly Paragraph[] = [
       },
       {
         "title": "Rule",
-        "text": "right below a loss that applies softmax or sigmoid itself there is another one; or a loss of log-probabilities (nll_loss, kl_div) is given probabilities, or nll_loss logits or a log_softmax over the samples; or outputs and targets differ in shape, as a column and a row do, so that each output is held against every target on the way to one number; or the outputs end in a sigmoid, tanh or softmax, and their mean error is larger than the bounds of that are apart, so that targets lie outside."
+        "text": "right below a loss that applies softmax or sigmoid itself there is another one; or a loss of log-probabilities (nll_loss, kl_div) is given probabilities, or nll_loss logits or a log_softmax over the samples; or outputs and targets differ in shape, as a column and a row do, so that each output is held against every target on the way to one number; or the outputs end in a sigmoid, tanh or softmax, and their mean error is larger than the bounds of that are apart, so that targets lie outside; or the targets of a binary cross-entropy are more than 0.5 below 0 or above 1."
       },
       {
         "title": "Not",
-        "text": "attention, log-softmax twice, kernels, margins and other comparisons of every pair."
+        "text": "attention, log-softmax twice, kernels, margins and other comparisons of every pair, smoothed labels."
       },
       {
         "title": "Helps",
-        "text": "giving the loss the logits, log_softmax over the classes, one shape; a regression without a sigmoid or tanh at its end."
+        "text": "giving the loss the logits, log_softmax over the classes, one shape; a regression without a sigmoid or tanh at its end; targets in 0 … 1."
       }
     ]
   },
