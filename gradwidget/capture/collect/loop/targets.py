@@ -23,7 +23,7 @@ NODES = 8
 """Operations from the loss down that are looked at: what scales it or adds to it comes first."""
 SAMPLES = 8
 """Samples from which on a batch should not be of one class by chance."""
-MOST_CLASSES, MOST_NUMBERS = 2**16, 2**20
+MOST_CLASSES, MOST_NUMBERS = 2**13, 2**20
 """Targets of more entries are not read."""
 UNKNOWN = -1
 """In the place of the number of a class where too few are left."""
