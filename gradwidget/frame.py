@@ -247,7 +247,10 @@ class Frame:
     ``maximize``, 1 where it is set so. Of the data that enters the model: ``input_rms``,
     ``input_mean``, ``input_std``, ``input_max_abs``, ``input_nonfinite``, a count, and
     ``input_variety``, what its samples do not have in common, over their size, and of a table
-    ``input_feature_ratio``, the size of its largest column over the middle one. Of the loop:
+    ``input_feature_ratio``, the size of its largest column over the middle one. Of the
+    targets that a loss of torch's keeps: of eight and more numbers of classes ``target_classes``,
+    how many different ones one loss has, and where all are the same ``target_class``; of others
+    ``target_min`` and ``target_max``. Of the loop:
     ``eval_mode``, 1 where all that acts otherwise in evaluation is in that mode;
     ``most_dropped``, the largest share that a module for dropout drops;
     ``gradients_kept``, 1 where gradients that a step had used were still there when the next were

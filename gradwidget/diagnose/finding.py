@@ -153,6 +153,10 @@ class Finding:
             )
         if has_same_units(self):
             return "All units are the same"
+        if self.symptom is Symptom.BAD_TARGETS and "classes" in self.evidence:
+            return "Batches of one class each"
+        if self.symptom is Symptom.DOUBLE_SOFTMAX and "low" in self.evidence:
+            return "Targets do not fit the loss"
         return _TITLES.get(self.symptom) or self.symptom.value.replace("_", " ").capitalize()
 
 

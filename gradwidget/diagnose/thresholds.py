@@ -133,6 +133,9 @@ class Thresholds:
     spread_back: float = 0.1
     """The same share above which what had become alike differs again."""
 
+    samples_alike: float = 1e-6
+    """Share of a batch that differs from sample to sample, below which there is only rounding."""
+
     units_alike: float = 0.01
     """Difference between units' weights over what one step changes, below which they are copies.
 

@@ -58,6 +58,8 @@ class BackwardReader:
             # Gradients that were taken before it led to something else than the step's gradient.
             builder.forget_taken()
         self._hooks.is_passing = True
+        if builder.sampled:
+            builder.loop.targets.pass_begins(roots)
         if builder.has_outputs:
             self.find_activation_functions(builder, roots)
 
@@ -168,6 +170,7 @@ class BackwardReader:
     ) -> None:
         if builder.sampled:
             builder.loop.inputs.end_round()
+            builder.loop.targets.end_round()
         if builder.has_outputs:
             builder.activations.end_round()
         if weights is not None:

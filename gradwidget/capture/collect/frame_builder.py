@@ -202,6 +202,7 @@ class FrameBuilder:
         self.loss.clear()
         if self.sampled:
             self.loop.inputs.clear()
+            self.loop.targets.clear()
         if self.has_outputs:
             self.activations.drop_cleared()
             self.recurrent.clear()

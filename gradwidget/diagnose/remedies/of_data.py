@@ -13,6 +13,7 @@ from gradwidget.diagnose.remedies.scale_both import scale_both
 from gradwidget.diagnose.remedies.scale_features import scale_features
 from gradwidget.diagnose.remedies.scale_inputs import scale_inputs
 from gradwidget.diagnose.remedies.scale_targets import scale_targets
+from gradwidget.diagnose.remedies.shuffle_data import shuffle_data
 from gradwidget.diagnose.remedies.skip_nonfinite import skip_nonfinite
 
 UNEVEN = 10.0
@@ -40,5 +41,8 @@ def of_inputs(detection: Detection, window: Window) -> Iterator[Remedy | None]:
 
 
 def of_targets(detection: Detection, window: Window) -> Iterator[Remedy | None]:
-    """Targets are scaled by what was measured."""
+    """Sorted ones are shuffled, others scaled by what was measured."""
+    if "classes" in detection.evidence:
+        yield shuffle_data()
+        return
     yield scale_targets(detection.evidence["value"], window)

@@ -14,7 +14,6 @@ import numpy as np
 from gradwidget.diagnose.evidence.window import Window, middle
 from gradwidget.diagnose.finding import Detection, Finding, Origin, Severity, Symptom
 from gradwidget.diagnose.rules.shared.harm import is_harmed
-from gradwidget.diagnose.rules.shared.variety import SAME
 from gradwidget.record.history import RECENT
 from gradwidget.wording import shown
 
@@ -79,7 +78,7 @@ def _alike(window: Window) -> Detection | None:
     frames = window.limits.window
     variety = window.history.recent_scalar("input_variety", frames)
     variety = variety[np.isfinite(variety)]
-    if len(variety) < window.enough or (variety > SAME).any():
+    if len(variety) < window.enough or (variety > window.limits.samples_alike).any():
         return None
     return _detection(
         window,

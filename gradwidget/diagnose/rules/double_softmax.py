@@ -4,8 +4,9 @@ Outputs that are already probabilities may meet a loss that applies softmax or s
 gradient is then small wherever the model is sure, right or wrong. Or they meet one that expects
 logarithms of probabilities. Or they end in a function with bounds, and targets lie outside of
 these. Or their shape is another than that of the targets, and each is held
-against every target. Not reported: softmax inside the network, as in attention, log-softmax twice,
-which changes nothing, and comparisons of all pairs by intent.
+against every target. Or the targets of a binary cross-entropy are no probabilities. Not reported:
+softmax inside the network, as in attention, log-softmax twice, which changes nothing, and
+comparisons of all pairs by intent.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from itertools import pairwise
 from gradwidget.diagnose.evidence.residual import out_of_reach
 from gradwidget.diagnose.evidence.window import Window
 from gradwidget.diagnose.finding import Detection, Finding
+from gradwidget.diagnose.rules.shared.no_probabilities import no_probabilities
 from gradwidget.wording import shown
 
 TWICE = {
@@ -29,6 +31,8 @@ TWICE = {
 def double_softmax(window: Window, active: Finding | None) -> Detection | None:
     """Outputs and a loss that do not fit, as the graph shows it."""
     del active  # exact
+    if (other := no_probabilities(window)) is not None:
+        return other
     found = (
         _without_logarithm(window)
         or _of_unlike_shapes(window)

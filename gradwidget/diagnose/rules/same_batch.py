@@ -13,7 +13,6 @@ import numpy as np
 from gradwidget.diagnose.evidence.window import Window
 from gradwidget.diagnose.finding import Detection, Finding
 from gradwidget.diagnose.rules.shared.flagged import flagged_steps
-from gradwidget.diagnose.rules.shared.variety import SAME
 
 
 def same_batch(window: Window, active: Finding | None) -> Detection | None:
@@ -22,7 +21,7 @@ def same_batch(window: Window, active: Finding | None) -> Detection | None:
     needed = 3 * limits.certain_frames
     steps = flagged_steps(window, "same_batch")
     # Batches of one sample that is repeated are all the same as well; bad_inputs says that.
-    if not steps or window.frame.scalars.get("input_variety", math.inf) < SAME:
+    if not steps or window.frame.scalars.get("input_variety", math.inf) < limits.samples_alike:
         return None
     if active is None:
         # Batches that come again each epoch are the same one if all steps between are multiples of

@@ -360,15 +360,15 @@ export const PARAGRAPHS: readonly Paragraph[] = [
       },
       {
         "title": "Rule",
-        "text": "right below a loss that applies softmax or sigmoid itself there is another one; or a loss of log-probabilities (nll_loss, kl_div) is given probabilities, or nll_loss logits or a log_softmax over the samples; or outputs and targets differ in shape, as a column and a row do, so that each output is held against every target on the way to one number; or the outputs end in a sigmoid, tanh or softmax, and their mean error is larger than the bounds of that are apart, so that targets lie outside."
+        "text": "right below a loss that applies softmax or sigmoid itself there is another one; or a loss of log-probabilities (nll_loss, kl_div) is given probabilities, or nll_loss logits or a log_softmax over the samples; or outputs and targets differ in shape, as a column and a row do, so that each output is held against every target on the way to one number; or the outputs end in a sigmoid, tanh or softmax, and their mean error is larger than the bounds of that are apart, so that targets lie outside; or the targets of a binary cross-entropy are no probabilities."
       },
       {
         "title": "Not",
-        "text": "attention, log-softmax twice, kernels, margins and other comparisons of every pair."
+        "text": "attention, log-softmax twice, kernels, margins and other comparisons of every pair, smoothed labels."
       },
       {
         "title": "Helps",
-        "text": "giving the loss the logits, log_softmax over the classes, one shape; a regression without a sigmoid or tanh at its end."
+        "text": "giving the loss the logits, log_softmax over the classes, one shape, targets that are probabilities; a regression without a sigmoid or tanh at its end."
       }
     ]
   },
@@ -398,15 +398,15 @@ export const PARAGRAPHS: readonly Paragraph[] = [
     "parts": [
       {
         "title": "Rule",
-        "text": "the outputs of a regression start more than 100 away from their targets, and more than that many times their own size, and another symptom comes of it or nothing is learned. The distance is read from the loss and its gradient."
+        "text": "the outputs of a regression start more than 100 away from their targets, and more than that many times their own size, and another symptom comes of it or nothing is learned. The distance is read from the loss and its gradient. Or batches of eight and more samples are of one class each, and of another one after a while: the data comes sorted by class."
       },
       {
         "title": "Not",
-        "text": "amounts in the tens, a large scale with which training goes well, other losses."
+        "text": "amounts in the tens, a large scale with which training goes well, other losses, batches of the only class that there is, classes that take turns from step to step."
       },
       {
         "title": "Helps",
-        "text": "scaling the targets by their mean and deviation, which the gradient of the first batch tells where errors are squared."
+        "text": "scaling the targets by their mean and deviation, which the gradient of the first batch tells where errors are squared; shuffling."
       }
     ]
   },

@@ -1,14 +1,16 @@
-"""Targets that a fresh network is far away from."""
+"""Targets that a fresh network is far away from, and those that come sorted."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+import pytest
 
 from gradwidget.diagnose.finding import Symptom
 from gradwidget.frame import Wiring
-from tests.support.frames import chain, found, healthy, judge
+from tests.support.frames import chain, found, healthy, judge, only
 
 DEPTH = 4
 ENTRIES = 64
@@ -56,3 +58,43 @@ def test_silent_on_amounts_on_other_losses_and_where_outputs_are_as_large() -> N
         far(250_000.0, act_rms=np.full(DEPTH, 1e5)),
     ):
         assert Symptom.BAD_TARGETS not in found(judge(150, chain(DEPTH), figures)[0])
+
+
+def of_class(numbers: Callable[[int], int | None], loss: float = 2.0) -> Callable[[int], Any]:
+    """Steps with batches of one class each; of two classes where there is no number."""
+
+    def figures(step: int) -> dict[str, Any]:
+        number = numbers(step)
+        known = {"target_classes": 2.0} if number is None else {"target_class": float(number)}
+        return healthy(DEPTH, scalars={"target_classes": 1.0, **known, "loss": loss})
+
+    return figures
+
+
+def test_data_that_comes_sorted_by_class_is_named() -> None:
+    finding = only(judge(60, chain(DEPTH), of_class(lambda step: step // 25))[0])
+    assert (finding.symptom, finding.title) == (Symptom.BAD_TARGETS, "Batches of one class each")
+    assert "Every batch holds samples of one class alone (class 0 at step 24" in finding.message
+    assert [one.title for one in finding.remedies] == ["Shuffle the data"]
+
+
+def test_batches_at_the_borders_of_classes_may_hold_two() -> None:
+    def number(step: int) -> int | None:
+        return None if step % 8 == 7 else step // 8
+
+    assert "Nearly every batch" in only(judge(60, chain(DEPTH), of_class(number))[0]).message
+
+
+@pytest.mark.parametrize(
+    "numbers",
+    [
+        lambda _: 1,  # the only class that there is
+        lambda step: step % 2,  # two kinds that take turns
+        lambda step: step % 7,  # a recording at a time
+        lambda step: None if step % 3 == 0 else step // 25,  # batches of several classes as well
+    ],
+)
+def test_silent_where_batches_of_one_class_are_no_order_of_the_data(
+    numbers: Callable[[int], int | None],
+) -> None:
+    assert judge(60, chain(DEPTH), of_class(numbers))[0].findings == []

@@ -385,3 +385,31 @@ def test_a_loss_of_which_no_layer_is_a_part_though_all_run_has_lost_the_model(
     engine, _ = judge(80, chain(DEPTH), figures)
     assert engine.findings[0].symptom is led_by
     assert (Symptom.LOSS_DETACHED in found(engine)) == (led_by is Symptom.LOSS_DETACHED)
+
+
+BINARY = Wiring(loss_path=("binary_cross_entropy_with_logits",))
+
+
+@pytest.mark.parametrize(("low", "high"), [(0.0, 255.0), (-1.0, 1.0)])
+def test_targets_that_are_no_probabilities_are_named_at_once(low: float, high: float) -> None:
+    scalars = {"target_min": low, "target_max": high}
+    finding = only(judge(9, chain(DEPTH), healthy(DEPTH, wiring=BINARY, scalars=scalars))[0])
+    assert finding.title == "Targets do not fit the loss"
+    assert "must lie between 0 and 1" in finding.message
+    assert [one.title for one in finding.remedies] == ["Bring the targets to 0 … 1"]
+
+
+@pytest.mark.parametrize(
+    ("high", "wiring"),
+    [
+        (1.2, BINARY),  # smoothed labels
+        (255.0, Wiring(loss_path=("mse_loss",))),
+        (255.0, Wiring(loss_path=("add", "mse_loss", "binary_cross_entropy"))),
+    ],
+)
+def test_silent_on_probabilities_and_on_targets_of_other_losses(
+    high: float, wiring: Wiring
+) -> None:
+    scalars = {"target_min": 0.0, "target_max": high}
+    figures = healthy(DEPTH, wiring=wiring, scalars=scalars)
+    assert judge(60, chain(DEPTH), figures)[0].findings == []

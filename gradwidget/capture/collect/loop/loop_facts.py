@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 from gradwidget.capture.collect.loop.input_data import InputData
+from gradwidget.capture.collect.loop.targets import Targets
 from gradwidget.capture.guard import Guard
 from gradwidget.capture.stats.readback import Fetch, Readback
 
@@ -20,6 +21,8 @@ class LoopFacts:
     def __init__(self, readback: Readback, guard: Guard) -> None:
         self.inputs = InputData(readback, guard)
         """The data that enters the model."""
+        self.targets = Targets(readback, guard)
+        """What its outputs are held against."""
         self.kept: list[Fetch] = []
         """For each optimizer that stepped, whether gradients that it had used were never cleared.
         """
@@ -33,13 +36,13 @@ class LoopFacts:
         them."""
 
     def scalars(self) -> dict[str, float]:
-        """Those of ``InputData``, ``gradients_kept``, ``unscaled_late``, ``unstepped``.
+        """Those of the data and the targets, ``gradients_kept``, ``unscaled_late``, ``unstepped``.
 
         The last where no step follows, with ``stepped_elsewhere``. Each where it is known.
 
         Only once the readback is ready.
         """
-        found = self.inputs.scalars()
+        found = self.inputs.scalars() | self.targets.scalars()
         if self.kept:
             found["gradients_kept"] = max(float(kept()) for kept in self.kept)
         if self.unscaled_late:

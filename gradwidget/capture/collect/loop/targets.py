@@ -1,0 +1,140 @@
+"""What a loss holds the outputs against, as the graph of the loss has kept it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from gradwidget.capture.guard import Guard
+from gradwidget.capture.model.nonlinearity import Node, node_of
+from gradwidget.capture.model.unreadable import plain, unreadable
+from gradwidget.capture.stats.readback import Fetch, Readback
+from gradwidget.capture.torch_private import in_transform, saved_tensor
+
+OF_CLASSES = "NllLossBackward"
+"""How the name of the operation begins whose targets are numbers of classes, one a sample."""
+OF_NUMBERS = ("MseLoss", "SmoothL1Loss", "HuberLoss", "BinaryCrossEntropy")
+"""The same of those whose targets are amounts, or probabilities."""
+NODES = 8
+"""Operations from the loss down that are looked at: what scales it or adds to it comes first."""
+SAMPLES = 8
+"""Samples from which on a batch should not be of one class by chance."""
+MOST_CLASSES, MOST_NUMBERS = 2**13, 2**20
+"""Targets of more entries are not read."""
+UNKNOWN = -1
+"""In the place of the number of a class where too few are left."""
+LOW, HIGH, COUNT = range(3)
+"""Of the entries: the least, the greatest, and how many different ones there are."""
+
+
+class Targets:
+    """Targets of the losses of one step.
+
+    Args:
+        readback: brings the figures.
+        guard: contains failures.
+    """
+
+    def __init__(self, readback: Readback, guard: Guard) -> None:
+        self._readback = readback
+        self._guard = guard
+        self._used: list[tuple[bool, Fetch]] = []
+        """Whether they are numbers of classes, and the figures."""
+        self._pending: list[tuple[bool, Fetch]] = []
+        """Of a pass that has not ended: it may yet turn out to be that of another model."""
+
+    def pass_begins(self, roots: Sequence[Tensor]) -> None:
+        """Reads the targets that the graphs of some losses have kept."""
+        self._pending = []
+        self._guard.run("reading the targets", self._read, roots)
+
+    def end_round(self) -> None:
+        """The pass has run, and has reached the model."""
+        self._used += self._pending
+        self._pending = []
+
+    def clear(self) -> None:
+        """Drops what led to gradients that were cleared."""
+        self._used = []
+
+    def scalars(self) -> dict[str, float]:
+        """``target_classes`` and ``target_class``, ``target_min`` and ``target_max``.
+
+        Each where it is known, ``target_class`` where there is only one. Only once the readback is
+        ready.
+        """
+        found: dict[str, float] = {}
+        low, high, count = _together([figures for of_classes, figures in self._used if of_classes])
+        if low >= 0:
+            found["target_classes"] = count if low == high else max(count, 2.0)
+            if low == high:
+                found["target_class"] = low
+        low, high, _ = _together([figures for of_classes, figures in self._used if not of_classes])
+        if math.isfinite(low) and math.isfinite(high):
+            found |= {"target_min": low, "target_max": high}
+        return found
+
+    def _read(self, roots: Sequence[Tensor]) -> None:
+        if in_transform():
+            return
+        for node in _topmost(roots):
+            name = node.name()
+            if not name.startswith((OF_CLASSES, *OF_NUMBERS)):
+                continue
+            target = saved_tensor(node, "target")
+            if target is None or unreadable(target) is not None or not target.numel():
+                continue
+            target = plain(target)
+            if name.startswith(OF_CLASSES):
+                self._read_classes(target, node)
+            elif target.is_floating_point() and target.numel() <= MOST_NUMBERS:
+                low, high = torch.aminmax(target)
+                figures = self._readback.add(torch.stack([low, high, high]))
+                self._pending.append((False, figures))
+
+    def _read_classes(self, target: Tensor, node: Node) -> None:
+        if target.is_floating_point() or not SAMPLES <= target.numel() <= MOST_CLASSES:
+            return
+        target = target.long()
+        ignored = target == _signed(node._saved_ignore_index)  # noqa: SLF001  # a number
+        # Those that are left out become like one that counts. Nothing here waits for a device.
+        greatest = torch.where(ignored, -1, target).max()
+        ordered = torch.where(ignored, greatest, target).flatten().sort().values
+        count = (ordered[1:] != ordered[:-1]).sum() + 1
+        figures = torch.stack([ordered[0], ordered[-1], count])
+        is_enough = (~ignored).sum() >= SAMPLES
+        fetch = self._readback.add(torch.where(is_enough, figures, UNKNOWN))
+        self._pending.append((True, fetch))
+
+
+def _topmost(roots: Sequence[Tensor]) -> Iterator[Node]:
+    """The first operations from some losses down, breadth first; nothing below a loss's own."""
+    waiting = [node_of(root) for root in roots if root.requires_grad]
+    for _ in range(NODES):
+        if not waiting:
+            return
+        node = waiting.pop(0)
+        yield node
+        if not node.name().startswith((OF_CLASSES, *OF_NUMBERS)):
+            waiting += [one for one, _ in node.next_functions if one is not None]
+
+
+def _together(fetched: Sequence[Fetch]) -> tuple[float, float, float]:
+    """The least, the greatest, and the most different ones of one loss; NaN where one is NaN."""
+    if not fetched:
+        return math.nan, math.nan, math.nan
+    figures = np.stack([fetch() for fetch in fetched])
+    return (
+        float(figures[:, LOW].min()),
+        float(figures[:, HIGH].max()),
+        float(figures[:, COUNT].max()),
+    )
+
+
+def _signed(number: int) -> int:
+    """A number that torch keeps unsigned."""
+    return number - 2**64 if number >= 2**63 else number

@@ -1,0 +1,114 @@
+"""The figures of the targets are those of what the loss was given."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+from torch.optim import SGD
+
+Watch = Callable[..., Any]
+
+
+def targets(watch: Watch, *losses: Callable[[Tensor], Tensor], width: int = 5) -> dict[str, float]:
+    """What one step shows of them, in which each loss of 16 outputs has a pass of its own."""
+    model = nn.Linear(3, width)
+    capture = watch(model)
+    for loss in losses:
+        loss(model(torch.randn(16, 3))).backward()
+    SGD(model.parameters(), lr=0.01).step()
+    assert capture.problems == []
+    scalars = capture.frames[0].scalars
+    return {name: value for name, value in scalars.items() if name.startswith("target_")}
+
+
+def of_classes(classes: list[int], **settings: Any) -> Callable[[Tensor], Tensor]:
+    y = torch.tensor(classes)
+    return lambda outputs: functional.cross_entropy(outputs[: len(y)], y, **settings)
+
+
+def test_of_classes_they_are_counted(watch: Watch) -> None:
+    assert targets(watch, of_classes([4, 0, 2, 2] * 4)) == {"target_classes": 3}
+
+
+def test_of_one_class_it_is_told_which(watch: Watch) -> None:
+    assert targets(watch, of_classes([3] * 16)) == {"target_classes": 1, "target_class": 3}
+
+
+def test_what_the_loss_ignores_is_no_class(watch: Watch) -> None:
+    found = targets(watch, of_classes([-100, 3] * 8))
+    assert found == {"target_classes": 1, "target_class": 3}
+    found = targets(watch, of_classes([4, 3] * 8, ignore_index=4))
+    assert found == {"target_classes": 1, "target_class": 3}
+
+
+def test_of_several_passes_all_count(watch: Watch) -> None:
+    assert targets(watch, of_classes([3] * 16), of_classes([1] * 16)) == {"target_classes": 2}
+
+
+@pytest.mark.parametrize("classes", [[3] * 7, [3] * 7 + [-100] * 9, [-100] * 16])
+def test_a_few_samples_tell_nothing(watch: Watch, classes: list[int]) -> None:
+    assert targets(watch, of_classes(classes)) == {}
+
+
+@pytest.mark.parametrize(
+    "loss",
+    [
+        functional.mse_loss,
+        functional.smooth_l1_loss,
+        functional.huber_loss,
+        functional.binary_cross_entropy_with_logits,
+        lambda outputs, y: functional.binary_cross_entropy(outputs.sigmoid(), y),
+        lambda outputs, y: 0.5 * functional.mse_loss(outputs, y) / 4 + outputs.square().mean(),
+    ],
+)
+def test_of_numbers_their_range_is_known(
+    watch: Watch, loss: Callable[[Tensor, Tensor], Tensor]
+) -> None:
+    y = torch.rand(16, 5)
+    found = targets(watch, lambda outputs: loss(outputs, y))
+    assert found == pytest.approx({"target_min": float(y.min()), "target_max": float(y.max())})
+
+
+def test_a_pass_of_another_model_does_not_count(watch: Watch) -> None:
+    model, other = nn.Linear(3, 5), nn.Linear(3, 5)
+    capture = watch(model)
+    functional.mse_loss(other(torch.randn(16, 3)), torch.full((16, 5), 9.0)).backward()
+    functional.mse_loss(model(torch.randn(16, 3)), torch.ones(16, 5)).backward()
+    SGD(model.parameters(), lr=0.01).step()
+    assert capture.frames[0].scalars["target_max"] == 1
+
+
+def test_gradients_that_are_cleared_take_their_targets_with_them(watch: Watch) -> None:
+    model = nn.Linear(3, 5)
+    capture = watch(model)
+    for size in (9.0, 1.0):
+        model.zero_grad()
+        functional.mse_loss(model(torch.randn(16, 3)), torch.full((16, 5), size)).backward()
+    SGD(model.parameters(), lr=0.01).step()
+    assert capture.frames[0].scalars["target_max"] == 1
+
+
+def test_nan_and_what_a_hook_has_packed_away_are_left_out(watch: Watch) -> None:
+    assert (
+        targets(watch, lambda out: functional.mse_loss(out, torch.full((16, 5), torch.nan))) == {}
+    )
+    with torch.autograd.graph.save_on_cpu():
+        assert targets(watch, lambda out: functional.mse_loss(out, torch.ones(16, 5))) == {}
+
+
+def test_no_target_is_kept_alive(watch: Watch) -> None:
+    alive: list[weakref.ref[Tensor]] = []
+
+    def loss(outputs: Tensor) -> Tensor:
+        y = torch.ones(16, 5)
+        alive.append(weakref.ref(y))
+        return functional.mse_loss(outputs, y)
+
+    targets(watch, loss)
+    assert alive[0]() is None
