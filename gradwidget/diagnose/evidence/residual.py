@@ -15,6 +15,11 @@ AROUND = frozenset({"mean", "sum", "sub", "rsub", "mul", "div"})
 """Operations of the same sums as they are written by hand."""
 LOW = {"sigmoid": 0, "softmax": 0, "tanh": -1}
 """Lower bound of each function whose upper one is 1."""
+ABOVE_ZERO = frozenset({"relu", "softplus"})
+"""Functions that give nothing below 0 and everything above it."""
+PART = 0.1
+"""Share of the targets' range that has to lie below 0, and of the loss that has to be left: some
+noise below amounts that are positive does no harm."""
 ROUNDED = 1.01
 """An error that is larger than the largest by no more than this may be rounded."""
 
@@ -83,3 +88,18 @@ def out_of_reach(window: Window) -> OutOfReach | None:
         return None
     found = OutOfReach(function, LOW[function], loss == "mse_loss", window.loss / float(factor))
     return found if found.error > ROUNDED * found.most else None
+
+
+def below_reach(window: Window) -> tuple[str, float] | None:
+    """The function that outputs come from, which gives nothing below 0, and the least target.
+
+    None where no clear part of the targets is below 0 in every one of the newest frames, or where
+    little of the loss is left.
+    """
+    _, function, _ = window.wiring.obstacles.get("bounded", ("", "", "1"))
+    frames = window.limits.certain_frames
+    low = window.history.recent_scalar("target_min", frames)
+    high = window.history.recent_scalar("target_max", frames)
+    if function not in ABOVE_ZERO or len(low) < frames or window.level_left < PART:
+        return None
+    return (function, float(low.min())) if (-low > PART * (high - low)).all() else None

@@ -26,7 +26,9 @@ def listing(names: Iterable[str]) -> str:
 
 def without_last(*functions: str) -> str:
     """Code that takes the last module that is one of these functions out of the model."""
-    kinds = ", ".join(f"torch.nn.{one.capitalize()}" for one in functions)
+    kinds = ", ".join(
+        f"torch.nn.{'ReLU' if one == 'relu' else one.capitalize()}" for one in functions
+    )
     return f"""\
 kinds = ({kinds}{"," if len(functions) == 1 else ""})
 found = [name for name, part in model.named_modules() if name and isinstance(part, kinds)]

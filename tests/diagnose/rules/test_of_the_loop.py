@@ -183,6 +183,35 @@ def test_silent_on_outputs_with_bounds_that_may_reach_their_targets(
     )
 
 
+@pytest.mark.parametrize(
+    ("function", "low", "high", "loss", "is_said"),
+    [
+        ("relu", -1.4, 2.0, 1.0, True),
+        ("softplus", -0.5, 2.0, 1.0, True),
+        ("relu", -0.1, 2.0, 1.0, False),  # noise below amounts
+        ("relu", 0.0, 2.0, 1.0, False),
+        ("relu", -1.4, 2.0, 1e-3, False),  # next to nothing is left of the loss
+        ("tanh", -1.4, 2.0, 1.0, False),  # has bounds on both sides, told by the error
+    ],
+)
+def test_targets_below_what_outputs_can_give_are_told_by_the_targets(
+    function: str, low: float, high: float, loss: float, *, is_said: bool
+) -> None:
+    wiring = Wiring(
+        loss_path=("mse_loss", function), obstacles={"bounded": ("mse_loss", function, "1")}
+    )
+
+    def figures(step: int) -> dict[str, Any]:
+        scalars = {"loss": 1.0 if step < 6 else loss, "target_min": low, "target_max": high}
+        return healthy(DEPTH, wiring=wiring, scalars=scalars)
+
+    findings = [one for one in judge(60, chain(DEPTH), figures)[0].findings if one.active]
+    assert [one.title for one in findings] == ["Outputs do not fit the loss"] * is_said
+    for one in findings:
+        assert "gives nothing below 0" in one.message
+        assert one.remedies[0].title == f"Remove the {function} from the outputs"
+
+
 def test_outputs_of_another_shape_than_their_targets_are_named_while_the_loss_falls() -> None:
     wiring = Wiring(obstacles={"unlike shapes": ("[6, 1]", "[6, 6]"), "every pair": ()})
     finding = only(judge(6, chain(DEPTH), healthy(DEPTH, wiring=wiring))[0])

@@ -12,8 +12,8 @@ from gradwidget.capture.collect.wiring.operations import PRODUCTS
 from gradwidget.capture.model.nonlinearity import Node, is_over_samples
 from gradwidget.capture.torch_private import output_shape, saved_tensor
 
-BOUNDED = ("SigmoidBackward", "TanhBackward", "SoftmaxBackward")
-"""How the names of operations begin whose results have bounds."""
+BOUNDED = ("SigmoidBackward", "TanhBackward", "SoftmaxBackward", "ReluBackward", "SoftplusBackward")
+"""How the names of operations begin whose results have bounds, or one of them."""
 MEAN = 1
 """How torch numbers the reduction of a loss to its mean."""
 PROBABILITIES = ("SoftmaxBackward", "SigmoidBackward")

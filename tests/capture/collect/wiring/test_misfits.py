@@ -113,6 +113,11 @@ def test_probabilities_elsewhere_and_logarithms_are_none(watch: Watch, loss: Los
             lambda y: functional.mse_loss(y.sigmoid(), SHARES) * 3 / 4,
             ("mse_loss", "sigmoid", "0.75"),
         ),
+        (lambda y: functional.mse_loss(y.relu(), SHARES), ("mse_loss", "relu", "1")),
+        (
+            lambda y: functional.mse_loss(functional.softplus(y), SHARES),
+            ("mse_loss", "softplus", "1"),
+        ),
         (lambda y: functional.mse_loss(y.sigmoid(), SHARES) * -1, None),
         (lambda y: functional.mse_loss(y.sigmoid(), SHARES) / 0, None),
         (lambda y: (y.sigmoid() ** torch.arange(1.0, 1.0 + CLASSES)).mean(), None),
