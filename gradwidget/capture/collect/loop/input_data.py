@@ -116,7 +116,13 @@ class InputData:
         is ready.
         """
         found = self._of_numbers()
-        spreads = [math.nan if one.spread is None else one.spread() for one in self.entered]
+        counts = {one.shape[:1] for one in self.entered if one.spread is not None}
+        spreads = [
+            math.nan if one.spread is None else one.spread()
+            for one in self.entered
+            # Numbers that are not one for each sample are those of places, the same for all.
+            if one.statistics is not None or len(one.shape) > 1 or one.shape[:1] in counts
+        ]
         if spreads and not any(map(math.isnan, spreads)):
             found["input_variety"] = max(spreads)
         ratios = [_ratio(one.features()) for one in self.entered if one.features is not None]

@@ -203,6 +203,25 @@ def test_tokens_differ_from_sample_to_sample_or_not(watch: Watch) -> None:
     assert capture.problems == []
 
 
+@pytest.mark.parametrize(("places", "is_known"), [(5, True), (8, False)])
+def test_numbers_of_places_are_no_samples(watch: Watch, *, places: int, is_known: bool) -> None:
+    class Placed(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.token, self.place = nn.Embedding(9, 4), nn.Embedding(places, 4)
+
+        def forward(self, tokens: Tensor) -> Tensor:
+            found: Tensor = self.token(tokens).mean(1) + self.place(torch.arange(places)).mean(0)
+            return found
+
+    model = Placed()
+    capture = watch(model)
+    step(model, torch.zeros(8, 5).long())
+    # As many numbers as samples may be one for each of them, such as its kind.
+    assert ("input_variety" in capture.frames[-1].scalars) is is_known
+    assert capture.problems == []
+
+
 def test_the_largest_feature_of_a_table_is_held_against_the_middle_one(watch: Watch) -> None:
     model = nn.Sequential(nn.Linear(5, 1))
     capture = watch(model)
