@@ -19,7 +19,7 @@ WHOLE = 64
 
 ROWS_BYTES = 56 * 2**20
 """What all rows of all metrics may take. Up to some 200 layers everything above fits."""
-WHOLE_BYTES = 8 * 2**20
+WHOLE_BYTES = 7 * 2**20
 """What the newest frames kept as they came may take."""
 
 FINE_BYTES, COARSE_BYTES, START_BYTES = 5, 13, 4
@@ -53,9 +53,9 @@ def room_for(layers: int) -> Room:
 
     Example:
         >>> room_for(200)
-        Room(fine=640, fold=128, coarse=618, whole=64)
+        Room(fine=640, fold=128, coarse=586, whole=64)
         >>> room_for(10_000)
-        Room(fine=24, fold=4, coarse=4, whole=6)
+        Room(fine=24, fold=4, coarse=4, whole=5)
     """
     values = max(1, layers) * len(METRICS)
     left = ROWS_BYTES // values - START * START_BYTES
