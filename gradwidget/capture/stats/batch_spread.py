@@ -20,12 +20,19 @@ ENTRIES = 1 << 15
 """Entries that are read of a larger tensor: as many of each sample, evenly spread over it."""
 
 
-def batch_spread(activations: Tensor, readback: Readback) -> Callable[[], float] | None:
+def batch_spread(
+    activations: Tensor, readback: Readback, *, above: int = 0
+) -> Callable[[], float] | None:
     """What the samples of a batch do not have in common, over their size.
 
     The square root of 1 - B·|m|²/|y|² for activations y of B samples along their first dimension
     and the mean m of the samples: 0 where all are alike, near 1 where they have nothing in common;
     NaN where every entry is 0. Of a large tensor it is that of a part.
+
+    Args:
+        activations: a batch of them, or of data.
+        readback: brings the sizes.
+        above: is added to every entry, for numbers of which 0 is one like all others.
 
     Returns:
         A function that gives it once the readback is ready; None where there is no dimension of
@@ -47,7 +54,7 @@ def batch_spread(activations: Tensor, readback: Readback) -> Callable[[], float]
     part = part[:, :: math.ceil(part.shape[1] * len(part) / ENTRIES)]
     # The two sizes may be nearly the same: float32 would leave only rounding between them.
     wide = torch.float64 if part.is_cpu else accumulator(part)
-    count, part = len(part), part.to(wide)
+    count, part = len(part), part.to(wide) + above
     kinds = [vector_norm(part.mean(0), dtype=wide), vector_norm(part, dtype=wide)]
     sizes = readback.add(torch.stack(kinds))
     return lambda: _spread(sizes(), count)

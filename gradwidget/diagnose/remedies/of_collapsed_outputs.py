@@ -39,7 +39,7 @@ def of_outputs_alike(detection: Detection, window: Window) -> Iterator[Remedy | 
     if has_same_units(detection):
         yield reinitialize(
             [layer for layer in window.layers if layer.name in detection.layers],
-            "Random weights make each unit another one; copies stay copies for ever.",
+            "Random weights make each unit another one; copies stay copies forever.",
         )
         return
     slower = learning_rate(

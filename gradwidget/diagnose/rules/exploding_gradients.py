@@ -100,7 +100,7 @@ def _forward(window: Window) -> Detection | None:
     top = int(np.argmax(grown))
     if not grown[top] > OVERFLOWS:
         return None
-    way = window.paths.between(int(np.nanargmin(np.where(sizes == lowest[top], 0, np.nan))), top)
+    way = window.paths.between(int(np.flatnonzero(sizes == lowest[top])[0]), top)
     layers = tuple(window.layers[i].name for i in np.flatnonzero(way & window.trainable))
     value = float(grown[top])
     return Detection(

@@ -224,10 +224,9 @@ def _in_each_turn(window: Window) -> Detection | None:
     limits = window.limits
     if not window.has_opponent or window.history.version < 2 * limits.window:
         return None
-    moves = rotations(window, RECENT, of_start=True)[window.same_turn(RECENT)]
-    steps = window.history.recent_steps(RECENT)[window.same_turn(RECENT)]
-    known = np.isfinite(moves)
-    moves, steps = moves[known], steps[known]
+    moves = rotations(window, RECENT, of_start=True)
+    known = np.isfinite(moves) & window.same_turn(RECENT)
+    moves, steps = moves[known], window.history.recent_steps(RECENT)[known]
     bound = REPLACED * limits.update_high
     newest = moves[-limits.window :]
     if len(newest) < limits.window or not np.quantile(newest, 0.25) > bound:
@@ -242,7 +241,7 @@ def _in_each_turn(window: Window) -> Detection | None:
         layers=(),
         first_step=_since([int(step) for step in steps[::-1]], moves[::-1] > bound, limits.window),
         evidence={"value": level, "bound": bound, "window": float(limits.window)},
-        caveat="Fine if these weights are meant to be drawn anew at each step.",
+        caveat="Fine if these weights are meant to be drawn again at each step.",
     )
 
 

@@ -17,6 +17,7 @@ from gradwidget.diagnose.causes.explanations import EXPLAINS
 from gradwidget.diagnose.evidence.obstacle import barriers
 from gradwidget.diagnose.evidence.window import Window, middle
 from gradwidget.diagnose.finding import Detection, Finding, Symptom
+from gradwidget.diagnose.rules.shared.no_probabilities import BINARY
 from gradwidget.wording import shown
 
 CAUSES = tuple(symptom for symptom, brings in EXPLAINS.items() if Symptom.PLATEAU in brings)
@@ -92,7 +93,7 @@ def _explains(window: Window, symptom: Symptom) -> bool:
 
 def _is_at_chance(window: Window) -> bool:
     """Whether a loss of a few classes has stayed at that of a constant answer for long."""
-    is_of_two = any("binary_cross_entropy" in one for one in window.wiring.loss_path[:3])
+    is_of_two = not BINARY.isdisjoint(window.wiring.loss_path[:3])
     constant = math.log(2) if is_of_two else window.constant_loss
     if window.has_opponent or not 0 < constant <= math.log(FEW_CLASSES) or not window.knows_steps:
         return False

@@ -16,7 +16,7 @@ from gradwidget.capture.collect.outputs import first_tensor
 from gradwidget.capture.guard import Guard
 from gradwidget.capture.hooks.forward import is_training_forward
 from gradwidget.capture.model.unreadable import plain, unreadable
-from gradwidget.capture.stats.batch_spread import batch_spread
+from gradwidget.capture.stats.batch_spread import SAMPLES, batch_spread
 from gradwidget.capture.stats.fingerprint import fingerprint
 from gradwidget.capture.stats.norms import accumulator, vector_norm
 from gradwidget.capture.stats.readback import Fetch, Readback, Values
@@ -25,8 +25,8 @@ from gradwidget.capture.torch_private import in_transform, owner
 COUNT, SUM, NORM, PEAK, NONFINITE = range(5)
 """Of the finite entries: how many, their sum, L2 norm and largest |x|; and how many are not."""
 
-ROWS, COLUMNS = 64, 4096
-"""Of a table, how many rows are read to compare its columns, and from how many columns on none."""
+COLUMNS = 4096
+"""Of a table with more of them the columns are not compared."""
 
 
 class InputData:
@@ -175,7 +175,7 @@ class InputData:
                 sample_of(values),
                 _measure(values, self._readback) if is_real else None,
                 # Of numbers of tokens none is 0, so that those of padding are like each other too.
-                batch_spread(values if is_real else values + 1, self._readback),
+                batch_spread(values, self._readback, above=0 if is_real else 1),
                 _feature_norms(values, self._readback) if is_real else None,
             )
         )
@@ -201,7 +201,7 @@ def _feature_norms(values: Tensor, readback: Readback) -> Fetch | None:
     """A function that gives float64 [features], L2 norms; None of what is no table."""
     if values.dim() != 2 or not 1 < values.shape[1] <= COLUMNS:
         return None
-    rows = values[:: math.ceil(len(values) / ROWS)]
+    rows = values[:: math.ceil(len(values) / SAMPLES)]
     return readback.add(vector_norm(rows, dim=0, dtype=accumulator(values)))
 
 

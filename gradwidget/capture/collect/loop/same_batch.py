@@ -36,7 +36,7 @@ class Entered:
     statistics: Fetch | None = None
     """Of floating-point data, what ``InputData`` measures."""
     spread: Callable[[], float] | None = None
-    """Of the same, how much its samples differ; None where it has too few."""
+    """How much its samples differ; None where it has too few."""
     features: Fetch | None = None
     """Of a table, the L2 norm of each column; None of anything else."""
 
