@@ -293,8 +293,8 @@ class Capture:
     @entry("reading before the optimizer's step", any_thread=True)
     def step_begins(self, optimizer: Optimizer, *, with_closure: bool) -> None:
         """See ``torch_events.Listener``."""
-        self._optimizers.note_step(optimizer)
-        cycle, held = self.cycle, self.cycle.find_parameters(optimizer)
+        cycle = self.cycle
+        held = self._optimizers.step_begins(optimizer) or cycle.find_parameters(optimizer)
         if not held and not self._optimizers.lost(optimizer):
             cycle.first_step.steps_elsewhere += 1
             return
@@ -395,16 +395,22 @@ class Capture:
     # ------------------------------------------------------------------ what follows from it
 
     def _begin_pass(self) -> None:
-        self.cycle.forward.ended()
-        self.cycle.end_manual_step(inside_forward=True)
-        self.cycle.refresh()
+        cycle = self.cycle
+        if cycle.forward.is_listening:
+            cycle.forward.ended()
+        cycle.end_manual_step(inside_forward=True)
+        if cycle.builder.sampled:
+            cycle.refresh()
 
     def _pass_ended(self, taken: Taken | None, *, weighted: bool) -> None:
         self.cycle.thread.trains()
         self.cycle.pass_ended(is_backward=taken is None)
         if not weighted:
             self.cycle.loss_found()
-        self._backward.read(self.cycle.builder, taken)
+        if self.cycle.builder.sampled:
+            self._backward.read(self.cycle.builder, taken)
+        if self.cycle.manual.possible:
+            self.cycle.manual.backward_ended()
 
     def _are_cut_off(self, roots: Sequence[Tensor]) -> bool:
         loss = self.cycle.builder.loss

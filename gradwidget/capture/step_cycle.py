@@ -169,7 +169,7 @@ class StepCycle:
         if self.builder.sampled or self.delivery.peers is not None:
             self._alone.begins()
         if is_backward:
-            self.unstepped.pass_ended(self.builder.source)
+            self.unstepped.pass_ended(self.builder.source, cleared=self.reach.was_cleared)
         model = self._model() if self.builder.sampled else None
         if model is not None:
             modes = self._guard.run("reading the modes of modules", modes_of, model)
@@ -226,7 +226,8 @@ class StepCycle:
         """See ``ForwardListener``."""
         if self._table.sharded:
             self.builder.note_apart(self._alone.seconds())
-        self.refresh()
+        if self.builder.sampled:
+            self.refresh()
 
     def layer_ran(
         self, name: str, module: nn.Module, args: Args, kwargs: Kwargs, output: object
@@ -253,23 +254,22 @@ class StepCycle:
 
     def refresh(self) -> None:
         """Walks the model again, once a sampled step: what was changed between two shows then."""
-        if not self.builder.sampled or (self._is_refreshed and not self._table.has_lazy):
+        if self._is_refreshed and not self._table.has_lazy:
             return
         self._is_refreshed = True
         self._walk()
 
     def find_parameters(self, optimizer: Optimizer) -> list[int]:
-        """Numbers of the parameters that an optimizer holds.
+        """Numbers of the parameters of an optimizer that holds none as far as known.
 
         Where one that is new holds none, the model is walked again: it may have got a new head. So
         it is where none has held any yet although gradients have come: they may have been frozen.
         """
-        held = self._optimizers.of(optimizer)
-        if held or self._guard.is_elsewhere:
-            return held
+        if self._guard.is_elsewhere:
+            return []
         is_new = self._optimizers.is_first_without(optimizer)
         if not (is_new or (self._is_first and self.reach.has_passed)):
-            return held
+            return []
         self._walk()
         return self._optimizers.of(optimizer)
 
@@ -381,8 +381,9 @@ class StepCycle:
 
     def listen(self) -> None:
         """Registers the hooks that the step under way needs, and removes all others."""
-        wanted = self.builder.sampled or self.unstepped.is_overdue
-        self.forward.listen(self if wanted and not self._is_closed else None)
+        wanted = (self.builder.sampled or self.unstepped.is_overdue) and not self._is_closed
+        if wanted or self.forward.is_listening:
+            self.forward.listen(self if wanted else None)
 
     def _new_builder(self, step: int, *, sampled: bool, wanted: bool) -> FrameBuilder:
         return FrameBuilder(

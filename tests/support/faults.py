@@ -39,6 +39,7 @@ OUTERMOST = frozenset(
         "capture.hooks.torch_events._step_begins",
         "capture.hooks.torch_events._step_ended",
         "capture.hooks.torch_events._tell",
+        "capture.hooks.torch_events._tensors",
         "capture.hooks.global_hook.GlobalPreHook._called",
     }
 )

@@ -50,10 +50,8 @@ class BackwardReader:
 
     def begin(self, builder: FrameBuilder, roots: Sequence[Tensor]) -> None:
         """An outermost backward pass is about to run."""
-        cleared = self._reach.begins(self._table.alive() if builder.sampled else None)
-        if cleared:
+        if self._reach.begins(self._table.alive() if builder.sampled else None):
             builder.forget()
-        self._unstepped.pass_begins(cleared=cleared)
         if builder.taken:
             # Gradients that were taken before it led to something else than the step's gradient.
             builder.forget_taken()
@@ -85,11 +83,13 @@ class BackwardReader:
 
     def end_cut_off(self, builder: FrameBuilder, roots: Sequence[Tensor]) -> None:
         """A pass has run from a loss without a graph, where the model had just given one."""
-        self._unstepped.pass_begins(cleared=True)
-        self._unstepped.pass_ended(builder.source)
+        self._unstepped.pass_ended(builder.source, cleared=True)
         builder.scalars["loss_is_leaf"] = 1.0
         self._find_loss(builder, roots, ())
-        self.read(builder, None)
+        if builder.sampled:
+            self.read(builder, None)
+        if self._manual.possible:
+            self._manual.backward_ended()
 
     def fail(self, builder: FrameBuilder) -> None:
         """It raised, or was interrupted."""
@@ -145,25 +145,20 @@ class BackwardReader:
         """Reads the gradients that a pass has left.
 
         Args:
-            builder: the step under way.
+            builder: the step under way, which is sampled.
             taken: those that ``torch.autograd.grad`` gave in the place of a pass.
         """
-        if builder.sampled:
-            parameters = self._table.tensors()
-            builder.recurrent.measure_calls()
-            builder.read_raw(parameters, taken)
-            is_taken = taken is not None and self._manual.is_announced
-            if self._manual.possible or self._unstepped.is_overdue or is_taken:
-                # Nobody may announce the step: what it will use is read now, and again if an
-                # optimizer shows up.
-                trainable = trainable_among(parameters)
-                builder.forget_statistics()
-                builder.read_gradients(parameters, trainable, taken=taken)
-                builder.read_weights(
-                    parameters, trainable, self._updates.before(parameters, trainable)
-                )
-        if self._manual.possible:
-            self._manual.backward_ended()
+        parameters = self._table.tensors()
+        builder.recurrent.measure_calls()
+        builder.read_raw(parameters, taken)
+        is_taken = taken is not None and self._manual.is_announced
+        if self._manual.possible or self._unstepped.is_overdue or is_taken:
+            # Nobody may announce the step: what it will use is read now, and again if an optimizer
+            # shows up.
+            trainable = trainable_among(parameters)
+            builder.forget_statistics()
+            builder.read_gradients(parameters, trainable, taken=taken)
+            builder.read_weights(parameters, trainable, self._updates.before(parameters, trainable))
 
     def _find_loss(
         self, builder: FrameBuilder, roots: Sequence[Tensor], weights: Sequence[Tensor] | None

@@ -108,7 +108,7 @@ class LossFinder:
             return None, None
         loss = None
         if last is not None:
-            loss = _value(last)
+            loss = last if isinstance(last, float) else _value(last)
             self.total = loss if self.total is None else self.total + loss
         return loss, None if self.scale is None else float(self.scale())
 

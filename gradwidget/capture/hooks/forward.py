@@ -57,6 +57,8 @@ class ForwardHooks:
         self._has_begun = False
         self._saw_layers = False
         self._listener: ForwardListener | None = None
+        self.is_listening = False
+        """Whether somebody is told."""
         self._before = GlobalPreHook(guard, "noting the order of layers", self._about_to_run)
         self._after = GlobalHook(guard, "seeing a module run", self._has_run)
         self._ran: list[int] = []
@@ -67,9 +69,7 @@ class ForwardHooks:
 
         Every module call is a little slower while somebody listens.
         """
-        if listener is None and self._listener is None:
-            return
-        self._listener = listener
+        self._listener, self.is_listening = listener, listener is not None
         self._register()
         self.compiling.watch(wanted=self._after.is_registered)
 
@@ -77,12 +77,11 @@ class ForwardHooks:
         """``torch.compile`` was called, for a module or for something else."""
         if module is not None:
             self.compiling.noted(module)
-        self.listen(self._listener)
+        if self.is_listening:
+            self.listen(self._listener)
 
     def ended(self) -> None:
         """A backward pass begins: what is compiled from now on is not the model."""
-        if self._listener is None:
-            return
         self.compiling.forward_ended(saw_layers=self._saw_layers)
         if self.compiling.forbids_hooks:
             self._remove()

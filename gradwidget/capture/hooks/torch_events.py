@@ -12,7 +12,7 @@ from __future__ import annotations
 import functools
 import threading
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol, cast
 
 import torch
 from torch import Tensor, nn
@@ -173,14 +173,31 @@ class _Wrapped:
             self._original = self._ours = None
 
 
-def _tell(tell: Callable[[Listener], None]) -> None:
+Event = Literal[
+    "backward_begins",
+    "recomputed",
+    "backward_ended",
+    "backward_failed",
+    "taking_begins",
+    "taking_ended",
+    "step_begins",
+    "step_ended",
+    "compiled",
+    "loss_scaled",
+    "scaler_step_begins",
+    "scaler_step_ended",
+]
+"""Each is a method of ``Listener``."""
+
+
+def _tell(event: Event, *given: object, **named: object) -> None:
     """Tells every listener.
 
     What fails on the way does not reach the user's loop, and is kept as a problem.
     """
     for listener in _shared.listeners:
         try:
-            tell(listener)
+            getattr(listener, event)(*given, **named)
         except Exception:  # noqa: BLE001, PERF203  # see above; one listener's failure is not the others'
             listener.guard.failed("listening to torch")
 
@@ -191,19 +208,19 @@ def _backward(original: Callable[..., None], *args: Any, **kwargs: Any) -> None:
         _argument(args, kwargs, 1, "grad_tensors"),
     )
     if _inside.backward:  # reentrant checkpointing, or our own wrapper met twice
-        _tell(lambda listener: listener.recomputed(_tensors(given)))
+        _tell("recomputed", _tensors(given))
         return original(*args, **kwargs)
     _inside.backward = True
     try:
-        _tell(lambda listener: listener.backward_begins(_tensors(given)))
+        _tell("backward_begins", _tensors(given))
         original(*args, **kwargs)
     except BaseException:
-        _tell(lambda listener: listener.backward_failed())
+        _tell("backward_failed")
         raise
     finally:
         _inside.backward = False
     weights = None if weights is None else _tensors(weights)
-    _tell(lambda listener: listener.backward_ended(_tensors(given), weights))
+    _tell("backward_ended", _tensors(given), weights)
     return None
 
 
@@ -215,22 +232,14 @@ def _grad(original: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
     graph = bool(_argument(args, kwargs, 4, "create_graph"))
     _inside.backward = True
     try:
-        _tell(
-            lambda listener: listener.taking_begins(
-                _tensors(outputs), _tensors(inputs), differentiable=graph
-            )
-        )
+        _tell("taking_begins", _tensors(outputs), _tensors(inputs), differentiable=graph)
         found = original(*args, **kwargs)
     except BaseException:
-        _tell(lambda listener: listener.backward_failed())
+        _tell("backward_failed")
         raise
     finally:
         _inside.backward = False
-    _tell(
-        lambda listener: listener.taking_ended(
-            _tensors(outputs), _tensors(inputs), found, weighted=weighted
-        )
-    )
+    _tell("taking_ended", _tensors(outputs), _tensors(inputs), found, weighted=weighted)
     return found
 
 
@@ -255,7 +264,7 @@ def _compile(original: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
     result = original(*args, **kwargs)
     given = _argument(args, kwargs, 0, "model")
     part = given if isinstance(given, nn.Module) else getattr(given, "__self__", None)
-    _tell(lambda listener: listener.compiled(part if isinstance(part, nn.Module) else None))
+    _tell("compiled", part if isinstance(part, nn.Module) else None)
     return result
 
 
@@ -268,7 +277,7 @@ def _export(original: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
 @_told_once
 def _scale(original: Callable[..., Any], scaler: GradScaler, outputs: Any) -> Any:
     scaled = original(scaler, outputs)
-    _tell(lambda listener: listener.loss_scaled(_tensors(outputs), _tensors(scaled), scaler))
+    _tell("loss_scaled", _tensors(outputs), _tensors(scaled), scaler)
     return scaled
 
 
@@ -280,18 +289,18 @@ def _scaler_step(
     *args: Any,
     **kwargs: Any,
 ) -> Any:
-    _tell(lambda listener: listener.scaler_step_begins(optimizer, scaler))
+    _tell("scaler_step_begins", optimizer, scaler)
     result = original(scaler, optimizer, *args, **kwargs)
-    _tell(lambda listener: listener.scaler_step_ended(optimizer, scaler))
+    _tell("scaler_step_ended", optimizer, scaler)
     return result
 
 
 def _step_begins(optimizer: Optimizer, args: tuple[Any, ...], kwargs: dict[Any, Any]) -> None:
-    _tell(lambda listener: listener.step_begins(optimizer, with_closure=_has_closure(args, kwargs)))
+    _tell("step_begins", optimizer, with_closure=_has_closure(args, kwargs))
 
 
 def _step_ended(optimizer: Optimizer, args: tuple[Any, ...], kwargs: dict[Any, Any]) -> None:
-    _tell(lambda listener: listener.step_ended(optimizer, with_closure=_has_closure(args, kwargs)))
+    _tell("step_ended", optimizer, with_closure=_has_closure(args, kwargs))
 
 
 def _has_closure(args: tuple[Any, ...], kwargs: dict[Any, Any]) -> bool:
@@ -304,14 +313,15 @@ def _argument(args: tuple[Any, ...], kwargs: dict[str, Any], place: int, name: s
 
 
 def _tensors(given: object) -> tuple[Tensor, ...]:
-    if isinstance(given, Tensor):
-        return (given,)
+    # By type(), since asking an object for its class may run its code.
+    kind = type(given)
+    if issubclass(kind, Tensor):
+        return (cast("Tensor", given),)
     # other things than tensors (gradient edges) can be roots too; they are no losses
-    return (
-        tuple(one for one in given if isinstance(one, Tensor))
-        if isinstance(given, (list, tuple))
-        else ()
-    )
+    if issubclass(kind, (list, tuple)):
+        several = cast("Sequence[object]", given)
+        return tuple(cast("Tensor", one) for one in several if issubclass(type(one), Tensor))
+    return ()
 
 
 _wrapped = (

@@ -144,7 +144,8 @@ class Inspector:
         self._ended += 1
         self._last_step = step
         self._thread = threading.get_ident()
-        self.release()
+        if self._is_paused:
+            self.release()
         if paused:
             self._is_paused = True
             self._kept = {

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from weakref import WeakSet, ref
+from weakref import ref
 
 from torch import nn
 from torch.optim import LBFGS, Optimizer
@@ -63,7 +63,8 @@ class Actuator:
         self._has_stepped = False
         self._may_nest = True
         """Whether the step under way may be part of another optimizer's."""
-        self._with_closure: WeakSet[Optimizer] = WeakSet()
+        self._with_closure: set[int] = set()
+        """The ``id`` of each whose latest step computed the gradients."""
         self._clipping: list[Clipping] = []
         self._skipping: list[Skipping] = []
         self._rates = ScaledRates(
@@ -103,7 +104,7 @@ class Actuator:
             are_several: whether others were seen to step.
             with_closure: whether its step computes the gradients.
         """
-        (self._with_closure.add if with_closure else self._with_closure.discard)(optimizer)
+        (self._with_closure.add if with_closure else self._with_closure.discard)(id(optimizer))
         # One that has stepped before, and all alone, is inside no other.
         self._may_nest = are_several or not self._has_stepped
         if self._may_nest:
@@ -268,7 +269,7 @@ class Actuator:
 
     def _check_gradients_are_at_hand(self, optimizers: Sequence[Optimizer]) -> None:
         for optimizer in optimizers:
-            if isinstance(optimizer, LBFGS) or optimizer in self._with_closure:
+            if isinstance(optimizer, LBFGS) or id(optimizer) in self._with_closure:
                 message = (
                     f"{type(optimizer).__name__} computes its gradients inside step(), "
                     "in a closure, where they cannot be changed"

@@ -50,12 +50,13 @@ class OptimizerParameters:
         """Whether one optimizer alone is listened to."""
         return self._only is not None
 
-    def note_step(self, optimizer: Optimizer) -> None:
-        """An optimizer is about to step: one of this model, or any other of the process."""
+    def step_begins(self, optimizer: Optimizer) -> list[int]:
+        """An optimizer is about to step, of this model or another: what ``of`` gives."""
         known = self._stepped.get(id(optimizer))
         if known is None or known() is not optimizer:
             self._stepped = {key: one for key, one in self._stepped.items() if one() is not None}
             self._stepped[id(optimizer)] = ref(optimizer)
+        return self.of(optimizer)
 
     def names(self) -> tuple[str, ...]:
         """Class names of those that have stepped the model and still exist, first one first.

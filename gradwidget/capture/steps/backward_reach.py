@@ -28,6 +28,8 @@ class BackwardReach:
         self._after: list[Mark] = []
         self._all: list[nn.Parameter] = []
         self._all_before: list[Mark] = []
+        self.was_cleared = False
+        """Whether gradients were cleared between the pass before the latest and that."""
 
     def watch(self, parameters: Sequence[ParameterHandle]) -> None:
         """Chooses the probes among parameters: some from the input's end to the output's."""
@@ -68,10 +70,11 @@ class BackwardReach:
         self._before = self._marks_of_probes()
         self._all = list(parameters) if parameters is not None else []
         self._all_before = [_mark(one) for one in self._all] if self._all else []
-        return bool(self._after) and any(
+        self.was_cleared = bool(self._after) and any(
             known not in (UNTOUCHED, now) and probe() is not None
             for known, now, probe in zip(self._after, self._before, self._probes, strict=True)
         )
+        return self.was_cleared
 
     def ended(self) -> bool:
         """Whether the pass changed a gradient of this model."""

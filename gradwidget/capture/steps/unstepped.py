@@ -44,7 +44,7 @@ class UnsteppedPasses:
 
     def _start(self) -> None:
         self._passes = self._run = 0
-        self._has_passed = self._was_cleared = self.is_overdue = False
+        self._has_passed = self.is_overdue = False
         self._marks: list[Mark] | None = None
         self._sums: list[Fetch] = []
         self._verdict: Fetch | None = None
@@ -59,20 +59,17 @@ class UnsteppedPasses:
         """Whether a pass that counts as a step has ended since the last one."""
         return self.is_overdue and self._has_passed and not self._is_stepping
 
-    def pass_begins(self, *, cleared: bool) -> None:
-        """A pass is about to run; ``cleared`` where gradients were cleared since the one before."""
-        self._was_cleared = cleared
-
-    def pass_ended(self, readback: Readback | None) -> None:
-        """It has reached the model.
+    def pass_ended(self, readback: Readback | None, *, cleared: bool) -> None:
+        """A pass has reached the model.
 
         Args:
             readback: brings values; None in a step in which none are read.
+            cleared: whether gradients were cleared between the one before and this one.
         """
         if self._passes >= SUSPICIOUS and self._weights_changed():
             self.stepped()
         self._passes += 1
-        self._run = self._run + 1 if self._was_cleared or self._passes == 1 else 0
+        self._run = self._run + 1 if cleared or self._passes == 1 else 0
         self._has_passed = True
         patience = PATIENCE * self._longest
         if self._run >= max(CLEARED, patience) or self._passes >= max(ADDED, patience):

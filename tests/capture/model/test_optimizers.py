@@ -82,7 +82,7 @@ def test_optimizers_are_named_in_the_order_of_their_first_steps_and_while_they_e
     optimizers = [Adam(model[1].parameters()), SGD(model[0].parameters(), 0.1)]
     stranger, unused = SGD(other.parameters(), 0.1), Adam(model.parameters())
     for optimizer in (stranger, *optimizers, *optimizers):
-        found.note_step(optimizer)
+        found.step_begins(optimizer)
     assert found.of(unused) == [0, 1, 2, 3, 4, 5]
     assert found.names() == ("Adam", "SGD")
     assert found.held() == {0, 1, 2, 3}
@@ -106,7 +106,7 @@ def test_of_an_optimizer_around_another_the_inner_one_is_named() -> None:
     outer = Around(inner)
     found = OptimizerParameters(LayerTable(model, None), inner)
     for optimizer in (outer, inner):
-        found.note_step(optimizer)
+        found.step_begins(optimizer)
     assert found.names() == ("Adam",)
     assert found.held() == set(range(6))
 
@@ -115,7 +115,7 @@ def test_another_optimizer_than_the_one_listened_to_is_never_lost() -> None:
     model = chain()
     one, other = SGD(model[0].parameters(), 0.1), SGD(model[1].parameters(), 0.1)
     found = OptimizerParameters(LayerTable(model, None), one)
-    found.note_step(other)
+    found.step_begins(other)
     assert found.held() == {2, 3}
     assert found.of(other) == []
     assert not found.lost(other)
