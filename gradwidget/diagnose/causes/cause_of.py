@@ -73,13 +73,10 @@ def root_of(symptom: Symptom, findings: Mapping[Symptom, Finding]) -> Symptom:
 
 def _causes_of(finding: Finding, known: Mapping[Symptom, Finding], slack: int) -> Iterator[Finding]:
     """The findings that may explain one."""
-    for symptom, explains in EXPLAINS.items():
-        if (
-            symptom in known
-            and finding.symptom in (OF_SAME_UNITS if has_same_units(known[symptom]) else explains)
-            and _may_explain(known[symptom], finding, slack)
-        ):
-            yield known[symptom]
+    for symptom, cause in known.items():
+        explains = OF_SAME_UNITS if has_same_units(cause) else EXPLAINS[symptom]
+        if finding.symptom in explains and _may_explain(cause, finding, slack):
+            yield cause
 
 
 def _chain(symptom: Symptom, because: Mapping[Symptom, Symptom]) -> list[Symptom]:
