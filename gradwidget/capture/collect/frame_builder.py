@@ -304,18 +304,17 @@ class FrameBuilder:
             copies: what was copied of them already, which is read instead: it is still in the
                 cache.
         """
-        alive: dict[int, Tensor] = {
-            number: local_part(one) for number in held if (one := parameters[number]) is not None
-        }
-        self._readings.note_sizes(parameters, alive)
+        left = {number: one for number in held if (one := parameters[number]) is not None}
+        self._readings.note_sizes(parameters, left)
         for numbers, rows in copies:
-            if not alive[numbers[0]].is_complex():
+            if not left[numbers[0]].is_complex():
                 self._readings.weights.append(
                     Reading(numbers, measure_rows(rows, self.readback, sums=False))
                 )
                 for number in numbers:
-                    del alive[number]
-        self._readings.weights.append(self._read(alive, partial(measure, sums=False)))
+                    del left[number]
+        parts = {number: local_part(one) for number, one in left.items()}
+        self._readings.weights.append(self._read(parts, partial(measure, sums=False)))
 
     def read_changes(self, changes: Reading | None) -> None:
         """Adds how far the step moved the weights."""
@@ -431,7 +430,7 @@ class FrameBuilder:
             {
                 name: column.measured
                 for name, column in columns.items()
-                if not column.measured.all()
+                if np.count_nonzero(column.measured) < len(layers)
             },
             scalars,
             skipped,

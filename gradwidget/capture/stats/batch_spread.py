@@ -54,9 +54,12 @@ def batch_spread(
     part = part[:, :: math.ceil(part.shape[1] * len(part) / ENTRIES)]
     # The two sizes may be nearly the same: float32 would leave only rounding between them.
     wide = torch.float64 if part.is_cpu else accumulator(part)
-    count, part = len(part), part.to(wide) + above
-    kinds = [vector_norm(part.mean(0), dtype=wide), vector_norm(part, dtype=wide)]
-    sizes = readback.add(torch.stack(kinds))
+    count, part = len(part), part.to(wide)
+    if above:
+        part = part + above
+    sizes = readback.add_numbers(
+        [vector_norm(part.mean(0), dtype=wide), vector_norm(part, dtype=wide)]
+    )
     return lambda: _spread(sizes(), count)
 
 

@@ -34,7 +34,7 @@ def fingerprint(data: Tensor, readback: Readback) -> Fetch:
     entries = rows.reshape(-1)[:PART].to(wide)
     weights = _weights(entries.device, wide)[: len(entries)]
     norm = vector_norm(entries, dtype=wide)
-    return readback.add(torch.stack([(entries * weights).sum(), norm, entries.sum()]))
+    return readback.add_numbers([(entries * weights).sum(), norm, entries.sum()])
 
 
 def are_same(one: Values, other: Values) -> bool:
