@@ -22,7 +22,7 @@ from gradwidget.capture.collect.operation_outputs import OperationOutputs
 from gradwidget.capture.collect.output_gradients import OnGradient
 from gradwidget.capture.collect.outputs import first_tensor
 from gradwidget.capture.collect.parameter_readings import ParameterReadings, Parameters
-from gradwidget.capture.collect.recurrent import RecurrentGradients
+from gradwidget.capture.collect.recurrent import RECURRENT, RecurrentGradients
 from gradwidget.capture.collect.weight_updates import Copies
 from gradwidget.capture.collect.wiring.participation import participation
 from gradwidget.capture.inspect.inspection_collector import InspectionCollector
@@ -182,7 +182,8 @@ class FrameBuilder:
         self._ran.add(layer)
         if not self.activations.add_output(layer, module, args, output):
             return
-        self.recurrent.add_call(layer, module, args, kwargs, output)
+        if isinstance(module, RECURRENT):
+            self.recurrent.add_call(layer, module, args, kwargs, output)
         tensor = None if self.inspections is None else first_tensor(output)
         if self.inspections is not None and tensor is not None:
             self.inspections.add_output(layer, tensor, self.activations.nonlinearity_of(layer))
