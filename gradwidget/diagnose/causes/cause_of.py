@@ -54,14 +54,15 @@ def explained(findings: Iterable[Finding], slack: int) -> dict[Symptom, Finding]
             if finding.symptom not in _chain(cause.symptom, because):
                 because[finding.symptom] = cause.symptom
                 break
-    return {
-        symptom: replace(
-            finding,
-            because=because.get(symptom),
-            consequences=_consequences_of(symptom, known, because),
+    found = {}
+    for symptom, finding in known.items():
+        due_to, consequences = because.get(symptom), _consequences_of(symptom, known, because)
+        # Most are what they were: a copy of a finding takes longer than all that is found here.
+        is_as_before = (due_to, consequences) == (finding.because, finding.consequences)
+        found[symptom] = (
+            finding if is_as_before else replace(finding, because=due_to, consequences=consequences)
         )
-        for symptom, finding in known.items()
-    }
+    return found
 
 
 def root_of(symptom: Symptom, findings: Mapping[Symptom, Finding]) -> Symptom:
