@@ -167,7 +167,9 @@ class Engine:
 
         # What helps against a cause helps against what it brings about.
         return [
-            replace(finding, remedies=known[roots[finding.symptom]].remedies)
+            finding
+            if finding.because is None
+            else replace(finding, remedies=known[roots[finding.symptom]].remedies)
             for finding in sorted(known.values(), key=place)
         ]
 

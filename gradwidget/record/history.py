@@ -348,7 +348,7 @@ class History:
     def _write(self, frame: Frame) -> None:
         row = self._fine
         for name, track in self._tracks.items():
-            is_known = frame.is_measured(name) if name in frame.metrics else np.False_
+            is_known = frame.measured.get(name, np.True_) if name in frame.metrics else np.False_
             track.put(row, frame.metrics.get(name, np.nan), is_known)
         for name, track in self._scalars.items():
             track.put(row, frame.scalars.get(name, np.nan), np.bool_(name in frame.scalars))

@@ -22,7 +22,7 @@ from gradwidget.capture.collect.operation_outputs import OperationOutputs
 from gradwidget.capture.collect.output_gradients import OnGradient
 from gradwidget.capture.collect.outputs import first_tensor
 from gradwidget.capture.collect.parameter_readings import ParameterReadings, Parameters
-from gradwidget.capture.collect.recurrent import RecurrentGradients
+from gradwidget.capture.collect.recurrent import RECURRENT, RecurrentGradients
 from gradwidget.capture.collect.weight_updates import Copies
 from gradwidget.capture.collect.wiring.participation import participation
 from gradwidget.capture.inspect.inspection_collector import InspectionCollector
@@ -182,7 +182,8 @@ class FrameBuilder:
         self._ran.add(layer)
         if not self.activations.add_output(layer, module, args, output):
             return
-        self.recurrent.add_call(layer, module, args, kwargs, output)
+        if isinstance(module, RECURRENT):
+            self.recurrent.add_call(layer, module, args, kwargs, output)
         tensor = None if self.inspections is None else first_tensor(output)
         if self.inspections is not None and tensor is not None:
             self.inspections.add_output(layer, tensor, self.activations.nonlinearity_of(layer))
@@ -304,18 +305,17 @@ class FrameBuilder:
             copies: what was copied of them already, which is read instead: it is still in the
                 cache.
         """
-        alive: dict[int, Tensor] = {
-            number: local_part(one) for number in held if (one := parameters[number]) is not None
-        }
-        self._readings.note_sizes(parameters, alive)
+        left = {number: one for number in held if (one := parameters[number]) is not None}
+        self._readings.note_sizes(parameters, left)
         for numbers, rows in copies:
-            if not alive[numbers[0]].is_complex():
+            if not left[numbers[0]].is_complex():
                 self._readings.weights.append(
                     Reading(numbers, measure_rows(rows, self.readback, sums=False))
                 )
                 for number in numbers:
-                    del alive[number]
-        self._readings.weights.append(self._read(alive, partial(measure, sums=False)))
+                    del left[number]
+        parts = {number: local_part(one) for number, one in left.items()}
+        self._readings.weights.append(self._read(parts, partial(measure, sums=False)))
 
     def read_changes(self, changes: Reading | None) -> None:
         """Adds how far the step moved the weights."""
@@ -431,7 +431,7 @@ class FrameBuilder:
             {
                 name: column.measured
                 for name, column in columns.items()
-                if not column.measured.all()
+                if np.count_nonzero(column.measured) < len(layers)
             },
             scalars,
             skipped,

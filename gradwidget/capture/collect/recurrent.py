@@ -31,6 +31,9 @@ State = tuple[Tensor, ...]
 
 CELLS = (nn.RNNCellBase,)
 
+RECURRENT = (nn.RNNBase, *CELLS)
+"""The modules whose calls are measured along time."""
+
 FORWARDS: dict[str, Callable[..., tuple[Tensor, ...]]] = {
     "LSTM": torch.lstm,
     "GRU": torch.gru,
@@ -112,12 +115,12 @@ class RecurrentGradients:
         kwargs: Mapping[str, object],
         output: object,
     ) -> None:
-        """Notes a call of a recurrent layer; calls of other modules are ignored."""
+        """Notes a call of a recurrent layer, which is one of ``RECURRENT``."""
         if not torch.is_grad_enabled():
             return
         if isinstance(module, nn.RNNBase):
             self._add_fused(layer, module, args, kwargs, output)
-        elif isinstance(module, CELLS):
+        else:
             hidden = output[0] if isinstance(output, tuple) else output
             if isinstance(hidden, Tensor) and hidden.requires_grad:
                 given = args[1] if len(args) > 1 else kwargs.get("hx")

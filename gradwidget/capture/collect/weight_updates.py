@@ -216,7 +216,8 @@ def _is_alone(weight: Tensor) -> bool:
 
 
 def _real(one: Tensor) -> Tensor:
-    one = local_part(one)
+    if type(one) not in KINDS:
+        one = local_part(one)
     return torch.view_as_real(one.resolve_conj()) if one.is_complex() else one
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from typing import Protocol
 
 import torch
@@ -123,7 +124,9 @@ class ForwardHooks:
 
     def _has_run(self, module: nn.Module, args: Args, kwargs: Kwargs, output: object) -> None:
         # Called for every module of the process: return early for those of other models.
-        if self.guard.is_elsewhere and not self._has_moved(module):
+        thread = self.guard.thread  # asked here, as it is asked for every module
+        is_elsewhere = thread is not None and thread != threading.get_ident()
+        if is_elsewhere and not self._has_moved(module):
             return
         if not self._has_begun:
             self._note_first()

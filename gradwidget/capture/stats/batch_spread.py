@@ -49,14 +49,21 @@ def batch_spread(
     """
     if activations.dim() < 2 or len(activations) < LEAST or activations.is_complex():
         return None
-    values = plain(activations)
-    part = values[:: math.ceil(len(values) / SAMPLES)].flatten(1)
-    part = part[:, :: math.ceil(part.shape[1] * len(part) / ENTRIES)]
+    part = plain(activations)
+    # Of a small one all is read, and no operation is spent on choosing.
+    if len(part) > SAMPLES:
+        part = part[:: math.ceil(len(part) / SAMPLES)]
+    part = part.flatten(1)
+    if part.numel() > ENTRIES:
+        part = part[:, :: math.ceil(part.numel() / ENTRIES)]
     # The two sizes may be nearly the same: float32 would leave only rounding between them.
     wide = torch.float64 if part.is_cpu else accumulator(part)
-    count, part = len(part), part.to(wide) + above
-    kinds = [vector_norm(part.mean(0), dtype=wide), vector_norm(part, dtype=wide)]
-    sizes = readback.add(torch.stack(kinds))
+    count, part = len(part), part.to(wide)
+    if above:
+        part = part + above
+    sizes = readback.add_numbers(
+        [vector_norm(part.mean(0), dtype=wide), vector_norm(part, dtype=wide)]
+    )
     return lambda: _spread(sizes(), count)
 
 

@@ -29,12 +29,13 @@ def fingerprint(data: Tensor, readback: Readback) -> Fetch:
         data: a dense real tensor with at least one entry, of any type.
         readback: brings the numbers.
     """
-    rows = data if data.dim() == 0 else data[: max(1, PART // max(1, data[0].numel()))]
+    is_part = data.numel() > PART and data.dim() > 0
+    rows = data[: max(1, PART // (data.numel() // len(data)))] if is_part else data
     wide = torch.float64 if data.is_cpu else accumulator(data)
     entries = rows.reshape(-1)[:PART].to(wide)
     weights = _weights(entries.device, wide)[: len(entries)]
     norm = vector_norm(entries, dtype=wide)
-    return readback.add(torch.stack([(entries * weights).sum(), norm, entries.sum()]))
+    return readback.add_numbers([(entries * weights).sum(), norm, entries.sum()])
 
 
 def are_same(one: Values, other: Values) -> bool:

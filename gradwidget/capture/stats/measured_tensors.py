@@ -117,7 +117,8 @@ def gradients_of(
             if (one := parameters[number]) is not None and number in taken
         }
     return {
-        number: _own(gradient, one)
+        # As nearly all are: asked here, as it is asked for every parameter.
+        number: gradient if type(gradient) is Tensor else _own(gradient, one)
         for number in numbers
         if (one := parameters[number]) is not None and (gradient := one.grad) is not None
     }

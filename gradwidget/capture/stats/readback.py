@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -64,6 +64,13 @@ class Readback:
         slot: list[Values] = []
         self._queued.setdefault(values.device, []).append((values, slot))
         return lambda: slot[0]
+
+    def add_numbers(self, values: Sequence[Tensor]) -> Fetch:
+        """The same for tensors of one element each, all on one device, as one array."""
+        if not values[0].is_cpu:
+            return self.add(torch.stack(list(values)))
+        arrived = np.array([one.item() for one in values], np.float64)
+        return lambda: arrived
 
     def add_number(self, value: Tensor) -> Callable[[], float]:
         """The same for a tensor of one element, as a number.

@@ -54,14 +54,15 @@ def explained(findings: Iterable[Finding], slack: int) -> dict[Symptom, Finding]
             if finding.symptom not in _chain(cause.symptom, because):
                 because[finding.symptom] = cause.symptom
                 break
-    return {
-        symptom: replace(
-            finding,
-            because=because.get(symptom),
-            consequences=_consequences_of(symptom, known, because),
+    found = {}
+    for symptom, finding in known.items():
+        due_to, consequences = because.get(symptom), _consequences_of(symptom, known, because)
+        # Most are what they were: a copy of a finding takes longer than all that is found here.
+        is_as_before = (due_to, consequences) == (finding.because, finding.consequences)
+        found[symptom] = (
+            finding if is_as_before else replace(finding, because=due_to, consequences=consequences)
         )
-        for symptom, finding in known.items()
-    }
+    return found
 
 
 def root_of(symptom: Symptom, findings: Mapping[Symptom, Finding]) -> Symptom:
@@ -73,13 +74,10 @@ def root_of(symptom: Symptom, findings: Mapping[Symptom, Finding]) -> Symptom:
 
 def _causes_of(finding: Finding, known: Mapping[Symptom, Finding], slack: int) -> Iterator[Finding]:
     """The findings that may explain one."""
-    for symptom, explains in EXPLAINS.items():
-        if (
-            symptom in known
-            and finding.symptom in (OF_SAME_UNITS if has_same_units(known[symptom]) else explains)
-            and _may_explain(known[symptom], finding, slack)
-        ):
-            yield known[symptom]
+    for symptom, cause in known.items():
+        explains = OF_SAME_UNITS if has_same_units(cause) else EXPLAINS[symptom]
+        if finding.symptom in explains and _may_explain(cause, finding, slack):
+            yield cause
 
 
 def _chain(symptom: Symptom, because: Mapping[Symptom, Symptom]) -> list[Symptom]:

@@ -98,6 +98,12 @@ class Paths:
             found.append(chain)
         return sorted(found)
 
+    @cached_property
+    def has_inner_ends(self) -> bool:
+        """Whether the loss reads a layer whose output flows on into another one that it reads."""
+        last = np.flatnonzero(self.last)
+        return self.known and bool(self.before[np.ix_(last, last)].any())
+
     @property
     def fed(self) -> BoolArray:
         """Bool [layers]: those that the output of another layer flows into."""
@@ -144,8 +150,14 @@ class Paths:
         last = np.flatnonzero(self.last & ~np.isnan(values))
         if not last.size:
             return np.full(len(values), -1)
-        if final:
-            last = last[~self.before[np.ix_(last, last)].any(axis=0)]
+        if len(last) == 1:
+            # As nearly every network has it: there is nothing to choose from.
+            (end,) = last
+            reaches_it = self.before[end] | (numbers == end)
+            return np.where(reaches_it & np.isfinite(values[end]), end, -1)
+        # Those of a loop feed each other: where all are inside of one, none is left out.
+        if final and not (inner := self.before[np.ix_(last, last)].any(axis=0)).all():
+            last = last[~inner]
         reaches = self.before[last].T | (numbers[:, None] == last)
         reached = np.where(reaches, values[last], -np.inf)
         best = reached.argmax(axis=1)

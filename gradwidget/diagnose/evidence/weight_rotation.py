@@ -15,7 +15,12 @@ SAME_RATE = 2.0
 
 
 def rotations(
-    window: Window, frames: int, *, of_start: bool = False, of_most: bool = False
+    window: Window,
+    frames: int,
+    *,
+    leaving: int = 0,
+    of_start: bool = False,
+    of_most: bool = False,
 ) -> Floats:
     """float64 [<=frames]: how far each of the newest steps rotated the weights, oldest first.
 
@@ -28,18 +33,23 @@ def rotations(
     Args:
         window: the newest frames.
         frames: how many.
+        leaving: how many of the newest of them are left out.
         of_start: divide by the initial scale, even where the weights have outgrown it: weights that
             a high learning rate has made very large hardly rotate any more.
         of_most: of the layer that each step rotated most, and not of the median layer.
     """
     among = window.traits.matrices & window.trainable
-    norm = window.history.recent(window.weight, frames)[:, among].astype(np.float64)
-    change = window.history.recent("matrix_change", frames)[:, among].astype(np.float64)
+    steps = window.history.recent_steps(frames)
+    count = len(steps) - leaving
+    norms = window.history.recent(window.weight, frames)[: count + 1, among].astype(np.float64)
+    change = window.history.recent("matrix_change", frames)[:count, among].astype(np.float64)
+    norm, apart = norms[:count], steps[1 : count + 1] - steps[: len(norms) - 1]
     # Without the change of the norm, by Pythagoras; between frames far apart, a step's share of it.
-    apart = np.diff(window.history.recent_steps(frames))
     with np.errstate(invalid="ignore"):
-        grown = np.diff(norm, axis=0) / apart[:, None]
-        change[:-1] = np.sqrt(np.maximum(change[:-1] ** 2 - np.nan_to_num(grown) ** 2, 0.0))
+        grown = (norms[1:] - norms[:-1]) / apart[:, None]
+        grown[np.isnan(grown)] = 0.0
+        followed = change[: len(grown)]
+        followed[:] = np.sqrt(np.maximum(followed**2 - grown**2, 0.0))
         scale = window.weight_scale[among]
         moves = change / (scale if of_start else np.fmax(norm, scale))
     if of_most:

@@ -70,14 +70,15 @@ def _alike(window: Window) -> Detection | None:
 
     Of tokens nothing but how common each answer is; the loss then falls all the same.
     """
-    tells_classes = "input_rms" not in window.frame.scalars and window.is_of_classes
-    is_early = window.age < window.limits.plateau_steps // 2
-    if is_early or (window.has_learned and not tells_classes):
+    if window.age < window.limits.plateau_steps // 2:
         return None
     frames = window.limits.window
     variety = window.history.recent_scalar("input_variety", frames)
     variety = variety[np.isfinite(variety)]
     if len(variety) < window.enough or (variety > window.limits.samples_alike).any():
+        return None
+    tells_classes = "input_rms" not in window.frame.scalars and window.is_of_classes
+    if window.has_learned and not tells_classes:
         return None
     return _detection(
         window,

@@ -78,9 +78,9 @@ def _inputs_alike(window: Window, active: Finding | None) -> Detection | None:
     drawn = _drawn_together(window, active)
     if drawn is not None:
         return drawn
-    lasting = window.lasting("input_spread")
-    if window.has_learned or not (window.level_left > limits.plateau_share or _rests(window)):
+    if not (window.level_left > limits.plateau_share or _rests(window)) or window.has_learned:
         return None
+    lasting = window.lasting("input_spread")
     among = _features(window)
     if active is None:
         among &= _still_alike(window)
@@ -107,12 +107,13 @@ def _drawn_together(window: Window, active: Finding | None) -> Detection | None:
     As of triplets with the hardest negative: the loss stays at its margin.
     """
     limits = window.limits
+    is_new = active is None or "drawn" not in active.evidence
+    if is_new and (window.has_opponent or not (_is_high(window) and _rests(window))):
+        return None
     lasting, start = window.lasting("input_spread"), window.start("input_spread")
     with np.errstate(invalid="ignore"):
         among = _features(window) & (lasting < limits.spread_back)
-    if active is None or "drawn" not in active.evidence:
-        if window.has_opponent or not (_is_high(window) and _rests(window)):
-            return None
+    if is_new:
         among &= _still_alike(window)
         with np.errstate(invalid="ignore"):
             among &= lasting < np.fmin(FALLEN * start, limits.collapsed_spread)

@@ -26,7 +26,7 @@ def loss_diverging(window: Window, active: Finding | None) -> Detection | None:
     losses, steps = losses[known], steps[known]
     if len(losses) < 3 * limits.window:
         return None
-    parts = [middle(part) for part in np.array_split(losses[-3 * limits.window :], 3)]
+    parts = [middle(part) for part in losses[-3 * limits.window :].reshape(3, -1)]
     start = window.history.start_scalar("loss")[: limits.window]
     level = max(abs(middle(start)), abs(float(np.min(losses))), 1e-12)
     ratio = (parts[2] - middle(start)) / level

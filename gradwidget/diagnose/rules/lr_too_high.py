@@ -109,9 +109,11 @@ def _broke(window: Window, active: Finding | None) -> Detection | None:
         )
     limits = window.limits
     steps = window.history.recent_steps(RECENT)
-    rotated = rotations(window, RECENT, of_start=True)
-    before = (steps < first) & (steps >= first - LEADS_TO) & np.isfinite(rotated)
-    moves, steps = rotated[before], steps[before]
+    begin, end = np.searchsorted(steps, (first - LEADS_TO, first)).tolist()
+    frames, leaving = len(steps) - begin, len(steps) - end
+    rotated = rotations(window, frames, leaving=leaving, of_start=True)
+    known = np.isfinite(rotated)
+    moves, steps = rotated[known], steps[begin:end][known]
     large = moves > limits.update_high
     is_long = middle(moves[steps >= first - limits.window]) > limits.update_high
     if not large.any() or not (is_long or moves.sum() > MOVED):
@@ -141,7 +143,7 @@ def _thrown_off(window: Window) -> Detection | None:
     something after all.
     """
     size, history = window.limits.window, window.history
-    if window.has_opponent or history.version <= size or window.has_learned:
+    if window.has_opponent or history.version <= size:
         return None
     losses = history.start_scalar("loss")[: size + 1]
     norms = history.start_scalar("total_grad_norm")[: size + 1]
@@ -149,6 +151,8 @@ def _thrown_off(window: Window) -> Detection | None:
     if not (losses[0] > 0 and losses[1:].min() > FAR * losses[0] and norms[0] > 0):
         return None
     if not (norms[1:].min() > FAR * norms[0] and window.level_left > window.limits.plateau_share):
+        return None
+    if window.has_learned:
         return None
     moves = middle(rotations(window, RECENT, of_start=True)[:size])
     return Detection(

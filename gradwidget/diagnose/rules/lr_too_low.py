@@ -100,9 +100,7 @@ def _spent_since(window: Window) -> int | None:
 
     None where it has not. A schedule that is made for the run comes down near its end.
     """
-    if "lr" not in window.history.scalars:
-        return None
-    rates, steps = window.history.scalars["lr"], window.history.steps
+    steps, rates = window.history.series("lr")
     known = np.isfinite(rates)
     rates, steps = rates[known], steps[known]
     high = np.flatnonzero(rates > SPENT * rates.max(initial=0.0))

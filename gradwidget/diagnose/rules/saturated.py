@@ -16,6 +16,8 @@ from gradwidget.diagnose.rules.shared.level import Level, beyond
 def saturated(window: Window, active: Finding | None) -> Detection | None:
     """Layers most of whose outputs are saturated, the last ones only while the loss is high."""
     del active  # the median over many steps is stable enough
+    if "act_saturated_fraction" not in window.history:
+        return None  # nothing here can be
     flows = np.flatnonzero(~np.isnan(window.median("act_rms")))
     hidden = window.trainable.copy()
     if flows.size:

@@ -46,6 +46,8 @@ def _scale(window: Window) -> Floats:
     """
     first = window.first_weight_norm
     began_at_zero = first <= window.limits.zero * window.traits.natural_norm
+    if not began_at_zero.any():
+        return first
     is_late = (
         window.age >= window.limits.plateau_steps
         and not window.has_learned

@@ -102,3 +102,10 @@ def test_a_code_with_a_loss_of_its_own_is_no_final_end() -> None:
     assert paths.ends(values, final=True).tolist() == [2, 2, 2]
     without = np.array([3.0, 2.0, np.nan])
     assert paths.ends(without, final=True).tolist() == [1, 1, -1]
+
+
+def test_a_loop_whose_layers_all_lead_to_the_loss_keeps_its_ends() -> None:
+    feeds = {"second": ("first", LOSS), "first": ("second",)}
+    assert Paths(list(feeds), feeds).ends(np.ones(2), final=True).tolist() == [0, 0]
+    both = {"second": ("first", LOSS), "first": ("second", LOSS)}
+    assert set(Paths(list(both), both).ends(np.ones(2), final=True).tolist()) <= {0, 1}

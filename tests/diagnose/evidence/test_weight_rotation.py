@@ -51,3 +51,16 @@ def test_without_matrices_there_is_none() -> None:
     layers = [Layer(f"norm{i}", "LayerNorm", {"weight": (8,)}) for i in range(3)]
     _, history = judge(4, layers, healthy(3))
     assert np.isnan(rotations(Window(history), 4)).all()
+
+
+def test_the_newest_steps_can_be_left_out() -> None:
+    drawn = np.random.default_rng(0)
+
+    def changes(_: int) -> dict[str, Any]:
+        return healthy(3, matrix_norm=drawn.uniform(1, 2, 3), matrix_change=drawn.uniform(1, 2, 3))
+
+    _, history = judge(6, chain(3), changes)
+    window = Window(history)
+    for leaving in range(6):
+        every, older = rotations(window, 6), rotations(window, 6, leaving=leaving)
+        assert older.tolist() == every[: 6 - leaving].tolist()

@@ -183,18 +183,30 @@ class InputData:
 
 def _measure(values: Tensor, readback: Readback) -> Fetch:
     """A function that gives float64 [5] of a dense real tensor."""
-    wide = accumulator(values) if not values.is_cpu else torch.float64
+    if values.is_cpu:
+        figures = _on_host(values)
+        return lambda: figures
+    wide, is_finite = accumulator(values), torch.isfinite(values)
+    values = torch.where(is_finite, values, 0)
+    nonfinite = (values.numel() - is_finite.sum()).to(wide)
     total, norm = values.sum(dtype=wide), vector_norm(values, dtype=wide)
-    count = values.numel()
-    nonfinite = torch.zeros((), dtype=wide, device=values.device)
-    if not values.is_cpu or not math.isfinite(norm.item()):
-        is_finite = torch.isfinite(values)
-        values = torch.where(is_finite, values, 0)
-        nonfinite = (count - is_finite.sum()).to(wide)
-        total, norm = values.sum(dtype=wide), vector_norm(values, dtype=wide)
     low, high = torch.aminmax(values)
     peak = torch.maximum(low.abs(), high.abs()).to(wide)
-    return readback.add(torch.stack([count - nonfinite, total, norm, peak, nonfinite]))
+    return readback.add(torch.stack([values.numel() - nonfinite, total, norm, peak, nonfinite]))
+
+
+def _on_host(values: Tensor) -> Values:
+    """The same in numbers: on the CPU each further operation costs more than what it computes."""
+    nonfinite, norm = 0, vector_norm(values, dtype=torch.float64).item()
+    if not math.isfinite(norm):
+        is_finite = torch.isfinite(values)
+        values = torch.where(is_finite, values, 0)
+        nonfinite = values.numel() - int(is_finite.sum().item())
+        norm = vector_norm(values, dtype=torch.float64).item()
+    total = values.sum(dtype=torch.float64).item()
+    low, high = (one.item() for one in torch.aminmax(values))
+    peak = max(abs(low), abs(high))
+    return np.array([values.numel() - nonfinite, total, norm, peak, nonfinite], np.float64)
 
 
 def _feature_norms(values: Tensor, readback: Readback) -> Fetch | None:

@@ -19,6 +19,8 @@ OF_CLASSES = "NllLossBackward"
 """How the name of the operation begins whose targets are numbers of classes, one a sample."""
 OF_NUMBERS = ("MseLoss", "SmoothL1Loss", "HuberLoss", "BinaryCrossEntropy")
 """The same of those whose targets are amounts, or probabilities."""
+OF_LOSSES = (OF_CLASSES, *OF_NUMBERS)
+"""Both."""
 NODES = 8
 """Operations from the loss down that are looked at: what scales it or adds to it comes first."""
 SAMPLES = 8
@@ -81,10 +83,7 @@ class Targets:
     def _read(self, roots: Sequence[Tensor]) -> None:
         if in_transform():
             return
-        for node in _topmost(roots):
-            name = node.name()
-            if not name.startswith((OF_CLASSES, *OF_NUMBERS)):
-                continue
+        for name, node in _losses(roots):
             target = saved_tensor(node, "target")
             if target is None or unreadable(target) is not None or not target.numel():
                 continue
@@ -111,15 +110,17 @@ class Targets:
         self._pending.append((True, fetch))
 
 
-def _topmost(roots: Sequence[Tensor]) -> Iterator[Node]:
-    """The first operations from some losses down, breadth first; nothing below a loss's own."""
+def _losses(roots: Sequence[Tensor]) -> Iterator[tuple[str, Node]]:
+    """A loss's own among the first operations from some losses down, breadth first, by name."""
     waiting = [node_of(root) for root in roots if root.requires_grad]
     for _ in range(NODES):
         if not waiting:
             return
         node = waiting.pop(0)
-        yield node
-        if not node.name().startswith((OF_CLASSES, *OF_NUMBERS)):
+        name = node.name()
+        if name.startswith(OF_LOSSES):
+            yield name, node
+        else:
             waiting += [one for one, _ in node.next_functions if one is not None]
 
 

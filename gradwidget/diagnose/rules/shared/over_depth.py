@@ -22,6 +22,7 @@ narrow layer it is the other way round.
 
 def profile(window: Window, metric: str, *, final: bool) -> DepthProfile | None:
     """The profile over depth of a statistic; None where too few layers are known well enough."""
+    final &= window.paths.has_inner_ends  # else both are one
     key = (metric, final)
     if key not in window.profiles:
         window.profiles[key] = _profile(window, metric, final=final)
@@ -128,10 +129,13 @@ MARGIN_OF_LOST = 0.5
 
 def _beyond_doubt(window: Window) -> tuple[DepthProfile, float, BoolArray] | None:
     """What a run shows that explodes before a window is full: its first frames alone prove it."""
-    rows = [window.latest(metric, window.enough) for metric in DIRECT if metric in window.history]
-    frames = int(np.isfinite(rows[0]).any(axis=1).sum()) if len(rows) == len(DIRECT) else 0
+    if window.enough == 1 or not all(metric in window.history for metric in DIRECT):
+        return None
+    first = window.latest(DIRECT[0], window.enough)
+    frames = int(np.isfinite(first).any(axis=1).sum())
     if not 0 < frames < window.enough or (frames == 1 and not window.is_lost):
         return None
+    rows = (first, window.latest(DIRECT[1], window.enough))
     found = None
     past = window.trainable.copy()
     margin = MARGIN_OF_LOST if window.is_lost else MARGINS[min(frames, max(MARGINS))]
