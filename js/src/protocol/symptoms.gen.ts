@@ -533,11 +533,11 @@ export const PARAGRAPHS: readonly Paragraph[] = [
     "parts": [
       {
         "title": "Rule",
-        "text": "after 100 steps the loss is above 90% of its initial value, was never below 80% for long, and it is known why: one of the symptoms above explains it, or how the network and its loss are built. That is read from the graph: outputs of another shape than their targets, so that each is held against all; a softmax over the samples of the batch; a loss of second derivatives of ReLU; nothing but linear operations between the layers; or from the layers: a norm over a single value, a dropout of more than 90% of the units. A flat loss alone says little: it may be as low as it can be. But the cross-entropy of a few classes that after three times as many steps is still what a constant answer gets, and falls no more, is reported by itself. Where the loss of every step is known, the noise of batches is not taken for a fall."
+        "text": "after 100 steps the loss is above 90% of its initial value, was never below 80% for long, and it is known why: one of the symptoms above explains it, or how the network and its loss are built. That is read from the graph: outputs of another shape than their targets, so that each is held against all; a softmax over the samples of the batch; a loss of second derivatives of ReLU; nothing but linear operations between the layers; or from the layers: a norm over a single value, a dropout of more than 90% of the units. A flat loss alone says little: it may be as low as it can be. But the cross-entropy of a few classes that after three times as many steps is still what a constant answer gets, and falls no more, is reported by itself. So is a mean of squared or Huber errors that is then what the mean of the targets gets, wherever it started. Where the loss of every step is known, the noise of batches is not taken for a fall."
       },
       {
         "title": "Not",
-        "text": "a warm-up, many classes, other losses."
+        "text": "a warm-up, many classes, other losses, noisy targets of which something is learned, targets that another network makes."
       },
       {
         "title": "Helps",
