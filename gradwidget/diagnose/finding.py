@@ -157,6 +157,8 @@ class Finding:
             return "Batches of one class each"
         if self.symptom is Symptom.DOUBLE_SOFTMAX and "low" in self.evidence:
             return "Targets do not fit the loss"
+        if is_clipped(self):
+            return "Clipping leaves next to nothing"
         return _TITLES.get(self.symptom) or self.symptom.value.replace("_", " ").capitalize()
 
 
@@ -192,3 +194,8 @@ def is_barred(found: Finding | Detection) -> bool:
 def has_same_units(found: Finding | Detection) -> bool:
     """Whether what is alike is the units of layers, by their weights: read, not estimated."""
     return found.evidence.get("same_units", 0.0) > 0
+
+
+def is_clipped(found: Finding | Detection) -> bool:
+    """Whether steps are too small for what clipping has left of the gradient, which is read."""
+    return found.evidence.get("clipped", 0.0) > 0

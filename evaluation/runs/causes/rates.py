@@ -77,6 +77,25 @@ def mlp_adam_too_slow(c: Conditions) -> Training:
     return supervised(c, model, optimizer, digits(c), chain=names_of(model))
 
 
+def clipped(c: Conditions, bound: float) -> Training:
+    """SGD with momentum at a usual rate, the norm of its gradients clipped."""
+    model = stack(tower(c, 2, 64), nn.ReLU, gain=2**0.5)
+    optimizer = c.sgd(model, 0.05, momentum=0.9)
+    return supervised(c, model, optimizer, digits(c), chain=names_of(model), clip=bound)
+
+
+@sick(200, cause="lr_too_low", lr_too_low="", plateau="")
+def mlp_clipped_to_nothing(c: Conditions) -> Training:
+    """Clipping at a norm of 0.001: momentum keeps the steps above what counts as no change."""
+    return clipped(c, 1e-3 if c.sick else 1.0)
+
+
+@healthy(200)
+def mlp_clipped_tightly(c: Conditions) -> Training:
+    """Clipping at a norm of 0.1, as of a tenth of the gradient: slower, and it learns."""
+    return clipped(c, 0.1)
+
+
 def likelihood(output: Tensor, y: Tensor) -> Tensor:
     """Negative log-likelihood of a normal distribution with the spread that the model gives."""
     mean, spread = output.chunk(2, -1)

@@ -15,7 +15,14 @@ from gradwidget.diagnose.causes.explanations import (
     NONFINITE,
     OF_SAME_UNITS,
 )
-from gradwidget.diagnose.finding import Finding, Origin, Symptom, has_same_units, is_barred
+from gradwidget.diagnose.finding import (
+    Finding,
+    Origin,
+    Symptom,
+    has_same_units,
+    is_barred,
+    is_clipped,
+)
 
 _RANK = {symptom: rank for rank, symptom in enumerate(EXPLAINS)}
 
@@ -25,6 +32,9 @@ FIRST_AT: dict[Origin | None, Symptom] = {
     "weights": Symptom.WEIGHTS_NONFINITE,
 }
 """Where a NaN shows that arose elsewhere than on the way to the loss."""
+
+MAKES_LARGE = frozenset({Symptom.BAD_INPUTS, Symptom.BAD_TARGETS})
+"""What a gradient may be so large for that a usual bound leaves next to nothing of it."""
 
 MOST = 0.5
 """Share of their size by which a step changes weights of which it leaves little."""
@@ -94,7 +104,7 @@ def _order(finding: Finding) -> tuple[bool, int, int]:
 
 def is_exact(finding: Finding) -> bool:
     """Whether it is read, not estimated, and has been so from the first step."""
-    return finding.symptom in EXACT or has_same_units(finding)
+    return finding.symptom in EXACT or has_same_units(finding) or is_clipped(finding)
 
 
 def is_idle(finding: Finding) -> bool:
@@ -114,6 +124,8 @@ def _may_explain(cause: Finding, finding: Finding, slack: int) -> bool:
     """Whether the cause comes first: in time, and where both come together, in the table."""
     if has_same_units(finding):
         return False  # so they were made, and no step can do that
+    if is_clipped(finding) and cause.symptom not in EXACT | MAKES_LARGE:
+        return False  # a gradient that has to be cut down is not one that vanishes
     if Symptom.PLATEAU in {cause.symptom, finding.symptom}:
         return _may_explain_plateau(cause, finding)
     if is_idle(cause) or is_exact(cause):

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from gradwidget.diagnose.evidence.clipping import clipped_from, clipped_while_scaled
+from gradwidget.diagnose.evidence.clipping import Scaled, clipped_from, clipped_while_scaled
 from gradwidget.diagnose.evidence.window import Window, holding_since
 from gradwidget.diagnose.finding import Detection, Finding, Symptom
 from gradwidget.record.history import RECENT
@@ -18,6 +18,12 @@ from gradwidget.wording import shown
 
 SPENT = 0.01
 """Share of its peak at which a learning rate as good as ends a run."""
+
+CLIPPED = 10.0
+"""Times the bound below which steps are too small where clipping leaves next to nothing.
+
+That is the 0.001 that is usual: how small such steps come out is chance, and why is known.
+"""
 
 
 def lr_too_low(window: Window, active: Finding | None) -> Detection | None:
@@ -38,45 +44,60 @@ def lr_too_low(window: Window, active: Finding | None) -> Detection | None:
     if not known.size:
         return None
     most = int(known[np.argmax(moves[known])])
-    is_low = moves[most] < limits.update_low
+    # A rate that is as good as 0 needs no other reason.
+    norms = clipped_from(window) if spent is None and not _is_zero(window) else None
+    bound = limits.update_low if norms is None else CLIPPED * limits.update_low
+    is_low = moves[most] < bound
     scaled = clipped_while_scaled(window) if is_low else None
     # The order of two lines is wrong whatever the gradient promises.
     if not is_low or (scaled is None and not _promising(window, is_clipped=bool(moves[most] > 0))):
         return None
     changes, steps = window.series("matrix_change", most)
-    since = holding_since(steps, changes < limits.update_low * window.move_scale[most])
+    since = holding_since(steps, changes < bound * window.move_scale[most])
     message = (
         f"A step changes the weights by at most {shown(float(moves[most]))} of their "
         f"size (0.001 is usual), and the loss is still {shown(window.loss)} "
         f"({shown(window.start_loss)} at the start): the learning rate is too low"
+        f"{_why(window, spent, scaled, norms)}."
     )
-    if spent is not None:
-        message += f", since its schedule has used it up by step {spent:,}"
-    elif _is_zero(window):
-        message += ", since it is 0"
-    elif scaled is not None:
-        message += (
-            f" for gradients that are clipped while a gradient scaler has them {scaled.scale:,.0f} "
-            f"times as large, from a norm of {shown(scaled.before)} to {shown(scaled.after)}"
-        )
-    elif (norms := clipped_from(window)) is not None:
-        message += (
-            f" for gradients that are clipped from a norm of {shown(norms[0])} to {shown(norms[1])}"
-        )
     evidence = {
         "value": float(moves[most]),
-        "bound": limits.update_low,
+        "bound": bound,
         "window": float(limits.window),
         "loss": window.loss,
     }
+    if norms is not None:
+        evidence["clipped"] = norms[1] / norms[0]
+    if spent is not None:
+        evidence["spent"] = float(spent)
     return Detection(
         severity="warning",
-        message=f"{message}.",
+        message=message,
         layers=(),
         first_step=since,
-        evidence=evidence if spent is None else {**evidence, "spent": float(spent)},
+        evidence=evidence,
         caveat="Fine if the model is already trained and is only being fine-tuned.",
     )
+
+
+def _why(
+    window: Window, spent: int | None, scaled: Scaled | None, norms: tuple[float, float] | None
+) -> str:
+    """What makes it too low, as the end of a sentence; empty where that is the rate itself."""
+    if spent is not None:
+        return f", since its schedule has used it up by step {spent:,}"
+    if _is_zero(window):
+        return ", since it is 0"
+    if scaled is not None:
+        return (
+            f" for gradients that are clipped while a gradient scaler has them {scaled.scale:,.0f} "
+            f"times as large, from a norm of {shown(scaled.before)} to {shown(scaled.after)}"
+        )
+    if norms is not None:
+        return (
+            f" for gradients that are clipped from a norm of {shown(norms[0])} to {shown(norms[1])}"
+        )
+    return ""
 
 
 def _steady(window: Window) -> bool:

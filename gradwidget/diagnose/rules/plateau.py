@@ -4,7 +4,8 @@ A flat loss alone says little: two networks may be trained against each other, a
 learnable, a model may already be at its best. So the rule reports a plateau only together with a
 cause, be it another symptom or how the network and its loss are built, and never once the loss has
 been well below its start. The exception is a cross-entropy of a few classes that stays at what a
-constant answer gets: a model that is at its best already is below that.
+constant answer gets: a model that is at its best already is below that. So is a regression that
+stays at what the mean of its targets gets, wherever it started.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from gradwidget.diagnose.evidence.obstacle import barriers
 from gradwidget.diagnose.evidence.window import Window, middle
 from gradwidget.diagnose.finding import Detection, Finding, Symptom
 from gradwidget.diagnose.rules.shared.no_probabilities import BINARY
+from gradwidget.record.history import RECENT
 from gradwidget.wording import shown
 
 CAUSES = tuple(symptom for symptom, brings in EXPLAINS.items() if Symptom.PLATEAU in brings)
@@ -32,13 +34,69 @@ FEW_CLASSES = 20
 PATIENCE = 3
 """Times ``plateau_steps`` after which a loss at chance needs no other sign."""
 
+AT_MEAN = (0.97, 1.1)
+"""The loss over what the mean of the targets gets, where that is all that a model has learned.
+
+More is another thing: steps that are too large, or batches each of which holds what is alike.
+"""
+
+MEASURED = 5
+"""Measured steps of the last two thirds of a run that have to show it."""
+
+SAME_TARGETS = 1.5
+"""Factor by which what their mean gets may change over a run, of targets that are given and not
+made by another network."""
+
 STILL = 0.01
 """Share of the start by which it may have fallen from one third of the run to the next."""
 
 
 def plateau(window: Window, active: Finding | None) -> Detection | None:
-    """A loss near its start, together with what explains it."""
-    del active  # the median of the window is stable enough
+    """A loss near its start, together with what explains it, or at the mean of the targets."""
+    return _near_start(window) or _at_mean(window, active)
+
+
+def _at_mean(window: Window, active: Finding | None) -> Detection | None:
+    """A regression that answers every sample with the mean of its targets, and no longer falls."""
+    is_too_early = window.age < PATIENCE * window.limits.plateau_steps
+    if is_too_early or window.has_opponent or not window.knows_steps or _is_warming_up(window):
+        return None
+    steps = window.history.recent_steps(RECENT)
+    late = steps > window.step - 2 * window.age / 3
+    constant = window.history.recent_scalar("constant_loss", RECENT)
+    of_run = np.append(window.history.start_scalar("constant_loss"), constant)
+    of_run = of_run[np.isfinite(of_run) & (of_run > 0)]
+    with np.errstate(invalid="ignore", divide="ignore"):
+        ratios = (window.history.recent_scalar("loss", RECENT) / constant)[late & (constant > 0)]
+    ratios = ratios[np.isfinite(ratios)]
+    if len(ratios) < MEASURED:
+        return None
+    half, (low, high) = len(ratios) // 2, AT_MEAN
+    early, late_level = middle(of_run[: len(of_run) // 2]), middle(of_run[len(of_run) // 2 :])
+    if max(early, late_level) > SAME_TARGETS * min(early, late_level):
+        return None
+    if not all(low < middle(part) < high for part in (ratios[:half], ratios[half:])):
+        return None
+    if active is None and not _is_still(window):
+        return None
+    return Detection(
+        severity="warning",
+        message=f"After {window.age:,} steps the loss is {shown(window.loss)}, which is what the "
+        "mean of the targets gets as the answer to every sample: nothing but that mean is learned.",
+        layers=(),
+        first_step=window.history.first_step or 0,
+        evidence={
+            "value": middle(ratios),
+            "bound": low,
+            "window": float(window.age),
+            "barred": 0.0,
+        },
+        caveat="Fine if the targets are mostly noise. Some tasks begin with a long plateau and "
+        "then improve.",
+    )
+
+
+def _near_start(window: Window) -> Detection | None:
     limits = window.limits
     if window.age < limits.plateau_steps:
         return None
@@ -99,11 +157,16 @@ def _is_at_chance(window: Window) -> bool:
         return False
     if window.age < PATIENCE * window.limits.plateau_steps or _is_warming_up(window):
         return False
+    floor = AT_CHANCE * max(window.start_loss, constant)
+    return window.level > floor and _is_still(window)
+
+
+def _is_still(window: Window) -> bool:
+    """Whether the loss hardly falls from one third of the run to the next."""
     losses = window.history.losses.means
     third = len(losses) // 3
     fallen = middle(losses[third:-third]) - middle(losses[-third:])
-    floor = AT_CHANCE * max(window.start_loss, constant)
-    return window.level > floor and fallen < STILL * window.start_loss
+    return fallen < STILL * abs(window.start_loss)
 
 
 def _is_warming_up(window: Window) -> bool:

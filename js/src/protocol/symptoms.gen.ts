@@ -476,15 +476,15 @@ export const PARAGRAPHS: readonly Paragraph[] = [
     "parts": [
       {
         "title": "Rule",
-        "text": "a step changes the weights by more than 5% of their size while the loss does not fall and is above 50% of its initial value; or by less than 0.01% while the loss stays above 90% and the gradient promises more. One to three updates are proof where they raise the loss by orders of magnitude, and so are a few after which layers let no gradient through that did before, and a first update after which loss and gradient stay ten times as large. Half of the change is enough where the first steps under the rate replaced the weights, a quarter where these have grown since. Of networks that take turns, each step of one leaves nothing of its weights. A schedule that has used the rate up before anything was learned is a rate too low as well, and so is a rate of 0 that lasts, and a usual one if the gradients are clipped to next to nothing, such as those that a gradient scaler has yet to unscale."
+        "text": "a step changes the weights by more than 5% of their size while the loss does not fall and is above 50% of its initial value; or by less than 0.01% while the loss stays above 90% and the gradient promises more. One to three updates are proof where they raise the loss by orders of magnitude, and so are a few after which layers let no gradient through that did before, and a first update after which loss and gradient stay ten times as large. Half of the change is enough where the first steps under the rate replaced the weights, a quarter where these have grown since. Of networks that take turns, each step of one leaves nothing of its weights. A schedule that has used the rate up before anything was learned is a rate too low as well, and so is a rate of 0 that lasts. Steps of a usual rate are too small where clipping leaves next to nothing of the gradient, as of one that a gradient scaler has yet to unscale: under SGD, whose steps are as large as the gradient."
       },
       {
         "title": "Not",
-        "text": "a schedule that ends at zero, a warm-up, a model that started out converged."
+        "text": "a schedule that ends at zero, a warm-up, a model that started out converged, tight clipping under Adam, which divides by the size of the gradient."
       },
       {
         "title": "Helps",
-        "text": "the rate that brings a step to about 0.1%; where that would be absurd, a usual one from fresh weights; targets that are scaled, where they make the steps so large; a rate held where it began, until the schedule lasts, or at a bound, where the schedule still raises it; scaler.unscale_(optimizer) before the clipping."
+        "text": "a looser bound of the clipping; the rate that brings a step to about 0.1%; where that would be absurd, a usual one from fresh weights; targets that are scaled, where they make the steps so large; a rate held where it began, until the schedule lasts, or at a bound, where the schedule still raises it; scaler.unscale_(optimizer) before the clipping."
       }
     ]
   },
@@ -533,11 +533,11 @@ export const PARAGRAPHS: readonly Paragraph[] = [
     "parts": [
       {
         "title": "Rule",
-        "text": "after 100 steps the loss is above 90% of its initial value, was never below 80% for long, and it is known why: one of the symptoms above explains it, or how the network and its loss are built. That is read from the graph: outputs of another shape than their targets, so that each is held against all; a softmax over the samples of the batch; a loss of second derivatives of ReLU; nothing but linear operations between the layers; or from the layers: a norm over a single value, a dropout of more than 90% of the units. A flat loss alone says little: it may be as low as it can be. But the cross-entropy of a few classes that after three times as many steps is still what a constant answer gets, and falls no more, is reported by itself. Where the loss of every step is known, the noise of batches is not taken for a fall."
+        "text": "after 100 steps the loss is above 90% of its initial value, was never below 80% for long, and it is known why: one of the symptoms above explains it, or how the network and its loss are built. That is read from the graph: outputs of another shape than their targets, so that each is held against all; a softmax over the samples of the batch; a loss of second derivatives of ReLU; nothing but linear operations between the layers; or from the layers: a norm over a single value, a dropout of more than 90% of the units. A flat loss alone says little: it may be as low as it can be. But the cross-entropy of a few classes that after three times as many steps is still what a constant answer gets, and falls no more, is reported by itself. So is a mean of squared or Huber errors that is then what the mean of the targets gets, wherever it started. Where the loss of every step is known, the noise of batches is not taken for a fall."
       },
       {
         "title": "Not",
-        "text": "a warm-up, many classes, other losses."
+        "text": "a warm-up, many classes, other losses, noisy targets of which something is learned, targets that another network makes."
       },
       {
         "title": "Helps",

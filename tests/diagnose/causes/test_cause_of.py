@@ -138,3 +138,11 @@ def test_a_plateau_explains_what_gradients_do_only_where_its_own_reason_is_read(
     assert found == {S.PLATEAU: None, S.VANISHING_GRADIENTS: S.PLATEAU}
     found = causes(finding(S.PLATEAU, 0), vanishing)
     assert found == {S.PLATEAU: S.VANISHING_GRADIENTS, S.VANISHING_GRADIENTS: None}
+
+
+def test_a_gradient_that_is_cut_down_does_not_vanish_but_its_inputs_may_make_it_large() -> None:
+    cut = finding(S.LR_TOO_LOW, 0, evidence={"clipped": 0.01})
+    found = causes(finding(S.RNN_VANISHING_IN_TIME, 0), cut, finding(S.PLATEAU, 0))
+    assert found[S.LR_TOO_LOW] is None
+    assert found[S.PLATEAU] is S.LR_TOO_LOW
+    assert causes(finding(S.BAD_INPUTS, 0), cut)[S.LR_TOO_LOW] is S.BAD_INPUTS

@@ -113,6 +113,37 @@ def test_a_clipping_that_leaves_next_to_nothing_of_the_gradient_is_named_and_loo
     assert Symptom.LR_TOO_LOW not in found(judge(150, chain(DEPTH), clipped(1e-5))[0])
 
 
+def cut(update: float, left: float, **scalars: float) -> dict[str, Any]:
+    """Steps of that size, after clipping leaves that share of a gradient that promises much."""
+    norms = {"total_grad_norm": left * DEPTH**0.5, "raw_total_grad_norm": DEPTH**0.5}
+    return {
+        **moving(DEPTH, update, **norms, **scalars),
+        "grad_norm": np.full(DEPTH, left),
+        "raw_grad_norm": np.full(DEPTH, 1.0),
+    }
+
+
+def test_steps_that_momentum_keeps_above_the_least_are_still_too_small_for_tight_clipping() -> None:
+    finding = judge(150, chain(DEPTH), cut(4e-4, left=0.02))[0].findings[0]
+    assert finding.symptom is Symptom.LR_TOO_LOW
+    assert finding.title == "Clipping leaves next to nothing"
+    assert finding.remedies[0].title == "Raise the bound of the clipping"
+    assert finding.consequences == (Symptom.PLATEAU,)
+
+
+def test_silent_on_clipping_that_leaves_a_part_of_the_gradient_or_steps_of_a_usual_size() -> None:
+    for update, left in ((4e-4, 0.1), (2e-3, 0.001), (4e-4, 1.0)):
+        assert Symptom.LR_TOO_LOW not in found(judge(150, chain(DEPTH), cut(update, left))[0])
+
+
+def test_clipping_is_not_to_blame_where_the_optimizer_divides_by_the_size_of_the_gradient() -> None:
+    adam = {"eps": 1e-8}
+    assert Symptom.LR_TOO_LOW not in found(judge(150, chain(DEPTH), cut(4e-4, 0.001, **adam))[0])
+    finding = judge(150, chain(DEPTH), cut(1e-7, 0.001, **adam))[0].findings[0]
+    assert finding.title == "Learning rate too low"
+    assert "clipped" not in finding.message
+
+
 def clipped_under_a_scaler(norm: float = 0.8, **scalars: float) -> dict[str, Any]:
     """A gradient of that norm of which 12 / 65,536 is left."""
     left = 12 / 65536

@@ -106,3 +106,40 @@ def test_a_loss_that_stays_at_chance_is_a_plateau_without_any_other_sign(
     for one in findings:
         assert "nothing apart" in one.message
         assert [remedy.title for remedy in one.remedies] == ["Look at a batch with its targets"]
+
+
+def at_mean(
+    step: int, *, ratio: float = 1.0, fall: float = 0.0, grows: float = 0.0, known: bool = True
+) -> dict[str, Any]:
+    """A step of a regression whose loss starts far above and is that part of what the mean gets."""
+    constant = 2.0 * (1 + grows * step)
+    loss = 50.0 if step < 5 else constant * ratio * (1 - fall * step)
+    figures = moving(DEPTH, 1e-3, loss=loss)
+    more = {"constant_loss": constant} if known else {}
+    return {**figures, "scalars": figures["scalars"] | more}
+
+
+@pytest.mark.parametrize(
+    ("changed", "is_said"),
+    [
+        ({}, True),
+        ({"ratio": 0.9}, False),  # something is learned of noisy targets
+        ({"ratio": 1.5}, False),  # batches each of which holds what is alike
+        ({"fall": 1e-3}, False),  # it learns slowly
+        ({"grows": 0.01}, False),  # targets that another network makes
+        ({"known": False}, False),
+    ],
+)
+def test_a_regression_that_gives_the_mean_for_every_sample_is_a_plateau(
+    changed: dict[str, Any], *, is_said: bool
+) -> None:
+    figures: Callable[[int], dict[str, Any]] = partial(at_mean, **changed)
+    engine, history = judge(0, (), {})
+    for step in range(330):
+        history.losses.extend([step], [figures(step)["scalars"]["loss"]])
+        history.append(frame(step, chain(DEPTH), figures(step)))
+        engine.update(history)
+        assert step >= 300 or Symptom.PLATEAU not in {one.symptom for one in engine.findings}
+    plateaus = [one for one in engine.findings if one.symptom is Symptom.PLATEAU]
+    assert len(plateaus) == is_said
+    assert all("nothing but that mean" in one.message for one in plateaus)

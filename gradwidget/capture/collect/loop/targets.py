@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from gradwidget.capture.guard import Guard
 from gradwidget.capture.model.nonlinearity import Node, node_of
@@ -31,6 +32,10 @@ UNKNOWN = -1
 """In the place of the number of a class where too few are left."""
 LOW, HIGH, COUNT = range(3)
 """Of the entries: the least, the greatest, and how many different ones there are."""
+CONSTANT = COUNT
+"""Of amounts, in its place: the loss of a constant answer; NaN where it is not known."""
+MEAN = 1
+"""Number of the reduction that averages."""
 
 
 class Targets:
@@ -66,7 +71,8 @@ class Targets:
     def scalars(self) -> dict[str, float]:
         """``target_classes`` and ``target_class``, ``target_min`` and ``target_max``.
 
-        Each where it is known, ``target_class`` where there is only one. Only once the readback is
+        And ``constant_loss``, that of the mean of the targets as the answer to every sample. Each
+        where it is known, ``target_class`` where there is only one. Only once the readback is
         ready.
         """
         found: dict[str, float] = {}
@@ -75,9 +81,11 @@ class Targets:
             found["target_classes"] = count if low == high else max(count, 2.0)
             if low == high:
                 found["target_class"] = low
-        low, high, _ = _together([figures for of_classes, figures in self._used if not of_classes])
+        low, high, constant = _together([one for of_classes, one in self._used if not of_classes])
         if math.isfinite(low) and math.isfinite(high):
             found |= {"target_min": low, "target_max": high}
+        if len(self._used) == 1 and math.isfinite(constant):
+            found["constant_loss"] = constant
         return found
 
     def _read(self, roots: Sequence[Tensor]) -> None:
@@ -92,7 +100,12 @@ class Targets:
                 self._read_classes(target, node)
             elif target.is_floating_point() and target.numel() <= MOST_NUMBERS:
                 low, high = torch.aminmax(target)
-                figures = self._readback.add(torch.stack([low, high, high]))
+                # Of what is scaled or added to, it would not be the loss.
+                is_loss = len(roots) == 1 and node_of(roots[0]) is node
+                constant = (
+                    _constant_loss(node, target) if is_loss else torch.full_like(low, math.nan)
+                )
+                figures = self._readback.add(torch.stack([low, high, constant]))
                 self._pending.append((False, figures))
 
     def _read_classes(self, target: Tensor, node: Node) -> None:
@@ -122,6 +135,22 @@ def _losses(roots: Sequence[Tensor]) -> Iterator[tuple[str, Node]]:
             yield name, node
         else:
             waiting += [one for one, _ in node.next_functions if one is not None]
+
+
+def _constant_loss(node: Node, target: Tensor) -> Tensor:
+    """The loss of the mean of each column of the targets, as if it were known beforehand."""
+    unknown = torch.full((), math.nan, dtype=target.dtype, device=target.device)
+    if not target.dim() or len(target) < SAMPLES or getattr(node, "_saved_reduction", 0) != MEAN:
+        return unknown
+    answer = target.mean(0).expand_as(target)
+    if node.name().startswith("MseLoss"):
+        # The mean is that of these samples, and so a little nearer to them.
+        return functional.mse_loss(answer, target) * (len(target) / (len(target) - 1))
+    if node.name().startswith("SmoothL1Loss"):
+        return functional.smooth_l1_loss(answer, target, beta=node._saved_beta)  # noqa: SLF001  # a number
+    if node.name().startswith("HuberLoss"):
+        return functional.huber_loss(answer, target, delta=node._saved_delta)  # noqa: SLF001  # a number
+    return unknown
 
 
 def _together(fetched: Sequence[Fetch]) -> tuple[float, float, float]:

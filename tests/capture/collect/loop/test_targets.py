@@ -112,3 +112,42 @@ def test_no_target_is_kept_alive(watch: Watch) -> None:
 
     targets(watch, loss)
     assert alive[0]() is None
+
+
+def constant_loss(watch: Watch, loss: Callable[[Tensor], Tensor]) -> float | None:
+    model = nn.Linear(3, 5)
+    capture = watch(model)
+    loss(model(torch.randn(16, 3))).backward()
+    SGD(model.parameters(), lr=0.01).step()
+    assert capture.problems == []
+    found: float | None = capture.frames[0].scalars.get("constant_loss")
+    return found
+
+
+def test_of_squared_errors_a_constant_answer_gets_the_variance_of_each_column(watch: Watch) -> None:
+    y = torch.randn(16, 5) + torch.arange(5)
+    found = constant_loss(watch, lambda outputs: functional.mse_loss(outputs, y))
+    assert found == pytest.approx(float(y.var(0).mean()))
+
+
+@pytest.mark.parametrize(
+    "errors",
+    [nn.SmoothL1Loss(beta=0.3), nn.HuberLoss(delta=0.3)],
+)
+def test_of_other_errors_it_gets_what_they_are_from_the_mean(
+    watch: Watch, errors: nn.Module
+) -> None:
+    y = torch.randn(16, 5) + torch.arange(5)
+    found = constant_loss(watch, lambda outputs: errors(outputs, y))
+    assert found == pytest.approx(float(errors(y.mean(0).expand(16, 5), y)))
+
+
+def test_where_the_errors_are_not_the_loss_itself_no_such_answer_is_known(watch: Watch) -> None:
+    y = torch.randn(16, 5)
+    for loss in (
+        lambda outputs: functional.mse_loss(outputs, y) + outputs.square().mean(),
+        lambda outputs: functional.mse_loss(outputs, y) / 4,
+        lambda outputs: functional.mse_loss(outputs, y, reduction="sum"),
+        lambda outputs: functional.mse_loss(outputs[:7], y[:7]),
+    ):
+        assert constant_loss(watch, loss) is None
