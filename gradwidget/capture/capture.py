@@ -239,7 +239,11 @@ class Capture:
             self.guard.run(SHARING, self.cycle.shared.pass_ended)
         if self._backward.end(self.cycle.builder, roots, None if weighted else (weights or ())):
             self._pass_ended(taken=None, weighted=weighted)
-        elif not weighted and self.cycle.takes_forward() and self._are_cut_off(roots):
+        elif (
+            not weighted
+            and self.cycle.takes_forward()
+            and self.cycle.builder.loss.are_cut_off(roots, self._table.number_of)
+        ):
             self._backward.end_cut_off(self.cycle.builder, roots)
         else:
             self.cycle.first_step.passes_elsewhere += 1
@@ -411,12 +415,6 @@ class Capture:
             self._backward.read(self.cycle.builder, taken)
         if self.cycle.manual.possible:
             self.cycle.manual.backward_ended()
-
-    def _are_cut_off(self, roots: Sequence[Tensor]) -> bool:
-        loss = self.cycle.builder.loss
-        return bool(roots) and all(
-            self._table.number_of(one) is None and loss.is_cut_off(one) for one in roots
-        )
 
     def _read_before(self, optimizer: Optimizer, held: list[int], *, with_closure: bool) -> None:
         builder = self.cycle.builder

@@ -254,10 +254,9 @@ class StepCycle:
 
     def refresh(self) -> None:
         """Walks the model again, once a sampled step: what was changed between two shows then."""
-        if self._is_refreshed and not self._table.has_lazy:
-            return
-        self._is_refreshed = True
-        self._walk()
+        if not self._is_refreshed or self._table.has_lazy:
+            self._is_refreshed = True
+            self._walk()
 
     def find_parameters(self, optimizer: Optimizer) -> list[int]:
         """Numbers of the parameters of an optimizer that holds none as far as known.

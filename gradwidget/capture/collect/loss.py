@@ -92,8 +92,20 @@ class LossFinder:
                 return before
         return root
 
-    def is_cut_off(self, root: Tensor) -> bool:
-        """Whether a root is a number without a graph, as ``torch.tensor(loss.item())`` is one."""
+    def are_cut_off(
+        self, roots: Sequence[Tensor], number_of: Callable[[Tensor], int | None]
+    ) -> bool:
+        """Whether all roots are numbers without a graph, as ``torch.tensor(loss.item())`` is one.
+
+        Args:
+            roots: where a pass began.
+            number_of: gives the number of a parameter of the model; None for any other tensor.
+        """
+        return bool(roots) and all(
+            number_of(root) is None and self._is_cut_off(root) for root in roots
+        )
+
+    def _is_cut_off(self, root: Tensor) -> bool:
         is_leaf = root.is_leaf or any(cut for after, _, cut in self._scaled if after() is root)
         return is_leaf and root.requires_grad and root.numel() == 1
 
