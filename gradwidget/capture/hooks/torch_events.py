@@ -12,7 +12,7 @@ from __future__ import annotations
 import functools
 import threading
 from collections.abc import Callable, Sequence
-from typing import Any, Literal, Protocol, cast
+from typing import Any, Literal, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -312,15 +312,14 @@ def _argument(args: tuple[Any, ...], kwargs: dict[str, Any], place: int, name: s
     return args[place] if len(args) > place else kwargs.get(name)
 
 
-def _tensors(given: object) -> tuple[Tensor, ...]:
+def _tensors(given: Any) -> tuple[Tensor, ...]:
     # By type(), since asking an object for its class may run its code.
     kind = type(given)
     if issubclass(kind, Tensor):
-        return (cast("Tensor", given),)
+        return (given,)
     # other things than tensors (gradient edges) can be roots too; they are no losses
     if issubclass(kind, (list, tuple)):
-        several = cast("Sequence[object]", given)
-        return tuple(cast("Tensor", one) for one in several if issubclass(type(one), Tensor))
+        return tuple(one for one in given if issubclass(type(one), Tensor))
     return ()
 
 
