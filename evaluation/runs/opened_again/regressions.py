@@ -9,17 +9,22 @@ from torch.nn import functional
 from evaluation.runs.data import Batches
 from evaluation.runs.loop import supervised
 from evaluation.runs.mlp import names_of, stack
-from evaluation.runs.run import Conditions, Training, sick
+from evaluation.runs.run import Conditions, Training, healthy, sick
 
 FEATURES = 8
 
 
-def _prices(c: Conditions, mean: float = 0.0, unit: float = 1.0) -> Batches:
-    """Standardized features of 2000 houses and a price of each, of that mean and spread."""
+def _prices(c: Conditions, mean: float = 0.0, unit: float = 1.0, noise: float = 0.0) -> Batches:
+    """Standardized features of 2000 houses and a price of each, of that mean and spread.
+
+    ``noise`` is how many times as much as what the features say is added that they do not.
+    """
     generator = torch.Generator().manual_seed(c.seed)
     x = torch.randn(2000, FEATURES, generator=generator)
     weight = torch.randn(FEATURES, 4, generator=generator) / FEATURES**0.5
     y = torch.tanh(1.5 * x @ weight).sum(1) + 0.3 * x[:, 0]
+    if noise:
+        y = y + noise * y.std() * torch.randn(len(y), generator=generator)
     return Batches(x, mean + unit * (y - y.mean()) / y.std(), c.batch(64), c.seed)
 
 
@@ -64,6 +69,26 @@ def prices_after_a_norm_of_one(c: Conditions) -> Training:
     """A layer norm over the single number that is the answer: it takes all of it away."""
     model = _net(c, nn.LayerNorm(1) if c.sick else None)
     return supervised(c, model, c.adam(model, 5e-3), _prices(c), _error)
+
+
+@sick(600, cause="plateau", cure="person", plateau="")
+def prices_of_other_houses(c: Conditions) -> Training:
+    """Features and prices are shuffled each by themselves: nothing but the mean can be learned."""
+    model = _net(c)
+
+    def of_others(output: Tensor, y: Tensor) -> Tensor:
+        return _error(output, y[torch.randperm(len(y))])
+
+    error = of_others if c.sick else _error
+    return supervised(c, model, c.adam(model, 5e-3), _prices(c), error, chain=names_of(model))
+
+
+@healthy(600)
+def prices_mostly_noise(c: Conditions) -> Training:
+    """A fifth of the variance can be explained, and is."""
+    model = _net(c)
+    batches = _prices(c, noise=2.0)
+    return supervised(c, model, c.adam(model, 2e-3), batches, _error, chain=names_of(model))
 
 
 @sick(250, cause=("dead_relu", "lr_too_high"), dead_relu="*")

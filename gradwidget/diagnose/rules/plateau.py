@@ -34,13 +34,13 @@ FEW_CLASSES = 20
 PATIENCE = 3
 """Times ``plateau_steps`` after which a loss at chance needs no other sign."""
 
-AT_MEAN = (0.97, 1.1)
-"""The loss over what the mean of the targets gets, where that is all that a model has learned.
+NOTHING = (-0.1, 0.03)
+"""Share of the error of a constant answer that is explained where only the mean is learned.
 
-More is another thing: steps that are too large, or batches each of which holds what is alike.
+Less is another thing: steps that are too large, or batches each of which holds what is alike.
 """
 
-MEASURED = 5
+MEASURED = 4
 """Measured steps of the last two thirds of a run that have to show it."""
 
 SAME_TARGETS = 1.5
@@ -53,47 +53,51 @@ STILL = 0.01
 
 def plateau(window: Window, active: Finding | None) -> Detection | None:
     """A loss near its start, together with what explains it, or at the mean of the targets."""
-    return _near_start(window) or _at_mean(window, active)
+    del active  # the medians of the window are stable enough
+    return _near_start(window) or _at_mean(window)
 
 
-def _at_mean(window: Window, active: Finding | None) -> Detection | None:
+def _at_mean(window: Window) -> Detection | None:
     """A regression that answers every sample with the mean of its targets, and no longer falls."""
     is_too_early = window.age < PATIENCE * window.limits.plateau_steps
     if is_too_early or window.has_opponent or not window.knows_steps or _is_warming_up(window):
         return None
-    steps = window.history.recent_steps(RECENT)
-    late = steps > window.step - 2 * window.age / 3
-    constant = window.history.recent_scalar("constant_loss", RECENT)
-    of_run = np.append(window.history.start_scalar("constant_loss"), constant)
-    of_run = of_run[np.isfinite(of_run) & (of_run > 0)]
-    with np.errstate(invalid="ignore", divide="ignore"):
-        ratios = (window.history.recent_scalar("loss", RECENT) / constant)[late & (constant > 0)]
-    ratios = ratios[np.isfinite(ratios)]
-    if len(ratios) < MEASURED:
+    late = window.history.recent_steps(RECENT) > window.step - 2 * window.age / 3
+    explained = window.history.recent_scalar("explained_share", RECENT)[late]
+    explained = explained[np.isfinite(explained)]
+    if len(explained) < MEASURED or not _are_given(window):
         return None
-    half, (low, high) = len(ratios) // 2, AT_MEAN
-    early, late_level = middle(of_run[: len(of_run) // 2]), middle(of_run[len(of_run) // 2 :])
-    if max(early, late_level) > SAME_TARGETS * min(early, late_level):
-        return None
-    if not all(low < middle(part) < high for part in (ratios[:half], ratios[half:])):
-        return None
-    if active is None and not _is_still(window):
+    half, (low, high) = len(explained) // 2, NOTHING
+    before, now = middle(explained[:half]), middle(explained[half:])
+    # By the share, which has nothing of how the batches differ.
+    if not (low < before < high and low < now < high) or now - before > high:
         return None
     return Detection(
         severity="warning",
-        message=f"After {window.age:,} steps the loss is {shown(window.loss)}, which is what the "
-        "mean of the targets gets as the answer to every sample: nothing but that mean is learned.",
+        message=f"After {window.age:,} steps the loss is {shown(window.loss)}, and the error is "
+        "what the mean of the targets gets as the answer to every sample: nothing but that mean is "
+        "learned.",
         layers=(),
         first_step=window.history.first_step or 0,
         evidence={
-            "value": middle(ratios),
-            "bound": low,
+            "value": middle(explained),
+            "bound": high,
             "window": float(window.age),
             "barred": 0.0,
         },
         caveat="Fine if the targets are mostly noise. Some tasks begin with a long plateau and "
         "then improve.",
     )
+
+
+def _are_given(window: Window) -> bool:
+    """Whether the targets vary as they did, and so are not made by another network."""
+    recent = window.history.recent_scalar("constant_error", RECENT)
+    errors = np.append(window.history.start_scalar("constant_error"), recent)
+    errors = errors[np.isfinite(errors)]
+    half = len(errors) // 2
+    first, last = middle(errors[:half]), middle(errors[half:])
+    return max(first, last) <= SAME_TARGETS * min(first, last)
 
 
 def _near_start(window: Window) -> Detection | None:
@@ -157,16 +161,11 @@ def _is_at_chance(window: Window) -> bool:
         return False
     if window.age < PATIENCE * window.limits.plateau_steps or _is_warming_up(window):
         return False
-    floor = AT_CHANCE * max(window.start_loss, constant)
-    return window.level > floor and _is_still(window)
-
-
-def _is_still(window: Window) -> bool:
-    """Whether the loss hardly falls from one third of the run to the next."""
     losses = window.history.losses.means
     third = len(losses) // 3
     fallen = middle(losses[third:-third]) - middle(losses[-third:])
-    return fallen < STILL * abs(window.start_loss)
+    floor = AT_CHANCE * max(window.start_loss, constant)
+    return window.level > floor and fallen < STILL * window.start_loss
 
 
 def _is_warming_up(window: Window) -> bool:

@@ -41,6 +41,8 @@ const OWN = new Set([
   "target_class",
   "target_min",
   "target_max",
+  "constant_error",
+  "explained_share",
   "weight_decay",
   "momentum",
   "eps",

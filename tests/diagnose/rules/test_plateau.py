@@ -109,13 +109,14 @@ def test_a_loss_that_stays_at_chance_is_a_plateau_without_any_other_sign(
 
 
 def at_mean(
-    step: int, *, ratio: float = 1.0, fall: float = 0.0, grows: float = 0.0, known: bool = True
+    step: int, *, share: float = 0.0, rise: float = 0.0, grows: float = 0.0, known: bool = True
 ) -> dict[str, Any]:
-    """A step of a regression whose loss starts far above and is that part of what the mean gets."""
+    """A step of a regression whose loss starts far above what the mean gets, and ends there."""
     constant = 2.0 * (1 + grows * step)
-    loss = 50.0 if step < 5 else constant * ratio * (1 - fall * step)
+    explained = share + rise * step
+    loss = 50.0 if step < 5 else constant * (1 - explained)
     figures = moving(DEPTH, 1e-3, loss=loss)
-    more = {"constant_loss": constant} if known else {}
+    more = {"constant_error": constant, "explained_share": explained} if known else {}
     return {**figures, "scalars": figures["scalars"] | more}
 
 
@@ -123,9 +124,9 @@ def at_mean(
     ("changed", "is_said"),
     [
         ({}, True),
-        ({"ratio": 0.9}, False),  # something is learned of noisy targets
-        ({"ratio": 1.5}, False),  # batches each of which holds what is alike
-        ({"fall": 1e-3}, False),  # it learns slowly
+        ({"share": 0.1}, False),  # something is learned of noisy targets
+        ({"share": -0.5}, False),  # batches each of which holds what is alike
+        ({"share": -0.2, "rise": 1e-3}, False),  # it learns slowly
         ({"grows": 0.01}, False),  # targets that another network makes
         ({"known": False}, False),
     ],

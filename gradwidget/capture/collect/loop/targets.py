@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 
 import numpy as np
 import torch
@@ -32,10 +33,6 @@ UNKNOWN = -1
 """In the place of the number of a class where too few are left."""
 LOW, HIGH, COUNT = range(3)
 """Of the entries: the least, the greatest, and how many different ones there are."""
-CONSTANT = COUNT
-"""Of amounts, in its place: the loss of a constant answer; NaN where it is not known."""
-MEAN = 1
-"""Number of the reduction that averages."""
 
 
 class Targets:
@@ -53,27 +50,31 @@ class Targets:
         """Whether they are numbers of classes, and the figures."""
         self._pending: list[tuple[bool, Fetch]] = []
         """Of a pass that has not ended: it may yet turn out to be that of another model."""
+        self._errors: list[Fetch | None] = []
+        """Of each pass, the mean error of the outputs and of a constant answer, where known."""
+        self._pending_errors: Fetch | None = None
 
     def pass_begins(self, roots: Sequence[Tensor]) -> None:
         """Reads the targets that the graphs of some losses have kept."""
-        self._pending = []
+        self._pending, self._pending_errors = [], None
         self._guard.run("reading the targets", self._read, roots)
 
     def end_round(self) -> None:
         """The pass has run, and has reached the model."""
         self._used += self._pending
-        self._pending = []
+        self._errors.append(self._pending_errors)
+        self._pending, self._pending_errors = [], None
 
     def clear(self) -> None:
         """Drops what led to gradients that were cleared."""
-        self._used = []
+        self._used, self._errors = [], []
 
     def scalars(self) -> dict[str, float]:
         """``target_classes`` and ``target_class``, ``target_min`` and ``target_max``.
 
-        And ``constant_loss``, that of the mean of the targets as the answer to every sample. Each
-        where it is known, ``target_class`` where there is only one. Only once the readback is
-        ready.
+        And ``constant_error``, the mean error where the answer to every sample is the mean of the
+        targets, with ``explained_share``, the part of it that the outputs do not have. Each where
+        it is known, ``target_class`` where there is only one. Only once the readback is ready.
         """
         found: dict[str, float] = {}
         low, high, count = _together([figures for of_classes, figures in self._used if of_classes])
@@ -81,11 +82,14 @@ class Targets:
             found["target_classes"] = count if low == high else max(count, 2.0)
             if low == high:
                 found["target_class"] = low
-        low, high, constant = _together([one for of_classes, one in self._used if not of_classes])
+        low, high, _ = _together([figures for of_classes, figures in self._used if not of_classes])
         if math.isfinite(low) and math.isfinite(high):
             found |= {"target_min": low, "target_max": high}
-        if len(self._used) == 1 and math.isfinite(constant):
-            found["constant_loss"] = constant
+        errors = [fetch() for fetch in self._errors if fetch is not None]
+        if errors and len(errors) == len(self._errors):
+            error, constant = np.stack(errors).mean(0).tolist()
+            if math.isfinite(error) and 0 < constant < math.inf:
+                found |= {"constant_error": constant, "explained_share": 1 - error / constant}
         return found
 
     def _read(self, roots: Sequence[Tensor]) -> None:
@@ -100,13 +104,23 @@ class Targets:
                 self._read_classes(target, node)
             elif target.is_floating_point() and target.numel() <= MOST_NUMBERS:
                 low, high = torch.aminmax(target)
-                # Of what is scaled or added to, it would not be the loss.
-                is_loss = len(roots) == 1 and node_of(roots[0]) is node
-                constant = (
-                    _constant_loss(node, target) if is_loss else torch.full_like(low, math.nan)
-                )
-                figures = self._readback.add(torch.stack([low, high, constant]))
+                figures = self._readback.add(torch.stack([low, high, high]))
                 self._pending.append((False, figures))
+                if len(roots) == 1 and _is_all_of(roots[0], node):
+                    self._read_errors(target, node)
+
+    def _read_errors(self, target: Tensor, node: Node) -> None:
+        output = saved_tensor(node, "self")
+        if output is None or output.shape != target.shape or unreadable(output) is not None:
+            return
+        errors = _errors(node)
+        if errors is None or not target.dim() or len(target) < SAMPLES:
+            return
+        answer = target.mean(0).expand_as(target)
+        # The mean is that of these samples, and so a little nearer to them.
+        constant = errors(answer, target) * (len(target) / (len(target) - 1))
+        figures = torch.stack([errors(plain(output), target), constant])
+        self._pending_errors = self._readback.add(figures)
 
     def _read_classes(self, target: Tensor, node: Node) -> None:
         if target.is_floating_point() or not SAMPLES <= target.numel() <= MOST_CLASSES:
@@ -137,20 +151,27 @@ def _losses(roots: Sequence[Tensor]) -> Iterator[tuple[str, Node]]:
             waiting += [one for one, _ in node.next_functions if one is not None]
 
 
-def _constant_loss(node: Node, target: Tensor) -> Tensor:
-    """The loss of the mean of each column of the targets, as if it were known beforehand."""
-    unknown = torch.full((), math.nan, dtype=target.dtype, device=target.device)
-    if not target.dim() or len(target) < SAMPLES or getattr(node, "_saved_reduction", 0) != MEAN:
-        return unknown
-    answer = target.mean(0).expand_as(target)
-    if node.name().startswith("MseLoss"):
-        # The mean is that of these samples, and so a little nearer to them.
-        return functional.mse_loss(answer, target) * (len(target) / (len(target) - 1))
-    if node.name().startswith("SmoothL1Loss"):
-        return functional.smooth_l1_loss(answer, target, beta=node._saved_beta)  # noqa: SLF001  # a number
-    if node.name().startswith("HuberLoss"):
-        return functional.huber_loss(answer, target, delta=node._saved_delta)  # noqa: SLF001  # a number
-    return unknown
+def _is_all_of(root: Tensor, node: Node) -> bool:
+    """Whether a root is a loss of torch's that is at most scaled or averaged: nothing is added."""
+    one = node_of(root)
+    while one is not node:
+        following = [before for before, _ in one.next_functions if before is not None]
+        if len(following) != 1:
+            return False
+        one = following[0]
+    return True
+
+
+def _errors(node: Node) -> Callable[[Tensor, Tensor], Tensor] | None:
+    """The mean error that a loss of torch's asks for; None where that is no error."""
+    name = node.name()
+    if name.startswith("MseLoss"):
+        return functional.mse_loss
+    if name.startswith("SmoothL1Loss"):
+        return partial(functional.smooth_l1_loss, beta=node._saved_beta)  # noqa: SLF001  # a number
+    if name.startswith("HuberLoss"):
+        return partial(functional.huber_loss, delta=node._saved_delta)  # noqa: SLF001  # a number
+    return None
 
 
 def _together(fetched: Sequence[Fetch]) -> tuple[float, float, float]:

@@ -114,40 +114,66 @@ def test_no_target_is_kept_alive(watch: Watch) -> None:
     assert alive[0]() is None
 
 
-def constant_loss(watch: Watch, loss: Callable[[Tensor], Tensor]) -> float | None:
+Errors = Callable[[Tensor, Tensor], Tensor]
+
+
+def explained(
+    watch: Watch, loss: Callable[[Tensor], Tensor], passes: int = 1
+) -> tuple[float | None, float | None, Tensor]:
+    """The error of a constant answer and the share that is explained; with the outputs."""
     model = nn.Linear(3, 5)
     capture = watch(model)
-    loss(model(torch.randn(16, 3))).backward()
+    for _ in range(passes):
+        outputs = model(torch.randn(16, 3))
+        loss(outputs).backward()
     SGD(model.parameters(), lr=0.01).step()
     assert capture.problems == []
-    found: float | None = capture.frames[0].scalars.get("constant_loss")
-    return found
+    scalars = capture.frames[0].scalars
+    return scalars.get("constant_error"), scalars.get("explained_share"), outputs.detach()
 
 
 def test_of_squared_errors_a_constant_answer_gets_the_variance_of_each_column(watch: Watch) -> None:
     y = torch.randn(16, 5) + torch.arange(5)
-    found = constant_loss(watch, lambda outputs: functional.mse_loss(outputs, y))
-    assert found == pytest.approx(float(y.var(0).mean()))
+    constant, share, outputs = explained(watch, lambda outputs: functional.mse_loss(outputs, y))
+    variance = float(y.var(0).mean())
+    assert constant == pytest.approx(variance)
+    assert share == pytest.approx(1 - float((outputs - y).square().mean()) / variance, abs=1e-5)
 
 
-@pytest.mark.parametrize(
-    "errors",
-    [nn.SmoothL1Loss(beta=0.3), nn.HuberLoss(delta=0.3)],
-)
-def test_of_other_errors_it_gets_what_they_are_from_the_mean(
-    watch: Watch, errors: nn.Module
-) -> None:
+@pytest.mark.parametrize("errors", [nn.SmoothL1Loss(beta=0.3), nn.HuberLoss(delta=0.3)])
+def test_of_other_errors_it_gets_what_they_are_from_the_mean(watch: Watch, errors: Errors) -> None:
     y = torch.randn(16, 5) + torch.arange(5)
-    found = constant_loss(watch, lambda outputs: errors(outputs, y))
-    assert found == pytest.approx(float(errors(y.mean(0).expand(16, 5), y)))
+    constant, share, outputs = explained(watch, lambda outputs: errors(outputs, y))
+    from_the_mean = float(errors(y.mean(0).expand(16, 5), y)) * 16 / 15
+    assert constant == pytest.approx(from_the_mean)
+    assert share == pytest.approx(1 - float(errors(outputs, y)) / from_the_mean, abs=1e-5)
 
 
-def test_where_the_errors_are_not_the_loss_itself_no_such_answer_is_known(watch: Watch) -> None:
+def test_what_is_explained_does_not_depend_on_the_scale_of_the_loss(watch: Watch) -> None:
+    y = torch.randn(16, 5)
+    for loss in (
+        lambda outputs: functional.mse_loss(outputs, y) / 4,
+        lambda outputs: functional.mse_loss(outputs, y, reduction="sum"),
+        lambda outputs: functional.mse_loss(outputs, y, reduction="none").mean(),
+    ):
+        _, share, outputs = explained(watch, loss)
+        error, variance = float((outputs - y).square().mean()), float(y.var(0).mean())
+        assert share == pytest.approx(1 - error / variance, abs=1e-5)
+
+
+def test_of_several_passes_the_errors_are_averaged(watch: Watch) -> None:
+    targets = [torch.randn(16, 5), 3 * torch.randn(16, 5)]
+    variance = sum(float(y.var(0).mean()) for y in targets) / 2
+    left = list(targets)
+    constant, _, _ = explained(watch, lambda outputs: functional.mse_loss(outputs, left.pop()), 2)
+    assert constant == pytest.approx(variance)
+
+
+def test_where_the_errors_are_not_all_of_the_loss_nothing_is_known_of_it(watch: Watch) -> None:
     y = torch.randn(16, 5)
     for loss in (
         lambda outputs: functional.mse_loss(outputs, y) + outputs.square().mean(),
-        lambda outputs: functional.mse_loss(outputs, y) / 4,
-        lambda outputs: functional.mse_loss(outputs, y, reduction="sum"),
+        lambda outputs: functional.mse_loss(outputs, torch.ones(16, 5)),
         lambda outputs: functional.mse_loss(outputs[:7], y[:7]),
     ):
-        assert constant_loss(watch, loss) is None
+        assert explained(watch, loss)[:2] == (None, None)
