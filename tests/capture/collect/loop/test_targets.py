@@ -123,6 +123,7 @@ def explained(
     """The error of a constant answer and the share that is explained; with the outputs."""
     model = nn.Linear(3, 5)
     capture = watch(model)
+    outputs = torch.empty(0)
     for _ in range(passes):
         outputs = model(torch.randn(16, 3))
         loss(outputs).backward()
