@@ -34,6 +34,7 @@ OUTERMOST = frozenset(
         "capture.hooks.torch_events._backward",
         "capture.hooks.torch_events._compile",
         "capture.hooks.torch_events._grad",
+        "capture.hooks.torch_events._has_closure",
         "capture.hooks.torch_events._scale",
         "capture.hooks.torch_events._scaler_step",
         "capture.hooks.torch_events._step_begins",

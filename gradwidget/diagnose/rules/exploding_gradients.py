@@ -243,7 +243,8 @@ def _is_rescaled(window: Window, rows: NDArray[np.float32], ratio: float) -> boo
     with np.errstate(invalid="ignore", divide="ignore"):
         grown = np.nanmax(norms[-1] / np.fmin.reduce(norms, axis=0), initial=1.0)
         rise = abs(_newest(window)) / losses.max()
-    return bool(1 / ALIKE < rise / ratio < ALIKE and grown < limits.growth / 2)
+    # What is learned meanwhile takes more of the gradient than of the loss.
+    return bool(1 / ALIKE < rise / ratio < ALIKE**2 and grown < limits.growth / 2)
 
 
 def _newest(window: Window) -> float:
