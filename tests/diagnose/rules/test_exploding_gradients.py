@@ -4,6 +4,7 @@ from functools import partial
 from typing import Any
 
 import numpy as np
+import pytest
 
 from gradwidget.diagnose.evidence.window import Window
 from gradwidget.diagnose.finding import Symptom
