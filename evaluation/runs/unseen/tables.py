@@ -79,13 +79,18 @@ class Shop(nn.Module):
         return y
 
 
-def _orders(c: Conditions) -> Batches:
-    """Orders of one item each: few items are in most of them, many in none."""
+def _orders(c: Conditions, chance: float = 0.0) -> Batches:
+    """Orders of one item each: few items are in most of them, many in none.
+
+    ``chance`` is the spread of what nobody can know, beside that of the rest.
+    """
     generator = torch.Generator().manual_seed(6000 + c.seed)
     item = (ITEMS * torch.rand(2000, generator=generator).pow(4)).long()
     more = torch.randn(2000, 6, generator=generator)
     worth = torch.randn(ITEMS, generator=generator)[item] + torch.relu(more[:, 0] + more[:, 1])
     x = torch.cat([item[:, None].float(), more], 1)
+    if chance:
+        worth = worth + chance * worth.std() * torch.randn(2000, generator=generator)
     return Batches(x, (worth - worth.mean()) / worth.std(), c.batch(64), c.seed)
 
 
@@ -122,6 +127,13 @@ def orders_most_items_never(c: Conditions) -> Training:
     model = Shop(c.width(16))
     optimizer = c.sgd(model, 0.05, momentum=0.9)
     return supervised(c, model, optimizer, _orders(c), _error)
+
+
+@healthy(500, held_out=True)
+def orders_worth_mostly_chance(c: Conditions) -> Training:
+    """A tenth of what orders are worth can be told from them, and that is learned."""
+    model = Shop(c.width(16))
+    return supervised(c, model, c.adam(model, 2e-3), _orders(c, 3.0), _error)
 
 
 @sick(200, cause="loss_nonfinite", cure="person", held_out=True, loss_nonfinite="")

@@ -80,11 +80,15 @@ class InputData:
     def model_ran(self, args: tuple[object, ...], kwargs: Mapping[str, object]) -> None:
         """Reads what the whole model was given, where all layers were given what it made of that.
 
-        So it is where numbers enter beside an embedding of categories.
+        So it is where numbers enter beside an embedding of categories; not where these can only be
+        columns of it, whose size says nothing.
         """
         has_data = any(one.statistics is not None for one in self._pending)
+        given = [one for one in (*args, *kwargs.values()) if isinstance(one, Tensor)]
+        is_float = bool(given) and all(one.is_floating_point() for one in given)
+        has_cut = is_float and bool(self._pending)
         first = first_tensor(args[0]) if args else None
-        if not has_data and first is not None and is_training_forward():
+        if not (has_data or has_cut) and first is not None and is_training_forward():
             self._guard.run("reading the input", self._read, args, kwargs)
 
     def end_round(self) -> None:

@@ -255,6 +255,24 @@ def test_of_numbers_that_enter_beside_an_embedding(watch: Watch, *, has_own: boo
     assert seen(capture) == pytest.approx(truth(numbers), rel=1e-6)
 
 
+def test_a_table_with_a_column_that_an_embedding_is_given_says_nothing(watch: Watch) -> None:
+    class Shop(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.items = nn.Embedding(400, 3)
+            self.tower = nn.Linear(7, 1)
+
+        def forward(self, x: Tensor) -> Tensor:
+            made: Tensor = self.tower(torch.cat([x[:, 1:], self.items(x[:, 0].long())], 1))
+            return made
+
+    model = Shop()
+    capture = watch(model)
+    step(model, torch.cat([torch.randint(400, (16, 1)).float(), torch.randn(16, 4)], 1))
+    assert seen(capture) == {}
+    assert capture.problems == []
+
+
 def test_what_a_model_makes_of_its_argument_is_the_data_where_a_layer_is_given_that(
     watch: Watch,
 ) -> None:
