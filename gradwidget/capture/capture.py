@@ -411,10 +411,7 @@ class Capture:
         self.cycle.pass_ended(is_backward=taken is None)
         if not weighted:
             self.cycle.loss_found()
-        if self.cycle.builder.sampled:
-            self._backward.read(self.cycle.builder, taken)
-        if self.cycle.manual.possible:
-            self.cycle.manual.backward_ended()
+        self._backward.read(self.cycle.builder, taken)
 
     def _read_before(self, optimizer: Optimizer, held: list[int], *, with_closure: bool) -> None:
         builder = self.cycle.builder

@@ -86,10 +86,7 @@ class BackwardReader:
         self._unstepped.pass_ended(builder.source, cleared=True)
         builder.scalars["loss_is_leaf"] = 1.0
         self._find_loss(builder, roots, ())
-        if builder.sampled:
-            self.read(builder, None)
-        if self._manual.possible:
-            self._manual.backward_ended()
+        self.read(builder, None)
 
     def fail(self, builder: FrameBuilder) -> None:
         """It raised, or was interrupted."""
@@ -145,9 +142,15 @@ class BackwardReader:
         """Reads the gradients that a pass has left.
 
         Args:
-            builder: the step under way, which is sampled.
+            builder: the step under way.
             taken: those that ``torch.autograd.grad`` gave in the place of a pass.
         """
+        if builder.sampled:
+            self._read_all(builder, taken)
+        if self._manual.possible:
+            self._manual.backward_ended()
+
+    def _read_all(self, builder: FrameBuilder, taken: Taken | None) -> None:
         parameters = self._table.tensors()
         builder.recurrent.measure_calls()
         builder.read_raw(parameters, taken)

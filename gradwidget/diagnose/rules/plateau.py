@@ -59,8 +59,7 @@ def plateau(window: Window, active: Finding | None) -> Detection | None:
 
 def _at_mean(window: Window) -> Detection | None:
     """A regression that answers every sample with the mean of its targets, and no longer falls."""
-    is_too_early = window.age < PATIENCE * window.limits.plateau_steps
-    if is_too_early or window.has_opponent or not window.knows_steps or _is_warming_up(window):
+    if not _speaks_for_itself(window):
         return None
     late = window.history.recent_steps(RECENT) > window.step - 2 * window.age / 3
     explained = window.history.recent_scalar("explained_share", RECENT)[late]
@@ -157,15 +156,23 @@ def _is_at_chance(window: Window) -> bool:
     """Whether a loss of a few classes has stayed at that of a constant answer for long."""
     is_of_two = not BINARY.isdisjoint(window.wiring.loss_path[:3])
     constant = math.log(2) if is_of_two else window.constant_loss
-    if window.has_opponent or not 0 < constant <= math.log(FEW_CLASSES) or not window.knows_steps:
-        return False
-    if window.age < PATIENCE * window.limits.plateau_steps or _is_warming_up(window):
+    if not (0 < constant <= math.log(FEW_CLASSES) and _speaks_for_itself(window)):
         return False
     losses = window.history.losses.means
     third = len(losses) // 3
     fallen = middle(losses[third:-third]) - middle(losses[-third:])
     floor = AT_CHANCE * max(window.start_loss, constant)
     return window.level > floor and fallen < STILL * window.start_loss
+
+
+def _speaks_for_itself(window: Window) -> bool:
+    """Whether a loss that is what a constant answer gets needs no other sign: it is late enough."""
+    return (
+        window.age >= PATIENCE * window.limits.plateau_steps
+        and window.knows_steps
+        and not window.has_opponent
+        and not _is_warming_up(window)
+    )
 
 
 def _is_warming_up(window: Window) -> bool:
