@@ -330,15 +330,16 @@ class Capture:
         if not held and not self._optimizers.lost(optimizer):
             return
         self.actuator.after_step(optimizer)
-        if self._steps.stepped_in_backward():
+        if self._steps.stepped_in_backward(optimizer):
             cycle.read_changes(optimizer)
             return
         if not self._steps.ends(optimizer):
             return
-        if cycle.builder.sampled and with_closure and held:
-            # Only now are the gradients those of the evaluation that the step ended with.
-            cycle.builder.read_step(optimizer, self._table.tensors(), held)
-        cycle.read_changes(optimizer)
+        if cycle.builder.sampled:
+            if with_closure and held:
+                # Only now are the gradients those of the evaluation that the step ended with.
+                cycle.builder.read_step(optimizer, self._table.tensors(), held)
+            cycle.read_changes(optimizer)
         has_used = not cycle.builder.skipped
         if has_used and self._kept.is_probing:
             self.guard.run(KEEPING, self._note_kept, optimizer)

@@ -55,13 +55,18 @@ class LossFinder:
             None where there are several roots, or it is not in the memory of the CPU.
         """
         self._begun = None
-        if len(roots) != 1 or not roots[0].is_cpu or not are_numbers(roots):
+        if len(roots) != 1:
             return None
         root = roots[0]
+        is_plain = type(root) is Tensor and root.is_cpu and not root.dim()
+        if not is_plain and not (root.is_cpu and are_numbers(roots)):
+            return None
         # At every step, by the one function of torch that this takes.
-        number: Any = (root.detach().reshape(()) if root.dim() else root).tolist()
-        self._begun = root, float(number)
-        return self._begun[1]
+        number: Any = (root if is_plain else root.detach().reshape(())).tolist()
+        if type(number) is not float:  # a complex one
+            return None
+        self._begun = root, number
+        return number
 
     def pass_dropped(self) -> None:
         """It has raised, or has not reached the model."""

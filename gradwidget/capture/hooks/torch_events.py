@@ -202,25 +202,27 @@ def _tell(event: Event, *given: object, **named: object) -> None:
             listener.guard.failed("listening to torch")
 
 
-def _backward(original: Callable[..., None], *args: Any, **kwargs: Any) -> None:
-    given, weights = (
-        _argument(args, kwargs, 0, "tensors"),
-        _argument(args, kwargs, 1, "grad_tensors"),
-    )
+def _backward(
+    original: Callable[..., None],
+    tensors: Any,
+    grad_tensors: Any = None,
+    *args: Any,
+    **kwargs: Any,
+) -> None:
+    roots = _tensors(tensors)
     if _inside.backward:  # reentrant checkpointing, or our own wrapper met twice
-        _tell("recomputed", _tensors(given))
-        return original(*args, **kwargs)
+        _tell("recomputed", roots)
+        return original(tensors, grad_tensors, *args, **kwargs)
     _inside.backward = True
     try:
-        _tell("backward_begins", _tensors(given))
-        original(*args, **kwargs)
+        _tell("backward_begins", roots)
+        original(tensors, grad_tensors, *args, **kwargs)
     except BaseException:
         _tell("backward_failed")
         raise
     finally:
         _inside.backward = False
-    weights = None if weights is None else _tensors(weights)
-    _tell("backward_ended", _tensors(given), weights)
+    _tell("backward_ended", roots, None if grad_tensors is None else _tensors(grad_tensors))
     return None
 
 

@@ -71,6 +71,7 @@ class Actuator:
             self._nesting.inside, lambda message: self._guard.note(SCALING, message)
         )
         self._edges: dict[int, StepEdges] = {}
+        """Of the optimizers, by ``id``, while rates are scaled or steps left out."""
 
     @unseen
     def apply(self, action: Action) -> Applied:
@@ -109,7 +110,7 @@ class Actuator:
         self._may_nest = are_several or not self._has_stepped
         if self._may_nest:
             self._guard.run(TELLING_APART, self._nesting.step_begins, optimizer)
-        if not (are_several or self._is_in_force or self._clipping):
+        if not (are_several or self._edges or self._clipping):
             return False
         return self._change_step(optimizer, are_several=are_several)
 
@@ -142,17 +143,12 @@ class Actuator:
         self._has_stepped = True
         if self._may_nest:
             self._guard.run(TELLING_APART, self._nesting.step_ended, optimizer)
-        if not self._is_in_force:
+        if not self._edges:
             return
         self.over(optimizer)
         edges = self._edges.get(id(optimizer))
         if edges is not None:
             self._guard.run("ordering the hooks of a step", edges.step_ended)
-
-    @property
-    def _is_in_force(self) -> bool:
-        """Whether something changes what an optimizer does: nearly always nothing does."""
-        return bool(self._edges or self._skipping or self._rates.actions)
 
     @unseen
     def enter(self, optimizer: Optimizer) -> None:

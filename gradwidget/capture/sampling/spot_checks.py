@@ -6,7 +6,6 @@ ends up.
 
 from __future__ import annotations
 
-import cmath
 import math
 from time import perf_counter
 
@@ -118,7 +117,8 @@ class SpotChecks:
         # for the first time.
         is_short = gradient.dim() == 1 and gradient.numel() <= END_ENTRIES
         total = sum((gradient if is_short else _first(gradient, END_ENTRIES)).tolist())
-        return None if cmath.isfinite(total) else self._nonfinite(number)
+        # Of what is not finite the difference is NaN, also where it is complex.
+        return None if total - total == 0 else self._nonfinite(number)
 
     def _check_presence(self, numbers: list[int]) -> list[Reason | None]:
         """Whether parameters that have always had a gradient have none for the first time.

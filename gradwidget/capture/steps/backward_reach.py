@@ -16,6 +16,7 @@ nothing."""
 
 Mark = tuple[int, int]
 UNTOUCHED: Mark = (0, -1)
+Probed = tuple[ParameterHandle, nn.Parameter | None]
 
 
 class BackwardReach:
@@ -24,6 +25,8 @@ class BackwardReach:
     def __init__(self) -> None:
         self._handles: Sequence[ParameterHandle] = ()
         self._probes: list[ParameterHandle] = []
+        self._probed: list[Probed] = []
+        """During a pass: the probes, and what they have found."""
         self._before: list[Mark] = []
         self._after: list[Mark] = []
         self._all: list[nn.Parameter] = []
@@ -41,7 +44,7 @@ class BackwardReach:
         ]
         stride = max(1, len(trainable) // PROBES)
         self._probes = trainable[::stride][:PROBES]
-        self._after = []
+        self._probed, self._after = [], []
 
     def probed(self) -> list[nn.Parameter] | None:
         """The parameters checked in every step; None while plain tensors stand in for them."""
@@ -67,18 +70,21 @@ class BackwardReach:
         Returns:
             Whether gradients were cleared since the pass before.
         """
-        self._before = self._marks_of_probes()
+        # Found anew at every pass: between two, others may stand in for parameters (FSDP2).
+        self._probed = [(probe, probe()) for probe in self._probes]
+        self._before = _marks(self._probed)
         self._all = list(parameters) if parameters is not None else []
         self._all_before = [_mark(one) for one in self._all] if self._all else []
         self.was_cleared = bool(self._after) and any(
-            known not in (UNTOUCHED, now) and probe() is not None
-            for known, now, probe in zip(self._after, self._before, self._probes, strict=True)
+            known not in (UNTOUCHED, now) and one is not None
+            for known, now, (_, one) in zip(self._after, self._before, self._probed, strict=True)
         )
         return self.was_cleared
 
     def ended(self) -> bool:
         """Whether the pass changed a gradient of this model."""
-        self._after = self._marks_of_probes()
+        probed, self._probed = self._probed, []
+        self._after = _marks(probed)
         everything, self._all = self._all, []
         everything_before, self._all_before = self._all_before, []
         if len(self._after) == len(self._before) and self._after != self._before:
@@ -88,21 +94,20 @@ class BackwardReach:
                 # This one shows what the probes do not: it becomes one of them.
                 found = [handle for handle in self._handles if handle() is one]
                 self._probes = [*found, *self._probes[: PROBES - 1]]
-                self._after = self._marks_of_probes()
+                self._after = _marks([(probe, probe()) for probe in self._probes])
                 return True
         return False
 
-    def _marks_of_probes(self) -> list[Mark]:
-        # Written out, since it is asked twice a step. Looked up each time: while it is brought
-        # together from its parts (FSDP2), another tensor stands in for a parameter.
-        marks = []
-        for probe in self._probes:
-            one = probe()
-            gradient = None if one is None else one.grad
-            if probe.gathered is not None and (added := probe.unreduced()) is not None:
-                gradient = added
-            marks.append(UNTOUCHED if gradient is None else (id(gradient), version(gradient)))
-        return marks
+
+def _marks(probed: Sequence[Probed]) -> list[Mark]:
+    # Written out, since it is asked twice a step.
+    marks = []
+    for probe, one in probed:
+        gradient = None if one is None else one.grad
+        if probe.gathered is not None and (added := probe.unreduced()) is not None:
+            gradient = added
+        marks.append(UNTOUCHED if gradient is None else (id(gradient), version(gradient)))
+    return marks
 
 
 def _mark(parameter: nn.Parameter) -> Mark:

@@ -41,9 +41,10 @@ class OptimizerSteps:
         """It has returned: whether no optimizer has stepped, since it found an overflow."""
         return self._ended == self._ended_before_scaler
 
-    def stepped_in_backward(self) -> bool:
+    def stepped_in_backward(self, optimizer: Optimizer) -> bool:
         """Notes a step that is part of a backward pass, which ends with it; whether this is one."""
-        inside = in_backward()
+        # What began before a pass does not end inside of it.
+        inside = id(optimizer) not in self._ended_before and in_backward()
         self._in_backward |= inside
         return inside
 

@@ -38,11 +38,13 @@ class UnsteppedPasses:
         self._reach = reach
         self.is_overdue = False
         """Whether a step was to be expected long ago."""
-        self._longest = 0
-        self._is_stepping = False
-        self._start()
+        self._longest = self._passes = 0
+        self.stepped()
 
-    def _start(self) -> None:
+    def stepped(self) -> None:
+        """An optimizer has stepped, or the weights have changed."""
+        self._longest = max(self._longest, self._passes)
+        self._is_stepping = False
         self._passes = self._run = 0
         self._has_passed = self.is_overdue = False
         self._marks: list[Mark] | None = None
@@ -80,12 +82,6 @@ class UnsteppedPasses:
     def step_begins(self) -> None:
         """An optimizer is about to step: passes inside of it are evaluations of its closure."""
         self._is_stepping = True
-
-    def stepped(self) -> None:
-        """An optimizer has stepped, or the weights have changed."""
-        self._longest = max(self._longest, self._passes)
-        self._is_stepping = False
-        self._start()
 
     def take(self) -> Fetch:
         """The pass that has ended now counts as a step.
