@@ -15,6 +15,8 @@ ALIKE = 1.1
 """Largest over smallest rate of growth, over layers and time, of what one factor drives."""
 FAR = 5.0
 """Growth over which the rate must have stayed the same: even steps have then halved it."""
+RUNS_ON = 0.99
+"""Momentum from which weights grow as evenly by themselves: each step repeats those before it."""
 LEAST = 9
 """Frames in which the growth must be seen."""
 
@@ -25,7 +27,7 @@ def steady_growth(window: Window) -> float | None:
     Of at least two layers, in both halves of the newest steps over which they have grown fivefold.
     """
     among = np.flatnonzero(window.trainable & window.traits.weighty)
-    if len(among) < 2:
+    if len(among) < 2 or window.frame.scalars.get("momentum", 0.0) >= RUNS_ON:
         return None
     norms = window.history.recent(window.weight, RECENT)[:, among].astype(np.float64)
     steps = np.asarray(window.history.recent_steps(RECENT))

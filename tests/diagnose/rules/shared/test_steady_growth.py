@@ -44,6 +44,12 @@ def test_other_weights_have_none(norms: Callable[[int], Any]) -> None:
     assert steady_growth(Window(judge(60, chain(DEPTH), grown(norms))[1])) is None
 
 
+def test_a_momentum_that_repeats_every_step_drives_weights_as_evenly() -> None:
+    for momentum, growth in ((0.9, pytest.approx(0.03)), (0.999, None)):
+        figures = grown(lambda step: 4 * 1.03**step, momentum=momentum)
+        assert steady_growth(Window(judge(60, chain(DEPTH), figures)[1])) == growth
+
+
 def test_too_few_frames_and_a_single_layer_show_none() -> None:
     history = judge(6, chain(DEPTH), grown(lambda step: 4 * 1.03**step))[1]
     assert steady_growth(Window(history)) is None
