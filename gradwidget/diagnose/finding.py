@@ -159,6 +159,8 @@ class Finding:
             return "Targets do not fit the loss"
         if is_clipped(self):
             return "Clipping leaves next to nothing"
+        if self.symptom is Symptom.LR_TOO_LOW and "eps" in self.evidence:
+            return "Eps is larger than the gradients"
         return _TITLES.get(self.symptom) or self.symptom.value.replace("_", " ").capitalize()
 
 

@@ -77,6 +77,15 @@ def mlp_adam_too_slow(c: Conditions) -> Training:
     return supervised(c, model, optimizer, digits(c), chain=names_of(model))
 
 
+@sick(200, cause="lr_too_low", lr_too_low="", plateau="")
+def mlp_divided_by_eps(c: Conditions) -> Training:
+    """Adam with an eps of 100, as if it were a number of epochs: the steps are next to nothing."""
+    model = stack(tower(c, 2, 64), nn.ReLU, gain=2**0.5)
+    eps = 100.0 if c.sick else 1e-8
+    optimizer = torch.optim.Adam(model.parameters(), c.rate(3e-3), eps=eps)
+    return supervised(c, model, optimizer, digits(c), chain=names_of(model))
+
+
 def clipped(c: Conditions, bound: float) -> Training:
     """SGD with momentum at a usual rate, the norm of its gradients clipped."""
     model = stack(tower(c, 2, 64), nn.ReLU, gain=2**0.5)

@@ -21,6 +21,7 @@ from gradwidget.diagnose.remedies.hold_rate import hold_rate
 from gradwidget.diagnose.remedies.learning_rate import learning_rate
 from gradwidget.diagnose.remedies.lengthen_schedule import lengthen_schedule
 from gradwidget.diagnose.remedies.loosen_clip import loosen_clip
+from gradwidget.diagnose.remedies.lower_eps import lower_eps
 from gradwidget.diagnose.remedies.lower_momentum import lower_momentum
 from gradwidget.diagnose.remedies.reinitialize import reinitialize
 from gradwidget.diagnose.remedies.scale_targets import scale_targets
@@ -125,6 +126,8 @@ def of_rate_too_low(detection: Detection, window: Window) -> Iterator[Remedy | N
         yield unscaled
         return
     yield loosen_clip(window)
+    if "eps" in detection.evidence:
+        yield lower_eps(detection.evidence["eps"])
     factor = float(f"{FIRST_MOVE_OF_MOST / moves:.1g}")
     higher = learning_rate(
         window,

@@ -25,6 +25,11 @@ CLIPPED = 10.0
 That is the 0.001 that is usual: how small such steps come out is chance, and why is known.
 """
 
+LARGE_EPS = 1e-3
+"""An eps past all that is usual, and past what half precision needs."""
+OVER_GRADIENTS = 10.0
+"""Times the root mean square of the gradient from which eps alone decides how large steps are."""
+
 
 def lr_too_low(window: Window, active: Finding | None) -> Detection | None:
     """Updates far below the healthy range while the loss is still where it started."""
@@ -45,7 +50,8 @@ def lr_too_low(window: Window, active: Finding | None) -> Detection | None:
         return None
     most = int(known[np.argmax(moves[known])])
     # A rate that is as good as 0 needs no other reason.
-    norms = clipped_from(window) if spent is None and not _is_zero(window) else None
+    is_slow = spent is None and not _is_zero(window)
+    norms, eps = (clipped_from(window), _large_eps(window)) if is_slow else (None, None)
     bound = limits.update_low if norms is None else CLIPPED * limits.update_low
     is_low = moves[most] < bound
     scaled = clipped_while_scaled(window) if is_low else None
@@ -58,7 +64,7 @@ def lr_too_low(window: Window, active: Finding | None) -> Detection | None:
         f"A step changes the weights by at most {shown(float(moves[most]))} of their "
         f"size (0.001 is usual), and the loss is still {shown(window.loss)} "
         f"({shown(window.start_loss)} at the start): the learning rate is too low"
-        f"{_why(window, spent, scaled, norms)}."
+        f"{_why(window, spent, scaled, norms, eps)}."
     )
     evidence = {
         "value": float(moves[most]),
@@ -70,6 +76,8 @@ def lr_too_low(window: Window, active: Finding | None) -> Detection | None:
         evidence["clipped"] = norms[1] / norms[0]
     if spent is not None:
         evidence["spent"] = float(spent)
+    if eps is not None:
+        evidence["eps"] = eps
     return Detection(
         severity="warning",
         message=message,
@@ -81,7 +89,11 @@ def lr_too_low(window: Window, active: Finding | None) -> Detection | None:
 
 
 def _why(
-    window: Window, spent: int | None, scaled: Scaled | None, norms: tuple[float, float] | None
+    window: Window,
+    spent: int | None,
+    scaled: Scaled | None,
+    norms: tuple[float, float] | None,
+    eps: float | None,
 ) -> str:
     """What makes it too low, as the end of a sentence; empty where that is the rate itself."""
     if spent is not None:
@@ -97,7 +109,17 @@ def _why(
         return (
             f" for gradients that are clipped from a norm of {shown(norms[0])} to {shown(norms[1])}"
         )
+    if eps is not None:
+        return f" for an eps of {shown(eps)}, which is larger than the gradients"
     return ""
+
+
+def _large_eps(window: Window) -> float | None:
+    """The eps of an adaptive optimizer, where it makes the steps small; None where it does not."""
+    eps = window.frame.scalars.get("eps", 0.0)
+    sizes = window.median("grad_rms")[window.trainable]
+    largest = float(np.fmax.reduce(sizes, initial=0.0))
+    return eps if eps >= max(LARGE_EPS, OVER_GRADIENTS * largest) else None
 
 
 def _steady(window: Window) -> bool:

@@ -476,15 +476,15 @@ export const PARAGRAPHS: readonly Paragraph[] = [
     "parts": [
       {
         "title": "Rule",
-        "text": "a step changes the weights by more than 5% of their size while the loss does not fall and is above 50% of its initial value; or by less than 0.01% while the loss stays above 90% and the gradient promises more. One to three updates are proof where they raise the loss by orders of magnitude, and so are a few after which layers let no gradient through that did before, and a first update after which loss and gradient stay ten times as large. Half of the change is enough where the first steps under the rate replaced the weights, a quarter where these have grown since. Of networks that take turns, each step of one leaves nothing of its weights. A schedule that has used the rate up before anything was learned is a rate too low as well, and so is a rate of 0 that lasts. Steps of a usual rate are too small where clipping leaves next to nothing of the gradient, as of one that a gradient scaler has yet to unscale: under SGD, whose steps are as large as the gradient."
+        "text": "a step changes the weights by more than 5% of their size while the loss does not fall and is above 50% of its initial value; or by less than 0.01% while the loss stays above 90% and the gradient promises more. One to three updates are proof where they raise the loss by orders of magnitude, and so are a few after which layers let no gradient through that did before, and a first update after which loss and gradient stay ten times as large. Half of the change is enough where the first steps under the rate replaced the weights, a quarter where these have grown since. Of networks that take turns, each step of one leaves nothing of its weights. A schedule that has used the rate up before anything was learned is a rate too low as well, and so is a rate of 0 that lasts. Steps of a usual rate are too small where clipping leaves next to nothing of the gradient, as of one that a gradient scaler has yet to unscale: under SGD, whose steps are as large as the gradient. Under Adam, which divides by the size of the gradient, they are where its eps is larger than that."
       },
       {
         "title": "Not",
-        "text": "a schedule that ends at zero, a warm-up, a model that started out converged, tight clipping under Adam, which divides by the size of the gradient."
+        "text": "a schedule that ends at zero, a warm-up, a model that started out converged, tight clipping under Adam."
       },
       {
         "title": "Helps",
-        "text": "a looser bound of the clipping; the rate that brings a step to about 0.1%; where that would be absurd, a usual one from fresh weights; targets that are scaled, where they make the steps so large; a rate held where it began, until the schedule lasts, or at a bound, where the schedule still raises it; scaler.unscale_(optimizer) before the clipping."
+        "text": "a looser bound of the clipping; the usual eps; the rate that brings a step to about 0.1%; where that would be absurd, a usual one from fresh weights; targets that are scaled, where they make the steps so large; a rate held where it began, until the schedule lasts, or at a bound, where the schedule still raises it; scaler.unscale_(optimizer) before the clipping."
       }
     ]
   },

@@ -113,6 +113,20 @@ def test_a_clipping_that_leaves_next_to_nothing_of_the_gradient_is_named_and_loo
     assert Symptom.LR_TOO_LOW not in found(judge(150, chain(DEPTH), clipped(1e-5))[0])
 
 
+def test_an_eps_larger_than_the_gradients_is_named_and_lowered() -> None:
+    def divided(eps: float) -> Any:
+        figures = {**moving(DEPTH, 1e-6, eps=eps), "grad_norm": np.full(DEPTH, 1.0)}
+        return judge(150, chain(DEPTH), figures)[0].findings[0]
+
+    finding = divided(1.0)
+    assert finding.symptom is Symptom.LR_TOO_LOW
+    assert finding.title == "Eps is larger than the gradients"
+    assert "for an eps of 1, which is larger than the gradients" in finding.message
+    assert finding.remedies[0].title == "Lower the optimizer's eps to 1e-08"
+    # Below the gradients it does nothing, however large it is.
+    assert "eps" not in divided(0.05).message
+
+
 def cut(update: float, left: float, **scalars: float) -> dict[str, Any]:
     """Steps of that size, after clipping leaves that share of a gradient that promises much."""
     norms = {"total_grad_norm": left * DEPTH**0.5, "raw_total_grad_norm": DEPTH**0.5}
