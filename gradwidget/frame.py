@@ -165,8 +165,8 @@ class Wiring:
     obstacles: Mapping[Obstacle, tuple[str, ...]] = field(default_factory=dict)
     """What the graphs of the loss show that may keep the network from learning, with its
     particulars: of ``"no logarithm"`` and ``"bounded"`` the loss and what it is given, of the
-    second also by what it is multiplied, of ``"unlike shapes"`` the shape of the outputs and what
-    became of it, of ``"one entry"`` the operation and the layer before it."""
+    second also by what it is multiplied and the bounds, of ``"unlike shapes"`` the shape of the
+    outputs and what became of it, of ``"one entry"`` the operation and the layer before it."""
 
     @property
     def is_of_alignments(self) -> bool:

@@ -83,6 +83,15 @@ class Symptom(StrEnum):
     SAME_BATCH = "same_batch"
 
 
+_BY_REASON = {
+    (Symptom.BAD_TARGETS, "classes"): "Batches of one class each",
+    (Symptom.DOUBLE_SOFTMAX, "low"): "Targets do not fit the loss",
+    (Symptom.LR_TOO_LOW, "clipped"): "Clipping leaves next to nothing",
+    (Symptom.LR_TOO_LOW, "eps"): "Eps is larger than the gradients",
+}
+"""Titles of symptoms for a reason that their evidence holds."""
+
+
 @dataclass(frozen=True, slots=True)
 class Remedy:
     """A fix for a finding."""
@@ -153,14 +162,9 @@ class Finding:
             )
         if has_same_units(self):
             return "All units are the same"
-        if self.symptom is Symptom.BAD_TARGETS and "classes" in self.evidence:
-            return "Batches of one class each"
-        if self.symptom is Symptom.DOUBLE_SOFTMAX and "low" in self.evidence:
-            return "Targets do not fit the loss"
-        if is_clipped(self):
-            return "Clipping leaves next to nothing"
-        if self.symptom is Symptom.LR_TOO_LOW and "eps" in self.evidence:
-            return "Eps is larger than the gradients"
+        for (symptom, reason), title in _BY_REASON.items():
+            if self.symptom is symptom and reason in self.evidence:
+                return title
         return _TITLES.get(self.symptom) or self.symptom.value.replace("_", " ").capitalize()
 
 

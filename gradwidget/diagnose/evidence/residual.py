@@ -13,13 +13,12 @@ ABSOLUTE = frozenset({"l1_loss", "smooth_l1_loss", "huber_loss", "abs"})
 SQUARED = frozenset({"mse_loss", "pow"})
 AROUND = frozenset({"mean", "sum", "sub", "rsub", "mul", "div"})
 """Operations of the same sums as they are written by hand."""
-LOW = {"sigmoid": 0, "softmax": 0, "tanh": -1}
-"""Lower bound of each function whose upper one is 1."""
-ABOVE_ZERO = frozenset({"relu", "softplus"})
-"""Functions that give nothing below 0 and everything above it."""
+SQUASHES = frozenset({"sigmoid", "hardsigmoid", "softmax", "tanh"})
+"""Functions between two bounds which all that is scaled for them reaches nearly: some noise beyond
+does little harm there, and is not told by the targets."""
 PART = 0.1
-"""Share of the targets' range that has to lie below 0, and of the loss that has to be left: some
-noise below amounts that are positive does no harm."""
+"""Share of the targets' range that has to lie beyond a bound, and of the loss that has to be left:
+some noise below amounts that are positive does no harm."""
 ROUNDED = 1.01
 """An error that is larger than the largest by no more than this may be rounded."""
 
@@ -55,11 +54,32 @@ def is_squared(window: Window) -> bool:
     return not SQUARED.isdisjoint(window.wiring.loss_path)
 
 
+class Bounded(NamedTuple):
+    """Outputs that end in a function with bounds, under a mean error."""
+
+    loss: str
+    """In torch's words, as what follows."""
+    function: str
+    factor: float
+    """By what the mean error is multiplied."""
+    low: float
+    high: float
+
+
+def _bounded(window: Window) -> Bounded | None:
+    found = window.wiring.obstacles.get("bounded")
+    if found is None or len(found) < len(Bounded._fields):
+        return None
+    loss, function, *numbers = found
+    return Bounded(loss, function, *map(float, numbers))
+
+
 class OutOfReach(NamedTuple):
     """Outputs with bounds whose error is larger than the bounds are apart."""
 
     function: str
-    low: int
+    low: float
+    high: float
     is_squared: bool
     """Whether the loss is the mean of squared errors, and not of absolute ones."""
     error: float
@@ -68,12 +88,12 @@ class OutOfReach(NamedTuple):
     @property
     def bounds(self) -> str:
         """What the function gives, in words."""
-        return f"{'−' if self.low < 0 else ''}{abs(self.low)} … 1"
+        return f"{self.low:g} … {self.high:g}".replace("-", "−")
 
     @property
-    def most(self) -> int:
+    def most(self) -> float:
         """The largest error of outputs and targets within the bounds."""
-        apart = 1 - self.low
+        apart = self.high - self.low
         return apart**2 if self.is_squared else apart
 
 
@@ -83,23 +103,45 @@ def out_of_reach(window: Window) -> OutOfReach | None:
     Were all targets within the bounds, no entry's error could be larger than their distance, and
     so neither could the mean.
     """
-    loss, function, factor = window.wiring.obstacles.get("bounded", ("", "", "1"))
-    if function not in LOW:
+    given = _bounded(window)
+    if given is None:
         return None
-    found = OutOfReach(function, LOW[function], loss == "mse_loss", window.loss / float(factor))
+    error = window.loss / given.factor
+    found = OutOfReach(given.function, given.low, given.high, given.loss == "mse_loss", error)
     return found if found.error > ROUNDED * found.most else None
 
 
-def below_reach(window: Window) -> tuple[str, float] | None:
-    """The function that outputs come from, which gives nothing below 0, and the least target.
+class Beyond(NamedTuple):
+    """Targets on the other side of a bound of the function that outputs come from."""
 
-    None where no clear part of the targets is below 0 in every one of the newest frames, or where
-    little of the loss is left.
+    function: str
+    bound: float
+    target: float
+    """The one farthest from it."""
+
+    @property
+    def side(self) -> str:
+        """In words, seen from the bound."""
+        return "below" if self.target < self.bound else "above"
+
+
+def beyond_reach(window: Window) -> Beyond | None:
+    """The bound that targets lie beyond; None where none is known to.
+
+    A clear part of the targets does in every one of the newest frames, and more than little of the
+    loss is left.
     """
-    _, function, _ = window.wiring.obstacles.get("bounded", ("", "", "1"))
+    given = _bounded(window)
     frames = window.limits.certain_frames
     low = window.history.recent_scalar("target_min", frames)
     high = window.history.recent_scalar("target_max", frames)
-    if function not in ABOVE_ZERO or len(low) < frames or window.level_left < PART:
+    if given is None or given.function in SQUASHES or len(low) < frames:
         return None
-    return (function, float(low.min())) if (-low > PART * (high - low)).all() else None
+    part = PART * (high - low)
+    if window.level_left < PART:
+        return None
+    if (given.low - low > part).all():
+        return Beyond(given.function, given.low, float(low.min()))
+    if (high - given.high > part).all():
+        return Beyond(given.function, given.high, float(high.max()))
+    return None

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from itertools import pairwise
 
-from gradwidget.diagnose.evidence.residual import below_reach, out_of_reach
+from gradwidget.diagnose.evidence.residual import beyond_reach, out_of_reach
 from gradwidget.diagnose.evidence.window import Window
 from gradwidget.diagnose.finding import Detection, Finding
 from gradwidget.diagnose.rules.shared.no_probabilities import no_probabilities
@@ -37,7 +37,7 @@ def double_softmax(window: Window, active: Finding | None) -> Detection | None:
         _without_logarithm(window)
         or _of_unlike_shapes(window)
         or _out_of_reach(window)
-        or _below_reach(window)
+        or _beyond_reach(window)
         or _twice(window)
     )
     if found is None:
@@ -90,21 +90,24 @@ def _out_of_reach(window: Window) -> tuple[str, str] | None:
     message = (
         f"The outputs come from a {out.function}, which gives {out.bounds}, and their mean "
         f"{'squared ' if out.is_squared else ''}error is {shown(out.error)}: that is more than "
-        f"{out.most}, so targets lie outside of what the outputs can be."
+        f"{shown(out.most)}, so targets lie outside of what the outputs can be."
     )
     return message, "None: no weights bring the outputs to such targets."
 
 
-def _below_reach(window: Window) -> tuple[str, str] | None:
-    below = below_reach(window)
-    if below is None:
+def _beyond_reach(window: Window) -> tuple[str, str] | None:
+    beyond = beyond_reach(window)
+    if beyond is None:
         return None
-    function, least = below
+    reach = "down" if beyond.side == "below" else "up"
     message = (
-        f"The outputs come from a {function}, which gives nothing below 0, and targets reach down "
-        f"to {shown(least)}: no weights bring the outputs there."
+        f"The outputs come from a {beyond.function}, which gives nothing {beyond.side} "
+        f"{shown(beyond.bound)}, and targets reach {reach} to {shown(beyond.target)}: no weights "
+        "bring the outputs there."
     )
-    return message, "None: what is below 0 can only be answered with 0."
+    return message, (
+        f"None: what is {beyond.side} {shown(beyond.bound)} can only be answered with that."
+    )
 
 
 def _twice(window: Window) -> tuple[str, str] | None:

@@ -360,7 +360,7 @@ export const PARAGRAPHS: readonly Paragraph[] = [
       },
       {
         "title": "Rule",
-        "text": "right below a loss that applies softmax or sigmoid itself there is another one; or a loss of log-probabilities (nll_loss, kl_div) is given probabilities, or nll_loss logits or a log_softmax over the samples; or outputs and targets differ in shape, as a column and a row do, so that each output is held against every target on the way to one number; or the outputs end in a sigmoid, tanh or softmax, and their mean error is larger than the bounds of that are apart, so that targets lie outside; or in a ReLU or softplus, and a clear part of the targets is below 0; or the targets of a binary cross-entropy are no probabilities."
+        "text": "right below a loss that applies softmax or sigmoid itself there is another one; or a loss of log-probabilities (nll_loss, kl_div) is given probabilities, or nll_loss logits or a log_softmax over the samples; or outputs and targets differ in shape, as a column and a row do, so that each output is held against every target on the way to one number; or the outputs end in a sigmoid, tanh or softmax, and their mean error is larger than the bounds of that are apart, so that targets lie outside; or in a ReLU, softplus or clamp, and a clear part of the targets is beyond its bounds; or the targets of a binary cross-entropy are no probabilities."
       },
       {
         "title": "Not",

@@ -132,7 +132,12 @@ MISFITS = (
         obstacles={"no logarithm": ("nll_loss", "log_softmax"), "one entry": ("softmax", "fc0")}
     ),
     Wiring(obstacles={"unlike shapes": ("[6, 1]", "[6, 6]"), "one entry": ("softmax", "fc0")}),
-    Wiring(obstacles={"bounded": ("mse_loss", "sigmoid", "1"), "one entry": ("softmax", "fc0")}),
+    Wiring(
+        obstacles={
+            "bounded": ("mse_loss", "sigmoid", "1", "0", "1"),
+            "one entry": ("softmax", "fc0"),
+        }
+    ),
     Wiring(obstacles={"one entry": ("group_norm", "fc0")}, loss_path=("ctc_loss",)),
 )
 

@@ -149,6 +149,15 @@ def test_a_loss_without_an_end_is_due_to_outputs_that_are_no_logarithms() -> Non
     assert all(one.because is not None for one in others)
 
 
+BOUNDS = {
+    "sigmoid": ("0", "1"),
+    "tanh": ("-1", "1"),
+    "relu": ("0", "inf"),
+    "softplus": ("0", "inf"),
+    "clamp": ("-inf", "3"),
+}
+
+
 @pytest.mark.parametrize(
     ("loss", "function", "factor", "value", "words"),
     [
@@ -161,7 +170,10 @@ def test_a_loss_without_an_end_is_due_to_outputs_that_are_no_logarithms() -> Non
 def test_targets_out_of_reach_are_told_by_an_error_that_is_too_large(
     loss: str, function: str, factor: str, value: float, words: str
 ) -> None:
-    wiring = Wiring(loss_path=(loss, function), obstacles={"bounded": (loss, function, factor)})
+    wiring = Wiring(
+        loss_path=(loss, function),
+        obstacles={"bounded": (loss, function, factor, *BOUNDS[function])},
+    )
     figures = healthy(DEPTH, wiring=wiring, scalars={"loss": value})
     finding = only(judge(6, chain(DEPTH), figures)[0])
     assert finding.title == "Outputs do not fit the loss"
@@ -176,7 +188,9 @@ def test_targets_out_of_reach_are_told_by_an_error_that_is_too_large(
 def test_silent_on_outputs_with_bounds_that_may_reach_their_targets(
     loss: str, function: str, value: float
 ) -> None:
-    wiring = Wiring(loss_path=(loss, function), obstacles={"bounded": (loss, function, "1")})
+    wiring = Wiring(
+        loss_path=(loss, function), obstacles={"bounded": (loss, function, "1", *BOUNDS[function])}
+    )
     assert (
         judge(6, chain(DEPTH), healthy(DEPTH, wiring=wiring, scalars={"loss": value}))[0].findings
         == []
@@ -192,13 +206,15 @@ def test_silent_on_outputs_with_bounds_that_may_reach_their_targets(
         ("relu", 0.0, 2.0, 1.0, False),
         ("relu", -1.4, 2.0, 1e-3, False),  # next to nothing is left of the loss
         ("tanh", -1.4, 2.0, 1.0, False),  # has bounds on both sides, told by the error
+        ("clamp", -9.0, 3.5, 1.0, False),
     ],
 )
 def test_targets_below_what_outputs_can_give_are_told_by_the_targets(
     function: str, low: float, high: float, loss: float, *, is_said: bool
 ) -> None:
     wiring = Wiring(
-        loss_path=("mse_loss", function), obstacles={"bounded": ("mse_loss", function, "1")}
+        loss_path=("mse_loss", function),
+        obstacles={"bounded": ("mse_loss", function, "1", *BOUNDS[function])},
     )
 
     def figures(step: int) -> dict[str, Any]:
@@ -210,6 +226,17 @@ def test_targets_below_what_outputs_can_give_are_told_by_the_targets(
     for one in findings:
         assert "gives nothing below 0" in one.message
         assert one.remedies[0].title == f"Remove the {function} from the outputs"
+
+
+def test_targets_above_what_outputs_are_clamped_at_are_told_as_well() -> None:
+    bounded = ("mse_loss", "clamp", "1", *BOUNDS["clamp"])
+    wiring = Wiring(loss_path=("mse_loss", "clamp"), obstacles={"bounded": bounded})
+    scalars = {"loss": 1.0, "target_min": -2.0, "target_max": 8.0}
+    finding = judge(60, chain(DEPTH), healthy(DEPTH, wiring=wiring, scalars=scalars))[0].findings[0]
+    assert finding.title == "Outputs do not fit the loss"
+    assert "gives nothing above 3, and targets reach up to 8" in finding.message
+    assert finding.remedies[0].title == "Remove the clamp from the outputs"
+    assert not finding.remedies[0].code
 
 
 def test_outputs_of_another_shape_than_their_targets_are_named_while_the_loss_falls() -> None:

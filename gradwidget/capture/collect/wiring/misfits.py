@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 
 from torch import Tensor
@@ -12,8 +13,20 @@ from gradwidget.capture.collect.wiring.operations import PRODUCTS
 from gradwidget.capture.model.nonlinearity import Node, is_over_samples
 from gradwidget.capture.torch_private import output_shape, saved_tensor
 
-BOUNDED = ("SigmoidBackward", "TanhBackward", "SoftmaxBackward", "ReluBackward", "SoftplusBackward")
-"""How the names of operations begin whose results have bounds, or one of them."""
+BOUNDED: dict[str, tuple[float | str, float | str]] = {
+    "SigmoidBackward": (0, 1),
+    "HardsigmoidBackward": (0, 1),
+    "SoftmaxBackward": (0, 1),
+    "TanhBackward": (-1, 1),
+    "ReluBackward": (0, math.inf),
+    "SoftplusBackward": (0, math.inf),
+    "ClampBackward1": ("_saved_min", "_saved_max"),
+    "ClampMinBackward": ("_saved_min", math.inf),
+    "ClampMaxBackward": (-math.inf, "_saved_max"),
+    "HardtanhBackward": ("_saved_min_val", "_saved_max_val"),
+}
+"""How the names of operations begin whose results have bounds, and these: numbers, or where the
+operation keeps them."""
 MEAN = 1
 """How torch numbers the reduction of a loss to its mean."""
 PROBABILITIES = ("SoftmaxBackward", "SigmoidBackward")
@@ -85,14 +98,14 @@ def unlike_shapes(graph: Graph, above: Sequence[Node]) -> tuple[str, str] | None
     return None
 
 
-def bounded(graph: Graph) -> tuple[str, str, str] | None:
+def bounded(graph: Graph) -> tuple[str, str, str, str, str] | None:
     """Outputs with bounds that a mean error, and nothing else, holds against targets.
 
     Where that is larger than the bounds are apart, targets lie outside of them.
 
     Returns:
-        The loss and what it is given, in torch's words, and by what it is multiplied:
-        ``("mse_loss", "sigmoid", "0.25")``; None where that is not so.
+        The loss and what it is given, in torch's words, by what it is multiplied, and the bounds:
+        ``("mse_loss", "sigmoid", "0.25", "0", "1")``; None where that is not so.
     """
     root, factor = _unscaled(graph)
     name, error, loss = graph.names[root], root, "mse_loss"
@@ -111,8 +124,23 @@ def bounded(graph: Graph) -> tuple[str, str, str] | None:
     if len(graph.roots) > 1 or not factor > 0 or len(graph.below[error]) != 1:
         return None
     given = graph.through_views(graph.below[error][0])
-    found = graph.names[given]
-    return (loss, operation(found), f"{factor:g}") if found.startswith(BOUNDED) else None
+    bounds = _bounds(given, graph.names[given])
+    if bounds is None:
+        return None
+    return loss, operation(graph.names[given]), f"{factor:g}", *bounds
+
+
+def _bounds(node: Node, name: str) -> tuple[str, str] | None:
+    """Those of what an operation gives, as numbers; None where it has none."""
+    known = next((both for begins, both in BOUNDED.items() if name.startswith(begins)), None)
+    if known is None:
+        return None
+    low, high = (
+        # A clamp without the one or the other keeps None.
+        (without if (kept := getattr(node, one)) is None else kept) if isinstance(one, str) else one
+        for one, without in zip(known, (-math.inf, math.inf), strict=True)
+    )
+    return f"{low:g}", f"{high:g}"
 
 
 def _unscaled(graph: Graph) -> tuple[Node, float]:

@@ -101,22 +101,37 @@ def test_probabilities_elsewhere_and_logarithms_are_none(watch: Watch, loss: Los
 @pytest.mark.parametrize(
     ("loss", "expected"),
     [
-        (lambda y: functional.mse_loss(y.sigmoid(), SHARES), ("mse_loss", "sigmoid", "1")),
+        (
+            lambda y: functional.mse_loss(y.sigmoid(), SHARES),
+            ("mse_loss", "sigmoid", "1", "0", "1"),
+        ),
         (
             lambda y: functional.mse_loss(y.tanh().view(-1), SHARES.view(-1)),
-            ("mse_loss", "tanh", "1"),
+            ("mse_loss", "tanh", "1", "-1", "1"),
         ),
-        (lambda y: (SHARES - y.softmax(1)).square().mean(), ("mse_loss", "softmax", "1")),
-        (lambda y: ((y.sigmoid() - SHARES) ** 2).mean(), ("mse_loss", "sigmoid", "1")),
-        (lambda y: functional.l1_loss(y.sigmoid(), SHARES), ("l1_loss", "sigmoid", "1")),
+        (lambda y: (SHARES - y.softmax(1)).square().mean(), ("mse_loss", "softmax", "1", "0", "1")),
+        (lambda y: ((y.sigmoid() - SHARES) ** 2).mean(), ("mse_loss", "sigmoid", "1", "0", "1")),
+        (lambda y: functional.l1_loss(y.sigmoid(), SHARES), ("l1_loss", "sigmoid", "1", "0", "1")),
         (
             lambda y: functional.mse_loss(y.sigmoid(), SHARES) * 3 / 4,
-            ("mse_loss", "sigmoid", "0.75"),
+            ("mse_loss", "sigmoid", "0.75", "0", "1"),
         ),
-        (lambda y: functional.mse_loss(y.relu(), SHARES), ("mse_loss", "relu", "1")),
+        (lambda y: functional.mse_loss(y.relu(), SHARES), ("mse_loss", "relu", "1", "0", "inf")),
         (
             lambda y: functional.mse_loss(functional.softplus(y), SHARES),
-            ("mse_loss", "softplus", "1"),
+            ("mse_loss", "softplus", "1", "0", "inf"),
+        ),
+        (
+            lambda y: functional.mse_loss(y.clamp(-0.5, 1), SHARES),
+            ("mse_loss", "clamp", "1", "-0.5", "1"),
+        ),
+        (
+            lambda y: functional.mse_loss(y.clamp(max=3), SHARES),
+            ("mse_loss", "clamp", "1", "-inf", "3"),
+        ),
+        (
+            lambda y: functional.mse_loss(functional.relu6(y), SHARES),
+            ("mse_loss", "hardtanh", "1", "0", "6"),
         ),
         (lambda y: functional.mse_loss(y.sigmoid(), SHARES) * -1, None),
         (lambda y: functional.mse_loss(y.sigmoid(), SHARES) / 0, None),
@@ -133,7 +148,7 @@ def test_probabilities_elsewhere_and_logarithms_are_none(watch: Watch, loss: Los
     ],
 )
 def test_outputs_with_bounds_under_a_mean_error_are_seen(
-    watch: Watch, loss: Loss, expected: tuple[str, str, str] | None
+    watch: Watch, loss: Loss, expected: tuple[str, ...] | None
 ) -> None:
     found = wiring(watch, network(CLASSES), N, 4, loss=loss).obstacles
     assert found.get("bounded") == expected
