@@ -129,11 +129,14 @@ def _may_explain(cause: Finding, finding: Finding, slack: int) -> bool:
     if Symptom.PLATEAU in {cause.symptom, finding.symptom}:
         return _may_explain_plateau(cause, finding)
     if is_idle(cause) or is_exact(cause):
-        # What is read has been so from the first step.
-        return not is_idle(cause)
+        # What is read has been so from the first step; and only a loss without a minimum ends in
+        # numbers without an end.
+        ends_so = cause.symptom is not Symptom.DOUBLE_SOFTMAX or "unbounded" in cause.evidence
+        return not is_idle(cause) and (ends_so or finding.symptom not in NONFINITE)
     if NONFINITE & {cause.symptom, finding.symptom}:
         return _may_explain_nan(cause, finding)
-    return _may_begin_before(cause, finding, slack)
+    is_drawn_so = cause.symptom is Symptom.WEIGHTS_SHRINKING and _is_of_start(finding, cause, slack)
+    return not is_drawn_so and _may_begin_before(cause, finding, slack)
 
 
 def _may_begin_before(cause: Finding, finding: Finding, slack: int) -> bool:
@@ -169,7 +172,8 @@ def _may_explain_nan(cause: Finding, finding: Finding) -> bool:
         return finding.symptom in NONFINITE and _arose(cause) < _arose(finding)
     if cause.symptom is Symptom.BAD_INPUTS:
         # A scale alone makes no NaN: it takes updates, unless the NaN is in the inputs.
-        return cause.origin is not None or cause.first_step < finding.first_step
+        is_huge = cause.evidence.get("huge", 0.0) > 0
+        return cause.origin is not None or is_huge or cause.first_step < finding.first_step
     if _is_by_steps(cause) and finding.origin in ("forward", "loss"):
         # An overflow after small steps has a reason of its own, which the gradient shows too.
         far = finding.evidence.get("moved", math.inf) > FAR
@@ -181,6 +185,12 @@ def _is_by_steps(cause: Finding) -> bool:
     """Whether it makes a NaN by the steps that follow; gradients that grow over depth need none."""
     is_over_depth = cause.symptom is Symptom.EXPLODING_GRADIENTS and not _is_over_time(cause)
     return cause.symptom in BY_STEPS and not is_over_depth
+
+
+def _is_of_start(finding: Finding, cause: Finding, slack: int) -> bool:
+    """Whether it is of weights as they were drawn: known before any can have shrunk."""
+    is_known = finding.reported_step <= cause.first_step + slack
+    return finding.symptom is Symptom.VANISHING_GRADIENTS and finding.first_step == 0 and is_known
 
 
 def _is_over_time(finding: Finding) -> bool:

@@ -70,7 +70,7 @@ EXPLAINS: dict[Symptom, frozenset[Symptom]] = {
     S.DOUBLE_SOFTMAX: frozenset(
         # A loss of what are no logarithms falls without an end, and all grows with it.
         {*_GRADIENT_GONE, S.SATURATED, S.COLLAPSED_OUTPUTS, S.GRADIENT_ASCENT, S.WEIGHTS_GROWING}
-        | {S.EXPLODING_GRADIENTS, S.LOSS_DIVERGING}
+        | {S.EXPLODING_GRADIENTS, S.LOSS_DIVERGING, *NONFINITE}
     ),
     S.EVAL_MODE: frozenset({*_OUT_OF_CONTROL, *_UNITS_OFF, S.PLATEAU, S.COLLAPSED_OUTPUTS}),
     S.SAME_BATCH: frozenset(_UNITS_OFF),

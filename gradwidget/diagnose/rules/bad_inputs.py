@@ -23,6 +23,8 @@ FAR = 5.0
 CHANGED = 10.0
 """Times the usual bound that data has to reach to have been changed, and not merely to vary."""
 
+HUGE = 1e15
+"""Size of inputs of which products, and the squares of these, are past the range of float32."""
 FALLEN = 100.0
 """Factor by which a loss falls where it only comes back from such a start."""
 
@@ -70,7 +72,9 @@ def _alike(window: Window) -> Detection | None:
 
     Of tokens nothing but how common each answer is; the loss then falls all the same.
     """
-    if window.age < window.limits.plateau_steps // 2:
+    size = middle(window.history.recent_scalar("input_rms", window.limits.window))
+    # What differs is lost beside numbers that are too large.
+    if window.age < window.limits.plateau_steps // 2 or size > HUGE:
         return None
     frames = window.limits.window
     variety = window.history.recent_scalar("input_variety", frames)
@@ -103,7 +107,7 @@ def _scale(window: Window, active: Finding | None) -> Detection | None:
         return _changed(window, began, size)
     mean = middle(window.history.recent_scalar("input_mean", limits.window))
     deviation = middle(window.history.recent_scalar("input_std", limits.window))
-    return _detection(
+    found = _detection(
         window,
         "warning",
         f"The inputs have a mean of {shown(mean)} and a standard deviation of {shown(deviation)}; "
@@ -114,6 +118,7 @@ def _scale(window: Window, active: Finding | None) -> Detection | None:
         value=size,
         bound=limits.input_scale if is_large else limits.input_scale**-2,
     )
+    return replace(found, evidence={**found.evidence, "huge": 1.0}) if size > HUGE else found
 
 
 def _changed(window: Window, began: float, size: float) -> Detection:

@@ -2,11 +2,11 @@
 
 Outputs that are already probabilities may meet a loss that applies softmax or sigmoid itself: the
 gradient is then small wherever the model is sure, right or wrong. Or they meet one that expects
-logarithms of probabilities. Or they end in a function with bounds, and targets lie outside of
-these. Or their shape is another than that of the targets, and each is held
-against every target. Or the targets of a binary cross-entropy are no probabilities. Not reported:
-softmax inside the network, as in attention, log-softmax twice, which changes nothing, and
-comparisons of all pairs by intent.
+logarithms of probabilities. Or a ReLU has cut off what is below 0 of logits. Or they end in a
+function with bounds, and targets lie outside of these. Or their shape is another than that of the
+targets, and each is held against every target. Or the targets of a binary cross-entropy are no
+probabilities. Not reported: softmax inside the network, as in attention, log-softmax twice, which
+changes nothing, and comparisons of all pairs by intent.
 """
 
 from __future__ import annotations
@@ -27,6 +27,12 @@ TWICE = {
 }
 """Operations that follow each other from the loss down, and what they are called."""
 
+CUT = {
+    ("log_softmax", "relu"): "cross-entropy",
+    ("binary_cross_entropy_with_logits", "relu"): "BCEWithLogitsLoss",
+}
+"""The same of a loss that is given outputs without their part below 0."""
+
 
 def double_softmax(window: Window, active: Finding | None) -> Detection | None:
     """Outputs and a loss that do not fit, as the graph shows it."""
@@ -40,15 +46,22 @@ def double_softmax(window: Window, active: Finding | None) -> Detection | None:
         or _beyond_reach(window)
         or _twice(window)
     )
+    is_cut = found is None
+    found = found or _cut(window)
     if found is None:
         return None
     message, caveat = found
+    evidence = {"value": 2.0, "bound": 1.0, "window": 1.0}
+    if is_cut:
+        evidence["cut"] = 1.0
+    elif window.wiring.obstacles.get("no logarithm", ("", ""))[1] == "linear":
+        evidence["unbounded"] = 1.0
     return Detection(
         severity="warning",
         message=message,
         layers=(),
         first_step=window.history.first_step or 0,
-        evidence={"value": 2.0, "bound": 1.0, "window": 1.0},
+        evidence=evidence,
         caveat=caveat,
     )
 
@@ -120,3 +133,14 @@ def _twice(window: Window) -> tuple[str, str] | None:
         f"from before the {operation}."
     )
     return message, "None: the loss is then never near 0, and the gradient is too small."
+
+
+def _cut(window: Window) -> tuple[str, str] | None:
+    loss = next((CUT[pair] for pair in pairwise(window.wiring.loss_path) if pair in CUT), None)
+    if loss is None:
+        return None
+    message = (
+        f"The output goes through a ReLU, and {loss} expects logits, below 0 for what is not so: "
+        "give it the output from before the ReLU."
+    )
+    return message, "None: an output that the ReLU has cut off gets no gradient."

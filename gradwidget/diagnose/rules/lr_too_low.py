@@ -18,12 +18,16 @@ from gradwidget.wording import shown
 
 SPENT = 0.01
 """Share of its peak at which a learning rate as good as ends a run."""
+SPENT_LEFT = 0.5
+"""Share of the loss that is left where a rate has ended a run before it has learned enough."""
 
 CLIPPED = 10.0
 """Times the bound below which steps are too small where clipping leaves next to nothing.
 
 That is the 0.001 that is usual: how small such steps come out is chance, and why is known.
 """
+CLIPPED_PROMISE = 0.3
+"""Part of the promise that is enough there."""
 
 LARGE_EPS = 1e-3
 """An eps past all that is usual, and past what half precision needs."""
@@ -38,10 +42,11 @@ def lr_too_low(window: Window, active: Finding | None) -> Detection | None:
     # What a rate that is too high has shut moves little, too.
     if is_early or Symptom.LR_TOO_HIGH in window.active:
         return None
-    is_near_start = limits.plateau_share < window.level_left < limits.plateau_above
-    if not is_near_start or window.has_learned:
-        return None
     spent = _spent_since(window)
+    lowest = limits.plateau_share if spent is None else SPENT_LEFT
+    is_high = lowest < window.level_left < limits.plateau_above
+    if not is_high or (spent is None and window.has_learned):
+        return None
     if spent is None and not (_steady(window) or _is_zero(window)):
         return None
     moves = np.where(window.traits.matrices & window.trainable, window.moves, np.nan)
@@ -55,8 +60,12 @@ def lr_too_low(window: Window, active: Finding | None) -> Detection | None:
     bound = limits.update_low if norms is None else CLIPPED * limits.update_low
     is_low = moves[most] < bound
     scaled = clipped_while_scaled(window) if is_low else None
+    # Nobody means to cut down a gradient by so much: it has to promise less.
+    least = 1.0 if norms is None else CLIPPED_PROMISE
     # The order of two lines is wrong whatever the gradient promises.
-    if not is_low or (scaled is None and not _promising(window, is_clipped=bool(moves[most] > 0))):
+    if not is_low or (
+        scaled is None and not _promising(window, is_clipped=bool(moves[most] > 0), least=least)
+    ):
         return None
     changes, steps = window.series("matrix_change", most)
     since = holding_since(steps, changes < bound * window.move_scale[most])
@@ -153,7 +162,7 @@ def _spent_since(window: Window) -> int | None:
     return since if window.step - since > since - steps[0] else None
 
 
-def _promising(window: Window, *, is_clipped: bool) -> bool:
+def _promising(window: Window, *, is_clipped: bool, least: float) -> bool:
     """Whether the gradient promises enough to first order.
 
     That is: moving the weights along it by a tenth of their size lowers the loss by a tenth.
@@ -162,6 +171,7 @@ def _promising(window: Window, *, is_clipped: bool) -> bool:
         window: the newest frames.
         is_clipped: whether what is left of the gradient can be much less than what there was. Where
             nothing moves at all it may have been cleared, which no rate makes up for.
+        least: part of that promise that is enough.
     """
     norms = window.median("grad_norm")
     if is_clipped:
@@ -172,4 +182,4 @@ def _promising(window: Window, *, is_clipped: bool) -> bool:
             np.sqrt(np.nansum(norms[known] ** 2))
             * np.sqrt(np.nansum(window.weight_scale[known] ** 2))
         )
-    return gain > abs(window.loss)
+    return gain > least * abs(window.loss)

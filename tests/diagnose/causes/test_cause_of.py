@@ -75,6 +75,27 @@ def test_a_scale_of_the_inputs_needs_an_update_to_make_a_nan() -> None:
     assert causes(missing, finding(S.LOSS_NONFINITE, 0))[S.LOSS_NONFINITE] is S.BAD_INPUTS
 
 
+def test_inputs_past_the_range_of_products_need_none() -> None:
+    huge = finding(S.BAD_INPUTS, 0, evidence={"huge": 1.0})
+    assert causes(huge, finding(S.LOSS_NONFINITE, 0))[S.LOSS_NONFINITE] is S.BAD_INPUTS
+
+
+def test_of_losses_that_outputs_do_not_fit_only_one_without_a_minimum_ends_in_a_nan() -> None:
+    nan = finding(S.LOSS_NONFINITE, 16)
+    unbounded = finding(S.DOUBLE_SOFTMAX, 0, evidence={"unbounded": 1.0})
+    assert causes(unbounded, nan)[S.LOSS_NONFINITE] is S.DOUBLE_SOFTMAX
+    assert causes(finding(S.DOUBLE_SOFTMAX, 0), nan)[S.LOSS_NONFINITE] is None
+
+
+def test_a_gradient_that_vanished_in_the_network_as_drawn_is_not_due_to_weights_that_shrink() -> (
+    None
+):
+    shrinking = finding(S.WEIGHTS_SHRINKING, 2)
+    for reported, because in ((4, None), (60, S.WEIGHTS_SHRINKING)):
+        vanished = Finding(S.VANISHING_GRADIENTS, "warning", "", (), 0, reported, reported)
+        assert causes(shrinking, vanished)[S.VANISHING_GRADIENTS] is because
+
+
 def test_an_overflow_after_small_steps_is_not_the_work_of_these_steps() -> None:
     explosion = finding(S.EXPLODING_GRADIENTS, 5, evidence={"baseline": 1.0})
     over_depth = finding(S.EXPLODING_GRADIENTS, 5)

@@ -105,6 +105,14 @@ def test_an_extreme_scale_that_goes_on_to_the_outputs_is_a_finding_however_the_l
     assert judge(40, chain(DEPTH), healthy(DEPTH, scalars=scale))[0].findings == []
 
 
+def test_numbers_past_all_range_are_a_scale_also_where_nothing_else_is_seen_beside_them() -> None:
+    scale = {"input_rms": 1e37, "input_mean": -3e36, "input_std": 9e36, "input_variety": 0.0}
+    figures = healthy(DEPTH, scalars={**scale, "loss": 2.0}, act_rms=np.full(DEPTH, 1e36))
+    finding = judge(80, chain(DEPTH), figures)[0].findings[0]
+    assert finding.title == "Inputs out of scale"
+    assert finding.remedies[0].title == "Scale the inputs"
+
+
 def started_at(loss: float) -> Any:
     def figures(step: int) -> dict[str, Any]:
         return healthy(DEPTH, scalars={**BYTES, "loss": max(loss / 10**step, 1.5)})

@@ -81,6 +81,15 @@ def test_a_schedule_that_has_used_up_the_rate_before_anything_was_learned() -> N
     ]
 
 
+@pytest.mark.parametrize(("lowest", "is_said"), [(1.6, True), (0.4, False)])
+def test_a_schedule_that_ended_learning_is_named_as_well(lowest: float, *, is_said: bool) -> None:
+    def figures(step: int) -> dict[str, Any]:
+        given = scheduled(spent_at=40)(step)
+        return {**given, "scalars": {**given["scalars"], "loss": max(2.3 - 0.02 * step, lowest)}}
+
+    assert (Symptom.LR_TOO_LOW in found(judge(200, chain(DEPTH), figures)[0])) is is_said
+
+
 def test_silent_on_a_schedule_that_comes_down_near_the_end() -> None:
     assert judge(200, chain(DEPTH), scheduled(spent_at=150))[0].findings == []
 

@@ -108,6 +108,22 @@ def test_silent_on_a_softmax_elsewhere(path: tuple[str, ...]) -> None:
 
 
 @pytest.mark.parametrize(
+    ("path", "loss"),
+    [
+        (("nll_loss", "log_softmax", "relu"), "cross-entropy"),
+        (("binary_cross_entropy_with_logits", "relu"), "BCEWithLogitsLoss"),
+    ],
+)
+def test_logits_that_a_relu_has_cut_off_are_named(path: tuple[str, ...], loss: str) -> None:
+    finding = only(judge(6, chain(DEPTH), healthy(DEPTH, wiring=Wiring(loss_path=path)))[0])
+    assert finding.title == "Outputs do not fit the loss"
+    assert f"goes through a ReLU, and {loss} expects logits" in finding.message
+    assert finding.remedies[0].title == "Remove the ReLU behind the last layer"
+    pooled = (*path[:-1], "mean", "relu")  # maps of what is there, averaged, as SqueezeNet has them
+    assert judge(6, chain(DEPTH), healthy(DEPTH, wiring=Wiring(loss_path=pooled)))[0].findings == []
+
+
+@pytest.mark.parametrize(
     ("given", "loss", "words", "title"),
     [
         ("softmax", 1.5, "given the output of a softmax", "log_softmax in place of softmax"),
