@@ -20,6 +20,10 @@ class Grouped(Protocol):
     param_groups: list[dict[str, Any]]
 
 
+GONE = 20
+"""Optimizers that stepped and are gone, from which it is no chance that they are."""
+
+
 class OptimizerParameters:
     """Looked up once per optimizer, and again when its groups or the model's parameters change.
 
@@ -38,6 +42,8 @@ class OptimizerParameters:
         """Those that held no parameter of the model when they, or more of theirs, were new."""
         self.are_several = False
         """Whether more than one optimizer has been looked up."""
+        self._steps = self._made = 0
+        """Steps of all of them, and how many they are, those included that are gone."""
 
     def of(self, optimizer: Optimizer) -> list[int]:
         """Numbers of the trainable parameters that it holds; empty if it is not listened to."""
@@ -53,10 +59,18 @@ class OptimizerParameters:
     def step_begins(self, optimizer: Optimizer) -> list[int]:
         """An optimizer is about to step, of this model or another: what ``of`` gives."""
         known = self._stepped.get(id(optimizer))
+        self._steps += 1
         if known is None or known() is not optimizer:
+            self._made += 1
             self._stepped = {key: one for key, one in self._stepped.items() if one() is not None}
             self._stepped[id(optimizer)] = ref(optimizer)
         return self.of(optimizer)
+
+    @property
+    def are_made_anew(self) -> bool:
+        """Whether the loop makes an optimizer for nearly every step, and throws it away."""
+        gone = self._made - len(self._alive())
+        return gone >= GONE and gone > self._steps / 2
 
     def names(self) -> tuple[str, ...]:
         """Class names of those that have stepped the model and still exist, first one first.

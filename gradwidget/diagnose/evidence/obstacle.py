@@ -55,6 +55,13 @@ NO_BEND = Barrier(
     "layers learn no more than one.",
     is_certain=False,
 )
+MADE_ANEW = Barrier(
+    "the optimizer is made anew for nearly every step, and forgets its momentum each time",
+    "Make the optimizer once, before the loop",
+    "Look where the optimizer is made: what it has gathered of the gradients before, as momentum "
+    "or as Adam's averages, is lost with it.",
+    is_certain=False,
+)
 
 
 def barriers(window: Window) -> Iterator[Barrier]:
@@ -76,6 +83,10 @@ def barriers(window: Window) -> Iterator[Barrier]:
     dropped = window.frame.scalars.get("most_dropped", 0.0)
     if dropped > window.limits.dropout_high:
         yield high_dropout(dropped)
+    if "only an attribute" in found:
+        yield _only_an_attribute(*found["only an attribute"])
+    if "made anew" in found:
+        yield MADE_ANEW
     if "no bend" in found and any(window.paths.next):
         yield NO_BEND
 
@@ -91,6 +102,19 @@ def high_dropout(share: float) -> Barrier:
         code="for module in model.modules():\n"
         '    if "Dropout" in type(module).__name__ and module.p > 0.5:\n'
         "        module.p = 0.1",
+    )
+
+
+def _only_an_attribute(module: str) -> Barrier:
+    of_what = f"{module}.requires_grad" if module else "requires_grad of the model"
+    return Barrier(
+        f"{of_what} = True has set an attribute of the module and nothing else: parameters of it "
+        "are frozen",
+        "Unfreeze parameters with requires_grad_(True)",
+        "Only requires_grad_, with the underscore, sets it for the parameters of a module. An "
+        "optimizer that was made of the trainable parameters alone needs those as well.",
+        is_certain=False,
+        code=f"model.get_submodule({module!r}).requires_grad_(True)",
     )
 
 

@@ -33,6 +33,11 @@ def a_norm(kind: str, size: int) -> tuple[Layer, ...]:
         ("over samples", "over the samples of the batch", "Take the softmax over the classes"),
         ("flat slopes", "second derivative is 0", "Use a smooth activation function"),
         ("no bend", "nothing but linear operations", "Put activation functions between the layers"),
+        (
+            "made anew",
+            "is made anew for nearly every step",
+            "Make the optimizer once, before the loop",
+        ),
     ],
 )
 def test_a_flat_loss_is_explained_by_how_the_network_and_its_loss_are_built(
@@ -43,6 +48,17 @@ def test_a_flat_loss_is_explained_by_how_the_network_and_its_loss_are_built(
     assert (finding.symptom, finding.because) == (Symptom.PLATEAU, None)
     assert words in finding.message
     assert finding.remedies[0].title == title
+
+
+def test_a_flat_loss_of_layers_that_only_seem_to_be_unfrozen_is_explained_by_that() -> None:
+    def seeming(name: str) -> Any:
+        wiring = Wiring(feeds=FEEDS, obstacles={"only an attribute": (name,)})
+        return judge(120, chain(DEPTH), {**flat(), "wiring": wiring})[0].findings[0]
+
+    finding = seeming("body.0")
+    assert "body.0.requires_grad = True has set an attribute" in finding.message
+    assert finding.remedies[0].code == "model.get_submodule('body.0').requires_grad_(True)"
+    assert "requires_grad of the model = True has set" in seeming("").message
 
 
 def test_a_flat_loss_is_explained_by_a_dropout_of_nearly_everything() -> None:

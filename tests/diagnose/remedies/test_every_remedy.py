@@ -121,8 +121,10 @@ def at_rest(_: int) -> dict[str, Any]:
 def built_wrongly(_: int) -> dict[str, Any]:
     """A loss of every pair, nothing but linear operations, and a clipping at next to nothing."""
     obstacles: tuple[Obstacle, ...] = ("every pair", "over samples", "flat slopes", "no bend")
+    attribute: dict[Obstacle, tuple[str, ...]] = {"only an attribute": ("",)}
     norms = {"raw_total_grad_norm": 1.0, "total_grad_norm": 1e-6}
-    return healthy(8, wiring=Wiring(obstacles=dict.fromkeys(obstacles, ())), scalars=norms)
+    wiring = Wiring(obstacles={**dict.fromkeys(obstacles, ()), **attribute})
+    return healthy(8, wiring=wiring, scalars=norms)
 
 
 MISFITS = (

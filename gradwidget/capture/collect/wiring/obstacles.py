@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from torch import nn
+
 from gradwidget.capture.collect.wiring.constants import one_entry, rounded
 from gradwidget.capture.collect.wiring.graph import LEAF, VIEWS, Graph
 from gradwidget.capture.collect.wiring.loss_path import between
@@ -76,6 +78,18 @@ def obstacles(graph: Graph, places: Places, *, is_first: bool = True) -> Obstacl
     }
     found = {one: words for one, words in described.items() if words is not None}
     return found | {one: () for one, is_so in seen.items() if is_so}
+
+
+def only_an_attribute(model: nn.Module | None) -> Obstacles:
+    """The first module whose ``requires_grad`` is set to True, which does nothing to parameters.
+
+    Of those that have frozen ones: somebody thinks that they are trained.
+    """
+    for name, module in () if model is None else model.named_modules():
+        is_set = vars(module).get("requires_grad") is True
+        if is_set and not all(one.requires_grad for one in module.parameters()):
+            return {"only an attribute": (name,)}
+    return {}
 
 
 def together(before: Obstacles | None, found: Obstacles) -> Obstacles:

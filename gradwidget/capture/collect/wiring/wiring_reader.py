@@ -13,7 +13,12 @@ from gradwidget.capture.collect.wiring.division import division_of
 from gradwidget.capture.collect.wiring.flows import Flows
 from gradwidget.capture.collect.wiring.graph import Graph, read_graph
 from gradwidget.capture.collect.wiring.loss_path import LONGEST, loss_path
-from gradwidget.capture.collect.wiring.obstacles import Obstacles, obstacles, together
+from gradwidget.capture.collect.wiring.obstacles import (
+    Obstacles,
+    obstacles,
+    only_an_attribute,
+    together,
+)
 from gradwidget.capture.collect.wiring.places import Places
 from gradwidget.capture.collect.wiring.unregistered import unregistered
 from gradwidget.capture.collect.wiring.unused import Unused
@@ -142,7 +147,14 @@ class WiringReader:
         if self._wiring is not None and self._wiring.optimizers != optimizers:
             # One that takes its turn later than in the steps that were read.
             self._wiring = replace(self._wiring, optimizers=optimizers)
+        if self._wiring is not None and "made anew" not in self._wiring.obstacles:
+            self._note_made_anew(self._wiring)
         return self._wiring
+
+    def _note_made_anew(self, wiring: Wiring) -> None:
+        # It takes more steps to be seen than are read.
+        if self._optimizers.are_made_anew:
+            self._wiring = replace(wiring, obstacles={**wiring.obstacles, "made anew": ()})
 
     def _show(self, gathered: Gathered) -> None:
         wiring = Wiring(
@@ -154,7 +166,7 @@ class WiringReader:
                 {one.dtype for one in self._table.alive() if one.requires_grad} | gathered.formats
             ),
             optimizers=self._optimizers.names(),
-            obstacles=gathered.obstacles or {},
+            obstacles={**(gathered.obstacles or {}), **only_an_attribute(self._model())},
         )
         if wiring != self._wiring:
             self._wiring = wiring

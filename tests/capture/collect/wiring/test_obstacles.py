@@ -121,6 +121,32 @@ def test_nothing_but_linear_operations_is_told_from_any_bend(
     assert tuple(wiring(watch, Between(between), N, 4, loss=mean_square).obstacles) == expected
 
 
+@pytest.mark.parametrize("is_frozen", [True, False])
+def test_a_requires_grad_that_is_only_an_attribute_of_a_module_is_seen(
+    watch: Watch, *, is_frozen: bool
+) -> None:
+    model = nn.Sequential(nn.Sequential(nn.Linear(4, 4), nn.ReLU()), nn.Linear(4, 1))
+    model[0].requires_grad_(not is_frozen)
+    model[0].requires_grad = True  # type: ignore[assignment]  # the fault itself
+    found = wiring(watch, model, N, 4, loss=mean_square).obstacles
+    assert found.get("only an attribute") == (("0",) if is_frozen else None)
+
+
+@pytest.mark.parametrize("is_new", [True, False])
+def test_an_optimizer_that_is_made_anew_for_every_step_is_seen(
+    watch: Watch, *, is_new: bool
+) -> None:
+    model = bent()
+    capture, optimizer = watch(model), SGD(model.parameters(), 0.1)
+    for _ in range(40):
+        if is_new:
+            optimizer = SGD(model.parameters(), 0.1)
+        optimizer.zero_grad()
+        model(torch.randn(N, 4)).square().mean().backward()
+        optimizer.step()
+    assert ("made anew" in capture.frames[-1].wiring.obstacles) is is_new
+
+
 def test_an_optimizer_whose_first_turn_comes_late_is_known_then(watch: Watch) -> None:
     model = nn.ModuleDict({"maker": nn.Linear(4, 4), "judge": nn.Linear(4, 1)})
     capture = watch(model)
