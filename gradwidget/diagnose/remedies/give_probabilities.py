@@ -12,7 +12,11 @@ def give_probabilities(low: float, high: float) -> Remedy:
         low: the least target.
         high: the greatest.
     """
-    how = "y = (y > 0).float()" if low < 0 else f"y = y / {high:.4g}"
+    if low < 0:
+        how = "y = (y > 0).float()"
+    else:
+        above = f"(y - {low:.4g})" if low > 0 else "y"
+        how = f"y = {above} / {high - low:.4g}"
     return Remedy(
         title="Bring the targets to 0 … 1",
         why=f"Look where the targets are made: {how}, if they are a mask or two labels. Numbers "

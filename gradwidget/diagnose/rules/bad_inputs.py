@@ -25,13 +25,21 @@ CHANGED = 10.0
 
 HUGE = 1e15
 """Size of inputs of which products, and the squares of these, are past the range of float32."""
+FLAT = 50.0
+"""Mean over standard deviation past which inputs are as good as one number."""
 FALLEN = 100.0
 """Factor by which a loss falls where it only comes back from such a start."""
 
 
 def bad_inputs(window: Window, active: Finding | None) -> Detection | None:
     """Looks at the data that enters the first layers."""
-    return _nonfinite(window) or _constant(window) or _alike(window) or _scale(window, active)
+    return (
+        _nonfinite(window)
+        or _constant(window)
+        or _alike(window)
+        or _scale(window, active)
+        or _flat(window, active)
+    )
 
 
 def _nonfinite(window: Window) -> Detection | None:
@@ -119,6 +127,26 @@ def _scale(window: Window, active: Finding | None) -> Detection | None:
         bound=limits.input_scale if is_large else limits.input_scale**-2,
     )
     return replace(found, evidence={**found.evidence, "huge": 1.0}) if size > HUGE else found
+
+
+def _flat(window: Window, active: Finding | None) -> Detection | None:
+    """Of a usual size, and all of them near one number, as by statistics of other data."""
+    mean = abs(middle(window.history.recent_scalar("input_mean", window.limits.window)))
+    deviation = middle(window.history.recent_scalar("input_std", window.limits.window))
+    if not 0 < deviation < mean / FLAT or _normalized_first(window):
+        return None
+    if active is None and not is_harmed(window, Symptom.BAD_INPUTS):
+        return None
+    return _detection(
+        window,
+        "warning",
+        f"The inputs have a standard deviation of {shown(deviation)} around a mean that is "
+        f"{shown(mean / deviation)}× as large: what tells them apart is lost beside what they "
+        "share.",
+        window.history.first_step or 0,
+        value=deviation / mean,
+        bound=1 / FLAT,
+    )
 
 
 def _changed(window: Window, began: float, size: float) -> Detection:

@@ -13,6 +13,7 @@ import numpy as np
 from gradwidget.diagnose.evidence.clipping import Scaled, clipped_from, clipped_while_scaled
 from gradwidget.diagnose.evidence.window import Window, holding_since
 from gradwidget.diagnose.finding import Detection, Finding, Symptom
+from gradwidget.diagnose.rules.shared.harm import has_come_down
 from gradwidget.record.history import RECENT
 from gradwidget.wording import shown
 
@@ -45,7 +46,7 @@ def lr_too_low(window: Window, active: Finding | None) -> Detection | None:
     spent = _spent_since(window)
     lowest = limits.plateau_share if spent is None else SPENT_LEFT
     is_high = lowest < window.level_left < limits.plateau_above
-    if not is_high or (spent is None and window.has_learned):
+    if not is_high or (spent is None and (window.has_learned or has_come_down(window))):
         return None
     if spent is None and not (_steady(window) or _is_zero(window)):
         return None

@@ -18,6 +18,7 @@ from gradwidget.diagnose.causes.explanations import EXPLAINS
 from gradwidget.diagnose.evidence.obstacle import barriers
 from gradwidget.diagnose.evidence.window import Window, middle
 from gradwidget.diagnose.finding import Detection, Finding, Symptom
+from gradwidget.diagnose.rules.shared.harm import has_come_down
 from gradwidget.diagnose.rules.shared.no_probabilities import BINARY
 from gradwidget.record.history import RECENT
 from gradwidget.wording import shown
@@ -110,11 +111,7 @@ def _near_start(window: Window) -> Detection | None:
         return None
     because = next((window.active[one] for one in CAUSES if _explains(window, one)), None)
     barrier = next((one for one in barriers(window) if one.is_certain or because is None), None)
-    # A loss that has come down from an accidental height has improved, if not learned.
-    has_come_down = window.start_loss - window.level > (1 - limits.plateau_share) * abs(
-        window.start_loss
-    )
-    if has_come_down and not (barrier is not None and barrier.is_certain):
+    if has_come_down(window) and not (barrier is not None and barrier.is_certain):
         return None
     layers: tuple[str, ...] = ()
     if barrier is not None:

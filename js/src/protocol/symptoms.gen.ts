@@ -379,7 +379,7 @@ export const PARAGRAPHS: readonly Paragraph[] = [
     "parts": [
       {
         "title": "Rule",
-        "text": "the data that enters the first layers is NaN, the same everywhere, or the same in every sample while nothing is learned (of tokens also while the loss falls to how common each answer is); or its RMS is above 20 and another symptom comes of it, or far above that and the outputs start above 20 too, or the loss starts so high that all it does is come down from there. Data that was sound at the start is changed while the model trains."
+        "text": "the data that enters the first layers is NaN, the same everywhere, or the same in every sample while nothing is learned (of tokens also while the loss falls to how common each answer is); or its RMS is above 20, or its mean is more than fifty times its standard deviation, and another symptom comes of it, or far above that and the outputs start above 20 too, or the loss starts so high that all it does is come down from there. Data that was sound at the start is changed while the model trains."
       },
       {
         "title": "Not",

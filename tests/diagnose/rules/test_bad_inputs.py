@@ -113,6 +113,18 @@ def test_numbers_past_all_range_are_a_scale_also_where_nothing_else_is_seen_besi
     assert finding.remedies[0].title == "Scale the inputs"
 
 
+def test_inputs_near_one_number_are_named_where_nothing_is_learned() -> None:
+    def standardized(deviation: float, loss: float) -> Any:
+        scalars = {"input_rms": 2.12, "input_mean": -2.12, "input_std": deviation, "loss": loss}
+        return judge(120, chain(DEPTH), healthy(DEPTH, scalars=scalars))[0].findings
+
+    finding = standardized(0.002, 2.0)[0]
+    assert finding.title == "Inputs out of scale"
+    assert "a mean that is 1,100× as large" in finding.message
+    assert finding.remedies[0].title == "Scale the inputs"
+    assert standardized(0.5, 2.0) == []
+
+
 def started_at(loss: float) -> Any:
     def figures(step: int) -> dict[str, Any]:
         return healthy(DEPTH, scalars={**BYTES, "loss": max(loss / 10**step, 1.5)})

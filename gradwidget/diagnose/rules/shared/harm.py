@@ -21,3 +21,9 @@ def is_harmed(window: Window, by: Symptom) -> bool:
         and not window.has_learned
         and window.level_left > window.limits.plateau_share
     )
+
+
+def has_come_down(window: Window) -> bool:
+    """Whether the loss has come down from an accidental height: improved, if not learned."""
+    fallen = window.start_loss - window.level
+    return fallen > (1 - window.limits.plateau_share) * abs(window.start_loss)
