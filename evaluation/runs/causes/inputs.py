@@ -25,6 +25,17 @@ def cnn_raw_range(c: Conditions) -> Training:
 
 
 @sick(200, cause="bad_inputs", bad_inputs="")
+def cnn_other_statistics(c: Conditions) -> Training:
+    """Pictures between 0 and 1, less the mean and over the deviation of bytes: all about −2.1."""
+    batches = images(c)
+    pixels = (batches.x - batches.x.min()) / (batches.x.max() - batches.x.min())
+    batches = batches.changed((pixels - 127.5) / 60 if c.sick else (pixels - 0.3) / 0.3)
+    model = convolutions(c, 3)
+    optimizer = c.sgd(model, 0.02, momentum=0.9)
+    return supervised(c, model, optimizer, batches, chain=chain_of(model))
+
+
+@sick(200, cause="bad_inputs", bad_inputs="")
 def mlp_huge_column(c: Conditions) -> Training:
     """One of 65 columns is a time stamp in seconds, beside others around 1."""
     batches = digits(c)

@@ -35,6 +35,37 @@ def mlp_softmax_twice(c: Conditions) -> Training:
     return supervised(c, model, c.adam(model, 3e-3), digits(c), chain=names_of(model))
 
 
+@sick(200, cause="double_softmax", cure="person", double_softmax="")
+def mlp_logits_cut_off(c: Conditions) -> Training:
+    """A ReLU behind the last layer, before the cross-entropy: no logit is ever below 0."""
+    model = stack(tower(c, 2, 64), nn.ReLU, gain=2**0.5)
+    if c.sick:
+        model = nn.Sequential(*model, nn.ReLU())
+    return supervised(c, model, c.sgd(model, 0.1), digits(c), chain=names_of(model))
+
+
+@sick(200, cause="double_softmax", cure="person", double_softmax="")
+def mlp_clamped_below_its_targets(c: Conditions) -> Training:
+    """Predictions of numbers around four are clamped to 0 … 1 before their error is taken."""
+    model = stack([*tower(c, 2, 48)[:-1], 1], nn.ReLU, gain=2**0.5)
+
+    def error(output: Tensor, y: Tensor) -> Tensor:
+        return functional.mse_loss(output.clamp(0.0, 1.0) if c.sick else output, y)
+
+    return supervised(c, model, c.adam(model, 3e-3), amounts(c, 4.0), error, chain=names_of(model))
+
+
+@healthy(160)
+def mlp_clamped_where_its_targets_are(c: Conditions) -> Training:
+    """A clamp that the targets lie within: what is beyond it is no error of theirs."""
+    model = stack([*tower(c, 2, 48)[:-1], 1], nn.ReLU, gain=2**0.5)
+
+    def error(output: Tensor, y: Tensor) -> Tensor:
+        return functional.mse_loss(output.clamp(-6.0, 6.0), y)
+
+    return supervised(c, model, c.adam(model, 3e-3), amounts(c), error, chain=names_of(model))
+
+
 def deep_norms(c: Conditions, gain: float, depth: int) -> nn.Sequential:
     """Layers, each followed by its norm, without a way around them."""
     widths = tower(c, depth, 32)
