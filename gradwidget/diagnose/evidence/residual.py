@@ -19,6 +19,11 @@ does little harm there, and is not told by the targets."""
 PART = 0.1
 """Share of the targets' range that has to lie beyond a bound, and of the loss that has to be left:
 some noise below amounts that are positive does no harm."""
+DROWNED = 1e-4
+"""Share of the gradient of one output below which that of all others is next to nothing."""
+ALIKE = 4.0
+"""Factor between the loss and the mean of squared errors that makes all of it: some weight one by
+a half."""
 ROUNDED = 1.01
 """An error that is larger than the largest by no more than this may be rounded."""
 
@@ -28,7 +33,8 @@ def first_residual(window: Window, most: int | None = None) -> float:
 
     From the loss L and its gradient g at the N outputs: of c times a sum of squared errors, it is
     2 L / (|g| √N), and of c times a sum of absolute ones L / (|g| √N), whatever c is. NaN where the
-    loss is another one, or not of one layer alone.
+    loss is another one, or not of one layer alone; of several terms, where one of squared errors
+    is known to be all of it.
 
     Args:
         window: the newest frames.
@@ -37,7 +43,9 @@ def first_residual(window: Window, most: int | None = None) -> float:
     operations = set(window.wiring.loss_path)
     squared, is_absolute = is_squared(window), bool(operations & ABSOLUTE)
     last = np.flatnonzero(window.paths.last)
-    if squared == is_absolute or last.size != 1 or operations - SQUARED - ABSOLUTE - AROUND:
+    if last.size > 1:
+        return _drowning(window)[0]
+    if squared == is_absolute or not last.size or operations - SQUARED - ABSOLUTE - AROUND:
         return math.nan
     norm = window.history.start("act_grad_norm")[:, last[0]].astype(np.float64)
     per_entry = window.history.start("act_grad_rms")[:, last[0]].astype(np.float64)
@@ -47,6 +55,37 @@ def first_residual(window: Window, most: int | None = None) -> float:
         # √N is the norm over the RMS.
         found = (2 if squared else 1) * loss / norm * per_entry / norm
     return middle(found[:frames])
+
+
+def drowning(window: Window) -> str | None:
+    """The layer whose squared errors are all of a loss of several terms; None where none is."""
+    residual, layer = _drowning(window)
+    return layer if math.isfinite(residual) else None
+
+
+def _drowning(window: Window) -> tuple[float, str]:
+    """The root mean square of these errors in the first frame, and the layer that makes them.
+
+    The mean of their squares is then the loss, but for its weight, and beside its gradient that of
+    every other output is next to nothing.
+    """
+    last = np.flatnonzero(window.paths.last)
+    norms, sizes, losses = (
+        window.history.start("act_grad_norm"),
+        window.history.start("act_grad_rms"),
+        window.history.start_scalar("loss"),
+    )
+    if last.size < 2 or not is_squared(window) or not min(len(norms), len(sizes), len(losses)):
+        return math.nan, ""
+    of_last = norms[0, last].astype(np.float64)
+    largest = last[int(np.argmax(np.nan_to_num(of_last)))]
+    others = of_last[last != largest]
+    norm, size, loss = float(norms[0, largest]), float(sizes[0, largest]), float(losses[0])
+    if not (others < DROWNED * norm).all() or not loss > 0 or not size > 0:
+        return math.nan, ""
+    residual = 2 * loss / norm * size / norm
+    is_all = 1 / ALIKE < loss / residual**2 < ALIKE
+    return (residual if is_all else math.nan), window.layers[largest].name
 
 
 def is_squared(window: Window) -> bool:

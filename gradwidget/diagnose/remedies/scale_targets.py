@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gradwidget.diagnose.evidence.residual import is_squared
+from gradwidget.diagnose.evidence.residual import drowning, is_squared
 from gradwidget.diagnose.evidence.window import Window
 from gradwidget.diagnose.finding import Remedy
 from gradwidget.diagnose.remedies.units import in_units
@@ -22,7 +22,7 @@ def scale_targets(residual: float, window: Window) -> Remedy:
         "deviation of the training targets, and y * deviation + mean for what the model predicts. "
         f"They are now about {shown(residual)}. For amounts over several powers of ten, their "
         "logarithm.",
-        code=_by_first_gradient(residual)
+        code=_by_first_gradient(residual, drowning(window))
         if is_squared(window)
         else f"""\
 # Better: scale the targets where they are made. The same at the end of this model, with the
@@ -31,10 +31,17 @@ def scale_targets(residual: float, window: Window) -> Remedy:
     )
 
 
-def _by_first_gradient(residual: float) -> str:
-    """Of a squared error the gradient is as the errors are, so that one batch tells the targets."""
+def _by_first_gradient(residual: float, layer: str | None) -> str:
+    """Of a squared error the gradient is as the errors are, so that one batch tells the targets.
+
+    Args:
+        residual: how far the outputs are from the targets at the start.
+        layer: the one that makes these outputs, where others make others; None for the model.
+    """
+    end = "this model" if layer is None else layer
+    module = "model" if layer is None else f"model.get_submodule({layer!r})"
     return f"""\
-# Better: scale the targets where they are made. The same at the end of this model, with the
+# Better: scale the targets where they are made. The same at the end of {end}, with the
 # gradient that scaled targets would give it. The first batch trains nothing: its gradient tells how
 # far its targets are (handle.remove() undoes it):
 targets = []
@@ -61,5 +68,5 @@ def scale(module, inputs, output):
         output.register_hook(measure)
     return None
 
-handle = model.register_forward_hook(scale)
+handle = {module}.register_forward_hook(scale)
 """

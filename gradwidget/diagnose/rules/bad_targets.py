@@ -8,7 +8,7 @@ take turns.
 
 from __future__ import annotations
 
-from gradwidget.diagnose.evidence.residual import first_residual
+from gradwidget.diagnose.evidence.residual import drowning, first_residual
 from gradwidget.diagnose.evidence.window import Window, middle
 from gradwidget.diagnose.finding import Detection, Finding, Symptom
 from gradwidget.diagnose.rules.shared.harm import is_harmed
@@ -48,7 +48,8 @@ def _sorted(window: Window) -> Detection | None:
 def _far(window: Window, active: Finding | None) -> Detection | None:
     """Outputs that start many times further from the targets than their own size."""
     bound = window.limits.target_scale
-    if active is None and not is_harmed(window, Symptom.BAD_TARGETS):
+    layer = drowning(window)
+    if active is None and layer is None and not is_harmed(window, Symptom.BAD_TARGETS):
         return None
     residual = first_residual(window)
     if not residual > bound:
@@ -57,11 +58,12 @@ def _far(window: Window, active: Finding | None) -> Detection | None:
     size = middle(outputs)
     if not residual > bound * max(size, 1.0):
         return None  # outputs that are large themselves
+    drowned = "" if layer is None else f" What the loss asks of others than {layer} is lost in it."
     return Detection(
         severity="warning",
         message=f"The outputs start {shown(residual)} away from their targets: these are far from "
         f"0 and 1, for which networks are made, and the outputs are about {shown(size)}. Gradients "
-        "grow with the error, and steps of a usual size do not get there.",
+        f"grow with the error, and steps of a usual size do not get there.{drowned}",
         layers=tuple(
             layer.name
             for layer, is_last in zip(window.layers, window.paths.last, strict=True)

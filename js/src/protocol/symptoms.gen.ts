@@ -398,7 +398,7 @@ export const PARAGRAPHS: readonly Paragraph[] = [
     "parts": [
       {
         "title": "Rule",
-        "text": "the outputs of a regression start more than 100 away from their targets, and more than that many times their own size, and another symptom comes of it or nothing is learned. The distance is read from the loss and its gradient. Or batches of eight and more samples are of one class each, and of another one after a while: the data comes sorted by class."
+        "text": "the outputs of a regression start more than 100 away from their targets, and more than that many times their own size, and another symptom comes of it, or nothing is learned, or these errors drown all other terms of the loss. The distance is read from the loss and its gradient. Or batches of eight and more samples are of one class each, and of another one after a while: the data comes sorted by class."
       },
       {
         "title": "Not",

@@ -11,8 +11,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from gradwidget import GradMonitor
-from gradwidget.diagnose.evidence.residual import first_residual
+from gradwidget.diagnose.evidence.residual import drowning, first_residual
 from gradwidget.diagnose.evidence.window import Window
+from gradwidget.diagnose.remedies.scale_targets import scale_targets
 
 Loss = Callable[[Tensor, Tensor], Tensor]
 
@@ -61,3 +62,38 @@ def test_of_other_losses_nothing_is_known() -> None:
 
     assert math.isnan(measured(entropy)[0])
     assert math.isnan(measured(functional.mse_loss, squash=True)[0])
+
+
+class Heads(nn.Module):
+    """A class and an amount, of one body."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.body, self.kind, self.price = nn.Linear(5, 8), nn.Linear(8, 3), nn.Linear(8, 1)
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        y = self.body(x).tanh()
+        return self.kind(y), self.price(y)[:, 0]
+
+
+@pytest.mark.parametrize(("scale", "layer"), [(20_000.0, "price"), (1.0, None)])
+def test_of_several_terms_one_of_squared_errors_may_be_all(scale: float, layer: str | None) -> None:
+    torch.manual_seed(0)
+    model = Heads()
+    x, kinds, prices = torch.randn(32, 5), torch.arange(32) % 3, scale * torch.rand(32)
+    with torch.no_grad():
+        apart = float((model(x)[1] - prices).square().mean().sqrt())
+    optimizer = torch.optim.SGD(model.parameters(), lr=1e-12)
+    with GradMonitor(model, budget=None) as monitor:
+        for _ in range(4):
+            optimizer.zero_grad()
+            classes, amounts = model(x)
+            error = functional.mse_loss(amounts, prices)
+            (functional.cross_entropy(classes, kinds) + error).backward()
+            optimizer.step()
+        window = Window(monitor.history)
+        assert drowning(window) == layer
+        found = first_residual(window)
+        assert math.isnan(found) if layer is None else found == pytest.approx(apart, rel=1e-3)
+        if layer is not None:
+            assert "handle = model.get_submodule('price')" in scale_targets(found, window).code
