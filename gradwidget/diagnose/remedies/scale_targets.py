@@ -38,7 +38,7 @@ def _by_first_gradient(residual: float, layer: str | None) -> str:
         residual: how far the outputs are from the targets at the start.
         layer: the one that makes these outputs, where others make others; None for the model.
     """
-    end = "this model" if layer is None else layer
+    end = "this model" if layer is None else repr(layer)  # a name may have line breaks
     module = "model" if layer is None else f"model.get_submodule({layer!r})"
     return f"""\
 # Better: scale the targets where they are made. The same at the end of {end}, with the
