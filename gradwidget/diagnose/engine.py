@@ -69,6 +69,8 @@ class Engine:
         self._suspicion = Suspicion()
         self._last_step = 0
         self._was_apart = False
+        self._is_new = False
+        """Whether a finding has changed in more than the step at which it was last detected."""
         self.wanted = Wanted()
         """What should be sampled more closely, because the newest frame looks suspicious."""
 
@@ -119,8 +121,7 @@ class Engine:
                 self._continue(entry, detection, window)
             elif entry is not None:
                 self._close(entry, window)
-        ordered: list[Finding] | None = self._contain("explaining the findings", self._in_order)
-        self._active = [one.finding for one in self._open.values()] if ordered is None else ordered
+        self._explain()
         self.wanted = self._suspicion.wanted(suspects, apart=apart, opened=opened)
         self._was_apart = apart
 
@@ -130,7 +131,7 @@ class Engine:
         All of them at the first frame, whose step may change everything; where frames are far
         apart; and at the frame after such a one, which may lack what is measured on the way through
         the layers. Otherwise those that run at every frame, those of a suspected symptom, and the
-        others in turn.
+        others in turn: those of an open finding too, which has been reported already.
 
         Args:
             number: of the frame.
@@ -141,11 +142,27 @@ class Engine:
         for place, (symptom, rule) in enumerate(RULES.items()):
             if (
                 apart
-                or symptom in AT_EVERY_FRAME
+                or (symptom in AT_EVERY_FRAME and symptom not in self._open)
                 or symptom in self._suspicion
                 or place % interval == number % interval
             ):
                 yield symptom, rule
+
+    def _explain(self) -> None:
+        """Brings the open findings into their order, each with what it is due to."""
+        if self._is_new:
+            ordered: list[Finding] | None = self._contain("explaining the findings", self._in_order)
+            self._is_new = ordered is None
+            self._active = (
+                [one.finding for one in self._open.values()] if ordered is None else ordered
+            )
+            return
+        # What explains what has not changed, and working it out takes as long as several rules.
+        last = {symptom: entry.finding.last_step for symptom, entry in self._open.items()}
+        self._active = [
+            one if one.last_step == last[one.symptom] else replace(one, last_step=last[one.symptom])
+            for one in self._active
+        ]
 
     def _in_order(self) -> list[Finding]:
         """The open findings, explained: the causes, then what is due to them."""
@@ -204,10 +221,12 @@ class Engine:
                 )
             )
             del self._open[symptom]
+            self._is_new = True
         elif is_over and not entry.is_past and entry.finding.origin is None:
             entry.is_past = True
             message = f"{entry.finding.message} Not seen since step {entry.finding.last_step:,}."
             entry.finding = replace(entry.finding, message=message)
+            self._is_new = True
 
     def _reopened(self, symptom: Symptom, window: Window) -> Finding | None:
         """A finding that was over only for a short while, taken back from the resolved ones."""
@@ -231,6 +250,7 @@ class Engine:
                 self._open[one.symptom] = _Open(back, 1, version, version)
 
     def _opened(self, symptom: Symptom, detection: Detection, window: Window) -> _Open:
+        self._is_new = True
         finding = Finding(
             symptom=symptom,
             severity=detection.severity,
@@ -266,6 +286,7 @@ class Engine:
             entry.finding = replace(before, last_step=window.step)
             return
         entry.refreshed = entry.last_seen
+        self._is_new = True
         changed = set(detection.layers) != set(before.layers)
         # What led to a NaN can no longer be measured after it.
         evidence = detection.evidence if before.origin is None else before.evidence

@@ -6,7 +6,7 @@ import threading
 from typing import Protocol
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from gradwidget.capture.guard import Guard, entry
 from gradwidget.capture.hooks.compiling import Compiling
@@ -35,7 +35,10 @@ class ForwardListener(Protocol):
         """The model as a whole has run; not told of one that is itself a layer."""
 
     def nonlinearity_ran(self, module: nn.Module, args: Args) -> None:
-        """A module has run that is no layer and may be an activation function."""
+        """A module has run that is no layer and may be an activation function.
+
+        Not told of one that was given a tensor with a graph.
+        """
 
 
 class ForwardHooks:
@@ -137,7 +140,10 @@ class ForwardHooks:
         if self.strangers.is_wanted:
             self._note_what_is_inside(module)
         if is_nonlinear(module):
-            self._note_nonlinearity(module, args)
+            # What was applied to an output with a graph is read from the graph.
+            given = args[0] if args else None
+            if not (type(given) is Tensor and given.requires_grad):
+                self._note_nonlinearity(module, args)
         elif id(module) == self._model:
             self._note_model(args, kwargs)
 
