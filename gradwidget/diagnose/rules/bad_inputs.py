@@ -11,9 +11,10 @@ from dataclasses import replace
 
 import numpy as np
 
-from gradwidget.diagnose.evidence.window import Window, middle
+from gradwidget.diagnose.evidence.window import A_FEW, BEGINNING, Window, median, middle
 from gradwidget.diagnose.finding import Detection, Finding, Origin, Severity, Symptom
 from gradwidget.diagnose.rules.shared.harm import is_harmed
+from gradwidget.frame import BoolArray
 from gradwidget.record.history import RECENT
 from gradwidget.wording import shown
 
@@ -61,7 +62,7 @@ def _nonfinite(window: Window) -> Detection | None:
 
 
 def _constant(window: Window) -> Detection | None:
-    deviation = middle(window.history.recent_scalar("input_std", window.limits.window))
+    deviation = _level(window, "input_std")
     if window.history.version < window.limits.window or deviation != 0:
         return None
     return _detection(
@@ -80,7 +81,7 @@ def _alike(window: Window) -> Detection | None:
 
     Of tokens nothing but how common each answer is; the loss then falls all the same.
     """
-    size = middle(window.history.recent_scalar("input_rms", window.limits.window))
+    size = _level(window, "input_rms")
     # What differs is lost beside numbers that are too large.
     if window.age < window.limits.plateau_steps // 2 or size > HUGE:
         return None
@@ -104,17 +105,17 @@ def _alike(window: Window) -> Detection | None:
 
 def _scale(window: Window, active: Finding | None) -> Detection | None:
     limits = window.limits
-    size = middle(window.history.recent_scalar("input_rms", limits.window))
+    size = _level(window, "input_rms")
     is_large, is_small = size > limits.input_scale, 0 < size < limits.input_scale**-2
     if not (is_large or is_small) or _normalized_first(window):
         return None
     if active is None and not (is_harmed(window, Symptom.BAD_INPUTS) or _passed_on(window, size)):
         return None
-    began = middle(window.history.start_scalar("input_rms")[: limits.window])
+    began = _first_size(window)
     if is_large and began < limits.input_scale < size / CHANGED:
         return _changed(window, began, size)
-    mean = middle(window.history.recent_scalar("input_mean", limits.window))
-    deviation = middle(window.history.recent_scalar("input_std", limits.window))
+    mean = _level(window, "input_mean")
+    deviation = _level(window, "input_std")
     found = _detection(
         window,
         "warning",
@@ -131,8 +132,8 @@ def _scale(window: Window, active: Finding | None) -> Detection | None:
 
 def _flat(window: Window, active: Finding | None) -> Detection | None:
     """Of a usual size, and all of them near one number, as by statistics of other data."""
-    mean = abs(middle(window.history.recent_scalar("input_mean", window.limits.window)))
-    deviation = middle(window.history.recent_scalar("input_std", window.limits.window))
+    mean = abs(_level(window, "input_mean"))
+    deviation = _level(window, "input_std")
     if not 0 < deviation < mean / FLAT or _normalized_first(window):
         return None
     if active is None and not is_harmed(window, Symptom.BAD_INPUTS):
@@ -175,10 +176,35 @@ def _passed_on(window: Window, size: float) -> bool:
         first = middle(window.first_losses[:1])
         if first > FALLEN and first > FALLEN * abs(window.loss):
             return True
-    outputs = window.start("act_rms")[window.paths.last]
+    rows = window.history.start("act_rms")[_starts(window)][:, window.paths.last]
+    outputs = median(rows[:BEGINNING].astype(np.float64), least=A_FEW)
     outputs = outputs[~np.isnan(outputs)]
     is_extreme = size > limits.input_scale**2 and window.age >= limits.lasting_steps
     return bool(is_extreme and outputs.size and outputs.max() > limits.input_scale)
+
+
+def _level(window: Window, name: str) -> float:
+    """The median of a statistic of the inputs in the newest frames; NaN where it is not known.
+
+    Of networks that are trained in turns, in the frames in the same turn: each has its own inputs.
+    """
+    frames = window.limits.window * (2 if window.has_opponent else 1)
+    values = window.history.recent_scalar(name, frames)[window.same_turn(frames)]
+    return middle(values[-window.limits.window :])
+
+
+def _first_size(window: Window) -> float:
+    """The median size of the first inputs, those of the same turn; NaN where it is not known."""
+    sizes = window.history.start_scalar("input_rms")[_starts(window)]
+    return middle(sizes[: window.limits.window])
+
+
+def _starts(window: Window) -> BoolArray:
+    """Bool [frames]: whether each of the run's first frames trained what the newest one trains."""
+    rows = window.history.start("grad_norm")
+    if not window.has_opponent:
+        return np.ones(len(rows), np.bool_)
+    return np.asarray(~np.isnan(rows[:, window.in_play]).all(axis=1), np.bool_)
 
 
 def _detection(

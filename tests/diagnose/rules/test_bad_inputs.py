@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -149,3 +150,33 @@ def test_data_that_is_changed_in_place_is_told_from_data_that_was_loaded_so() ->
     assert flat.because is Symptom.BAD_INPUTS
     assert "had a size of 1 at the start" in finding.message
     assert [one.title for one in finding.remedies] == ["Do not change the data in place"]
+
+
+def of_two_networks(size: float) -> Callable[[int], dict[str, Any]]:
+    """A generator that is given noise, in turns with a judge that is given data of that size."""
+    judge_layers = np.arange(DEPTH) >= DEPTH // 2
+
+    def of_step(step: int) -> dict[str, Any]:
+        turn, own = (~judge_layers, 1.0) if step % 2 else (judge_layers, size)
+        output = np.where(judge_layers, own / 4, 0.2)
+        return healthy(
+            DEPTH,
+            scalars={"input_rms": own, "input_mean": own / 2, "input_std": own * 0.8, "loss": 0.7},
+            act_rms=output,
+            measured={"grad_norm": turn},
+            grad_norm=np.where(turn, 0.16, np.nan),
+            wiring=Wiring(optimizers=("Adam", "Adam")),
+        )
+
+    return of_step
+
+
+def test_of_networks_in_turns_each_has_its_own_inputs() -> None:
+    finding = only(judge(30, chain(DEPTH), of_two_networks(850.0))[0])
+    assert finding.symptom is Symptom.BAD_INPUTS
+    assert "a mean of 420" in finding.message
+    assert "at the start" not in finding.message
+
+
+def test_silent_on_networks_in_turns_whose_inputs_are_of_usual_size() -> None:
+    assert judge(30, chain(DEPTH), of_two_networks(2.0))[0].findings == []
