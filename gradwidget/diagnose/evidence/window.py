@@ -222,16 +222,17 @@ class Window:
         """Whether networks are trained in turns, each with an optimizer of its own."""
         return len(self.wiring.optimizers) > 1 and not self.in_play.all()
 
-    def same_turn(self, frames: int) -> BoolArray:
-        """Bool [<=frames]: whether each of the newest frames trained what the newest one trains.
+    def same_turn(self, frames: int | None = None) -> BoolArray:
+        """Bool [<=frames]: whether each of some frames trained what the newest one trains.
 
-        Oldest first; all of them where networks are not trained in turns.
+        Oldest first, of the newest frames, or of the run's first ones where no number is given; all
+        of them where networks are not trained in turns.
         """
-        steps = self.history.recent_steps(frames)
+        history, metric = self.history, "grad_norm"
+        rows = history.start(metric) if frames is None else history.recent(metric, frames)
         if not self.has_opponent:
-            return np.ones(len(steps), np.bool_)
-        rows = self.history.recent("grad_norm", frames)[:, self.in_play]
-        return np.asarray(~np.isnan(rows).all(axis=1), np.bool_)
+            return np.ones(len(rows), np.bool_)
+        return np.asarray(~np.isnan(rows[:, self.in_play]).all(axis=1), np.bool_)
 
     def losses(self, frames: int) -> Floats:
         """float64: the loss in each of the newest frames, of those in the same turn."""
@@ -241,10 +242,7 @@ class Window:
     @cached_property
     def first_losses(self) -> Floats:
         """float64: the loss in each of the run's first frames, of those in the same turn."""
-        found: Floats = self.history.start_scalar("loss")
-        if self.has_opponent:
-            rows = self.history.start("grad_norm")[:, self.in_play]
-            found = found[~np.isnan(rows).all(axis=1)]
+        found: Floats = self.history.start_scalar("loss")[self.same_turn()]
         return found
 
     @cached_property

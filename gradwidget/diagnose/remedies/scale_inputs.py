@@ -21,18 +21,28 @@ def scale_inputs(window: Window, *, if_large: bool = False) -> Remedy | None:
         window: the newest frames.
         if_large: only where they are large, of which nothing else is known.
     """
-    first = window.limits.window
-    size = middle(window.history.start_scalar("input_rms")[:first])
+    size = _first(window, "input_rms")
     if if_large and not size > LARGE:
         return None
-    mean = middle(window.history.start_scalar("input_mean")[:first])
-    deviation = middle(window.history.start_scalar("input_std")[:first])
+    mean, deviation = _first(window, "input_mean"), _first(window, "input_std")
     if not (math.isfinite(mean) and deviation > 0):
         return None
+    title = "Scale the inputs"
+    why = (
+        f"They have a mean of {shown(mean)} and a standard deviation of {shown(deviation)}; "
+        "layers are drawn for about 0 and 1 (LeCun et al., Efficient BackProp)."
+    )
+    if window.has_opponent:
+        # What one network makes for the other is not of that scale, and must not be scaled so.
+        return Remedy(
+            title=title,
+            why=f"{why} Scale the data where it is loaded, so that the other network is held "
+            "against the scaled data as well.",
+            code="",
+        )
     return Remedy(
-        title="Scale the inputs",
-        why=f"They have a mean of {shown(mean)} and a standard deviation of {shown(deviation)}; "
-        "layers are drawn for about 0 and 1 (LeCun et al., Efficient BackProp).",
+        title=title,
+        why=why,
         code=f"""\
 # Better: scale each feature by the statistics of the training data, once. This scales all by the
 # numbers that were measured (handle.remove() undoes it):
@@ -47,3 +57,9 @@ def scale(module, inputs):
 handle = model.register_forward_pre_hook(scale)
 """,
     )
+
+
+def _first(window: Window, name: str) -> float:
+    """The median of a statistic of the first inputs, of those in the same turn."""
+    values = window.history.start_scalar(name)[window.same_turn()]
+    return middle(values[: window.limits.window])

@@ -14,7 +14,6 @@ import numpy as np
 from gradwidget.diagnose.evidence.window import A_FEW, BEGINNING, Window, median, middle
 from gradwidget.diagnose.finding import Detection, Finding, Origin, Severity, Symptom
 from gradwidget.diagnose.rules.shared.harm import is_harmed
-from gradwidget.frame import BoolArray
 from gradwidget.record.history import RECENT
 from gradwidget.wording import shown
 
@@ -176,7 +175,7 @@ def _passed_on(window: Window, size: float) -> bool:
         first = middle(window.first_losses[:1])
         if first > FALLEN and first > FALLEN * abs(window.loss):
             return True
-    rows = window.history.start("act_rms")[_starts(window)][:, window.paths.last]
+    rows = window.history.start("act_rms")[window.same_turn()][:, window.paths.last]
     outputs = median(rows[:BEGINNING].astype(np.float64), least=A_FEW)
     outputs = outputs[~np.isnan(outputs)]
     is_extreme = size > limits.input_scale**2 and window.age >= limits.lasting_steps
@@ -195,16 +194,8 @@ def _level(window: Window, name: str) -> float:
 
 def _first_size(window: Window) -> float:
     """The median size of the first inputs, those of the same turn; NaN where it is not known."""
-    sizes = window.history.start_scalar("input_rms")[_starts(window)]
+    sizes = window.history.start_scalar("input_rms")[window.same_turn()]
     return middle(sizes[: window.limits.window])
-
-
-def _starts(window: Window) -> BoolArray:
-    """Bool [frames]: whether each of the run's first frames trained what the newest one trains."""
-    rows = window.history.start("grad_norm")
-    if not window.has_opponent:
-        return np.ones(len(rows), np.bool_)
-    return np.asarray(~np.isnan(rows[:, window.in_play]).all(axis=1), np.bool_)
 
 
 def _detection(

@@ -180,3 +180,9 @@ def test_of_networks_in_turns_each_has_its_own_inputs() -> None:
 
 def test_silent_on_networks_in_turns_whose_inputs_are_of_usual_size() -> None:
     assert judge(30, chain(DEPTH), of_two_networks(2.0))[0].findings == []
+
+
+def test_of_networks_in_turns_the_data_is_to_be_scaled_for_both() -> None:
+    remedy = only(judge(30, chain(DEPTH), of_two_networks(850.0))[0]).remedies[0]
+    assert (remedy.title, remedy.code) == ("Scale the inputs", "")
+    assert "where it is loaded" in remedy.why
