@@ -164,12 +164,12 @@ class Capture:
 
         NaN before it is known.
         """
-        return self.cycle.budget.overhead
+        return self.cycle.decision.overhead
 
     @property
     def sampling_interval(self) -> float:
         """Steps per sampled step, lately."""
-        return self.cycle.budget.interval
+        return self.cycle.decision.interval
 
     @property
     def standing(self) -> Standing:
@@ -189,13 +189,13 @@ class Capture:
 
     def charge(self, seconds: float) -> None:
         """Counts time spent elsewhere on behalf of this capture."""
-        self.cycle.budget.charge(seconds)
+        self.cycle.decision.charge(seconds)
 
     def sample_more(self, *, series: bool, watch: bool) -> None:
         """Samples the next steps if a ``series`` is wanted, and more often during a ``watch``."""
         if series:
-            self.cycle.budget.request(Reason.DIAGNOSIS)
-        self.cycle.budget.watched = watch
+            self.cycle.decision.request(Reason.DIAGNOSIS)
+        self.cycle.decision.watched = watch
 
     @unseen
     def close(self) -> None:

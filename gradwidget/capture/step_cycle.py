@@ -29,7 +29,7 @@ from gradwidget.capture.inspect.inspector import Inspector
 from gradwidget.capture.model.layers import LayerTable
 from gradwidget.capture.model.optimizers import Grouped, OptimizerParameters
 from gradwidget.capture.sampling.allowances import Reason
-from gradwidget.capture.sampling.budget import Budget
+from gradwidget.capture.sampling.decision import SamplingDecision
 from gradwidget.capture.sampling.recurrent_schedule import RecurrentSchedule
 from gradwidget.capture.sampling.triggers import SamplingTriggers
 from gradwidget.capture.steps.alone import Alone
@@ -78,7 +78,7 @@ class StepCycle:
         start_step: int,
         losses: deque[tuple[int, float]],
     ) -> None:
-        self.budget = Budget(budget)
+        self.decision = SamplingDecision(budget)
         self.reach = BackwardReach()
         self.manual = ManualLoop(self.reach, optimizers)
         self.unstepped = UnsteppedPasses(self.reach)
@@ -100,9 +100,9 @@ class StepCycle:
         self._pause_point = pause_point
         self._losses = losses
         self._wants_outputs = activations
-        self._triggers = SamplingTriggers(self.budget, table)
+        self._triggers = SamplingTriggers(self.decision, table)
         self.activation_cache = ActivationCache(guard)
-        self._recurrent_schedule = RecurrentSchedule(self.budget)
+        self._recurrent_schedule = RecurrentSchedule(self.decision)
         self._wiring = WiringReader(model, table, optimizers, self.forward.strangers)
         self._start = start_step
         self._is_closed = False
@@ -112,7 +112,7 @@ class StepCycle:
         self._extra_samples = 0
         """Steps in a row that were sampled because the one before was."""
         self.delivery = Delivery(
-            table, guard, self.budget, self._triggers, SameBatch(self._no_data), emit=emit
+            table, guard, self.decision, self._triggers, SameBatch(self._no_data), emit=emit
         )
         """Has the steps that are over."""
         self._began = self._last_end = perf_counter()
@@ -127,7 +127,7 @@ class StepCycle:
 
     def request(self, reason: Reason) -> None:
         """Has the step under way sampled, with as many after it as the reason's allowance says."""
-        if self.budget.request(reason):
+        if self.decision.request(reason):
             self.builder.sampled = True
 
     def pass_begins(self, roots: Sequence[Tensor]) -> None:
@@ -348,13 +348,13 @@ class StepCycle:
         wanted = self._tell_of_end(builder, inside_forward=inside_forward)
         # What this step has cost decides whether the next one is sampled.
         spent = self._guard.spent_until_now()
-        self.budget.stepped(now - self._last_end, spent - self._spent_before)
+        self.decision.stepped(now - self._last_end, spent - self._spent_before)
         if builder.sampled:
             self.delivery.announce()
         self._last_end, self._spent_before = now, spent
         self._is_refreshed = False
         self._table.release()
-        is_due = self.budget.sampling
+        is_due = self.decision.sampling
         sampled = is_due or (builder.sampled and self._leaves_gradients(builder))
         self._extra_samples = self._extra_samples + 1 if sampled and not is_due else 0
         self.builder = self._new_builder(builder.step + 1, sampled=sampled, wanted=wanted)
@@ -406,9 +406,9 @@ class StepCycle:
     def _complete(self, builder: FrameBuilder, now: float) -> None:
         self.forward.step_ended()
         builder.scalars["time"] = now - self._began
-        builder.scalars["spent"] = self.budget.spent
-        if not math.isnan(self.budget.overhead):
-            builder.scalars["overhead"] = self.budget.overhead
+        builder.scalars["spent"] = self.decision.spent
+        if not math.isnan(self.decision.overhead):
+            builder.scalars["overhead"] = self.decision.overhead
         builder.wiring = self._guard.run(WIRING, self._wiring.finish)
         if builder.wiring is not None:
             self.activation_cache.last = builder.wiring.last or None
@@ -424,7 +424,7 @@ class StepCycle:
         if self._pause_point is not None:
             wanted = self._pause_point.step_ended(self, builder.step, inside_forward=inside_forward)
             if wanted:
-                self.budget.request(Reason.PAUSE)
+                self.decision.request(Reason.PAUSE)
                 paused = self._pause_point.is_due
         self.inspector.step_ended(
             builder.step, builder.inspections, builder.reasons, paused=paused, wanted=wanted

@@ -1,4 +1,7 @@
-"""Decides which steps are sampled, so that the cost stays under a share of the training time."""
+"""Decides which steps are sampled, so that the cost stays under a share of the training time.
+
+The step after a sampled one is sampled too where several optimizers take turns: ``StepCycle``.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +29,7 @@ KEPT = 1 - 1 / AT_LAST_EVERY
 """How much of what a step was is left of it in the sums one step later."""
 
 
-class Budget:
+class SamplingDecision:
     """Samples so rarely that a share of the training time pays for it.
 
     Which steps are sampled follows from their numbers: clocks only choose the interval, of the
@@ -36,10 +39,10 @@ class Budget:
         share: part of a step's time that may be spent; None samples every step.
 
     Example:
-        >>> budget = Budget(0.01)
+        >>> decision = SamplingDecision(0.01)
         >>> for _ in range(1000):
-        ...     budget.stepped(elapsed=0.1, ours=0.002 if budget.sampling else 0.0)
-        >>> round(budget.overhead, 3) <= 0.01, round(budget.interval)
+        ...     decision.stepped(elapsed=0.1, ours=0.002 if decision.sampling else 0.0)
+        >>> round(decision.overhead, 3) <= 0.01, round(decision.interval)
         (True, 4)
     """
 
@@ -151,7 +154,7 @@ class Budget:
                 self.pace.choose(self._step, self._every(self.share))
             self.sampling = self.is_requested or self.pace.samples(self._step)
             return
-        # The interval is chosen anew where it ends.
+        # The interval is chosen again where it ends.
         if self._step % self._interval == 0 or self.watched is not self._was_watched:
             self._interval, self._was_watched = self._every(self.share), self.watched
         self.sampling = self.is_requested or self._step % self._interval == 0
