@@ -124,7 +124,7 @@ class Capture:
         self._backward = BackwardReader(
             self._table,
             self.cycle.gradient_hooks,
-            self.cycle.reach,
+            self.cycle.backward,
             self.cycle.manual,
             self.cycle.updates,
             unstepped=self.cycle.unstepped,

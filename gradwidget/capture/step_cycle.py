@@ -33,7 +33,7 @@ from gradwidget.capture.sampling.decision import SamplingDecision
 from gradwidget.capture.sampling.recurrent_schedule import RecurrentSchedule
 from gradwidget.capture.sampling.triggers import SamplingTriggers
 from gradwidget.capture.steps.alone import Alone
-from gradwidget.capture.steps.backward_reach import BackwardReach
+from gradwidget.capture.steps.backward_detector import BackwardDetector
 from gradwidget.capture.steps.first_step import FirstStep
 from gradwidget.capture.steps.manual import ManualLoop
 from gradwidget.capture.steps.pause_point import PausePoint
@@ -79,16 +79,16 @@ class StepCycle:
         losses: deque[tuple[int, float]],
     ) -> None:
         self.decision = SamplingDecision(budget)
-        self.reach = BackwardReach()
-        self.manual = ManualLoop(self.reach, optimizers)
-        self.unstepped = UnsteppedPasses(self.reach)
+        self.backward = BackwardDetector()
+        self.manual = ManualLoop(self.backward, optimizers)
+        self.unstepped = UnsteppedPasses(self.backward)
         self.first_step = FirstStep(is_optimizer_given=optimizers.is_one_given)
         self.shared = SharedPass(table, optimizers)
         self.thread = TrainingThread(guard)
         self.forward = ForwardHooks(model, table, guard)
         self.gradient_hooks = OutputGradientHooks(guard)
         self.updates = WeightUpdates(table, guard, LIMIT if budget is not None else None)
-        self.inspector = Inspector(table, guard, self.reach, budget, activations=activations)
+        self.inspector = Inspector(table, guard, self.backward, budget, activations=activations)
         self.prompt = False
         """Whether each frame is emitted before its step is left, which waits for an accelerator."""
         self.was_skipped = False
@@ -118,7 +118,7 @@ class StepCycle:
         self._began = self._last_end = perf_counter()
         self._spent_before = 0.0
         self._alone = Alone(guard)
-        self.reach.watch(table.parameters)
+        self.backward.watch(table.parameters)
         self.builder = self._new_builder(start_step, sampled=True, wanted=False)
         """Collects the step under way."""
         self._begin()
@@ -169,7 +169,7 @@ class StepCycle:
         if self.builder.sampled or self.delivery.peers is not None:
             self._alone.begins()
         if is_backward:
-            self.unstepped.pass_ended(self.builder.source, cleared=self.reach.was_cleared)
+            self.unstepped.pass_ended(self.builder.source, cleared=self.backward.was_cleared)
         model = self._model() if self.builder.sampled else None
         if model is not None:
             modes = self._guard.run("reading the modes of modules", modes_of, model)
@@ -267,7 +267,7 @@ class StepCycle:
         if self._guard.is_elsewhere:
             return []
         is_new = self._optimizers.is_first_without(optimizer)
-        if not (is_new or (self._is_first and self.reach.has_passed)):
+        if not (is_new or (self._is_first and self.backward.has_passed)):
             return []
         self._walk()
         return self._optimizers.of(optimizer)
@@ -275,7 +275,7 @@ class StepCycle:
     def _walk(self) -> None:
         model = self._model()
         if model is not None and self._table.refresh(model):
-            self.reach.watch(self._table.parameters)
+            self.backward.watch(self._table.parameters)
 
     # ------------------------------------------------------------------ from step to step
 
@@ -398,7 +398,7 @@ class StepCycle:
 
     def _begin(self) -> None:
         builder, self._guard.step = self.builder, self.builder.step
-        self.reach.step_begins()
+        self.backward.step_begins()
         if builder.sampled or self._wiring.is_due:
             self._guard.run(WIRING, self._wiring.begin, sampled=builder.sampled)
         self.listen()

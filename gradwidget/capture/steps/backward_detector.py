@@ -19,7 +19,7 @@ UNTOUCHED: Mark = (0, -1)
 Probed = tuple[ParameterHandle, nn.Parameter | None]
 
 
-class BackwardReach:
+class BackwardDetector:
     """Tells from identity and version of gradients what happened to them, reading no value."""
 
     def __init__(self) -> None:
@@ -70,7 +70,7 @@ class BackwardReach:
         Returns:
             Whether gradients were cleared since the pass before.
         """
-        # Found anew at every pass: between two, others may stand in for parameters (FSDP2).
+        # Found again at every pass: between two, others may stand in for parameters (FSDP2).
         self._probed = [(probe, probe()) for probe in self._probes]
         self._before = _marks(self._probed)
         self._all = list(parameters) if parameters is not None else []
