@@ -10,11 +10,11 @@ import { Inspector } from "../src/state/inspector.ts";
 import { LoopControl } from "../src/state/loop-control.ts";
 
 /** Columns of some statistics, each given as one row of layers per step. */
-export function columnsOf(tracks: Record<string, number[][]>, steps?: number[]): Columns {
-  const [first = []] = Object.values(tracks);
+export function columnsOf(histories: Record<string, number[][]>, steps?: number[]): Columns {
+  const [first = []] = Object.values(histories);
   const columns = new Columns(first[0]?.length ?? 0, 64);
   first.forEach((_, i) => {
-    const entries = Object.entries(tracks).map(([name, rows]) => {
+    const entries = Object.entries(histories).map(([name, rows]) => {
       return [name, { value: rows[i] ?? [] }] as const;
     });
     columns.append({ step: steps?.[i] ?? i, values: new Map(entries) });
@@ -23,8 +23,8 @@ export function columnsOf(tracks: Record<string, number[][]>, steps?: number[]):
 }
 
 /** Columns of scalars, each given as one number per step. */
-export function scalarsOf(tracks: Record<string, number[]>): Columns {
-  const rows = Object.entries(tracks).map(([name, values]) => {
+export function scalarsOf(histories: Record<string, number[]>): Columns {
+  const rows = Object.entries(histories).map(([name, values]) => {
     return [name, values.map((value) => [value])] as const;
   });
   return columnsOf(Object.fromEntries(rows));

@@ -12,10 +12,10 @@ from gradwidget.record.capacity import START, Room
 from gradwidget.record.overview import Summaries
 
 
-class Track:
+class MetricHistory:
     """The rows of one metric, one entry per layer: summaries first, then single rows.
 
-    The history knows how many rows of each there are, the same for all its tracks.
+    The history knows how many rows of each there are, the same for all metrics.
 
     Args:
         width: entries in a row.
@@ -119,7 +119,7 @@ class Track:
 
     def rearranged(
         self, source: NDArray[np.int64], room: Room, *, coarse: int, fine: int, start: int
-    ) -> Track:
+    ) -> MetricHistory:
         """The same rows for other layers.
 
         Args:
@@ -130,7 +130,7 @@ class Track:
             start: start rows that exist.
         """
         dtype = self.fine.dtype
-        track = Track(len(source), dtype, room, coarse=coarse, fine=fine, start=start)
+        history = MetricHistory(len(source), dtype, room, coarse=coarse, fine=fine, start=start)
         known = source >= 0
         for name, rows in (
             ("fine", fine),
@@ -139,10 +139,10 @@ class Track:
             ("mean", coarse),
             ("high", coarse),
         ):
-            getattr(track, name)[:rows, known] = getattr(self, name)[:rows, source[known]]
-        track.fine_measured[:fine, known] = self.fine_measured[:fine, source[known]]
-        track.coarse_measured[:coarse, known] = self.coarse_measured[:coarse, source[known]]
-        return track
+            getattr(history, name)[:rows, known] = getattr(self, name)[:rows, source[known]]
+        history.fine_measured[:fine, known] = self.fine_measured[:fine, source[known]]
+        history.coarse_measured[:coarse, known] = self.coarse_measured[:coarse, source[known]]
+        return history
 
     def _summarize(
         self,

@@ -7,7 +7,7 @@ export type MergeTargets = Int32Array;
  * One metric over the run: each column has one number per layer, and their extremes where it
  * covers several steps.
  */
-export class Track {
+export class MetricHistory {
   readonly width: number;
   readonly value: Float32Array;
   #low: Float32Array | null = null;
