@@ -1,4 +1,4 @@
-// Columns, findings, a loop and an inspection made by hand, for several tests.
+// Columns, findings, a store, a loop and an inspection made by hand, for several tests.
 import type {
   FindingInfo,
   HistogramInfo,
@@ -8,6 +8,7 @@ import type {
 import { Columns } from "../src/state/columns.ts";
 import { Inspector } from "../src/state/inspector.ts";
 import { LoopControl } from "../src/state/loop-control.ts";
+import { Store } from "../src/state/store.ts";
 
 /** Columns of some statistics, each given as one row of layers per step. */
 export function columnsOf(histories: Record<string, number[][]>, steps?: number[]): Columns {
@@ -52,6 +53,16 @@ export function findingOf(changes: Partial<FindingInfo> = {}): FindingInfo {
     consequences: [],
     ...changes,
   };
+}
+
+/** A store of two layers, with these findings and these states. */
+export function storeOf(findings: FindingInfo[], states = ["ok", "ok"]): Store {
+  const store = new Store("Net");
+  const rest = { kind: "Linear", summary: "", parameters: 1, shapes: [], activation: null };
+  store.layers = ["a", "b"].map((name) => ({ name, ...rest }));
+  store.states = states;
+  store.findings = findings;
+  return store;
 }
 
 /** A loop under control of the page, what it has sent, and a way to answer the newest request. */

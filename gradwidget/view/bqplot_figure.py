@@ -5,7 +5,7 @@ from __future__ import annotations
 import bqplot
 
 
-def bar_figure() -> bqplot.Figure:
+def bqplot_figure() -> bqplot.Figure:
     """A bare figure with one horizontal bar per layer on a log scale, without axes or margins.
 
     The page sets data, colors and the scale's ends at each tick, so that nothing of it goes
