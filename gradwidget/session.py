@@ -27,7 +27,7 @@ from gradwidget.diagnose.thresholds import DEFAULT, Thresholds
 from gradwidget.record.history import History
 from gradwidget.record.lock import free_when_forked
 from gradwidget.record.new_losses import NewLosses
-from gradwidget.record.ranks import RankLog
+from gradwidget.record.rank_log import RankLog
 from gradwidget.record.start_step import checked_start
 from gradwidget.report.processes import Processes
 from gradwidget.report.scalars import scalars

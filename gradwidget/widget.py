@@ -56,7 +56,7 @@ if TYPE_CHECKING:
     from gradwidget.diagnose.finding import Finding, Remedy
     from gradwidget.frame import Inspection
     from gradwidget.record.history import History
-    from gradwidget.record.ranks import Rank
+    from gradwidget.record.rank_log import Rank
     from gradwidget.report.sending import Logger
 
 STATIC = Path(__file__).parent / "static"

@@ -10,7 +10,7 @@ from gradwidget.capture.collect.loop.bad_update import BadUpdate
 from gradwidget.capture.collect.loop.same_batch import SameBatch
 from gradwidget.capture.guard import Guard
 from gradwidget.capture.model.layers import LayerTable
-from gradwidget.capture.processes.frames import message_of, of_all
+from gradwidget.capture.processes.merged_frame import merged_frame, message_of
 from gradwidget.capture.processes.peers import SHARING, Peers, Told, join
 from gradwidget.capture.processes.rank_message import RankMessage
 from gradwidget.capture.sampling.decision import SamplingDecision
@@ -122,7 +122,7 @@ class Delivery:
             return frame
         if builder.sharded.numbers and builder.sharded.holders <= set(messages):
             frame = builder.frame({rank: one.parts for rank, one in messages.items()})
-        return of_all(frame, peers.rank, messages)
+        return merged_frame(frame, peers.rank, messages)
 
     def _record(self, builder: FrameBuilder, frame: Frame) -> None:
         frame = self._bad_update.remembered(frame)

@@ -3,7 +3,7 @@ from __future__ import annotations
 import math
 
 from gradwidget.frame import RankPart
-from gradwidget.record.ranks import RankLog
+from gradwidget.record.rank_log import RankLog
 
 
 def test_the_first_that_was_not_finite_is_kept() -> None:

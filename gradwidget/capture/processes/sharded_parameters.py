@@ -8,11 +8,11 @@ import numpy as np
 
 from gradwidget.capture.model.layers import LayerTable
 from gradwidget.capture.model.local_part import is_counted, local_part, ranks_of
-from gradwidget.capture.processes.parts import Statistics, Whole, packed
+from gradwidget.capture.processes.merged_statistics import MergedStatistics, Statistics, packed
 from gradwidget.capture.stats.readback import Values
 
 
-class Sharded:
+class ShardedParameters:
     """The sharded parameters of a model at the end of a step.
 
     Args:
@@ -21,7 +21,7 @@ class Sharded:
 
     Example:
         >>> from torch import nn
-        >>> Sharded(LayerTable(nn.Linear(2, 1), None), {0, 1}).holders
+        >>> ShardedParameters(LayerTable(nn.Linear(2, 1), None), {0, 1}).holders
         frozenset()
     """
 
@@ -49,7 +49,7 @@ class Sharded:
         """Ranks of the processes that hold parts of any of them."""
         return frozenset().union(*self._holders)
 
-    def whole(self, parts: Mapping[int, Values]) -> Whole | None:
+    def merged(self, parts: Mapping[int, Values]) -> MergedStatistics | None:
         """What all have together; None where nobody has told of their parts.
 
         Args:
@@ -58,7 +58,7 @@ class Sharded:
         if not parts:
             return None
         chosen = np.array([[rank in ranks for ranks in self._holders] for rank in parts])
-        return Whole(self.numbers, list(parts.values()), chosen)
+        return MergedStatistics(self.numbers, list(parts.values()), chosen)
 
     def layers(self, numbers: list[int]) -> list[str]:
         """The names of the layers that own some of them."""

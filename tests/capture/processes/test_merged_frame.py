@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from gradwidget.capture.processes.frames import message_of, of_all
+from gradwidget.capture.processes.merged_frame import merged_frame, message_of
 from gradwidget.capture.processes.rank_message import RankMessage
 from gradwidget.frame import Frame, Layer, NonfiniteOrigin
 
@@ -40,16 +40,16 @@ def test_a_message_comes_out_as_it_went_in() -> None:
 
 def test_the_loss_is_the_mean_and_the_first_nan_is_that_of_any() -> None:
     own, other = frame(1.0), frame(3.0, origin=NonfiniteOrigin("input", "a"))
-    whole = of_all(own, 0, {0: message(own), 1: message(other)})
-    assert whole.scalars["loss"] == 2.0
-    assert whole.origin == NonfiniteOrigin("input", "a")
-    assert whole.metrics["act_nonfinite"].tolist() == [0, 4]
+    merged = merged_frame(own, 0, {0: message(own), 1: message(other)})
+    assert merged.scalars["loss"] == 2.0
+    assert merged.origin == NonfiniteOrigin("input", "a")
+    assert merged.metrics["act_nonfinite"].tolist() == [0, 4]
     assert own.metrics["act_nonfinite"].tolist() == [0, 0]
-    assert [one.phase for one in whole.ranks] == ["", "input"]
+    assert [one.phase for one in merged.ranks] == ["", "input"]
 
 
 def test_a_process_with_other_weights_is_apart_and_adds_nothing() -> None:
     own, other = frame(1.0), frame(3.0, weights=(2, 1))
-    whole = of_all(own, 0, {0: message(own), 1: message(other)})
-    assert whole.scalars["loss"] == 1.0
-    assert [one.apart for one in whole.ranks] == [False, True]
+    merged = merged_frame(own, 0, {0: message(own), 1: message(other)})
+    assert merged.scalars["loss"] == 1.0
+    assert [one.apart for one in merged.ranks] == [False, True]

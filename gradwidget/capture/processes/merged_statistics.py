@@ -39,7 +39,7 @@ def packed(found: Statistics, numbers: Sequence[int], counted: BoolArray) -> Val
     return np.concatenate(rows)
 
 
-class Whole:
+class MergedStatistics:
     """The statistics of sharded parameters, of all parts together.
 
     Args:
@@ -52,10 +52,10 @@ class Whole:
         >>> other = {"changes": (np.array([[4.0]]), np.array([True]))}
         >>> counted = np.array([True])
         >>> parts = [packed(one, [0], counted) for one in (found, other)]
-        >>> whole = Whole([0], parts, np.ones((2, 1), bool))
+        >>> merged = MergedStatistics([0], parts, np.ones((2, 1), bool))
         >>> values, are_read = np.zeros((1, 1)), np.zeros(1, bool)
-        >>> whole.fill("changes", values, are_read)
-        >>> float(values[0, 0]), whole.lacking
+        >>> merged.fill("changes", values, are_read)
+        >>> float(values[0, 0]), merged.lacking
         (5.0, [])
     """
 

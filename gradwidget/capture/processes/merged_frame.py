@@ -42,7 +42,7 @@ def message_of(frame: Frame, seconds: float | None, parts: Values) -> RankMessag
     )
 
 
-def of_all(frame: Frame, rank: int, messages: Mapping[int, RankMessage]) -> Frame:
+def merged_frame(frame: Frame, rank: int, messages: Mapping[int, RankMessage]) -> Frame:
     """The frame with what the other processes have told.
 
     The loss is the mean of theirs, as gradients are; that of processes with other weights is none
