@@ -36,7 +36,7 @@ from gradwidget.capture.torch_private import (
 from gradwidget.capture.unmeasured import REPLACED
 from gradwidget.frame import Frame, Layer, Standing
 from gradwidget.problem import Problem
-from gradwidget.weak import weakly
+from gradwidget.weak_references import weakly
 
 KEEPING = "noting which gradients are kept"
 SHARING = "telling optimizers of one backward pass"

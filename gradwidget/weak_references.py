@@ -34,7 +34,7 @@ def weakly(method: Callable[P, R]) -> Callable[P, R | None]:
     return call
 
 
-class Same(ref[T]):
+class IdentityKey(ref[T]):
     """A weak reference as a key: equal to others of the same object, whatever that is equal to.
 
     Example:
@@ -42,18 +42,18 @@ class Same(ref[T]):
         ...     def __eq__(self, other: object) -> bool:
         ...         return True
         >>> one, other = Alike(), Alike()
-        >>> Same(one) == Same(one), Same(one) == Same(other)
+        >>> IdentityKey(one) == IdentityKey(one), IdentityKey(one) == IdentityKey(other)
         (True, False)
     """
 
     __slots__ = ("_id",)
 
-    def __init__(self, held: T, gone: Callable[[Same[T]], object] | None = None) -> None:
+    def __init__(self, held: T, gone: Callable[[IdentityKey[T]], object] | None = None) -> None:
         super().__init__(held, gone)  # type: ignore[call-arg]  # typeshed knows __new__ alone
         self._id = id(held)
 
     def __eq__(self, other: object) -> bool:
-        if not isinstance(other, Same) or self._id != other._id:
+        if not isinstance(other, IdentityKey) or self._id != other._id:
             return False
         # An identity may have been that of an object which is gone.
         return self is other or self() is other()

@@ -1,4 +1,4 @@
-"""A capture for what may outlive it: neither torch's hooks nor what is kept may keep it alive."""
+"""A capture as others hold it: neither torch's hooks nor what is kept may keep it alive."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 NOT_WATCHED = "Nothing is watched any more."
 
 
-class WeakCapture:
+class CaptureHandle:
     """Holds a capture weakly once there is one."""
 
     def __init__(self) -> None:
