@@ -103,7 +103,7 @@ class StepCycle:
         self._triggers = SamplingTriggers(self.decision, table)
         self.activation_cache = ActivationCache(guard)
         self._recurrent_schedule = RecurrentSchedule(self.decision)
-        self._wiring = WiringReader(model, table, optimizers, self.forward.strangers)
+        self._wiring = WiringReader(model, table, optimizers, self.forward.foreign)
         self._start = start_step
         self._is_closed = False
         self._is_refreshed = False

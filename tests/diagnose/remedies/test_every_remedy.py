@@ -72,8 +72,8 @@ def offered(symptom: Symptom) -> list[Remedy]:
         (of_triplets, {"drawn": 1.0}),
         (scaled_and_clipped, {}),
         (built_wrongly, {"barred": 1.0, "emptied": 1.0, "dropped": 0.98, "growth": 0.03}),
-        *((partial(misfit, wiring), {"constant": 1.0}) for wiring in MISFITS),
-        (partial(misfit, ROUNDED), {"rounded": 1.0}),
+        *((partial(mismatch, wiring), {"constant": 1.0}) for wiring in MISMATCHES),
+        (partial(mismatch, ROUNDED), {"rounded": 1.0}),
     )
     for special, more in specials:
         window = Window(judge(30, LAYERS, special)[1])
@@ -127,7 +127,7 @@ def built_wrongly(_: int) -> dict[str, Any]:
     return healthy(8, wiring=wiring, scalars=norms)
 
 
-MISFITS = (
+MISMATCHES = (
     Wiring(obstacles={"no logarithm": ("kl_div", "softmax"), "one entry": ("softmax", "fc0")}),
     Wiring(obstacles={"no logarithm": ("nll_loss", "linear"), "one entry": ("softmax", "fc0")}),
     Wiring(
@@ -146,7 +146,7 @@ MISFITS = (
 ROUNDED = Wiring(obstacles={"rounded": ("round", "fc0")})
 
 
-def misfit(wiring: Wiring, step: int) -> dict[str, Any]:
+def mismatch(wiring: Wiring, step: int) -> dict[str, Any]:
     """A loss that is given what it does not expect, and infinite in the end."""
     return healthy(8, wiring=wiring, scalars={"loss": 1.2 if step < 29 else math.inf})
 

@@ -10,7 +10,7 @@ from torch import nn
 from gradwidget.capture.torch_private import in_backward
 
 
-class Strangers:
+class ForeignModules:
     """Collects them while it is told of every module that begins to run and has run.
 
     Inside is what runs while the model, or any part of it, does: a loop may call the parts alone.
