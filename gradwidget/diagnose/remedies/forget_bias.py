@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from gradwidget.action import KEEPING
 from gradwidget.diagnose.finding import Remedy
-from gradwidget.diagnose.remedies.layer_names import listing
+from gradwidget.diagnose.remedies.shared.layer_names import listing
 from gradwidget.frame import ROOT, Layer
 
 KINDS = ("LSTM", "GRU", "LSTMCell", "GRUCell")

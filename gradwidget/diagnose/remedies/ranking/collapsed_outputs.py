@@ -7,15 +7,15 @@ from collections.abc import Iterator
 from gradwidget.diagnose.evidence.onset import Onset
 from gradwidget.diagnose.evidence.window import Window
 from gradwidget.diagnose.finding import Detection, Remedy, has_same_units
-from gradwidget.diagnose.remedies.both import both
 from gradwidget.diagnose.remedies.fewer_layers import fewer_layers
-from gradwidget.diagnose.remedies.hold_apart import hold_apart
 from gradwidget.diagnose.remedies.learning_rate import learning_rate
 from gradwidget.diagnose.remedies.load_weights import load_weights
 from gradwidget.diagnose.remedies.lower_price import lower_price
 from gradwidget.diagnose.remedies.milder_negatives import milder_negatives
 from gradwidget.diagnose.remedies.normalize_embeddings import normalize_embeddings
 from gradwidget.diagnose.remedies.reinitialize import reinitialize
+from gradwidget.diagnose.remedies.separate_outputs import separate_outputs
+from gradwidget.diagnose.remedies.shared.join_remedies import join_remedies
 from gradwidget.diagnose.remedies.skip_connection import skip_connection
 from gradwidget.frame import Wiring
 
@@ -31,7 +31,7 @@ DISTANCES = frozenset(
 """Operations by which embeddings are compared."""
 
 
-def of_outputs_alike(detection: Detection, window: Window) -> Iterator[Remedy | None]:
+def for_outputs_alike(detection: Detection, window: Window) -> Iterator[Remedy | None]:
     """The part of the loss that drives outputs together comes first where there is one."""
     if "emptied" in detection.evidence:
         yield lower_price()
@@ -50,7 +50,7 @@ def of_outputs_alike(detection: Detection, window: Window) -> Iterator[Remedy | 
     )
     if detection.evidence.get("drawn", 0.0) > 0:
         is_hinge = has_margin(window.wiring)
-        yield milder_negatives() if is_hinge else hold_apart()
+        yield milder_negatives() if is_hinge else separate_outputs()
         yield slower
         if is_hinge and "div" not in window.wiring.loss_path:
             yield normalize_embeddings()
@@ -63,7 +63,7 @@ def of_outputs_alike(detection: Detection, window: Window) -> Iterator[Remedy | 
         yield skip_connection()
     else:
         # The layers as they are had told the inputs apart.
-        yield both(fresh, slower) if slower is not None else fresh
+        yield join_remedies(fresh, slower) if slower is not None else fresh
         yield from (slower, skip_connection())
     yield fewer_layers(window.layers, "Each layer makes what comes out a little more alike.")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from gradwidget.diagnose.finding import Remedy
 
 
-def both(first: Remedy | None, second: Remedy) -> Remedy:
+def join_remedies(first: Remedy | None, second: Remedy) -> Remedy:
     """The one and then the other; the second alone where there is no first."""
     if first is None:
         return second

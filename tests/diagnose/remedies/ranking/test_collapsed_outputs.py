@@ -6,7 +6,7 @@ import pytest
 
 from gradwidget.diagnose.evidence.window import Window
 from gradwidget.diagnose.finding import Detection
-from gradwidget.diagnose.remedies.of_collapsed_outputs import has_margin, of_outputs_alike
+from gradwidget.diagnose.remedies.ranking.collapsed_outputs import for_outputs_alike, has_margin
 from gradwidget.frame import Wiring
 from tests.support.frames import chain, healthy, judge
 
@@ -17,7 +17,7 @@ def titles(*path: str, first_step: int = 5, **evidence: float) -> list[str]:
     wiring = Wiring(loss_path=path)
     window = Window(judge(30, chain(DEPTH), healthy(DEPTH, wiring=wiring))[1])
     detection = Detection("warning", "", ("fc3",), first_step, evidence, "")
-    return [one.title for one in of_outputs_alike(detection, window) if one is not None]
+    return [one.title for one in for_outputs_alike(detection, window) if one is not None]
 
 
 def test_under_a_margin_other_negatives_come_first_then_a_lower_rate_and_one_length() -> None:

@@ -12,7 +12,6 @@ from gradwidget.diagnose.evidence.residual import first_residual
 from gradwidget.diagnose.evidence.weight_rotation import first_rotation
 from gradwidget.diagnose.evidence.window import Window, middle
 from gradwidget.diagnose.finding import Detection, Remedy
-from gradwidget.diagnose.remedies.both import both
 from gradwidget.diagnose.remedies.cap_rate import cap_rate
 from gradwidget.diagnose.remedies.check_loss_scale import check_loss_scale
 from gradwidget.diagnose.remedies.check_schedule import check_schedule
@@ -25,6 +24,7 @@ from gradwidget.diagnose.remedies.lower_eps import lower_eps
 from gradwidget.diagnose.remedies.lower_momentum import lower_momentum
 from gradwidget.diagnose.remedies.reinitialize import reinitialize
 from gradwidget.diagnose.remedies.scale_targets import scale_targets
+from gradwidget.diagnose.remedies.shared.join_remedies import join_remedies
 from gradwidget.diagnose.remedies.unscale_first import unscale_first
 from gradwidget.record.history import RECENT
 from gradwidget.wording import shown
@@ -50,7 +50,7 @@ APART = 3.0
 """Factor between two rates of which the second is worth a try where the first does not help."""
 
 
-def of_rate_too_high(detection: Detection, window: Window) -> Iterator[Remedy | None]:
+def for_rate_too_high(detection: Detection, window: Window) -> Iterator[Remedy | None]:
     """Smaller steps; or errors of a usual size, where they are what makes the steps."""
     moves = detection.evidence["value"]
     # Of the first step alone: what comes after it, such steps have made.
@@ -66,7 +66,7 @@ def of_rate_too_high(detection: Detection, window: Window) -> Iterator[Remedy | 
         shut = {name for one in SHUT & window.active.keys() for name in window.active[one].layers}
         broken = [layer for layer in window.layers if layer.name in shut]
         fresh = reinitialize(broken, SHUT_BY_STEPS)
-        yield both(lower, fresh) if lower is not None and fresh is not None else None
+        yield join_remedies(lower, fresh) if lower is not None and fresh is not None else None
     yield _capped(window)
     yield lower
     yield _slower_yet(window)
@@ -109,7 +109,7 @@ def _slower_yet(window: Window) -> Remedy | None:
     )
 
 
-def of_rate_too_low(detection: Detection, window: Window) -> Iterator[Remedy | None]:
+def for_rate_too_low(detection: Detection, window: Window) -> Iterator[Remedy | None]:
     """What makes the steps small, else larger ones."""
     if "spent" in detection.evidence:
         yield lengthen_schedule(int(detection.evidence["spent"]))

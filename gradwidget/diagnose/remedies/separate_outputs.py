@@ -5,7 +5,7 @@ from __future__ import annotations
 from gradwidget.diagnose.finding import Remedy
 
 
-def hold_apart() -> Remedy:
+def separate_outputs() -> Remedy:
     """Says what to look for; only a change of the loss can do it."""
     return Remedy(
         title="Hold different inputs apart in the loss",

@@ -12,7 +12,6 @@ from gradwidget.diagnose.evidence.weight_size import oversized, zero_weights
 from gradwidget.diagnose.evidence.window import Window
 from gradwidget.diagnose.finding import Detection, Remedy, Symptom, is_barred
 from gradwidget.diagnose.remedies.bfloat16 import bfloat16
-from gradwidget.diagnose.remedies.both import both
 from gradwidget.diagnose.remedies.check_pairs import check_pairs
 from gradwidget.diagnose.remedies.clear_gradients import clear_gradients
 from gradwidget.diagnose.remedies.clip import clip
@@ -24,25 +23,28 @@ from gradwidget.diagnose.remedies.fp32_weights import fp32_weights
 from gradwidget.diagnose.remedies.hold_back_adversary import hold_back_adversary
 from gradwidget.diagnose.remedies.iterate_loader import iterate_loader
 from gradwidget.diagnose.remedies.keep_graph import keep_graph
-from gradwidget.diagnose.remedies.layer_names import among
 from gradwidget.diagnose.remedies.leaky_relu import leaky_relu
 from gradwidget.diagnose.remedies.loss_scaling import loss_scaling
 from gradwidget.diagnose.remedies.lower_momentum import lower_momentum
 from gradwidget.diagnose.remedies.more_entries import more_entries
 from gradwidget.diagnose.remedies.normalize import normalize
-from gradwidget.diagnose.remedies.of_collapsed_outputs import of_outputs_alike
-from gradwidget.diagnose.remedies.of_data import of_inputs, of_targets
-from gradwidget.diagnose.remedies.of_left_out import of_no_gradient, of_no_optimizer, of_no_step
-from gradwidget.diagnose.remedies.of_misfits import of_misfits
-from gradwidget.diagnose.remedies.of_nonfinite import of_nonfinite, of_nonfinite_weights
-from gradwidget.diagnose.remedies.of_rates import (
+from gradwidget.diagnose.remedies.raise_bias import raise_bias
+from gradwidget.diagnose.remedies.ranking.collapsed_outputs import for_outputs_alike
+from gradwidget.diagnose.remedies.ranking.data import for_inputs, for_targets
+from gradwidget.diagnose.remedies.ranking.learning_rates import (
     SHUT_BY_STEPS,
-    of_rate_too_high,
-    of_rate_too_low,
+    for_rate_too_high,
+    for_rate_too_low,
     slower,
 )
-from gradwidget.diagnose.remedies.of_time_steps import time_exploding, time_vanishing
-from gradwidget.diagnose.remedies.raise_bias import raise_bias
+from gradwidget.diagnose.remedies.ranking.left_out_layers import (
+    for_no_gradient,
+    for_no_optimizer,
+    for_no_step,
+)
+from gradwidget.diagnose.remedies.ranking.loss_mismatch import for_loss_mismatch
+from gradwidget.diagnose.remedies.ranking.nonfinite import for_nonfinite, for_nonfinite_weights
+from gradwidget.diagnose.remedies.ranking.time_steps import for_time_exploding, for_time_vanishing
 from gradwidget.diagnose.remedies.register_layers import register_layers
 from gradwidget.diagnose.remedies.reinitialize import reinitialize
 from gradwidget.diagnose.remedies.remove_barrier import remove_barrier
@@ -51,6 +53,8 @@ from gradwidget.diagnose.remedies.reset_bias import reset_bias
 from gradwidget.diagnose.remedies.scale_back import scale_back
 from gradwidget.diagnose.remedies.scale_down import scale_down
 from gradwidget.diagnose.remedies.scale_inputs import scale_inputs
+from gradwidget.diagnose.remedies.shared.join_remedies import join_remedies
+from gradwidget.diagnose.remedies.shared.layer_names import among
 from gradwidget.diagnose.remedies.straight_through import straight_through
 from gradwidget.diagnose.remedies.train_mode import train_mode
 from gradwidget.diagnose.remedies.turn_around import turn_around
@@ -77,7 +81,7 @@ def _vanishing(detection: Detection, window: Window) -> Fixes:
         # Neither the activation functions nor the weights as they were drawn have made it.
         fresh = reinitialize(onset.named, SHUT_BY_STEPS)
         lower = slower(window, "The gradient came through until steps moved the weights so far.")
-        yield both(lower, fresh) if lower is not None and fresh is not None else None
+        yield join_remedies(lower, fresh) if lower is not None and fresh is not None else None
         yield lower
     yield from _over_depth(detection, window)
 
@@ -201,7 +205,7 @@ def _dead(detection: Detection, window: Window) -> Fixes:
     # Biases alone are put back without the loss of what the weights have learned.
     alive = (raised, fresh) if onset.is_of_biases and raised else (fresh, raised)
     if onset.is_after_large_steps:
-        yield both(alive[0], lower) if lower is not None else alive[0]
+        yield join_remedies(alive[0], lower) if lower is not None else alive[0]
         yield lower
         yield alive[1]
         yield leaky_relu(window.layers)
@@ -287,9 +291,9 @@ def _plateau(detection: Detection, window: Window) -> Fixes:
 _REMEDIES: dict[Symptom, Callable[[Detection, Window], Fixes]] = {
     Symptom.VANISHING_GRADIENTS: _vanishing,
     Symptom.EXPLODING_GRADIENTS: _exploding,
-    Symptom.GRADIENTS_NONFINITE: of_nonfinite,
-    Symptom.LOSS_NONFINITE: of_nonfinite,
-    Symptom.WEIGHTS_NONFINITE: of_nonfinite_weights,
+    Symptom.GRADIENTS_NONFINITE: for_nonfinite,
+    Symptom.LOSS_NONFINITE: for_nonfinite,
+    Symptom.WEIGHTS_NONFINITE: for_nonfinite_weights,
     Symptom.LOSS_UNSTABLE: _unstable,
     Symptom.WEIGHTS_GROWING: _growing,
     Symptom.EARLY_LAYERS_FROZEN: _frozen,
@@ -298,21 +302,21 @@ _REMEDIES: dict[Symptom, Callable[[Detection, Window], Fixes]] = {
     Symptom.WEIGHTS_ZERO: _shrinking,
     Symptom.DEAD_RELU: _dead,
     Symptom.SATURATED: _saturated,
-    Symptom.NO_GRADIENT: of_no_gradient,
-    Symptom.RNN_VANISHING_IN_TIME: time_vanishing,
-    Symptom.RNN_EXPLODING_IN_TIME: time_exploding,
+    Symptom.NO_GRADIENT: for_no_gradient,
+    Symptom.RNN_VANISHING_IN_TIME: for_time_vanishing,
+    Symptom.RNN_EXPLODING_IN_TIME: for_time_exploding,
     Symptom.FP16_UNDERFLOW: _underflow,
-    Symptom.LR_TOO_HIGH: of_rate_too_high,
-    Symptom.LR_TOO_LOW: of_rate_too_low,
+    Symptom.LR_TOO_HIGH: for_rate_too_high,
+    Symptom.LR_TOO_LOW: for_rate_too_low,
     Symptom.ZERO_GRADIENT: _zero,
-    Symptom.DOUBLE_SOFTMAX: of_misfits,
-    Symptom.NOT_IN_OPTIMIZER: of_no_optimizer,
-    Symptom.NO_STEP: of_no_step,
+    Symptom.DOUBLE_SOFTMAX: for_loss_mismatch,
+    Symptom.NOT_IN_OPTIMIZER: for_no_optimizer,
+    Symptom.NO_STEP: for_no_step,
     Symptom.LOSS_DIVERGING: _diverging,
-    Symptom.BAD_INPUTS: of_inputs,
-    Symptom.BAD_TARGETS: of_targets,
+    Symptom.BAD_INPUTS: for_inputs,
+    Symptom.BAD_TARGETS: for_targets,
     Symptom.GRADIENT_ASCENT: _climbs,
-    Symptom.COLLAPSED_OUTPUTS: of_outputs_alike,
+    Symptom.COLLAPSED_OUTPUTS: for_outputs_alike,
 }
 
 _ALONE: dict[Symptom, Callable[[], Remedy]] = {

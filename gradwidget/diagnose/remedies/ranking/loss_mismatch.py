@@ -14,7 +14,7 @@ from gradwidget.diagnose.remedies.remove_softmax import remove_softmax
 from gradwidget.diagnose.remedies.take_logarithm import take_logarithm
 
 
-def of_misfits(detection: Detection, window: Window) -> Iterator[Remedy]:
+def for_loss_mismatch(detection: Detection, window: Window) -> Iterator[Remedy]:
     """The one that fits what the graph and the targets show."""
     if "low" in detection.evidence:
         yield give_probabilities(detection.evidence["low"], detection.evidence["high"])

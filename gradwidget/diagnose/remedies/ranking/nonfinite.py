@@ -15,16 +15,16 @@ from gradwidget.diagnose.remedies.fp32_weights import fp32_weights
 from gradwidget.diagnose.remedies.guard_before_choice import guard_before_choice
 from gradwidget.diagnose.remedies.guard_operation import guard_operation
 from gradwidget.diagnose.remedies.larger_eps import larger_eps
-from gradwidget.diagnose.remedies.layer_names import among
-from gradwidget.diagnose.remedies.of_rates import slower
+from gradwidget.diagnose.remedies.ranking.learning_rates import slower
 from gradwidget.diagnose.remedies.reinitialize import reinitialize
 from gradwidget.diagnose.remedies.replace_nonfinite_inputs import replace_nonfinite_inputs
 from gradwidget.diagnose.remedies.scale_inputs import scale_inputs
+from gradwidget.diagnose.remedies.shared.layer_names import among
 from gradwidget.diagnose.remedies.skip_nonfinite import skip_nonfinite
 from gradwidget.diagnose.remedies.zero_infinity import zero_infinity
 
 
-def of_nonfinite(detection: Detection, window: Window) -> Iterator[Remedy | None]:
+def for_nonfinite(detection: Detection, window: Window) -> Iterator[Remedy | None]:
     """By where it arose: what made it is to be changed, not the rate of a run that was calm."""
     origin, where, at = detection.origin, "the loss", window.frame.origin
     layer = at.layer if at is not None else None
@@ -67,9 +67,9 @@ def of_nonfinite(detection: Detection, window: Window) -> Iterator[Remedy | None
         yield clip(window, detection.first_step)
 
 
-def of_nonfinite_weights(detection: Detection, window: Window) -> Iterator[Remedy | None]:
+def for_nonfinite_weights(detection: Detection, window: Window) -> Iterator[Remedy | None]:
     """The same, and then fresh weights in the place of those that are lost."""
-    yield from of_nonfinite(detection, window)
+    yield from for_nonfinite(detection, window)
     lost = [layer for layer in window.layers if layer.name in detection.layers]
     yield reinitialize(
         lost, "The old weights are lost. Better: load a checkpoint from before this step."

@@ -6,7 +6,7 @@ import ast
 
 import pytest
 
-from gradwidget.diagnose.remedies.layer_names import listing, quote
+from gradwidget.diagnose.remedies.shared.layer_names import listing, quote
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ import pytest
 
 from gradwidget.diagnose.evidence.window import Window
 from gradwidget.diagnose.finding import Detection, Origin, Symptom
-from gradwidget.diagnose.remedies.by_symptom import remedies_for
+from gradwidget.diagnose.remedies.ranking.by_symptom import remedies_for
 from gradwidget.frame import Layer, Wiring
 from tests.support.frames import chain, healthy, judge, moving
 

@@ -9,9 +9,9 @@ from gradwidget.diagnose.finding import Detection, Remedy
 from gradwidget.diagnose.remedies.check_data import check_data
 from gradwidget.diagnose.remedies.keep_data import keep_data
 from gradwidget.diagnose.remedies.replace_nonfinite_inputs import replace_nonfinite_inputs
-from gradwidget.diagnose.remedies.scale_both import scale_both
 from gradwidget.diagnose.remedies.scale_features import scale_features
 from gradwidget.diagnose.remedies.scale_inputs import scale_inputs
+from gradwidget.diagnose.remedies.scale_inputs_and_targets import scale_inputs_and_targets
 from gradwidget.diagnose.remedies.scale_targets import scale_targets
 from gradwidget.diagnose.remedies.shuffle_data import shuffle_data
 from gradwidget.diagnose.remedies.skip_nonfinite import skip_nonfinite
@@ -21,7 +21,7 @@ UNEVEN = 10.0
 most of them without effect."""
 
 
-def of_inputs(detection: Detection, window: Window) -> Iterator[Remedy | None]:
+def for_inputs(detection: Detection, window: Window) -> Iterator[Remedy | None]:
     """What is not finite is replaced, what is out of scale is scaled."""
     if detection.origin == "input":
         yield replace_nonfinite_inputs()
@@ -35,12 +35,12 @@ def of_inputs(detection: Detection, window: Window) -> Iterator[Remedy | None]:
     if scaled is None:
         yield check_data()
         return
-    both, features = scale_both(scaled, window), scale_features(window)
+    both, features = scale_inputs_and_targets(scaled, window), scale_features(window)
     ratio = middle(window.history.start_scalar("input_feature_ratio")[: window.limits.window])
     yield from (features, both, scaled) if ratio > UNEVEN else (both, scaled, features)
 
 
-def of_targets(detection: Detection, window: Window) -> Iterator[Remedy | None]:
+def for_targets(detection: Detection, window: Window) -> Iterator[Remedy | None]:
     """Sorted ones are shuffled, others scaled by what was measured."""
     if "classes" in detection.evidence:
         yield shuffle_data()

@@ -16,7 +16,7 @@ from gradwidget.diagnose.remedies.orthogonal import orthogonal
 WHOLE_SEQUENCES = ("RNN", "LSTM", "GRU")
 
 
-def time_vanishing(detection: Detection, window: Window) -> Iterator[Remedy | None]:
+def for_time_vanishing(detection: Detection, window: Window) -> Iterator[Remedy | None]:
     """What keeps the layer comes first; where nothing at all comes through, it may be cut.
 
     Between the time steps of a cell, that is: a layer that takes a whole sequence has its own loop,
@@ -34,7 +34,7 @@ def time_vanishing(detection: Detection, window: Window) -> Iterator[Remedy | No
     yield gated_cell(named)
 
 
-def time_exploding(detection: Detection, window: Window) -> Iterator[Remedy | None]:
+def for_time_exploding(detection: Detection, window: Window) -> Iterator[Remedy | None]:
     """Weights that neither grow nor shrink, then another cell, then a bound."""
     named = Onset(detection, window).named
     yield orthogonal(named, grows=True)

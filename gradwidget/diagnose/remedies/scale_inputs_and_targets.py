@@ -9,15 +9,15 @@ import numpy as np
 from gradwidget.diagnose.evidence.residual import ABSOLUTE, SQUARED
 from gradwidget.diagnose.evidence.window import Window, middle
 from gradwidget.diagnose.finding import Remedy
-from gradwidget.diagnose.remedies.layer_names import among, quote
-from gradwidget.diagnose.remedies.units import in_units
+from gradwidget.diagnose.remedies.shared.layer_names import among, quote
+from gradwidget.diagnose.remedies.shared.output_scaling import output_scaling
 from gradwidget.frame import ROOT, Layer
 
 LEAST = 8
 """Numbers of which as many come out as enter; of fewer that may be chance."""
 
 
-def scale_both(scaled: Remedy, window: Window) -> Remedy | None:
+def scale_inputs_and_targets(scaled: Remedy, window: Window) -> Remedy | None:
     """Scales the inputs, and gives what comes out their units again, as targets have that are them.
 
     None where no last layer has as many features as enter, where these are a few numbers and no
@@ -46,7 +46,7 @@ def scale_both(scaled: Remedy, window: Window) -> Remedy | None:
         "look where they are loaded. Until then the last layer can give its outputs in their "
         "units.",
         code=scaled.code
-        + in_units(
+        + output_scaling(
             f"model.get_submodule({quote(last[0].name)})",
             deviation,
             mean,

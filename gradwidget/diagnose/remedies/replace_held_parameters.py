@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from gradwidget.diagnose.finding import Remedy
-from gradwidget.diagnose.remedies.layer_names import each_parameter
+from gradwidget.diagnose.remedies.shared.layer_names import each_parameter
 from gradwidget.frame import Layer
 
 
-def hold_instead(layers: Sequence[Layer]) -> Remedy:
+def replace_held_parameters(layers: Sequence[Layer]) -> Remedy:
     """Gives the optimizer the parameters of the layers in the place of all that it holds."""
     loops = "".join(f"{loop}\n        own.append(parameter)\n" for loop in each_parameter(layers))
     return Remedy(

@@ -9,17 +9,17 @@ from gradwidget.diagnose.evidence.onset import Onset
 from gradwidget.diagnose.evidence.window import Window
 from gradwidget.diagnose.finding import Detection, Remedy
 from gradwidget.diagnose.remedies.add_to_optimizer import add_to_optimizer
-from gradwidget.diagnose.remedies.both import both
 from gradwidget.diagnose.remedies.call_step import call_step
 from gradwidget.diagnose.remedies.find_cut import find_cut
 from gradwidget.diagnose.remedies.freeze import freeze
-from gradwidget.diagnose.remedies.hold_instead import hold_instead
+from gradwidget.diagnose.remedies.replace_held_parameters import replace_held_parameters
 from gradwidget.diagnose.remedies.run_again import run_again
+from gradwidget.diagnose.remedies.shared.join_remedies import join_remedies
 from gradwidget.diagnose.remedies.start_afresh import start_afresh
 from gradwidget.diagnose.remedies.use_or_remove import use_or_remove
 
 
-def of_no_gradient(detection: Detection, window: Window) -> Iterator[Remedy | None]:
+def for_no_gradient(detection: Detection, window: Window) -> Iterator[Remedy | None]:
     """Where the way to the loss ends, as far as that is known."""
     how = disconnection(window, detection.layers, detection.first_step)
     if how == "no longer run":
@@ -33,18 +33,18 @@ def of_no_gradient(detection: Detection, window: Window) -> Iterator[Remedy | No
     yield freeze(Onset(detection, window).named, window)
 
 
-def of_no_optimizer(detection: Detection, window: Window) -> Iterator[Remedy | None]:
+def for_no_optimizer(detection: Detection, window: Window) -> Iterator[Remedy | None]:
     """An optimizer for them; with several, one of those may hold the wrong ones."""
     named = Onset(detection, window).named
     added, afresh = add_to_optimizer(named), start_afresh(named)
     yield added
     if len(window.wiring.optimizers) > 1:
-        yield hold_instead(named)
-    yield both(added, afresh) if afresh is not None else None
+        yield replace_held_parameters(named)
+    yield join_remedies(added, afresh) if afresh is not None else None
     yield freeze(named, window)
 
 
-def of_no_step(detection: Detection, window: Window) -> Iterator[Remedy | None]:
+def for_no_step(detection: Detection, window: Window) -> Iterator[Remedy | None]:
     """The missing line."""
     del window
     # Passes are counted where no step follows them.

@@ -12,7 +12,7 @@ from torch.nn import functional
 
 from gradwidget.diagnose.evidence.window import Window
 from gradwidget.diagnose.finding import Detection, Finding, Remedy, Symptom
-from gradwidget.diagnose.remedies.by_symptom import remedies_for
+from gradwidget.diagnose.remedies.ranking.by_symptom import remedies_for
 from gradwidget.diagnose.remedies.scale_targets import scale_targets
 from gradwidget.frame import LOSS, Layer, Wiring
 from gradwidget.monitor import GradMonitor

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 
-def in_units(module: str, scale: float, mean: float, power: int) -> str:
+def output_scaling(module: str, scale: float, mean: float, power: int) -> str:
     """A hook that multiplies what a module gives by ``scale`` and adds ``mean``.
 
     Args:
