@@ -85,7 +85,7 @@ def test_usual_weights_of_a_sine_network_are_divided_by_what_each_layer_adds() -
     assert loss < 0.7 * loss_before
 
 
-def test_weights_that_were_drawn_large_are_drawn_anew() -> None:
+def test_weights_that_were_drawn_large_are_drawn_again() -> None:
     torch.manual_seed(0)
     model = nn.Sequential(*(nn.Linear(8, 8) for _ in range(8)), nn.Linear(8, 3))
     for layer in model:

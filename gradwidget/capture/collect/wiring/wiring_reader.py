@@ -147,14 +147,14 @@ class WiringReader:
         if self._wiring is not None and self._wiring.optimizers != optimizers:
             # One that takes its turn later than in the steps that were read.
             self._wiring = replace(self._wiring, optimizers=optimizers)
-        if self._wiring is not None and "made anew" not in self._wiring.obstacles:
-            self._note_made_anew(self._wiring)
+        if self._wiring is not None and "created again" not in self._wiring.obstacles:
+            self._note_created_again(self._wiring)
         return self._wiring
 
-    def _note_made_anew(self, wiring: Wiring) -> None:
+    def _note_created_again(self, wiring: Wiring) -> None:
         # It takes more steps to be seen than are read.
-        if self._optimizers.are_made_anew:
-            self._wiring = replace(wiring, obstacles={**wiring.obstacles, "made anew": ()})
+        if self._optimizers.are_created_again:
+            self._wiring = replace(wiring, obstacles={**wiring.obstacles, "created again": ()})
 
     def _show(self, gathered: Gathered) -> None:
         wiring = Wiring(
