@@ -46,8 +46,11 @@ FIRST_MOVE_OF_MOST = 0.02
 RISEN = 3.0
 """Rate over that of the first step, past which a schedule is looked at that raises it."""
 
-APART = 3.0
-"""Factor between two rates of which the second is worth a try where the first does not help."""
+RATIO_WORTH_A_TRY = 3.0
+"""Factor between two rates of which the second is worth a try where the first does not help.
+
+One that is nearer would be much the same advice again.
+"""
 
 
 def for_rate_too_high(detection: Detection, window: Window) -> Iterator[Remedy | None]:
@@ -99,7 +102,7 @@ def _slower_yet(window: Window) -> Remedy | None:
     typical, most = first_rotation(window), first_rotation(window, of_most=True)
     factor = FIRST_MOVE_OF_MOST / most if most > 0 else math.nan
     usual = min(0.1, FIRST_MOVE / typical) if typical > 0 else 0.1  # an adapter may stand at first
-    if not factor < usual / APART:
+    if not factor < usual / RATIO_WORTH_A_TRY:
         return None
     return learning_rate(
         window,
