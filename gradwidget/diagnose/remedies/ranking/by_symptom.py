@@ -15,6 +15,7 @@ from gradwidget.diagnose.remedies.bfloat16 import bfloat16
 from gradwidget.diagnose.remedies.check_pairs import check_pairs
 from gradwidget.diagnose.remedies.clear_gradients import clear_gradients
 from gradwidget.diagnose.remedies.clip import clip
+from gradwidget.diagnose.remedies.divide_weights import divide_weights
 from gradwidget.diagnose.remedies.draw_zero_weights import draw_zero_weights
 from gradwidget.diagnose.remedies.equal_rates import equal_rates
 from gradwidget.diagnose.remedies.fewer_layers import fewer_layers
@@ -26,8 +27,10 @@ from gradwidget.diagnose.remedies.keep_graph import keep_graph
 from gradwidget.diagnose.remedies.leaky_relu import leaky_relu
 from gradwidget.diagnose.remedies.loss_scaling import loss_scaling
 from gradwidget.diagnose.remedies.lower_momentum import lower_momentum
+from gradwidget.diagnose.remedies.minimize_loss import minimize_loss
 from gradwidget.diagnose.remedies.more_entries import more_entries
 from gradwidget.diagnose.remedies.normalize import normalize
+from gradwidget.diagnose.remedies.pass_gradient_through import pass_gradient_through
 from gradwidget.diagnose.remedies.raise_bias import raise_bias
 from gradwidget.diagnose.remedies.ranking.collapsed_outputs import for_outputs_alike
 from gradwidget.diagnose.remedies.ranking.data import for_inputs, for_targets
@@ -50,14 +53,11 @@ from gradwidget.diagnose.remedies.reinitialize import reinitialize
 from gradwidget.diagnose.remedies.remove_barrier import remove_barrier
 from gradwidget.diagnose.remedies.replace_flat_operation import replace_flat_operation
 from gradwidget.diagnose.remedies.reset_bias import reset_bias
-from gradwidget.diagnose.remedies.scale_back import scale_back
-from gradwidget.diagnose.remedies.scale_down import scale_down
 from gradwidget.diagnose.remedies.scale_inputs import scale_inputs
+from gradwidget.diagnose.remedies.scale_weights_back import scale_weights_back
 from gradwidget.diagnose.remedies.shared.join_remedies import join_remedies
 from gradwidget.diagnose.remedies.shared.layer_names import among
-from gradwidget.diagnose.remedies.straight_through import straight_through
 from gradwidget.diagnose.remedies.train_mode import train_mode
-from gradwidget.diagnose.remedies.turn_around import turn_around
 from gradwidget.diagnose.remedies.turn_penalty import turn_penalty
 from gradwidget.diagnose.remedies.use_relu import SLOPES, use_relu
 from gradwidget.diagnose.remedies.weight_decay import weight_decay
@@ -132,14 +132,14 @@ def _exploding(detection: Detection, window: Window) -> Fixes:
     norms = normalize(window.layers, "A norm layer undoes the growth at each layer.")
     if "baseline" in detection.evidence:
         # Weights that became large without a step are what made the gradient large.
-        yield scale_back(Onset(detection, window).norms_before_leap, window.layers)
+        yield scale_weights_back(Onset(detection, window).norms_before_leap, window.layers)
         yield from (lower, clip(window, detection.first_step), norms)
         return
     onset = Onset(detection, window)
     drawn, factor = onset.growth_as_drawn
     if drawn:
         # Drawn again they would be the same.
-        yield scale_down(drawn, factor)
+        yield divide_weights(drawn, factor)
     else:
         yield reinitialize(
             onset.to_redraw,
@@ -172,7 +172,7 @@ def _growing(detection: Detection, window: Window) -> Fixes:
     yield lower_momentum(window)
     # Steps that grow weights take their time; what multiplied them at once was no step.
     before = onset.norms_before_leap
-    yield scale_back(before, window.layers)
+    yield scale_weights_back(before, window.layers)
     yield from (fresh, lower) if before else (lower, fresh)
     if decay == 0:
         yield weight_decay(more=True)
@@ -215,7 +215,7 @@ def _dead(detection: Detection, window: Window) -> Fixes:
 
 def _saturated(detection: Detection, window: Window) -> Fixes:
     onset = Onset(detection, window)
-    yield scale_back(onset.norms_before_leap, window.layers)
+    yield scale_weights_back(onset.norms_before_leap, window.layers)
     if onset.is_of_biases:
         yield reset_bias(onset.named)
     yield reinitialize(
@@ -244,7 +244,7 @@ def _diverging(detection: Detection, window: Window) -> Fixes:
 
 def _zero(detection: Detection, window: Window) -> Fixes:
     if "rounded" in detection.evidence:
-        yield straight_through(window.wiring.obstacles["rounded"][0])
+        yield pass_gradient_through(window.wiring.obstacles["rounded"][0])
         return
     zero = zero_weights(detection, window)
     flat = flat_operation(window)
@@ -273,7 +273,7 @@ def _zero(detection: Detection, window: Window) -> Fixes:
 
 
 def _climbs(detection: Detection, window: Window) -> Fixes:
-    yield turn_around(detection.layers, maximizes=window.frame.scalars.get("maximize", 0.0) > 0)
+    yield minimize_loss(detection.layers, maximizes=window.frame.scalars.get("maximize", 0.0) > 0)
 
 
 def _plateau(detection: Detection, window: Window) -> Fixes:

@@ -25,7 +25,7 @@ from gradwidget.diagnose.remedies.lower_momentum import lower_momentum
 from gradwidget.diagnose.remedies.reinitialize import reinitialize
 from gradwidget.diagnose.remedies.scale_targets import scale_targets
 from gradwidget.diagnose.remedies.shared.join_remedies import join_remedies
-from gradwidget.diagnose.remedies.unscale_first import unscale_first
+from gradwidget.diagnose.remedies.unscale_gradients_first import unscale_gradients_first
 from gradwidget.record.history import RECENT
 from gradwidget.wording import shown
 
@@ -124,7 +124,7 @@ def for_rate_too_low(detection: Detection, window: Window) -> Iterator[Remedy | 
             yield check_schedule()
             yield hold_rate()
         return
-    unscaled = unscale_first(window)
+    unscaled = unscale_gradients_first(window)
     if unscaled is not None:
         yield unscaled
         return

@@ -5,7 +5,7 @@ from __future__ import annotations
 from gradwidget.diagnose.finding import Remedy
 
 
-def run_again(since: int) -> Remedy:
+def run_layers_again(since: int) -> Remedy:
     """Says where to look; only a change of the model can do it.
 
     Args:

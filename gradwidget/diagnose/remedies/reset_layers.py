@@ -9,7 +9,7 @@ from gradwidget.diagnose.remedies.shared.layer_names import listing, modules_of
 from gradwidget.frame import ROOT, Layer
 
 
-def start_afresh(layers: Sequence[Layer]) -> Remedy | None:
+def reset_layers(layers: Sequence[Layer]) -> Remedy | None:
     """Has each module draw its parameters again, norm layers included; None without a module."""
     modules = [layer.name for layer in modules_of(layers) if layer.name != ROOT]
     if not modules:

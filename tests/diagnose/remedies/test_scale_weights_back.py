@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from gradwidget.diagnose.remedies.scale_back import scale_back
+from gradwidget.diagnose.remedies.scale_weights_back import scale_weights_back
 
 
 def test_weights_point_where_they_did_at_their_old_norm() -> None:
@@ -23,7 +23,7 @@ def test_weights_point_where_they_did_at_their_old_norm() -> None:
         for parameter in model.parameters():
             if parameter.dim() > 1:
                 parameter.mul_(1000.0)
-    remedy = scale_back(norms)
+    remedy = scale_weights_back(norms)
     assert remedy is not None
     exec(remedy.code, {"model": model, "optimizer": optimizer, "torch": torch})  # noqa: S102 - that is what it is for
     for parameter, value in zip(model.parameters(), before, strict=True):
@@ -31,4 +31,4 @@ def test_weights_point_where_they_did_at_their_old_norm() -> None:
 
 
 def test_there_is_nothing_to_scale_without_a_norm_of_before() -> None:
-    assert scale_back({}) is None
+    assert scale_weights_back({}) is None

@@ -8,7 +8,7 @@ from gradwidget.diagnose.finding import Remedy
 from gradwidget.wording import shown
 
 
-def unscale_first(window: Window) -> Remedy | None:
+def unscale_gradients_first(window: Window) -> Remedy | None:
     """Only a change of the loop can do it. None where no gradient is clipped while it is scaled."""
     scaled = clipped_while_scaled(window)
     if scaled is None:

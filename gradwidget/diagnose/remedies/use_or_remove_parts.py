@@ -8,7 +8,7 @@ from gradwidget.diagnose.finding import Remedy
 from gradwidget.wording import names as words
 
 
-def use_or_remove(what: Sequence[str], *, are_layers: bool) -> Remedy:
+def use_or_remove_parts(what: Sequence[str], *, are_layers: bool) -> Remedy:
     """Says what is missing; only a change of the model can do it.
 
     Args:

@@ -19,7 +19,7 @@ SCALE = """\
 """The lines that scale ``weights`` to ``norm``."""
 
 
-def scale_back(norms: Mapping[str, float], layers: Sequence[Layer] = ()) -> Remedy | None:
+def scale_weights_back(norms: Mapping[str, float], layers: Sequence[Layer] = ()) -> Remedy | None:
     """Scales the weight matrices of each layer to the norm given for it; None without any.
 
     Args:

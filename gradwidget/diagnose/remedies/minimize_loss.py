@@ -8,7 +8,7 @@ from gradwidget.diagnose.finding import Remedy
 from gradwidget.wording import names
 
 
-def turn_around(player: Sequence[str], *, maximizes: bool) -> Remedy:
+def minimize_loss(player: Sequence[str], *, maximizes: bool) -> Remedy:
     """Has the optimizer minimize; where it does already, says where to look for the sign.
 
     Args:

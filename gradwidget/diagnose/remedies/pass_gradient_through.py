@@ -5,7 +5,7 @@ from __future__ import annotations
 from gradwidget.diagnose.finding import Remedy
 
 
-def straight_through(operation: str) -> Remedy:
+def pass_gradient_through(operation: str) -> Remedy:
     """Only a change of the code can do it.
 
     Args:

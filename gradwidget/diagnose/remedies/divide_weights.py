@@ -13,7 +13,7 @@ LEAST = 1.001
 """Less than this at each layer explodes in no network that is built."""
 
 
-def scale_down(layers: Sequence[Layer], factor: float) -> Remedy | None:
+def divide_weights(layers: Sequence[Layer], factor: float) -> Remedy | None:
     """Divides the weight matrices of the layers; None without any, or where nothing grows.
 
     Args:
