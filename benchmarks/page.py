@@ -22,7 +22,7 @@ from tests.support.server import JupyterServer, serving, wait_until
 ROOT = Path(__file__).parent.parent
 STATIC = ROOT / "gradwidget" / "static"
 VIEWPORT: ViewportSize = {"width": 1360, "height": 1000}
-KINDS = {"bqplot's bars": (), "bars of our own": ("bqplot",)}
+BAR_DRAWERS = {"bqplot's bars": (), "bars of our own": ("bqplot",)}
 """What draws the bars, and what the page lacks then."""
 
 FRAME_SECONDS = 10
@@ -79,7 +79,7 @@ def main() -> None:
     os.environ["PYTHONPATH"] = str(ROOT)
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
         browser = launch(playwright)
-        for kind, without in KINDS.items():
+        for kind, without in BAR_DRAWERS.items():
             (Path(folder) / kind).mkdir()
             with serving("lab", Path(folder) / kind, without) as server:
                 for layers, bound in ((300, 55), (1000, 50)):

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from gradwidget.frame import Frame, Layer
     from gradwidget.monitor import GradMonitor
     from gradwidget.record.history import History
-    from gradwidget.record.ranks import Rank
+    from gradwidget.record.rank_log import Rank
     from gradwidget.run.run import Run, open_run
     from gradwidget.run.run_file_error import RunFileError
     from gradwidget.terminal.side_by_side import compare
@@ -51,7 +51,7 @@ _home = {
     "GradientError": "gradwidget.control.reaction",
     "History": "gradwidget.record.history",
     "Layer": "gradwidget.frame",
-    "Rank": "gradwidget.record.ranks",
+    "Rank": "gradwidget.record.rank_log",
     "Remedy": "gradwidget.diagnose.finding",
     "Run": "gradwidget.run.run",
     "RunFileError": "gradwidget.run.run_file_error",

@@ -120,15 +120,15 @@ Obstacle = Literal[
     "flat slopes",
     "no bend",
     "only an attribute",
-    "made anew",
+    "created again",
 ]
 """What a network cannot learn with, however it is trained: a loss of log-probabilities that is
 given something else, outputs of another shape than their targets, outputs with bounds (where
 targets lie outside of them), an operation over a dimension with a single entry, weights behind
 nothing but roundings, each output held against every target, a softmax over the samples of a batch,
 a loss of second derivatives of ReLU, nothing but linear operations among its layers, frozen
-parameters of a module whose ``requires_grad`` is set as an attribute, and an optimizer that is made
-anew for nearly every step."""
+parameters of a module whose ``requires_grad`` is set as an attribute, and an optimizer that is
+created again for nearly every step."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from gradwidget.frame import Inspection, Layer
     from gradwidget.problem import Problem
     from gradwidget.record.history import History
-    from gradwidget.record.ranks import Rank
+    from gradwidget.record.rank_log import Rank
     from gradwidget.report.sending import Logger
 
 PATIENCE = 2.0

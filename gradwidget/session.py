@@ -17,9 +17,9 @@ import numpy as np
 
 from gradwidget.capture.attached import attach, detach
 from gradwidget.capture.capture import Capture
+from gradwidget.capture.capture_handle import NOT_WATCHED, CaptureHandle
 from gradwidget.capture.collect.logged import MOST_LOGGED, TOO_MANY, recordable
 from gradwidget.capture.ended_capture import Ended
-from gradwidget.capture.weak_capture import NOT_WATCHED, WeakCapture
 from gradwidget.control.control import Control
 from gradwidget.control.reaction import OnFinding, Reaction
 from gradwidget.diagnose.engine import Engine
@@ -27,14 +27,14 @@ from gradwidget.diagnose.thresholds import DEFAULT, Thresholds
 from gradwidget.record.history import History
 from gradwidget.record.lock import free_when_forked
 from gradwidget.record.new_losses import NewLosses
-from gradwidget.record.ranks import RankLog
+from gradwidget.record.rank_log import RankLog
 from gradwidget.record.start_step import checked_start
 from gradwidget.report.processes import Processes
 from gradwidget.report.scalars import scalars
 from gradwidget.report.sending import Logger, Sending
 from gradwidget.report.text import report
 from gradwidget.run.news import News
-from gradwidget.weak import weakly
+from gradwidget.weak_references import weakly
 
 if TYPE_CHECKING:
     from torch import nn
@@ -98,7 +98,7 @@ class Session:
         self.budget = budget
         """As given: share of a step's time that gradwidget may cost, or None."""
 
-        held = WeakCapture()
+        held = CaptureHandle()
         self.control = Control(
             held.actuate, weakly(self._control_changed), held.inspect_now, weakly(self._refused)
         )
@@ -445,6 +445,6 @@ class Session:
             self._guard.run(where, callback, *args, **kwargs)
 
 
-def _stop(control: Control, capture: WeakCapture) -> None:
+def _stop(control: Control, capture: CaptureHandle) -> None:
     control.close()
     capture.close()

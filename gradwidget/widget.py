@@ -23,7 +23,7 @@ from gradwidget.record.history import LOOK_BACK
 from gradwidget.run.playback import RECORDED, Playback
 from gradwidget.run.run import Run, open_run
 from gradwidget.session import LayerFilter
-from gradwidget.view.bar_figure import bar_figure
+from gradwidget.view.bqplot_figure import bqplot_figure
 from gradwidget.view.export.write import write_page, write_png, write_svg
 from gradwidget.view.kernel.forked import is_forked
 from gradwidget.view.kernel.idle import when_idle
@@ -56,7 +56,7 @@ if TYPE_CHECKING:
     from gradwidget.diagnose.finding import Finding, Remedy
     from gradwidget.frame import Inspection
     from gradwidget.record.history import History
-    from gradwidget.record.ranks import Rank
+    from gradwidget.record.rank_log import Rank
     from gradwidget.report.sending import Logger
 
 STATIC = Path(__file__).parent / "static"
@@ -155,7 +155,7 @@ class GradWidget(anywidget.AnyWidget):
         if on_finding is not None:
             session.respond(on_finding, resumable=True)
         super().__init__(
-            _figure=bar_figure(),
+            _figure=bqplot_figure(),
             _model_class=visible(session.model_class),
             _comm_id=uuid4().hex,
         )

@@ -58,7 +58,7 @@ SHOWN = {
     "updates_lost": ("mlp_bfloat16_weights", "updates_lost_fraction"),
     "loss_diverging": ("mlp_slow_divergence", "grad_rms"),
     "no_step": ("mlp_never_stepped", "grad_rms"),
-    "loss_detached": ("mlp_loss_made_anew", "weight_norm"),
+    "loss_detached": ("mlp_loss_created_again", "weight_norm"),
     "gradient_ascent": (None, "grad_rms"),
     "bad_targets": (None, "grad_rms"),
 }

@@ -110,7 +110,7 @@ def test_a_build_that_fails_says_what_to_do(
         hook(checkout).initialize("standard", {})
 
 
-def test_a_stale_bundle_is_built_anew(
+def test_a_stale_bundle_is_built_again(
     checkout: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     touch = shutil.which("touch")

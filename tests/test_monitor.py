@@ -88,7 +88,7 @@ def test_a_second_one_on_the_same_model_replaces_the_first(kind: Kind) -> None:
 
 
 @both
-def test_a_rerun_cell_starts_anew_though_nobody_closed_the_old_one(kind: Kind) -> None:
+def test_a_rerun_cell_starts_again_though_nobody_closed_the_old_one(kind: Kind) -> None:
     for _ in range(3):
         torch.manual_seed(0)
         model = network()

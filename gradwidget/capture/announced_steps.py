@@ -70,7 +70,7 @@ class AnnouncedSteps:
             return
         if self._open == cycle.builder.step:
             self.guard.note(ANNOUNCING, TWICE)
-        self._is_ignored = not (cycle.reach.has_passed or cycle.builder.taken)
+        self._is_ignored = not (cycle.backward.has_passed or cycle.builder.taken)
         if self._is_ignored:
             # A gradient scaler that leaves a step out has ended it.
             if not cycle.was_skipped:

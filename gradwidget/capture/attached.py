@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol
 from weakref import ref
 
-from gradwidget.weak import Same
+from gradwidget.weak_references import IdentityKey
 
 if TYPE_CHECKING:
     from torch import nn
@@ -19,7 +19,7 @@ class Closable(Protocol):
         """Watches no longer."""
 
 
-_attached: dict[Same[nn.Module], Callable[[], Closable | None]] = {}
+_attached: dict[IdentityKey[nn.Module], Callable[[], Closable | None]] = {}
 
 
 def attach(model: nn.Module, session: Closable, *, is_kept: bool) -> None:
@@ -31,17 +31,17 @@ def attach(model: nn.Module, session: Closable, *, is_kept: bool) -> None:
         is_kept: whether it lives as long as the model, since it has to act on findings; otherwise
             it is held weakly.
     """
-    previous = _attached.get(Same(model), lambda: None)()
+    previous = _attached.get(IdentityKey(model), lambda: None)()
     if previous is not None:
         previous.close()
-    _attached[Same(model, _forget)] = (lambda: session) if is_kept else ref(session)
+    _attached[IdentityKey(model, _forget)] = (lambda: session) if is_kept else ref(session)
 
 
 def detach(model: nn.Module, session: Closable) -> None:
     """Forgets a session that watches a model no longer."""
-    if _attached.get(Same(model), lambda: None)() is session:
-        del _attached[Same(model)]
+    if _attached.get(IdentityKey(model), lambda: None)() is session:
+        del _attached[IdentityKey(model)]
 
 
-def _forget(gone: Same[nn.Module]) -> None:
+def _forget(gone: IdentityKey[nn.Module]) -> None:
     _attached.pop(gone, None)

@@ -36,7 +36,7 @@ from gradwidget.capture.torch_private import (
 from gradwidget.capture.unmeasured import REPLACED
 from gradwidget.frame import Frame, Layer, Standing
 from gradwidget.problem import Problem
-from gradwidget.weak import weakly
+from gradwidget.weak_references import weakly
 
 KEEPING = "noting which gradients are kept"
 SHARING = "telling optimizers of one backward pass"
@@ -124,7 +124,7 @@ class Capture:
         self._backward = BackwardReader(
             self._table,
             self.cycle.gradient_hooks,
-            self.cycle.reach,
+            self.cycle.backward,
             self.cycle.manual,
             self.cycle.updates,
             unstepped=self.cycle.unstepped,
@@ -164,12 +164,12 @@ class Capture:
 
         NaN before it is known.
         """
-        return self.cycle.budget.overhead
+        return self.cycle.decision.overhead
 
     @property
     def sampling_interval(self) -> float:
         """Steps per sampled step, lately."""
-        return self.cycle.budget.interval
+        return self.cycle.decision.interval
 
     @property
     def standing(self) -> Standing:
@@ -189,13 +189,13 @@ class Capture:
 
     def charge(self, seconds: float) -> None:
         """Counts time spent elsewhere on behalf of this capture."""
-        self.cycle.budget.charge(seconds)
+        self.cycle.decision.charge(seconds)
 
     def sample_more(self, *, series: bool, watch: bool) -> None:
         """Samples the next steps if a ``series`` is wanted, and more often during a ``watch``."""
         if series:
-            self.cycle.budget.request(Reason.DIAGNOSIS)
-        self.cycle.budget.watched = watch
+            self.cycle.decision.request(Reason.DIAGNOSIS)
+        self.cycle.decision.watched = watch
 
     @unseen
     def close(self) -> None:

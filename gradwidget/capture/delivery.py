@@ -10,10 +10,10 @@ from gradwidget.capture.collect.loop.bad_update import BadUpdate
 from gradwidget.capture.collect.loop.same_batch import SameBatch
 from gradwidget.capture.guard import Guard
 from gradwidget.capture.model.layers import LayerTable
-from gradwidget.capture.processes.frames import message_of, of_all
+from gradwidget.capture.processes.merged_frame import merged_frame, message_of
 from gradwidget.capture.processes.peers import SHARING, Peers, Told, join
 from gradwidget.capture.processes.rank_message import RankMessage
-from gradwidget.capture.sampling.budget import Budget
+from gradwidget.capture.sampling.decision import SamplingDecision
 from gradwidget.capture.sampling.triggers import SamplingTriggers
 from gradwidget.frame import Frame
 
@@ -29,7 +29,7 @@ class Delivery:
     Args:
         table: the layers.
         guard: contains failures.
-        budget: is asked for more samples where a frame shows that something has happened.
+        decision: is asked for more samples where a frame shows that something has happened.
         triggers: sees that.
         same_batch: compares the batches of two steps.
         emit: called with each frame on the training thread.
@@ -39,7 +39,7 @@ class Delivery:
         self,
         table: LayerTable,
         guard: Guard,
-        budget: Budget,
+        decision: SamplingDecision,
         triggers: SamplingTriggers,
         same_batch: SameBatch,
         *,
@@ -49,7 +49,7 @@ class Delivery:
         """The processes that watch the same model; None where this one is alone."""
         self._table = table
         self._guard = guard
-        self._budget = budget
+        self._decision = decision
         self._triggers = triggers
         self._same_batch = same_batch
         self._emit = emit
@@ -97,7 +97,7 @@ class Delivery:
 
     def _join(self) -> None:
         self.peers = join(self._table.layers, self._guard.note)
-        self._budget.pace = None if self.peers is None else self.peers.pace
+        self._decision.pace = None if self.peers is None else self.peers.pace
 
     def _share(self, builder: FrameBuilder, frame: Frame) -> bool:
         if self.peers is None:
@@ -111,7 +111,7 @@ class Delivery:
             builder, frame = told.item
             self._record(builder, self._guard.run(SHARING, self._together, peers, told) or frame)
         if peers.is_alone:
-            self._budget.pace = None
+            self._decision.pace = None
         else:
             self.announce()
 
@@ -122,7 +122,7 @@ class Delivery:
             return frame
         if builder.sharded.numbers and builder.sharded.holders <= set(messages):
             frame = builder.frame({rank: one.parts for rank, one in messages.items()})
-        return of_all(frame, peers.rank, messages)
+        return merged_frame(frame, peers.rank, messages)
 
     def _record(self, builder: FrameBuilder, frame: Frame) -> None:
         frame = self._bad_update.remembered(frame)
@@ -130,5 +130,5 @@ class Delivery:
         frame = self._guard.run(BATCH, self._same_batch.noted, frame, entered) or frame
         reason = self._triggers.frame_made(frame)
         if reason is not None:
-            self._budget.request(reason)
+            self._decision.request(reason)
         self._guard.run("recording a frame", self._emit, frame)

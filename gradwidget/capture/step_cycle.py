@@ -29,11 +29,11 @@ from gradwidget.capture.inspect.inspector import Inspector
 from gradwidget.capture.model.layers import LayerTable
 from gradwidget.capture.model.optimizers import Grouped, OptimizerParameters
 from gradwidget.capture.sampling.allowances import Reason
-from gradwidget.capture.sampling.budget import Budget
+from gradwidget.capture.sampling.decision import SamplingDecision
 from gradwidget.capture.sampling.recurrent_schedule import RecurrentSchedule
 from gradwidget.capture.sampling.triggers import SamplingTriggers
 from gradwidget.capture.steps.alone import Alone
-from gradwidget.capture.steps.backward_reach import BackwardReach
+from gradwidget.capture.steps.backward_detector import BackwardDetector
 from gradwidget.capture.steps.first_step import FirstStep
 from gradwidget.capture.steps.manual import ManualLoop
 from gradwidget.capture.steps.pause_point import PausePoint
@@ -78,17 +78,17 @@ class StepCycle:
         start_step: int,
         losses: deque[tuple[int, float]],
     ) -> None:
-        self.budget = Budget(budget)
-        self.reach = BackwardReach()
-        self.manual = ManualLoop(self.reach, optimizers)
-        self.unstepped = UnsteppedPasses(self.reach)
+        self.decision = SamplingDecision(budget)
+        self.backward = BackwardDetector()
+        self.manual = ManualLoop(self.backward, optimizers)
+        self.unstepped = UnsteppedPasses(self.backward)
         self.first_step = FirstStep(is_optimizer_given=optimizers.is_one_given)
         self.shared = SharedPass(table, optimizers)
         self.thread = TrainingThread(guard)
         self.forward = ForwardHooks(model, table, guard)
         self.gradient_hooks = OutputGradientHooks(guard)
         self.updates = WeightUpdates(table, guard, LIMIT if budget is not None else None)
-        self.inspector = Inspector(table, guard, self.reach, budget, activations=activations)
+        self.inspector = Inspector(table, guard, self.backward, budget, activations=activations)
         self.prompt = False
         """Whether each frame is emitted before its step is left, which waits for an accelerator."""
         self.was_skipped = False
@@ -100,10 +100,10 @@ class StepCycle:
         self._pause_point = pause_point
         self._losses = losses
         self._wants_outputs = activations
-        self._triggers = SamplingTriggers(self.budget, table)
+        self._triggers = SamplingTriggers(self.decision, table)
         self.activation_cache = ActivationCache(guard)
-        self._recurrent_schedule = RecurrentSchedule(self.budget)
-        self._wiring = WiringReader(model, table, optimizers, self.forward.strangers)
+        self._recurrent_schedule = RecurrentSchedule(self.decision)
+        self._wiring = WiringReader(model, table, optimizers, self.forward.foreign)
         self._start = start_step
         self._is_closed = False
         self._is_refreshed = False
@@ -112,13 +112,13 @@ class StepCycle:
         self._extra_samples = 0
         """Steps in a row that were sampled because the one before was."""
         self.delivery = Delivery(
-            table, guard, self.budget, self._triggers, SameBatch(self._no_data), emit=emit
+            table, guard, self.decision, self._triggers, SameBatch(self._no_data), emit=emit
         )
         """Has the steps that are over."""
         self._began = self._last_end = perf_counter()
         self._spent_before = 0.0
         self._alone = Alone(guard)
-        self.reach.watch(table.parameters)
+        self.backward.watch(table.parameters)
         self.builder = self._new_builder(start_step, sampled=True, wanted=False)
         """Collects the step under way."""
         self._begin()
@@ -127,7 +127,7 @@ class StepCycle:
 
     def request(self, reason: Reason) -> None:
         """Has the step under way sampled, with as many after it as the reason's allowance says."""
-        if self.budget.request(reason):
+        if self.decision.request(reason):
             self.builder.sampled = True
 
     def pass_begins(self, roots: Sequence[Tensor]) -> None:
@@ -169,7 +169,7 @@ class StepCycle:
         if self.builder.sampled or self.delivery.peers is not None:
             self._alone.begins()
         if is_backward:
-            self.unstepped.pass_ended(self.builder.source, cleared=self.reach.was_cleared)
+            self.unstepped.pass_ended(self.builder.source, cleared=self.backward.was_cleared)
         model = self._model() if self.builder.sampled else None
         if model is not None:
             modes = self._guard.run("reading the modes of modules", modes_of, model)
@@ -267,7 +267,7 @@ class StepCycle:
         if self._guard.is_elsewhere:
             return []
         is_new = self._optimizers.is_first_without(optimizer)
-        if not (is_new or (self._is_first and self.reach.has_passed)):
+        if not (is_new or (self._is_first and self.backward.has_passed)):
             return []
         self._walk()
         return self._optimizers.of(optimizer)
@@ -275,7 +275,7 @@ class StepCycle:
     def _walk(self) -> None:
         model = self._model()
         if model is not None and self._table.refresh(model):
-            self.reach.watch(self._table.parameters)
+            self.backward.watch(self._table.parameters)
 
     # ------------------------------------------------------------------ from step to step
 
@@ -348,13 +348,13 @@ class StepCycle:
         wanted = self._tell_of_end(builder, inside_forward=inside_forward)
         # What this step has cost decides whether the next one is sampled.
         spent = self._guard.spent_until_now()
-        self.budget.stepped(now - self._last_end, spent - self._spent_before)
+        self.decision.stepped(now - self._last_end, spent - self._spent_before)
         if builder.sampled:
             self.delivery.announce()
         self._last_end, self._spent_before = now, spent
         self._is_refreshed = False
         self._table.release()
-        is_due = self.budget.sampling
+        is_due = self.decision.sampling
         sampled = is_due or (builder.sampled and self._leaves_gradients(builder))
         self._extra_samples = self._extra_samples + 1 if sampled and not is_due else 0
         self.builder = self._new_builder(builder.step + 1, sampled=sampled, wanted=wanted)
@@ -398,7 +398,7 @@ class StepCycle:
 
     def _begin(self) -> None:
         builder, self._guard.step = self.builder, self.builder.step
-        self.reach.step_begins()
+        self.backward.step_begins()
         if builder.sampled or self._wiring.is_due:
             self._guard.run(WIRING, self._wiring.begin, sampled=builder.sampled)
         self.listen()
@@ -406,9 +406,9 @@ class StepCycle:
     def _complete(self, builder: FrameBuilder, now: float) -> None:
         self.forward.step_ended()
         builder.scalars["time"] = now - self._began
-        builder.scalars["spent"] = self.budget.spent
-        if not math.isnan(self.budget.overhead):
-            builder.scalars["overhead"] = self.budget.overhead
+        builder.scalars["spent"] = self.decision.spent
+        if not math.isnan(self.decision.overhead):
+            builder.scalars["overhead"] = self.decision.overhead
         builder.wiring = self._guard.run(WIRING, self._wiring.finish)
         if builder.wiring is not None:
             self.activation_cache.last = builder.wiring.last or None
@@ -424,7 +424,7 @@ class StepCycle:
         if self._pause_point is not None:
             wanted = self._pause_point.step_ended(self, builder.step, inside_forward=inside_forward)
             if wanted:
-                self.budget.request(Reason.PAUSE)
+                self.decision.request(Reason.PAUSE)
                 paused = self._pause_point.is_due
         self.inspector.step_ended(
             builder.step, builder.inspections, builder.reasons, paused=paused, wanted=wanted

@@ -11,7 +11,7 @@ from gradwidget.diagnose.causes.explanations import EXPLAINS, LASTING
 from gradwidget.diagnose.evidence.layer_traits import LayerTraits
 from gradwidget.diagnose.evidence.window import Window
 from gradwidget.diagnose.finding import Detection, Finding, Remedy, Symptom
-from gradwidget.diagnose.remedies.by_symptom import remedies_for
+from gradwidget.diagnose.remedies.ranking.by_symptom import remedies_for
 from gradwidget.diagnose.rules import AT_EVERY_FRAME, RULES, Rule
 from gradwidget.diagnose.suspicion import Suspicion, Wanted
 from gradwidget.diagnose.thresholds import DEFAULT, Thresholds

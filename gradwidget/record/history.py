@@ -13,8 +13,8 @@ from gradwidget.frame import BoolArray, FloatArray, Frame, Layer
 from gradwidget.metrics import METRICS
 from gradwidget.record.capacity import COARSE, FINE, FOLD, START, Room, room_for
 from gradwidget.record.losses import Losses
+from gradwidget.record.metric_history import MetricHistory
 from gradwidget.record.overview import Overview
-from gradwidget.record.track import Track
 
 if TYPE_CHECKING:
     import pandas as pd  # type: ignore[import-untyped]  # ships no type information
@@ -51,10 +51,10 @@ class History:
         self.losses = Losses()
         """The loss of every step of which it is known, those between the frames too."""
         self._layers: tuple[Layer, ...] = ()
-        self._tracks: dict[str, Track] = {}
-        self._scalars: dict[str, Track] = {}
+        self._metrics: dict[str, MetricHistory] = {}
+        self._scalars: dict[str, MetricHistory] = {}
         self._room = room_for(0)
-        self._skipped = Track(1, np.float32, self._room, coarse=0, fine=0, start=0)
+        self._skipped = MetricHistory(1, np.float32, self._room, coarse=0, fine=0, start=0)
         self._fine_steps = np.empty(FINE, np.int64)
         self._coarse_steps = np.empty(COARSE, np.int64)
         self._coarse_frames = np.empty(COARSE, np.int64)
@@ -86,7 +86,7 @@ class History:
             for frame in self._newest
             for values in (*frame.metrics.values(), *frame.measured.values())
         )
-        return sum(track.nbytes for track in self._all_tracks()) + whole
+        return sum(history.nbytes for history in self._all_histories()) + whole
 
     @property
     def kept(self) -> int:
@@ -122,42 +122,42 @@ class History:
         Raises:
             KeyError: there is no metric of that name.
         """
-        return self._whole(self._track(metric), "mean")
+        return self._whole(self._history_of(metric), "mean")
 
     def __contains__(self, metric: str) -> bool:
         """Whether the metric was ever measured."""
-        return metric in self._tracks
+        return metric in self._metrics
 
     def low(self, metric: str) -> FloatArray:
         """float32 [columns, layers]: the lowest value of each column.
 
         NaN is ignored where there are other values.
         """
-        return self._whole(self._track(metric), "low")
+        return self._whole(self._history_of(metric), "low")
 
     def high(self, metric: str) -> FloatArray:
         """float32 [columns, layers]: the highest value of each column.
 
         NaN is ignored where there are other values.
         """
-        return self._whole(self._track(metric), "high")
+        return self._whole(self._history_of(metric), "high")
 
     def measured(self, metric: str) -> BoolArray:
         """Bool [columns, layers]: whether the metric was measured at any step of the column."""
-        track = self._track(metric)
-        if track is None:
+        history = self._history_of(metric)
+        if history is None:
             return np.zeros((self._coarse + self._fine, len(self._layers)), np.bool_)
-        return self._was_measured(track)
+        return self._was_measured(history)
 
     @property
     def scalars(self) -> Mapping[str, NDArray[np.float64]]:
         """float64 [columns] by name: ``loss``, ``total_grad_norm``, ``lr`` …; else NaN."""
-        return {name: self._whole(track, "mean")[:, 0] for name, track in self._scalars.items()}
+        return {name: self._whole(history, "mean")[:, 0] for name, history in self._scalars.items()}
 
     @property
     def scalars_measured(self) -> Mapping[str, BoolArray]:
         """Bool [columns] by name: whether a scalar was measured at any step, be it as NaN."""
-        return {name: self._was_measured(track)[:, 0] for name, track in self._scalars.items()}
+        return {name: self._was_measured(history)[:, 0] for name, history in self._scalars.items()}
 
     def series(self, scalar: str) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
         """Steps and values of a scalar over the whole run; empty where it was never measured.
@@ -176,11 +176,11 @@ class History:
         A view, valid until the next append. At least the last ``kept`` frames can be had. NaN where
         not measured.
         """
-        track = self._track(metric)
+        history = self._history_of(metric)
         rows = min(n, self._fine)
-        if track is None:
+        if history is None:
             return np.full((rows, len(self._layers)), np.nan, np.float32)
-        return track.fine[self._fine - rows : self._fine]
+        return history.fine[self._fine - rows : self._fine]
 
     def newest(self, metric: str) -> FloatArray:
         """float32 [layers]: each layer's newest value, of the last ``LOOK_BACK`` frames.
@@ -214,11 +214,11 @@ class History:
 
     def start(self, metric: str) -> FloatArray:
         """float32 [<=20, layers]: the first frames of the run one by one, kept for good."""
-        track = self._track(metric)
+        history = self._history_of(metric)
         rows = min(START, self._version)
-        if track is None:
+        if history is None:
             return np.full((rows, len(self._layers)), np.nan, np.float32)
-        return track.start[:rows]
+        return history.start[:rows]
 
     def start_scalar(self, name: str) -> NDArray[np.float64]:
         """float64 [<=20]: the first values of a scalar one by one, kept for good."""
@@ -241,7 +241,7 @@ class History:
         table: dict[tuple[str, str], NDArray[Any]] = {
             ("scalar", name): row for name, row in self.scalars.items()
         }
-        for metric in self._tracks:
+        for metric in self._metrics:
             values = self[metric]
             table.update(
                 {(metric, layer.name): values[:, i] for i, layer in enumerate(self._layers)}
@@ -298,8 +298,8 @@ class History:
             self._stride,
             self._coarse_steps[columns].copy(),
             self._coarse_frames[columns].copy(),
-            {name: track.summaries(columns, start) for name, track in self._tracks.items()},
-            {name: track.summaries(columns, start) for name, track in self._scalars.items()},
+            {name: history.summaries(columns, start) for name, history in self._metrics.items()},
+            {name: history.summaries(columns, start) for name, history in self._scalars.items()},
             self._skipped.summaries(columns, 0),
             self.losses.columns(),
         )
@@ -326,9 +326,9 @@ class History:
             message = "the overview has more columns than there is room for"
             raise ValueError(message)
         self._know(overview.metrics, overview.scalars)
-        for tracks, given in ((self._tracks, overview.metrics), (self._scalars, overview.scalars)):
-            for name, track in tracks.items():
-                track.take_up(into, given.get(name))
+        for known, given in ((self._metrics, overview.metrics), (self._scalars, overview.scalars)):
+            for name, history in known.items():
+                history.take_up(into, given.get(name))
         self._skipped.take_up(into, overview.skipped)
         self._coarse_steps[into], self._coarse_frames[into] = overview.steps, overview.frames
         self._coarse = into.stop
@@ -338,30 +338,30 @@ class History:
 
     def _know(self, metrics: Mapping[str, object], scalars: Mapping[str, object]) -> None:
         """Makes room for those that were never measured before."""
-        for name in metrics.keys() - self._tracks.keys():
+        for name in metrics.keys() - self._metrics.keys():
             if name not in METRICS:
                 raise KeyError(name)
-            self._tracks[name] = self._new_track(len(self._layers), np.float32, self._room)
+            self._metrics[name] = self._new_history(len(self._layers), np.float32, self._room)
         for name in scalars.keys() - self._scalars.keys():
-            self._scalars[name] = self._new_track(1, np.float64, room_for(1))
+            self._scalars[name] = self._new_history(1, np.float64, room_for(1))
 
     def _write(self, frame: Frame) -> None:
         row = self._fine
-        for name, track in self._tracks.items():
+        for name, history in self._metrics.items():
             is_known = frame.measured.get(name, np.True_) if name in frame.metrics else np.False_
-            track.put(row, frame.metrics.get(name, np.nan), is_known)
-        for name, track in self._scalars.items():
-            track.put(row, frame.scalars.get(name, np.nan), np.bool_(name in frame.scalars))
+            history.put(row, frame.metrics.get(name, np.nan), is_known)
+        for name, history in self._scalars.items():
+            history.put(row, frame.scalars.get(name, np.nan), np.bool_(name in frame.scalars))
         self._skipped.put(row, float(frame.skipped), np.bool_(True))  # noqa: FBT003 - numpy's own constructor
         if self._version < START:
-            for track in (*self._tracks.values(), *self._scalars.values()):
-                track.start[self._version] = track.fine[row]
+            for history in (*self._metrics.values(), *self._scalars.values()):
+                history.start[self._version] = history.fine[row]
         self._fine_steps[row] = frame.step
         self._fine += 1
 
-    def _new_track(self, width: int, dtype: type[np.floating], room: Room) -> Track:
+    def _new_history(self, width: int, dtype: type[np.floating], room: Room) -> MetricHistory:
         start = min(START, self._version)
-        return Track(width, dtype, room, coarse=self._coarse, fine=self._fine, start=start)
+        return MetricHistory(width, dtype, room, coarse=self._coarse, fine=self._fine, start=start)
 
     def _adopt(self, layers: tuple[Layer, ...]) -> None:
         names = [layer.name for layer in layers]
@@ -370,8 +370,8 @@ class History:
             source = np.array([known.get(name, -1) for name in names], np.int64)
             self._fit(room_for(len(layers)))
             sizes = {"coarse": self._coarse, "fine": self._fine, "start": min(START, self._version)}
-            for metric, track in self._tracks.items():
-                self._tracks[metric] = track.rearranged(source, self._room, **sizes)
+            for metric, history in self._metrics.items():
+                self._metrics[metric] = history.rearranged(source, self._room, **sizes)
         self._layers = layers
 
     def _fit(self, room: Room) -> None:
@@ -389,8 +389,8 @@ class History:
         while self._coarse + max(1, fold // self._stride) > self._room.coarse:
             self._halve()
         columns = max(1, fold // self._stride)
-        for track in self._all_tracks():
-            track.fold(fold, self._fine, self._coarse, columns)
+        for history in self._all_histories():
+            history.fold(fold, self._fine, self._coarse, columns)
         self._coarse_steps[self._coarse : self._coarse + columns] = self._fine_steps[
             : fold : fold // columns
         ]
@@ -405,8 +405,8 @@ class History:
         """A summary of more frames than are folded at a time is filled little by little."""
         if 0 < self._open_frames < self._stride:
             both = self._coarse_frames[self._coarse - 2 : self._coarse]
-            for track in self._all_tracks():
-                track.merge(self._coarse - 2, 1, both)
+            for history in self._all_histories():
+                history.merge(self._coarse - 2, 1, both)
             self._coarse -= 1
             self._coarse_frames[self._coarse - 1] = both.sum()
             self._open_frames += self._room.fold
@@ -416,10 +416,10 @@ class History:
     def _halve(self) -> None:
         pairs, single = divmod(self._coarse, 2)
         frames = self._coarse_frames[: 2 * pairs].copy()
-        for track in self._all_tracks():
-            track.merge(0, pairs, frames)
+        for history in self._all_histories():
+            history.merge(0, pairs, frames)
             if single:
-                track.move(2 * pairs, pairs)
+                history.move(2 * pairs, pairs)
         self._coarse_steps[:pairs] = self._coarse_steps[: 2 * pairs : 2].copy()
         self._coarse_frames[:pairs] = frames.reshape(pairs, 2).sum(axis=1)
         if single:
@@ -429,22 +429,22 @@ class History:
         self._stride *= 2
         self._open_frames = 0
 
-    def _all_tracks(self) -> list[Track]:
-        return [*self._tracks.values(), *self._scalars.values(), self._skipped]
+    def _all_histories(self) -> list[MetricHistory]:
+        return [*self._metrics.values(), *self._scalars.values(), self._skipped]
 
-    def _track(self, metric: str) -> Track | None:
+    def _history_of(self, metric: str) -> MetricHistory | None:
         if metric not in METRICS:
             message = f"there is no metric {metric!r}; choose one of {', '.join(METRICS)}"
             raise KeyError(message)
-        return self._tracks.get(metric)
+        return self._metrics.get(metric)
 
-    def _was_measured(self, track: Track) -> BoolArray:
+    def _was_measured(self, history: MetricHistory) -> BoolArray:
         return np.concatenate(
-            [track.coarse_measured[: self._coarse], track.fine_measured[: self._fine]]
+            [history.coarse_measured[: self._coarse], history.fine_measured[: self._fine]]
         )
 
-    def _whole(self, track: Track | None, part: str) -> NDArray[Any]:
-        if track is None:
+    def _whole(self, history: MetricHistory | None, part: str) -> NDArray[Any]:
+        if history is None:
             return np.full((self._coarse + self._fine, len(self._layers)), np.nan, np.float32)
-        summaries: NDArray[Any] = getattr(track, part)
-        return np.concatenate([summaries[: self._coarse], track.fine[: self._fine]])
+        summaries: NDArray[Any] = getattr(history, part)
+        return np.concatenate([summaries[: self._coarse], history.fine[: self._fine]])

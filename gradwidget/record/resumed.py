@@ -6,8 +6,8 @@ import numpy as np
 
 from gradwidget.record.capacity import START
 from gradwidget.record.history import History
+from gradwidget.record.metric_history import MetricHistory
 from gradwidget.record.overview import LossColumns, Overview, Summaries
-from gradwidget.record.track import Track
 
 
 class ResumedHistory(History):
@@ -59,8 +59,8 @@ class ResumedHistory(History):
             self._fold()
         if rest := self._fine:
             self._make_room(1)
-            for track in self._all_tracks():
-                track.fold(rest, rest, self._coarse, 1)
+            for history in self._all_histories():
+                history.fold(rest, rest, self._coarse, 1)
             self._coarse_steps[self._coarse] = self._fine_steps[0]
             self._coarse_frames[self._coarse] = rest
             self._coarse, self._fine = self._coarse + 1, 0
@@ -72,12 +72,12 @@ class ResumedHistory(History):
     def _take_up_start(self, overview: Overview) -> None:
         """The first frames of the run may be more than its first part has."""
         place = self._frames_before
-        for track, given in self._pairs(overview):
+        for history, given in self._pairs(overview):
             if place < START:
-                track.start[place:] = np.nan
+                history.start[place:] = np.nan
                 if given is not None:
                     start = given.start[: START - place]
-                    track.start[place : place + len(start)] = start
+                    history.start[place : place + len(start)] = start
 
     def _add_columns(self, overview: Overview) -> None:
         # Piece by piece: to halve what there is makes room for no more at a time.
@@ -87,8 +87,8 @@ class ResumedHistory(History):
             count = len(overview.steps[piece])
             self._make_room(count)
             into = slice(self._coarse, self._coarse + count)
-            for track, given in self._pairs(overview):
-                track.take_up(into, None if given is None else given.piece(piece))
+            for history, given in self._pairs(overview):
+                history.take_up(into, None if given is None else given.piece(piece))
             self._skipped.take_up(into, overview.skipped.piece(piece))
             self._coarse_steps[into] = overview.steps[piece]
             self._coarse_frames[into] = overview.frames[piece]
@@ -96,9 +96,9 @@ class ResumedHistory(History):
         # What follows is joined as it was where it was recorded.
         self._stride, self._open_frames = overview.stride, 0
 
-    def _pairs(self, overview: Overview) -> list[tuple[Track, Summaries | None]]:
+    def _pairs(self, overview: Overview) -> list[tuple[MetricHistory, Summaries | None]]:
         """Each metric and scalar that was ever measured, and what the overview has of it."""
-        both = (self._tracks, overview.metrics), (self._scalars, overview.scalars)
+        both = (self._metrics, overview.metrics), (self._scalars, overview.scalars)
         return [
-            (track, given.get(name)) for tracks, given in both for name, track in tracks.items()
+            (history, given.get(name)) for known, given in both for name, history in known.items()
         ]

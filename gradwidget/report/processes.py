@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from gradwidget.frame import Standing
-from gradwidget.record.ranks import Rank
+from gradwidget.record.rank_log import Rank
 from gradwidget.wording import shown
 
 MOST = 8

@@ -16,10 +16,10 @@ from gradwidget.problem import Problem
 from gradwidget.record.history import LOOK_BACK, History
 from gradwidget.report.finding_line import consequences_of, finding_line, span_of
 from gradwidget.report.finding_mark import finding_mark
-from gradwidget.report.gradient_bar import BAR, Scale
 from gradwidget.report.headline import headline
 from gradwidget.report.processes import ALONE, Processes, rank_lines
 from gradwidget.report.shown_rows import MOST_ROWS, shown_rows, the_rest
+from gradwidget.report.text_bar import BAR, Scale
 from gradwidget.wording import cut, shown, visible
 
 WIDTH = 100

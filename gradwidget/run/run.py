@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from gradwidget.diagnose.thresholds import Thresholds
     from gradwidget.frame import Frame, Layer
     from gradwidget.problem import Problem
-    from gradwidget.record.ranks import Rank
+    from gradwidget.record.rank_log import Rank
     from gradwidget.report.processes import Processes
 
 

@@ -15,9 +15,9 @@ from rich.text import Text
 from gradwidget.diagnose.summary.layer_state import layer_states
 from gradwidget.diagnose.summary.state_look import LOOKS
 from gradwidget.report.finding_line import finding_line
-from gradwidget.report.gradient_bar import BAR, Scale
 from gradwidget.report.shown_rows import shown_rows, the_rest
 from gradwidget.report.text import WIDTH, summary_line
+from gradwidget.report.text_bar import BAR, Scale
 from gradwidget.terminal.report_text import headline_of, origin_lines
 from gradwidget.wording import cut, shown, visible
 

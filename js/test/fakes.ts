@@ -1,4 +1,4 @@
-// Columns, findings, a loop and an inspection made by hand, for several tests.
+// Columns, findings, a store, a loop and an inspection made by hand, for several tests.
 import type {
   FindingInfo,
   HistogramInfo,
@@ -8,13 +8,14 @@ import type {
 import { Columns } from "../src/state/columns.ts";
 import { Inspector } from "../src/state/inspector.ts";
 import { LoopControl } from "../src/state/loop-control.ts";
+import { Store } from "../src/state/store.ts";
 
 /** Columns of some statistics, each given as one row of layers per step. */
-export function columnsOf(tracks: Record<string, number[][]>, steps?: number[]): Columns {
-  const [first = []] = Object.values(tracks);
+export function columnsOf(histories: Record<string, number[][]>, steps?: number[]): Columns {
+  const [first = []] = Object.values(histories);
   const columns = new Columns(first[0]?.length ?? 0, 64);
   first.forEach((_, i) => {
-    const entries = Object.entries(tracks).map(([name, rows]) => {
+    const entries = Object.entries(histories).map(([name, rows]) => {
       return [name, { value: rows[i] ?? [] }] as const;
     });
     columns.append({ step: steps?.[i] ?? i, values: new Map(entries) });
@@ -23,8 +24,8 @@ export function columnsOf(tracks: Record<string, number[][]>, steps?: number[]):
 }
 
 /** Columns of scalars, each given as one number per step. */
-export function scalarsOf(tracks: Record<string, number[]>): Columns {
-  const rows = Object.entries(tracks).map(([name, values]) => {
+export function scalarsOf(histories: Record<string, number[]>): Columns {
+  const rows = Object.entries(histories).map(([name, values]) => {
     return [name, values.map((value) => [value])] as const;
   });
   return columnsOf(Object.fromEntries(rows));
@@ -52,6 +53,16 @@ export function findingOf(changes: Partial<FindingInfo> = {}): FindingInfo {
     consequences: [],
     ...changes,
   };
+}
+
+/** A store of two layers, with these findings and these states. */
+export function storeOf(findings: FindingInfo[], states = ["ok", "ok"]): Store {
+  const store = new Store("Net");
+  const rest = { kind: "Linear", summary: "", parameters: 1, shapes: [], activation: null };
+  store.layers = ["a", "b"].map((name) => ({ name, ...rest }));
+  store.states = states;
+  store.findings = findings;
+  return store;
 }
 
 /** A loop under control of the page, what it has sent, and a way to answer the newest request. */

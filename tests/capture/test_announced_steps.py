@@ -216,7 +216,7 @@ def test_a_request_samples_an_announced_step(watch: Watch) -> None:
     capture = watch(model, budget=1e-9)
     for number in range(40):
         if number == 30:
-            capture.cycle.budget.request(Reason.DIAGNOSIS)
+            capture.cycle.decision.request(Reason.DIAGNOSIS)
         backward(model)
         capture.announced.begins(0.1)
         descend(model, 0.1)

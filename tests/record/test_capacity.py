@@ -90,8 +90,8 @@ def full_frame(step: int, of: tuple[Layer, ...]) -> Frame:
 
 def allocated(history: History) -> int:
     """Bytes of all arrays that a history holds, found by walking through it."""
-    tracks = [*history._tracks.values(), *history._scalars.values(), history._skipped]
-    arrays = [one for track in tracks for one in vars(track).values()]
+    histories = [*history._metrics.values(), *history._scalars.values(), history._skipped]
+    arrays = [one for each in histories for one in vars(each).values()]
     frames = [*history._newest]
     arrays += [
         one for frame in frames for one in (*frame.metrics.values(), *frame.measured.values())

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from gradwidget.frame import Standing
-from gradwidget.record.ranks import Rank
+from gradwidget.record.rank_log import Rank
 from gradwidget.report.processes import ALONE, MOST, Processes, listed, rank_lines
 
 

@@ -117,7 +117,7 @@ def test_a_run_that_is_still_written_is_followed(
     assert_same_history(widget.history, live.history)
 
 
-def test_a_run_resumed_meanwhile_is_shown_anew(
+def test_a_run_resumed_meanwhile_is_shown_again(
     tmp_path: Path, sent: Sent, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("gradwidget.run.recorder.FLUSH_SECONDS", 0.01)

@@ -12,7 +12,7 @@ from mcap.reader import make_reader
 from gradwidget import GradMonitor, open_run
 from gradwidget.diagnose.thresholds import DEFAULT
 from gradwidget.frame import Standing
-from gradwidget.record.ranks import Rank
+from gradwidget.record.rank_log import Rank
 from gradwidget.report.processes import ALONE, Processes
 from gradwidget.run.format.file_writer import FileWriter
 from gradwidget.run.format.limits import MESSAGE_BYTES

@@ -230,7 +230,7 @@ def test_a_resumed_run_replaces_what_came_after_its_checkpoint(tmp_path: Path) -
     assert run.start_step == 0
 
 
-def test_a_run_started_anew_stands_alone(tmp_path: Path) -> None:
+def test_a_run_started_again_stands_alone(tmp_path: Path) -> None:
     Recorded(tmp_path / "run.gw").take(steps(100)).close()
     live = Recorded(tmp_path / "run.gw").take(steps(30)).close()
     assert_same_history(open_run(tmp_path / "run.gw").history, live.history)

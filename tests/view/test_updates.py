@@ -12,7 +12,7 @@ import pytest
 from gradwidget.diagnose.thresholds import Thresholds
 from gradwidget.frame import Standing
 from gradwidget.problem import Problem
-from gradwidget.record.ranks import Rank
+from gradwidget.record.rank_log import Rank
 from gradwidget.report.processes import Processes
 from gradwidget.view.protocol.messages import Block, ProcessesInfo, RankInfo, Shown
 from gradwidget.view.updates import Updates

@@ -34,7 +34,7 @@ def mlp_never_stepped(c: Conditions) -> Training:
 
 
 @sick(150, cause="loss_detached", cure="person", loss_detached="")
-def mlp_loss_made_anew(c: Conditions) -> Training:
+def mlp_loss_created_again(c: Conditions) -> Training:
     """The loss is made again from its value, with ``requires_grad`` so that no error is raised."""
     return with_loop_bug(plain(c), attached=not c.sick)
 

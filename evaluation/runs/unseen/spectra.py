@@ -77,7 +77,7 @@ def spectra_biases_below_every_line(c: Conditions) -> Training:
 
 
 @sick(200, cause="same_batch", cure="person", held_out=True, same_batch="")
-def spectra_iterator_made_anew(c: Conditions) -> Training:
+def spectra_iterator_created_again(c: Conditions) -> Training:
     """``next(iter(loader))`` at every step, unshuffled: the loop never sees a second batch."""
     training = _named(c, _convolutions(c, 2), 1e-3, _spectra(c))
     loss = training.loss

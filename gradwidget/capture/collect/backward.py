@@ -10,7 +10,7 @@ from gradwidget.capture.collect.frame_builder import FrameBuilder
 from gradwidget.capture.collect.output_gradients import OutputGradientHooks
 from gradwidget.capture.collect.weight_updates import WeightUpdates
 from gradwidget.capture.model.layers import LayerTable, trainable_among
-from gradwidget.capture.steps.backward_reach import BackwardReach
+from gradwidget.capture.steps.backward_detector import BackwardDetector
 from gradwidget.capture.steps.manual import ManualLoop
 from gradwidget.capture.steps.unstepped import UnsteppedPasses
 from gradwidget.capture.unmeasured import SEVERAL_GRADS
@@ -25,7 +25,7 @@ class BackwardReader:
     Args:
         table: the layers.
         hooks: bring the gradients of outputs.
-        reach: tells which passes reached the model.
+        detector: tells which passes reached the model.
         manual: finds the ends of steps in loops without an optimizer.
         updates: copies weights before they change.
         unstepped: counts passes that no step follows.
@@ -35,7 +35,7 @@ class BackwardReader:
         self,
         table: LayerTable,
         hooks: OutputGradientHooks,
-        reach: BackwardReach,
+        detector: BackwardDetector,
         manual: ManualLoop,
         updates: WeightUpdates,
         *,
@@ -43,14 +43,14 @@ class BackwardReader:
     ) -> None:
         self._table = table
         self._hooks = hooks
-        self._reach = reach
+        self._detector = detector
         self._manual = manual
         self._updates = updates
         self._unstepped = unstepped
 
     def begin(self, builder: FrameBuilder, roots: Sequence[Tensor]) -> None:
         """An outermost backward pass is about to run."""
-        if self._reach.begins(self._table.alive() if builder.sampled else None):
+        if self._detector.begins(self._table.alive() if builder.sampled else None):
             builder.forget()
         if builder.taken:
             # Gradients that were taken before it led to something else than the step's gradient.
@@ -75,7 +75,7 @@ class BackwardReader:
         Returns:
             Whether the pass has reached the model.
         """
-        if not self._hooks.pass_ended() or not self._reach.ended():
+        if not self._hooks.pass_ended() or not self._detector.ended():
             builder.loss.pass_dropped()
             return False
         self._find_loss(builder, roots, weights)

@@ -29,7 +29,7 @@ from gradwidget.capture.inspect.inspection_collector import InspectionCollector
 from gradwidget.capture.model.layers import LayerTable
 from gradwidget.capture.model.local_part import local_part
 from gradwidget.capture.model.optimizers import Grouped
-from gradwidget.capture.processes.sharded import Sharded
+from gradwidget.capture.processes.sharded_parameters import ShardedParameters
 from gradwidget.capture.sampling.recurrent_schedule import RecurrentSchedule
 from gradwidget.capture.stats.measured_tensors import (
     Reading,
@@ -340,7 +340,7 @@ class FrameBuilder:
                 where none has.
         """
         self._fixed = self._table.layers, self._table.pairs
-        self.sharded = Sharded(self._table, set(self._fixed[1][0].tolist()))
+        self.sharded = ShardedParameters(self._table, set(self._fixed[1][0].tolist()))
         self._lacks_gradients = self._table.has_unread_gradient() or bool(
             refused_in(self._readings.gradients)
         )
@@ -396,14 +396,14 @@ class FrameBuilder:
                 is measured of these where that is not known.
         """
         layers, pairs = self._fixed
-        whole = self.sharded.whole(parts or {})
-        apart = self.sharded.numbers if whole is None else whole.lacking
+        merged = self.sharded.merged(parts or {})
+        apart = self.sharded.numbers if merged is None else merged.lacking
         scale = float(self.loss.scale()) if self.loss.scale is not None else 1.0
         skipped = self.skipped or any(float(found()) > 0 for found in self.found_inf)
         if skipped:
             self._readings.lost = []
         columns, norms, changes = self._readings.columns(
-            len(layers), pairs, whole, dict.fromkeys(apart, unmeasured.SHARDED)
+            len(layers), pairs, merged, dict.fromkeys(apart, unmeasured.SHARDED)
         )
         scalars = self.scalars | self.loop.scalars() | norms
         columns |= activation_columns(self.activations.outputs, layers, scale, self.reasons)

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from torch import nn
 
-from gradwidget.capture.processes.parts import HEIGHTS, Whole
+from gradwidget.capture.processes.merged_statistics import HEIGHTS, MergedStatistics
 from gradwidget.capture.stats.measured_tensors import Reading, flags, joined, refused_in
 from gradwidget.capture.stats.per_layer import Column, Numbers, PerLayer
 from gradwidget.capture.stats.readback import Fetch, Values
@@ -79,14 +79,16 @@ class ParameterReadings:
                 if one.dim() > 1:
                     self._matrices.add(number)
 
-    def joined(self, count: int, whole: Whole | None = None) -> dict[str, tuple[Values, BoolArray]]:
+    def joined(
+        self, count: int, merged: MergedStatistics | None = None
+    ) -> dict[str, tuple[Values, BoolArray]]:
         """The statistics [statistics, count], and which parameters were read, by kind of reading.
 
         A kind that was not read is missing.
 
         Args:
             count: of all parameters.
-            whole: what takes the place of this process's parts.
+            merged: what takes the place of this process's parts.
         """
         of_kind = {
             "gradients": self.gradients,
@@ -100,16 +102,16 @@ class ParameterReadings:
             for kind, readings in of_kind.items()
             if readings
         }
-        if whole is not None:
+        if merged is not None:
             for kind, (values, are_read) in found.items():
-                whole.fill(kind, values, are_read)
+                merged.fill(kind, values, are_read)
         return found
 
     def columns(
         self,
         rows: int,
         pairs: tuple[Numbers, Numbers],
-        whole: Whole | None = None,
+        merged: MergedStatistics | None = None,
         apart: Mapping[int, str] | None = None,
     ) -> ParameterColumns:
         """The metrics of each layer. Only once the readback is ready.
@@ -117,11 +119,11 @@ class ParameterReadings:
         Args:
             rows: number of layers.
             pairs: numbers of the parameters, and the row of the layer that owns each.
-            whole: see ``joined``.
-            apart: why of some parameters no whole is known, by number.
+            merged: see ``joined``.
+            apart: why some parameters could not be merged, by number.
         """
         count = 1 + int(pairs[0].max(initial=-1))
-        found, apart = self.joined(count, whole), apart or {}
+        found, apart = self.joined(count, merged), apart or {}
         nothing = np.zeros((1, count)), np.zeros(count, np.bool_)
         sizes = np.zeros(count)
         sizes[list(self._sizes)] = list(self._sizes.values())

@@ -13,7 +13,7 @@ from gradwidget.capture import unmeasured
 from gradwidget.capture.guard import Guard
 from gradwidget.capture.model.layers import LayerTable
 from gradwidget.capture.model.local_part import local_part
-from gradwidget.capture.model.unreadable import KINDS, UnreadableError, plain, unreadable
+from gradwidget.capture.model.unreadable import PLAIN_TYPES, UnreadableError, plain, unreadable
 from gradwidget.capture.stats.lost_updates import NARROW, count_lost
 from gradwidget.capture.stats.measured_tensors import Reading
 from gradwidget.capture.stats.norms import ALONE, distance
@@ -212,11 +212,11 @@ class WeightUpdates:
 
 def _is_alone(weight: Tensor) -> bool:
     """Whether it is copied by itself, to memory that is kept; a class of its own never is."""
-    return weight.numel() > ALONE and type(weight) in KINDS and not weight.is_meta
+    return weight.numel() > ALONE and type(weight) in PLAIN_TYPES and not weight.is_meta
 
 
 def _real(one: Tensor) -> Tensor:
-    if type(one) not in KINDS:
+    if type(one) not in PLAIN_TYPES:
         one = local_part(one)
     return torch.view_as_real(one.resolve_conj()) if one.is_complex() else one
 

@@ -10,8 +10,8 @@ from torch import Tensor, nn
 
 from gradwidget.capture.guard import Guard, entry
 from gradwidget.capture.hooks.compiling import Compiling
+from gradwidget.capture.hooks.foreign_modules import ForeignModules
 from gradwidget.capture.hooks.global_hook import Args, GlobalHook, GlobalPreHook, Kwargs
-from gradwidget.capture.hooks.strangers import Strangers
 from gradwidget.capture.model.layers import LayerTable
 from gradwidget.capture.model.nonlinearity import is_nonlinear
 from gradwidget.capture.torch_private import in_backward, is_compiled
@@ -55,7 +55,7 @@ class ForwardHooks:
         self._table = table
         self.compiling = Compiling(model, guard, self._remove, self._register)
         """Knows whether there may be hooks at all."""
-        self.strangers = Strangers(model)
+        self.foreign = ForeignModules(model)
         """Collects the modules that run inside the model and are no part of it, where wanted."""
         self._model = id(model)
         self._has_begun = False
@@ -107,7 +107,7 @@ class ForwardHooks:
             return
         self._after.register()
         self._notes_order = self._table.order_is_stale
-        if self._notes_order or self.strangers.is_wanted:
+        if self._notes_order or self.foreign.is_wanted:
             self._before.register()
         else:
             self._before.remove()
@@ -122,8 +122,8 @@ class ForwardHooks:
         self._note_begin()
         if self._notes_order and id(module) in self._table.names:
             self._ran.append(id(module))
-        if self.strangers.is_wanted:
-            self.guard.run("seeing what runs inside", self.strangers.about_to_run, module)
+        if self.foreign.is_wanted:
+            self.guard.run("seeing what runs inside", self.foreign.about_to_run, module)
 
     def _has_run(self, module: nn.Module, args: Args, kwargs: Kwargs, output: object) -> None:
         # Called for every module of the process: return early for those of other models.
@@ -137,7 +137,7 @@ class ForwardHooks:
         if name is not None:
             self._note_layer(name, module, args, kwargs, output)
             return
-        if self.strangers.is_wanted:
+        if self.foreign.is_wanted:
             self._note_what_is_inside(module)
         if is_nonlinear(module):
             # What was applied to an output with a graph is read from the graph.
@@ -163,15 +163,15 @@ class ForwardHooks:
 
     @entry("seeing what runs inside")
     def _note_what_is_inside(self, module: nn.Module) -> None:
-        self.strangers.has_run(module)
+        self.foreign.has_run(module)
 
     @entry("reading an activation")
     def _note_layer(
         self, name: str, module: nn.Module, args: Args, kwargs: Kwargs, output: object
     ) -> None:
         self._saw_layers = True
-        if self.strangers.is_wanted:
-            self.guard.run("seeing what runs inside", self.strangers.has_run, module)
+        if self.foreign.is_wanted:
+            self.guard.run("seeing what runs inside", self.foreign.has_run, module)
         if not self._table.has_run(name):
             self._table.order_is_stale = True
         if self._listener is not None:

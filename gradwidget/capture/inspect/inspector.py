@@ -18,7 +18,7 @@ from gradwidget.capture.inspect.inspection_collector import (
     weight,
 )
 from gradwidget.capture.model.layers import LayerTable
-from gradwidget.capture.steps.backward_reach import BackwardReach
+from gradwidget.capture.steps.backward_detector import BackwardDetector
 from gradwidget.capture.torch_private import version
 from gradwidget.capture.unmeasured import CLEARED, LATER, NOT_WATCHED
 from gradwidget.frame import Entry, Histogram, Inspection
@@ -42,7 +42,7 @@ class Inspector:
     Args:
         table: the layers.
         guard: contains failures.
-        reach: knows whether a backward pass has run in the step under way.
+        detector: knows whether a backward pass has run in the step under way.
         budget: share of the step time that gradwidget may cost; None inspects as often as
             ``AGAIN`` allows.
         activations: whether outputs are watched.
@@ -52,7 +52,7 @@ class Inspector:
         self,
         table: LayerTable,
         guard: Guard,
-        reach: BackwardReach,
+        detector: BackwardDetector,
         budget: float | None,
         *,
         activations: bool,
@@ -61,7 +61,7 @@ class Inspector:
         """Told of each inspection that is to be shown; on any thread."""
         self._table = table
         self.guard = guard
-        self._reach = reach
+        self._detector = detector
         self._budget = budget
         self._activations = activations
         self._lock = threading.Lock()
@@ -227,7 +227,7 @@ class Inspector:
     def _gradient(
         self, layer: str, parameters: Parameters, before: Inspection | None
     ) -> tuple[Histogram | str, tuple[Entry, ...]]:
-        in_between = not self._reach.has_passed
+        in_between = not self._detector.has_passed
         step = self._last_step if in_between else self._step
         known = (LATER, ()) if before is None else (before.gradient, before.worst)
         if step is None:

@@ -67,7 +67,7 @@ class OptimizerParameters:
         return self.of(optimizer)
 
     @property
-    def are_made_anew(self) -> bool:
+    def are_created_again(self) -> bool:
         """Whether the loop makes an optimizer for nearly every step, and throws it away."""
         gone = self._made - len(self._alive())
         return gone >= GONE and gone > self._steps / 2

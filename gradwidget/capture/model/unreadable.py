@@ -10,7 +10,8 @@ from gradwidget.capture import unmeasured
 from gradwidget.capture.model.local_part import is_partial
 from gradwidget.capture.torch_private import is_sharded, is_transformed, without_subclass
 
-KINDS = (Tensor, nn.Parameter)
+PLAIN_TYPES = (Tensor, nn.Parameter)
+"""Types whose operations are torch's own: those of a subclass may do anything."""
 
 
 class UnreadableError(TypeError):
@@ -26,7 +27,7 @@ def plain(tensor: Tensor) -> Tensor:
     Raises:
         UnreadableError: its entries are not at hand.
     """
-    if type(tensor) in KINDS and tensor.layout is torch.strided and not tensor.is_complex():
+    if type(tensor) in PLAIN_TYPES and tensor.layout is torch.strided and not tensor.is_complex():
         return tensor.detach() if tensor.requires_grad else tensor
     reason = unreadable(tensor)
     if reason is not None:

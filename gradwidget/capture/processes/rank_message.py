@@ -45,7 +45,7 @@ class RankMessage:
     """Two sums over the norms of the weights that are whole in this process."""
 
     parts: NDArray[np.float64] = field(default_factory=lambda: np.empty((0, 0)))
-    """Statistics of its parts of sharded parameters, as ``parts.packed`` gives them."""
+    """Statistics of its parts of sharded parameters, as ``merged_statistics.packed`` gives them."""
 
     def written(self) -> bytes:
         """As bytes."""

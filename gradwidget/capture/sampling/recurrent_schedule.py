@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from gradwidget.capture.sampling.allowances import ALONG_TIME
-from gradwidget.capture.sampling.budget import Budget
+from gradwidget.capture.sampling.decision import SamplingDecision
 from gradwidget.token_bucket import TokenBucket
 
 
@@ -14,22 +14,22 @@ class RecurrentSchedule:
     and in every second where they are far apart.
 
     Args:
-        budget: tells which steps were requested.
+        decision: tells which steps were requested.
 
     Example:
-        >>> budget = Budget(None)
-        >>> schedule = RecurrentSchedule(budget)
+        >>> decision = SamplingDecision(None)
+        >>> schedule = RecurrentSchedule(decision)
         >>> due = []
         >>> for step in range(50):
         ...     if schedule.take(step):
         ...         due.append(step)
-        ...     budget.stepped(elapsed=0.1, ours=0.001)
+        ...     decision.stepped(elapsed=0.1, ours=0.001)
         >>> due[-4:]
         [9, 10, 26, 42]
     """
 
-    def __init__(self, budget: Budget) -> None:
-        self._budget = budget
+    def __init__(self, decision: SamplingDecision) -> None:
+        self._decision = decision
         self._bucket = TokenBucket(1)
         self._latest = 0
 
@@ -38,7 +38,7 @@ class RecurrentSchedule:
         # Half of what it takes comes back between two samples at most.
         self._bucket.fill(min(ALONG_TIME * (step - self._latest), 1 / 2))
         self._latest = step
-        if self._budget.is_requested:
+        if self._decision.is_requested:
             self._bucket.balance = 0.0
             return True
         return self._bucket.take()

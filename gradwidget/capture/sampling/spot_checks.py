@@ -24,7 +24,7 @@ from gradwidget.capture.sampling.allowances import (
     NOTICEABLE,
     Reason,
 )
-from gradwidget.capture.sampling.budget import Budget
+from gradwidget.capture.sampling.decision import SamplingDecision
 from gradwidget.capture.sampling.running_mean import RunningMean
 
 
@@ -34,12 +34,12 @@ class SpotChecks:
     Never waits for an accelerator: only what is in the memory of the CPU is checked.
 
     Args:
-        budget: tells how much time there is per step.
+        decision: tells how much time there is per step.
         table: the layers.
     """
 
-    def __init__(self, budget: Budget, table: LayerTable) -> None:
-        self._budget = budget
+    def __init__(self, decision: SamplingDecision, table: LayerTable) -> None:
+        self._decision = decision
         self._table = table
         self._generation = table.generation
         self._turn = 0
@@ -84,7 +84,7 @@ class SpotChecks:
                 found.append(self._check_setting(key, rate))
         # Time is saved up until it pays for several checks.
         checks = min(CHECKS, len(numbers))
-        price, income = checks * self._cost.value, self._budget.seconds_per_step
+        price, income = checks * self._cost.value, self._decision.seconds_per_step
         self._saved = min(price + income, self._saved + income)
         if self._saved >= price:
             self._saved -= price

@@ -7,7 +7,7 @@ from torch import Tensor
 from gradwidget.capture.model.layers import LayerTable
 from gradwidget.capture.model.optimizers import Grouped
 from gradwidget.capture.sampling.allowances import Reason
-from gradwidget.capture.sampling.budget import Budget
+from gradwidget.capture.sampling.decision import SamplingDecision
 from gradwidget.capture.sampling.level_detector import Level, LevelDetector
 from gradwidget.capture.sampling.spot_checks import SpotChecks
 from gradwidget.capture.stats.readback import as_numpy
@@ -22,12 +22,12 @@ class SamplingTriggers:
     Each method returns the reason that it found, if any; requesting the steps is up to the caller.
 
     Args:
-        budget: tells what may be spent on spot checks.
+        decision: tells what may be spent on spot checks.
         table: the layers.
     """
 
-    def __init__(self, budget: Budget, table: LayerTable) -> None:
-        self._spot_checks = SpotChecks(budget, table)
+    def __init__(self, decision: SamplingDecision, table: LayerTable) -> None:
+        self._spot_checks = SpotChecks(decision, table)
         self._loss = LevelDetector()
         self._norm = LevelDetector()
 

@@ -18,8 +18,11 @@ from gradwidget.capture.stats.per_layer import Column
 from gradwidget.capture.stats.readback import Fetch, Readback
 from gradwidget.frame import Layer
 
-APART = 1e-2
-"""Difference over the largest weight at which units are no copies, and are not read again."""
+COPY_LIMIT = 1e-2
+"""Difference over the largest weight at which units are no copies, and are not read again.
+
+Rounding keeps copies far closer for long; units drawn at random differ by about that weight.
+"""
 FEW = 256
 """Weights of each of two units that are compared at first."""
 MOST = 2**20
@@ -65,7 +68,7 @@ class AlikeUnits:
             difference, is_full = read[layer.name]().tolist()
             if is_full:
                 values[row] = difference
-            if difference < APART:
+            if difference < COPY_LIMIT:
                 self._near.add(layer.name)
             else:  # so is one that is not a number
                 self._left.pop(layer.name, None)

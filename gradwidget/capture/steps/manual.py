@@ -8,7 +8,7 @@ from torch import nn
 from gradwidget.capture.model.optimizers import OptimizerParameters, all_optimizers
 from gradwidget.capture.model.unreadable import unreadable
 from gradwidget.capture.stats.readback import as_numpy
-from gradwidget.capture.steps.backward_reach import BackwardReach
+from gradwidget.capture.steps.backward_detector import BackwardDetector
 from gradwidget.capture.torch_private import version
 
 PATIENCE = 3
@@ -26,16 +26,16 @@ class ManualLoop:
     """A step has ended once the weights are no longer those that a backward pass left.
 
     Args:
-        reach: chooses the parameters that are checked.
+        detector: chooses the parameters that are checked.
         optimizers: knows whether there is an optimizer.
     """
 
-    def __init__(self, reach: BackwardReach, optimizers: OptimizerParameters) -> None:
+    def __init__(self, detector: BackwardDetector, optimizers: OptimizerParameters) -> None:
         self.possible = not optimizers.is_one_given
         """False from the first step of an optimizer, or the first that is announced, on."""
         self.is_announced = False
         """Whether the loop has announced a step itself."""
-        self._reach = reach
+        self._detector = detector
         self._optimizers = optimizers
         self._marks: list[Mark] | None = None
         self._patience: int | None = None
@@ -51,14 +51,14 @@ class ManualLoop:
 
     def backward_ended(self) -> None:
         """From here on a change of the weights ends the step; only while that is ``possible``."""
-        probed = self._reach.probed()
+        probed = self._detector.probed()
         self._marks = None if probed is None else [mark_of(one) for one in probed]
 
     def has_stepped(self) -> bool:
         """Whether the weights have changed since; True once a step."""
         if self._marks is None:
             return False
-        probed = self._reach.probed()
+        probed = self._detector.probed()
         if probed is None or self._marks == [mark_of(one) for one in probed]:
             return False
         self._marks = None

@@ -10,7 +10,7 @@ from torch import nn
 
 from gradwidget.capture.model.unreadable import unreadable
 from gradwidget.capture.stats.readback import Fetch, Readback
-from gradwidget.capture.steps.backward_reach import BackwardReach
+from gradwidget.capture.steps.backward_detector import BackwardDetector
 from gradwidget.capture.steps.manual import SAMPLED, Mark, mark_of
 
 CLEARED = 8
@@ -31,11 +31,11 @@ class UnsteppedPasses:
     until there is one.
 
     Args:
-        reach: chooses the parameters that are compared.
+        detector: chooses the parameters that are compared.
     """
 
-    def __init__(self, reach: BackwardReach) -> None:
-        self._reach = reach
+    def __init__(self, detector: BackwardDetector) -> None:
+        self._detector = detector
         self.is_overdue = False
         """Whether a step was to be expected long ago."""
         self._longest = self._passes = 0
@@ -95,7 +95,7 @@ class UnsteppedPasses:
         return lambda: np.array(passes if verdict is not None and verdict() else math.nan)
 
     def _weights_changed(self) -> bool:
-        probed = self._reach.probed()
+        probed = self._detector.probed()
         if probed is None:
             return False
         marks = [mark_of(one) for one in probed]
@@ -104,7 +104,7 @@ class UnsteppedPasses:
 
     def _compare_later(self, readback: Readback) -> None:
         # On an accelerator a change through ``.data`` leaves no other sign.
-        probed = self._reach.probed()
+        probed = self._detector.probed()
         if not probed:
             return
         self._sums = [*self._sums[-1:], _sums(probed, readback)]

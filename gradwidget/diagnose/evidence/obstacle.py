@@ -55,8 +55,8 @@ NO_BEND = Barrier(
     "layers learn no more than one.",
     is_certain=False,
 )
-MADE_ANEW = Barrier(
-    "the optimizer is made anew for nearly every step, and forgets its momentum each time",
+CREATED_AGAIN = Barrier(
+    "the optimizer is created again for nearly every step, and forgets its momentum each time",
     "Make the optimizer once, before the loop",
     "Look where the optimizer is made: what it has gathered of the gradients before, as momentum "
     "or as Adam's averages, is lost with it.",
@@ -85,8 +85,8 @@ def barriers(window: Window) -> Iterator[Barrier]:
         yield high_dropout(dropped)
     if "only an attribute" in found:
         yield _only_an_attribute(*found["only an attribute"])
-    if "made anew" in found:
-        yield MADE_ANEW
+    if "created again" in found:
+        yield CREATED_AGAIN
     if "no bend" in found and any(window.paths.next):
         yield NO_BEND
 

@@ -1,1 +1,1 @@
-"""The fixes, one file each; ``by_symptom`` ranks them, with the help of the files ``of_…``."""
+"""The fixes, one file each; ``ranking`` chooses among them, the best for a case first."""

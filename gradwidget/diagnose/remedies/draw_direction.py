@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from gradwidget.diagnose.finding import Remedy
-from gradwidget.diagnose.remedies.layer_names import quote
+from gradwidget.diagnose.remedies.shared.layer_names import quote
 from gradwidget.frame import ROOT, Layer
 
 PLACE, ORIGINAL = "parametrizations.", ".original"

@@ -6,10 +6,11 @@ from collections.abc import Sequence
 
 from gradwidget.action import KEEPING
 from gradwidget.diagnose.finding import Remedy
-from gradwidget.diagnose.remedies.layer_names import listing
+from gradwidget.diagnose.remedies.shared.layer_names import listing
 from gradwidget.frame import ROOT, Layer
 
-KINDS = ("LSTM", "GRU", "LSTMCell", "GRUCell")
+GATED_KINDS = ("LSTM", "GRU", "LSTMCell", "GRUCell")
+"""Layers with a gate that keeps the state: no other has a bias that could open it."""
 
 
 def forget_bias(layers: Sequence[Layer]) -> Remedy | None:
@@ -17,7 +18,7 @@ def forget_bias(layers: Sequence[Layer]) -> Remedy | None:
     gated = [
         layer.name
         for layer in layers
-        if layer.kind in KINDS
+        if layer.kind in GATED_KINDS
         and layer.name != ROOT
         and any(key.startswith("bias_ih") for key in layer.shapes)
     ]

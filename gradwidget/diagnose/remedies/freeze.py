@@ -8,7 +8,7 @@ import numpy as np
 
 from gradwidget.diagnose.evidence.window import Window
 from gradwidget.diagnose.finding import Remedy
-from gradwidget.diagnose.remedies.layer_names import listing, modules_of, parameters_of
+from gradwidget.diagnose.remedies.shared.layer_names import listing, modules_of, parameters_of
 from gradwidget.frame import Layer
 
 

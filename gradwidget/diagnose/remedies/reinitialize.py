@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from gradwidget.diagnose.finding import Remedy
-from gradwidget.diagnose.remedies.layer_names import listing
+from gradwidget.diagnose.remedies.shared.layer_names import listing
 from gradwidget.frame import Layer
 from gradwidget.wording import names
 

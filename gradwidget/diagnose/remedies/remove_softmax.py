@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from gradwidget.diagnose.finding import Remedy
-from gradwidget.diagnose.remedies.layer_names import without_last
+from gradwidget.diagnose.remedies.shared.layer_names import without_last
 
 
 def remove_softmax() -> Remedy:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from gradwidget.diagnose.evidence.residual import drowning, is_squared
 from gradwidget.diagnose.evidence.window import Window
 from gradwidget.diagnose.finding import Remedy
-from gradwidget.diagnose.remedies.units import in_units
+from gradwidget.diagnose.remedies.shared.output_scaling import output_scaling
 from gradwidget.wording import shown
 
 
@@ -27,7 +27,7 @@ def scale_targets(residual: float, window: Window) -> Remedy:
         else f"""\
 # Better: scale the targets where they are made. The same at the end of this model, with the
 # gradient that scaled targets would give it (handle_of_outputs.remove() undoes it):
-{in_units("model", residual, 0.0, 1)}""",
+{output_scaling("model", residual, 0.0, 1)}""",
     )
 
 

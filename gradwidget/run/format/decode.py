@@ -25,7 +25,7 @@ from gradwidget.frame import (
 )
 from gradwidget.metrics import METRICS
 from gradwidget.problem import Problem
-from gradwidget.record.ranks import Rank
+from gradwidget.record.rank_log import Rank
 from gradwidget.report.processes import Processes
 from gradwidget.run.format.arrays import unpacked, unpacked_flags
 from gradwidget.run.format.fields import (

@@ -22,7 +22,8 @@ from gradwidget.report.finding_line import consequences_of, finding_line
 from gradwidget.report.finding_mark import finding_mark
 from gradwidget.report.headline import headline
 from gradwidget.report.shown_rows import shown_rows, the_rest
-from gradwidget.view.notebook.static_picture import bar_color, shown_metric, static_picture
+from gradwidget.view.notebook.bar_color import bar_color
+from gradwidget.view.notebook.static_picture import shown_metric, static_picture
 from gradwidget.wording import shown, visible
 
 BAR = 24

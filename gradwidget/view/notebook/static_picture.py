@@ -18,6 +18,7 @@ from gradwidget.frame import Layer
 from gradwidget.metrics import METRICS
 from gradwidget.record.history import History
 from gradwidget.report.shown_rows import shown_rows
+from gradwidget.view.notebook.bar_color import bar_color
 from gradwidget.view.notebook.heatmap_png import heatmap_png
 from gradwidget.wording import SUPERSCRIPT, shown, visible
 
@@ -115,18 +116,6 @@ def _row(y: int, name: str, state: LayerState) -> list[str]:
 def _bar(y: int, share: float, color: str) -> str:
     width = share * (VALUES - BARS)
     return f'<rect x="{BARS}" y="{y + 2}" width="{width:.1f}" height="{ROW - 4}" fill="{color}"/>'
-
-
-def bar_color(state: LayerState, lead: Finding | None, metric: str) -> str:
-    """A bar has the color of a finding about the metric shown, and of no other.
-
-    Args:
-        state: that of its layer.
-        lead: the finding that gives the layer its state, if any.
-        metric: what the bar shows.
-    """
-    is_about = lead is None or metric in JUDGED.get(lead.symptom, ())
-    return LOOKS[state if is_about else LayerState.OK].color_light
 
 
 def _ends(values: NDArray[np.float64], *, log: bool) -> tuple[float, float]:

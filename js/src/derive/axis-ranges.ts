@@ -34,12 +34,12 @@ export class AxisRanges {
     const now = performance.now();
     const kept = this.#heatmap.get(metric.name);
     if (kept !== undefined && (now < kept.until || version === kept.version)) return kept.scale;
-    const track = samples.track(metric.name);
+    const history = samples.history(metric.name);
     const size = samples.count * samples.width;
     const extremes: number[] = [];
-    if (track !== undefined) {
-      extremes.push(...extremesOf(track.low.subarray(0, size)));
-      extremes.push(...extremesOf(track.high.subarray(0, size)));
+    if (history !== undefined) {
+      extremes.push(...extremesOf(history.low.subarray(0, size)));
+      extremes.push(...extremesOf(history.high.subarray(0, size)));
     }
     const range = kept?.range ?? new LogRange(0);
     const scale = metric.scale === "log" ? range.update(extremes) : linear(metric, extremes);

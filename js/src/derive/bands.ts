@@ -73,7 +73,7 @@ export function bandsOf(columns: Columns): Band[] {
 
 /** Whether two scalars are the same at every step, so that one line shows both. */
 function agree(columns: Columns, one: string, other: string): boolean {
-  const [a, b] = [columns.track(one)?.value, columns.track(other)?.value];
+  const [a, b] = [columns.history(one)?.value, columns.history(other)?.value];
   if (a === undefined || b === undefined) return false;
   for (let column = 0; column < columns.count; column++) {
     const [first, second] = [a[column] as number, b[column] as number];
@@ -102,7 +102,7 @@ export function bandPaths(
 
 /** The newest value of a scalar at or before a column, in words. */
 export function valueTextAt(columns: Columns, name: string, column: number): string {
-  const values = columns.track(name)?.value;
+  const values = columns.history(name)?.value;
   let at = column;
   // Between two steps that were sampled the loss alone is known.
   while (values !== undefined && at > 0 && Number.isNaN(values[at])) at--;

@@ -43,10 +43,10 @@ export function fillRow(
   log: boolean,
 ): void {
   into.fill(Number.NaN);
-  const track = columns.track(metric);
-  if (track === undefined) return;
+  const history = columns.history(metric);
+  if (history === undefined) return;
   const scaled = (value: number): number => (log ? Math.log10(value) : value);
-  const { low, high } = track;
+  const { low, high } = history;
   const isNonfinite = nonfiniteIn(columns, metric);
   for (let x = 0; x < into.length; x++) {
     let total = 0;
@@ -56,7 +56,7 @@ export function fillRow(
     for (let column = pixels.from[x] as number; column < (pixels.to[x] as number); column++) {
       const offset = column * columns.width;
       if (layers.some((layer) => isNonfinite(offset + layer))) most = Number.POSITIVE_INFINITY;
-      const mean = meanOf(track.value, offset, layers, scaled);
+      const mean = meanOf(history.value, offset, layers, scaled);
       if (Number.isNaN(mean)) continue;
       // A group shows the mean of its layers, as its bar does.
       const single = layers.length === 1 ? offset + (layers[0] as number) : -1;

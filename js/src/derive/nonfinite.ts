@@ -8,7 +8,7 @@ export type NonfiniteTest = (at: number) => boolean;
  * numbers that the metric is computed from tells them from values that were not measured.
  */
 export function nonfiniteIn(samples: Columns, metric: string): NonfiniteTest {
-  const counts = samples.track(countOf(metric))?.high;
+  const counts = samples.history(countOf(metric))?.high;
   return counts === undefined ? () => false : (at) => (counts[at] as number) > 0;
 }
 

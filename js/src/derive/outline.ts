@@ -17,8 +17,8 @@ export function outline(
   height: Height,
   layer = 0,
 ): string {
-  const track = columns.track(name);
-  if (track === undefined) return "";
+  const history = columns.history(name);
+  if (history === undefined) return "";
   let path = "";
   let pixel = Number.NaN;
   let top = 0;
@@ -30,8 +30,8 @@ export function outline(
   };
   for (let column = 0; column < columns.count; column++) {
     const at = column * columns.width + layer;
-    const low = height(track.low[at] as number);
-    const high = height(track.high[at] as number);
+    const low = height(history.low[at] as number);
+    const high = height(history.high[at] as number);
     if (Number.isNaN(low) || Number.isNaN(high)) continue;
     const x = Math.round(placeStep(axis, columns.steps[column] as number) * width);
     if (x !== pixel) {
@@ -66,11 +66,11 @@ export function fittedHeight(
   let least = Number.POSITIVE_INFINITY;
   let most = Number.NEGATIVE_INFINITY;
   for (const name of names) {
-    const track = columns.track(name);
-    for (let column = 0; track !== undefined && column < columns.count; column++) {
+    const history = columns.history(name);
+    for (let column = 0; history !== undefined && column < columns.count; column++) {
       const at = column * columns.width + layer;
-      const low = scaled(track.low[at] as number);
-      const high = scaled(track.high[at] as number);
+      const low = scaled(history.low[at] as number);
+      const high = scaled(history.high[at] as number);
       if (low < least) least = low;
       if (high > most) most = high;
     }

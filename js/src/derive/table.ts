@@ -4,9 +4,10 @@ import type { ViewOptions } from "../state/view-options.ts";
 import { greater } from "../util/extremes.ts";
 import { formatCount } from "../util/format.ts";
 import { groupsAround, type RowSpec, rowsFor } from "./grouping.ts";
+import { colorStatesAt } from "./story/bar-colors.ts";
 import { titleOf } from "./story/layer-title.ts";
 import { leadOf, pointedAt } from "./story/lead.ts";
-import { isAlarming, statesAt, tonesAt, worstOf } from "./story/states-at.ts";
+import { isAlarming, statesAt, worstOf } from "./story/states-at.ts";
 import { type LayerValues, valuesAt } from "./values-at.ts";
 
 const DEFAULT: MetricInfo = { name: "grad_rms", title: "gradient RMS", scale: "log", bounds: [] };
@@ -18,7 +19,7 @@ export interface TableRow extends RowSpec {
   summary: string;
   state: string;
   /** The state whose color the bar has: that of the finding of the row, where it is about the metric. */
-  tone: string;
+  colorState: string;
   /** Whether the bar stands back because others are what is pointed at. */
   dimmed: boolean;
   /** NaN where nothing was measured; a group shows the mean of its layers. */
@@ -50,10 +51,10 @@ export function tableOf(store: Store, options: ViewOptions): Table {
     (layer) => isAlarming(store.states[layer] ?? "ok"),
     openedIn(names, options),
   );
-  const tones = tonesAt(store, cursor, metric.name, measured.values);
+  const colorStates = colorStatesAt(store, cursor, metric.name, measured.values);
   const named = namedIn(store, options, metric.name);
   const rows = specs.map((spec) => {
-    const row = rowOf(store, spec, metric, measured, states, tones);
+    const row = rowOf(store, spec, metric, measured, states, colorStates);
     const isNamed = spec.layers.some((layer) => named.has(names[layer] ?? ""));
     return { ...row, dimmed: named.size > 0 && !isNamed };
   });
@@ -104,7 +105,7 @@ function rowOf(
   metric: MetricInfo,
   { values, steps }: LayerValues,
   states: string[],
-  tones: string[],
+  colorStates: string[],
 ): Omit<TableRow, "dimmed"> {
   const { layers } = spec;
   const [first] = layers;
@@ -122,7 +123,7 @@ function rowOf(
       // What the label says already is not said twice.
       summary: label === spec.label ? summary : summary.replace(`${kind} `, ""),
       state: states[first] ?? "not measured",
-      tone: tones[first] ?? "not measured",
+      colorState: colorStates[first] ?? "not measured",
       value: values[first] ?? Number.NaN,
       step,
     };
@@ -132,7 +133,7 @@ function rowOf(
     name: spec.key,
     summary: `${formatCount(layers.length)} layers`,
     state: worstOf(layers.map((layer) => states[layer] ?? "")),
-    tone: worstOf(layers.map((layer) => tones[layer] ?? "")),
+    colorState: worstOf(layers.map((layer) => colorStates[layer] ?? "")),
     value: meanOf(layers, values, metric.scale === "log"),
     step,
   };

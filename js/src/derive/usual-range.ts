@@ -12,12 +12,12 @@ export function usualRange(
   metric: string,
   layer: number,
 ): [number, number] | null {
-  const track = columns.track(metric);
-  if (track === undefined) return null;
+  const history = columns.history(metric);
+  if (history === undefined) return null;
   const stride = Math.max(1, Math.floor(columns.count / MOST));
   const values: number[] = [];
   for (let column = 0; column < columns.count; column += stride) {
-    const value = track.value[column * columns.width + layer] as number;
+    const value = history.value[column * columns.width + layer] as number;
     if (!Number.isNaN(value)) values.push(value);
   }
   if (values.length < FEWEST) return null;

@@ -18,7 +18,7 @@ export interface LayerValues {
 export function valuesAt(samples: Columns, metric: string, column: number): LayerValues {
   const values = new Float64Array(samples.width).fill(Number.NaN);
   const steps = new Float64Array(samples.width).fill(Number.NaN);
-  const numbers = samples.track(metric)?.value;
+  const numbers = samples.history(metric)?.value;
   if (numbers === undefined) return { values, steps };
   const isNonfinite = nonfiniteIn(samples, metric);
   for (let layer = 0; layer < samples.width; layer++) {

@@ -233,7 +233,7 @@ export class Picture {
   #updateBars(table: Table): void {
     const { rows, metric, bounds } = table;
     const values = rows.map((row) => row.value);
-    const colors = rows.map(({ tone, dimmed }) => barColor(lookOf(tone).color, dimmed));
+    const colors = rows.map(({ colorState, dimmed }) => barColor(lookOf(colorState).color, dimmed));
     const scale = this.#ranges.bars(metric, values);
     const size = this.#sizes.of(this.#barArea);
     this.#bars.draw(values, colors, scale);

@@ -106,7 +106,7 @@ export class Timeline {
     setAttribute(this.node, "aria-valuemin", String(first));
     setAttribute(this.node, "aria-valuemax", String(last));
     setAttribute(this.node, "aria-valuenow", String(now));
-    const loss = this.#store.scalars.track("loss")?.value[column] ?? Number.NaN;
+    const loss = this.#store.scalars.history("loss")?.value[column] ?? Number.NaN;
     const lossText = Number.isNaN(loss) ? "" : `, loss ${formatMeasured(loss)}`;
     const newest = cursor === null ? ", newest" : "";
     setAttribute(this.node, "aria-valuetext", `step ${formatCount(now)}${newest}${lossText}`);

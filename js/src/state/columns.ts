@@ -1,4 +1,4 @@
-import { type MergeTargets, Track } from "./track.ts";
+import { type MergeTargets, MetricHistory } from "./metric-history.ts";
 
 /** One new column: numbers by name, with extremes where it covers several steps. */
 export interface Column {
@@ -26,7 +26,7 @@ export class Columns {
   readonly steps: Float64Array;
   /** How many appended columns each column covers. */
   readonly #lengths: Float64Array;
-  readonly #tracks = new Map<string, Track>();
+  readonly #histories = new Map<string, MetricHistory>();
   #count = 0;
   #longest = 1;
 
@@ -42,11 +42,11 @@ export class Columns {
   }
 
   get names(): string[] {
-    return [...this.#tracks.keys()];
+    return [...this.#histories.keys()];
   }
 
-  track(name: string): Track | undefined {
-    return this.#tracks.get(name);
+  history(name: string): MetricHistory | undefined {
+    return this.#histories.get(name);
   }
 
   append(column: Column): void {
@@ -55,12 +55,12 @@ export class Columns {
     this.steps[at] = column.step;
     this.#lengths[at] = 1;
     for (const [name, { value, low, high }] of column.values) {
-      let track = this.#tracks.get(name);
-      if (track === undefined) {
-        track = new Track(this.width, this.capacity);
-        this.#tracks.set(name, track);
+      let history = this.#histories.get(name);
+      if (history === undefined) {
+        history = new MetricHistory(this.width, this.capacity);
+        this.#histories.set(name, history);
       }
-      track.put(at, value, low, high);
+      history.put(at, value, low, high);
     }
   }
 
@@ -94,9 +94,9 @@ export class Columns {
       this.#longest *= 2;
       targets = this.#targets(older);
     }
-    for (const track of this.#tracks.values()) track.merge(targets, this.#lengths);
+    for (const history of this.#histories.values()) history.merge(targets, this.#lengths);
     this.#mergeSteps(targets);
-    for (const track of this.#tracks.values()) track.clearFrom(this.#count);
+    for (const history of this.#histories.values()) history.clearFrom(this.#count);
   }
 
   /** Where each column goes when the first `older` are merged up to the longest length. */

@@ -14,8 +14,8 @@ export interface Tick {
   label: string;
 }
 
-/** Pixels between two ticks at least. */
-const APART = 46;
+/** Pixels between two ticks at least, so that their labels do not touch. */
+const TICK_SPACING = 46;
 
 /** Where a value is on the axis, 0 at its low end and 1 at its high end, clamped. NaN stays NaN. */
 export function place(scale: Scale, value: number): number {
@@ -34,7 +34,7 @@ function log10(value: number): number {
 
 /** Ticks at powers of ten, or at round shares, of an axis `width` pixels wide. */
 export function ticksOf(scale: Scale, width: number): Tick[] {
-  const most = Math.max(1, Math.floor(width / APART));
+  const most = Math.max(1, Math.floor(width / TICK_SPACING));
   return scale.kind === "linear" ? linearTicks(scale, most) : logTicks(scale, most);
 }
 

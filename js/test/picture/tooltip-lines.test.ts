@@ -8,7 +8,7 @@ const row: TableRow = {
   key: "a",
   label: "a",
   name: "a",
-  tone: "vanishing",
+  colorState: "vanishing",
   dimmed: false,
   depth: 0,
   layers: [0],

@@ -39,13 +39,13 @@ test("old columns are equally long, or at most twice as long as others", () => {
 });
 
 test("a spike is never averaged away", () => {
-  const track = filled(5000, (step) => (step === 777 ? 1e6 : 1)).track("loss");
-  expect(Math.max(...(track?.high ?? []).filter((value) => !Number.isNaN(value)))).toBe(1e6);
+  const history = filled(5000, (step) => (step === 777 ? 1e6 : 1)).history("loss");
+  expect(Math.max(...(history?.high ?? []).filter((value) => !Number.isNaN(value)))).toBe(1e6);
 });
 
 test("the mean of a merged column is that of its steps", () => {
   const columns = filled(5000, (step) => step);
-  const mean = columns.track("loss")?.value[0] as number;
+  const mean = columns.history("loss")?.value[0] as number;
   expect(mean).toBeCloseTo(((columns.steps[1] as number) - 1) / 2, 0);
 });
 
@@ -58,7 +58,7 @@ test("a step is found in the column that covers it", () => {
 test("a metric that begins late is unmeasured before", () => {
   const columns = filled(3, () => 1);
   columns.append({ step: 3, values: new Map([["lr", { value: [0.1] }]]) });
-  expect([...(columns.track("lr")?.value.subarray(0, 4) ?? [])]).toEqual([
+  expect([...(columns.history("lr")?.value.subarray(0, 4) ?? [])]).toEqual([
     Number.NaN,
     Number.NaN,
     Number.NaN,
@@ -67,7 +67,7 @@ test("a metric that begins late is unmeasured before", () => {
 });
 
 test("a missing value is left out where columns are merged", () => {
-  const track = filled(5000, (step) => (step % 2 ? Number.NaN : 5)).track("loss");
-  expect(track?.value[0]).toBe(5);
-  expect(track?.low[0]).toBe(5);
+  const history = filled(5000, (step) => (step % 2 ? Number.NaN : 5)).history("loss");
+  expect(history?.value[0]).toBe(5);
+  expect(history?.low[0]).toBe(5);
 });

@@ -117,7 +117,7 @@ test("a delta adds its columns and keeps what it does not mention", () => {
   store.apply(delta([]), new DataView(new ArrayBuffer(0)));
   expect(store.samples.count).toBe(3);
   expect(store.states).toEqual(["ok", "vanishing"]);
-  expect(store.scalars.track("loss")?.value[2]).toBeCloseTo(1.8);
+  expect(store.scalars.history("loss")?.value[2]).toBeCloseTo(1.8);
 });
 
 test("a reason stays until the next message that has reasons", () => {

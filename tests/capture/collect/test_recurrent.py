@@ -15,7 +15,7 @@ from torch.optim import SGD
 from gradwidget.capture.collect.output_gradients import OutputGradientHooks
 from gradwidget.capture.collect.recurrent import RecurrentGradients
 from gradwidget.capture.guard import Guard
-from gradwidget.capture.sampling.budget import Budget
+from gradwidget.capture.sampling.decision import SamplingDecision
 from gradwidget.capture.sampling.recurrent_schedule import RecurrentSchedule
 from gradwidget.capture.stats.readback import Readback
 
@@ -163,7 +163,7 @@ def test_the_repeated_run_gives_what_the_layer_gave(options: dict[str, Any]) -> 
         Readback(),
         hooks.register,
         {},
-        RecurrentSchedule(Budget(None)),
+        RecurrentSchedule(SamplingDecision(None)),
         step=0,
     )
     x = (

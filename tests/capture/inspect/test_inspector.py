@@ -123,12 +123,12 @@ def test_inspections_are_charged_to_the_budget(
         "gradwidget.capture.inspect.inspection_collector.weight",
         lambda *_: threading.Event().wait(0.2),
     )
-    spent, charged = loop.capture.guard.spent, loop.capture.cycle.budget.spent
+    spent, charged = loop.capture.guard.spent, loop.capture.cycle.decision.spent
     loop.inspector.ask("0")
     loop.step()
     loop.step()
     assert loop.capture.guard.spent - spent > 0.2
-    assert loop.capture.cycle.budget.spent - charged > 0.2
+    assert loop.capture.cycle.decision.spent - charged > 0.2
 
 
 def test_a_step_that_nobody_would_have_sampled_is_sampled_for_it(watch: Watch) -> None:

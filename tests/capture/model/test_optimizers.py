@@ -53,8 +53,8 @@ def test_parameters_that_were_replaced_are_lost() -> None:
     table.refresh(model)
     assert found.of(optimizer) == []
     assert found.lost(optimizer)
-    stranger = SGD([nn.Parameter(torch.ones(1))], 0.1)
-    assert not found.lost(stranger)
+    foreign = SGD([nn.Parameter(torch.ones(1))], 0.1)
+    assert not found.lost(foreign)
 
 
 def test_where_one_is_meant_the_others_are_not_listened_to() -> None:
@@ -80,8 +80,8 @@ def test_optimizers_are_named_in_the_order_of_their_first_steps_and_while_they_e
     found = OptimizerParameters(LayerTable(model, None), None)
     assert found.held() is None
     optimizers = [Adam(model[1].parameters()), SGD(model[0].parameters(), 0.1)]
-    stranger, unused = SGD(other.parameters(), 0.1), Adam(model.parameters())
-    for optimizer in (stranger, *optimizers, *optimizers):
+    foreign, unused = SGD(other.parameters(), 0.1), Adam(model.parameters())
+    for optimizer in (foreign, *optimizers, *optimizers):
         found.step_begins(optimizer)
     assert found.of(unused) == [0, 1, 2, 3, 4, 5]
     assert found.names() == ("Adam", "SGD")

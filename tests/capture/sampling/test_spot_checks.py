@@ -12,7 +12,7 @@ from torch.optim import SGD, Adam
 
 from gradwidget.capture.model.layers import LayerTable
 from gradwidget.capture.sampling.allowances import ALLOWANCES, CHECKS, NOTICEABLE, Reason
-from gradwidget.capture.sampling.budget import Budget
+from gradwidget.capture.sampling.decision import SamplingDecision
 from gradwidget.capture.sampling.spot_checks import SpotChecks
 
 Change = Callable[["Checked"], None]
@@ -29,9 +29,9 @@ class Checked:
         self.first, self.last = nn.Linear(8, 8), nn.Linear(8, 4)
         self.model = nn.Sequential(self.first, nn.ReLU(), self.last)
         self.optimizer = SGD(self.model.parameters(), lr=0.1)
-        self.budget = Budget(share)
+        self.decision = SamplingDecision(share)
         table = LayerTable(self.model, None)
-        self.spot_checks = SpotChecks(self.budget, table)
+        self.spot_checks = SpotChecks(self.decision, table)
         self.numbers = list(range(len(table.parameters)))
         for one in self.model.parameters():
             one.grad = torch.randn_like(one)
@@ -47,8 +47,8 @@ class Checked:
     def granted(self) -> bool:
         """Whether something is found in the next step and sampled, as in a training loop."""
         found = self.found()
-        granted = found is not None and self.budget.request(found)
-        self.budget.stepped(0.1, 0.0)
+        granted = found is not None and self.decision.request(found)
+        self.decision.stepped(0.1, 0.0)
         return granted
 
 
@@ -144,7 +144,7 @@ def test_a_backward_pass_may_end_at_a_parameter_of_any_kind(
 ) -> None:
     model, one = nn.Module(), nn.Parameter(make())
     model.register_parameter("one", one)
-    checks = SpotChecks(Budget(1e-9), LayerTable(model, None))
+    checks = SpotChecks(SamplingDecision(1e-9), LayerTable(model, None))
     optimizer = SGD([one], lr=0.1)
     one.grad = torch.ones_like(one)
     assert {checks.optimizer_steps(optimizer, [0]) for _ in range(3)} == {None}
@@ -225,7 +225,7 @@ def test_a_loss_scale_that_is_lost_is_found_and_one_that_is_halved_is_not() -> N
 
 def test_nothing_is_read_where_the_budget_cannot_pay_for_what_one_check_has_cost() -> None:
     checked = Checked(share=1e-9)
-    checked.budget.stepped(elapsed=0.001, ours=0.0)
+    checked.decision.stepped(elapsed=0.001, ours=0.0)
     checked.found()
     grow_weights(checked)
     assert checked.all_found(100) == []
@@ -235,7 +235,7 @@ def test_no_more_is_read_than_is_of_use_however_slow_a_step_is(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     checked = Checked(share=0.01)
-    checked.budget.stepped(elapsed=100.0, ours=0.0)
+    checked.decision.stepped(elapsed=100.0, ours=0.0)
     checked.numbers = [0] * 100
     reads: list[torch.Tensor] = []
     dot, tolist = torch.dot, torch.Tensor.tolist
@@ -270,7 +270,7 @@ def test_parameters_of_every_kind_are_checked(make: Callable[[], nn.Parameter]) 
     one = make()
     module.register_parameter("one", one)
     module.register_parameter("other", nn.Parameter(torch.ones(2, 2)))
-    checks = SpotChecks(Budget(None), LayerTable(module, None))
+    checks = SpotChecks(SamplingDecision(None), LayerTable(module, None))
     optimizer = Adam(module.parameters())
     for parameter in module.parameters():
         parameter.grad = torch.ones_like(parameter)
@@ -281,7 +281,7 @@ def test_parameters_of_every_kind_are_checked(make: Callable[[], nn.Parameter]) 
 
 def test_a_parameter_without_a_shape_yet_is_left_alone() -> None:
     model = nn.Sequential(nn.Linear(4, 4), nn.LazyLinear(2))
-    checks = SpotChecks(Budget(None), LayerTable(model, None))
+    checks = SpotChecks(SamplingDecision(None), LayerTable(model, None))
     optimizer = SGD(model.parameters(), lr=0.1)
     assert {checks.optimizer_steps(optimizer, [0, 1, 2, 3]) for _ in range(3)} == {None}
 
@@ -311,6 +311,6 @@ def test_a_parameter_of_any_kind_is_passed_over_or_checked(name: str) -> None:
     checked.model.register_parameter("strange", STRANGE[name]())
     checked.optimizer = SGD([checked.model.get_parameter("strange")], lr=0.1)
     table = LayerTable(checked.model, None)
-    checked.spot_checks = SpotChecks(checked.budget, table)
+    checked.spot_checks = SpotChecks(checked.decision, table)
     checked.numbers = list(range(len(table.parameters)))
     assert checked.all_found(3 * PROMPT) == []

@@ -9,13 +9,13 @@ from torch.optim import SGD, Adam
 
 from gradwidget.capture.model.layers import LayerTable
 from gradwidget.capture.sampling.allowances import Reason
-from gradwidget.capture.sampling.budget import Budget
+from gradwidget.capture.sampling.decision import SamplingDecision
 from gradwidget.capture.sampling.triggers import SamplingTriggers
 from gradwidget.frame import Frame
 
 
 def of(model: nn.Module) -> SamplingTriggers:
-    return SamplingTriggers(Budget(None), LayerTable(model, None))
+    return SamplingTriggers(SamplingDecision(None), LayerTable(model, None))
 
 
 @pytest.fixture

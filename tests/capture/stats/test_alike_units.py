@@ -14,7 +14,7 @@ from torch.nn import functional
 from torch.optim import Adam
 
 from gradwidget.capture.model.layers import LayerTable
-from gradwidget.capture.stats.alike_units import APART, AlikeUnits
+from gradwidget.capture.stats.alike_units import COPY_LIMIT, AlikeUnits
 from gradwidget.capture.stats.readback import Readback
 
 Watch = Callable[..., Any]
@@ -67,7 +67,7 @@ def test_units_that_began_as_copies_are_measured_at_every_sample_as_brute_force_
     for number in range(1, 30):
         for name in ("0", "2"):
             assert capture.of("unit_difference", name, number) == pytest.approx(truth[number][name])
-            assert truth[number][name] < APART
+            assert truth[number][name] < COPY_LIMIT
     assert capture.problems == []
 
 
@@ -83,7 +83,7 @@ def test_units_that_come_apart_are_read_no_more(watch: Watch) -> None:
     capture = watch(model)
     truth = train(model, 30)
     assert "unit_difference" not in capture.frames[-1].metrics
-    assert truth[-1]["0"] > APART
+    assert truth[-1]["0"] > COPY_LIMIT
 
 
 @pytest.mark.parametrize(

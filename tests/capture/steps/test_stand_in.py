@@ -81,7 +81,7 @@ def test_the_scale_is_known_of_a_step_after_one_that_was_not_sampled(watch: Watc
     x = torch.randn(8, 6)
     for number in range(40):
         if number == 30:
-            capture.cycle.budget.request(Reason.DIAGNOSIS)
+            capture.cycle.decision.request(Reason.DIAGNOSIS)
         model.zero_grad()
         scaler.scale(model(x).square().mean()).backward()
         scaler.step(optimizer)

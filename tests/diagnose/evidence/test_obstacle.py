@@ -34,8 +34,8 @@ def a_norm(kind: str, size: int) -> tuple[Layer, ...]:
         ("flat slopes", "second derivative is 0", "Use a smooth activation function"),
         ("no bend", "nothing but linear operations", "Put activation functions between the layers"),
         (
-            "made anew",
-            "is made anew for nearly every step",
+            "created again",
+            "is created again for nearly every step",
             "Make the optimizer once, before the loop",
         ),
     ],

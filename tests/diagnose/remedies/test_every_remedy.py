@@ -5,10 +5,10 @@ from __future__ import annotations
 import ast
 import inspect
 import math
-import pkgutil
 from collections.abc import Callable
 from functools import partial
 from importlib import import_module
+from pkgutil import iter_modules
 from typing import Any
 
 import numpy as np
@@ -18,18 +18,15 @@ from gradwidget.action import parse_action
 from gradwidget.diagnose import remedies
 from gradwidget.diagnose.evidence.window import Window
 from gradwidget.diagnose.finding import Detection, Origin, Remedy, Symptom
-from gradwidget.diagnose.remedies import by_symptom
+from gradwidget.diagnose.remedies import ranking
+from gradwidget.diagnose.remedies.ranking import by_symptom
 from gradwidget.frame import Layer, Obstacle, Wiring
 from tests.support.frames import healthy, judge, moving
 
-FILES = {module.name for module in pkgutil.iter_modules(remedies.__path__)}
-RANKING = {name for name in FILES if name == "by_symptom" or name.startswith("of_")}
-"""Those that rank the remedies."""
-SHARED = {"layer_names", "units"}
-"""Those with what the code of several remedies has in common."""
-
-RANKINGS = [import_module(f"gradwidget.diagnose.remedies.{name}") for name in RANKING]
-NAMES = sorted(FILES - RANKING - SHARED)
+RANKINGS = [
+    import_module(f"{ranking.__name__}.{one.name}") for one in iter_modules(ranking.__path__)
+]
+NAMES = sorted(one.name for one in iter_modules(remedies.__path__) if not one.ispkg)
 
 LAYERS = (
     *(Layer(f"fc{i}", "Linear", {"weight": (16, 16)}, activation="sigmoid") for i in range(5)),
@@ -72,8 +69,8 @@ def offered(symptom: Symptom) -> list[Remedy]:
         (of_triplets, {"drawn": 1.0}),
         (scaled_and_clipped, {}),
         (built_wrongly, {"barred": 1.0, "emptied": 1.0, "dropped": 0.98, "growth": 0.03}),
-        *((partial(misfit, wiring), {"constant": 1.0}) for wiring in MISFITS),
-        (partial(misfit, ROUNDED), {"rounded": 1.0}),
+        *((partial(mismatch, wiring), {"constant": 1.0}) for wiring in MISMATCHES),
+        (partial(mismatch, ROUNDED), {"rounded": 1.0}),
     )
     for special, more in specials:
         window = Window(judge(30, LAYERS, special)[1])
@@ -127,7 +124,7 @@ def built_wrongly(_: int) -> dict[str, Any]:
     return healthy(8, wiring=wiring, scalars=norms)
 
 
-MISFITS = (
+MISMATCHES = (
     Wiring(obstacles={"no logarithm": ("kl_div", "softmax"), "one entry": ("softmax", "fc0")}),
     Wiring(obstacles={"no logarithm": ("nll_loss", "linear"), "one entry": ("softmax", "fc0")}),
     Wiring(
@@ -146,7 +143,7 @@ MISFITS = (
 ROUNDED = Wiring(obstacles={"rounded": ("round", "fc0")})
 
 
-def misfit(wiring: Wiring, step: int) -> dict[str, Any]:
+def mismatch(wiring: Wiring, step: int) -> dict[str, Any]:
     """A loss that is given what it does not expect, and infinite in the end."""
     return healthy(8, wiring=wiring, scalars={"loss": 1.2 if step < 29 else math.inf})
 
@@ -176,7 +173,7 @@ def test_a_remedy_is_a_function_of_the_name_of_its_file(name: str) -> None:
         if inspect.isfunction(value) and value.__module__ == module.__name__ and one[0] != "_"
     ]
     assert public == [name]
-    ranked = [getattr(ranking, name) for ranking in RANKINGS if hasattr(ranking, name)]
+    ranked = [getattr(one, name) for one in RANKINGS if hasattr(one, name)]
     assert getattr(module, name) in ranked, "it is offered for no symptom"
     assert module.__doc__
     assert getattr(module, name).__doc__

@@ -11,7 +11,7 @@ from torch.nn import functional
 from torch.nn.utils import parametrizations, weight_norm
 
 from gradwidget.diagnose.finding import Finding, Symptom
-from gradwidget.diagnose.remedies.scale_down import scale_down
+from gradwidget.diagnose.remedies.divide_weights import divide_weights
 from gradwidget.frame import Layer
 from gradwidget.monitor import GradMonitor
 
@@ -61,12 +61,12 @@ def norms(model: nn.Module) -> dict[str, float]:
 
 def test_what_little_each_of_many_layers_adds_is_not_rounded_away() -> None:
     layer = Layer("3", "Linear", {"weight": (8, 8)})
-    remedy = scale_down([layer], 1.0115)
+    remedy = divide_weights([layer], 1.0115)
     assert remedy is not None
     assert remedy.title == "Divide their weights by 1.012"
     assert "grows 1.012× at each" in remedy.why
     assert "div_(1.012)" in remedy.code
-    assert scale_down([layer], 1.0) is None
+    assert divide_weights([layer], 1.0) is None
 
 
 def test_usual_weights_of_a_sine_network_are_divided_by_what_each_layer_adds() -> None:
@@ -85,7 +85,7 @@ def test_usual_weights_of_a_sine_network_are_divided_by_what_each_layer_adds() -
     assert loss < 0.7 * loss_before
 
 
-def test_weights_that_were_drawn_large_are_drawn_anew() -> None:
+def test_weights_that_were_drawn_large_are_drawn_again() -> None:
     torch.manual_seed(0)
     model = nn.Sequential(*(nn.Linear(8, 8) for _ in range(8)), nn.Linear(8, 3))
     for layer in model:

@@ -13,7 +13,7 @@ from mcap.reader import make_reader
 from gradwidget.control.control import Change
 from gradwidget.frame import RecurrentProfile, Standing, Wiring
 from gradwidget.problem import Problem
-from gradwidget.record.ranks import Rank
+from gradwidget.record.rank_log import Rank
 from gradwidget.report.processes import Processes
 from gradwidget.run.format.schemas import SCHEMAS
 from gradwidget.run.news import News

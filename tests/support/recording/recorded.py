@@ -88,8 +88,8 @@ def assert_same_history(read: History, live: History) -> None:
     assert read.layers == live.layers
     np.testing.assert_array_equal(read.steps, live.steps)
     np.testing.assert_array_equal(read.skipped, live.skipped)
-    assert set(read._tracks) == set(live._tracks)
-    for metric in live._tracks:
+    assert set(read._metrics) == set(live._metrics)
+    for metric in live._metrics:
         np.testing.assert_array_equal(read.measured(metric), live.measured(metric))
         for ours, theirs in (
             (read[metric], live[metric]),

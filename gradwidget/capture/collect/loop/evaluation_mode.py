@@ -8,7 +8,7 @@ from torch import nn
 from torch.nn.modules.batchnorm import _NormBase
 from torch.nn.modules.dropout import _DropoutNd
 
-KINDS = (_NormBase, nn.RNNBase, nn.MultiheadAttention, _DropoutNd)
+MODE_DEPENDENT = (_NormBase, nn.RNNBase, nn.MultiheadAttention, _DropoutNd)
 """All that may act otherwise in evaluation."""
 
 
@@ -63,7 +63,7 @@ def _add(module: nn.Module, modes: Modes, known: set[int]) -> bool | None:
     for one in module._parameters.values():  # noqa: SLF001  # see above
         if one is not None:
             trained = bool(trained) or one.requires_grad
-    if isinstance(module, KINDS) and _acts_otherwise(module):
+    if isinstance(module, MODE_DEPENDENT) and _acts_otherwise(module):
         modes.training += module.training
         if module.training and isinstance(module, _DropoutNd):
             modes.most_dropped = max(modes.most_dropped, module.p)

@@ -8,8 +8,8 @@ from torch import nn
 
 from gradwidget.capture.collect.wiring.constants import one_entry, rounded
 from gradwidget.capture.collect.wiring.graph import LEAF, VIEWS, Graph
+from gradwidget.capture.collect.wiring.loss_mismatch import bounded, no_logarithm, unlike_shapes
 from gradwidget.capture.collect.wiring.loss_path import between
-from gradwidget.capture.collect.wiring.misfits import bounded, no_logarithm, unlike_shapes
 from gradwidget.capture.collect.wiring.operations import PRODUCTS
 from gradwidget.capture.collect.wiring.places import Places
 from gradwidget.capture.model.nonlinearity import Node, is_over_samples

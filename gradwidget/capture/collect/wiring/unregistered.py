@@ -10,7 +10,7 @@ from gradwidget.frame import Layer
 
 
 def unregistered(
-    strangers: Iterable[nn.Module], model: nn.Module, used: set[int], optimized: set[int]
+    foreign: Iterable[nn.Module], model: nn.Module, used: set[int], optimized: set[int]
 ) -> list[str]:
     """Which of the modules that ran inside the model it should have registered, in words.
 
@@ -19,14 +19,14 @@ def unregistered(
     on its own is not meant.
 
     Args:
-        strangers: modules that ran inside the model and were no part of it.
+        foreign: modules that ran inside the model and were no part of it.
         model: the model as it is now: it may have registered some of them meanwhile.
         used: parameters (by ``id``) that the loss depends on.
         optimized: parameters (by ``id``) that optimizers hold.
     """
     known = {id(one) for one in model.parameters()} | optimized
     found = []
-    for module in strangers:
+    for module in foreign:
         own = dict(module.named_parameters(recurse=False))
         trained = {id(one) for one in own.values() if one.requires_grad} & used
         if trained - known and not trained & optimized:

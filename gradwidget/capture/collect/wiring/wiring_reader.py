@@ -22,8 +22,8 @@ from gradwidget.capture.collect.wiring.obstacles import (
 from gradwidget.capture.collect.wiring.places import Places
 from gradwidget.capture.collect.wiring.unregistered import unregistered
 from gradwidget.capture.collect.wiring.unused import Unused
+from gradwidget.capture.hooks.foreign_modules import ForeignModules
 from gradwidget.capture.hooks.forward import is_training_forward
-from gradwidget.capture.hooks.strangers import Strangers
 from gradwidget.capture.model.layers import LayerTable
 from gradwidget.capture.model.optimizers import OptimizerParameters
 from gradwidget.frame import Wiring
@@ -56,7 +56,7 @@ class WiringReader:
         model: the model, held weakly.
         table: its layers.
         optimizers: those that have stepped.
-        strangers: collects modules that are no part of the model.
+        foreign: collects modules that are no part of the model.
     """
 
     def __init__(
@@ -64,12 +64,12 @@ class WiringReader:
         model: nn.Module,
         table: LayerTable,
         optimizers: OptimizerParameters,
-        strangers: Strangers,
+        foreign: ForeignModules,
     ) -> None:
         self._model = ref(model)
         self._table = table
         self._optimizers = optimizers
-        self._strangers = strangers
+        self._foreign = foreign
         self._wiring: Wiring | None = None
         self._gathered: Gathered | None = None
         self._generation = -1
@@ -95,7 +95,7 @@ class WiringReader:
         if self._gathered is not None:
             self._gathered.unused.begin()
         self._places, self._used, self._has_read = Places(self._table), set(), False
-        self._strangers.begin(wanted=self.is_due)
+        self._foreign.begin(wanted=self.is_due)
 
     def layer_ran(self, layer: str, output: object) -> None:
         """A layer has run in a step that is read."""
@@ -147,14 +147,14 @@ class WiringReader:
         if self._wiring is not None and self._wiring.optimizers != optimizers:
             # One that takes its turn later than in the steps that were read.
             self._wiring = replace(self._wiring, optimizers=optimizers)
-        if self._wiring is not None and "made anew" not in self._wiring.obstacles:
-            self._note_made_anew(self._wiring)
+        if self._wiring is not None and "created again" not in self._wiring.obstacles:
+            self._note_created_again(self._wiring)
         return self._wiring
 
-    def _note_made_anew(self, wiring: Wiring) -> None:
+    def _note_created_again(self, wiring: Wiring) -> None:
         # It takes more steps to be seen than are read.
-        if self._optimizers.are_made_anew:
-            self._wiring = replace(wiring, obstacles={**wiring.obstacles, "made anew": ()})
+        if self._optimizers.are_created_again:
+            self._wiring = replace(wiring, obstacles={**wiring.obstacles, "created again": ()})
 
     def _show(self, gathered: Gathered) -> None:
         wiring = Wiring(
@@ -174,10 +174,10 @@ class WiringReader:
     def _unregistered(self, gathered: Gathered) -> tuple[str, ...]:
         model = self._model()
         # In the first step an optimizer of another model may not have stepped yet.
-        if model is None or gathered.steps < 2 or not self._strangers.found:
+        if model is None or gathered.steps < 2 or not self._foreign.found:
             return ()
-        strangers = self._strangers.found.values()
-        return tuple(unregistered(strangers, model, self._used, self._optimizers.everything_held()))
+        foreign = self._foreign.found.values()
+        return tuple(unregistered(foreign, model, self._used, self._optimizers.everything_held()))
 
 
 def _narrowest(formats: Iterable[torch.dtype]) -> str:

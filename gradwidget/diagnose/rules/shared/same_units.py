@@ -13,7 +13,7 @@ from gradwidget.diagnose.evidence.window import Window
 from gradwidget.diagnose.finding import Detection, Finding
 from gradwidget.wording import names
 
-APART = 1e-2
+COPY_LIMIT = 1e-2
 """Difference at which copies are none any more: what rounding makes grows from step to step."""
 
 ROUNDING = 1e-6
@@ -35,7 +35,7 @@ def same_units(window: Window, active: Finding | None) -> Detection | None:
         return None
     with np.errstate(invalid="ignore"):
         # One step alone would have told others apart by more.
-        bound = limits.units_alike * window.moves if active is None else np.full(count, APART)
+        bound = limits.units_alike * window.moves if active is None else np.full(count, COPY_LIMIT)
         alike = (difference < bound).all(axis=0)
         alike &= (window.moves > ROUNDING) & (window.median("grad_norm") > 0)
     rows = np.flatnonzero(alike & window.trainable & ~window.paths.last)

@@ -78,7 +78,7 @@ function measuredFor(finding: FindingInfo, step: number, store: Store): Measured
 }
 
 function lossAround(step: number, { scalars }: Store): Measured | null {
-  const losses = scalars.track("loss")?.value;
+  const losses = scalars.history("loss")?.value;
   const [before, now] = around(scalars, step, (column) => {
     for (let at = column; losses !== undefined && at >= 0; at--)
       if (!Number.isNaN(losses[at])) return losses[at] as number;

@@ -23,9 +23,6 @@ const ORDER: readonly string[] = [
   "not trainable",
 ] satisfies KnownState[];
 
-/** States that claim nothing of a value: their bars are gray whatever is shown. */
-const GRAY = ["no gradient", "not measured", "not trainable"];
-
 /** The state that a group takes from its layers: the most alarming one. */
 export function worstOf(states: string[]): string {
   const rank = (state: string): number => (ORDER.includes(state) ? ORDER.indexOf(state) : 0);
@@ -50,27 +47,8 @@ export function statesAt(store: Store, cursor: number | null): string[] {
   });
 }
 
-/**
- * The state whose color the bar of each layer has. That of a finding counts only where the metric
- * shown is what the finding is about: a row may say that weights grow, beside a healthy gradient.
- */
-export function tonesAt(
-  store: Store,
-  cursor: number | null,
-  metric: string,
-  values: ArrayLike<number>,
-): string[] {
-  const leads = leadingAt(store, cursor);
-  return statesAt(store, cursor).map((state, i) => {
-    if (GRAY.includes(state)) return state;
-    if (values[i] === Number.POSITIVE_INFINITY) return "non-finite";
-    const lead = leads.get(store.layers[i]?.name ?? "");
-    return lead?.metrics.includes(metric) ? lead.state : "ok";
-  });
-}
-
 /** Of each layer that is named at a step: the finding that gives its row a state. */
-function leadingAt({ findings }: Store, cursor: number | null): Map<string, FindingInfo> {
+export function leadingAt({ findings }: Store, cursor: number | null): Map<string, FindingInfo> {
   const leads = new Map<string, FindingInfo>();
   for (const finding of findings) {
     const { state, layers, first_step, last_step, active } = finding;

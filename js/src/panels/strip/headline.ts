@@ -46,7 +46,7 @@ export class Headline {
     setAttribute(this.live, "aria-pressed", String(cursor === null));
     this.live.classList.toggle("gw-follows", cursor === null && !isOver);
     const column = scalars.at(cursor);
-    const at = (name: string): number => newestOf(scalars.track(name)?.value, column);
+    const at = (name: string): number => newestOf(scalars.history(name)?.value, column);
     const step = cursor ?? status.step;
     const loss = at("loss");
     const trend = cursor === null && Number.isFinite(loss) ? (status.trend ?? "") : "";

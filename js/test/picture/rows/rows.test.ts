@@ -24,7 +24,7 @@ function specsOf(labels: string[]): TableRow[] {
       key: label,
       label,
       name: label,
-      tone: "ok",
+      colorState: "ok",
       dimmed: false,
       depth: 0,
       layers: [layer],

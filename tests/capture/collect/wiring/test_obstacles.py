@@ -133,7 +133,7 @@ def test_a_requires_grad_that_is_only_an_attribute_of_a_module_is_seen(
 
 
 @pytest.mark.parametrize("is_new", [True, False])
-def test_an_optimizer_that_is_made_anew_for_every_step_is_seen(
+def test_an_optimizer_that_is_created_again_for_every_step_is_seen(
     watch: Watch, *, is_new: bool
 ) -> None:
     model = bent()
@@ -144,7 +144,7 @@ def test_an_optimizer_that_is_made_anew_for_every_step_is_seen(
         optimizer.zero_grad()
         model(torch.randn(N, 4)).square().mean().backward()
         optimizer.step()
-    assert ("made anew" in capture.frames[-1].wiring.obstacles) is is_new
+    assert ("created again" in capture.frames[-1].wiring.obstacles) is is_new
 
 
 def test_an_optimizer_whose_first_turn_comes_late_is_known_then(watch: Watch) -> None:

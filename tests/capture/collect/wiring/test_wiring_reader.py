@@ -130,8 +130,8 @@ def test_nothing_of_a_step_outlives_it(watch: Watch) -> None:
     model = chain()
     watch(model)
     optimizer = SGD(model.parameters(), lr=0.01)
-    strangers = [nn.Linear(4, 4)]
-    hook = model.register_forward_hook(lambda _module, _args, out: strangers[0](out))
+    foreign = [nn.Linear(4, 4)]
+    hook = model.register_forward_hook(lambda _module, _args, out: foreign[0](out))
     seen: list[ref[Any]] = []
     for _ in range(2):
         optimizer.zero_grad()
@@ -140,7 +140,7 @@ def test_nothing_of_a_step_outlives_it(watch: Watch) -> None:
         output.sum().backward()
         optimizer.step()
         del output
-    seen.append(ref(strangers.pop()))
+    seen.append(ref(foreign.pop()))
     hook.remove()
     gc.collect()
     assert [one() for one in seen] == [None] * 3

@@ -1,0 +1,48 @@
+"""The fixes for what goes into the model and what is to come out of it, ranked."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from gradwidget.diagnose.evidence.window import Window, middle
+from gradwidget.diagnose.finding import Detection, Remedy
+from gradwidget.diagnose.remedies.check_data import check_data
+from gradwidget.diagnose.remedies.keep_data import keep_data
+from gradwidget.diagnose.remedies.replace_nonfinite_inputs import replace_nonfinite_inputs
+from gradwidget.diagnose.remedies.scale_features import scale_features
+from gradwidget.diagnose.remedies.scale_inputs import scale_inputs
+from gradwidget.diagnose.remedies.scale_inputs_and_targets import scale_inputs_and_targets
+from gradwidget.diagnose.remedies.scale_targets import scale_targets
+from gradwidget.diagnose.remedies.shuffle_data import shuffle_data
+from gradwidget.diagnose.remedies.skip_nonfinite import skip_nonfinite
+
+UNEVEN = 10.0
+"""Size of the largest feature over that of the middle one, from which one scale for all leaves
+most of them without effect."""
+
+
+def for_inputs(detection: Detection, window: Window) -> Iterator[Remedy | None]:
+    """What is not finite is replaced, what is out of scale is scaled."""
+    if detection.origin == "input":
+        yield replace_nonfinite_inputs()
+        yield skip_nonfinite()
+        return
+    if "began" in detection.evidence:
+        yield keep_data()
+        return
+    # Data that is all the same has no scale.
+    scaled = scale_inputs(window) if detection.evidence["value"] > 0 else None
+    if scaled is None:
+        yield check_data()
+        return
+    both, features = scale_inputs_and_targets(scaled, window), scale_features(window)
+    ratio = middle(window.history.start_scalar("input_feature_ratio")[: window.limits.window])
+    yield from (features, both, scaled) if ratio > UNEVEN else (both, scaled, features)
+
+
+def for_targets(detection: Detection, window: Window) -> Iterator[Remedy | None]:
+    """Sorted ones are shuffled, others scaled by what was measured."""
+    if "classes" in detection.evidence:
+        yield shuffle_data()
+        return
+    yield scale_targets(detection.evidence["value"], window)

@@ -1,0 +1,141 @@
+"""The fixes for learning rates, ranked, and what a lower one has to be."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+import numpy as np
+
+from gradwidget.diagnose.causes.explanations import SHUT
+from gradwidget.diagnose.evidence.residual import first_residual
+from gradwidget.diagnose.evidence.weight_rotation import first_rotation
+from gradwidget.diagnose.evidence.window import Window, middle
+from gradwidget.diagnose.finding import Detection, Remedy
+from gradwidget.diagnose.remedies.cap_rate import cap_rate
+from gradwidget.diagnose.remedies.check_loss_scale import check_loss_scale
+from gradwidget.diagnose.remedies.check_schedule import check_schedule
+from gradwidget.diagnose.remedies.clip import clip
+from gradwidget.diagnose.remedies.hold_rate import hold_rate
+from gradwidget.diagnose.remedies.learning_rate import learning_rate
+from gradwidget.diagnose.remedies.lengthen_schedule import lengthen_schedule
+from gradwidget.diagnose.remedies.loosen_clip import loosen_clip
+from gradwidget.diagnose.remedies.lower_eps import lower_eps
+from gradwidget.diagnose.remedies.lower_momentum import lower_momentum
+from gradwidget.diagnose.remedies.reinitialize import reinitialize
+from gradwidget.diagnose.remedies.scale_targets import scale_targets
+from gradwidget.diagnose.remedies.shared.join_remedies import join_remedies
+from gradwidget.diagnose.remedies.unscale_gradients_first import unscale_gradients_first
+from gradwidget.record.history import RECENT
+from gradwidget.wording import shown
+
+SHUT_BY_STEPS = (
+    "What steps that were too large have shut does not open by itself; where the weights had been "
+    "loaded, load them again."
+)
+"""Why a lower rate alone comes too late."""
+
+FIRST_MOVE = 0.01
+"""Change of the weights over their size in the first steps of training that goes well.
+
+The median over the healthy runs of the evaluation, under SGD and Adam alike, of the median layer.
+"""
+FIRST_MOVE_OF_MOST = 0.02
+"""The same of the layer that moves most; a tenth of the runs each are below 0.008, above 0.04."""
+
+RISEN = 3.0
+"""Rate over that of the first step, past which a schedule is looked at that raises it."""
+
+RATIO_WORTH_A_TRY = 3.0
+"""Factor between two rates of which the second is worth a try where the first does not help.
+
+One that is nearer would be much the same advice again.
+"""
+
+
+def for_rate_too_high(detection: Detection, window: Window) -> Iterator[Remedy | None]:
+    """Smaller steps; or errors of a usual size, where they are what makes the steps."""
+    moves = detection.evidence["value"]
+    # Of the first step alone: what comes after it, such steps have made.
+    residual = first_residual(window, 1)
+    outputs = window.history.start("act_rms")[:1, window.paths.last].astype(np.float64)
+    size = middle(outputs[0]) if len(outputs) else 0.0
+    if residual > window.limits.target_scale * max(1.0, size):
+        # A rate for errors of that size is one for nothing else.
+        yield scale_targets(residual, window)
+    yield lower_momentum(window)
+    lower = slower(window, f"A step moves the weights by {moves:,.0%} of their size.")
+    if "broke" in detection.evidence:
+        shut = {name for one in SHUT & window.active.keys() for name in window.active[one].layers}
+        broken = [layer for layer in window.layers if layer.name in shut]
+        fresh = reinitialize(broken, SHUT_BY_STEPS)
+        yield join_remedies(lower, fresh) if lower is not None and fresh is not None else None
+    yield _capped(window)
+    yield lower
+    yield _slower_yet(window)
+    yield clip(window, detection.first_step)
+
+
+def slower(window: Window, why: str) -> Remedy | None:
+    """A rate whose first steps move the weights as is usual; a tenth of the present one at most."""
+    first = first_rotation(window)
+    factor = FIRST_MOVE / first if first > 10 * FIRST_MOVE else 0.1
+    if factor < 0.1:
+        why += f" Its first step moved them by {first:,.0%}; at first, {FIRST_MOVE:.0%} is usual."
+    return learning_rate(window, float(f"{factor:.1g}"), why)
+
+
+def _capped(window: Window) -> Remedy | None:
+    """A bound for a rate that has done nothing but rise; None where it has not."""
+    rates = np.append(
+        window.history.start_scalar("lr")[:1], window.history.recent_scalar("lr", RECENT)
+    ).astype(np.float64)
+    rates = rates[np.isfinite(rates)]
+    if len(rates) < 2 or not (rates[-1] > RISEN * rates[0] > 0 and (np.diff(rates) >= 0).all()):
+        return None
+    near = rates[-window.limits.window :]
+    return cap_rate(rates[0], rates[-1], 0.1 * rates[-1]) if near[-1] > near[0] else None
+
+
+def _slower_yet(window: Window) -> Remedy | None:
+    """A rate for the layer that moves most; None where that is about the one for the median."""
+    typical, most = first_rotation(window), first_rotation(window, of_most=True)
+    factor = FIRST_MOVE_OF_MOST / most if most > 0 else math.nan
+    usual = min(0.1, FIRST_MOVE / typical) if typical > 0 else 0.1  # an adapter may stand at first
+    if not factor < usual / RATIO_WORTH_A_TRY:
+        return None
+    return learning_rate(
+        window,
+        float(f"{factor:.1g}"),
+        f"The first step moved one layer by {most:,.0%} of its size, and others by "
+        f"{typical:,.0%}; at first, {FIRST_MOVE_OF_MOST:.0%} is usual of the one that moves most.",
+    )
+
+
+def for_rate_too_low(detection: Detection, window: Window) -> Iterator[Remedy | None]:
+    """What makes the steps small, else larger ones."""
+    if "spent" in detection.evidence:
+        yield lengthen_schedule(int(detection.evidence["spent"]))
+        yield hold_rate()
+        return
+    moves = detection.evidence["value"]
+    if not moves > 0:
+        if window.frame.scalars.get("lr") == 0:
+            yield check_schedule()
+            yield hold_rate()
+        return
+    unscaled = unscale_gradients_first(window)
+    if unscaled is not None:
+        yield unscaled
+        return
+    yield loosen_clip(window)
+    if "eps" in detection.evidence:
+        yield lower_eps(detection.evidence["eps"])
+    factor = float(f"{FIRST_MOVE_OF_MOST / moves:.1g}")
+    higher = learning_rate(
+        window,
+        factor,
+        f"A step moves the weights by at most {shown(moves)} of their size; in its first steps, "
+        f"training that goes well moves those that move most by about {FIRST_MOVE_OF_MOST:g}.",
+    )
+    yield higher or check_loss_scale()
