@@ -397,10 +397,10 @@ class StepCycle:
         )
 
     def _begin(self) -> None:
-        builder, self._guard.step = self.builder, self.builder.step
+        sampled, self._guard.step = self.builder.sampled, self.builder.step
         self.backward.step_begins()
-        if builder.sampled or self._wiring.is_due:
-            self._guard.run(WIRING, self._wiring.begin, sampled=builder.sampled)
+        if sampled or self._wiring.is_due:
+            self._guard.run(WIRING, self._wiring.begin, sampled=sampled)
         self.listen()
 
     def _complete(self, builder: FrameBuilder, now: float) -> None:
@@ -411,7 +411,7 @@ class StepCycle:
             builder.scalars["overhead"] = self.decision.overhead
         builder.wiring = self._guard.run(WIRING, self._wiring.finish)
         if builder.wiring is not None:
-            self.activation_cache.last = builder.wiring.last or None
+            self.activation_cache.note_wiring(builder.wiring)
         optimized = self._guard.run("seeing which layers take part", self._optimizers.held)
         builder.finish(COMPILED if self.forward.compiling.forbids_hooks else UNSEEN, optimized)
         self.delivery.add(builder)

@@ -99,7 +99,7 @@ class Engine:
         due_to_others = {one.symptom for one in self._active if one.because is not None}
         suspects = []
         opened = False
-        for symptom, rule in self._due(history.version, apart=apart):
+        for symptom, rule in self._due(window, apart=apart):
             entry = self._open.get(symptom)
             finding = entry.finding if entry else None
             where = f"looking for {symptom.value}"
@@ -125,7 +125,7 @@ class Engine:
         self.wanted = self._suspicion.wanted(suspects, apart=apart, opened=opened)
         self._was_apart = apart
 
-    def _due(self, number: int, *, apart: bool) -> Iterator[tuple[Symptom, Rule]]:
+    def _due(self, window: Window, *, apart: bool) -> Iterator[tuple[Symptom, Rule]]:
         """The rules to run at this frame.
 
         All of them at the first frame, whose step may change everything; where frames are far
@@ -134,17 +134,19 @@ class Engine:
         others in turn: those of an open finding too, which has been reported already.
 
         Args:
-            number: of the frame.
-            apart: whether steps before it were not measured.
+            window: the newest frames.
+            apart: whether steps before the newest were not measured.
         """
+        number, interval = window.history.version, self.limits.slow_rule_interval
         apart |= self._was_apart or number == 1
-        interval = self.limits.slow_rule_interval
+        # Where networks are trained in turns, each rule sees a frame of every one of them.
+        turn = number // (len(window.wiring.optimizers) if window.has_opponent else 1)
         for place, (symptom, rule) in enumerate(RULES.items()):
             if (
                 apart
                 or (symptom in AT_EVERY_FRAME and symptom not in self._open)
                 or symptom in self._suspicion
-                or place % interval == number % interval
+                or place % interval == turn % interval
             ):
                 yield symptom, rule
 

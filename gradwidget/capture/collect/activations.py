@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
-from weakref import ReferenceType, ref
+from weakref import ref
 
 import numpy as np
 import torch
@@ -13,7 +13,14 @@ from torch import Tensor, nn
 
 from gradwidget.capture import unmeasured
 from gradwidget.capture.collect.output_gradients import OnGradient
-from gradwidget.capture.collect.outputs import Output, first_tensor, unit_dimension
+from gradwidget.capture.collect.outputs import (
+    Call,
+    GraphlessOutput,
+    HeldOutput,
+    Output,
+    first_tensor,
+    unit_dimension,
+)
 from gradwidget.capture.guard import Guard
 from gradwidget.capture.model.nonlinearity import (
     Node,
@@ -30,34 +37,7 @@ from gradwidget.capture.stats.output_stats import gradient_statistics, output_st
 from gradwidget.capture.stats.readback import Fetch, Readback, as_numpy
 from gradwidget.capture.stats.staging import RowStatistics, Slot, StagingBuffers
 from gradwidget.capture.torch_private import in_backward, is_transformed, version
-
-Call = tuple[str, int]
-"""Name of a layer and the number of its call within a round.
-
-A round is all forwards that lead to one backward pass."""
-
-
-@dataclass(slots=True)
-class HeldOutput:
-    """An output whose activation function is not known yet: held until the backward pass begins."""
-
-    call: Call
-    output: Output
-    tensor: Tensor
-    node: Node
-    version: int
-    units: int
-
-
-@dataclass(slots=True)
-class GraphlessOutput:
-    """An output without a graph, held weakly: an activation module may be given it next."""
-
-    call: Call
-    output: Output
-    tensor: ReferenceType[Tensor]
-    version: int
-    units: int
+from gradwidget.frame import Wiring
 
 
 @dataclass(slots=True)
@@ -71,6 +51,8 @@ class ActivationCache:
     last: Collection[str] | None = None
     """The layers that nothing follows but the loss: how much their inputs differ is measured. None
     where they are not known: then it is the one that runs last."""
+    takes_turns: bool = False
+    """Whether several optimizers step: what one step has left is used by the next."""
     units: AlikeUnits = field(default_factory=AlikeUnits)
     """The layers whose units may be copies of each other."""
     buffers: StagingBuffers = field(init=False)
@@ -78,6 +60,11 @@ class ActivationCache:
 
     def __post_init__(self) -> None:
         self.buffers = StagingBuffers(self.guard)
+
+    def note_wiring(self, wiring: Wiring) -> None:
+        """Takes what the wiring of the network tells of the steps to come."""
+        self.last = wiring.last or None
+        self.takes_turns = len(wiring.optimizers) > 1
 
 
 class Activations:
@@ -109,6 +96,7 @@ class Activations:
         self._guard = cache.guard
         self._buffers = cache.buffers
         self._last = cache.last
+        self._takes_turns = cache.takes_turns
         self._latest: tuple[Output, Tensor, int] | None = None
         """What the layer that ran last was given, and its version, until a backward pass begins."""
         self.outputs: list[Output] = []
@@ -122,6 +110,10 @@ class Activations:
         self._held: list[HeldOutput] = []
         self._graphless: dict[int, GraphlessOutput] = {}
         """By the ``id`` of the tensor."""
+        self._inherited: dict[int, tuple[Output, Output]] = {}
+        """Outputs of the step before with what stands for them here, by their ``id``."""
+        self._heir: Activations | None = None
+        """Those of the step after, which takes the gradients that were not there in time."""
 
     def add_output(
         self, layer: str, module: nn.Module, args: tuple[object, ...], output: object
@@ -184,7 +176,8 @@ class Activations:
             else:
                 self._latest = None if given is None else (note, given.detach(), version(given))
         if not tensor.is_leaf:
-            note.is_hidden = not self._on_gradient(tensor, Activations._add_gradient, self, note)
+            note.is_awaited = self._on_gradient(tensor, Activations.add_gradient, self, note)
+            note.is_hidden = not note.is_awaited
             if note.is_hidden:
                 self._why.setdefault(layer, unmeasured.TOO_LARGE)
         elif tensor.requires_grad:
@@ -218,7 +211,7 @@ class Activations:
         note = Output(layer, size, slot or Slot.unmeasured(), round=self._round)
         note.doubt = unmeasured.OPERATION if slot is None else None
         self.outputs.append(note)
-        self._on_gradient(node, Activations._add_gradient, self, note)
+        note.is_awaited = self._on_gradient(node, Activations.add_gradient, self, note)
 
     def nonlinearity_of(self, layer: str) -> Nonlinearity | None:
         """The activation function of a layer's latest call; None where it has none known yet."""
@@ -324,7 +317,33 @@ class Activations:
         for note in self.outputs:
             note.backward, note.gradients = None, 0
 
-    def _add_gradient(self, note: Output, gradient: Tensor) -> None:
+    def inherit(self, before: Activations) -> None:
+        """Takes over outputs of the step before that no backward pass has reached yet.
+
+        A generator's, say, which a judge was trained with first. They count only if one does now.
+        """
+        if not self._takes_turns:
+            return
+        own = [note for note in before.outputs if note.is_awaited and not note.gradients]
+        if not own:
+            return
+        before._heir = self
+        self._inherited = {id(note): (note, replace(note, round=self._round)) for note in own}
+        self.outputs += [mine for _, mine in self._inherited.values()]
+        held, before._held = before._held, []
+        self._held = [
+            replace(one, output=self._inherited[id(one.output)][1])
+            for one in held
+            if id(one.output) in self._inherited
+        ]
+
+    def add_gradient(self, note: Output, gradient: Tensor) -> None:
+        """The gradient of an output has come back, in this step or in the one after it."""
+        if id(note) in self._inherited:
+            note = self._inherited[id(note)][1]
+        if self._heir is not None:
+            self._heir.add_gradient(note, gradient)
+            return
         note.gradients += 1
         self._arrivals += 1
         note.arrival = self._arrivals
@@ -346,7 +365,12 @@ class Activations:
     def measure_staged(self) -> None:
         """Measures what is still staged, and releases what is held."""
         self._buffers.flush(self._readback)
-        self._held, self._graphless, self._latest = [], {}, None
+        self._graphless, self._latest = {}, None
+        late = {id(mine) for _, mine in self._inherited.values() if not mine.gradients}
+        self.outputs = [note for note in self.outputs if id(note) not in late]
+        # What no pass has reached may be reached in the next step, where optimizers take turns.
+        waiting = self._held if self._takes_turns else []
+        self._held = [one for one in waiting if id(one.output) not in late]
 
     def explain_unseen(self, layers: Iterable[str], reason: str) -> None:
         """Gives a reason for each of the layers whose output was not seen in this step.

@@ -242,6 +242,8 @@ class FrameBuilder:
 
         Several optimizers may use one.
         """
+        if self.has_outputs and before.has_outputs:
+            self.activations.inherit(before.activations)
         if before._read_ones is not None and before._read_ones.unused():
             self._readings.inherit(before._read_ones)
 

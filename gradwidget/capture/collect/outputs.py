@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections import UserDict
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, fields, is_dataclass
+from weakref import ReferenceType
 
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _NormBase
 from torch.nn.modules.conv import _ConvNd
 
+from gradwidget.capture.model.nonlinearity import Node
 from gradwidget.capture.stats.output_stats import NONFINITE, NORM
 from gradwidget.capture.stats.readback import Fetch
 from gradwidget.capture.stats.staging import Slot
@@ -26,6 +28,8 @@ class Output:
     backward: Slot | None = None
     """The ``gradient_statistics`` of its gradient."""
     gradients: int = 0
+    is_awaited: bool = False
+    """Whether its gradient would be seen: it has a graph, and a hook there."""
     is_hidden: bool = False
     """Whether nothing will tell of its gradient, as the graph has too many nodes."""
     arrival: int = 0
@@ -49,6 +53,35 @@ class Output:
         if self.backward is None or not self.backward.is_measured:
             return None
         return float(self.backward.values()[NORM])
+
+
+Call = tuple[str, int]
+"""Name of a layer and the number of its call within a round.
+
+A round is all forwards that lead to one backward pass."""
+
+
+@dataclass(slots=True)
+class HeldOutput:
+    """An output whose activation function is not known yet: held until the backward pass begins."""
+
+    call: Call
+    output: Output
+    tensor: Tensor
+    node: Node
+    version: int
+    units: int
+
+
+@dataclass(slots=True)
+class GraphlessOutput:
+    """An output without a graph, held weakly: an activation module may be given it next."""
+
+    call: Call
+    output: Output
+    tensor: ReferenceType[Tensor]
+    version: int
+    units: int
 
 
 def unit_dimension(module: nn.Module, tensor: Tensor) -> int:

@@ -27,6 +27,8 @@ HUGE = 1e15
 """Size of inputs of which products, and the squares of these, are past the range of float32."""
 FLAT = 50.0
 """Mean over standard deviation past which inputs are as good as one number."""
+OF_ITS_SIZE = 5.0
+"""Factor within which inputs are of the size of what another network makes, real data among it."""
 FALLEN = 100.0
 """Factor by which a loss falls where it only comes back from such a start."""
 
@@ -106,7 +108,7 @@ def _scale(window: Window, active: Finding | None) -> Detection | None:
     limits = window.limits
     size = _level(window, "input_rms")
     is_large, is_small = size > limits.input_scale, 0 < size < limits.input_scale**-2
-    if not (is_large or is_small) or _normalized_first(window):
+    if not (is_large or is_small) or _normalized_first(window) or _is_made(window, size):
         return None
     if active is None and not (is_harmed(window, Symptom.BAD_INPUTS) or _passed_on(window, size)):
         return None
@@ -180,6 +182,24 @@ def _passed_on(window: Window, size: float) -> bool:
     outputs = outputs[~np.isnan(outputs)]
     is_extreme = size > limits.input_scale**2 and window.age >= limits.lasting_steps
     return bool(is_extreme and outputs.size and outputs.max() > limits.input_scale)
+
+
+def _is_made(window: Window, size: float) -> bool:
+    """Whether the inputs may be what another network of the model has made.
+
+    A judge is given what a generator makes without its graph: nothing tells that from data.
+    """
+    if not window.has_opponent:
+        return False
+    outside = ~window.in_play
+    made = [
+        number
+        for number in np.flatnonzero(outside)
+        if not any(outside[behind] for behind in window.paths.next[number])
+    ]
+    # Of a network that is thrown about from step to step, what it made in one of them counts.
+    sizes = window.history.recent("act_rms", 2 * window.limits.window)[:, made]
+    return bool((sizes * OF_ITS_SIZE > size).any())
 
 
 def _level(window: Window, name: str) -> float:

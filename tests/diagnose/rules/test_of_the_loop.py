@@ -226,6 +226,35 @@ def test_of_two_optimizers_in_turns_one_may_never_be_cleared() -> None:
     assert finding.reported_step == 5
 
 
+def test_gradients_that_are_never_cleared_stay_so_while_no_frame_tells_otherwise() -> None:
+    """Sampled are now one step of each network, where it takes two in a row to see it."""
+
+    def figures(step: int) -> dict[str, Any]:
+        turn = np.arange(DEPTH) % 2 == step % 2
+        known = {"gradients_kept": 0.0} if step % 2 == 0 else {}
+        return healthy(
+            DEPTH,
+            grad_norm=np.where(turn, 0.16, np.nan),
+            scalars={"gradients_kept": float(step % 2)} if step < 12 else known,
+            wiring=Wiring(optimizers=("Adam", "Adam")),
+            measured={"grad_norm": turn},
+        )
+
+    finding = only(judge(60, chain(DEPTH), figures)[0])
+    assert finding.symptom is Symptom.GRADIENTS_NOT_CLEARED
+    assert finding.active
+
+
+def test_gradients_that_are_cleared_again_are_no_longer_reported() -> None:
+    def figures(step: int) -> dict[str, Any]:
+        return healthy(DEPTH, scalars={"gradients_kept": float(step < 12)})
+
+    findings = judge(60, chain(DEPTH), figures)[0].findings
+    assert [(one.symptom, one.active) for one in findings] == [
+        (Symptom.GRADIENTS_NOT_CLEARED, False)
+    ]
+
+
 def test_weights_that_block_each_other_are_the_cause_of_a_gradient_that_vanishes() -> None:
     """All weights are 0 and only the last bias learns."""
     gone = np.array([1.0, 1.0, 1.0, 0.9])
