@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from gradwidget.diagnose.evidence.flat_operation import flat_operation
 from gradwidget.diagnose.evidence.obstacle import barriers, high_dropout
+from gradwidget.diagnose.evidence.one_place import one_place, where_it_ends
 from gradwidget.diagnose.evidence.onset import Onset
 from gradwidget.diagnose.evidence.weight_size import oversized, zero_weights
 from gradwidget.diagnose.evidence.window import Window
@@ -26,6 +27,7 @@ from gradwidget.diagnose.remedies.iterate_loader import iterate_loader
 from gradwidget.diagnose.remedies.keep_graph import keep_graph
 from gradwidget.diagnose.remedies.layer_names import among
 from gradwidget.diagnose.remedies.leaky_relu import leaky_relu
+from gradwidget.diagnose.remedies.look_between import look_between
 from gradwidget.diagnose.remedies.loss_scaling import loss_scaling
 from gradwidget.diagnose.remedies.lower_momentum import lower_momentum
 from gradwidget.diagnose.remedies.more_entries import more_entries
@@ -85,6 +87,11 @@ def _vanishing(detection: Detection, window: Window) -> Fixes:
 def _over_depth(detection: Detection, window: Window) -> Fixes:
     """What lets more of the gradient through, whatever it has been before."""
     layers, onset = window.layers, Onset(detection, window)
+    place = one_place(window, detection.layers[0], falls=True)
+    if place is not None:
+        # What is lost in one place, other layers do not give back.
+        yield look_between(place)
+        return
     # One that squashes behind all that gets no gradient has not taken it away.
     squashing = use_relu(layers) if any(one.activation in SLOPES for one in onset.named) else None
     scale = "Weights scaled to the fan-in keep the gradient's size from layer to layer."
@@ -130,6 +137,11 @@ def _exploding(detection: Detection, window: Window) -> Fixes:
         # Weights that became large without a step are what made the gradient large.
         yield scale_back(Onset(detection, window).norms_before_leap, window.layers)
         yield from (lower, clip(window, detection.first_step), norms)
+        return
+    place = one_place(window, detection.layers[0], falls=False)
+    if place is not None:
+        yield look_between(place)
+        yield from (clip(window, detection.first_step), lower)
         return
     onset = Onset(detection, window)
     drawn, factor = onset.growth_as_drawn
@@ -243,8 +255,13 @@ def _zero(detection: Detection, window: Window) -> Fixes:
         yield straight_through(window.wiring.obstacles["rounded"][0])
         return
     zero = zero_weights(detection, window)
+    is_constant = detection.evidence.get("constant", 0.0) > 0
+    place = None if zero or is_constant else where_it_ends(window, detection.layers)
+    if place is not None and window.loss != 0:
+        yield look_between(place)
+        return
     flat = flat_operation(window)
-    if is_constant := detection.evidence.get("constant", 0.0) > 0:
+    if is_constant:
         yield more_entries(window.wiring)
     elif flat is not None:
         last = among(window, window.paths.last)
