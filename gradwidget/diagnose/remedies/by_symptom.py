@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
+import numpy as np
+
 from gradwidget.diagnose.evidence.flat_operation import flat_operation
 from gradwidget.diagnose.evidence.obstacle import barriers, high_dropout
 from gradwidget.diagnose.evidence.one_place import one_place, where_it_ends
@@ -30,6 +32,7 @@ from gradwidget.diagnose.remedies.leaky_relu import leaky_relu
 from gradwidget.diagnose.remedies.look_between import look_between
 from gradwidget.diagnose.remedies.loss_scaling import loss_scaling
 from gradwidget.diagnose.remedies.lower_momentum import lower_momentum
+from gradwidget.diagnose.remedies.lower_penalty import lower_penalty
 from gradwidget.diagnose.remedies.more_entries import more_entries
 from gradwidget.diagnose.remedies.normalize import normalize
 from gradwidget.diagnose.remedies.of_collapsed_outputs import of_outputs_alike
@@ -194,12 +197,22 @@ def _shrinking(detection: Detection, window: Window) -> Fixes:
     ]
     if zero:
         yield draw_zero_weights(zero)
-    if window.frame.scalars.get("weight_decay", 1.0) > 0:
+    decay = window.frame.scalars.get("weight_decay")
+    if decay is None or decay > 0:
         yield weight_decay(more=False)
+    elif _shrink_together(detection, window):
+        yield lower_penalty()
     yield reinitialize(
         Onset(detection, window).named,
         "What is lost does not come back by itself: start the layer again.",
     )
+
+
+def _shrink_together(detection: Detection, window: Window) -> bool:
+    """Whether most layers shrink, which is what something does that acts on all of them."""
+    among = window.trainable & window.traits.weighty
+    shrunk = [layer.name in detection.layers for layer in window.layers]
+    return 2 * int(np.sum(among & shrunk)) > int(among.sum()) > 1
 
 
 def _dead(detection: Detection, window: Window) -> Fixes:
