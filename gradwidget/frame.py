@@ -116,6 +116,7 @@ Obstacle = Literal[
     "one entry",
     "rounded",
     "every pair",
+    "no targets",
     "over samples",
     "flat slopes",
     "no bend",
@@ -125,10 +126,10 @@ Obstacle = Literal[
 """What a network cannot learn with, however it is trained: a loss of log-probabilities that is
 given something else, outputs of another shape than their targets, outputs with bounds (where
 targets lie outside of them), an operation over a dimension with a single entry, weights behind
-nothing but roundings, each output held against every target, a softmax over the samples of a batch,
-a loss of second derivatives of ReLU, nothing but linear operations among its layers, frozen
-parameters of a module whose ``requires_grad`` is set as an attribute, and an optimizer that is made
-anew for nearly every step."""
+nothing but roundings, each output held against every target, targets that count nothing in the
+loss, a softmax over the samples of a batch, a loss of second derivatives of ReLU, nothing but
+linear operations among its layers, frozen parameters of a module whose ``requires_grad`` is set as
+an attribute, and an optimizer that is made anew for nearly every step."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -298,6 +298,11 @@ def _zero(detection: Detection, window: Window) -> Fixes:
         )
 
 
+def _uncleared(detection: Detection, window: Window) -> Fixes:
+    del detection
+    yield clear_gradients(window)
+
+
 def _climbs(detection: Detection, window: Window) -> Fixes:
     yield turn_around(detection.layers, maximizes=window.frame.scalars.get("maximize", 0.0) > 0)
 
@@ -342,11 +347,11 @@ _REMEDIES: dict[Symptom, Callable[[Detection, Window], Fixes]] = {
     Symptom.BAD_INPUTS: of_inputs,
     Symptom.BAD_TARGETS: of_targets,
     Symptom.GRADIENT_ASCENT: _climbs,
+    Symptom.GRADIENTS_NOT_CLEARED: _uncleared,
     Symptom.COLLAPSED_OUTPUTS: of_outputs_alike,
 }
 
 _ALONE: dict[Symptom, Callable[[], Remedy]] = {
-    Symptom.GRADIENTS_NOT_CLEARED: clear_gradients,
     Symptom.UNREGISTERED_LAYERS: register_layers,
     Symptom.LOSS_DETACHED: keep_graph,
     Symptom.EVAL_MODE: train_mode,

@@ -75,6 +75,37 @@ def no_logarithm(graph: Graph, above: Sequence[Node]) -> tuple[str, str] | None:
     return None
 
 
+def no_targets(graph: Graph, above: Sequence[Node]) -> bool:
+    """Whether a cross-entropy is multiplied by 0, and only what no target is part of is left of it.
+
+    As ``label_smoothing=1`` does, which torch makes of two terms of one log_softmax: the other one
+    is its sum over all classes. What merely has the weight 0 for a while has no such term beside
+    it.
+
+    Args:
+        graph: what a backward pass can reach.
+        above: its nodes above the layers, from the roots down.
+    """
+    losses = {node for node in above if graph.names[node].startswith("NllLoss")}
+    silent = {
+        graph.below[node][0]
+        for node in above
+        if graph.names[node].startswith("Mul") and _is_zero(node) and len(graph.below[node]) == 1
+    }
+    given = {one for loss in losses for one in graph.below[loss]}
+    is_shared = any(
+        graph.names[node].startswith("SumBackward") and not given.isdisjoint(graph.below[node])
+        for node in above
+    )
+    return bool(losses) and losses <= silent and is_shared
+
+
+def _is_zero(product: Node) -> bool:
+    """Whether the number that something is multiplied by is 0."""
+    factor = getattr(product, "_saved_other", None)
+    return isinstance(factor, int | float) and factor == 0
+
+
 def unlike_shapes(graph: Graph, above: Sequence[Node]) -> tuple[str, str] | None:
     """Outputs [N, ...] that a loss spreads out over the samples, since its targets are [N, 1, ...].
 

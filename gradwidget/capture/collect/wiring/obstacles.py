@@ -9,7 +9,12 @@ from torch import nn
 from gradwidget.capture.collect.wiring.constants import one_entry, rounded
 from gradwidget.capture.collect.wiring.graph import LEAF, VIEWS, Graph
 from gradwidget.capture.collect.wiring.loss_path import between
-from gradwidget.capture.collect.wiring.misfits import bounded, no_logarithm, unlike_shapes
+from gradwidget.capture.collect.wiring.misfits import (
+    bounded,
+    no_logarithm,
+    no_targets,
+    unlike_shapes,
+)
 from gradwidget.capture.collect.wiring.operations import PRODUCTS
 from gradwidget.capture.collect.wiring.places import Places
 from gradwidget.capture.model.nonlinearity import Node, is_over_samples
@@ -72,6 +77,7 @@ def obstacles(graph: Graph, places: Places, *, is_first: bool = True) -> Obstacl
     }
     seen: dict[Obstacle, bool] = {
         "every pair": any(_is_of_every_pair(node, graph) for node in above),
+        "no targets": no_targets(graph, above),
         "over samples": any(is_over_samples(node) for node in above),
         "flat slopes": any(name.startswith(FLAT_SLOPES) for name in graph.names.values()),
         "no bend": all(_is_straight(node, graph) for node in inside),
