@@ -10,6 +10,7 @@ from torch import Tensor
 from gradwidget.capture.collect.wiring.graph import Graph
 from gradwidget.capture.collect.wiring.loss_path import operation
 from gradwidget.capture.collect.wiring.operations import PRODUCTS
+from gradwidget.capture.hooks.makers import Makers
 from gradwidget.capture.model.nonlinearity import Node, is_over_samples
 from gradwidget.capture.torch_private import output_shape, saved_tensor
 
@@ -31,6 +32,8 @@ MEAN = 1
 """How torch numbers the reduction of a loss to its mean."""
 PROBABILITIES = ("SoftmaxBackward", "SigmoidBackward")
 """How the names of operations begin that give probabilities."""
+OF_LOGITS = ("LogSoftmaxBackward", "BinaryCrossEntropyWithLogits", "NllLoss")
+"""The same of those that are given logits, or logarithms of probabilities."""
 REDUCING = ("Mean", "Sum")
 """The same of those that make one number of many."""
 CRITERIA = ("MseLoss", "SmoothL1Loss", "HuberLoss")
@@ -104,6 +107,24 @@ def _is_zero(product: Node) -> bool:
     """Whether the number that something is multiplied by is 0."""
     factor = getattr(product, "_saved_other", None)
     return isinstance(factor, int | float) and factor == 0
+
+
+def squashed(
+    graph: Graph, above: Sequence[Node], makers: Makers
+) -> tuple[str, str, str, str] | None:
+    """An activation function right under a loss that is meant for logits or logarithms.
+
+    Returns:
+        The function in torch's words, and who has called it, as ``Makers.of`` says it; None where
+        there is none.
+    """
+    for node in above:
+        if graph.names[node].startswith(OF_LOGITS):
+            given = graph.through_views(graph.below[node][0])
+            if graph.names[given].startswith((*PROBABILITIES, "ReluBackward")):
+                function = operation(graph.names[given])
+                return function, *makers.of(given, function)
+    return None
 
 
 def unlike_shapes(graph: Graph, above: Sequence[Node]) -> tuple[str, str] | None:
