@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from gradwidget.diagnose.evidence.one_place import OnePlace
+from gradwidget.diagnose.evidence.stops.one_place import OnePlace
 from gradwidget.diagnose.finding import Remedy
 from gradwidget.diagnose.remedies.layer_names import quote
 from gradwidget.frame import ROOT, Layer

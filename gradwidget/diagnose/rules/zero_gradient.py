@@ -9,9 +9,9 @@ from __future__ import annotations
 import numpy as np
 
 from gradwidget.diagnose.causes.explanations import EXPLAINS
-from gradwidget.diagnose.evidence.flat_operation import flat_operation
 from gradwidget.diagnose.evidence.lost_gradient import lost_since
-from gradwidget.diagnose.evidence.one_place import where_it_ends
+from gradwidget.diagnose.evidence.stops.flat_operation import flat_operation
+from gradwidget.diagnose.evidence.stops.one_place import where_it_ends
 from gradwidget.diagnose.evidence.window import Window, holding_since
 from gradwidget.diagnose.finding import Detection, Finding, Symptom
 from gradwidget.wording import names, shown

@@ -21,7 +21,7 @@ def test_a_closure_that_does_not_clear_them_is_given_a_line_that_does(
 
     def closure() -> torch.Tensor:
         seen.append(all(one.grad is None for one in model.parameters()))
-        loss = (model(x) - x.sin()).square().mean()
+        loss: torch.Tensor = (model(x) - x.sin()).square().mean()
         loss.backward()
         return loss
 

@@ -264,7 +264,8 @@ class CallsSoftmax(nn.Module):
         self.head = nn.Linear(4, 3)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.head(x).softmax(1)
+        y: Tensor = self.head(x).softmax(1)
+        return y
 
 
 class CallsGate(nn.Module):

@@ -90,7 +90,7 @@ def one_place(window: Window, worst: str, *, falls: bool) -> OnePlace | None:
     ]
     if any(found.ends[row] < 0 for found in profiles):
         return None
-    way = np.intersect1d(*(found.way(row) for found in profiles))
+    way = np.intersect1d(profiles[0].way(row), profiles[1].way(row))
     if way.size < 2 or row not in way:
         return None
     milder = np.fmax if falls else np.fmin

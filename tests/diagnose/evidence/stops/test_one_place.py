@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from gradwidget import GradMonitor
-from gradwidget.diagnose.evidence.one_place import OnePlace, one_place, where_it_ends
+from gradwidget.diagnose.evidence.stops.one_place import OnePlace, one_place, where_it_ends
 from gradwidget.diagnose.evidence.window import Window
 from gradwidget.diagnose.finding import Symptom
 from gradwidget.frame import LOSS, Layer, Wiring
