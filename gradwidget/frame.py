@@ -116,6 +116,8 @@ Obstacle = Literal[
     "one entry",
     "rounded",
     "every pair",
+    "no targets",
+    "squashed",
     "over samples",
     "flat slopes",
     "no bend",
@@ -125,10 +127,11 @@ Obstacle = Literal[
 """What a network cannot learn with, however it is trained: a loss of log-probabilities that is
 given something else, outputs of another shape than their targets, outputs with bounds (where
 targets lie outside of them), an operation over a dimension with a single entry, weights behind
-nothing but roundings, each output held against every target, a softmax over the samples of a batch,
-a loss of second derivatives of ReLU, nothing but linear operations among its layers, frozen
-parameters of a module whose ``requires_grad`` is set as an attribute, and an optimizer that is
-created again for nearly every step."""
+nothing but roundings, each output held against every target, targets that count nothing in the
+loss, a softmax over the samples of a batch, a loss of second derivatives of ReLU, nothing but
+linear operations among its layers, frozen parameters of a module whose ``requires_grad`` is set as
+an attribute, an optimizer that is created again for nearly every step, and an activation function
+right under a loss that is meant for what it is given."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,7 +173,9 @@ class Wiring:
     """What the graphs of the loss show that may keep the network from learning, with its
     particulars: of ``"no logarithm"`` and ``"bounded"`` the loss and what it is given, of the
     second also by what it is multiplied and the bounds, of ``"unlike shapes"`` the shape of the
-    outputs and what became of it, of ``"one entry"`` the operation and the layer before it."""
+    outputs and what became of it, of ``"one entry"`` the operation and the layer before it, of
+    ``"squashed"`` the function and who calls it: ``"module"`` or ``"forward"`` or an empty word,
+    then the name of the module, and the line."""
 
     @property
     def is_of_alignments(self) -> bool:

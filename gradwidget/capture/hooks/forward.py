@@ -138,7 +138,7 @@ class ForwardHooks:
             self._note_layer(name, module, args, kwargs, output)
             return
         if self.foreign.is_wanted:
-            self._note_what_is_inside(module)
+            self._note_what_is_inside(module, output)
         if is_nonlinear(module):
             # What was applied to an output with a graph is read from the graph.
             given = args[0] if args else None
@@ -162,8 +162,8 @@ class ForwardHooks:
             self._listener.forward_begins()
 
     @entry("seeing what runs inside")
-    def _note_what_is_inside(self, module: nn.Module) -> None:
-        self.foreign.has_run(module)
+    def _note_what_is_inside(self, module: nn.Module, output: object) -> None:
+        self.foreign.has_run(module, output)
 
     @entry("reading an activation")
     def _note_layer(
@@ -171,7 +171,7 @@ class ForwardHooks:
     ) -> None:
         self._saw_layers = True
         if self.foreign.is_wanted:
-            self.guard.run("seeing what runs inside", self.foreign.has_run, module)
+            self.guard.run("seeing what runs inside", self.foreign.has_run, module, output)
         if not self._table.has_run(name):
             self._table.order_is_stale = True
         if self._listener is not None:

@@ -12,6 +12,8 @@ from gradwidget.capture.sampling.allowances import (
     ALLOWANCES,
     AT_LAST_EVERY,
     AT_LEAST_EVERY,
+    CHEAP,
+    EARLY,
     JUMP,
     LATER,
     MEMORY,
@@ -157,6 +159,8 @@ class SamplingDecision:
         # The interval is chosen again where it ends.
         if self._step % self._interval == 0 or self.watched is not self._was_watched:
             self._interval, self._was_watched = self._every(self.share), self.watched
+            if self._cost.value <= CHEAP:
+                self._interval = min(self._interval, _early(self._step))
         self.sampling = self.is_requested or self._step % self._interval == 0
 
     def _every(self, share: float) -> int:
@@ -167,3 +171,8 @@ class SamplingDecision:
         if self.watched:
             every = min(every, max(WATCH_EVERY, math.ceil(steps * AIM / WATCH_PRICE)))
         return every
+
+
+def _early(step: int) -> int:
+    """The longest power of two that is at most a part of the steps so far."""
+    return 1 << max((step // EARLY).bit_length() - 1, 0)

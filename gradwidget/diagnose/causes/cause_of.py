@@ -36,6 +36,9 @@ FIRST_AT: dict[Origin | None, Symptom] = {
 MAKES_LARGE = frozenset({Symptom.BAD_INPUTS, Symptom.BAD_TARGETS})
 """What a gradient may be so large for that a usual bound leaves next to nothing of it."""
 
+RAISED = 3.0
+"""Factor from which a rate that has been raised since the start explains what comes with it."""
+
 MOST = 0.5
 """Share of their size by which a step changes weights of which it leaves little."""
 
@@ -144,8 +147,10 @@ def _may_begin_before(cause: Finding, finding: Finding, slack: int) -> bool:
     if cause.symptom in AT_ONCE:
         return cause.first_step <= finding.first_step
     if cause.symptom is Symptom.LR_TOO_HIGH and _is_over_time(finding):
-        # A gradient that outgrows the run's past at steps that were large before is due to them.
-        return cause.first_step < finding.first_step
+        # A gradient that outgrows the run's past at steps that were large before is due to them;
+        # where a schedule has raised the rate, so is one that is first seen together with them.
+        is_raised = cause.evidence.get("risen", 1.0) > RAISED
+        return cause.first_step < finding.first_step + is_raised
     if _replaces(cause) and cause.first_step < finding.first_step:
         return True  # a step has left nothing of the weights that were there before
     if _is_drawn(finding) and cause.symptom in EXPLAINS[finding.symptom]:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from gradwidget.diagnose.evidence.window import Window
-from gradwidget.frame import Layer
+from gradwidget.frame import Layer, Obstacle
 
 OF_EACH_SAMPLE = frozenset({"LayerNorm", "RMSNorm"})
 """Norm layers that act on each sample by itself."""
@@ -34,6 +34,13 @@ EVERY_PAIR = Barrier(
     "Give outputs and targets one shape",
     "Look at both shapes before the loss: [N, 1] and [N] make [N, N], and what is best for all "
     "targets at once is their mean. Use squeeze(1) or unsqueeze(1) on one of them.",
+)
+NO_TARGETS = Barrier(
+    "the loss does not depend on the targets: label_smoothing is 1, which makes them the same for "
+    "every sample",
+    "Lower label_smoothing to 0.1",
+    "It is the share that the target gives to all classes alike: with 1 nothing is left of the "
+    "target, and the best answer to every input is the same.",
 )
 OVER_SAMPLES = Barrier(
     "the softmax runs over the samples of the batch, not over the classes",
@@ -64,13 +71,18 @@ CREATED_AGAIN = Barrier(
 )
 
 
+OF_THE_LOSS: dict[Obstacle, Barrier] = {
+    "every pair": EVERY_PAIR,
+    "no targets": NO_TARGETS,
+    "over samples": OVER_SAMPLES,
+}
+"""Those that the graph of a loss proves, the surest first."""
+
+
 def barriers(window: Window) -> Iterator[Barrier]:
     """Those of this run, the surest first."""
     found = window.wiring.obstacles
-    if "every pair" in found:
-        yield EVERY_PAIR
-    if "over samples" in found:
-        yield OVER_SAMPLES
+    yield from (barrier for name, barrier in OF_THE_LOSS.items() if name in found)
     alone = next((layer for layer in window.layers if _is_of_one_value(layer)), None)
     if alone is not None:
         yield _norm_of_one(alone.name, "a norm over", f"the shape that {alone.name} is made for")

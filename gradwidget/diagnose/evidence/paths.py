@@ -99,6 +99,18 @@ class Paths:
         return sorted(found)
 
     @cached_property
+    def bypassed(self) -> BoolArray:
+        """Bool [layers]: those with a way around them, as inside of a residual block.
+
+        The output of a layer before them flows into one behind them with no layer between.
+        """
+        found = np.zeros(len(self.next), np.bool_)
+        for number, behind in enumerate(self.next if self.known else []):
+            if len(behind) > 1:
+                found |= self.before[behind].any(axis=0) & self.before[:, number]
+        return found
+
+    @cached_property
     def has_inner_ends(self) -> bool:
         """Whether the loss reads a layer whose output flows on into another one that it reads."""
         last = np.flatnonzero(self.last)

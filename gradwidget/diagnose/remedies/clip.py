@@ -6,6 +6,7 @@ import numpy as np
 
 from gradwidget.diagnose.evidence.window import Window
 from gradwidget.diagnose.finding import Remedy
+from gradwidget.diagnose.remedies.clear_gradients import BY_CLOSURE
 from gradwidget.wording import shown
 
 PERCENTILE = 90
@@ -19,8 +20,11 @@ def clip(window: Window, before_step: int) -> Remedy | None:
     """Clips the total norm at the 90th percentile of those before ``before_step``.
 
     Of all steps where there are too few before; clipping then only cuts the peaks. None where no
-    norm is known, or where even the usual ones are beyond ``LARGEST``.
+    norm is known, or where even the usual ones are beyond ``LARGEST``; and under an optimizer that
+    compares the gradients of a closure with each other, which clipping makes those of no function.
     """
+    if not BY_CLOSURE.isdisjoint(window.wiring.optimizers):
+        return None
     history = window.history
     steps = history.steps
     scalars = history.scalars

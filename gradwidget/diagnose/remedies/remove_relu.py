@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 from gradwidget.diagnose.finding import Remedy
+from gradwidget.diagnose.remedies.remove_softmax import caller
+from gradwidget.frame import Wiring
 
 
-def remove_relu() -> Remedy:
-    """Says where to look; only a change of the model can do it."""
+def remove_relu(wiring: Wiring) -> Remedy:
+    """Takes the module out of the model that is it; else says where it is called."""
+    where, code = "", ""
+    if "squashed" in wiring.obstacles:
+        where, code = caller(wiring)
+        where += " "
     return Remedy(
         title="Remove the ReLU behind the last layer",
-        why="A ReLU belongs between two layers. Behind the last one it makes 0 of every logit "
-        "below that, and a class whose logit is 0 for all inputs gets no gradient.",
-        code="",
+        why=f"{where}A ReLU belongs between two layers. Behind the last one it makes 0 of every "
+        "logit below that, and a class whose logit is 0 for all inputs gets no gradient.",
+        code=code,
     )

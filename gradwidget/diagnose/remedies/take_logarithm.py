@@ -31,6 +31,16 @@ for part in model.modules():
             "itself, or give it output.log_softmax(dim=1).",
             code="",
         )
+    function, kind, *called = wiring.obstacles.get("squashed", ("", "", "", ""))
+    if function == given and kind == "forward":
+        of, line = called[0] or "the model", f" ({called[1]})" if called[1] else ""
+        return Remedy(
+            title=f"Use log_softmax in place of {given}",
+            why=f"{loss} expects logarithms of probabilities: forward() of {of} calls {given} "
+            f"itself{line}; write torch.nn.functional.log_softmax(x, dim=1) in its place. For "
+            "predictions, take exp() of it outside of the model.",
+            code="",
+        )
     return Remedy(
         title=f"Use log_softmax in place of {given}",
         why=f"{loss} expects logarithms of probabilities: log_softmax of the outputs from before "

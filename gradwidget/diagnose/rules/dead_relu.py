@@ -40,5 +40,15 @@ def dead_relu(window: Window, active: Finding | None) -> Detection | None:
 
 
 def _rectified(window: Window) -> BoolArray:
-    """Bool [layers]: whether an output of 0 means that a unit is off."""
-    return np.array([layer.activation not in UNRECTIFIED for layer in window.layers], np.bool_)
+    """Bool [layers]: whether an output of 0 means that a unit is off.
+
+    An embedding has no units: it looks up rows, and that of the padding is 0.
+    """
+    return np.array(
+        [
+            layer.activation not in UNRECTIFIED
+            and (layer.activation is not None or not layer.kind.startswith("Embedding"))
+            for layer in window.layers
+        ],
+        np.bool_,
+    )

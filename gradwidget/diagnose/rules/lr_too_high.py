@@ -109,16 +109,21 @@ def _broke(window: Window, active: Finding | None) -> Detection | None:
         )
     limits = window.limits
     steps = window.history.recent_steps(RECENT)
-    begin, end = np.searchsorted(steps, (first - LEADS_TO, first)).tolist()
-    frames, leaving = len(steps) - begin, len(steps) - end
-    rotated = rotations(window, frames, leaving=leaving, of_start=True)
+    end = int(np.searchsorted(steps, first))
+    rotated = rotations(window, RECENT, leaving=len(steps) - end, of_start=True)
     known = np.isfinite(rotated)
-    moves, steps = rotated[known], steps[begin:end][known]
+    all_moves, all_steps = rotated[known], steps[:end][known]
+    near = all_steps >= first - LEADS_TO
+    moves, steps = all_moves[near], all_steps[near]
     large = moves > limits.update_high
     is_long = middle(moves[steps >= first - limits.window]) > limits.update_high
     if not large.any() or not (is_long or moves.sum() > MOVED):
         return None
-    largest, since = float(moves.max()), int(steps[large][0])
+    largest = float(moves.max())
+    # They may have begun long before, whichever of them were measured.
+    began = int(np.flatnonzero(near & (all_moves > limits.update_high))[0])
+    small = np.flatnonzero(~(all_moves[:began] > limits.update_high))
+    since = int(all_steps[int(small[-1]) + 1 if small.size else 0])
     return Detection(
         severity="warning",
         message=f"Up to step {first:,} steps changed the weights by up to {largest:,.0%} of their "
@@ -131,6 +136,7 @@ def _broke(window: Window, active: Finding | None) -> Detection | None:
             "bound": limits.update_high,
             "window": float(len(moves)),
             "broke": float(first),
+            "risen": _risen(window, since),
         },
         caveat="Fine if that comes back by itself, as it may after the first steps of a run.",
     )
@@ -214,6 +220,7 @@ def _over_window(window: Window, active: Finding | None) -> Detection | None:
             "bound": bound,
             "window": float(limits.window),
             "loss": window.loss,
+            "risen": _risen(window, since),
         },
         caveat="Fine if the loss cannot fall, as with two networks that are trained against each "
         "other.",
@@ -261,6 +268,16 @@ def _bound(window: Window) -> float:
     if times > REPLACED and Symptom.WEIGHTS_GROWING in window.active:
         return high / 4
     return high / 2 if times > VIOLENT else high
+
+
+def _risen(window: Window, since: int) -> float:
+    """By what factor the rate had risen when steps became large; 1 where that is not known."""
+    rates = window.history.recent_scalar("lr", RECENT)
+    then = rates[window.history.recent_steps(RECENT) == since]
+    first = window.history.start_scalar("lr")[:1]
+    if not (then.size and first.size and first[0] > 0 and np.isfinite(then[0])):
+        return 1.0
+    return float(then[0] / first[0])
 
 
 def _outgrown(window: Window, since: int) -> bool:

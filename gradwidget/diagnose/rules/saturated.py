@@ -24,6 +24,8 @@ def saturated(window: Window, active: Finding | None) -> Detection | None:
         # A classifier is sure of what it has learned, or of what it will unlearn again.
         is_sure = not (window.loss_is_high and np.isfinite(window.loss))
         hidden[flows[-1] :] &= not is_sure and window.layers[flows[-1]].activation != "softmax"
+    if window.has_opponent:
+        hidden &= ~window.paths.last  # a player that wins is sure as well
     return beyond(
         window,
         Level(

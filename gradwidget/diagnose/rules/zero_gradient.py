@@ -9,8 +9,9 @@ from __future__ import annotations
 import numpy as np
 
 from gradwidget.diagnose.causes.explanations import EXPLAINS
-from gradwidget.diagnose.evidence.flat_operation import flat_operation
 from gradwidget.diagnose.evidence.lost_gradient import lost_since
+from gradwidget.diagnose.evidence.stops.flat_operation import flat_operation
+from gradwidget.diagnose.evidence.stops.one_place import where_it_ends
 from gradwidget.diagnose.evidence.window import Window, holding_since
 from gradwidget.diagnose.finding import Detection, Finding, Symptom
 from gradwidget.wording import names, shown
@@ -142,5 +143,10 @@ def _message(window: Window, layers: tuple[str, ...], *, is_all: bool) -> str:
         return (
             f"{text}: the weights of {names(is_zero)} are all 0, and a product with 0 passes no "
             "gradient on."
+        )
+    place = where_it_ends(window, layers)
+    if place is not None:
+        return (
+            f"{text}: what {place.far.name} gets does not depend on what {place.near.name} gives."
         )
     return f"{text}: what follows these layers no longer depends on them."

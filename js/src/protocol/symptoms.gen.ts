@@ -28,7 +28,7 @@ export const PARAGRAPHS: readonly Paragraph[] = [
       },
       {
         "title": "Helps",
-        "text": "ReLU instead of sigmoid, initialization that fits the activation function, norm layers, fewer layers; where a second optimizer trains an opponent that wins, holding that back; where it came with steps that moved the weights far, a lower learning rate and fresh weights before all that."
+        "text": "where nearly all of it is lost between two neighboring layers, and neither weights nor units beside that place take so much, a look at what forward does there, and nothing else; ReLU instead of sigmoid, initialization that fits the activation function, norm layers, fewer layers; where a second optimizer trains an opponent that wins, holding that back; where it came with steps that moved the weights far, a lower learning rate and fresh weights before all that."
       }
     ]
   },
@@ -134,7 +134,7 @@ export const PARAGRAPHS: readonly Paragraph[] = [
       },
       {
         "title": "Helps",
-        "text": "no weight decay, fresh weights."
+        "text": "no weight decay; where the optimizer has none and most layers shrink, a smaller factor for the penalty that the loss has itself; fresh weights."
       }
     ]
   },
@@ -191,7 +191,7 @@ export const PARAGRAPHS: readonly Paragraph[] = [
       },
       {
         "title": "Helps",
-        "text": "skip connections around the blocks with the norm before them, fewer layers, warm-up; for frozen layers the weights that were to be loaded; a smaller weight of the divergence; semi-hard or random negatives; fresh weights for units that are copies."
+        "text": "skip connections around the blocks with the norm before them, or, where the layers are inside of some already, a look at where inputs become alike; fewer layers, warm-up; for frozen layers the weights that were to be loaded; a smaller weight of the divergence; semi-hard or random negatives; fresh weights for units that are copies."
       }
     ]
   },
@@ -267,7 +267,7 @@ export const PARAGRAPHS: readonly Paragraph[] = [
       },
       {
         "title": "Helps",
-        "text": "replacing the flat operation, or passing the gradient straight through it, drawing one of two factors."
+        "text": "a look at the place between two layers where it becomes 0, replacing the flat operation, or passing the gradient straight through it, drawing one of two factors."
       }
     ]
   },
@@ -368,7 +368,7 @@ export const PARAGRAPHS: readonly Paragraph[] = [
       },
       {
         "title": "Helps",
-        "text": "giving the loss the logits, log_softmax over the classes, one shape, targets that are probabilities; a regression that ends in a linear layer."
+        "text": "giving the loss the logits (where forward calls the function itself, the line is named), log_softmax over the classes, one shape, targets that are probabilities; a regression that ends in a linear layer."
       }
     ]
   },
@@ -533,7 +533,7 @@ export const PARAGRAPHS: readonly Paragraph[] = [
     "parts": [
       {
         "title": "Rule",
-        "text": "after 100 steps the loss is above 90% of its initial value, was never below 80% for long, and it is known why: one of the symptoms above explains it, or how the network and its loss are built. That is read from the graph: outputs of another shape than their targets, so that each is held against all; a softmax over the samples of the batch; a loss of second derivatives of ReLU; nothing but linear operations between the layers; an optimizer that is created again for nearly every step; or from the layers: a module whose requires_grad was set as an attribute, which freezes and unfreezes nothing; a norm over a single value, a dropout of more than 90% of the units. A flat loss alone says little: it may be as low as it can be. But the cross-entropy of a few classes that after three times as many steps is still what a constant answer gets, and falls no more, is reported by itself. So are squared or Huber errors that are then what the mean of the targets gets, however the loss is scaled. Where the loss of every step is known, the noise of batches is not taken for a fall."
+        "text": "after 100 steps the loss is above 90% of its initial value, was never below 80% for long, and it is known why: one of the symptoms above explains it, or how the network and its loss are built. That is read from the graph: outputs of another shape than their targets, so that each is held against all; targets that count nothing, as with label_smoothing=1; a softmax over the samples of the batch; a loss of second derivatives of ReLU; nothing but linear operations between the layers; an optimizer that is created again for nearly every step; or from the layers: a module whose requires_grad was set as an attribute, which freezes and unfreezes nothing; a norm over a single value, a dropout of more than 90% of the units. A flat loss alone says little: it may be as low as it can be. But the cross-entropy of a few classes that after three times as many steps is still what a constant answer gets, and falls no more, is reported by itself. So are squared or Huber errors that are then what the mean of the targets gets, however the loss is scaled. Where the loss of every step is known, the noise of batches is not taken for a fall."
       },
       {
         "title": "Not",

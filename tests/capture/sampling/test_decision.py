@@ -13,6 +13,8 @@ from gradwidget.capture.sampling.allowances import (
     ALLOWANCES,
     AT_LAST_EVERY,
     AT_LEAST_EVERY,
+    CHEAP,
+    EARLY,
     LATER,
     SERIES,
     WATCH_EVERY,
@@ -99,6 +101,23 @@ def test_a_sample_is_made_in_the_end_even_beyond_the_budget() -> None:
     ]
 
 
+def test_a_short_run_of_quick_steps_leaves_no_long_end_unsampled() -> None:
+    decision, quick = SamplingDecision(0.01), CHEAP / 2
+    chosen = []
+    for step in range(AT_LEAST_EVERY * EARLY):
+        chosen += [step] if decision.sampling else []
+        decision.stepped(quick / 10, quick if decision.sampling else 0.0)
+        assert step - chosen[-1] < max(1, (step + 1) / (EARLY + 1))
+    assert len(chosen) == SERIES + 14
+    after = [i for i, one in enumerate(sampled(decision, 3 * AT_LEAST_EVERY, quick)) if one]
+    assert len(after) == 3
+
+
+def test_slow_samples_are_no_more_than_the_budget_pays_for() -> None:
+    decision, slow = settled(2 * CHEAP), 2 * CHEAP
+    assert not any(sampled(decision, AT_LEAST_EVERY - SERIES, slow))
+
+
 def test_a_longer_run_has_to_do_with_half_as_many_and_half_as_many_again() -> None:
     decision = SamplingDecision(0.01)
     chosen = [i for i, one in enumerate(sampled(decision, 2 * LATER[1])) if one][SERIES:]
@@ -151,7 +170,7 @@ def test_the_same_steps_are_sampled_where_steps_take_a_little_longer() -> None:
             if decision.sampling:
                 chosen.append(step)
             busy = pace * random.uniform(0.8, 1.25)
-            decision.stepped(STEP * busy, 0.01 * busy if decision.sampling else 0.0)
+            decision.stepped(STEP / 2 * busy, 0.005 * busy if decision.sampling else 0.0)
         return chosen
 
     assert steps(1.0) == steps(1.1) == steps(3.0)

@@ -150,6 +150,18 @@ def test_a_gradient_that_outgrows_its_past_is_due_to_steps_that_were_large_befor
     assert causes(over_depth, finding(S.LR_TOO_HIGH, 0))[S.EXPLODING_GRADIENTS] is None
 
 
+def test_a_rate_that_was_raised_explains_a_gradient_that_is_first_seen_with_its_steps() -> None:
+    over_time = {"value": 40.0, "bound": 35.0, "window": 9.0, "baseline": 1.0}
+    spike = finding(S.EXPLODING_GRADIENTS, 30, evidence=over_time)
+
+    def rate(first_step: int, risen: float) -> Finding:
+        return finding(S.LR_TOO_HIGH, first_step, evidence={"value": 0.2, "risen": risen})
+
+    assert causes(spike, rate(30, 9.0))[S.EXPLODING_GRADIENTS] is S.LR_TOO_HIGH
+    assert causes(spike, rate(30, 1.0))[S.LR_TOO_HIGH] is S.EXPLODING_GRADIENTS
+    assert causes(spike, rate(31, 9.0))[S.LR_TOO_HIGH] is S.EXPLODING_GRADIENTS
+
+
 def test_a_plateau_explains_what_gradients_do_only_where_its_own_reason_is_read() -> None:
     barred = finding(S.PLATEAU, 0, evidence={"barred": 1.0})
     vanishing = finding(S.VANISHING_GRADIENTS, 0)

@@ -30,6 +30,7 @@ def a_norm(kind: str, size: int) -> tuple[Layer, ...]:
     ("obstacle", "words", "title"),
     [
         ("every pair", "each output against every target", "Give outputs and targets one shape"),
+        ("no targets", "does not depend on the targets", "Lower label_smoothing to 0.1"),
         ("over samples", "over the samples of the batch", "Take the softmax over the classes"),
         ("flat slopes", "second derivative is 0", "Use a smooth activation function"),
         ("no bend", "nothing but linear operations", "Put activation functions between the layers"),

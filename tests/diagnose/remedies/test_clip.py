@@ -6,6 +6,7 @@ import numpy as np
 
 from gradwidget.diagnose.evidence.window import Window
 from gradwidget.diagnose.remedies.clip import clip
+from gradwidget.frame import Wiring
 from tests.support.frames import chain, healthy, judge
 
 
@@ -47,3 +48,9 @@ def test_there_is_none_where_what_is_usual_is_the_explosion_itself() -> None:
 def test_there_is_none_where_no_norm_is_known() -> None:
     assert clip(window_of([float("nan")] * 5), before_step=5) is None
     assert clip(window_of([0.0] * 5), before_step=5) is None
+
+
+def test_there_is_none_under_an_optimizer_that_compares_the_gradients_of_a_closure() -> None:
+    wiring = Wiring(optimizers=("LBFGS",))
+    window = Window(judge(12, chain(4), healthy(4, wiring=wiring))[1])
+    assert clip(window, before_step=11) is None

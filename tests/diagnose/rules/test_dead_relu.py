@@ -9,6 +9,7 @@ import numpy as np
 from gradwidget.diagnose.evidence.window import Window
 from gradwidget.diagnose.finding import Symptom
 from gradwidget.diagnose.rules.dead_relu import dead_relu
+from gradwidget.frame import Layer
 from tests.support.frames import chain, found, healthy, judge, only
 
 DEPTH = 5
@@ -55,3 +56,9 @@ def test_silent_on_a_sparse_layer_and_on_units_that_sleep_for_a_few_steps() -> N
         return dead(1, 0.85 if 5 <= step < 15 else 0.2)
 
     assert judge(60, chain(DEPTH), for_a_while)[0].findings == []
+
+
+def test_an_embedding_has_no_units_that_could_be_dead() -> None:
+    table = Layer("fc0", "Embedding", {"weight": (16, 16)})
+    _, history = judge(60, (table, *chain(DEPTH)[1:]), dead(0, 1.0))
+    assert dead_relu(Window(history), None) is None

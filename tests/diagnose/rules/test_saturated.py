@@ -9,6 +9,7 @@ import numpy as np
 from gradwidget.diagnose.evidence.window import Window
 from gradwidget.diagnose.finding import Symptom
 from gradwidget.diagnose.rules.saturated import saturated
+from gradwidget.frame import LOSS, Wiring
 from tests.support.frames import chain, healthy, judge, only
 
 DEPTH = 5
@@ -42,3 +43,19 @@ def test_an_output_that_is_saturated_while_the_loss_is_high_is_named() -> None:
 def test_half_of_the_outputs_may_be_saturated() -> None:
     _, history = judge(60, chain(DEPTH, "tanh"), saturation(1, 0.5))
     assert saturated(Window(history), None) is None
+
+
+def test_a_player_that_is_sure_of_the_other_one_is_not_saturated() -> None:
+    wiring = Wiring(
+        feeds={"fc0": ("fc1",), "fc1": (LOSS,), "fc2": ("fc3",), "fc3": ("fc4",), "fc4": (LOSS,)},
+        optimizers=("SGD", "Adam"),
+    )
+
+    def figures(step: int) -> dict[str, Any]:
+        plays = np.arange(DEPTH) < 2 if step % 2 else np.arange(DEPTH) >= 2
+        values = {**saturation(1, 1.0), "wiring": wiring, "measured": {"grad_norm": plays}}
+        return {**values, "scalars": {"lr": 0.1, "loss": 2.0}}
+
+    window = Window(judge(60, chain(DEPTH, "sigmoid"), figures)[1])
+    assert window.has_opponent
+    assert saturated(window, None) is None

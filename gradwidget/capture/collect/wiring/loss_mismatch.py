@@ -10,6 +10,7 @@ from torch import Tensor
 from gradwidget.capture.collect.wiring.graph import Graph
 from gradwidget.capture.collect.wiring.loss_path import operation
 from gradwidget.capture.collect.wiring.operations import PRODUCTS
+from gradwidget.capture.hooks.makers import Makers
 from gradwidget.capture.model.nonlinearity import Node, is_over_samples
 from gradwidget.capture.torch_private import output_shape, saved_tensor
 
@@ -31,6 +32,8 @@ MEAN = 1
 """How torch numbers the reduction of a loss to its mean."""
 PROBABILITIES = ("SoftmaxBackward", "SigmoidBackward")
 """How the names of operations begin that give probabilities."""
+OF_LOGITS = ("LogSoftmaxBackward", "BinaryCrossEntropyWithLogits", "NllLoss")
+"""The same of those that are given logits, or logarithms of probabilities."""
 REDUCING = ("Mean", "Sum")
 """The same of those that make one number of many."""
 CRITERIA = ("MseLoss", "SmoothL1Loss", "HuberLoss")
@@ -72,6 +75,55 @@ def no_logarithm(graph: Graph, above: Sequence[Node]) -> tuple[str, str] | None:
             continue
         if graph.names[given].startswith(PROBABILITIES):
             return loss, operation(graph.names[given])
+    return None
+
+
+def no_targets(graph: Graph, above: Sequence[Node]) -> bool:
+    """Whether a cross-entropy is multiplied by 0, and only what no target is part of is left of it.
+
+    As ``label_smoothing=1`` does, which torch makes of two terms of one log_softmax: the other one
+    is its sum over all classes. What merely has the weight 0 for a while has no such term beside
+    it.
+
+    Args:
+        graph: what a backward pass can reach.
+        above: its nodes above the layers, from the roots down.
+    """
+    losses = {node for node in above if graph.names[node].startswith("NllLoss")}
+    silent = {
+        graph.below[node][0]
+        for node in above
+        if graph.names[node].startswith("Mul") and _is_zero(node) and len(graph.below[node]) == 1
+    }
+    given = {one for loss in losses for one in graph.below[loss]}
+    is_shared = any(
+        graph.names[node].startswith("SumBackward") and not given.isdisjoint(graph.below[node])
+        for node in above
+    )
+    return bool(losses) and losses <= silent and is_shared
+
+
+def _is_zero(product: Node) -> bool:
+    """Whether the number that something is multiplied by is 0."""
+    factor = getattr(product, "_saved_other", None)
+    return isinstance(factor, int | float) and factor == 0
+
+
+def squashed(
+    graph: Graph, above: Sequence[Node], makers: Makers
+) -> tuple[str, str, str, str] | None:
+    """An activation function right under a loss that is meant for logits or logarithms.
+
+    Returns:
+        The function in torch's words, and who has called it, as ``Makers.of`` says it; None where
+        there is none.
+    """
+    for node in above:
+        if graph.names[node].startswith(OF_LOGITS):
+            given = graph.through_views(graph.below[node][0])
+            if graph.names[given].startswith((*PROBABILITIES, "ReluBackward")):
+                function = operation(graph.names[given])
+                return function, *makers.of(given, function)
     return None
 
 

@@ -8,10 +8,17 @@ from torch import nn
 
 from gradwidget.capture.collect.wiring.constants import one_entry, rounded
 from gradwidget.capture.collect.wiring.graph import LEAF, VIEWS, Graph
-from gradwidget.capture.collect.wiring.loss_mismatch import bounded, no_logarithm, unlike_shapes
+from gradwidget.capture.collect.wiring.loss_mismatch import (
+    bounded,
+    no_logarithm,
+    no_targets,
+    squashed,
+    unlike_shapes,
+)
 from gradwidget.capture.collect.wiring.loss_path import between
 from gradwidget.capture.collect.wiring.operations import PRODUCTS
 from gradwidget.capture.collect.wiring.places import Places
+from gradwidget.capture.hooks.makers import Makers
 from gradwidget.capture.model.nonlinearity import Node, is_over_samples
 from gradwidget.capture.torch_private import output_shape
 from gradwidget.frame import Obstacle
@@ -52,12 +59,15 @@ FLAT_SLOPES = ("ThresholdBackwardBackward", "LeakyReluBackwardBackward")
 """Slopes of ReLU as a part of the loss: they do not change with what it is given."""
 
 
-def obstacles(graph: Graph, places: Places, *, is_first: bool = True) -> Obstacles:
+def obstacles(
+    graph: Graph, places: Places, makers: Makers | None = None, *, is_first: bool = True
+) -> Obstacles:
     """What there is of them, in words each, the surest first.
 
     Args:
         graph: of a backward pass.
         places: the outputs of the layers in it.
+        makers: the modules that have made them, and what comes after them.
         is_first: whether it is the first pass of its step; the loss of the step is then perhaps
             that of this pass alone.
     """
@@ -69,9 +79,11 @@ def obstacles(graph: Graph, places: Places, *, is_first: bool = True) -> Obstacl
         "bounded": bounded(graph) if is_first else None,
         "one entry": one_entry(graph, places),
         "rounded": rounded(graph, places),
+        "squashed": None if makers is None else squashed(graph, above, makers),
     }
     seen: dict[Obstacle, bool] = {
         "every pair": any(_is_of_every_pair(node, graph) for node in above),
+        "no targets": no_targets(graph, above),
         "over samples": any(is_over_samples(node) for node in above),
         "flat slopes": any(name.startswith(FLAT_SLOPES) for name in graph.names.values()),
         "no bend": all(_is_straight(node, graph) for node in inside),

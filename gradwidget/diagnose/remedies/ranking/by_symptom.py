@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
-from gradwidget.diagnose.evidence.flat_operation import flat_operation
+import numpy as np
+
 from gradwidget.diagnose.evidence.obstacle import barriers, high_dropout
 from gradwidget.diagnose.evidence.onset import Onset
+from gradwidget.diagnose.evidence.stops.flat_operation import flat_operation
+from gradwidget.diagnose.evidence.stops.one_place import one_place, where_it_ends
 from gradwidget.diagnose.evidence.weight_size import oversized, zero_weights
 from gradwidget.diagnose.evidence.window import Window
 from gradwidget.diagnose.finding import Detection, Remedy, Symptom, is_barred
@@ -25,8 +28,10 @@ from gradwidget.diagnose.remedies.hold_back_adversary import hold_back_adversary
 from gradwidget.diagnose.remedies.iterate_loader import iterate_loader
 from gradwidget.diagnose.remedies.keep_graph import keep_graph
 from gradwidget.diagnose.remedies.leaky_relu import leaky_relu
+from gradwidget.diagnose.remedies.look_between import look_between
 from gradwidget.diagnose.remedies.loss_scaling import loss_scaling
 from gradwidget.diagnose.remedies.lower_momentum import lower_momentum
+from gradwidget.diagnose.remedies.lower_penalty import lower_penalty
 from gradwidget.diagnose.remedies.minimize_loss import minimize_loss
 from gradwidget.diagnose.remedies.more_entries import more_entries
 from gradwidget.diagnose.remedies.normalize import normalize
@@ -89,6 +94,11 @@ def _vanishing(detection: Detection, window: Window) -> Fixes:
 def _over_depth(detection: Detection, window: Window) -> Fixes:
     """What lets more of the gradient through, whatever it has been before."""
     layers, onset = window.layers, Onset(detection, window)
+    place = one_place(window, detection.layers[0], falls=True)
+    if place is not None:
+        # What is lost in one place, other layers do not give back.
+        yield look_between(place)
+        return
     # One that squashes behind all that gets no gradient has not taken it away.
     squashing = use_relu(layers) if any(one.activation in SLOPES for one in onset.named) else None
     scale = "Weights scaled to the fan-in keep the gradient's size from layer to layer."
@@ -134,6 +144,11 @@ def _exploding(detection: Detection, window: Window) -> Fixes:
         # Weights that became large without a step are what made the gradient large.
         yield scale_weights_back(Onset(detection, window).norms_before_leap, window.layers)
         yield from (lower, clip(window, detection.first_step), norms)
+        return
+    place = one_place(window, detection.layers[0], falls=False)
+    if place is not None:
+        yield look_between(place)
+        yield from (clip(window, detection.first_step), lower)
         return
     onset = Onset(detection, window)
     drawn, factor = onset.growth_as_drawn
@@ -186,12 +201,22 @@ def _shrinking(detection: Detection, window: Window) -> Fixes:
     ]
     if zero:
         yield draw_zero_weights(zero)
-    if window.frame.scalars.get("weight_decay", 1.0) > 0:
+    decay = window.frame.scalars.get("weight_decay")
+    if decay is None or decay > 0:
         yield weight_decay(more=False)
+    elif _shrink_together(detection, window):
+        yield lower_penalty()
     yield reinitialize(
         Onset(detection, window).named,
         "What is lost does not come back by itself: start the layer again.",
     )
+
+
+def _shrink_together(detection: Detection, window: Window) -> bool:
+    """Whether most layers shrink, which is what something does that acts on all of them."""
+    among = window.trainable & window.traits.weighty
+    shrunk = [layer.name in detection.layers for layer in window.layers]
+    return 2 * int(np.sum(among & shrunk)) > int(among.sum()) > 1
 
 
 def _dead(detection: Detection, window: Window) -> Fixes:
@@ -247,8 +272,13 @@ def _zero(detection: Detection, window: Window) -> Fixes:
         yield pass_gradient_through(window.wiring.obstacles["rounded"][0])
         return
     zero = zero_weights(detection, window)
+    is_constant = detection.evidence.get("constant", 0.0) > 0
+    place = None if zero or is_constant else where_it_ends(window, detection.layers)
+    if place is not None and window.loss != 0:
+        yield look_between(place)
+        return
     flat = flat_operation(window)
-    if is_constant := detection.evidence.get("constant", 0.0) > 0:
+    if is_constant:
         yield more_entries(window.wiring)
     elif flat is not None:
         last = among(window, window.paths.last)
@@ -270,6 +300,11 @@ def _zero(detection: Detection, window: Window) -> Fixes:
             Onset(detection, window).named,
             "Fresh weights bring units back to where there is a slope.",
         )
+
+
+def _uncleared(detection: Detection, window: Window) -> Fixes:
+    del detection
+    yield clear_gradients(window)
 
 
 def _climbs(detection: Detection, window: Window) -> Fixes:
@@ -316,11 +351,11 @@ _REMEDIES: dict[Symptom, Callable[[Detection, Window], Fixes]] = {
     Symptom.BAD_INPUTS: for_inputs,
     Symptom.BAD_TARGETS: for_targets,
     Symptom.GRADIENT_ASCENT: _climbs,
+    Symptom.GRADIENTS_NOT_CLEARED: _uncleared,
     Symptom.COLLAPSED_OUTPUTS: for_outputs_alike,
 }
 
 _ALONE: dict[Symptom, Callable[[], Remedy]] = {
-    Symptom.GRADIENTS_NOT_CLEARED: clear_gradients,
     Symptom.UNREGISTERED_LAYERS: register_layers,
     Symptom.LOSS_DETACHED: keep_graph,
     Symptom.EVAL_MODE: train_mode,

@@ -20,12 +20,12 @@ def for_loss_mismatch(detection: Detection, window: Window) -> Iterator[Remedy]:
         yield give_probabilities(detection.evidence["low"], detection.evidence["high"])
         return
     if "cut" in detection.evidence:
-        yield remove_relu()
+        yield remove_relu(window.wiring)
         return
     wiring = window.wiring
     yield (
         take_logarithm(wiring)
         or give_one_shape(wiring)
         or reach_targets(window)
-        or remove_softmax()
+        or remove_softmax(wiring)
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from typing import Any
 
@@ -53,7 +54,8 @@ def network(outputs: int) -> nn.Sequential:
 def test_a_loss_of_log_probabilities_that_is_given_others_is_seen(
     watch: Watch, loss: Loss, expected: tuple[str, str]
 ) -> None:
-    found = wiring(watch, network(CLASSES), N, 4, loss=loss).obstacles
+    found = dict(wiring(watch, network(CLASSES), N, 4, loss=loss).obstacles)
+    found.pop("squashed", None)
     assert found == {"no logarithm": expected}
 
 
@@ -252,3 +254,61 @@ def test_one_of_two_losses_is_enough(watch: Watch) -> None:
         (y - target).square().mean().backward()
         optimizer.step()
     assert capture.frames[-1].wiring.obstacles == {"unlike shapes": ("[6, 1]", "[6, 6]")}
+
+
+class CallsSoftmax(nn.Module):
+    """Calls a softmax at its end."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.head = nn.Linear(4, 3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        y: Tensor = self.head(x).softmax(1)
+        return y
+
+
+class CallsGate(nn.Module):
+    """Has a module of that kind as well, inside."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.gate, self.last = nn.Linear(4, 4), nn.Sigmoid(), nn.Linear(4, 3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        y: Tensor = torch.sigmoid(self.last(x * self.gate(self.first(x))))
+        return y
+
+
+SOFTMAX_AT = inspect.getsourcelines(CallsSoftmax)[1] + 8
+SIGMOID_AT = inspect.getsourcelines(CallsGate)[1] + 8
+
+
+@pytest.mark.parametrize(
+    ("model", "words"),
+    [
+        (nn.Sequential(nn.Linear(4, 3), nn.Softmax(1)), ("softmax", "module", "1", "")),
+        (
+            nn.Sequential(nn.Linear(4, 4), nn.ReLU(), CallsSoftmax()),
+            ("softmax", "forward", "2", f"line {SOFTMAX_AT} of test_misfits.py"),
+        ),
+        (CallsGate(), ("sigmoid", "forward", "", f"line {SIGMOID_AT} of test_misfits.py")),
+        (nn.Sequential(nn.Linear(4, 3), nn.ReLU()), ("relu", "module", "1", "")),
+    ],
+)
+def test_who_calls_what_lies_right_under_a_loss_of_logits_is_seen(
+    watch: Watch, model: nn.Module, words: tuple[str, ...]
+) -> None:
+    found = wiring(watch, model, N, 4, loss=of_logits)
+    assert found.obstacles["squashed"] == words
+
+
+def of_logits(output: Any) -> Tensor:
+    return functional.cross_entropy(output, LABELS)
+
+
+def test_what_the_loop_calls_is_called_by_no_module(watch: Watch) -> None:
+    model = nn.Sequential(nn.Linear(4, 4), nn.ReLU(), nn.Linear(4, 3))
+    found = wiring(watch, model, N, 4, loss=lambda output: of_logits(output.softmax(1)))
+    assert found.obstacles["squashed"] == ("softmax", "", "", "")
+    assert "squashed" not in wiring(watch, model, N, 4, loss=of_logits).obstacles

@@ -16,6 +16,7 @@ from tests.capture.older_torch import reads_saved_tensors
 
 N = 6
 TARGETS = torch.arange(float(N))
+LABELS = torch.zeros(N, dtype=torch.long)
 
 
 def bent() -> nn.Sequential:
@@ -66,6 +67,33 @@ def test_a_softmax_over_the_samples_is_told_from_one_over_the_classes(
     def loss(output: Any) -> Tensor:
         return functional.nll_loss(output.log_softmax(dim), labels)
 
+    assert tuple(wiring(watch, model, N, 4, loss=loss).obstacles) == expected
+
+
+def distilled(output: Tensor) -> Tensor:
+    """What another network says, and the labels with the weight 0."""
+    logs = output.log_softmax(1)
+    said = torch.full_like(logs, 1 / 3)
+    return functional.kl_div(logs, said, reduction="batchmean") + 0.0 * functional.nll_loss(
+        logs, LABELS
+    )
+
+
+@pytest.mark.parametrize(
+    ("loss", "expected"),
+    [
+        (lambda y: functional.cross_entropy(y, LABELS, label_smoothing=1.0), ("no targets",)),
+        (lambda y: 2 * functional.cross_entropy(y, LABELS, label_smoothing=1.0), ("no targets",)),
+        (lambda y: functional.cross_entropy(y, LABELS, label_smoothing=0.5), ()),
+        (lambda y: functional.cross_entropy(y, LABELS), ()),
+        (lambda y: y.square().mean() + 0.0 * functional.cross_entropy(y, LABELS), ()),
+        (distilled, ()),
+    ],
+)
+def test_targets_that_count_nothing_are_told_from_a_loss_of_the_weight_0(
+    watch: Watch, loss: Callable[[Any], Tensor], expected: tuple[str, ...]
+) -> None:
+    model = nn.Sequential(nn.Linear(4, 5), nn.ReLU(), nn.Linear(5, 3))
     assert tuple(wiring(watch, model, N, 4, loss=loss).obstacles) == expected
 
 

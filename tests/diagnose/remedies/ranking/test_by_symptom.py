@@ -384,3 +384,19 @@ def test_a_rate_that_its_schedule_still_raises_gets_a_bound_first(
     first = remedies_for(Symptom.LR_TOO_HIGH, detection, window)[0]
     assert first.title.startswith(title)
     assert ("min(group[" in first.code) == title.startswith("Hold")
+
+
+@pytest.mark.parametrize(
+    ("layers", "decay", "first"),
+    [
+        (("fc0", "fc1", "fc2"), 0.0, "Look for a penalty on the weights in the loss"),
+        (("fc0", "fc1", "fc2"), 0.1, "Remove the weight decay"),
+        (("fc0",), 0.0, "Reinitialize fc0"),
+    ],
+)
+def test_weights_that_shrink_together_without_decay_are_those_of_a_penalty(
+    layers: tuple[str, ...], decay: float, first: str
+) -> None:
+    window = Window(judge(30, chain(DEPTH), healthy(DEPTH, scalars={"weight_decay": decay}))[1])
+    detection = Detection("warning", "", layers, 20, {"value": 0.1, "bound": 0.2}, "")
+    assert remedies_for(Symptom.WEIGHTS_SHRINKING, detection, window)[0].title == first

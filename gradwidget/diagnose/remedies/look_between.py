@@ -1,0 +1,68 @@
+"""Look at what ``forward`` does between two layers: only a person can see what is meant there."""
+
+from __future__ import annotations
+
+import math
+
+from gradwidget.diagnose.evidence.stops.one_place import OnePlace
+from gradwidget.diagnose.finding import Remedy
+from gradwidget.diagnose.remedies.shared.layer_names import quote
+from gradwidget.frame import ROOT, Layer
+from gradwidget.wording import shown
+
+
+def look_between(place: OnePlace) -> Remedy:
+    """Names the place and what to look for there; its code prints what goes in and comes out."""
+    near, far = place.near.name, place.far.name
+    where = f"forward() of {place.module}" if place.module else "forward() of the model"
+    if not place.falls:
+        what = f"grows {shown(place.factor)}×"
+        usual = "a division by something small, as a temperature, or a factor"
+    elif math.isinf(place.factor):
+        what = "becomes exactly 0"
+        usual = "a softmax or sigmoid of large numbers, a clamp, a rounding, a mask, a factor of 0"
+    else:
+        what = f"falls {shown(place.factor)}×"
+        usual = (
+            "a softmax or sigmoid of large numbers, as with a low temperature, a clamp, a mask of "
+            "huge numbers, or a small factor"
+        )
+    return Remedy(
+        title=f"Look at what happens between {near} and {far}",
+        why=f"On its way back from {far} to {near} the gradient {what}, and elsewhere it hardly "
+        f"changes: other weights or layers change nothing about that. Look in {where} at what is "
+        f"done to the output of {near} until {far} gets it: {usual}. The code changes nothing; in "
+        "the next step it prints the range of both.",
+        code=_code(place.near, place.far),
+    )
+
+
+def _code(near: Layer, far: Layer) -> str:
+    seen = []
+    if near.is_module and near.name != ROOT:
+        seen.append(
+            f"handles[{quote(f'{near.name} gives')}] = model.get_submodule({quote(near.name)})"
+            f".register_forward_hook(\n"
+            f"    lambda module, args, output: show({quote(f'{near.name} gives')}, output)\n)\n"
+        )
+    if far.is_module and far.name != ROOT:
+        seen.append(
+            f"handles[{quote(f'{far.name} gets')}] = model.get_submodule({quote(far.name)})"
+            f".register_forward_pre_hook(\n"
+            f"    lambda module, args: show({quote(f'{far.name} gets')}, args)\n)\n"
+        )
+    if not seen:
+        return ""
+    return """\
+handles = {}
+
+
+def show(what, value):
+    parts = value if isinstance(value, (tuple, list)) else [value]
+    for part in [part for part in parts if torch.is_tensor(part) and part.numel()][:1]:
+        part = part.detach().float()
+        print(f"{what} {tuple(part.shape)}: {part.min():.3g} … {part.max():.3g}")
+    handles.pop(what).remove()
+
+
+""" + "".join(seen)
