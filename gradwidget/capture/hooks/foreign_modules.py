@@ -7,7 +7,7 @@ from weakref import ref
 import torch
 from torch import nn
 
-from gradwidget.capture.hooks.makers import Makers
+from gradwidget.capture.hooks.returned_by import ReturnedBy
 from gradwidget.capture.torch_private import in_backward
 
 
@@ -25,7 +25,7 @@ class ForeignModules:
         """Whether they are to be collected in the step under way."""
         self.found: dict[int, nn.Module] = {}
         """By their ``id``; until the next step begins."""
-        self.makers = Makers(model)
+        self.returned_by = ReturnedBy(model)
         """Knows which module of the model has made what."""
         self._model = ref(model)
         self._own: set[int] = set()
@@ -35,7 +35,7 @@ class ForeignModules:
         """A step begins; what the one before has found is released."""
         self.is_wanted = wanted
         self.found, self._own, self._depth = {}, set(), 0
-        self.makers.begin()
+        self.returned_by.begin()
 
     def about_to_run(self, module: nn.Module) -> None:
         """A module of the process is about to run."""
@@ -48,6 +48,6 @@ class ForeignModules:
         """It has run. Only what a backward pass can follow is of interest."""
         if id(module) in self._own:
             self._depth = max(0, self._depth - 1)
-            self.makers.has_run(module, output)
+            self.returned_by.has_run(module, output)
         elif self._depth and torch.is_grad_enabled() and not in_backward():
             self.found[id(module)] = module

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from gradwidget.diagnose.finding import Remedy
-from gradwidget.diagnose.remedies.remove_softmax import caller
+from gradwidget.diagnose.remedies.shared.function_call import function_call
 from gradwidget.frame import Wiring
 
 
@@ -11,7 +11,7 @@ def remove_relu(wiring: Wiring) -> Remedy:
     """Takes the module out of the model that is it; else says where it is called."""
     where, code = "", ""
     if "squashed" in wiring.obstacles:
-        where, code = caller(wiring)
+        where, code = function_call(wiring)
         where += " "
     return Remedy(
         title="Remove the ReLU behind the last layer",

@@ -10,7 +10,7 @@ from torch import Tensor
 from gradwidget.capture.collect.wiring.graph import Graph
 from gradwidget.capture.collect.wiring.loss_path import operation
 from gradwidget.capture.collect.wiring.operations import PRODUCTS
-from gradwidget.capture.hooks.makers import Makers
+from gradwidget.capture.hooks.returned_by import ReturnedBy
 from gradwidget.capture.model.nonlinearity import Node, is_over_samples
 from gradwidget.capture.torch_private import output_shape, saved_tensor
 
@@ -110,12 +110,12 @@ def _is_zero(product: Node) -> bool:
 
 
 def squashed(
-    graph: Graph, above: Sequence[Node], makers: Makers
+    graph: Graph, above: Sequence[Node], returned_by: ReturnedBy
 ) -> tuple[str, str, str, str] | None:
     """An activation function right under a loss that is meant for logits or logarithms.
 
     Returns:
-        The function in torch's words, and who has called it, as ``Makers.of`` says it; None where
+        The function in torch's words, and who has called it, as ``ReturnedBy.of`` says it; None where
         there is none.
     """
     for node in above:
@@ -123,7 +123,7 @@ def squashed(
             given = graph.through_views(graph.below[node][0])
             if graph.names[given].startswith((*PROBABILITIES, "ReluBackward")):
                 function = operation(graph.names[given])
-                return function, *makers.of(given, function)
+                return function, *returned_by.of(given, function)
     return None
 
 

@@ -18,7 +18,7 @@ from gradwidget.capture.collect.wiring.loss_mismatch import (
 from gradwidget.capture.collect.wiring.loss_path import between
 from gradwidget.capture.collect.wiring.operations import PRODUCTS
 from gradwidget.capture.collect.wiring.places import Places
-from gradwidget.capture.hooks.makers import Makers
+from gradwidget.capture.hooks.returned_by import ReturnedBy
 from gradwidget.capture.model.nonlinearity import Node, is_over_samples
 from gradwidget.capture.torch_private import output_shape
 from gradwidget.frame import Obstacle
@@ -60,14 +60,14 @@ FLAT_SLOPES = ("ThresholdBackwardBackward", "LeakyReluBackwardBackward")
 
 
 def obstacles(
-    graph: Graph, places: Places, makers: Makers | None = None, *, is_first: bool = True
+    graph: Graph, places: Places, returned_by: ReturnedBy | None = None, *, is_first: bool = True
 ) -> Obstacles:
     """What there is of them, in words each, the surest first.
 
     Args:
         graph: of a backward pass.
         places: the outputs of the layers in it.
-        makers: the modules that have made them, and what comes after them.
+        returned_by: the modules that have made them, and what comes after them.
         is_first: whether it is the first pass of its step; the loss of the step is then perhaps
             that of this pass alone.
     """
@@ -79,7 +79,7 @@ def obstacles(
         "bounded": bounded(graph) if is_first else None,
         "one entry": one_entry(graph, places),
         "rounded": rounded(graph, places),
-        "squashed": None if makers is None else squashed(graph, above, makers),
+        "squashed": None if returned_by is None else squashed(graph, above, returned_by),
     }
     seen: dict[Obstacle, bool] = {
         "every pair": any(_is_of_every_pair(node, graph) for node in above),

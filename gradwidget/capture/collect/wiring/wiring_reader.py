@@ -116,8 +116,8 @@ class WiringReader:
         if not self._gathered.flows.add(graph, self._places):
             return  # a pass of another model
         self._gathered.loss_path |= dict.fromkeys(loss_path(graph, self._places))
-        makers, is_first = self._foreign.makers, not self._has_read
-        found = obstacles(graph, self._places, makers, is_first=is_first)
+        returned_by, is_first = self._foreign.returned_by, not self._has_read
+        found = obstacles(graph, self._places, returned_by, is_first=is_first)
         self._gathered.obstacles = together(self._gathered.obstacles, found)
         self._used |= {id(one) for one in graph.leaves()}
         self._has_read = True

@@ -290,9 +290,9 @@ SIGMOID_AT = inspect.getsourcelines(CallsGate)[1] + 8
         (nn.Sequential(nn.Linear(4, 3), nn.Softmax(1)), ("softmax", "module", "1", "")),
         (
             nn.Sequential(nn.Linear(4, 4), nn.ReLU(), CallsSoftmax()),
-            ("softmax", "forward", "2", f"line {SOFTMAX_AT} of test_misfits.py"),
+            ("softmax", "forward", "2", f"line {SOFTMAX_AT} of test_loss_mismatch.py"),
         ),
-        (CallsGate(), ("sigmoid", "forward", "", f"line {SIGMOID_AT} of test_misfits.py")),
+        (CallsGate(), ("sigmoid", "forward", "", f"line {SIGMOID_AT} of test_loss_mismatch.py")),
         (nn.Sequential(nn.Linear(4, 3), nn.ReLU()), ("relu", "module", "1", "")),
     ],
 )

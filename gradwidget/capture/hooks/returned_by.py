@@ -16,7 +16,7 @@ PART = 4
 """Part of the nodes that may be touched: most of them are for the layers."""
 
 
-class Makers:
+class ReturnedBy:
     """Remembers it by the numbers of the nodes in the graph, which hold nothing alive.
 
     Args:
