@@ -157,11 +157,14 @@ class SamplingDecision:
             self.sampling = self.is_requested or self.pace.samples(self._step)
             return
         # The interval is chosen again where it ends.
-        if self._step % self._interval == 0 or self.watched is not self._was_watched:
+        before, is_over = self._interval, self._step % self._interval == 0
+        if is_over or self.watched is not self._was_watched:
             self._interval, self._was_watched = self._every(self.share), self.watched
             if self._cost.value <= CHEAP:
                 self._interval = min(self._interval, _early(self._step))
-        self.sampling = self.is_requested or self._step % self._interval == 0
+        # One that was no power of two ends where a shorter one may have no sample.
+        is_due = self._step % self._interval == 0 or (is_over and self._interval < before)
+        self.sampling = self.is_requested or is_due
 
     def _every(self, share: float) -> int:
         """The interval that samples of the present cost, or the watching, ask for."""

@@ -113,6 +113,16 @@ def test_a_short_run_of_quick_steps_leaves_no_long_end_unsampled() -> None:
     assert len(after) == 3
 
 
+def test_where_a_long_interval_ends_is_a_sample_however_short_the_next_one_is() -> None:
+    budget, chosen = Budget(0.01), []
+    for step in range(AT_LEAST_EVERY + 1):
+        chosen += [step] if budget.sampling else []
+        # The last of the first samples makes their mean a cheap one.
+        cost = 1.05 * CHEAP if step < SERIES - 1 else CHEAP / 2
+        budget.stepped(CHEAP / 10, cost if budget.sampling else 0.0)
+    assert chosen == [*range(SERIES), AT_LEAST_EVERY]
+
+
 def test_slow_samples_are_no_more_than_the_budget_pays_for() -> None:
     decision, slow = settled(2 * CHEAP), 2 * CHEAP
     assert not any(sampled(decision, AT_LEAST_EVERY - SERIES, slow))

@@ -115,8 +115,8 @@ def squashed(
     """An activation function right under a loss that is meant for logits or logarithms.
 
     Returns:
-        The function in torch's words, and who has called it, as ``ReturnedBy.of`` says it; None where
-        there is none.
+        The function in torch's words, and who has called it, as ``ReturnedBy.of`` says it; None
+        where there is none.
     """
     for node in above:
         if graph.names[node].startswith(OF_LOGITS):
