@@ -114,12 +114,12 @@ def test_a_short_run_of_quick_steps_leaves_no_long_end_unsampled() -> None:
 
 
 def test_where_a_long_interval_ends_is_a_sample_however_short_the_next_one_is() -> None:
-    budget, chosen = Budget(0.01), []
+    decision, chosen = SamplingDecision(0.01), []
     for step in range(AT_LEAST_EVERY + 1):
-        chosen += [step] if budget.sampling else []
+        chosen += [step] if decision.sampling else []
         # The last of the first samples makes their mean a cheap one.
         cost = 1.05 * CHEAP if step < SERIES - 1 else CHEAP / 2
-        budget.stepped(CHEAP / 10, cost if budget.sampling else 0.0)
+        decision.stepped(CHEAP / 10, cost if decision.sampling else 0.0)
     assert chosen == [*range(SERIES), AT_LEAST_EVERY]
 
 
