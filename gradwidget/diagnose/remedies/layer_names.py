@@ -6,7 +6,7 @@ import textwrap
 from collections.abc import Iterable, Iterator, Sequence
 
 from gradwidget.diagnose.evidence.window import Window
-from gradwidget.frame import ROOT, BoolArray, Layer
+from gradwidget.frame import ROOT, BoolArray, Layer, Wiring
 
 
 def listing(names: Iterable[str]) -> str:
@@ -37,6 +37,33 @@ for name in found[-1:]:
     setattr(model.get_submodule(parent), child, torch.nn.Identity())
 # Where forward() calls {" or ".join(functions)} itself, remove that call.
 """
+
+
+def caller(wiring: Wiring) -> tuple[str, str]:
+    """Where the function is called that lies right under the loss, as a sentence.
+
+    Returns:
+        It, and the code that takes the module out which is this function; empty where only a change
+        of what calls it does.
+    """
+    function, kind, name, line = wiring.obstacles["squashed"]
+    code = ""
+    if kind == "module" and name:
+        parent, _, child = name.rpartition(".")
+        where = f"It is the module {name}."
+        code = (
+            f"parent = model.get_submodule({quote(parent)})\n"
+            f"setattr(parent, {quote(child)}, torch.nn.Identity())\n"
+        )
+    elif kind == "forward":
+        at = f" ({line})" if line else ""
+        where = (
+            f"forward() of {name or 'the model'} calls {function} itself{at}: have it return what "
+            "that is given."
+        )
+    else:
+        where = f"Look for {function} between the model and the loss, in the loop as well."
+    return where, code
 
 
 def among(window: Window, chosen: BoolArray) -> list[Layer]:

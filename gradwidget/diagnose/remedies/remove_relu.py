@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from gradwidget.diagnose.finding import Remedy
-from gradwidget.diagnose.remedies.remove_softmax import caller
+from gradwidget.diagnose.remedies.layer_names import caller
 from gradwidget.frame import Wiring
 
 

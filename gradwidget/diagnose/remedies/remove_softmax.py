@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from gradwidget.diagnose.finding import Remedy
-from gradwidget.diagnose.remedies.layer_names import quote, without_last
+from gradwidget.diagnose.remedies.layer_names import caller, without_last
 from gradwidget.frame import Wiring
 
 
@@ -19,30 +19,3 @@ def remove_softmax(wiring: Wiring) -> Remedy:
     function, *_ = wiring.obstacles["squashed"]
     where, code = caller(wiring)
     return Remedy(title=f"Remove the last {function}", why=f"{where} {why}", code=code)
-
-
-def caller(wiring: Wiring) -> tuple[str, str]:
-    """Where the function is called that lies right under the loss, as a sentence.
-
-    Returns:
-        It, and the code that takes the module out which is this function; empty where only a change
-        of what calls it does.
-    """
-    function, kind, name, line = wiring.obstacles["squashed"]
-    code = ""
-    if kind == "module" and name:
-        parent, _, child = name.rpartition(".")
-        where = f"It is the module {name}."
-        code = (
-            f"parent = model.get_submodule({quote(parent)})\n"
-            f"setattr(parent, {quote(child)}, torch.nn.Identity())\n"
-        )
-    elif kind == "forward":
-        at = f" ({line})" if line else ""
-        where = (
-            f"forward() of {name or 'the model'} calls {function} itself{at}: have it return what "
-            "that is given."
-        )
-    else:
-        where = f"Look for {function} between the model and the loss, in the loop as well."
-    return where, code
