@@ -27,7 +27,10 @@ class Watched(Capture):
 
 @pytest.fixture
 def watch() -> Iterator[Callable[..., Watched]]:
-    """Attaches captures that are closed with the test; each must have had no problem."""
+    """Attaches captures that are closed with the test; each must have had no problem.
+
+    Where a test makes one itself, it clears it once it has seen it.
+    """
     torch.set_num_threads(1)
     torch.manual_seed(0)
     opened: list[Watched] = []

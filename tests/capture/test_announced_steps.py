@@ -175,6 +175,7 @@ def test_calls_in_the_wrong_order_are_told_and_change_nothing(watch: Watch) -> N
         descend(model, 0.1)
         capture.announced.ended()
     assert [frame.step for frame in capture.frames] == [0, 1, 2, 3]
+    capture.problems.clear()
 
 
 def test_training_is_the_same_to_the_bit() -> None:

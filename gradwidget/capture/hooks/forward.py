@@ -14,7 +14,7 @@ from gradwidget.capture.hooks.foreign_modules import ForeignModules
 from gradwidget.capture.hooks.global_hook import Args, GlobalHook, GlobalPreHook, Kwargs
 from gradwidget.capture.model.layers import LayerTable
 from gradwidget.capture.model.nonlinearity import is_nonlinear
-from gradwidget.capture.torch_private import in_backward, is_compiled
+from gradwidget.capture.torch_private import function_modes, in_backward, is_compiled
 
 
 class ForwardListener(Protocol):
@@ -142,7 +142,8 @@ class ForwardHooks:
         if is_nonlinear(module):
             # What was applied to an output with a graph is read from the graph.
             given = args[0] if args else None
-            if not (type(given) is Tensor and given.requires_grad):
+            # A mode of the user's would see us ask.
+            if function_modes() or not (type(given) is Tensor and given.requires_grad):
                 self._note_nonlinearity(module, args)
         elif id(module) == self._model:
             self._note_model(args, kwargs)

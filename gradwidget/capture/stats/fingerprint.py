@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from functools import cache
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -38,6 +39,8 @@ def fingerprint(data: Tensor, readback: Readback) -> Fetch:
     return readback.add_numbers([(entries * weights).sum(), norm, entries.sum()])
 
 
+# Of data that is not finite, which a user may have asked numpy to raise for.
+@np.errstate(all="ignore")
 def are_same(one: Values, other: Values) -> bool:
     """Whether two fingerprints are of the same data, as far as they tell; never where it is all 0.
 
@@ -50,6 +53,7 @@ def are_same(one: Values, other: Values) -> bool:
     return 0 < size < math.inf and float(abs(one - other).max()) <= TOLERANCE * size
 
 
+@np.errstate(all="ignore")
 def is_scaled(one: Values, other: Values, entries: int) -> bool:
     """Whether two fingerprints are of the same data up to a factor and a shift.
 

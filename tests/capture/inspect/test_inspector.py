@@ -260,6 +260,7 @@ def test_a_failure_is_contained_recorded_and_shown(
     assert histogram(loop.seen[0].weight).total == 40
     assert [problem.where for problem in loop.capture.problems] == ["inspecting a layer"]
     assert len(loop.capture.frames) == 3  # type: ignore[attr-defined]  # one that keeps them
+    loop.capture.problems.clear()
 
 
 def test_a_listener_that_fails_does_not_stop_the_steps(watch: Watch) -> None:
@@ -275,6 +276,7 @@ def test_a_listener_that_fails_does_not_stop_the_steps(watch: Watch) -> None:
         loop.step()
     assert loop.capture.step == 3
     assert loop.capture.problems
+    loop.capture.problems.clear()
 
 
 def test_between_two_cells_there_is_what_the_last_step_has_left(watch: Watch) -> None:
