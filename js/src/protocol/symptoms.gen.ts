@@ -202,11 +202,15 @@ export const PARAGRAPHS: readonly Paragraph[] = [
     "parts": [
       {
         "title": "Rule",
-        "text": "a trainable layer has no gradient for 60 steps (20 if it used to have one, 12 if it ran in each of them and either never had one or always had one before), and for three times as long as ever before. The message says whether it never runs or no longer runs, runs and gives what does not depend on its parameters (unused, or used without a graph), or is cut off after it."
+        "text": "a trainable layer has no gradient for 60 steps (20 if it used to have one, 12 if it ran in each of them and either never had one or always had one before), and for three times as long as ever before. Weights that differ from one sampled step to the next have been trained in between. The message says whether it ran in none of the sampled steps, at all or since one, runs and gives what does not depend on its parameters (unused, or used without a graph), or is cut off after it."
       },
       {
         "title": "Not",
-        "text": "frozen layers, heads that are used now and then."
+        "text": "frozen layers, heads that are used now and then, or like some that are and may be drawn a tenth as often."
+      },
+      {
+        "title": "Over",
+        "text": "for each layer at its first gradient."
       },
       {
         "title": "Helps",
