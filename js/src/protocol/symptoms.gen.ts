@@ -73,6 +73,10 @@ export const PARAGRAPHS: readonly Paragraph[] = [
         "text": "layers frozen on purpose, embeddings, norm layers."
       },
       {
+        "title": "Over",
+        "text": "once they move in most of the newest few frames."
+      },
+      {
         "title": "Helps",
         "text": "what helps against vanishing gradients; one learning rate for all groups."
       }
