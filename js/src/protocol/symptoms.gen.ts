@@ -488,7 +488,7 @@ export const PARAGRAPHS: readonly Paragraph[] = [
       },
       {
         "title": "Not",
-        "text": "a schedule that ends at zero, a warm-up, a model that started out converged, tight clipping under Adam."
+        "text": "a schedule that ends at zero, a warm-up, a model that started out converged or explained more than half from the first step on, layers that have no gradient in most steps, tight clipping under Adam."
       },
       {
         "title": "Helps",
@@ -541,11 +541,11 @@ export const PARAGRAPHS: readonly Paragraph[] = [
     "parts": [
       {
         "title": "Rule",
-        "text": "after 100 steps the loss is above 90% of its initial value, was never below 80% for long, and it is known why: one of the symptoms above explains it, or how the network and its loss are built. That is read from the graph: outputs of another shape than their targets, so that each is held against all; targets that count nothing, as with label_smoothing=1; a softmax over the samples of the batch; a loss of second derivatives of ReLU; nothing but linear operations between the layers; an optimizer that is created again for nearly every step; or from the layers: a module whose requires_grad was set as an attribute, which freezes and unfreezes nothing; a norm over a single value, a dropout of more than 90% of the units. A flat loss alone says little: it may be as low as it can be. But the cross-entropy of a few classes that after three times as many steps is still what a constant answer gets, and falls no more, is reported by itself. So are squared or Huber errors that are then what the mean of the targets gets, however the loss is scaled. Where the loss of every step is known, the noise of batches is not taken for a fall."
+        "text": "after 100 steps the loss is above 90% of its initial value, was never below 80% for long, and it is known why: one of the symptoms above explains it, or how the network and its loss are built. That is read from the graph: outputs of another shape than their targets, so that each is held against all; targets that count nothing, as with label_smoothing=1; a softmax over the samples of the batch; a loss of second derivatives of ReLU; nothing but linear operations between the layers; an optimizer that is created again for nearly every step; or from the layers: a module whose requires_grad was set as an attribute, which freezes and unfreezes nothing; a norm over a single value, a dropout of more than 90% of the units. A flat loss alone says little: it may be as low as it can be. But the cross-entropy of a few classes that after three times as many steps is still what a constant answer gets, and falls no more, is reported by itself. So are squared or Huber errors that after five times as many are what the mean of the targets gets, and surely not a little less, however the loss is scaled. Where the loss of every step is known, the noise of batches is not taken for a fall."
       },
       {
         "title": "Not",
-        "text": "a warm-up, many classes, other losses, noisy targets of which something is learned, targets that another network makes."
+        "text": "a warm-up, many classes, other losses, noisy targets of which something is learned, targets that another network makes, a checkpoint that explained more than half from the first step on."
       },
       {
         "title": "Helps",
