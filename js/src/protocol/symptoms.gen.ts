@@ -426,7 +426,7 @@ export const PARAGRAPHS: readonly Paragraph[] = [
     "parts": [
       {
         "title": "Rule",
-        "text": "dL/dh of the first time steps over that of the last is below 0.001, or above 55."
+        "text": "dL/dh of the first time steps over that of the last is below 0.001, or above 55 and halfway there by the middle, on a log scale."
       },
       {
         "title": "Not",
