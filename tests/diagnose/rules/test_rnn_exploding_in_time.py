@@ -57,8 +57,8 @@ def test_a_loss_that_is_left_at_the_first_time_steps_alone_is_no_explosion() -> 
 
 def test_a_loss_of_the_last_time_steps_that_is_next_to_nothing_is_no_explosion() -> None:
     # A decoder with a loss at every step that has learned the last ones best: alike before them.
-    assert found(judged(np.float32([84, 222, 61, 87, 4, 1]))) == set()
-    assert found(judged(np.float32([300] * 34 + [30] + [1] * 5))) == set()
+    assert found(judged(np.array([84, 222, 61, 87, 4, 1], np.float32))) == set()
+    assert found(judged(np.array([300] * 34 + [30] + [1] * 5, np.float32))) == set()
 
 
 def test_growth_over_a_few_time_steps_is_found() -> None:
