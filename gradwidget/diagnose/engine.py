@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -16,6 +16,13 @@ from gradwidget.diagnose.rules import AT_EVERY_FRAME, RULES, Rule
 from gradwidget.diagnose.suspicion import Suspicion, Wanted
 from gradwidget.diagnose.thresholds import DEFAULT, Thresholds
 from gradwidget.record.history import History
+
+OVER_AFTER: Mapping[Symptom, int] = {Symptom.NO_GRADIENT: 1, Symptom.EARLY_LAYERS_FROZEN: 2}
+"""Frames without a symptom that end it, where that takes no ``window``.
+
+A single gradient ends having none. Layers that have been still for long and move in most of a few
+frames have begun to learn, and the next such frame may be a hundred steps away.
+"""
 
 Asked = tuple[Detection | None, bool]
 """What a rule detects, and whether its symptom is suspected."""
@@ -208,10 +215,9 @@ class Engine:
             finding.symptom is symptom and not LASTING.isdisjoint(finding.consequences)
             for finding in self._active
         )
-        is_over = (
-            unseen >= self.limits.window
-            and window.step - entry.finding.last_step >= self.limits.quiet
-        )
+        frames = OVER_AFTER.get(symptom, self.limits.window)
+        is_quiet = window.step - entry.finding.last_step >= self.limits.quiet
+        is_over = unseen >= frames and (is_quiet or frames == 1)
         if is_over and not explains_what_lasts:
             explained_as = next(one for one in self._active if one.symptom is symptom)
             self._resolved.append(
@@ -280,7 +286,9 @@ class Engine:
         entry.last_seen = window.history.version
         before = entry.finding
         worse = detection.severity == "critical" and before.severity != "critical"
-        wider = not set(detection.layers) <= set(before.layers)
+        named, known = set(detection.layers), set(before.layers)
+        # What a single frame ends is over for each layer by itself.
+        wider = named != known if OVER_AFTER.get(before.symptom) == 1 else not named <= known
         is_again, entry.is_past = entry.is_past, False
         is_due = is_again or entry.last_seen - entry.refreshed >= self.limits.quiet
         if not (worse or wider or is_due):
@@ -289,7 +297,7 @@ class Engine:
             return
         entry.refreshed = entry.last_seen
         self._is_new = True
-        changed = set(detection.layers) != set(before.layers)
+        changed = named != known
         # What led to a NaN can no longer be measured after it.
         evidence = detection.evidence if before.origin is None else before.evidence
         entry.finding = replace(

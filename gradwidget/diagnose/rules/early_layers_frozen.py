@@ -13,8 +13,15 @@ import numpy as np
 from gradwidget.diagnose.evidence.window import Window, holding_since
 from gradwidget.diagnose.finding import Detection, Finding, Symptom
 from gradwidget.diagnose.rules.vanishing_gradients import BLOCKS
+from gradwidget.frame import BoolArray
 from gradwidget.record.history import RECENT
 from gradwidget.wording import names, times_less
+
+NEWEST = 3
+"""Newest frames in most of which layers move that are frozen no longer.
+
+Those of ``window`` may reach back hundreds of steps to before a rate was raised.
+"""
 
 SOLVED = 0.01
 """Share of the loss at the start below which nothing is left that early layers would have to do."""
@@ -49,7 +56,8 @@ def early_layers_frozen(window: Window, active: Finding | None) -> Detection | N
     since = _since(window, int(affected[0]), most)
     # Compared with weights that each step replaces, weights that merely change seem to be still.
     blocked = any(symptom in window.active for symptom in (*BLOCKS, Symptom.LR_TOO_HIGH))
-    if active is None and (blocked or window.step - since < 2 * (window.limits.lasting_steps - 1)):
+    is_new = blocked or window.step - since < 2 * (window.limits.lasting_steps - 1)
+    if is_new if active is None else _moves_again(window, int(affected[0]), most):
         return None
     return Detection(
         severity="warning",
@@ -70,6 +78,18 @@ def early_layers_frozen(window: Window, active: Finding | None) -> Detection | N
 
 def _since(window: Window, early: int, late: int) -> int:
     """The step since which the early layer has moved so much less than the late one."""
+    steps, holds = _still(window, early, late)
+    return holding_since(steps, holds) if steps else window.step
+
+
+def _moves_again(window: Window, early: int, late: int) -> bool:
+    """Whether the early layer moves in most of the newest frames."""
+    _, holds = _still(window, early, late)
+    return len(holds) >= NEWEST and 2 * int(holds[:NEWEST].sum()) < NEWEST
+
+
+def _still(window: Window, early: int, late: int) -> tuple[list[int], BoolArray]:
+    """Steps, newest first, and whether the early layer moved so much less than the late one."""
     pair = [early, late]
     rows = window.history.recent("matrix_change", RECENT)[::-1, pair]
     steps = window.history.recent_steps(RECENT)[::-1]
@@ -79,5 +99,4 @@ def _since(window: Window, early: int, late: int) -> int:
     moves = rows / np.where(scale > 0, scale, np.nan)
     known = np.isfinite(moves).all(axis=1)
     holds = moves[known, 0] < window.limits.frozen_ratio * moves[known, 1]
-    found = [int(step) for step in steps[known]]
-    return holding_since(found, holds) if found else window.step
+    return [int(step) for step in steps[known]], np.asarray(holds, np.bool_)

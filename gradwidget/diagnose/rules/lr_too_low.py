@@ -13,7 +13,7 @@ import numpy as np
 from gradwidget.diagnose.evidence.clipping import Scaled, clipped_from, clipped_while_scaled
 from gradwidget.diagnose.evidence.window import Window, holding_since
 from gradwidget.diagnose.finding import Detection, Finding, Symptom
-from gradwidget.diagnose.rules.shared.harm import has_come_down
+from gradwidget.diagnose.rules.shared.harm import began_trained, has_come_down
 from gradwidget.record.history import RECENT
 from gradwidget.wording import shown
 
@@ -48,9 +48,12 @@ def lr_too_low(window: Window, active: Finding | None) -> Detection | None:
     is_high = lowest < window.level_left < limits.plateau_above
     if not is_high or (spent is None and (window.has_learned or has_come_down(window))):
         return None
-    if spent is None and not (_steady(window) or _is_zero(window)):
+    # Where a model is as good as it gets, its noise alone makes a gradient that promises much.
+    if not _is_zero(window) and (began_trained(window) or (spent is None and not _steady(window))):
         return None
-    moves = np.where(window.traits.matrices & window.trainable, window.moves, np.nan)
+    # A layer that has had no gradient in most steps, as one of several adapters, could not move.
+    could_move = window.trainable & ~(window.median("grad_is_none") > 0)
+    moves = np.where(window.traits.matrices & could_move, window.moves, np.nan)
     known = np.flatnonzero(~np.isnan(moves))
     if not known.size:
         return None

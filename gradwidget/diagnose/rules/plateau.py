@@ -18,7 +18,7 @@ from gradwidget.diagnose.causes.explanations import EXPLAINS
 from gradwidget.diagnose.evidence.obstacle import barriers
 from gradwidget.diagnose.evidence.window import Window, middle
 from gradwidget.diagnose.finding import Detection, Finding, Symptom
-from gradwidget.diagnose.rules.shared.harm import has_come_down
+from gradwidget.diagnose.rules.shared.harm import began_trained, has_come_down
 from gradwidget.diagnose.rules.shared.no_probabilities import BINARY
 from gradwidget.record.history import RECENT
 from gradwidget.wording import shown
@@ -34,6 +34,18 @@ FEW_CLASSES = 20
 
 PATIENCE = 3
 """Times ``plateau_steps`` after which a loss at chance needs no other sign."""
+
+LONGER = 5
+"""Times ``plateau_steps`` after which a regression at the mean of its targets does.
+
+Of targets that are mostly noise, a healthy network has learned something by then, if little.
+"""
+
+SURELY = 2.0
+"""Standard errors of the explained share by which it is below what would be something."""
+
+SOMETHING = 0.01
+"""Explained share that is something: of the returns of shares nobody explains more than a few."""
 
 NOTHING = (-0.1, 0.03)
 """Share of the error of a constant answer that is explained where only the mean is learned.
@@ -60,23 +72,29 @@ def plateau(window: Window, active: Finding | None) -> Detection | None:
 
 def _at_mean(window: Window) -> Detection | None:
     """A regression that answers every sample with the mean of its targets, and no longer falls."""
-    if not _speaks_for_itself(window):
+    if window.age < LONGER * window.limits.plateau_steps or not _speaks_for_itself(window):
         return None
     late = window.history.recent_steps(RECENT) > window.step - 2 * window.age / 3
     explained = window.history.recent_scalar("explained_share", RECENT)[late]
     explained = explained[np.isfinite(explained)]
     if len(explained) < MEASURED or not _are_given(window):
         return None
+    # By their mean: what is explained of a batch by chance is not explained of the next.
+    error = float(explained.std()) / math.sqrt(len(explained) - 1)
+    most = float(explained.mean()) + SURELY * error
+    if most > SOMETHING:
+        return None
     half, (low, high) = len(explained) // 2, NOTHING
     before, now = middle(explained[:half]), middle(explained[half:])
     # By the share, which has nothing of how the batches differ.
     if not (low < before < high and low < now < high) or now - before > high:
         return None
+    below = f"at most {most:.1%} below" if most > 0 else "not below"
     return Detection(
         severity="warning",
         message=f"After {window.age:,} steps the loss is {shown(window.loss)}, and the error is "
-        "what the mean of the targets gets as the answer to every sample: nothing but that mean is "
-        "learned.",
+        f"{below} what the mean of the targets gets as the answer to every sample: nothing but "
+        "that mean is learned.",
         layers=(),
         first_step=window.history.first_step or 0,
         evidence={
@@ -111,7 +129,8 @@ def _near_start(window: Window) -> Detection | None:
         return None
     because = next((window.active[one] for one in CAUSES if _explains(window, one)), None)
     barrier = next((one for one in barriers(window) if one.is_certain or because is None), None)
-    if has_come_down(window) and not (barrier is not None and barrier.is_certain):
+    is_good = has_come_down(window) or began_trained(window)
+    if is_good and not (barrier is not None and barrier.is_certain):
         return None
     layers: tuple[str, ...] = ()
     if barrier is not None:

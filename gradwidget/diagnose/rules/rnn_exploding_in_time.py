@@ -2,8 +2,8 @@
 
 Not reported: a sum over many time steps with a loss each; padding at the end of sequences; a model
 that has learned all but the first time steps, which have no context (their own loss is then nearly
-the whole gradient); a direction that only reflects how the gradient of the layer above fades the
-other way.
+the whole gradient), or that has learned the last ones best, as a decoder with a loss at every step;
+a direction that only reflects how the gradient of the layer above fades the other way.
 """
 
 from __future__ import annotations
@@ -18,10 +18,12 @@ def rnn_exploding_in_time(window: Window, active: Finding | None) -> Detection |
     """Recurrent layers whose first time steps get many times the gradient of the last."""
     del active  # the median of several profiles is stable enough
     bound = window.limits.rnn_exploding
-    # What grows at every step back has come halfway, on a log scale, by the middle. A third is
-    # enough, since some of it may be noise.
+    # What grows at every step back has come halfway, on a log scale, by the middle. From a third to
+    # two is enough, since some of it may be noise.
     found = [
-        one for one in layers_past(window, bound, above=True) if one.halfway > one.value ** (1 / 3)
+        one
+        for one in layers_past(window, bound, above=True)
+        if one.value ** (1 / 3) < one.halfway < one.value ** (2 / 3)
     ]
     if not found:
         return None

@@ -73,6 +73,10 @@ export const PARAGRAPHS: readonly Paragraph[] = [
         "text": "layers frozen on purpose, embeddings, norm layers."
       },
       {
+        "title": "Over",
+        "text": "once they move in most of the newest few frames."
+      },
+      {
         "title": "Helps",
         "text": "what helps against vanishing gradients; one learning rate for all groups."
       }
@@ -202,11 +206,15 @@ export const PARAGRAPHS: readonly Paragraph[] = [
     "parts": [
       {
         "title": "Rule",
-        "text": "a trainable layer has no gradient for 60 steps (20 if it used to have one, 12 if it ran in each of them and either never had one or always had one before), and for three times as long as ever before. The message says whether it never runs or no longer runs, runs and gives what does not depend on its parameters (unused, or used without a graph), or is cut off after it."
+        "text": "a trainable layer has no gradient for 60 steps (20 if it used to have one, 12 if it ran in each of them and either never had one or always had one before), and for three times as long as ever before. Weights that differ from one sampled step to the next have been trained in between. The message says whether it ran in none of the sampled steps, at all or since one, runs and gives what does not depend on its parameters (unused, or used without a graph), or is cut off after it."
       },
       {
         "title": "Not",
-        "text": "frozen layers, heads that are used now and then."
+        "text": "frozen layers, heads that are used now and then, or like some that are and may be drawn a tenth as often."
+      },
+      {
+        "title": "Over",
+        "text": "for each layer at its first gradient."
       },
       {
         "title": "Helps",
@@ -418,7 +426,7 @@ export const PARAGRAPHS: readonly Paragraph[] = [
     "parts": [
       {
         "title": "Rule",
-        "text": "dL/dh of the first time steps over that of the last is below 0.001, or above 55."
+        "text": "dL/dh of the first time steps over that of the last is below 0.001, or above 55 and halfway there by the middle, on a log scale."
       },
       {
         "title": "Not",
@@ -480,7 +488,7 @@ export const PARAGRAPHS: readonly Paragraph[] = [
       },
       {
         "title": "Not",
-        "text": "a schedule that ends at zero, a warm-up, a model that started out converged, tight clipping under Adam."
+        "text": "a schedule that ends at zero, a warm-up, a model that started out converged or explained more than half from the first step on, layers that have no gradient in most steps, tight clipping under Adam."
       },
       {
         "title": "Helps",
@@ -533,11 +541,11 @@ export const PARAGRAPHS: readonly Paragraph[] = [
     "parts": [
       {
         "title": "Rule",
-        "text": "after 100 steps the loss is above 90% of its initial value, was never below 80% for long, and it is known why: one of the symptoms above explains it, or how the network and its loss are built. That is read from the graph: outputs of another shape than their targets, so that each is held against all; targets that count nothing, as with label_smoothing=1; a softmax over the samples of the batch; a loss of second derivatives of ReLU; nothing but linear operations between the layers; an optimizer that is created again for nearly every step; or from the layers: a module whose requires_grad was set as an attribute, which freezes and unfreezes nothing; a norm over a single value, a dropout of more than 90% of the units. A flat loss alone says little: it may be as low as it can be. But the cross-entropy of a few classes that after three times as many steps is still what a constant answer gets, and falls no more, is reported by itself. So are squared or Huber errors that are then what the mean of the targets gets, however the loss is scaled. Where the loss of every step is known, the noise of batches is not taken for a fall."
+        "text": "after 100 steps the loss is above 90% of its initial value, was never below 80% for long, and it is known why: one of the symptoms above explains it, or how the network and its loss are built. That is read from the graph: outputs of another shape than their targets, so that each is held against all; targets that count nothing, as with label_smoothing=1; a softmax over the samples of the batch; a loss of second derivatives of ReLU; nothing but linear operations between the layers; an optimizer that is created again for nearly every step; or from the layers: a module whose requires_grad was set as an attribute, which freezes and unfreezes nothing; a norm over a single value, a dropout of more than 90% of the units. A flat loss alone says little: it may be as low as it can be. But the cross-entropy of a few classes that after three times as many steps is still what a constant answer gets, and falls no more, is reported by itself. So are squared or Huber errors that after five times as many are what the mean of the targets gets, and surely not a little less, however the loss is scaled. Where the loss of every step is known, the noise of batches is not taken for a fall."
       },
       {
         "title": "Not",
-        "text": "a warm-up, many classes, other losses, noisy targets of which something is learned, targets that another network makes."
+        "text": "a warm-up, many classes, other losses, noisy targets of which something is learned, targets that another network makes, a checkpoint that explained more than half from the first step on."
       },
       {
         "title": "Helps",

@@ -9,7 +9,7 @@ import numpy as np
 from gradwidget.diagnose.evidence.window import Window
 from gradwidget.diagnose.finding import Symptom
 from gradwidget.diagnose.rules.early_layers_frozen import early_layers_frozen
-from tests.support.frames import chain, found, healthy, judge, moving
+from tests.support.frames import chain, found, frame, healthy, judge, moving
 
 DEPTH = 6
 
@@ -68,3 +68,30 @@ def test_weights_that_have_since_become_larger_were_not_still_before() -> None:
     detection = early_layers_frozen(Window(history), None)
     assert detection is not None
     assert detection.first_step == 40
+
+
+def test_it_is_over_a_few_frames_after_the_layers_have_begun_to_move_however_far_apart() -> None:
+    still = np.array([0.0, 0.0, 1e-3, 1e-3, 1e-3, 1e-3])
+
+    def figures(step: int) -> dict[str, Any]:
+        return moving(DEPTH, 1e-3 if step >= 300 else still, loss=2.0 * 0.998**step)
+
+    steps = [*range(60), *range(100, 1200, 100)]
+    active = {}
+    engine, history = judge(0, (), {})
+    for step in steps:
+        history.append(frame(step, chain(DEPTH), figures(step)))
+        engine.update(history)
+        active[step] = [one.symptom for one in engine.findings if one.active]
+    assert active[200] == active[300] == [Symptom.EARLY_LAYERS_FROZEN]
+    assert active[500] == []
+
+
+def test_it_stays_where_the_layers_have_moved_in_a_single_frame() -> None:
+    still = np.array([0.0, 0.0, 1e-3, 1e-3, 1e-3, 1e-3])
+
+    def figures(step: int) -> dict[str, Any]:
+        return moving(DEPTH, 1e-3 if step % 300 == 0 else still, loss=2.0 * 0.998**step)
+
+    engine, _ = judge([*range(60), *range(100, 1200, 100)], chain(DEPTH), figures)
+    assert [one.active for one in engine.findings] == [True]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ import pytest
 from gradwidget.diagnose.evidence.window import Window
 from gradwidget.diagnose.finding import Symptom
 from gradwidget.diagnose.rules.lr_too_low import lr_too_low
+from gradwidget.frame import Layer, Wiring
 from tests.support.frames import chain, found, judge, moving
 
 DEPTH = 6
@@ -217,3 +219,44 @@ def test_a_bound_above_the_usual_one_is_not_compared_with_it() -> None:
     finding = judge(150, chain(DEPTH), figures)[0].findings[0]
     assert finding.remedies[0].title == "Raise the bound of the clipping"
     assert "usual" not in finding.remedies[0].why
+
+
+@pytest.mark.parametrize(("explained", "is_said"), [(0.8, False), (0.0, True)])
+def test_silent_on_a_checkpoint_that_is_as_good_as_it_gets(
+    explained: float, *, is_said: bool
+) -> None:
+    figures = {**moving(DEPTH, 1e-5, explained_share=explained), "grad_norm": np.full(DEPTH, 1.0)}
+    names = found(judge(150, chain(DEPTH), figures)[0])
+    assert (Symptom.LR_TOO_LOW in names) is is_said
+    assert (Symptom.PLATEAU in names) is is_said
+
+
+@pytest.mark.parametrize(("loss", "is_said"), [(0.4, False), (2.3, True)])
+def test_a_classifier_that_began_far_below_chance_is_such_a_checkpoint(
+    loss: float, *, is_said: bool
+) -> None:
+    head = Layer("head", "Linear", {"weight": (10, 8), "bias": (10,)})
+    figures = {
+        **moving(DEPTH, 1e-5, loss=loss),
+        "grad_norm": np.full(DEPTH, 1.0),
+        "wiring": Wiring(loss_path=("nll_loss", "log_softmax")),
+    }
+    names = found(judge(150, (*chain(DEPTH)[:-1], head), figures)[0])
+    assert (Symptom.LR_TOO_LOW in names) is is_said
+
+
+def test_a_rate_of_0_is_named_for_a_checkpoint_too() -> None:
+    still = {**moving(DEPTH, 0.0, lr=0.0, explained_share=0.8), "grad_norm": np.full(DEPTH, 1.0)}
+    assert found(judge(150, chain(DEPTH), still)[0]) == {Symptom.LR_TOO_LOW}
+
+
+def test_layers_that_are_drawn_at_random_say_nothing_of_the_rate_in_steps_without_them() -> None:
+    def drawn(step: int, update: float, among: int) -> dict[str, Any]:
+        used = np.arange(DEPTH) % among == step % among
+        changes = np.where(used, update, 0.0)
+        gradients = np.where(used, 1.0, np.nan)
+        return {**moving(DEPTH, changes), "grad_norm": gradients, "grad_is_none": ~used}
+
+    for update, among, is_said in ((1e-3, 3, False), (1e-7, 3, False), (1e-7, 1, True)):
+        engine, _ = judge(150, chain(DEPTH), partial(drawn, update=update, among=among))
+        assert (Symptom.LR_TOO_LOW in found(engine)) is is_said

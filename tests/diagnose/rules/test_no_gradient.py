@@ -11,7 +11,7 @@ from gradwidget.diagnose.evidence.window import Window
 from gradwidget.diagnose.finding import Symptom
 from gradwidget.diagnose.rules.no_gradient import no_gradient
 from gradwidget.frame import Wiring
-from tests.support.frames import chain, healthy, judge, only
+from tests.support.frames import chain, frame, healthy, judge, only
 
 DEPTH = 4
 
@@ -53,7 +53,7 @@ def test_silent_on_layers_that_are_frozen() -> None:
 
 @pytest.mark.parametrize(
     ("has_run", "words"),
-    [(0.0, "never runs them"), (1.0, "cut off on its way"), (np.nan, "depend")],
+    [(0.0, "has run them in none of the"), (1.0, "cut off on its way"), (np.nan, "depend")],
 )
 def test_it_tells_what_never_runs_from_what_is_cut_off(has_run: float, words: str) -> None:
     runs = np.array([has_run, 1.0, 1.0, 1.0])
@@ -95,7 +95,7 @@ def test_what_has_run_before_is_to_run_again() -> None:
         return {**(without() if step < 40 else without(0)), "has_run": runs}
 
     finding = only(judge(90, chain(DEPTH), figures)[0])
-    assert "forward() has not run them since step 40" in finding.message
+    assert "run them in none of the 40 sampled steps since step 40" in finding.message
     assert finding.remedies[0].title == "See that forward() runs them again"
     assert "balances their load" in finding.remedies[0].why
 
@@ -126,3 +126,76 @@ def test_a_layer_that_runs_and_had_a_gradient_in_every_step_is_cut_off_after_a_f
 
     assert reported(1.0) < 60 + 15 < reported(np.nan)
     assert reported(1.0, before=[30, 31]) > 60 + 15
+
+
+def rarely(step: int, every: int, *layers: int, decay: float = 1.0) -> dict[str, Any]:
+    """A sampled step without these layers, which are trained once in so many steps between."""
+    norms = np.full(DEPTH, 4.0)
+    norms[list(layers)] *= (1 + 1e-3 * (step // every)) * decay**step
+    return {
+        **without(*layers),
+        "has_run": 1 - without(*layers)["grad_is_none"],
+        "weight_norm": norms,
+    }
+
+
+def in_bursts(last: int, burst: int = 5, apart: int = 40) -> list[int]:
+    return [step for step in range(last) if step % apart < burst]
+
+
+def test_silent_on_layers_that_are_trained_between_the_sampled_steps() -> None:
+    steps = in_bursts(600)
+    assert judge(steps, chain(DEPTH), lambda step: rarely(step, 45, 2))[0].findings == []
+
+
+def test_layers_whose_weights_stay_as_they_are_between_them_are_named() -> None:
+    finding = only(judge(in_bursts(600), chain(DEPTH), lambda step: rarely(step, 900, 2))[0])
+    assert finding.layers == ("fc2",)
+    assert "in none of the" in finding.message
+    assert "since" not in finding.message
+
+
+def test_a_decay_by_hand_is_no_training() -> None:
+    decayed = judge(in_bursts(600), chain(DEPTH), lambda step: rarely(step, 45, 2, decay=0.9999))
+    assert only(decayed[0]).layers == ("fc2",)
+
+
+def test_they_are_said_to_be_left_out_only_since_their_weights_have_changed() -> None:
+    finding = only(judge(in_bursts(600), chain(DEPTH), lambda step: rarely(step, 100, 2))[0])
+    assert finding.first_step == 0
+    later = judge(in_bursts(1200), chain(DEPTH), lambda step: rarely(min(step, 130), 45, 2))[0]
+    assert only(later).first_step == 120
+    assert "sampled steps since step 120" in only(later).message
+
+
+def heads(*used: int) -> dict[str, Any]:
+    missing = np.ones(DEPTH)
+    missing[[0, *used]] = 0
+    return healthy(DEPTH, grad_is_none=missing, has_run=1 - missing)
+
+
+@pytest.mark.parametrize(("every", "is_said"), [(15, False), (5, True)])
+def test_layers_drawn_rarely_are_compared_with_those_that_are_like_them(
+    every: int, *, is_said: bool
+) -> None:
+    def figures(step: int) -> dict[str, Any]:
+        return heads(1, *([2] if step % every == 0 else []))
+
+    assert bool(judge(80, chain(DEPTH), figures)[0].findings) is is_said
+
+
+def test_it_is_over_for_each_layer_as_soon_as_that_has_a_gradient() -> None:
+    def figures(step: int) -> dict[str, Any]:
+        return without(*range(1 + (step > 400) + 2 * (step > 700), DEPTH - 1))
+
+    engine, history = judge(0, (), {})
+    steps = [*range(90), *range(100, 1001, 100)]
+    named = {}
+    for step in steps:
+        now = figures(step)
+        history.append(frame(step, chain(DEPTH), now))
+        engine.update(history)
+        named[step] = [one.layers for one in engine.findings if one.active]
+    assert named[400] == [("fc1", "fc2")]
+    assert named[500] == [("fc2",)]
+    assert named[800] == []

@@ -109,11 +109,17 @@ def test_a_loss_that_stays_at_chance_is_a_plateau_without_any_other_sign(
 
 
 def at_mean(
-    step: int, *, share: float = 0.0, rise: float = 0.0, grows: float = 0.0, known: bool = True
+    step: int,
+    *,
+    share: float = 0.0,
+    rise: float = 0.0,
+    grows: float = 0.0,
+    noise: float = 0.0,
+    known: bool = True,
 ) -> dict[str, Any]:
     """A step of a regression whose loss starts far above what the mean gets, and ends there."""
     constant = 2.0 * (1 + grows * step)
-    explained = share + rise * step
+    explained = share + rise * step + noise * np.sin(5 * step)
     loss = 50.0 if step < 5 else constant * (1 - explained)
     figures = moving(DEPTH, 1e-3, loss=loss)
     more = {"constant_error": constant, "explained_share": explained} if known else {}
@@ -125,9 +131,11 @@ def at_mean(
     [
         ({}, True),
         ({"share": 0.1}, False),  # something is learned of noisy targets
+        ({"share": 0.02, "noise": 0.03}, False),  # a little is, of returns
+        ({"share": -0.01, "noise": 0.03}, True),  # what is right of a batch by chance
         ({"share": -0.5}, False),  # batches each of which holds what is alike
-        ({"share": -0.2, "rise": 1e-3}, False),  # it learns slowly
-        ({"grows": 0.01}, False),  # targets that another network makes
+        ({"share": -0.25, "rise": 5e-4}, False),  # it learns slowly
+        ({"grows": 0.005}, False),  # targets that another network makes
         ({"known": False}, False),
     ],
 )
@@ -136,11 +144,22 @@ def test_a_regression_that_gives_the_mean_for_every_sample_is_a_plateau(
 ) -> None:
     figures: Callable[[int], dict[str, Any]] = partial(at_mean, **changed)
     engine, history = judge(0, (), {})
-    for step in range(330):
+    for step in range(530):
         history.losses.extend([step], [figures(step)["scalars"]["loss"]])
         history.append(frame(step, chain(DEPTH), figures(step)))
         engine.update(history)
-        assert step >= 300 or Symptom.PLATEAU not in {one.symptom for one in engine.findings}
+        assert step >= 500 or Symptom.PLATEAU not in {one.symptom for one in engine.findings}
     plateaus = [one for one in engine.findings if one.symptom is Symptom.PLATEAU]
     assert len(plateaus) == is_said
     assert all("nothing but that mean" in one.message for one in plateaus)
+    assert all("below what the mean of the targets gets" in one.message for one in plateaus)
+
+
+def test_right_after_the_targets_have_changed_for_good_nothing_is_said() -> None:
+    engine, history = judge(0, (), {})
+    for step in [*range(20), *range(100, 1001, 100), *range(1001, 1010)]:
+        figures = at_mean(step, share=0.8 if 200 < step < 1000 else -0.05)
+        history.losses.extend([step], [figures["scalars"]["loss"]])
+        history.append(frame(step, chain(DEPTH), figures))
+        engine.update(history)
+    assert engine.findings == []

@@ -55,6 +55,17 @@ def test_a_loss_that_is_left_at_the_first_time_steps_alone_is_no_explosion() -> 
     assert found(judged(norms)) == set()
 
 
+def test_a_loss_of_the_last_time_steps_that_is_next_to_nothing_is_no_explosion() -> None:
+    # A decoder with a loss at every step that has learned the last ones best: alike before them.
+    assert found(judged(np.array([84, 222, 61, 87, 4, 1], np.float32))) == set()
+    assert found(judged(np.array([300] * 34 + [30] + [1] * 5, np.float32))) == set()
+
+
+def test_growth_over_a_few_time_steps_is_found() -> None:
+    finding = only(judged(np.geomspace(200, 1, 6, dtype=np.float32)))
+    assert finding.symptom is Symptom.RNN_EXPLODING_IN_TIME
+
+
 def test_a_backward_direction_that_grows_by_itself_is_found_below_steady_ones() -> None:
     steady, growing = np.ones(40, np.float32), over_time(1e5)[::-1]
     finding = only(stack({False: steady, True: growing}, {False: steady, True: steady}))
