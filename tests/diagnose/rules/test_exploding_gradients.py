@@ -67,7 +67,7 @@ def test_stays_while_the_gradient_stays_far_above_its_past() -> None:
     )
     finding = only(engine)
     assert finding.active
-    assert finding.last_step == 399
+    assert finding.last_step >= 400 - engine.limits.slow_rule_interval
 
 
 def test_silent_on_noise_of_a_converged_model() -> None:
