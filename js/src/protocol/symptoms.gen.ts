@@ -168,7 +168,7 @@ export const PARAGRAPHS: readonly Paragraph[] = [
       },
       {
         "title": "Not",
-        "text": "an output layer that is confident."
+        "text": "an output layer that is confident, nor one of several heads."
       },
       {
         "title": "Helps",
