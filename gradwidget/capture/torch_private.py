@@ -207,8 +207,10 @@ def loss_scale(scaler: GradScaler) -> Tensor | None:
 
 def unscales_late(scaler: GradScaler, optimizer: object) -> bool:
     """Whether a scaler that is about to step will only then unscale the gradients."""
+    if not scaler.is_enabled():
+        return False  # it has none of what is asked for then
     state = scaler._per_optimizer_states.get(id(optimizer), {})  # noqa: SLF001  # nothing public tells
-    return scaler.is_enabled() and state.get("stage") is not OptState.UNSCALED
+    return state.get("stage") is not OptState.UNSCALED
 
 
 def found_overflow(scaler: GradScaler, optimizer: object) -> bool:
@@ -217,6 +219,8 @@ def found_overflow(scaler: GradScaler, optimizer: object) -> bool:
     Only where that is no optimizer of torch's, which would tell of its step: reading the answer on
     an accelerator would wait, had the scaler not waited for the same answer a moment ago.
     """
+    if not scaler.is_enabled():
+        return False
     found = scaler._per_optimizer_states[id(optimizer)].get("found_inf_per_device", {})  # noqa: SLF001  # nothing public tells
     return not getattr(optimizer, "_step_supports_amp_scaling", False) and any(
         float(one) > 0 for one in found.values()

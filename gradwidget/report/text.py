@@ -92,6 +92,8 @@ def _in_short(findings: Sequence[Finding], in_full: str) -> list[str]:
     parts = []
     for cause in causes:
         lines = _head(cause)
+        if cause.severity == "warning" and not cause.caveat.startswith("None"):
+            lines += _caveat(cause)
         explained = consequences_of(cause, findings)
         lines += ["  seen because of this:"] if explained else []
         for one in explained:
@@ -169,9 +171,11 @@ def _evidence(finding: Finding) -> list[str]:
             f"{name.replace('_', ' ')} {shown(value)}" for name, value in finding.evidence.items()
         )
         lines += _wrapped(evidence, "  evidence: ", "    ")
-    if finding.caveat:
-        lines += _wrapped(finding.caveat, "  but: ", "    ")
-    return lines
+    return [*lines, *_caveat(finding)]
+
+
+def _caveat(finding: Finding) -> list[str]:
+    return _wrapped(finding.caveat, "  but: ", "    ") if finding.caveat else []
 
 
 def _remedies(finding: Finding, with_code: int) -> list[str]:

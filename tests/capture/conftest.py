@@ -39,3 +39,4 @@ def watch() -> Iterator[Callable[..., Watched]]:
     yield attach
     for capture in opened:
         capture.close()
+        assert capture.problems == []

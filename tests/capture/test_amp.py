@@ -147,6 +147,7 @@ def test_a_disabled_scaler_is_as_none(watch: Watch) -> None:
     assert len(capture.frames) == 1
     assert "loss_scale" not in capture.frames[0].scalars
     assert not capture.frames[0].skipped
+    assert capture.problems == []
 
 
 def test_bf16_autocast_needs_no_scaler(watch: Watch) -> None:
@@ -193,3 +194,4 @@ def test_a_scaler_that_is_switched_off_unscales_nothing(watch: Watch) -> None:
     scaler.scale(model(torch.randn(8, 6)).square().mean()).backward()
     scaler.step(optimizer)
     assert "unscaled_late" not in capture.frames[0].scalars
+    assert capture.problems == []

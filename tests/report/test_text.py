@@ -50,6 +50,17 @@ def test_a_full_report_gives_evidence_and_every_code() -> None:
     assert text.count("\n       import torch") > 1 or text.count("torch.nn") > 1
 
 
+def test_a_warning_says_when_it_is_none() -> None:
+    finding = Finding(
+        Symptom.WEIGHTS_GROWING, "warning", "They grow.", (), 0, 0, 0, caveat="Fine if meant."
+    )
+    _, history = judge(3, chain(4), healthy(4))
+    assert "  but: Fine if meant." in report(history, [finding])
+    without = replace(finding, caveat="None: it is read from the graph.")
+    assert "but: " not in report(history, [without])
+    assert "  but: None: it is read from the graph." in report(history, [without], full=True)
+
+
 def test_what_a_cause_explains_is_one_line_below_it_and_has_no_remedies() -> None:
     history = History()
     history.append(frame(0, chain(4), healthy(4)))

@@ -32,15 +32,15 @@ AT_LAST_EVERY = 400
 What steps lately cost is a mean over as many.
 """
 EARLY = 3
-"""Part of the run so far that may go by between two of its first samples.
+"""Part of the run so far that may go by from one sample to the next, after ``AT_LEAST_EVERY``.
 
-A run is over when nobody expects it: so no more than a quarter of a short one is left unjudged.
+A run is over when nobody expects it: so no more than a quarter of a short one is left unjudged. Not
+before: what rises over the first steps, as the weight of a loss, is taken for a spike less often.
 """
 CHEAP = 0.02
-"""Seconds of a sample up to which the first ones are made so often, whatever the budget says.
+"""Seconds of a sample up to which that is so, whatever the budget says.
 
-There are 14 of them until the usual samples are as close, about as many as in the first steps: a
-quarter of a second, once in a run. Where steps take longer, the budget pays for most of them.
+It is three more until the usual samples are as close. Where steps take longer, the budget pays.
 """
 WATCH_EVERY = 10
 """Steps from one sample to the next while the diagnosis watches something that takes its time."""

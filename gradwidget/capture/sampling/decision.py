@@ -160,7 +160,7 @@ class SamplingDecision:
         before, is_over = self._interval, self._step % self._interval == 0
         if is_over or self.watched is not self._was_watched:
             self._interval, self._was_watched = self._every(self.share), self.watched
-            if self._cost.value <= CHEAP:
+            if self._cost.value <= CHEAP and self._step >= AT_LEAST_EVERY:
                 self._interval = min(self._interval, _early(self._step))
         # One that was no power of two ends where a shorter one may have no sample.
         is_due = self._step % self._interval == 0 or (is_over and self._interval < before)

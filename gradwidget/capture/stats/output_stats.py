@@ -102,8 +102,13 @@ def _on_host(rows: Tensor, units: int, nonlinearity: Nonlinearity | None) -> tup
         alive[doubtful] = _alive(is_nonzero[doubtful], rows.shape[1:], units)
     statistics[ALIVE] = alive.mean(1)
     if nonlinearity is not None and nonlinearity.saturated is not None:
-        statistics[SATURATED] = nonlinearity.saturated(rows).flatten(1).float().mean(1).numpy()
+        statistics[SATURATED] = _shares(nonlinearity.saturated(rows)).numpy()
     return statistics, alive
+
+
+def _shares(flags: Tensor) -> Tensor:
+    """The share of each row that is set: a softmax over a row without a batch sets one of it."""
+    return flags.reshape(len(flags), -1).float().mean(1)
 
 
 def _of_large(
@@ -199,6 +204,6 @@ def _on_device(
         torch.count_nonzero(flat, dim=1).to(wide),
         (flat.shape[1] - torch.isfinite(flat).sum(1)).to(wide),
         alive.to(wide).mean(1),
-        never if saturates is None else saturates(rows).flatten(1).to(wide).mean(1),
+        never if saturates is None else _shares(saturates(rows)).to(wide),
     ]
     return readback.add(torch.stack(kinds)), readback.add(alive)

@@ -11,27 +11,17 @@ changes nothing, and comparisons of all pairs by intent.
 
 from __future__ import annotations
 
-from itertools import pairwise
-
 from gradwidget.diagnose.evidence.residual import beyond_reach, out_of_reach
 from gradwidget.diagnose.evidence.window import Window
 from gradwidget.diagnose.finding import Detection, Finding
 from gradwidget.diagnose.rules.shared.no_probabilities import no_probabilities
 from gradwidget.wording import shown
 
-TWICE = {
-    ("log_softmax", "softmax"): ("cross-entropy", "softmax"),
-    ("log_softmax", "sigmoid"): ("cross-entropy", "sigmoid"),
-    ("binary_cross_entropy_with_logits", "sigmoid"): ("BCEWithLogitsLoss", "sigmoid"),
-    ("binary_cross_entropy_with_logits", "softmax"): ("BCEWithLogitsLoss", "softmax"),
+OF_LOGITS = {
+    "log_softmax": "cross-entropy",
+    "binary_cross_entropy_with_logits": "BCEWithLogitsLoss",
 }
-"""Operations that follow each other from the loss down, and what they are called."""
-
-CUT = {
-    ("log_softmax", "relu"): "cross-entropy",
-    ("binary_cross_entropy_with_logits", "relu"): "BCEWithLogitsLoss",
-}
-"""The same of a loss that is given outputs without their part below 0."""
+"""Losses that are given logits, and what they are called."""
 
 
 def double_softmax(window: Window, active: Finding | None) -> Detection | None:
@@ -124,10 +114,9 @@ def _beyond_reach(window: Window) -> tuple[str, str] | None:
 
 
 def _twice(window: Window) -> tuple[str, str] | None:
-    found = next((TWICE[pair] for pair in pairwise(window.wiring.loss_path) if pair in TWICE), None)
-    if found is None:
+    operation, loss = _squashed(window)
+    if operation not in {"softmax", "sigmoid"}:
         return None
-    loss, operation = found
     message = (
         f"The output goes through a {operation}, and {loss} applies one itself: give it the output "
         f"from before the {operation}."
@@ -136,11 +125,22 @@ def _twice(window: Window) -> tuple[str, str] | None:
 
 
 def _cut(window: Window) -> tuple[str, str] | None:
-    loss = next((CUT[pair] for pair in pairwise(window.wiring.loss_path) if pair in CUT), None)
-    if loss is None:
+    operation, loss = _squashed(window)
+    if operation != "relu":
         return None
     message = (
         f"The output goes through a ReLU, and {loss} expects logits, below 0 for what is not so: "
         "give it the output from before the ReLU."
     )
     return message, "None: an output that the ReLU has cut off gets no gradient."
+
+
+def _squashed(window: Window) -> tuple[str, str]:
+    """What lies right under a loss of logits, and that loss in words; an empty word for nothing.
+
+    The operations of several losses are named one after the other in the path to the loss: of two
+    that are neighbors there, one need not be given to the other.
+    """
+    operation = window.wiring.obstacles.get("squashed", ("",))[0]
+    known = [OF_LOGITS[one] for one in window.wiring.loss_path if one in OF_LOGITS]
+    return operation, known[0] if len(known) == 1 else "the loss"

@@ -110,7 +110,7 @@ export const PARAGRAPHS: readonly Paragraph[] = [
       },
       {
         "title": "Not",
-        "text": "a head that starts at zero."
+        "text": "a head that starts at zero, one layer that grows alone, up to a hundredfold, while nothing comes of it: a head of large targets, prototypes that are normalized before they are compared."
       },
       {
         "title": "Helps",
@@ -379,11 +379,11 @@ export const PARAGRAPHS: readonly Paragraph[] = [
     "parts": [
       {
         "title": "Rule",
-        "text": "the data that enters the first layers is NaN, the same everywhere, or the same in every sample while nothing is learned (of tokens also while the loss falls to how common each answer is); or its RMS is above 20, or its mean is more than fifty times its standard deviation, and another symptom comes of it, or far above that and the outputs start above 20 too, or the loss starts so high that all it does is come down from there. Data that was sound at the start is changed while the model trains."
+        "text": "the data that enters the first layers is NaN, the same everywhere, or the same in every sample while nothing is learned (of tokens also while the loss falls to how common each answer is); or its RMS is above 20, or its mean is more than fifty times its standard deviation, and another symptom comes of it, or far above that and the outputs start above 20 too, or the loss starts so high that all it does is come down from there. Data that was sound at the start is changed while the model trains. Of networks that are trained in turns each has its own inputs."
       },
       {
         "title": "Not",
-        "text": "the scale of token numbers, a norm layer that comes first, a large scale with which training goes well."
+        "text": "the scale of token numbers, a norm layer that comes first, a large scale with which training goes well, what one network makes for another one to judge."
       },
       {
         "title": "Helps",

@@ -426,3 +426,17 @@ def test_parameters_can_be_swapped_under_a_running_capture(watch: Watch) -> None
             assert capture.of("grad_norm", name) == pytest.approx(expected, rel=1e-6)
     assert len(capture.frames) == frames + 2
     assert capture.problems == []
+
+
+def test_a_softmax_over_one_state_without_a_batch_is_measured(watch: Watch) -> None:
+    model = nn.Linear(4, 2)
+    with torch.no_grad():
+        model.bias.copy_(torch.tensor([30.0, 0.0]))
+    capture = watch(model)
+    optimizer = torch.optim.SGD(model.parameters(), lr=1e-3)
+    for _ in range(3):
+        optimizer.zero_grad()
+        torch.softmax(model(torch.randn(4)), -1)[1].log().neg().backward()
+        optimizer.step()
+    assert capture.problems == []
+    assert capture.of("act_saturated_fraction", "(root)") == 1.0

@@ -23,8 +23,13 @@ DEPTH = 4
     ],
 )
 def test_a_softmax_right_below_the_loss_s_own_is_one_too_many(path: tuple[str, ...]) -> None:
-    figures = healthy(DEPTH, wiring=Wiring(loss_path=path))
+    figures = healthy(DEPTH, wiring=squashed(path))
     assert only(judge(6, chain(DEPTH), figures)[0]).symptom is Symptom.DOUBLE_SOFTMAX
+
+
+def squashed(path: tuple[str, ...]) -> Wiring:
+    """An operation, the last of a path, that is right under the loss."""
+    return Wiring(loss_path=path, obstacles={"squashed": (path[-1], "module", "1", "")})
 
 
 @pytest.mark.parametrize(
@@ -34,6 +39,8 @@ def test_a_softmax_right_below_the_loss_s_own_is_one_too_many(path: tuple[str, .
         ("nll_loss", "log_softmax", "log_softmax"),
         ("nll_loss", "log_softmax", "addmm", "softmax"),
         ("mse_loss", "softmax"),
+        ("add", "nll_loss", "mse_loss", "log_softmax", "relu"),  # each of a head of its own
+        ("add", "binary_cross_entropy", "binary_cross_entropy_with_logits", "sigmoid"),
     ],
 )
 def test_silent_on_a_softmax_elsewhere(path: tuple[str, ...]) -> None:
@@ -49,7 +56,7 @@ def test_silent_on_a_softmax_elsewhere(path: tuple[str, ...]) -> None:
     ],
 )
 def test_logits_that_a_relu_has_cut_off_are_named(path: tuple[str, ...], loss: str) -> None:
-    finding = only(judge(6, chain(DEPTH), healthy(DEPTH, wiring=Wiring(loss_path=path)))[0])
+    finding = only(judge(6, chain(DEPTH), healthy(DEPTH, wiring=squashed(path)))[0])
     assert finding.title == "Outputs do not fit the loss"
     assert f"goes through a ReLU, and {loss} expects logits" in finding.message
     assert finding.remedies[0].title == "Remove the ReLU behind the last layer"

@@ -219,3 +219,56 @@ def test_large_updates_began_as_long_ago_as_they_were_large_without_a_break() ->
 
     assert began(12) == 12
     assert began(2) == 2
+
+
+def said(steps: int, update: Callable[[int], float], loss: Callable[[int], float]) -> set[Symptom]:
+    """What is found in a run whose step changes so much of the weights, at such a loss."""
+    return found(judge(steps, chain(DEPTH), lambda i: moving(DEPTH, update(i), loss(i)))[0])
+
+
+def test_large_first_steps_that_come_to_rest_are_no_rate_too_high() -> None:
+    def noisy(step: int) -> float:
+        return 0.31 + 0.02 * (step % 2)
+
+    # As under Adagrad, or in a linear model: next to nothing can be learned, and so the loss stays.
+    assert said(60, lambda i: 0.25 / (1 + i) ** 0.5, noisy) == set()
+    assert said(60, lambda _: 0.08, noisy) == {Symptom.LR_TOO_HIGH}
+
+
+def test_steps_that_come_to_rest_after_they_had_raised_the_loss_are_too_high() -> None:
+    def raised(step: int) -> float:
+        return 2.0 if not step else 2.8 - 0.005 * step + 0.02 * (step % 2)
+
+    assert Symptom.LR_TOO_HIGH in said(60, lambda i: 0.25 / (1 + i) ** 0.5, raised)
+
+
+def test_a_loss_that_falls_at_every_step_is_falling_however_little() -> None:
+    assert said(60, lambda _: 0.08, lambda i: 2.0 - 0.005 * i) == set()
+
+
+def test_a_finding_closes_where_the_newest_steps_hardly_move_the_weights() -> None:
+    _, history = judge(30, chain(DEPTH), moving(DEPTH, 0.08, loss=2.2))
+    detection = lr_too_high(Window(history), None)
+    assert detection is not None
+    engine, _ = judge(
+        [*range(30), 100, 200], chain(DEPTH), lambda i: moving(DEPTH, 0.08 if i < 30 else 1e-4, 2.2)
+    )
+    (finding,) = [one for one in engine.findings if one.symptom is Symptom.LR_TOO_HIGH]
+    assert finding.last_step < 200
+
+
+def other_data(before: float, rate: float) -> set[Symptom]:
+    """What is found where the loss leaps at step 100, after updates of that size."""
+
+    def figures(step: int) -> dict[str, Any]:
+        later = step >= 100
+        loss = 3.0 * 0.7 ** (step - 108) + 1 if step > 108 else 4.0 if later else 2.0 * 0.9**step
+        return moving(DEPTH, 0.06 if later else before, loss, lr=rate if later else 0.1)
+
+    return found(judge(140, chain(DEPTH), figures)[0])
+
+
+def test_other_data_have_large_steps_at_a_rate_that_worked_before() -> None:
+    assert Symptom.LR_TOO_HIGH not in other_data(1e-3, rate=0.1)
+    assert Symptom.LR_TOO_HIGH in other_data(1e-3, rate=1.0)
+    assert Symptom.LR_TOO_HIGH in other_data(0.06, rate=0.1)
