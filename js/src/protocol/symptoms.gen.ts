@@ -480,7 +480,7 @@ export const PARAGRAPHS: readonly Paragraph[] = [
       },
       {
         "title": "Not",
-        "text": "a schedule that ends at zero, a warm-up, a model that started out converged, tight clipping under Adam."
+        "text": "large steps that come to rest, a loss that leaps because the data are others; a schedule that ends at zero, a warm-up, a model that started out converged, tight clipping under Adam."
       },
       {
         "title": "Helps",
