@@ -16,7 +16,7 @@ from gradwidget.frame import BoolArray
 LEAP = 3.0
 """Times by which the loss is above the highest of the frames before: noise makes less of it."""
 
-STEADY = 3
+STEADY = 2
 """Frames before a leap that show what the loss was."""
 
 SMALL = 0.2

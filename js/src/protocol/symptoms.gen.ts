@@ -499,7 +499,7 @@ export const PARAGRAPHS: readonly Paragraph[] = [
       },
       {
         "title": "Not",
-        "text": "the noise of small batches, whose updates are small; the losses of networks that take turns, one beside the other."
+        "text": "the noise of small batches, which small updates leave as it is; other data; the losses of networks that take turns, one beside the other."
       },
       {
         "title": "Helps",
