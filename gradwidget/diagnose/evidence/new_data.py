@@ -10,14 +10,11 @@ from numpy.typing import NDArray
 
 from gradwidget.diagnose.evidence.paths import Floats
 from gradwidget.diagnose.evidence.weight_rotation import SAME_RATE, rotations
-from gradwidget.diagnose.evidence.window import Window, middle
+from gradwidget.diagnose.evidence.window import Window
 from gradwidget.frame import BoolArray
 
 LEAP = 3.0
-"""Times by which the loss is above the highest of the frames before: noise makes less of it."""
-
-STEADY = 2
-"""Frames before a leap that show what the loss was."""
+"""Times by which the loss is above that of the frame before: noise makes less of it."""
 
 SMALL = 0.2
 """Share of the bound for large updates that those before a leap are below."""
@@ -34,13 +31,11 @@ def after_leaps(window: Window, frames: int) -> BoolArray:
     start, small = abs(window.start_loss), SMALL * window.limits.update_high
     found = np.zeros(len(losses), np.bool_)
     for number in _rises(losses, window.limits.unstable_rise * start):
-        before = slice(max(number - STEADY, 0), number)
-        of_before = losses[before][np.isfinite(losses[before])]
+        before = number - 1
         if (
-            len(of_before) == STEADY
-            and losses[number] > LEAP * np.abs(of_before).max()
-            and middle(moves[before]) < small
-            and _same_rate(rates[number - 1], rates[number])
+            losses[number] > LEAP * abs(losses[before])
+            and moves[before] < small
+            and not rates[number] > SAME_RATE * rates[before]
         ):
             found[number : number + 2 * window.limits.window] = True
     return found
@@ -50,8 +45,3 @@ def _rises(losses: Floats, least: float) -> NDArray[np.intp]:
     """The frames whose loss is above that of the frame before by so much."""
     with np.errstate(invalid="ignore"):
         return np.flatnonzero(np.diff(losses) > least) + 1
-
-
-def _same_rate(before: float, now: float) -> bool:
-    """Whether no rise of the rate can have made the leap."""
-    return not now > SAME_RATE * before
