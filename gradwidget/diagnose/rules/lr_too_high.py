@@ -41,11 +41,8 @@ REPLACED = 10.0
 FAR_PAST = 3.0
 """Times the usual bound below which a run may still find its way by itself."""
 
-SETTLES = 0.75
-"""Size of the steps of a window over that of the window before, below which they come to rest."""
-
 SETTLED = 0.9
-"""The same over the first window of a run, whose first steps were the largest."""
+"""Size of steps over that of the run's first window, below which they come to rest."""
 
 RAISED = 2.0
 """Standard deviations of the loss from batch to batch by which the first steps have raised it."""
@@ -280,8 +277,9 @@ def _settles(window: Window, recent: Floats) -> bool:
     """
     size = window.limits.window
     first = float(window.first_losses[0]) if window.first_losses.size else np.nan
-    # A loss that the first steps have raised is no start to find a way from.
-    if not window.start_loss < first + RAISED * window.loss_noise:
+    # A frame alone tells nothing of a course, and a loss that the first steps have raised is no
+    # start to find a way from.
+    if size == 1 or not window.start_loss < first + RAISED * window.loss_noise:
         return False
     if (np.diff(window.losses(size)) < 0).all() and window.loss < window.start_loss:
         return True
@@ -289,9 +287,8 @@ def _settles(window: Window, recent: Floats) -> bool:
     # In the first steps a pendulum's swings count as a whole: within one its speed comes and goes.
     # The steps of Adagrad become smaller by themselves, and ever more slowly.
     is_early = window.age < window.limits.plateau_steps // 2
-    if is_early or "Adagrad" in window.wiring.optimizers:
-        return middle(recent) < SETTLED * middle(moves[:size])
-    return middle(recent) < SETTLES * middle(moves[-2 * size : -size])
+    may_settle = is_early or "Adagrad" in window.wiring.optimizers
+    return may_settle and middle(recent) < SETTLED * middle(moves[:size])
 
 
 def _in_each_turn(window: Window) -> Detection | None:
