@@ -141,6 +141,7 @@ def _over_steps(window: Window, active: Finding | None) -> Detection | None:
         total <= limits.exploding_spike * baseline
         or not _loss_agrees(window, measured)
         or _was_starved(window, now[known], past_high[known], known)
+        or _is_another_loss(rows, limits)
         or _is_rescaled(window, rows, total / baseline)
     ):
         return None
@@ -219,6 +220,18 @@ def _was_starved(
     # Where the weight of the loss has risen, the losses of the window say nothing about the newest.
     share, loss = (HUNGRY, _newest(window)) if still else (STARVED, window.loss)
     return before < share * abs(loss) and after < USUAL * abs(loss)
+
+
+def _is_another_loss(rows: NDArray[np.float32], limits: Thresholds) -> bool:
+    """Whether one loss has given way to another, as where a decoder gives way to a classifier.
+
+    Layers that always had a gradient have none any more, and others have their first: what there
+    was before is a gradient of something else.
+    """
+    seen = np.isfinite(rows)
+    now, past = seen[-1], seen[: -limits.spike_rise]
+    always = past[-limits.spike_rise :].all(axis=0) & (len(past) > 0)
+    return bool((now & ~past.any(axis=0)).any() and (always & ~now).any())
 
 
 def _is_rescaled(window: Window, rows: NDArray[np.float32], ratio: float) -> bool:

@@ -3,7 +3,7 @@
 The noise of small batches moves the loss as well. The update in between tells them apart: a jump
 counts only after a step that changed the weights a lot, or where a dropout leaves next to nothing
 of what layers give. Not reported: noisy batches, rare hard
-batches, a rise over many steps.
+batches, other data, a rise over many steps.
 """
 
 from __future__ import annotations
@@ -11,11 +11,16 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from gradwidget.diagnose.evidence.new_data import after_leaps
 from gradwidget.diagnose.evidence.paths import Floats
 from gradwidget.diagnose.evidence.weight_rotation import rotations
-from gradwidget.diagnose.evidence.window import Window
+from gradwidget.diagnose.evidence.window import BEYOND_NOISE_OF_ONE, Window
 from gradwidget.diagnose.finding import Detection, Finding
+from gradwidget.frame import BoolArray
 from gradwidget.wording import shown
+
+FAR_PAST = 3.0
+"""Times the usual bound past which an update explains whatever the loss does next."""
 
 
 def loss_unstable(window: Window, active: Finding | None) -> Detection | None:
@@ -37,9 +42,7 @@ def loss_unstable(window: Window, active: Finding | None) -> Detection | None:
         return None
     # Of these, the ones right after a step that rotated the weights far.
     if not is_dropped:
-        rise &= (np.diff(steps) == 1) & (
-            rotations(window, limits.unstable_window)[-len(steps) : -1] > limits.unstable_update
-        )
+        rise &= (np.diff(steps) == 1) & _explained(window, np.diff(loss))
     jumps = np.flatnonzero(rise)
     if len(jumps) < limits.unstable_jumps:
         return None
@@ -64,6 +67,22 @@ def loss_unstable(window: Window, active: Finding | None) -> Detection | None:
         },
         caveat="Batches of very different difficulty at a high learning rate look the same.",
     )
+
+
+def _explained(window: Window, rises: Floats) -> BoolArray:
+    """Which rises from frame to frame the update in between explains: one that was large.
+
+    One that was somewhat large explains none that is as usual from batch to batch, nor what other
+    data bring with them.
+    """
+    limits = window.limits
+    moves = rotations(window, limits.unstable_window)[-len(rises) - 1 : -1]
+    is_new = after_leaps(window, limits.unstable_window)[-len(rises) :]
+    is_usual = ~(rises > BEYOND_NOISE_OF_ONE * window.loss_noise)
+    least = np.where(is_usual | is_new, FAR_PAST * limits.unstable_update, limits.unstable_update)
+    with np.errstate(invalid="ignore"):
+        explained: BoolArray = moves > least
+    return explained
 
 
 def _losses_of_frames(window: Window) -> tuple[NDArray[np.int64], Floats]:

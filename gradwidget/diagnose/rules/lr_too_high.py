@@ -3,8 +3,9 @@
 Such a run may be lost within three steps. Where the loss rises by orders of magnitude right after
 updates that large, few frames are enough. Not reported: a head that starts at zero, the first steps
 of an adaptive optimizer, a high rate that works (the loss falls), a batch that is out of line
-(the update before it was a usual one), weight decay, which changes the norm of the weights and not
-their direction.
+(the update before it was a usual one), other data since a step at which the loss leapt after usual
+updates, first steps that come to rest by themselves, weight decay, which changes the norm of the
+weights and not their direction.
 """
 
 from __future__ import annotations
@@ -12,8 +13,10 @@ from __future__ import annotations
 import numpy as np
 
 from gradwidget.diagnose.causes.explanations import SHUT
+from gradwidget.diagnose.evidence.new_data import after_leaps
+from gradwidget.diagnose.evidence.paths import Floats
 from gradwidget.diagnose.evidence.weight_rotation import first_rotation, rotations
-from gradwidget.diagnose.evidence.window import Window, middle
+from gradwidget.diagnose.evidence.window import A_FEW, Window, middle
 from gradwidget.diagnose.finding import Detection, Finding, Symptom
 from gradwidget.frame import BoolArray
 from gradwidget.record.history import RECENT
@@ -34,6 +37,19 @@ MOVED = 0.2
 
 REPLACED = 10.0
 """Times the usual bound from which a step leaves nothing of the weights, whatever the loss does."""
+
+FAR_PAST = 3.0
+"""Times the usual bound below which a run may still find its way by itself."""
+
+SETTLED = 0.9
+"""Size of steps over that of the run's first window, below which they come to rest."""
+
+RAISED = 2.0
+"""Standard deviations of the loss from batch to batch by which the first steps have raised it."""
+
+OVER = 0.1
+"""Share of the bound below which the newest steps say that an open finding is over, however long
+ago the large ones of the window are: a run that is measured rarely has them for long."""
 
 FAR = 10.0
 """Loss over that of the first step from which a rise is no mere recovery from a good batch."""
@@ -190,10 +206,9 @@ def _over_window(window: Window, active: Finding | None) -> Detection | None:
     jumps = Symptom.LOSS_UNSTABLE in window.active
     if active is None and window.history.version < (1 if jumps else 2) * limits.window:
         return None
-    if not ((window.loss_is_high or jumps) and np.isfinite(window.loss)):
-        return None
     # Nor does it tell where one network loses what the other one wins.
-    if _falling(window) or (window.has_opponent and not jumps):
+    is_bad = (window.loss_is_high and not window.has_opponent) or jumps
+    if not (is_bad and np.isfinite(window.loss)) or _falling(window):
         return None
     recent = rotations(window, limits.window, of_start=True)
     moves = middle(recent)
@@ -201,6 +216,8 @@ def _over_window(window: Window, active: Finding | None) -> Detection | None:
     # high.
     is_large = np.isfinite(recent).sum() >= window.enough and moves > limits.update_high / 4
     if not is_large or not moves > (bound := _bound(window)):
+        return None
+    if _passes(window, recent, active):
         return None
     values = rotations(window, RECENT, of_start=True)
     known = np.isfinite(values)
@@ -225,6 +242,53 @@ def _over_window(window: Window, active: Finding | None) -> Detection | None:
         caveat="Fine if the loss cannot fall, as with two networks that are trained against each "
         "other.",
     )
+
+
+def _passes(window: Window, recent: Floats, active: Finding | None) -> bool:
+    """Whether large steps are over, or somewhat large ones will be in a while.
+
+    Args:
+        window: the newest frames.
+        recent: how far each of them moved the weights.
+        active: the open finding, if any.
+    """
+    high = window.limits.update_high
+    if active is not None and _is_over(recent, high):
+        return True
+    is_beyond = not middle(recent) < FAR_PAST * high
+    return not is_beyond and (_settles(window, recent) or bool(after_leaps(window, RECENT)[-1]))
+
+
+def _is_over(recent: Floats, high: float) -> bool:
+    """Whether the newest steps hardly move the weights, as at the end of a descent."""
+    newest = recent[np.isfinite(recent)][-A_FEW:]
+    return len(newest) == A_FEW and bool(newest.max() < OVER * high)
+
+
+def _settles(window: Window, recent: Floats) -> bool:
+    """Whether steps that are somewhat large are those of a run that finds its way by itself.
+
+    Those of a linear model are, which is small, of Adagrad, which begins with its largest, and of
+    momentum in a valley; where few of its loss can be learned, that tells nothing.
+
+    Args:
+        window: the newest frames.
+        recent: how far each of them moved the weights.
+    """
+    size = window.limits.window
+    first = float(window.first_losses[0]) if window.first_losses.size else np.nan
+    # A frame alone tells nothing of a course, and a loss that the first steps have raised is no
+    # start to find a way from.
+    if size == 1 or not window.start_loss < first + RAISED * window.loss_noise:
+        return False
+    if (np.diff(window.losses(size)) < 0).all() and window.loss < window.start_loss:
+        return True
+    moves = rotations(window, RECENT, of_start=True)
+    # In the first steps a pendulum's swings count as a whole: within one its speed comes and goes.
+    # The steps of Adagrad become smaller by themselves, and ever more slowly.
+    is_early = window.age < window.limits.plateau_steps // 2
+    may_settle = is_early or "Adagrad" in window.wiring.optimizers
+    return may_settle and middle(recent) < SETTLED * middle(moves[:size])
 
 
 def _in_each_turn(window: Window) -> Detection | None:

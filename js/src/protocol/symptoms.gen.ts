@@ -172,7 +172,7 @@ export const PARAGRAPHS: readonly Paragraph[] = [
       },
       {
         "title": "Not",
-        "text": "an output layer that is confident."
+        "text": "an output layer that is confident, nor one of several heads."
       },
       {
         "title": "Helps",
@@ -488,7 +488,7 @@ export const PARAGRAPHS: readonly Paragraph[] = [
       },
       {
         "title": "Not",
-        "text": "a schedule that ends at zero, a warm-up, a model that started out converged or explained more than half from the first step on, layers that have no gradient in most steps, tight clipping under Adam."
+        "text": "large steps that come to rest, a loss that leaps because the data are others; a schedule that ends at zero, a warm-up, a model that started out converged or explained more than half from the first step on, layers that have no gradient in most steps, tight clipping under Adam."
       },
       {
         "title": "Helps",
@@ -507,7 +507,7 @@ export const PARAGRAPHS: readonly Paragraph[] = [
       },
       {
         "title": "Not",
-        "text": "the noise of small batches, whose updates are small; the losses of networks that take turns, one beside the other."
+        "text": "the noise of small batches, which small updates leave as it is; other data; the losses of networks that take turns, one beside the other."
       },
       {
         "title": "Helps",

@@ -244,3 +244,21 @@ def test_activations_that_grow_past_all_numbers_explain_a_gradient_that_has_none
     assert "1 billion×" in finding.message or "1,000,000,000×" in finding.message
     sound = healthy(DEPTH, act_rms=sizes)
     assert judge(1, chain(DEPTH), sound)[0].findings == []
+
+
+def test_the_gradient_of_another_loss_is_compared_with_none_of_the_old_one() -> None:
+    head = np.arange(DEPTH) == DEPTH - 1
+    decoder = np.arange(DEPTH) == DEPTH - 2
+
+    def run(before: Any, after: Any) -> set[Symptom]:
+        def figures(step: int) -> dict[str, Any]:
+            has = after if step >= 60 else before
+            norms = np.where(has, 0.16 * (100 if step >= 60 else 1), np.nan)
+            return healthy(DEPTH, grad_norm=norms, measured={"grad_norm": has})
+
+        return found(judge(70, chain(DEPTH), figures)[0])
+
+    assert Symptom.EXPLODING_GRADIENTS not in run(~head, ~decoder)
+    # A layer that is unfrozen, or a head that is left out, leaves the loss what it was.
+    assert Symptom.EXPLODING_GRADIENTS in run(~head, ~np.zeros(DEPTH, np.bool_))
+    assert Symptom.EXPLODING_GRADIENTS in run(~np.zeros(DEPTH, np.bool_), ~head)

@@ -90,3 +90,30 @@ def test_the_losses_of_two_networks_are_no_jumps_of_each_other() -> None:
         }
 
     assert Symptom.LOSS_UNSTABLE not in found(judge(60, chain(DEPTH), in_turns)[0])
+
+
+def noisy(step: int) -> float:
+    return (1.0, 1.5, 0.7, 1.2, 0.5, 0.9)[step * step % 6]
+
+
+def test_jumps_as_large_as_the_noise_from_batch_to_batch_need_updates_that_are_larger_still() -> (
+    None
+):
+    def jumps(update: float, more: float = 0.0) -> bool:
+        def figures(step: int) -> dict[str, Any]:
+            return moving(DEPTH, update, noisy(step) + more * (step > 30 and step % 7 == 3))
+
+        return Symptom.LOSS_UNSTABLE in found(judge(60, chain(DEPTH), figures)[0])
+
+    assert not jumps(0.04)
+    assert jumps(0.2)
+    assert jumps(0.04, more=6.0)
+
+
+def test_jumps_soon_after_the_data_have_become_others_do_not_count() -> None:
+    def figures(step: int) -> dict[str, Any]:
+        first = step % 30
+        loss = (4.0, 1.5, 3.0, 1.0)[first] if step >= 30 and first < 4 else 0.01
+        return moving(DEPTH, 0.06 if first < 4 else 1e-3, loss if step > 4 else 2.0)
+
+    assert Symptom.LOSS_UNSTABLE not in found(judge(160, chain(DEPTH), figures)[0])

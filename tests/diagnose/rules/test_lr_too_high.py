@@ -230,8 +230,13 @@ def test_large_first_steps_that_come_to_rest_are_no_rate_too_high() -> None:
     def noisy(step: int) -> float:
         return 0.31 + 0.02 * (step % 2)
 
-    # As under Adagrad, or in a linear model: next to nothing can be learned, and so the loss stays.
-    assert said(60, lambda i: 0.25 / (1 + i) ** 0.5, noisy) == set()
+    def adagrad(step: int) -> dict[str, Any]:
+        values = moving(DEPTH, 0.25 / (1 + step) ** 0.5, noisy(step))
+        return {**values, "wiring": Wiring(optimizers=("Adagrad",))}
+
+    # Next to nothing can be learned, and so the loss stays.
+    assert said(60, lambda i: 0.25 / (1 + i), noisy) == set()
+    assert judge(60, chain(DEPTH), adagrad)[0].findings == []
     assert said(60, lambda _: 0.08, noisy) == {Symptom.LR_TOO_HIGH}
 
 

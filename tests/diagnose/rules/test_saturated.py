@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import pytest
 
 from gradwidget.diagnose.evidence.window import Window
 from gradwidget.diagnose.finding import Symptom
@@ -59,3 +60,42 @@ def test_a_player_that_is_sure_of_the_other_one_is_not_saturated() -> None:
     window = Window(judge(60, chain(DEPTH, "sigmoid"), figures)[1])
     assert window.has_opponent
     assert saturated(window, None) is None
+
+
+HEADS = Wiring(
+    feeds={
+        "fc0": ("fc1", "fc2"),
+        "fc1": ("fc2", LOSS),
+        "fc2": ("fc3", "fc4"),
+        "fc3": (LOSS,),
+        "fc4": (LOSS,),
+    }
+)
+"""Two heads, and a mask that the loss reads and that flows on into them."""
+
+
+def heads(layer: int, loss: float) -> Any:
+    def figures(step: int) -> dict[str, Any]:
+        scalars = {"lr": 0.1, "loss": 2.0 if step < 10 else loss}
+        return {**saturation(layer, 0.95), "wiring": HEADS, "scalars": scalars}
+
+    return figures
+
+
+@pytest.mark.parametrize("layer", [1, 3])
+def test_one_of_several_heads_that_is_confident_is_not_saturated(layer: int) -> None:
+    assert judge(60, chain(DEPTH, "sigmoid"), heads(layer, 0.2))[0].findings == []
+
+
+def test_a_head_is_confident_where_the_loss_of_another_one_keeps_the_sum_high() -> None:
+    assert judge(60, chain(DEPTH, "tanh"), heads(3, 1.3))[0].findings == []
+
+
+def test_a_head_that_is_saturated_while_nothing_is_learned_is_named() -> None:
+    found = judge(60, chain(DEPTH, "tanh"), heads(3, 2.0))[0].findings
+    assert (found[0].symptom, found[0].layers) == (Symptom.SATURATED, ("fc3",))
+
+
+def test_a_hidden_layer_before_heads_that_are_confident_is_named() -> None:
+    finding = only(judge(60, chain(DEPTH, "tanh"), heads(2, 0.2))[0])
+    assert (finding.symptom, finding.layers) == (Symptom.SATURATED, ("fc2",))
