@@ -14,6 +14,7 @@ from gradwidget.diagnose.evidence.paths import Floats, Paths
 from gradwidget.diagnose.finding import Finding, Symptom
 from gradwidget.diagnose.thresholds import DEFAULT, Thresholds
 from gradwidget.frame import ROOT, BoolArray, Frame, Layer, Wiring
+from gradwidget.record.capacity import START
 from gradwidget.record.history import LOOK_BACK, RECENT, History
 from gradwidget.record.losses import EARLY
 
@@ -228,10 +229,12 @@ class Window:
         Oldest first, of the newest frames, or of the run's first ones where no number is given; all
         of them where networks are not trained in turns.
         """
-        history, metric = self.history, "grad_norm"
-        rows = history.start(metric) if frames is None else history.recent(metric, frames)
+        history = self.history
         if not self.has_opponent:
-            return np.ones(len(rows), np.bool_)
+            steps = history.recent_steps(START if frames is None else frames)
+            return np.ones(len(steps), np.bool_)
+        metric = "grad_norm"
+        rows = history.start(metric) if frames is None else history.recent(metric, frames)
         return np.asarray(~np.isnan(rows[:, self.in_play]).all(axis=1), np.bool_)
 
     def losses(self, frames: int) -> Floats:
