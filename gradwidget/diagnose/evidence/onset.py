@@ -10,7 +10,7 @@ import numpy as np
 from gradwidget.diagnose.evidence.depth_profile import profile_of
 from gradwidget.diagnose.evidence.weight_rotation import rotations
 from gradwidget.diagnose.evidence.weight_size import ENLARGED, UNDERSIZED, relative_size
-from gradwidget.diagnose.evidence.window import Window, median
+from gradwidget.diagnose.evidence.window import Window, median, middle
 from gradwidget.diagnose.finding import Detection
 from gradwidget.frame import BoolArray, Layer
 from gradwidget.record.history import RECENT
@@ -164,3 +164,9 @@ class Onset:
     def _among(self) -> BoolArray:
         """Bool [layers]: those concerned."""
         return np.array([layer.name in self._detection.layers for layer in self._window.layers])
+
+
+def first_level(window: Window, scalar: str) -> float:
+    """The median of a scalar in the run's first frames, those of the same turn; NaN if unknown."""
+    values = window.history.start_scalar(scalar)[window.same_turn()]
+    return middle(values[: window.limits.window])

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 
-from gradwidget.diagnose.evidence.window import Window, middle
+from gradwidget.diagnose.evidence.onset import first_level
+from gradwidget.diagnose.evidence.window import Window
 from gradwidget.diagnose.finding import Remedy
 from gradwidget.wording import shown
 
@@ -21,10 +22,10 @@ def scale_inputs(window: Window, *, if_large: bool = False) -> Remedy | None:
         window: the newest frames.
         if_large: only where they are large, of which nothing else is known.
     """
-    size = _first(window, "input_rms")
+    size = first_level(window, "input_rms")
     if if_large and not size > LARGE:
         return None
-    mean, deviation = _first(window, "input_mean"), _first(window, "input_std")
+    mean, deviation = first_level(window, "input_mean"), first_level(window, "input_std")
     if not (math.isfinite(mean) and deviation > 0):
         return None
     title = "Scale the inputs"
@@ -57,9 +58,3 @@ def scale(module, inputs):
 handle = model.register_forward_pre_hook(scale)
 """,
     )
-
-
-def _first(window: Window, name: str) -> float:
-    """The median of a statistic of the first inputs, of those in the same turn."""
-    values = window.history.start_scalar(name)[window.same_turn()]
-    return middle(values[: window.limits.window])

@@ -11,6 +11,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from gradwidget.diagnose.evidence.onset import first_level
 from gradwidget.diagnose.evidence.window import A_FEW, BEGINNING, Window, median, middle
 from gradwidget.diagnose.finding import Detection, Finding, Origin, Severity, Symptom
 from gradwidget.diagnose.rules.shared.harm import is_harmed
@@ -112,7 +113,7 @@ def _scale(window: Window, active: Finding | None) -> Detection | None:
         return None
     if active is None and not (is_harmed(window, Symptom.BAD_INPUTS) or _passed_on(window, size)):
         return None
-    began = _first_size(window)
+    began = first_level(window, "input_rms")
     if is_large and began < limits.input_scale < size / CHANGED:
         return _changed(window, began, size)
     mean = _level(window, "input_mean")
@@ -210,12 +211,6 @@ def _level(window: Window, name: str) -> float:
     frames = window.limits.window * (2 if window.has_opponent else 1)
     values = window.history.recent_scalar(name, frames)[window.same_turn(frames)]
     return middle(values[-window.limits.window :])
-
-
-def _first_size(window: Window) -> float:
-    """The median size of the first inputs, those of the same turn; NaN where it is not known."""
-    sizes = window.history.start_scalar("input_rms")[window.same_turn()]
-    return middle(sizes[: window.limits.window])
 
 
 def _detection(

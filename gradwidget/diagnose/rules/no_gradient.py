@@ -66,7 +66,7 @@ def no_gradient(window: Window, active: Finding | None) -> Detection | None:
 
 
 def _message(window: Window, layers: tuple[str, ...], how: Disconnection | None, last: int) -> str:
-    """What is seen of them, which is no more than what the sampled steps show.
+    """What the sampled steps show of them, and no more.
 
     Args:
         window: the newest frames.
