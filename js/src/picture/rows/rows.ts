@@ -26,6 +26,8 @@ export class Rows {
   readonly #sizes: Sizes;
   readonly #actions: RowActions;
   #rows: Row[] = [];
+  /** The layer whose row gets the focus as soon as there is one. */
+  #awaited: string | null = null;
   #measure: Measure = (text) => text.length;
   /** The texts that the columns are sized for, and the width that names are shortened to. */
   #measuredFor = "";
@@ -56,6 +58,8 @@ export class Rows {
       this.#rows[i]?.update(spec, values[i] ?? "", classes);
     });
     this.#fit();
+    if (this.#awaited !== null) this.focus(this.#awaited);
+    this.#awaited = null;
   }
 
   /** The row at a height within the table; -1 where there is none. */
@@ -64,10 +68,11 @@ export class Rows {
     return row >= 0 && row < this.#rows.length ? row : -1;
   }
 
-  /** Puts the focus on the row of a layer. */
+  /** Puts the focus on the row of a layer, once the group around it has been drawn open. */
   focus(key: string): void {
     const row = this.#rows.find(({ spec }) => spec?.key === key);
-    if (row !== undefined) this.#focus(row);
+    if (row === undefined) this.#awaited = key;
+    else this.#focus(row);
   }
 
   /** Shortens names to the present width, after sizing the columns where texts have changed. */

@@ -80,3 +80,15 @@ test("names are shortened to the width that the page tells, as soon as it tells 
   tell(rows.node.querySelector(".gw-name-cell") as Element, 70);
   expect(name?.textContent).toMatch(/^.{1,3}….*linear$/);
 });
+
+test("a row that is asked for before it is drawn gets the focus once it is, and only then", () => {
+  const { rows, show } = rowsOf();
+  show(["group"]);
+  rows.focus("deep");
+  const drawn = show(["group", "deep"]);
+  expect(document.activeElement).toBe(drawn[1]);
+  rows.focus("never drawn");
+  show(["group"])[0]?.focus();
+  show(["group", "never drawn"]);
+  expect(document.activeElement).toBe(drawn[0]);
+});
