@@ -19,6 +19,9 @@ BoolArray = NDArray[np.bool_]
 ROOT = "(root)"
 """The name of the layer that is the parameters of the model itself."""
 
+RATE = "lr"
+"""The scalar that is the learning rate; further ones are ``lr/<class of optimizer>``."""
+
 PARAMETER = "Parameter"
 """The kind of a layer that is a parameter, not a module."""
 
@@ -250,7 +253,9 @@ class Frame:
     """Values of the whole step: ``loss``, ``total_grad_norm``, ``lr``, ``time`` …; absent when not
     measured.
 
-    Of several rates ``lr`` is the first: of the first group of the optimizer that steps first.
+    Of several rates ``lr`` is the first: of the first group of the optimizer that steps first. Up
+    to seven others are ``lr/<class of the optimizer>``, such as ``lr/AdamW``, and
+    ``lr/AdamW/2`` that of the second group or optimizer of its class; each number once.
 
     Of the optimizer: ``weight_decay`` (the largest of its groups), ``momentum``, ``eps``, and
     ``maximize``, 1 where it is set so. Of the data that enters the model: ``input_rms``,

@@ -12,6 +12,7 @@ from gradwidget.diagnose.finding import Finding
 from gradwidget.diagnose.summary.layer_state import LayerState, layer_states
 from gradwidget.diagnose.summary.state_look import LOOKS
 from gradwidget.diagnose.thresholds import DEFAULT
+from gradwidget.frame import RATE, Frame
 from gradwidget.problem import Problem
 from gradwidget.record.history import LOOK_BACK, History
 from gradwidget.report.finding_line import consequences_of, finding_line, span_of
@@ -117,12 +118,13 @@ def summary_line(history: History) -> str:
     for name, title in (
         ("loss", "loss"),
         ("total_grad_norm", "gradient norm"),
-        ("lr", "learning rate"),
+        (RATE, "learning rate"),
     ):
         value = history.recent_scalar(name, LOOK_BACK)
         known = value[~np.isnan(value)]
         if name in frame.scalars:
             words.append(f"{title} {shown(frame.scalars[name])}")
+            words[-1] += _further_rates(frame) if name == RATE else ""
         elif known.size:
             words.append(f"{title} {shown(float(known[-1]))}")
     overhead = frame.scalars.get("overhead", math.nan)
@@ -131,6 +133,16 @@ def summary_line(history: History) -> str:
     elif "spent" in frame.scalars:
         words.append(f"measuring has taken {frame.scalars['spent']:.1f} s")
     return " · ".join(words)
+
+
+def _further_rates(frame: Frame) -> str:
+    """Those of other optimizers and groups, such as ``" (AdamW 0.001)"``."""
+    further = [
+        f"{visible(name.removeprefix(f'{RATE}/'))} {shown(value)}"
+        for name, value in frame.scalars.items()
+        if name.startswith(f"{RATE}/")
+    ]
+    return f" ({', '.join(further)})" if further else ""
 
 
 def _table(history: History, states: Sequence[LayerState], places: Sequence[int]) -> str:

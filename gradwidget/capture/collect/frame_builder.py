@@ -279,11 +279,7 @@ class FrameBuilder:
         if isinstance(overflow, Tensor):
             self.found_inf.append(self.readback.add(overflow))
         self.read_gradients(parameters, held, scale if isinstance(scale, Tensor) else None)
-        rate = optimizer.param_groups[0].get("lr")
-        if isinstance(rate, Tensor):
-            self.logged.setdefault("lr", self.readback.add(rate.reshape(())))
-        elif rate is not None:
-            self._note({"lr": float(rate)})
+        self.loop.rates.add(optimizer, is_another=self.is_shared)
         self._note(settings_of(optimizer))
 
     def _note(self, settings: dict[str, float]) -> None:

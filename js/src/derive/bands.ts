@@ -54,7 +54,10 @@ const TITLE_HEIGHT = 16;
 /** Relative difference up to which two values are drawn at the same place. */
 const EQUAL = 1e-4;
 
-/** The bands of the timeline: losses, norms, then everything else that the user logged. */
+/** What the names of the rates begin with that are not the first, as of other optimizers. */
+export const FURTHER_RATE = "lr/";
+
+/** The bands of the timeline: losses, norms, rates where there are several, then the user's own. */
 export function bandsOf(columns: Columns): Band[] {
   const { names } = columns;
   const losses = names.filter(
@@ -62,11 +65,20 @@ export function bandsOf(columns: Columns): Band[] {
   );
   const norms = ["total_grad_norm", "raw_total_grad_norm"].filter((name) => names.includes(name));
   if (norms.length === 2 && agree(columns, norms[0] as string, norms[1] as string)) norms.pop();
-  const others = names.filter((name) => !OWN.has(name) && !losses.includes(name));
+  const rates = names.filter((name) => name.startsWith(FURTHER_RATE)).sort();
+  const others = names.filter(
+    (name) => !OWN.has(name) && !losses.includes(name) && !rates.includes(name),
+  );
   const bands: Band[] = [];
   if (losses.length > 0) bands.push({ names: losses, titles: losses.map(formatCode), log: false });
   if (norms.length > 0)
     bands.push({ names: norms, titles: ["total norm (log)", "before clipping"], log: true });
+  if (rates.length > 0)
+    bands.push({
+      names: ["lr", ...rates],
+      titles: ["learning rate (log)", ...rates.map((name) => name.slice(FURTHER_RATE.length))],
+      log: true,
+    });
   const singles = others.map((name) => ({ names: [name], titles: [formatCode(name)], log: false }));
   return [...bands, ...singles];
 }

@@ -29,6 +29,18 @@ test("the norm before clipping has a line of its own only where it differs", () 
   expect(norms([1, 5])).toEqual([["total_grad_norm", "raw_total_grad_norm"]]);
 });
 
+test("the rates of several optimizers share a band", () => {
+  const scalars = scalarsOf({ lr: [0.02], "lr/AdamW": [0.001], "lr/AdamW/2": [0.1], mine: [1] });
+  expect(bandsOf(scalars)).toEqual([
+    {
+      names: ["lr", "lr/AdamW", "lr/AdamW/2"],
+      titles: ["learning rate (log)", "AdamW", "AdamW/2"],
+      log: true,
+    },
+    { names: ["mine"], titles: ["mine"], log: false },
+  ]);
+});
+
 test("a band is high enough for its titles", () => {
   const band = { titles: [], log: false };
   expect(heightOf({ ...band, names: ["a"] })).toBe(38);

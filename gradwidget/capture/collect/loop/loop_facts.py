@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 from gradwidget.capture.collect.loop.input_data import InputData
+from gradwidget.capture.collect.loop.rates import Rates
 from gradwidget.capture.collect.loop.targets import Targets
 from gradwidget.capture.guard import Guard
 from gradwidget.capture.stats.readback import Fetch, Readback
@@ -23,6 +24,8 @@ class LoopFacts:
         """The data that enters the model."""
         self.targets = Targets(readback, guard)
         """What its outputs are held against."""
+        self.rates = Rates(readback)
+        """The learning rates of its optimizers."""
         self.kept: list[Fetch] = []
         """For each optimizer that stepped, whether gradients that it had used were never cleared.
         """
@@ -36,13 +39,13 @@ class LoopFacts:
         them."""
 
     def scalars(self) -> dict[str, float]:
-        """Those of the data and the targets, ``gradients_kept``, ``unscaled_late``, ``unstepped``.
+        """Of the data, the targets and the rates, ``gradients_kept``, ``unscaled_late``, ``unstepped``.
 
         The last where no step follows, with ``stepped_elsewhere``. Each where it is known.
 
         Only once the readback is ready.
         """
-        found = self.inputs.scalars() | self.targets.scalars()
+        found = self.inputs.scalars() | self.targets.scalars() | self.rates.scalars()
         if self.kept:
             found["gradients_kept"] = max(float(kept()) for kept in self.kept)
         if self.unscaled_late:

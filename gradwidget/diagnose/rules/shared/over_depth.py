@@ -77,6 +77,8 @@ def past_bound(window: Window, *, falling: bool) -> tuple[DepthProfile, float, B
     for one in (found, profile(window, DIRECT[1], final=final) if is_direct else None):
         if one is not None:
             past &= one.highest_before < bound if falling else one.lowest_before > bound
+    if falling:
+        past &= ~_beside_a_trunk(window, past, found.ratio, bound)
     if past.any():
         return found, bound, past
     return _along_branches(window) if falling and is_direct else None
@@ -118,6 +120,48 @@ def _along_branches(window: Window) -> tuple[DepthProfile, float, BoolArray] | N
         past &= highest < bound
         profiles.append(DepthProfile(metric, ratio, ends, window.paths))
     return (profiles[0], bound, past) if past.any() else None
+
+
+def _beside_a_trunk(window: Window, low: BoolArray, ratio: Floats, bound: float) -> BoolArray:
+    """Of layers that get little: those of a short branch beside another that gets its share.
+
+    Of a trunk that is frozen up to there no gradient is known. What leaves it first, as an adapter
+    of an attention's queries, then looks like the layer nearest the input; but the gradient goes
+    back to the trunk by every branch, and less by one of them is no loss.
+
+    Args:
+        window: the newest frames.
+        low: the layers that get little.
+        ratio: of every layer over the last one.
+        bound: what is little.
+
+    Returns:
+        Bool [layers]. None where the graph is not known, or where data enters the layers directly.
+    """
+    found = np.zeros(len(low), np.bool_)
+    paths, feeds = window.paths, window.wiring.feeds
+    frozen = [
+        number
+        for number, layer in enumerate(window.layers)
+        if not layer.trainable and layer.name not in feeds and window.traits.matrices[number]
+    ]
+    if not paths.known or not frozen or not low.any():
+        return found
+    # Layers are in the order in which they run.
+    starts = ~paths.fed & (np.arange(len(low)) > frozen[0])
+    with np.errstate(invalid="ignore"):
+        others = np.flatnonzero(starts & (ratio >= bound))
+    for number in np.flatnonzero(low):
+        before, behind = paths.before[number].copy(), paths.before[:, number]
+        before[number] = True
+        if not (before & starts).any():
+            continue
+        found[number] = any(
+            (behind & paths.before[:, other]).any()
+            and window.traits.matrices[(before | behind) & ~paths.before[:, other]].sum() < BRANCH
+            for other in others
+        )
+    return found
 
 
 MARGINS = {2: 1.5, 3: 1.0, 4: 0.5}

@@ -1,3 +1,4 @@
+import { FURTHER_RATE } from "../../derive/bands.ts";
 import { lookOf } from "../../protocol/state-look.ts";
 import type { Store } from "../../state/store.ts";
 import type { ViewOptions } from "../../state/view-options.ts";
@@ -55,7 +56,8 @@ export class Headline {
     this.#values.show(stepTitle, step === null ? "" : formatCount(step), "step", end);
     this.#values.show("loss", measuredOrEmpty(loss), "loss", trend);
     this.more.show("total norm", measuredOrEmpty(at("total_grad_norm")));
-    this.more.show("learning rate", measuredOrEmpty(at("lr")));
+    const further = scalars.names.filter((name) => name.startsWith(FURTHER_RATE)).sort();
+    this.more.show("learning rate", ratesWords(at("lr"), further, at));
     const cost = costWords(status.overhead, at("spent"));
     this.more.show(`cost${samplingWords(status.sampling)}`, cost, "cost");
   }
@@ -72,6 +74,14 @@ function newestOf(values: Float32Array | undefined, from: number): number {
 
 function measuredOrEmpty(value: number): string {
   return Number.isNaN(value) ? "" : formatMeasured(value);
+}
+
+/** The rate, and those of other optimizers and groups by their names. */
+function ratesWords(first: number, further: string[], at: (name: string) => number): string {
+  const others = further.map(
+    (name) => `${name.slice(FURTHER_RATE.length)} ${measuredOrEmpty(at(name))}`,
+  );
+  return [measuredOrEmpty(first), ...others].join(" · ");
 }
 
 /** The share once it is steady, the seconds so far until then. */

@@ -56,3 +56,11 @@ test("where nothing more comes, the way back is to what is newest, which is not 
 test("a step of the past has its own loss and no trend", () => {
   expect(headlineOf([2, 1], 0).get("loss")).toBe("2.00");
 });
+
+test("further rates stand behind the first, by the names of their optimizers", () => {
+  const store = new Store("Net");
+  store.scalars = scalarsOf({ lr: [0.5], "lr/AdamW": [0.25] });
+  const headline = new Headline(new ViewOptions());
+  headline.update(store);
+  expect(headline.more.node.textContent).toContain("0.500 · AdamW 0.250");
+});
