@@ -18,6 +18,11 @@ reads_saved_tensors = pytest.mark.skipif(
 """For what is read from tensors that operations have saved: there, none is."""
 
 
+has_muon = pytest.mark.skipif(
+    not hasattr(torch.optim, "Muon"), reason="PyTorch before 2.9 has no Muon"
+)
+
+
 class _Kind(Tensor):
     """A class of tensors."""
 

@@ -39,9 +39,10 @@ class LoopFacts:
         them."""
 
     def scalars(self) -> dict[str, float]:
-        """Of the data, the targets and the rates, ``gradients_kept``, ``unscaled_late``, ``unstepped``.
+        """Those of the data, the targets and the rates, and of the loop itself.
 
-        The last where no step follows, with ``stepped_elsewhere``. Each where it is known.
+        These are ``gradients_kept``, ``unscaled_late`` and, where no step follows, ``unstepped`` and
+        ``stepped_elsewhere``. Each where it is known.
 
         Only once the readback is ready.
         """
