@@ -41,8 +41,8 @@ class LoopFacts:
     def scalars(self) -> dict[str, float]:
         """Those of the data, the targets and the rates, and of the loop itself.
 
-        These are ``gradients_kept``, ``unscaled_late`` and, where no step follows, ``unstepped`` and
-        ``stepped_elsewhere``. Each where it is known.
+        That is ``gradients_kept``, ``unscaled_late`` and, where no step follows, ``unstepped``
+        and ``stepped_elsewhere``. Each where it is known.
 
         Only once the readback is ready.
         """

@@ -39,7 +39,10 @@ def network(layers: int = 3) -> nn.Sequential:
 
 def test_those_of_several_optimizers_and_groups(watch: Watch) -> None:
     model = network()
-    groups = [{"params": model[1].parameters(), "lr": 0.2}, {"params": model[2].parameters()}]
+    groups: list[dict[str, Any]] = [
+        {"params": model[1].parameters(), "lr": 0.2},
+        {"params": model[2].parameters()},
+    ]
     found = rates(watch, model, SGD(model[0].parameters(), lr=0.4), AdamW(groups, lr=0.1))
     first = {"lr": 0.4, "lr/AdamW": 0.2, "lr/AdamW/2": 0.1}
     for number, one in enumerate(found):
