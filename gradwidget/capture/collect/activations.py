@@ -274,9 +274,12 @@ class Activations:
         if not self._held:
             return {}
         held, self._held = self._held, []
-        found = find_nonlinearities(roots, {one.node: number for number, one in enumerate(held)})
+        # A module may return what its child has given: both have the same node.
+        numbers = {one.node: number for number, one in enumerate(held)}
+        found = find_nonlinearities(roots, numbers)
         kinds: dict[str, str] = {}
-        for number, one in enumerate(held):
+        for one in held:
+            number = numbers[one.node]
             if number not in found:
                 # This pass does not go through it; another of the same step may.
                 self._held.append(one)

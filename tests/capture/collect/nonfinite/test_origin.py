@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.optim import SGD
 
 from gradwidget.frame import NonfiniteOrigin
+from tests.capture.older_torch import reads_saved_tensors
 
 Watch = Callable[..., Any]
 
@@ -59,6 +60,53 @@ def test_the_origin_is_named(
     SGD(model.parameters(), lr=0.1).step()
     assert capture.problems == []
     assert capture.frames[0].origin == expected
+
+
+class Trained(nn.Module):
+    """As a LightningModule or a policy has it: nobody calls the module that is watched."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.net = Spoiled(None)
+
+    def training_step(self, x: Tensor, factor: float) -> Tensor:
+        loss: Tensor = self.net(x).square().mean() * factor
+        return loss
+
+
+@reads_saved_tensors
+@pytest.mark.parametrize("budget", [None, 1e-9])
+@pytest.mark.parametrize(
+    ("place", "expected"),
+    [
+        ("input", NonfiniteOrigin("input")),
+        ("weights", NonfiniteOrigin("weights", "net.second")),
+        ("forward", NonfiniteOrigin("forward", "net.second")),
+        ("loss", NonfiniteOrigin("loss")),
+    ],
+)
+def test_the_origin_is_named_where_the_watched_module_is_not_called_itself(
+    watch: Watch, place: str, expected: NonfiniteOrigin, budget: float | None
+) -> None:
+    model = Trained()
+    capture = watch(model, budget=budget)
+    optimizer = SGD(model.parameters(), lr=0.01)
+    for step in range(30):
+        x, factor = torch.randn(8, 4), 1.0
+        if step == 29:
+            model.net.place = place
+            factor = float("inf") if place == "loss" else 1.0
+            if place == "input":
+                x[3, 2] = float("nan")
+            if place == "weights":
+                model.net.second.weight.data[0, 0] = float("inf")
+        optimizer.zero_grad()
+        model.training_step(x, factor).backward()
+        optimizer.step()
+    capture.close()
+    assert capture.frames[-1].step == 29
+    assert capture.frames[-1].origin == expected
+    assert all(frame.origin is None for frame in capture.frames[:-1])
 
 
 def test_a_backward_pass_that_fails_is_seen_in_its_own_step_though_none_was_to_be_sampled(
