@@ -15,6 +15,7 @@ from gradwidget.capture.processes.peers import SHARING, Peers, Told, join
 from gradwidget.capture.processes.rank_message import RankMessage
 from gradwidget.capture.sampling.decision import SamplingDecision
 from gradwidget.capture.sampling.triggers import SamplingTriggers
+from gradwidget.capture.unmeasured import are_spread
 from gradwidget.frame import Frame
 
 BATCH = "comparing a batch with the one before"
@@ -102,6 +103,7 @@ class Delivery:
     def _share(self, builder: FrameBuilder, frame: Frame) -> bool:
         if self.peers is None:
             return False
+        self.peers.spread = are_spread(frame.reasons)
         self.peers.add(message_of(frame, builder.apart, builder.parts()), (builder, frame))
         return True
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 # Outputs of layers
 
 UNSEEN = (
@@ -105,6 +107,17 @@ def failed(error: Exception) -> str:
 
 
 # Layers with such a tensor
+
+
+def are_spread(reasons: Mapping[str, str]) -> tuple[str, ...]:
+    """The layers whose output is not measured because no process has all of it.
+
+    Example:
+        >>> are_spread({"up": output(SHARD), "down": output(PARTIAL), "head": output(EMPTY)})
+        ('up', 'down')
+    """
+    spread = {output(SHARD), output(PARTIAL)}
+    return tuple(layer for layer, reason in reasons.items() if reason in spread)
 
 
 def parameter(name: str, why: str) -> str:

@@ -23,9 +23,21 @@ from torch.distributed.tensor.parallel import (
 from gradwidget import GradMonitor
 from gradwidget.frame import Inspection
 
-WORLDS = {"replicated": 4, "sharded": 2, "accumulated": 2, "mesh": 4}
+WORLDS = {
+    "replicated by 2": 2,
+    "replicated by 4": 4,
+    "sharded by 2": 2,
+    "sharded by 4": 4,
+    "accumulated": 2,
+    "mesh": 4,
+}
 """How many processes each kind of training has."""
+DIVIDED = ("0", "2")
+"""The layers that tensor parallel divides, on the mesh."""
 STEPS = 24
+LATE = 5.0
+"""Seconds by which one process is late."""
+OUTPUTS = ("act_rms", "act_grad_norm", "act_grad_rms")
 COMPARED = ("grad_norm", "grad_max_abs", "grad_zero_fraction", "weight_norm", "update_ratio")
 
 
@@ -77,13 +89,42 @@ def outcome(
             if name in history.scalars
         }
         found["inspected"] = _inspected(seen)
+        found |= {name: history[name].tolist() for name in OUTPUTS}
+        frames = history.recent_frames(STEPS)
         found |= {
+            "layers": [layer.name.removeprefix("module.") for layer in monitor.layers],
+            "reasons": frames[-1].reasons,
             "problems": [str(problem) for problem in monitor.problems],
             "findings": [finding.symptom.value for finding in monitor.findings],
             "ranks": [one.rank for one in monitor.ranks],
             "report": monitor.report(),
         }
     return found, list(model.parameters())
+
+
+def outputs_of_part(place: int, of: int) -> dict[str, list[list[float]]]:
+    """What one process's part of each batch gives at every layer, while all parts train: by plain
+    autograd, in a single process."""
+    model = network()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9)
+    found: dict[str, list[list[float]]] = {name: [] for name in OUTPUTS}
+    for (samples, targets), (own, wanted) in zip(batches(0, 1), batches(place, of), strict=True):
+        x, outputs = own, []
+        for layer in model:
+            x = layer(x)
+            x.retain_grad()
+            outputs.append(x)
+        (x - wanted).square().mean().backward()
+        # The activations are those behind a sigmoid; the gradients those of what it was given.
+        bent = [*outputs[1::2], outputs[-1]]
+        slopes = [one.grad for one in outputs[::2] if one.grad is not None]
+        found["act_rms"].append([float(one.detach().square().mean().sqrt()) for one in bent])
+        found["act_grad_norm"].append([float(one.norm()) for one in slopes])
+        found["act_grad_rms"].append([float(one.square().mean().sqrt()) for one in slopes])
+        optimizer.zero_grad()
+        (model(samples) - targets).square().mean().backward()
+        optimizer.step()
+    return found
 
 
 def _inspected(seen: Inspection | None) -> dict[str, Any]:
@@ -100,9 +141,9 @@ def _inspected(seen: Inspection | None) -> dict[str, Any]:
 def distributed(kind: str, rank: int) -> tuple[nn.Module, int, int]:
     """The model as a kind of training spreads it; which part of the data this process has."""
     model, world = network(), WORLDS[kind]
-    if kind == "replicated":
+    if kind.startswith("replicated"):
         return nn.parallel.DistributedDataParallel(model), rank, world
-    if kind in {"sharded", "accumulated"}:
+    if kind != "mesh":
         mesh = init_device_mesh("cpu", (world,))
         for layer in list(model)[::4]:
             fully_shard(layer, mesh=mesh)
@@ -149,7 +190,7 @@ def train(rank: int, kind: str, folder: str) -> None:
 def trouble(rank: int, kind: str, folder: str) -> None:
     """One of two processes, in the middle of which something happens to the other."""
     begin(rank, 2, folder)
-    model = nn.parallel.DistributedDataParallel(network())
+    model, _, _ = distributed("sharded by 2" if "sharded" in kind else "replicated by 2", rank)
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
     is_watched = rank == 0 or kind != "unwatched"
     monitor = GradMonitor(model, budget=0.01 if kind == "agreed" else None) if is_watched else None
@@ -157,10 +198,10 @@ def trouble(rank: int, kind: str, folder: str) -> None:
     began, error = time.monotonic(), ""
     for step in range(steps):
         if rank == 1 and step == 10:
-            if kind == "killed":
+            if kind.startswith("killed"):
                 os.kill(os.getpid(), signal.SIGKILL)
             if kind == "late":
-                time.sleep(3)
+                time.sleep(LATE)
         if rank == 1 and step >= 20 and kind == "late":
             time.sleep(0.2)
         samples = torch.randn(8, 6)

@@ -66,6 +66,8 @@ class Peers(Generic[T]):
         """Which steps all of them sample."""
         self.judge: int | None = None
         """The rank that judges; None as long as it is not known who is there."""
+        self.spread: tuple[str, ...] = ()
+        """The layers whose outputs no process has in full, as tensor parallel divides them."""
         self._store = store
         self._note = note
         self._waiting: deque[_Waiting[T]] = deque()
@@ -188,6 +190,11 @@ class Peers(Generic[T]):
                 0,
                 f"Gradients, weights and the loss are of {len(store.members)} processes; "
                 f"activations and their gradients are rank {rank}'s part.",
+            )
+        if self.spread:
+            notes.append(
+                f"Outputs of {names(self.spread)} are spread over the processes: their activations "
+                "are not measured, their gradients and weights are."
             )
         absent = sorted(set(range(world)) - store.members)
         if absent:
