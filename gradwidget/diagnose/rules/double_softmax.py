@@ -34,10 +34,10 @@ def double_softmax(window: Window, active: Finding | None) -> Detection | None:
         or _of_unlike_shapes(window)
         or _out_of_reach(window)
         or _beyond_reach(window)
-        or _twice(window)
     )
-    is_cut = found is None
-    found = found or _cut(window)
+    operation, loss = _squashed(window)
+    is_cut = found is None and operation == "relu"
+    found = found or _of_logits(operation, loss)
     if found is None:
         return None
     message, caveat = found
@@ -113,26 +113,21 @@ def _beyond_reach(window: Window) -> tuple[str, str] | None:
     )
 
 
-def _twice(window: Window) -> tuple[str, str] | None:
-    operation, loss = _squashed(window)
-    if operation not in {"softmax", "sigmoid"}:
-        return None
-    message = (
-        f"The output goes through a {operation}, and {loss} applies one itself: give it the output "
-        f"from before the {operation}."
-    )
-    return message, "None: the loss is then never near 0, and the gradient is too small."
-
-
-def _cut(window: Window) -> tuple[str, str] | None:
-    operation, loss = _squashed(window)
-    if operation != "relu":
-        return None
-    message = (
-        f"The output goes through a ReLU, and {loss} expects logits, below 0 for what is not so: "
-        "give it the output from before the ReLU."
-    )
-    return message, "None: an output that the ReLU has cut off gets no gradient."
+def _of_logits(operation: str, loss: str) -> tuple[str, str] | None:
+    """What is wrong with an operation right under a loss of logits."""
+    if operation in {"softmax", "sigmoid"}:
+        message = (
+            f"The output goes through a {operation}, and {loss} applies one itself: give it the "
+            f"output from before the {operation}."
+        )
+        return message, "None: the loss is then never near 0, and the gradient is too small."
+    if operation == "relu":
+        message = (
+            f"The output goes through a ReLU, and {loss} expects logits, below 0 for what is not "
+            "so: give it the output from before the ReLU."
+        )
+        return message, "None: an output that the ReLU has cut off gets no gradient."
+    return None
 
 
 def _squashed(window: Window) -> tuple[str, str]:
