@@ -15,11 +15,11 @@ def look_at_spread(layers: Sequence[Layer]) -> Remedy:
     names = [layer.name for layer in modules_of(layers) if layer.name != ROOT]
     return Remedy(
         title="Look where the inputs become alike",
-        why="The layers have ways around them, past which what differs gets through: look in "
-        "forward() for what lets through only what all samples share, as a mask that is turned "
-        "around (True in key_padding_mask means left out), the one position that is read from a "
-        "sequence, or a mean over the samples. The code changes nothing; in the next step it "
-        "prints how much of what each layer is given and gives differs from sample to sample.",
+        why="The layers have skip connections, through which differences get past them: look in "
+        "forward() for what passes on only what all samples share, such as an inverted mask (True "
+        "in key_padding_mask means left out), a single position that is read from a sequence, or a "
+        "mean over the samples. The code changes nothing; in the next step it prints how much of "
+        "what each layer is given and gives differs from sample to sample.",
         code=printed_once(
             f"for name in {listing(names)}:\n    print_input(name)\n    print_output(name)\n",
             "differs = (part - part.mean(0)).norm() / part.norm().clamp(min=1e-30)",

@@ -31,9 +31,9 @@ def look_between(place: OnePlace) -> Remedy:
     return Remedy(
         title=f"Look at what happens between {near} and {far}",
         why=f"On its way back from {far} to {near} the gradient {what}, and elsewhere it hardly "
-        f"changes: other weights or layers change nothing about that. Look in {where} at what is "
-        f"done to the output of {near} until {far} gets it: {usual}. The code changes nothing; in "
-        "the next step it prints the range of both.",
+        f"changes: other weights or layers would not help. Look in {where} at what is done to the "
+        f"output of {near} until {far} gets it: {usual}. The code changes nothing; in the next "
+        "step it prints the range of both.",
         code=_code(place.near, place.far),
     )
 

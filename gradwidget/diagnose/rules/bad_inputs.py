@@ -144,8 +144,8 @@ def _flat(window: Window, active: Finding | None) -> Detection | None:
         window,
         "warning",
         f"The inputs have a standard deviation of {shown(deviation)} around a mean that is "
-        f"{shown(mean / deviation)}× as large: what tells them apart is lost beside what they "
-        "share.",
+        f"{shown(mean / deviation)}× as large: the differences between them are lost beside what "
+        "they share.",
         window.history.first_step or 0,
         value=deviation / mean,
         bound=1 / FLAT,
