@@ -52,6 +52,12 @@ def headline(
     return f"{what} is switched off: {kept}. Training goes on.{until}"
 
 
+def newest_step(history: History) -> int | None:
+    """The newest step of which anything is known, its loss alone perhaps; None before a frame."""
+    last = history.last
+    return None if last is None else max(last.step, history.losses.last_step)
+
+
 def _failure(problem: Problem) -> str:
     cause = _cause(problem)
     return f"{problem.where} failed{cause}" if cause else problem.message

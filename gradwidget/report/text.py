@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import textwrap
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -17,13 +18,15 @@ from gradwidget.problem import Problem
 from gradwidget.record.history import LOOK_BACK, History
 from gradwidget.report.finding_line import consequences_of, finding_line, span_of
 from gradwidget.report.finding_mark import finding_mark
-from gradwidget.report.headline import headline
+from gradwidget.report.headline import headline, newest_step
 from gradwidget.report.processes import ALONE, Processes, rank_lines
 from gradwidget.report.shown_rows import MOST_ROWS, shown_rows, the_rest
 from gradwidget.report.text_bar import BAR, Scale
 from gradwidget.wording import cut, shown, visible
 
 WIDTH = 100
+LONG_AGO = 0.1
+"""Share of a run's steps since the last sampled one from which a reader has to know of it."""
 
 
 def report(
@@ -62,7 +65,7 @@ def report(
     )
     parts = ["\n".join(_wrapped(first, "", ""))]
     if history.last is not None:
-        parts[0] += "\n" + summary_line(history)
+        parts[0] += "\n" + "\n".join(_wrapped(summary_line(history), "", "  "))
         most = len(states) if full else MOST_ROWS
         parts.append(_table(history, states, shown_rows(states, most)))
     lines = [line for note in processes.standing.notes for line in _wrapped(note, "", "  ")]
@@ -110,11 +113,20 @@ def _in_short(findings: Sequence[Finding], in_full: str) -> list[str]:
 
 
 def summary_line(history: History) -> str:
-    """Where a run is: step, loss, norm, rate, and what measuring costs; empty before a frame."""
-    frame = history.last
-    if frame is None:
+    """Where a run is: step, loss, norm, rate, and what measuring costs; empty before a frame.
+
+    Step and loss are the newest that are known. All else is of the last sampled step, which is
+    named where many steps have followed it.
+    """
+    frame, step = history.last, newest_step(history)
+    if frame is None or step is None:
         return ""
-    words = [f"step {frame.step:,}"]
+    words = [f"step {step:,}"]
+    if step > frame.step:
+        loss = float(history.losses.recent(1)[1][0])
+        if step - frame.step > LONG_AGO * (step - (history.first_step or 0)):
+            words[0] += f" (last sampled step {frame.step:,})"
+        frame = replace(frame, scalars={**frame.scalars, "loss": loss})
     for name, title in (
         ("loss", "loss"),
         ("total_grad_norm", "gradient norm"),

@@ -11,7 +11,7 @@ from gradwidget.diagnose.summary.loss_trend import loss_trend
 from gradwidget.metrics import METRICS
 from gradwidget.record.history import LOOK_BACK
 from gradwidget.record.losses import KEPT
-from gradwidget.report.headline import headline
+from gradwidget.report.headline import headline, newest_step
 from gradwidget.report.processes import ALONE, Processes
 from gradwidget.view.protocol import to_messages
 from gradwidget.view.protocol.arrays import newest, whole
@@ -231,7 +231,7 @@ class Updates:
             verdict=self._source.processes.headline
             or headline(history, findings, states, problems, window, awaits=self._sent_awaits),
             state=calm if worst is None else to_messages.finding_state(worst),
-            step=None if history.last is None else max(history.last.step, history.losses.last_step),
+            step=newest_step(history),
             trend=loss_trend(history),
             overhead=to_messages.finite(self._source.overhead),
             sampling=to_messages.finite(self._source.sampling_interval),

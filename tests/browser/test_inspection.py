@@ -137,7 +137,7 @@ def test_a_layer_is_inspected_while_the_cell_runs_while_it_is_paused_and_afterwa
     assert step_of(histogram(detail, "weight")) == paused
     row, column, value = console.evaluate(f"greatest[{paused}]")
     entry = (
-        detail.get_by_role("list", name="Greatest gradient entries").get_by_role("listitem").first
+        detail.get_by_role("list", name="Largest gradient entries").get_by_role("listitem").first
     )
     shown = re.fullmatch(r"weight\[(\d+), (\d+)\] = (.+)", entry.inner_text())
     assert shown, entry.inner_text()

@@ -277,7 +277,7 @@ class WithoutSubshells:
 @pytest.mark.parametrize(
     ("kernel", "said"),
     [
-        (None, "this notebook takes no orders while a cell runs"),
+        (None, "this notebook cannot reach a running cell"),
         (WithoutSubshells(), "this kernel has no subshells, so nothing could resume the cell"),
     ],
 )
@@ -302,7 +302,7 @@ def test_a_page_that_asks_when_the_cell_has_ended_is_refused_and_the_next_cell_n
     model = nn.Linear(4, 1)
     widget = GradWidget(model)
     assert nan_loop(model) == 11
-    with pytest.raises(ValueError, match="takes no orders while a cell runs"):
+    with pytest.raises(ValueError, match="cannot reach a running cell"):
         widget.pause()
     assert nan_loop(model) == 11
     assert widget.monitor.problems == []

@@ -132,3 +132,28 @@ def test_says_what_measuring_took_until_its_share_is_known() -> None:
     shared = {"spent": 1.5, "overhead": 0.0125}
     history.append(replace(frame(1, chain(2), healthy(2)), scalars=shared))
     assert "measuring costs 1.2%" in report(history, [])
+
+
+def test_the_step_above_the_layers_is_the_newest_sampled_or_not() -> None:
+    _, history = judge(20, chain(2), healthy(2, scalars={"loss": 2.0}))
+    history.losses.extend(range(20), [2.0] * 20)
+    history.losses.extend([20, 21], [1.5, 1.25])
+    above = report(history, []).splitlines()[1]
+    assert above.startswith("step 21 · loss 1.2 · gradient norm 0.23 ·")
+    assert "sampled" not in above
+    history.losses.extend(range(22, 40), [0.5] * 18)
+    assert (
+        report(history, [])
+        .splitlines()[1]
+        .startswith("step 39 (last sampled step 19) · loss 0.5 ·")
+    )
+
+
+def test_a_long_line_above_the_layers_is_wrapped() -> None:
+    scalars = {"loss": 2.0e-7, "total_grad_norm": 1.5e-7, "lr": 1.5e-7, "overhead": 0.01}
+    _, history = judge(20, chain(2), healthy(2, scalars=scalars))
+    history.losses.extend(range(20), [2.0] * 20)
+    history.losses.extend([1_000_000_000], [1.5e-7])
+    lines = report(history, []).splitlines()
+    assert max(map(len, lines)) <= 100
+    assert "measuring costs 1.0%" in " ".join(lines[1:3])

@@ -75,7 +75,7 @@ def _taught(c: Conditions, *, clear_student: bool) -> Training:
 
 @sick(200, cause="gradients_not_cleared", cure="person", gradients_not_cleared="")
 def teacher_cleared_instead(c: Conditions) -> Training:
-    """``teacher.zero_grad()`` where the student's was meant: its gradients add up for ever."""
+    """``teacher.zero_grad()`` where the student's was meant: its gradients add up forever."""
     return _taught(c, clear_student=not c.sick)
 
 

@@ -94,33 +94,12 @@ def histogram_of(
         >>> found.zeros, found.low, int(found.counts.sum()), worst[0]
         (1, -2.0, 2, Entry(parameter='weight', index=(0, 1), value=-2.0))
     """
-    held = {name: local_part(tensor) for name, tensor in tensors.items()}
-    parts = [
-        name for name, one in held.items() if one is not tensors[name] and is_spread(tensors[name])
-    ]
-    refused = {
-        name: reason
-        for name, tensor in held.items()
-        if (reason := has_no_histogram(tensor)) is not None
-    }
-    readable = {
-        f"{name} (part)" if name in parts else name: without_subclass(tensor.detach())
-        for name, tensor in held.items()
-        if name not in refused
-    }
+    readable, refused, has_parts = _readable(tensors)
     if not readable:
         return " ".join(dict.fromkeys(refused.values())) or unmeasured.NOTHING
     total = sum(tensor.numel() for tensor in readable.values())
     found = _Reading(_prime_from(math.ceil(total / LIMIT)), names_worst)
-    with torch.no_grad():
-        for name, tensor in readable.items():
-            for start, run in _runs(tensor):
-                found.take(
-                    name,
-                    tuple(tensor.shape),
-                    start,
-                    _real(run if through is None else through(run)),
-                )
+    _read(readable, through, found)
     sample = np.concatenate(found.sample) / divisor
     low, high = (
         value / divisor if math.isfinite(value) else math.nan for value in (found.low, found.high)
@@ -141,7 +120,7 @@ def histogram_of(
         found.infinities,
         low,
         high,
-        " · ".join([*([note] if note else []), *([PART] if parts else []), *missing]),
+        " · ".join([*([note] if note else []), *([PART] if has_parts else []), *missing]),
     )
     worst = tuple(
         Entry(entry.parameter, entry.index, entry.value / divisor)
@@ -149,6 +128,38 @@ def histogram_of(
         if entry.value
     )
     return histogram, worst
+
+
+def _readable(
+    tensors: Mapping[str, Tensor],
+) -> tuple[dict[str, Tensor], dict[str, str], bool]:
+    """What can be read by name, why the rest cannot, and whether some are parts of a tensor."""
+    held = {name: local_part(tensor) for name, tensor in tensors.items()}
+    parts = [
+        name for name, one in held.items() if one is not tensors[name] and is_spread(tensors[name])
+    ]
+    refused = {
+        name: reason
+        for name, tensor in held.items()
+        if (reason := has_no_histogram(tensor)) is not None
+    }
+    readable = {
+        f"{name} (part)" if name in parts else name: without_subclass(tensor.detach())
+        for name, tensor in held.items()
+        if name not in refused
+    }
+    return readable, refused, bool(parts)
+
+
+def _read(
+    tensors: Mapping[str, Tensor], through: Callable[[Tensor], Tensor] | None, into: _Reading
+) -> None:
+    """Reads all entries, run by run."""
+    with torch.no_grad():
+        for name, tensor in tensors.items():
+            shape = tuple(tensor.shape)
+            for start, run in _runs(tensor):
+                into.take(name, shape, start, _real(run if through is None else through(run)))
 
 
 def edges_for(low: float, high: float, axis: Axis) -> NDArray[np.float64]:

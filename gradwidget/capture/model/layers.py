@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +15,7 @@ from torch.nn.parameter import is_lazy
 
 from gradwidget.capture import unmeasured
 from gradwidget.capture.model.local_part import is_partial, is_spread
+from gradwidget.capture.model.owned import Owned, parameters_of_layers
 from gradwidget.capture.model.parameter_handle import ParameterHandle, note_gathered
 from gradwidget.capture.model.rows import Own, Position, full_name, is_divisible
 from gradwidget.capture.model.selection import LayerFilter, selected
@@ -25,8 +25,6 @@ from gradwidget.frame import PARAMETER, ROOT, Layer
 
 Pairs = tuple[NDArray[np.intp], NDArray[np.intp]]
 """Numbers of parameters, and the row of a layer that owns each."""
-
-PARAMETRIZATIONS = "parametrizations"
 
 
 class LayerTable:
@@ -87,7 +85,7 @@ class LayerTable:
                     "Pass the module that is being trained."
                 )
                 raise ValueError(message)
-            names = ", ".join(sorted({_outer(name) for name, _ in _owned(model)})[:5])
+            names = ", ".join(sorted(parameters_of_layers(model))[:5])
             message = f"no layer matches layers={select!r}. This model's layers begin with: {names}"
             raise ValueError(message)
 
@@ -115,14 +113,7 @@ class LayerTable:
         if fingerprint == self._fingerprint and not self.has_lazy:
             return False
         self._fingerprint = fingerprint
-        # The parameters of each layer, by their names there.
-        found: dict[str, dict[str, Owned]] = {}
-        for name, module in _owned(model):
-            outer = _outer(name)
-            inside = "" if outer == name else name.removeprefix(outer).lstrip(".")
-            own = found.setdefault(outer, {})
-            for local, parameter in module.named_parameters(recurse=False, remove_duplicate=False):
-                own[f"{inside}.{local}".lstrip(".")] = Owned(parameter, module, local)
+        found = parameters_of_layers(model)
         seen = [
             (name, local, id(one.parameter), one.parameter.requires_grad, is_lazy(one.parameter))
             for name, own in found.items()
@@ -135,20 +126,8 @@ class LayerTable:
             return False
         self._seen = seen
         self.has_lazy = any(lazy for *_, lazy in seen)
-        # Which of them are watched, and what they are.
         modules = {name or ROOT: module for name, module in model.named_modules()}
-        watched: dict[str, dict[str, Owned]] = {}
-        names: dict[int, str] = {}
-        for name, own in found.items():
-            chosen = selected(self._select, name, modules[name], own)
-            if chosen is None:
-                watched[name] = own
-                names[id(modules[name])] = name
-            elif chosen:
-                watched[name] = {local: own[local] for local in chosen}
-                asked = {(name, local): full_name(name, local) for local in chosen}
-                self._division = {**asked, **self._division}
-        self.names = names
+        watched = self._choose(found, modules)
         self._is_flat = any(map(is_flat_sharded, modules.values()))
         rows = self._rows(watched)
         kinds = {name: type(modules[name]).__name__ for name in watched}
@@ -164,6 +143,24 @@ class LayerTable:
         self.generation += 1
         self._changes += 1
         return True
+
+    def _choose(
+        self, found: Mapping[str, dict[str, Owned]], modules: Mapping[str, nn.Module]
+    ) -> dict[str, dict[str, Owned]]:
+        """The layers that are watched, with those of their parameters that are."""
+        watched: dict[str, dict[str, Owned]] = {}
+        names: dict[int, str] = {}
+        for name, own in found.items():
+            chosen = selected(self._select, name, modules[name], own)
+            if chosen is None:
+                watched[name] = own
+                names[id(modules[name])] = name
+            elif chosen:
+                watched[name] = {local: own[local] for local in chosen}
+                asked = {(name, local): full_name(name, local) for local in chosen}
+                self._division = {**asked, **self._division}
+        self.names = names
+        return watched
 
     def divide(
         self, model: nn.Module, division: Mapping[Own, str], positions: Mapping[str, Position]
@@ -370,14 +367,6 @@ class LayerTable:
         self._arranged = changes
 
 
-class Owned(NamedTuple):
-    """A parameter, and where it is registered."""
-
-    parameter: nn.Parameter
-    module: nn.Module
-    name: str
-
-
 def trainable_among(parameters: Sequence[nn.Parameter | None]) -> list[int]:
     """The numbers of those that are there and require a gradient, of parameters by number."""
     return [
@@ -419,23 +408,6 @@ def _fingerprint(model: nn.Module) -> list[int]:
         ]
         waiting += module._modules.values()  # noqa: SLF001  # see above
     return seen
-
-
-def _owned(model: nn.Module) -> Iterable[tuple[str, nn.Module]]:
-    for name, module in model.named_modules():
-        if any(True for _ in module.named_parameters(recurse=False)):
-            yield name or ROOT, module
-
-
-def _outer(name: str) -> str:
-    """Name of the layer that a module's parameters count for.
-
-    For a parametrization it is the module that is parametrized.
-    """
-    parts = name.split(".")
-    if PARAMETRIZATIONS not in parts:
-        return name
-    return ".".join(parts[: parts.index(PARAMETRIZATIONS)]) or ROOT
 
 
 def _shape(parameter: Tensor) -> tuple[int, ...]:

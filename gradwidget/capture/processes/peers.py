@@ -165,24 +165,25 @@ class Peers(Generic[T]):
         store, rank, world = self._store, self.rank, self._store.world
         if store.failure is not None:
             note = (
-                f"The other processes cannot be reached since step {self._shared}: the rest is "
-                f"rank {rank}'s part alone."
+                f"The other processes could not be reached after step {self._shared}: what follows "
+                f"is rank {rank}'s part alone."
             )
             return Standing(notes=(note,))
         if self.judge is None or store.members is None:
             return Standing()
         if not self.judges:
             note = (
-                f"This is rank {rank} of {world}. Rank {self.judge} judges and has the figures of "
-                "all; what is shown here is this rank's part."
+                f"This is rank {rank} of {world}. Rank {self.judge} makes the diagnosis and has "
+                "the statistics of all; what is shown here is this rank's part."
             )
             return Standing(self.judge, (note,))
         notes = [
-            f"{_ranks([silent])} told nothing of step {at}: the loss is without it since."
+            f"{_ranks([silent])} sent nothing for step {at}: since then the loss is without it."
             for silent, at in self._silent.items()
         ]
         notes += [
-            f"{_ranks([gone])} does not watch any more since step {at}: the loss is without it."
+            f"{_ranks([gone])} has stopped watching at step {at}: since then the loss is without "
+            "it."
             for gone, at in self._gone.items()
         ]
         if len(store.members) > 1:

@@ -142,24 +142,19 @@ def _of_large(
         if nonlinearity is not None and nonlinearity.saturated is not None:
             flags = nonlinearity.saturated(part[None])
             saturated.append((float(flags.sum().numpy()), flags.numel()))
-    # Entries that are not finite show in the norm: only then are they counted.
     norm = norm_of_squares(squares, output, _parts(output, units, nonlinearity))
-    odd = 0
-    if not math.isfinite(norm):
-        odd = sum(
-            [
-                int(np.count_nonzero(~np.isfinite(part.numpy())))
-                for part in _parts(output, units, nonlinearity)
-            ]
-        )
+    # Entries that are not finite show in the norm: only then are they counted.
+    odd = 0 if math.isfinite(norm) else _nonfinite(_parts(output, units, nonlinearity))
     share = 1.0 if are_alive else np.count_nonzero(alive) / many
-    stuck = (
-        sum(found for found, _ in saturated) / sum(among for _, among in saturated)
-        if saturated
-        else math.nan
-    )
+    among = sum(size for _, size in saturated)
+    stuck = sum(found for found, _ in saturated) / among if saturated else math.nan
     statistics = np.array([[norm], [count], [odd], [share], [stuck]], np.float64)
     return statistics, np.ones((1, many)) if are_alive else alive[None].astype(np.float64)
+
+
+def _nonfinite(parts: Iterator[Tensor]) -> int:
+    """How many entries are NaN or infinite."""
+    return sum([int(np.count_nonzero(~np.isfinite(part.numpy()))) for part in parts])
 
 
 def _parts(output: Tensor, units: int, nonlinearity: Nonlinearity | None) -> Iterator[Tensor]:

@@ -29,44 +29,43 @@ class Barrier:
 
 
 EVERY_PAIR = Barrier(
-    "the loss holds each output against every target, not against its own: their shapes differ, "
-    "and one is spread out over the other",
+    "the loss compares each output with every target, not only with its own: their shapes differ, "
+    "and one is broadcast over the other",
     "Give outputs and targets one shape",
-    "Look at both shapes before the loss: [N, 1] and [N] make [N, N], and what is best for all "
+    "Look at both shapes before the loss: [N, 1] and [N] make [N, N], and the best output for all "
     "targets at once is their mean. Use squeeze(1) or unsqueeze(1) on one of them.",
 )
 NO_TARGETS = Barrier(
     "the loss does not depend on the targets: label_smoothing is 1, which makes them the same for "
     "every sample",
     "Lower label_smoothing to 0.1",
-    "It is the share that the target gives to all classes alike: with 1 nothing is left of the "
-    "target, and the best answer to every input is the same.",
+    "It is the share of the target that is spread evenly over all classes: with 1 nothing of the "
+    "label is left, and the best output is the same for every input.",
 )
 OVER_SAMPLES = Barrier(
     "the softmax runs over the samples of the batch, not over the classes",
     "Take the softmax over the classes",
-    "Look for softmax or log_softmax with dim=0: of outputs [N, classes] it is to be dim=1.",
+    "Look for softmax or log_softmax with dim=0: for outputs [N, classes] it has to be dim=1.",
 )
 FLAT_SLOPES = Barrier(
-    "the loss holds a derivative of the network, whose slope does not change under ReLU: its "
-    "second derivative is 0 everywhere",
+    "the loss contains a derivative of the network, and the second derivative of ReLU is 0 "
+    "everywhere",
     "Use a smooth activation function",
-    "Look at the activation functions: where derivatives of the outputs are in the loss, tanh, "
-    "SiLU or softplus have slopes that can be learned, and ReLU has not.",
+    "Look at the activation functions: where a loss contains derivatives of the outputs, tanh, "
+    "SiLU or softplus can learn them, and ReLU cannot.",
 )
 NO_BEND = Barrier(
     "nothing but linear operations lies between the layers, so all of them together are one linear "
     "layer",
     "Put activation functions between the layers",
-    "Look in forward() for what follows each layer: without a ReLU or its like in between, more "
-    "layers learn no more than one.",
+    "Look in forward() for what follows each layer: without a ReLU or the like in between, several "
+    "layers can learn no more than one.",
     is_certain=False,
 )
 CREATED_AGAIN = Barrier(
     "the optimizer is created again for nearly every step, and forgets its momentum each time",
     "Make the optimizer once, before the loop",
-    "Look where the optimizer is made: what it has gathered of the gradients before, as momentum "
-    "or as Adam's averages, is lost with it.",
+    "Look where the optimizer is made: its state (momentum, Adam's averages) is lost each time.",
     is_certain=False,
 )
 
@@ -106,11 +105,11 @@ def barriers(window: Window) -> Iterator[Barrier]:
 def high_dropout(share: float) -> Barrier:
     """A dropout of this share of the units, which is nearly all of them."""
     return Barrier(
-        f"a dropout leaves out {share:.3g} of what a layer gives, and with it most of what tells "
+        f"a dropout zeroes {share:.3g} of the output of a layer, and with it most of what tells "
         "one input from another",
         "Drop out 0.1 of the units",
         f"nn.Dropout is given the share that it drops, here {share:g}, not the share that it "
-        "keeps. What it keeps is scaled up, so the loss jumps with the draw.",
+        "keeps. What it keeps is scaled up, so the loss jumps from batch to batch.",
         code="for module in model.modules():\n"
         '    if "Dropout" in type(module).__name__ and module.p > 0.5:\n'
         "        module.p = 0.1",
@@ -120,11 +119,11 @@ def high_dropout(share: float) -> Barrier:
 def _only_an_attribute(module: str) -> Barrier:
     of_what = f"{module}.requires_grad" if module else "requires_grad of the model"
     return Barrier(
-        f"{of_what} = True has set an attribute of the module and nothing else: parameters of it "
-        "are frozen",
+        f"{of_what} = True has only set an attribute of the module: some of its parameters are "
+        "still frozen",
         "Unfreeze parameters with requires_grad_(True)",
         "Only requires_grad_, with the underscore, sets it for the parameters of a module. An "
-        "optimizer that was made of the trainable parameters alone needs those as well.",
+        "optimizer that was given the trainable parameters alone needs these as well.",
         is_certain=False,
         code=f"model.get_submodule({module!r}).requires_grad_(True)",
     )
@@ -132,10 +131,9 @@ def _only_an_attribute(module: str) -> Barrier:
 
 def _norm_of_one(norm: str, how: str, made: str) -> Barrier:
     return Barrier(
-        f"{norm} is {how} a single value, which takes all of it away",
+        f"{norm} is {how} a single value, so its output is the same for every input",
         f"Leave out {norm}",
-        f"Look at {made}: over one value, the value less its mean is always 0, and every input "
-        "gets the same output.",
+        f"Look at {made}: over one value, the value minus its mean is always 0.",
     )
 
 

@@ -150,10 +150,9 @@ class Window:
     def _median(self, metric: str, n: int) -> Floats:
         key = (metric, n)
         if key not in self._medians:
-            if metric in self.history:
-                self._medians[key] = median(self.latest(metric, n), least=n // 2 + 1)
-            else:
-                self._medians[key] = np.full(len(self.layers), np.nan)
+            none = np.empty((0, len(self.layers)))
+            rows = self.latest(metric, n) if metric in self.history else none
+            self._medians[key] = median(rows, least=n // 2 + 1)
         return self._medians[key]
 
     def start(self, metric: str) -> Floats:
@@ -316,11 +315,16 @@ class Window:
         ]
         return math.log(max(classes, default=1))
 
+    def newest(self, scalar: str) -> float:
+        """The median of a scalar in the newest frames of the same turn; NaN if not known."""
+        frames = self.limits.window * (2 if self.has_opponent else 1)
+        values = self.history.recent_scalar(scalar, frames)[self.same_turn(frames)]
+        return middle(values[-self.limits.window :])
+
     @cached_property
     def loss(self) -> float:
         """The median loss of the newest frames; NaN where no loss is known."""
-        turns = 2 if self.has_opponent else 1
-        return middle(self.losses(turns * self.limits.window)[-self.limits.window :])
+        return self.newest("loss")
 
     @cached_property
     def loss_noise(self) -> float:
@@ -353,10 +357,7 @@ class Window:
 
     @property
     def loss_is_high(self) -> bool:
-        """Whether the loss is still so high that small gradients do not mean convergence.
-
-        True where no loss is known.
-        """
+        """Whether the loss is too high for small gradients to mean convergence; True if unknown."""
         return not self.loss_left <= self.limits.vanishing_loss_share
 
     @cached_property

@@ -17,8 +17,8 @@ def cap_rate(first: float, now: float, most: float) -> Remedy:
     return Remedy(
         title=f"Hold the learning rate at {shown(most)}, which its schedule still raises",
         why=f"The schedule has raised it from {shown(first)} to {shown(now)} so far. A warm-up "
-        "ends at the rate that is meant: look at what the scheduler computes for a bound that is "
-        "missing, as in min(1, step / warmup), and at how often scheduler.step() is called.",
+        "should end at the intended rate: look for a missing bound in what the scheduler computes, "
+        "as in min(1, step / warmup), and at how often scheduler.step() is called.",
         code=f"""\
 # A bound that holds until the schedule has one (handle.remove() undoes it):
 def cap(optimizer, args, kwargs):

@@ -34,8 +34,8 @@ def divide_weights(layers: Sequence[Layer], factor: float) -> Remedy | None:
     return Remedy(
         title=f"Divide their weights by {said}",
         why=f"They were drawn as usual, and the gradient still grows {said}× at each: something in "
-        "forward() multiplies as well, as the frequency of a sine does. Weights drawn smaller by "
-        "as much pass it on at one size.",
+        "forward() multiplies as well, as the frequency of a sine does. Weights that are smaller "
+        "by this factor pass it on unchanged in size.",
         code="".join(
             f"""\
 {loop}

@@ -14,8 +14,8 @@ def give_one_shape(wiring: Wiring) -> Remedy | None:
     given, made = wiring.obstacles["unlike shapes"]
     return Remedy(
         title=EVERY_PAIR.title,
-        why=f"Look at both shapes before the loss, here {given} of the outputs: as {made}, what is "
-        "best for all targets at once is their mean. Use output.squeeze(1) or target.unsqueeze(1), "
-        "whichever fits, or criterion(output.view_as(target), target).",
+        why=f"Look at both shapes before the loss, here {given} of the outputs: as {made}, the "
+        "best output for all targets at once is their mean. Use output.squeeze(1) or "
+        "target.unsqueeze(1), whichever fits, or criterion(output.view_as(target), target).",
         code="",
     )

@@ -9,8 +9,8 @@ def hold_rate() -> Remedy:
     """Sets the rate of each group, before every step, to the one that it was given at first."""
     return Remedy(
         title="Train at the rate that was asked for, without the schedule",
-        why="A rate that stays as it is learns until the schedule is fixed, and shows what the "
-        "schedule has to be measured by.",
+        why="A constant rate learns until the schedule is fixed, and gives a baseline to compare "
+        "that with.",
         code="""\
 # The same as leaving scheduler.step() out (handle.remove() undoes it):
 first = [group.get("initial_lr", group["lr"]) for group in optimizer.param_groups]

@@ -12,7 +12,7 @@ def load_weights(names: Sequence[str]) -> Remedy:
     """Says where to look; only a person who has the weights can load them."""
     return Remedy(
         title="Load the weights of the frozen layers, or train them",
-        why=f"What comes out of {words(names)} tells the inputs of a batch hardly apart, and they "
-        "stay as they are: look at whether their weights were loaded before they were frozen.",
+        why=f"What comes out of {words(names)} hardly differs between the inputs of a batch, and "
+        "they are not trained: check that their weights were loaded before they were frozen.",
         code="",
     )

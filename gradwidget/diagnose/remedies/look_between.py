@@ -7,6 +7,7 @@ import math
 from gradwidget.diagnose.evidence.stops.one_place import OnePlace
 from gradwidget.diagnose.finding import Remedy
 from gradwidget.diagnose.remedies.shared.layer_names import quote
+from gradwidget.diagnose.remedies.shared.printed_once import printed_once
 from gradwidget.frame import ROOT, Layer
 from gradwidget.wording import shown
 
@@ -30,39 +31,21 @@ def look_between(place: OnePlace) -> Remedy:
     return Remedy(
         title=f"Look at what happens between {near} and {far}",
         why=f"On its way back from {far} to {near} the gradient {what}, and elsewhere it hardly "
-        f"changes: other weights or layers change nothing about that. Look in {where} at what is "
-        f"done to the output of {near} until {far} gets it: {usual}. The code changes nothing; in "
-        "the next step it prints the range of both.",
+        f"changes: other weights or layers would not help. Look in {where} at what is done to the "
+        f"output of {near} until {far} gets it: {usual}. The code changes nothing; in the next "
+        "step it prints the range of both.",
         code=_code(place.near, place.far),
     )
 
 
 def _code(near: Layer, far: Layer) -> str:
-    seen = []
-    if near.is_module and near.name != ROOT:
-        seen.append(
-            f"handles[{quote(f'{near.name} gives')}] = model.get_submodule({quote(near.name)})"
-            f".register_forward_hook(\n"
-            f"    lambda module, args, output: show({quote(f'{near.name} gives')}, output)\n)\n"
-        )
-    if far.is_module and far.name != ROOT:
-        seen.append(
-            f"handles[{quote(f'{far.name} gets')}] = model.get_submodule({quote(far.name)})"
-            f".register_forward_pre_hook(\n"
-            f"    lambda module, args: show({quote(f'{far.name} gets')}, args)\n)\n"
-        )
-    if not seen:
+    calls = [
+        f"{call}({quote(layer.name)})\n"
+        for call, layer in (("print_output", near), ("print_input", far))
+        if layer.is_module and layer.name != ROOT
+    ]
+    if not calls:
         return ""
-    return """\
-handles = {}
-
-
-def show(what, value):
-    parts = value if isinstance(value, (tuple, list)) else [value]
-    for part in [part for part in parts if torch.is_tensor(part) and part.numel()][:1]:
-        part = part.detach().float()
-        print(f"{what} {tuple(part.shape)}: {part.min():.3g} … {part.max():.3g}")
-    handles.pop(what).remove()
-
-
-""" + "".join(seen)
+    return printed_once(
+        "".join(calls), "low, high = part.min(), part.max()", "{low:.3g} … {high:.3g}"
+    )

@@ -24,4 +24,4 @@ def loosen_clip(window: Window) -> Remedy | None:
         why += f" A bound of {USUAL:g} is usual."
     if window.frame.scalars.get("loss_scale", 1.0) > 1:
         why += " Look too that scaler.unscale_(optimizer) comes before the clipping, not after it."
-    return Remedy(title="Raise the bound of the clipping", why=why, code="")
+    return Remedy(title="Raise the clipping bound", why=why, code="")

@@ -20,9 +20,9 @@ def lower_momentum(window: Window) -> Remedy | None:
         return None
     return Remedy(
         title=f"Lower the momentum to {USUAL:g}",
-        why=f"With a momentum of {momentum:g}, steps of one direction add up to "
-        f"{shown(1 / (1 - momentum))}× the learning rate, and past what they were to reach; with "
-        f"{USUAL:g} to {1 / (1 - USUAL):.0f}×.",
+        why=f"With a momentum of {momentum:g}, steps in one direction add up to "
+        f"{shown(1 / (1 - momentum))}× the learning rate, and overshoot; with {USUAL:g} to "
+        f"{1 / (1 - USUAL):.0f}×.",
         code=f"""\
 for group in optimizer.param_groups:
     if "momentum" in group:

@@ -10,8 +10,9 @@ def milder_negatives() -> Remedy:
     return Remedy(
         title="Use semi-hard or random negatives",
         why="Look at how the loss chooses what it holds apart. With the hardest negative of each "
-        "batch it is least, at its margin, where all embeddings are one point. Take the mean over "
-        "all that violate the margin, or negatives that are farther than the positive, and the "
-        "hardest ones only once these are easy. From fresh weights: one point does not come apart.",
+        "batch, it has a minimum where all embeddings are one point: the loss is then its margin. "
+        "Take the mean over all that violate the margin, or negatives that are farther than the "
+        "positive, and the hardest ones only once these are easy. Start again from fresh weights: "
+        "a single point does not come apart.",
         code="",
     )

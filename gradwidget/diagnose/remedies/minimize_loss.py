@@ -17,11 +17,11 @@ def minimize_loss(player: Sequence[str], *, maximizes: bool) -> Remedy:
     """
     if player:
         return Remedy(
-            title="Turn the sign of this player's loss",
-            why=f"Look at the loss that trains {names(player)}, and for a gradient of the wrong "
-            "sign that backward() is given: it has to be the opposite of what its critic or "
-            "discriminator is trained by. A critic that minimizes D(fake) - D(real) wants a "
-            "generator that minimizes -D(fake).",
+            title="Flip the sign of this network's loss",
+            why=f"Look at the loss that trains {names(player)}, and for a gradient that is given "
+            "to backward(): the sign has to be the opposite of that in the loss of its critic or "
+            "discriminator. A critic that minimizes D(fake) - D(real) wants a generator that "
+            "minimizes -D(fake).",
             code="",
         )
     if maximizes:

@@ -18,8 +18,8 @@ def more_entries(wiring: Wiring) -> Remedy:
         )
     return Remedy(
         title=f"Take the {operation} over more than one entry",
-        why=f"Look at dim= of the {operation} after {layer}, and at the shape there: of scores "
-        "[N · L, 1] it is to be scores.view(N, L).softmax(dim=1), of [L, N, 1] scores.softmax(dim=0"
-        "). Of a single output per sample, binary_cross_entropy_with_logits is the loss.",
+        why=f"Look at dim= of the {operation} after {layer}, and at the shape there: for scores [N "
+        "· L, 1] use scores.view(N, L).softmax(dim=1), for [L, N, 1] scores.softmax(dim=0). For a "
+        "single output per sample, use binary_cross_entropy_with_logits as the loss.",
         code="",
     )

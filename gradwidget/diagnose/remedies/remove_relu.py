@@ -9,13 +9,10 @@ from gradwidget.frame import Wiring
 
 def remove_relu(wiring: Wiring) -> Remedy:
     """Takes the module out of the model that is it; else says where it is called."""
-    where, code = "", ""
-    if "squashed" in wiring.obstacles:
-        where, code = function_call(wiring)
-        where += " "
+    where, code = function_call(wiring)
     return Remedy(
-        title="Remove the ReLU behind the last layer",
-        why=f"{where}A ReLU belongs between two layers. Behind the last one it makes 0 of every "
-        "logit below that, and a class whose logit is 0 for all inputs gets no gradient.",
+        title="Remove the ReLU after the last layer",
+        why=f"{where} A ReLU belongs between two layers. After the last one it sets every negative "
+        "logit to 0, and a class whose logit is 0 for all inputs gets no gradient.",
         code=code,
     )

@@ -4,19 +4,16 @@ from __future__ import annotations
 
 from gradwidget.diagnose.finding import Remedy
 from gradwidget.diagnose.remedies.shared.function_call import function_call
-from gradwidget.diagnose.remedies.shared.layer_names import without_last
 from gradwidget.frame import Wiring
 
 
 def remove_softmax(wiring: Wiring) -> Remedy:
     """Takes the module out of the model that is it; else says where it is called."""
-    why = (
-        "CrossEntropyLoss and BCEWithLogitsLoss expect logits and apply it themselves; "
-        "for predictions, apply it outside of the model."
-    )
-    title = "Remove the last softmax or sigmoid"
-    if "squashed" not in wiring.obstacles:
-        return Remedy(title=title, why=why, code=without_last("softmax", "sigmoid"))
     function, *_ = wiring.obstacles["squashed"]
     where, code = function_call(wiring)
-    return Remedy(title=f"Remove the last {function}", why=f"{where} {why}", code=code)
+    return Remedy(
+        title=f"Remove the last {function}",
+        why=f"{where} CrossEntropyLoss and BCEWithLogitsLoss expect logits and apply it "
+        "themselves; for predictions, apply it outside of the model.",
+        code=code,
+    )

@@ -14,9 +14,9 @@ def replace_held_parameters(layers: Sequence[Layer]) -> Remedy:
     loops = "".join(f"{loop}\n        own.append(parameter)\n" for loop in each_parameter(layers))
     return Remedy(
         title="Give them to one optimizer in place of what it holds",
-        why="Where two optimizers were made of the parameters of one network, as by a line that "
-        "was copied, both train that one and none trains these layers. Here optimizer is the one "
-        "that is meant for them.",
+        why="Where two optimizers were given the parameters of one network, as by a copied line, "
+        "both train that one and none trains these layers. Here optimizer is the one that is meant "
+        "for them.",
         code=f"""\
 own = []
 {loops}\

@@ -16,8 +16,9 @@ def reset_layers(layers: Sequence[Layer]) -> Remedy | None:
         return None
     return Remedy(
         title="Start them afresh",
-        why="What came from elsewhere, and has stood still while all around it was trained, may be "
-        "further from what is needed than fresh weights are. Not where it was loaded on purpose.",
+        why="Weights that came from elsewhere, and did not change while everything around them was "
+        "trained, may be further from what is needed than fresh ones. Not where it was loaded on "
+        "purpose.",
         code=f"""\
 for name in {listing(modules)}:
     module = model.get_submodule(name)

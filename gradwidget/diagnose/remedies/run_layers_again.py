@@ -14,7 +14,7 @@ def run_layers_again(since: int) -> Remedy:
     return Remedy(
         title="See that forward() runs them again",
         why=f"They ran before step {since:,}. Look for a branch that is no longer taken; where a "
-        "router chooses among experts and has come to send everything to a few of them, add a loss "
-        "that balances their load, or noise to its scores while it trains.",
+        "router chooses among experts and now sends everything to a few of them, add a loss that "
+        "balances their load, or noise to its scores while it trains.",
         code="",
     )

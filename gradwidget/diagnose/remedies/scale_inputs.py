@@ -30,8 +30,8 @@ def scale_inputs(window: Window, *, if_large: bool = False) -> Remedy | None:
         return None
     title = "Scale the inputs"
     why = (
-        f"They have a mean of {shown(mean)} and a standard deviation of {shown(deviation)}; "
-        "layers are drawn for about 0 and 1 (LeCun et al., Efficient BackProp)."
+        f"They have a mean of {shown(mean)} and a standard deviation of {shown(deviation)}; layers "
+        "are initialized for about 0 and 1 (LeCun et al., Efficient BackProp)."
     )
     if window.has_opponent:
         # What one network makes for the other is not of that scale, and must not be scaled so.

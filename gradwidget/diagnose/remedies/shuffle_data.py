@@ -9,8 +9,8 @@ def shuffle_data() -> Remedy:
     """Has the loader mix the samples."""
     return Remedy(
         title="Shuffle the data",
-        why="Each batch should be drawn from all classes, so that its gradient is about that of "
-        "all data. An IterableDataset is to shuffle by itself; with a sampler, shuffle there.",
+        why="Each batch should be drawn from all classes, so that its gradient is close to that of "
+        "all data. An IterableDataset has to shuffle by itself; with a sampler, shuffle there.",
         code="""\
 loader = torch.utils.data.DataLoader(
     loader.dataset, batch_size=loader.batch_size, shuffle=True

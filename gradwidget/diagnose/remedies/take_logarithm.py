@@ -13,16 +13,7 @@ def take_logarithm(wiring: Wiring) -> Remedy | None:
         return None
     loss, given = wiring.obstacles["no logarithm"]
     if given == "log_softmax":
-        return Remedy(
-            title=OVER_SAMPLES.title,
-            why=OVER_SAMPLES.why,
-            code="""\
-for part in model.modules():
-    if isinstance(part, torch.nn.LogSoftmax) and part.dim == 0:
-        part.dim = 1
-# Where forward() calls it itself: torch.nn.functional.log_softmax(x, dim=1) in its place.
-""",
-        )
+        return _over_classes()
     if given == "linear":
         return Remedy(
             title="Give the loss log_softmax of the outputs",
@@ -41,6 +32,25 @@ for part in model.modules():
             "predictions, take exp() of it outside of the model.",
             code="",
         )
+    return _in_its_place(loss, given)
+
+
+def _over_classes() -> Remedy:
+    """For a log_softmax over the samples of the batch."""
+    return Remedy(
+        title=OVER_SAMPLES.title,
+        why=OVER_SAMPLES.why,
+        code="""\
+for part in model.modules():
+    if isinstance(part, torch.nn.LogSoftmax) and part.dim == 0:
+        part.dim = 1
+# Where forward() calls it itself: torch.nn.functional.log_softmax(x, dim=1) in its place.
+""",
+    )
+
+
+def _in_its_place(loss: str, given: str) -> Remedy:
+    """For a softmax or sigmoid that is a module."""
     return Remedy(
         title=f"Use log_softmax in place of {given}",
         why=f"{loss} expects logarithms of probabilities: log_softmax of the outputs from before "

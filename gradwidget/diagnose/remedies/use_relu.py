@@ -22,7 +22,7 @@ def use_relu(layers: Sequence[Layer]) -> Remedy | None:
     slope = f"The slope of a {kind} is at most {SLOPES[kind]:g}" + (
         ", a quarter per layer."
         if kind == "sigmoid"
-        else ", and next to nothing once its input is large."
+        else ", and close to 0 once its input is large."
     )
     hidden = [
         layer.name

@@ -64,7 +64,7 @@ def _nonfinite(window: Window) -> Detection | None:
 
 
 def _constant(window: Window) -> Detection | None:
-    deviation = _level(window, "input_std")
+    deviation = window.newest("input_std")
     if window.history.version < window.limits.window or deviation != 0:
         return None
     return _detection(
@@ -83,7 +83,7 @@ def _alike(window: Window) -> Detection | None:
 
     Of tokens nothing but how common each answer is; the loss then falls all the same.
     """
-    size = _level(window, "input_rms")
+    size = window.newest("input_rms")
     # What differs is lost beside numbers that are too large.
     if window.age < window.limits.plateau_steps // 2 or size > HUGE:
         return None
@@ -107,7 +107,7 @@ def _alike(window: Window) -> Detection | None:
 
 def _scale(window: Window, active: Finding | None) -> Detection | None:
     limits = window.limits
-    size = _level(window, "input_rms")
+    size = window.newest("input_rms")
     is_large, is_small = size > limits.input_scale, 0 < size < limits.input_scale**-2
     if not (is_large or is_small) or _normalized_first(window) or _is_made(window, size):
         return None
@@ -116,8 +116,8 @@ def _scale(window: Window, active: Finding | None) -> Detection | None:
     began = first_level(window, "input_rms")
     if is_large and began < limits.input_scale < size / CHANGED:
         return _changed(window, began, size)
-    mean = _level(window, "input_mean")
-    deviation = _level(window, "input_std")
+    mean = window.newest("input_mean")
+    deviation = window.newest("input_std")
     found = _detection(
         window,
         "warning",
@@ -134,8 +134,8 @@ def _scale(window: Window, active: Finding | None) -> Detection | None:
 
 def _flat(window: Window, active: Finding | None) -> Detection | None:
     """Of a usual size, and all of them near one number, as by statistics of other data."""
-    mean = abs(_level(window, "input_mean"))
-    deviation = _level(window, "input_std")
+    mean = abs(window.newest("input_mean"))
+    deviation = window.newest("input_std")
     if not 0 < deviation < mean / FLAT or _normalized_first(window):
         return None
     if active is None and not is_harmed(window, Symptom.BAD_INPUTS):
@@ -144,8 +144,8 @@ def _flat(window: Window, active: Finding | None) -> Detection | None:
         window,
         "warning",
         f"The inputs have a standard deviation of {shown(deviation)} around a mean that is "
-        f"{shown(mean / deviation)}× as large: what tells them apart is lost beside what they "
-        "share.",
+        f"{shown(mean / deviation)}× as large: the differences between them are lost beside what "
+        "they share.",
         window.history.first_step or 0,
         value=deviation / mean,
         bound=1 / FLAT,
@@ -201,16 +201,6 @@ def _is_made(window: Window, size: float) -> bool:
     # Of a network that is thrown about from step to step, what it made in one of them counts.
     sizes = window.history.recent("act_rms", 2 * window.limits.window)[:, made]
     return bool((sizes * OF_ITS_SIZE > size).any())
-
-
-def _level(window: Window, name: str) -> float:
-    """The median of a statistic of the inputs in the newest frames; NaN where it is not known.
-
-    Of networks that are trained in turns, in the frames in the same turn: each has its own inputs.
-    """
-    frames = window.limits.window * (2 if window.has_opponent else 1)
-    values = window.history.recent_scalar(name, frames)[window.same_turn(frames)]
-    return middle(values[-window.limits.window :])
 
 
 def _detection(

@@ -58,12 +58,14 @@ def _far(window: Window, active: Finding | None) -> Detection | None:
     size = middle(outputs)
     if not residual > bound * max(size, 1.0):
         return None  # outputs that are large themselves
-    drowned = "" if layer is None else f" What the loss asks of others than {layer} is lost in it."
+    drowned = ""
+    if layer is not None:
+        drowned = f" Beside the error of {layer}, the other terms of the loss are negligible."
     return Detection(
         severity="warning",
         message=f"The outputs start {shown(residual)} away from their targets: these are far from "
         f"0 and 1, for which networks are made, and the outputs are about {shown(size)}. Gradients "
-        f"grow with the error, and steps of a usual size do not get there.{drowned}",
+        f"grow with the error, and steps of usual size never get there.{drowned}",
         layers=tuple(
             layer.name
             for layer, is_last in zip(window.layers, window.paths.last, strict=True)

@@ -125,10 +125,10 @@ def _drawn_together(window: Window, active: Finding | None) -> Detection | None:
         lambda layers, left: (
             f"Different inputs have become alike before {layers}: of what the activations there "
             f"differed by from sample to sample at the start, {shown(100 * left)}% is left, and "
-            f"the loss rests at {shown(window.loss)}. The model gives all of them nearly the same "
+            f"the loss stays at {shown(window.loss)}. The model gives all of them nearly the same "
             "output."
         ),
-        "Fine if the inputs of a batch are alike themselves, or are to be told alike.",
+        "Fine if the inputs of a batch are alike themselves, or should get the same output.",
     )
     if found is None:
         return None
@@ -199,8 +199,9 @@ def _emptied(window: Window) -> Detection | None:
         Level("act_rms", size, 1.0, EMPTY, above=False),
         codes,
         lambda layers, value: (
-            f"What {layers} gives has become {shown(value)} for every input: its price in the loss "
-            "outweighs its use, so what comes after is told nothing."
+            f"What {layers} gives has become {shown(value)} for every input: its penalty in the "
+            "loss outweighs its use, so the layers after it get no information on the input."
         ),
-        "Fine where a code is not meant to tell anything yet, as while its price is still changed.",
+        "Fine while the code is not meant to carry information yet, as while its penalty is "
+        "annealed.",
     )

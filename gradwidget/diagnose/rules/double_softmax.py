@@ -34,10 +34,10 @@ def double_softmax(window: Window, active: Finding | None) -> Detection | None:
         or _of_unlike_shapes(window)
         or _out_of_reach(window)
         or _beyond_reach(window)
-        or _twice(window)
     )
-    is_cut = found is None
-    found = found or _cut(window)
+    operation, loss = _squashed(window)
+    is_cut = found is None and operation == "relu"
+    found = found or _of_logits(operation, loss)
     if found is None:
         return None
     message, caveat = found
@@ -65,14 +65,16 @@ def _without_logarithm(window: Window) -> tuple[str, str] | None:
             f"{loss} expects probabilities that add up to 1 over the classes, and those that it is "
             "given add up to 1 over the samples of the batch: take log_softmax with dim=1."
         )
-        return message, "None: how many samples a batch has says nothing of their classes."
+        return message, "None: the samples of a batch are not its classes."
     what = "logits" if given == "linear" else f"the output of a {given}"
-    sign = " The loss is below 0, which it never is of what it expects." if window.loss < 0 else ""
+    sign = (
+        " The loss is below 0, which it never is with log-probabilities." if window.loss < 0 else ""
+    )
     message = (
         f"{loss} expects logarithms of probabilities and is given {what}: give it log_softmax of "
         f"the output.{sign}"
     )
-    return message, "None: the least of this loss is not where the outputs fit the targets."
+    return message, "None: the minimum of this loss is not where the outputs fit the targets."
 
 
 def _of_unlike_shapes(window: Window) -> tuple[str, str] | None:
@@ -80,10 +82,10 @@ def _of_unlike_shapes(window: Window) -> tuple[str, str] | None:
         return None
     given, made = window.wiring.obstacles["unlike shapes"]
     message = (
-        f"The outputs have the shape {given} and what the loss holds them against has another, so "
-        f"that both become {made}: each output is held against every target, not against its own."
+        f"The outputs have the shape {given} and the targets another one, so both are broadcast to "
+        f"{made}: each output is compared with every target, not only with its own."
     )
-    return message, "Fine if every output is meant to be held against every target."
+    return message, "Fine if every output is meant to be compared with every target."
 
 
 def _out_of_reach(window: Window) -> tuple[str, str] | None:
@@ -113,26 +115,21 @@ def _beyond_reach(window: Window) -> tuple[str, str] | None:
     )
 
 
-def _twice(window: Window) -> tuple[str, str] | None:
-    operation, loss = _squashed(window)
-    if operation not in {"softmax", "sigmoid"}:
-        return None
-    message = (
-        f"The output goes through a {operation}, and {loss} applies one itself: give it the output "
-        f"from before the {operation}."
-    )
-    return message, "None: the loss is then never near 0, and the gradient is too small."
-
-
-def _cut(window: Window) -> tuple[str, str] | None:
-    operation, loss = _squashed(window)
-    if operation != "relu":
-        return None
-    message = (
-        f"The output goes through a ReLU, and {loss} expects logits, below 0 for what is not so: "
-        "give it the output from before the ReLU."
-    )
-    return message, "None: an output that the ReLU has cut off gets no gradient."
+def _of_logits(operation: str, loss: str) -> tuple[str, str] | None:
+    """What is wrong with an operation right under a loss of logits."""
+    if operation in {"softmax", "sigmoid"}:
+        message = (
+            f"The output goes through a {operation}, and {loss} applies one itself: give it the "
+            f"output from before the {operation}."
+        )
+        return message, "None: the loss is then never near 0, and the gradient is too small."
+    if operation == "relu":
+        message = (
+            f"The output goes through a ReLU, and {loss} expects logits, which are negative for "
+            "unlikely classes: give it the output from before the ReLU."
+        )
+        return message, "None: an output that the ReLU has cut off gets no gradient."
+    return None
 
 
 def _squashed(window: Window) -> tuple[str, str]:

@@ -145,11 +145,7 @@ def _over_steps(window: Window, active: Finding | None) -> Detection | None:
         or _is_rescaled(window, rows, total / baseline)
     ):
         return None
-    # The layers that grew most.
-    growth = np.where(known, now / past_high, 0.0)
-    affected = np.flatnonzero(growth > max(1.0, float(growth.max()) / 10))
-    affected = affected[np.argsort(-growth[affected], kind="stable")]
-    layers = tuple(window.layers[i].name for i in affected)
+    layers = _grown_most(window, np.where(known, now / past_high, 0.0))
     ratio = total / baseline
     return Detection(
         severity="critical" if ratio > 100 * limits.exploding_spike else "warning",
@@ -167,6 +163,13 @@ def _over_steps(window: Window, active: Finding | None) -> Detection | None:
         caveat="A single unusual batch can do this; if the loss stays where it was, clipping is "
         "enough.",
     )
+
+
+def _grown_most(window: Window, growth: Floats) -> tuple[str, ...]:
+    """The layers whose gradient grew by a tenth of the largest factor or more, most first."""
+    affected = np.flatnonzero(growth > max(1.0, float(growth.max()) / 10))
+    affected = affected[np.argsort(-growth[affected], kind="stable")]
+    return tuple(window.layers[i].name for i in affected)
 
 
 def _may_be_spike(rows: NDArray[np.float32], limits: Thresholds) -> bool:

@@ -98,7 +98,7 @@ def _bottomless(window: Window) -> Detection | None:
     return _detection(
         window,
         f"The loss has fallen from {shown(start)} to {shown(parts[1])} and falls faster and "
-        "faster, and its gradient grows: there is no minimum on this way.",
+        "faster, and its gradient grows: it has no minimum in this direction.",
         since,
         value=fallen,
         bound=bound,
@@ -119,7 +119,7 @@ def _of_a_player(window: Window, active: Finding | None) -> Detection | None:
         f"{shown(found.player.start)} to {shown(found.loss)}, while the outputs of these layers "
         f"have grown from {shown(start)} to {shown(outputs)}. They are judged by "
         f"{words(names[found.critic].tolist())}, which another optimizer trains, and whose loss "
-        "has not risen by it: both pull the same way.",
+        "has not risen: both push the outputs the same way.",
         layers=player,
         first_step=found.since,
         evidence={
@@ -160,5 +160,5 @@ def _detection(
         layers=(),
         first_step=since,
         evidence={"value": value, "bound": bound, "window": float(window.limits.window)},
-        caveat="Fine if what is trained on is meant to be driven up without an end.",
+        caveat="Fine if what is minimized is meant to fall without bound.",
     )

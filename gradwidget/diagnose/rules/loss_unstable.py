@@ -52,7 +52,7 @@ def loss_unstable(window: Window, active: Finding | None) -> Detection | None:
         f"more, the worst by {shown(worst)}× the initial loss"
     )
     if is_dropped:
-        message += f"; a dropout of {dropped:.0%} leaves next to nothing of what layers give"
+        message += f"; a dropout of {dropped:.0%} zeroes nearly all that layers give"
     return Detection(
         severity="warning",
         message=f"{message}.",

@@ -180,8 +180,8 @@ def _thrown_off(window: Window) -> Detection | None:
     return Detection(
         severity="warning",
         message=f"The first update raised the loss from {shown(float(losses[0]))} to "
-        f"{shown(float(losses[1]))} and the gradient as well, and so they stayed: the learning "
-        "rate is too high for what the weights do to the outputs.",
+        f"{shown(float(losses[1]))} and the gradient as well, and both have stayed that high: the "
+        "learning rate is too high.",
         layers=(),
         first_step=history.first_step or 0,
         evidence={
@@ -310,9 +310,9 @@ def _in_each_turn(window: Window) -> Detection | None:
     its = [one.name for one, plays in zip(window.layers, window.in_play, strict=True) if plays]
     return Detection(
         severity="warning",
-        message=f"Each step in its turn changes the weights of {names(its)} by "
-        f"{level:,.0%} of their size (0.1% is usual): the learning rate is too high, and no other "
-        "network can be trained against what is another one at each step.",
+        message=f"Each step in its turn changes the weights of {names(its)} by {level:,.0%} of "
+        "their size (0.1% is usual): the learning rate is too high, and no other network can be "
+        "trained against one that is a different one at each step.",
         layers=(),
         first_step=_since([int(step) for step in steps[::-1]], moves[::-1] > bound, limits.window),
         evidence={"value": level, "bound": bound, "window": float(limits.window)},

@@ -44,43 +44,31 @@ def lr_too_low(window: Window, active: Finding | None) -> Detection | None:
     if is_early or Symptom.LR_TOO_HIGH in window.active:
         return None
     spent = _spent_since(window)
-    lowest = limits.plateau_share if spent is None else SPENT_LEFT
-    is_high = lowest < window.level_left < limits.plateau_above
-    if not is_high or (spent is None and (window.has_learned or has_come_down(window))):
+    most = _moving_most(window) if _stays_high(window, spent) else None
+    if most is None:
         return None
-    # Where a model is as good as it gets, its noise alone makes a gradient that promises much.
-    if not _is_zero(window) and (began_trained(window) or (spent is None and not _steady(window))):
-        return None
-    # A layer that has had no gradient in most steps, as one of several adapters, could not move.
-    could_move = window.trainable & ~(window.median("grad_is_none") > 0)
-    moves = np.where(window.traits.matrices & could_move, window.moves, np.nan)
-    known = np.flatnonzero(~np.isnan(moves))
-    if not known.size:
-        return None
-    most = int(known[np.argmax(moves[known])])
+    move = float(window.moves[most])
     # A rate that is as good as 0 needs no other reason.
     is_slow = spent is None and not _is_zero(window)
     norms, eps = (clipped_from(window), _large_eps(window)) if is_slow else (None, None)
     bound = limits.update_low if norms is None else CLIPPED * limits.update_low
-    is_low = moves[most] < bound
+    is_low = move < bound
     scaled = clipped_while_scaled(window) if is_low else None
     # Nobody means to cut down a gradient by so much: it has to promise less.
     least = 1.0 if norms is None else CLIPPED_PROMISE
     # The order of two lines is wrong whatever the gradient promises.
-    if not is_low or (
-        scaled is None and not _promising(window, is_clipped=bool(moves[most] > 0), least=least)
-    ):
+    if not is_low or (scaled is None and not _promising(window, is_clipped=move > 0, least=least)):
         return None
     changes, steps = window.series("matrix_change", most)
     since = holding_since(steps, changes < bound * window.move_scale[most])
     message = (
-        f"A step changes the weights by at most {shown(float(moves[most]))} of their "
+        f"A step changes the weights by at most {shown(move)} of their "
         f"size (0.001 is usual), and the loss is still {shown(window.loss)} "
         f"({shown(window.start_loss)} at the start): the learning rate is too low"
         f"{_why(window, spent, scaled, norms, eps)}."
     )
     evidence = {
-        "value": float(moves[most]),
+        "value": move,
         "bound": bound,
         "window": float(limits.window),
         "loss": window.loss,
@@ -99,6 +87,27 @@ def lr_too_low(window: Window, active: Finding | None) -> Detection | None:
         evidence=evidence,
         caveat="Fine if the model is already trained and is only being fine-tuned.",
     )
+
+
+def _stays_high(window: Window, spent: int | None) -> bool:
+    """Whether the loss stays so high that larger steps could still lower it."""
+    lowest = window.limits.plateau_share if spent is None else SPENT_LEFT
+    is_high = lowest < window.level_left < window.limits.plateau_above
+    if not is_high or (spent is None and (window.has_learned or has_come_down(window))):
+        return False
+    # Where a model is as good as it gets, its noise alone makes a gradient that promises much.
+    return _is_zero(window) or not (
+        began_trained(window) or (spent is None and not _steady(window))
+    )
+
+
+def _moving_most(window: Window) -> int | None:
+    """The layer whose weights move most for their size; None where that is known of none."""
+    # A layer that has had no gradient in most steps, as one of several adapters, could not move.
+    could_move = window.trainable & ~(window.median("grad_is_none") > 0)
+    moves = np.where(window.traits.matrices & could_move, window.moves, np.nan)
+    known = np.flatnonzero(~np.isnan(moves))
+    return int(known[np.argmax(moves[known])]) if known.size else None
 
 
 def _why(

@@ -42,8 +42,8 @@ def _cleared_before(window: Window) -> Detection | None:
     norm = window.frame.scalars["raw_total_grad_norm"]
     return Detection(
         severity="critical",
-        message=f"backward() gives a gradient (norm {norm:.2g}), and nothing is left of it when "
-        "the optimizer steps: the weights do not follow it.",
+        message=f"backward() gives a gradient (norm {norm:.2g}), but nothing is left of it when "
+        "the optimizer steps: it does not change the weights.",
         layers=(),
         first_step=since,
         evidence={"value": 0.0, "bound": 0.0, "window": float(window.limits.certain_frames)},

@@ -33,7 +33,7 @@ def _none_at_all(window: Window) -> Detection | None:
         layers=tuple(layer.name for layer in window.layers if layer.trainable),
         first_step=since,
         evidence={"value": 0.0, "bound": 1.0, "window": window.frame.scalars["unstepped"]},
-        caveat="Fine if this model is only the way to what is trained.",
+        caveat="Fine if gradients only pass through this model to what is trained.",
     )
 
 

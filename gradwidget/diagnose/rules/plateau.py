@@ -93,8 +93,8 @@ def _at_mean(window: Window) -> Detection | None:
     return Detection(
         severity="warning",
         message=f"After {window.age:,} steps the loss is {shown(window.loss)}, and the error is "
-        f"{below} what the mean of the targets gets as the answer to every sample: nothing but "
-        "that mean is learned.",
+        f"{below} that of predicting the mean of the targets for every sample: nothing but that "
+        "mean is learned.",
         layers=(),
         first_step=window.history.first_step or 0,
         evidence={
@@ -139,8 +139,8 @@ def _near_start(window: Window) -> Detection | None:
         why, layers = f"the likely cause is: {because.title}", because.layers
     elif _is_at_chance(window):
         why = (
-            "that is what a model gets that tells nothing apart, while gradients and updates are "
-            "sound"
+            "a model that cannot tell inputs apart gets the same, while its gradients and updates "
+            "look healthy"
         )
     else:
         return None

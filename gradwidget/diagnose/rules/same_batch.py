@@ -32,8 +32,8 @@ def same_batch(window: Window, active: Finding | None) -> Detection | None:
             return None
     return Detection(
         severity="critical",
-        message="Every step trains on the same batch, although there is more data to take one "
-        "from: the model learns nothing of the rest.",
+        message="Every step trains on the same batch, although there is more data: the model never "
+        "sees the rest.",
         layers=(),
         first_step=min(steps[-1], active.first_step) if active is not None else steps[-1],
         evidence={"value": 1.0, "bound": 0.0, "window": float(needed)},

@@ -49,8 +49,8 @@ def weights_growing(window: Window, active: Finding | None) -> Detection | None:
     if found is None or growth is None:
         return found
     why = (
-        f"those of all layers grow by {growth:.1%} a step, as by a penalty on them that is "
-        "subtracted from the loss and not added"
+        f"those of all layers grow by {growth:.1%} a step, as with a penalty on the weights that "
+        "is subtracted from the loss instead of added"
     )
     message = found.message.replace(USUAL, why)
     return replace(found, message=message, evidence={**found.evidence, "growth": growth})

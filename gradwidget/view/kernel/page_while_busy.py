@@ -9,8 +9,8 @@ OPENING = 20.0
 be opening, as it is when all cells are run at once."""
 
 NO_KERNEL = (
-    "Not paused: nothing could resume the loop, since this notebook takes no orders while a cell "
-    'runs. Train on a thread of its own, or use on_finding="breakpoint".'
+    "Not paused: nothing could resume the loop, since this notebook cannot reach a running cell. "
+    'Train on a thread of its own, or use on_finding="breakpoint".'
 )
 NO_SUBSHELLS = (
     "Not paused: this kernel has no subshells, so nothing could resume the cell. Use "

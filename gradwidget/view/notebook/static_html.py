@@ -20,7 +20,7 @@ from gradwidget.problem import Problem
 from gradwidget.record.history import History
 from gradwidget.report.finding_line import consequences_of, finding_line
 from gradwidget.report.finding_mark import finding_mark
-from gradwidget.report.headline import headline
+from gradwidget.report.headline import headline, newest_step
 from gradwidget.report.shown_rows import shown_rows, the_rest
 from gradwidget.view.notebook.bar_color import bar_color
 from gradwidget.view.notebook.static_picture import shown_metric, static_picture
@@ -70,8 +70,8 @@ def static_html(
         True
     """
     states = layer_states(history, findings)
-    last = history.last
-    when = "" if last is None else f" · step {last.step:,}"
+    last, step = history.last, newest_step(history)
+    when = "" if step is None else f" · step {step:,}"
     first = headline(history, findings, states, problems, window, awaits=awaits)
     parts = [STYLE, f"<p>{_text(notice)}</p>"] if notice else [STYLE]
     parts.append(f"<p><b>gradwidget: {_text(model)}</b> · {_text(first)}{when}</p>")

@@ -16,7 +16,7 @@ export class Inspection {
   readonly #entriesTitle = element("h3");
   readonly #entries = element("ol", {
     class: "gw-entries",
-    "aria-label": "Greatest gradient entries",
+    "aria-label": "Largest gradient entries",
   });
   readonly #profiles = new TimeProfiles();
   readonly #redraw = memo<LayerInspection | string>();
@@ -48,7 +48,7 @@ export class Inspection {
   #explain(reason: string): void {
     for (const histogram of [this.#gradient, this.#weight, this.#activation])
       histogram.update(reason);
-    setText(this.#entriesTitle, "Greatest gradients");
+    setText(this.#entriesTitle, "Largest gradients");
     this.#entries.replaceChildren(element("li", { text: reason }));
     this.#profiles.update([], null);
   }
@@ -60,7 +60,7 @@ export class Inspection {
     this.#activation.update(activation);
     const step = typeof gradient === "string" ? null : gradient.step;
     const when = step === null ? "" : ` · step ${formatCount(step)}`;
-    setText(this.#entriesTitle, `Greatest gradients${when}`);
+    setText(this.#entriesTitle, `Largest gradients${when}`);
     const lines = worst.map((entry) =>
       element("li", {}, element("code", { text: entryWords(entry) })),
     );

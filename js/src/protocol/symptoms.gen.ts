@@ -16,7 +16,7 @@ export const PARAGRAPHS: readonly Paragraph[] = [
     "parts": [
       {
         "title": "",
-        "text": "Next to nothing of the gradient reaches the first layers."
+        "text": "Hardly any of the gradient reaches the first layers."
       },
       {
         "title": "Rule",
@@ -28,7 +28,7 @@ export const PARAGRAPHS: readonly Paragraph[] = [
       },
       {
         "title": "Helps",
-        "text": "where nearly all of it is lost between two neighboring layers, and neither weights nor units beside that place take so much, a look at what forward does there, and nothing else; ReLU instead of sigmoid, initialization that fits the activation function, norm layers, fewer layers; where a second optimizer trains an opponent that wins, holding that back; where it came with steps that moved the weights far, a lower learning rate and fresh weights before all that."
+        "text": "where nearly all of it is lost between two neighboring layers, and neither their weights nor their units explain that, a look at what forward does there, and nothing else; ReLU instead of sigmoid, initialization that fits the activation function, norm layers, fewer layers; where a second optimizer trains an adversary that wins, holding that back; where it came with steps that moved the weights far, first a lower learning rate and fresh weights."
       }
     ]
   },
@@ -43,7 +43,7 @@ export const PARAGRAPHS: readonly Paragraph[] = [
       },
       {
         "title": "Rule",
-        "text": "by more than 170× from the last layer to the first; or in a step whose gradient, before clipping, is more than 35× the largest of the last 200 measured steps. Fewer than 5 frames suffice if each of them is far past the bound, since such a run may be lost in its third step. Over depth, weight gradients are used only where activations are not measured (above 3,000×): in a ReLU chain, growing deltas and shrinking activations cancel. Where the gradient has no values any more, activations that grow by more than a million prove it."
+        "text": "by more than 170× from the last layer to the first; or in a step whose gradient, before clipping, is more than 35× the largest of the last 200 measured steps. Fewer than 5 frames suffice if each of them is far past the bound, since such a run may be lost in its third step. Over depth, weight gradients are used only where activations are not measured (above 3,000×): in a ReLU chain, growing deltas and shrinking activations cancel. Where the gradient has become NaN or infinite, activations that grow by more than a million prove it."
       },
       {
         "title": "Not",
@@ -114,7 +114,7 @@ export const PARAGRAPHS: readonly Paragraph[] = [
       },
       {
         "title": "Not",
-        "text": "a head that starts at zero, one layer that grows alone, up to a hundredfold, while nothing comes of it: a head of large targets, prototypes that are normalized before they are compared."
+        "text": "a head that starts at zero, one layer that grows alone, up to a hundredfold, and does no harm: a head with large targets, prototypes that are normalized before they are compared."
       },
       {
         "title": "Helps",
@@ -187,7 +187,7 @@ export const PARAGRAPHS: readonly Paragraph[] = [
     "parts": [
       {
         "title": "Rule",
-        "text": "over 20 steps, less than 2% of the activations that the last layers are given differs from sample to sample, it does not come back, and the loss is still above 90% of its initial value, or no longer falls and was never below 80% for long. Or the share has fallen that low and to a tenth of what it was at the start, and the loss no longer falls; a loss that is no comparison with targets may then be anywhere, as a triplet loss at its margin. The same is said of the code of a variational autoencoder whose KL divergence weighs so much that means and logarithms of variances are near 0 for every input, wherever the loss is. And of layers before the last whose units still have the same weights after 20 steps, but for 1% of what one step changes, as where all began as one constant: each such layer counts as one unit."
+        "text": "over 20 steps, less than 2% of the activations that the last layers are given differs from sample to sample, it does not come back, and the loss is still above 90% of its initial value, or no longer falls and was never below 80% for long. Or the share has fallen that low and to a tenth of its start, and the loss no longer falls; the level of a loss that does not compare outputs with targets, such as a triplet loss at its margin, does not matter then. The code of a variational autoencoder is reported as well where its KL divergence weighs so much that means and log-variances are near 0 for every input, whatever the loss. So are layers before the last whose units still have the same weights after 20 steps, to within 1% of what one step changes, as after an initialization with a constant: each such layer acts as one unit."
       },
       {
         "title": "Not",
@@ -195,7 +195,7 @@ export const PARAGRAPHS: readonly Paragraph[] = [
       },
       {
         "title": "Helps",
-        "text": "skip connections around the blocks with the norm before them, or, where the layers are inside of some already, a look at where inputs become alike; fewer layers, warm-up; for frozen layers the weights that were to be loaded; a smaller weight of the divergence; semi-hard or random negatives; fresh weights for units that are copies."
+        "text": "skip connections around the blocks with the norm before them, or, where the layers are inside such blocks already, a look at where inputs become alike; fewer layers, warm-up; for frozen layers the weights that were to be loaded; a smaller weight of the divergence; semi-hard or random negatives; fresh weights for units that are copies."
       }
     ]
   },
@@ -206,11 +206,11 @@ export const PARAGRAPHS: readonly Paragraph[] = [
     "parts": [
       {
         "title": "Rule",
-        "text": "a trainable layer has no gradient for 60 steps (20 if it used to have one, 12 if it ran in each of them and either never had one or always had one before), and for three times as long as ever before. Weights that differ from one sampled step to the next have been trained in between. The message says whether it ran in none of the sampled steps, at all or since one, runs and gives what does not depend on its parameters (unused, or used without a graph), or is cut off after it."
+        "text": "a trainable layer has no gradient for 60 steps (20 if it used to have one, 12 if it ran in each of them and either never had one or always had one before), and for three times as long as ever before. Weights that differ from one sampled step to the next have been trained in between. The message says whether it ran in none of the sampled steps, at all or since one, runs, but its output does not depend on its parameters (unused, or used without a graph), or is cut off after it."
       },
       {
         "title": "Not",
-        "text": "frozen layers, heads that are used now and then, or like some that are and may be drawn a tenth as often."
+        "text": "frozen layers; heads that are used now and then, and layers like them, which may be used a tenth as often."
       },
       {
         "title": "Over",
@@ -237,7 +237,7 @@ export const PARAGRAPHS: readonly Paragraph[] = [
       },
       {
         "title": "Helps",
-        "text": "adding it to the optimizer, or, where there are several, giving it to one in place of what another one trains already; if what was put in came from elsewhere, initializing it again."
+        "text": "adding it to the optimizer, or, where there are several, giving it to one of them instead of what another one trains already; if the layer came from elsewhere, initializing it again."
       }
     ]
   },
@@ -267,7 +267,7 @@ export const PARAGRAPHS: readonly Paragraph[] = [
     "parts": [
       {
         "title": "Rule",
-        "text": "the gradient of trainable layers is exactly 0, all of it for 9 frames or that of a layer for longer, while the loss is high. A clamp, a saturated activation or weights that are 0 on the way are named, and a softmax or a norm over a dimension with a single entry, wherever the loss is. So are weights every way to which is rounded, as in quantization by hand."
+        "text": "the gradient of trainable layers is exactly 0, all of it for 9 frames or that of a layer for longer, while the loss is high. A clamp, a saturated activation or weights that are 0 on the way are named, and so are, whatever the loss, a softmax or a norm over a dimension with a single entry, and weights that every path to the loss rounds, as in quantization by hand."
       },
       {
         "title": "Not",
@@ -288,7 +288,7 @@ export const PARAGRAPHS: readonly Paragraph[] = [
     "parts": [
       {
         "title": "Rule",
-        "text": "in 3 frames in a row, gradients that a step has used are still there, untouched, at the next backward pass; backward passes run and no weight ever changes, or nothing is left of their gradient when the optimizer steps, in as many frames; backward() is called on a tensor that no operation made, or on a loss computed from such a tensor, so that all layers run and none gets a gradient."
+        "text": "in 3 frames in a row, gradients that a step has used are still there, untouched, at the next backward pass; in as many frames, backward passes run and no weight ever changes, or their gradient is gone when the optimizer steps; backward() is called on a tensor that no operation made, or on a loss computed from such a tensor, so that all layers run and none gets a gradient."
       },
       {
         "title": "Not",
@@ -326,7 +326,7 @@ export const PARAGRAPHS: readonly Paragraph[] = [
     "parts": [
       {
         "title": "Rule",
-        "text": "in three times 3 frames in a row, over at least 20 steps, the data that enters the model is that of the frame before in a tensor of its own, and a data loader of the process, or a tensor that has its samples, has more than this batch."
+        "text": "in three times 3 frames in a row, over at least 20 steps, the data that enters the model equals that of the frame before, in a tensor of its own, although a data loader of the process, or a tensor that contains its samples, has more than this batch."
       },
       {
         "title": "Not",
@@ -345,7 +345,7 @@ export const PARAGRAPHS: readonly Paragraph[] = [
     "parts": [
       {
         "title": "Rule",
-        "text": "the optimizer is set to maximize a loss that is an error, and it has risen; or the loss is below 0 and falls without bound, by 30 times its start (5 times where a negated error is plain in the graph), with a gradient that grows. Of two networks that are trained against each other: the loss of one falls so, and its outputs grow by 30 times and far beyond the data, while the loss of the other, which judges them, does not rise: both pull the same way."
+        "text": "the optimizer is set to maximize a loss that is an error, and it has risen; or the loss is below 0 and falls without bound, by 30 times its start (5 times where a negated error is plain in the graph), with a gradient that grows. Of two networks that are trained against each other: the loss of one falls like that, and its outputs grow by 30 times and far beyond the data, while the loss of the other, which judges them, does not rise: both push the outputs the same way."
       },
       {
         "title": "Not",
@@ -368,7 +368,7 @@ export const PARAGRAPHS: readonly Paragraph[] = [
       },
       {
         "title": "Rule",
-        "text": "right below a loss that applies softmax or sigmoid itself there is another one, or a ReLU; or a loss of log-probabilities (nll_loss, kl_div) is given probabilities, or nll_loss logits or a log_softmax over the samples; or outputs and targets differ in shape, as a column and a row do, so that each output is held against every target on the way to one number; or the outputs end in a sigmoid, tanh or softmax, and their mean error is larger than the bounds of that are apart, so that targets lie outside; or in a ReLU, softplus or clamp, and a clear part of the targets is beyond its bounds; or the targets of a binary cross-entropy are no probabilities."
+        "text": "right below a loss that applies softmax or sigmoid itself there is another one, or a ReLU; or a loss of log-probabilities (nll_loss, kl_div) is given probabilities, or nll_loss logits or a log_softmax over the samples; or outputs and targets differ in shape, as a column and a row do, so that each output is compared with every target before the errors become one number; or the outputs end in a sigmoid, tanh or softmax, and their mean error is larger than its range, so that targets lie outside; or in a ReLU, softplus or clamp, and a clear part of the targets is beyond its bounds; or the targets of a binary cross-entropy are no probabilities."
       },
       {
         "title": "Not",
@@ -387,7 +387,7 @@ export const PARAGRAPHS: readonly Paragraph[] = [
     "parts": [
       {
         "title": "Rule",
-        "text": "the data that enters the first layers is NaN, the same everywhere, or the same in every sample while nothing is learned (of tokens also while the loss falls to how common each answer is); or its RMS is above 20, or its mean is more than fifty times its standard deviation, and another symptom comes of it, or far above that and the outputs start above 20 too, or the loss starts so high that all it does is come down from there. Data that was sound at the start is changed while the model trains. Of networks that are trained in turns each has its own inputs."
+        "text": "the data that enters the first layers is NaN, the same everywhere, or the same in every sample while nothing is learned (of tokens also while the loss falls to how common each answer is); or its RMS is above 20, or its mean is more than fifty times its standard deviation, and another symptom follows from it, or the RMS is far above that and the outputs start above 20 too, or the loss starts so high that it only comes down from there. Data that was sound at the start is changed while the model trains. Networks that are trained in turns each have their own inputs."
       },
       {
         "title": "Not",
@@ -406,7 +406,7 @@ export const PARAGRAPHS: readonly Paragraph[] = [
     "parts": [
       {
         "title": "Rule",
-        "text": "the outputs of a regression start more than 100 away from their targets, and more than that many times their own size, and another symptom comes of it, or nothing is learned, or these errors drown all other terms of the loss. The distance is read from the loss and its gradient. Or batches of eight and more samples are of one class each, and of another one after a while: the data comes sorted by class."
+        "text": "the outputs of a regression start more than 100 away from their targets, and more than that many times their own size, and another symptom follows from it, or nothing is learned, or the other terms of the loss are negligible beside these errors. The distance is read from the loss and its gradient. Or batches of eight and more samples are of one class each, and of another one after a while: the data comes sorted by class."
       },
       {
         "title": "Not",
@@ -484,15 +484,15 @@ export const PARAGRAPHS: readonly Paragraph[] = [
     "parts": [
       {
         "title": "Rule",
-        "text": "a step changes the weights by more than 5% of their size while the loss does not fall and is above 50% of its initial value; or by less than 0.01% while the loss stays above 90% and the gradient promises more. One to three updates are proof where they raise the loss by orders of magnitude, and so are a few after which layers let no gradient through that did before, and a first update after which loss and gradient stay ten times as large. Half of the change is enough where the first steps under the rate replaced the weights, a quarter where these have grown since. Of networks that take turns, each step of one leaves nothing of its weights. A schedule that has used the rate up while more than half of the loss was left is a rate too low as well, and so is a rate of 0 that lasts. Steps of a usual rate are too small where clipping leaves next to nothing of the gradient, as of one that a gradient scaler has yet to unscale: under SGD, whose steps are as large as the gradient. Under Adam, which divides by the size of the gradient, they are where its eps is larger than that."
+        "text": "a step changes the weights by more than 5% of their size while the loss does not fall and is above 50% of its initial value; or by less than 0.01% while the loss stays above 90% and the gradient promises more. One to three updates are proof where they raise the loss by orders of magnitude, and so are a few after which layers no longer let the gradient through, and a first update after which loss and gradient stay ten times as large. Half of the change is enough where the first steps under the rate replaced the weights, a quarter where these have grown since. For networks that take turns: each step of one replaces its weights. A schedule that has decayed to nearly 0 while more than half of the loss was left is a rate too low as well, and so is a rate that stays at 0 for long. Steps at a usual rate are too small where clipping leaves hardly any of the gradient (under SGD, whose steps are as large as the gradient), as of one that a gradient scaler has yet to unscale, or where the eps of Adam, which divides by the size of the gradient, is larger than that."
       },
       {
         "title": "Not",
-        "text": "large steps that come to rest, a loss that leaps because the data are others; a schedule that ends at zero, a warm-up, a model that started out converged or explained more than half from the first step on, layers that have no gradient in most steps, tight clipping under Adam."
+        "text": "large steps that come to rest, a loss that leaps because the data have changed; a schedule that ends at zero, a warm-up, a model that started out converged or explained more than half from the first step on, layers that have no gradient in most steps, tight clipping under Adam."
       },
       {
         "title": "Helps",
-        "text": "a looser bound of the clipping; the usual eps; the rate that brings a step to about 0.1%; where that would be absurd, a usual one from fresh weights; targets that are scaled, where they make the steps so large; a rate held where it began, until the schedule lasts, or at a bound, where the schedule still raises it; scaler.unscale_(optimizer) before the clipping."
+        "text": "a looser bound of the clipping; the usual eps; the rate that brings a step to about 0.1%; where that would be absurd, a usual one from fresh weights; targets that are scaled, where they make the steps so large; a rate held at its start until the schedule is long enough, or at a bound where the schedule still raises it; scaler.unscale_(optimizer) before the clipping."
       }
     ]
   },
@@ -507,7 +507,7 @@ export const PARAGRAPHS: readonly Paragraph[] = [
       },
       {
         "title": "Not",
-        "text": "the noise of small batches, which small updates leave as it is; other data; the losses of networks that take turns, one beside the other."
+        "text": "the noise of small batches, which small updates leave as it is; a change of the data; the losses of networks that take turns."
       },
       {
         "title": "Helps",
@@ -541,7 +541,7 @@ export const PARAGRAPHS: readonly Paragraph[] = [
     "parts": [
       {
         "title": "Rule",
-        "text": "after 100 steps the loss is above 90% of its initial value, was never below 80% for long, and it is known why: one of the symptoms above explains it, or how the network and its loss are built. That is read from the graph: outputs of another shape than their targets, so that each is held against all; targets that count nothing, as with label_smoothing=1; a softmax over the samples of the batch; a loss of second derivatives of ReLU; nothing but linear operations between the layers; an optimizer that is created again for nearly every step; or from the layers: a module whose requires_grad was set as an attribute, which freezes and unfreezes nothing; a norm over a single value, a dropout of more than 90% of the units. A flat loss alone says little: it may be as low as it can be. But the cross-entropy of a few classes that after three times as many steps is still what a constant answer gets, and falls no more, is reported by itself. So are squared or Huber errors that after five times as many are what the mean of the targets gets, and surely not a little less, however the loss is scaled. Where the loss of every step is known, the noise of batches is not taken for a fall."
+        "text": "after 100 steps the loss is above 90% of its initial value, was never below 80% for long, and it is known why: one of the symptoms above explains it, or how the network and its loss are built. That is read from the graph: outputs of another shape than their targets, so that each is compared with all; targets without effect, as with label_smoothing=1; a softmax over the samples of the batch; a loss of second derivatives of ReLU; nothing but linear operations between the layers; an optimizer that is created again for nearly every step; or from the layers: a module whose requires_grad was set as an attribute, which freezes and unfreezes nothing; a norm over a single value, a dropout of more than 90% of the units. A flat loss alone says little: it may be as low as it can be. But a cross-entropy over a few classes is reported by itself if after three times as many steps it is still that of a constant prediction, and no longer falls. So are squared or Huber errors that after five times as many steps are still those of predicting the mean of the targets, and certainly not a little lower, however the loss is scaled. Where the loss of every step is known, noise from batch to batch does not count as a fall."
       },
       {
         "title": "Not",

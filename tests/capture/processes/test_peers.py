@@ -57,7 +57,7 @@ def test_a_step_is_not_waited_for_in_vain(monkeypatch: pytest.MonkeyPatch) -> No
     sleep(0.1)
     assert list(judge.complete(2)) == []
     assert [one.messages.keys() for one in complete(judge, 3, 1)] == [{0}]
-    assert "Rank 1 told nothing of step 1" in " ".join(judge.standing.notes)
+    assert "Rank 1 sent nothing for step 1" in " ".join(judge.standing.notes)
     # Of one that is silent nothing is waited for, until it speaks again.
     judge.add(RankMessage(4), 4)
     assert len(list(judge.complete(4))) == 1
@@ -78,10 +78,10 @@ def test_one_that_ends_its_watch_before_the_others_is_named() -> None:
         judge.add(RankMessage(step), step)
     list(other.finish(1))
     complete(judge, 2, 2)
-    assert "any more" not in " ".join(judge.standing.notes)
+    assert "stopped watching" not in " ".join(judge.standing.notes)
     judge.add(RankMessage(2), 2)
     assert [one.messages.keys() for one in complete(judge, 3, 1)] == [{0}]
-    assert "Rank 1 does not watch any more since step 2" in " ".join(judge.standing.notes)
+    assert "Rank 1 has stopped watching at step 2" in " ".join(judge.standing.notes)
 
 
 def test_one_that_ends_with_the_others_is_not_missed_in_a_step_that_one_alone_sampled() -> None:
@@ -94,7 +94,7 @@ def test_one_that_ends_with_the_others_is_not_missed_in_a_step_that_one_alone_sa
     judge.add(RankMessage(step), step)
     list(other.finish(step))
     assert len(complete(judge, step + 1, 1)) == 1
-    assert "any more" not in " ".join(judge.standing.notes)
+    assert "stopped watching" not in " ".join(judge.standing.notes)
 
 
 def test_one_that_is_alone_says_so_and_keeps_its_own_pace(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -126,4 +126,4 @@ def test_a_store_that_is_gone_leaves_each_process_to_itself() -> None:
     assert [one.item for one in complete(left, 0, 1)] == [0]
     assert left.judges
     assert "the store is gone" in problems[0]
-    assert "cannot be reached" in left.standing.notes[0]
+    assert "could not be reached" in left.standing.notes[0]

@@ -29,10 +29,10 @@ def a_norm(kind: str, size: int) -> tuple[Layer, ...]:
 @pytest.mark.parametrize(
     ("obstacle", "words", "title"),
     [
-        ("every pair", "each output against every target", "Give outputs and targets one shape"),
+        ("every pair", "each output with every target", "Give outputs and targets one shape"),
         ("no targets", "does not depend on the targets", "Lower label_smoothing to 0.1"),
         ("over samples", "over the samples of the batch", "Take the softmax over the classes"),
-        ("flat slopes", "second derivative is 0", "Use a smooth activation function"),
+        ("flat slopes", "second derivative of ReLU is 0", "Use a smooth activation function"),
         ("no bend", "nothing but linear operations", "Put activation functions between the layers"),
         (
             "created again",
@@ -57,9 +57,9 @@ def test_a_flat_loss_of_layers_that_only_seem_to_be_unfrozen_is_explained_by_tha
         return judge(120, chain(DEPTH), {**flat(), "wiring": wiring})[0].findings[0]
 
     finding = seeming("body.0")
-    assert "body.0.requires_grad = True has set an attribute" in finding.message
+    assert "body.0.requires_grad = True has only set an attribute" in finding.message
     assert finding.remedies[0].code == "model.get_submodule('body.0').requires_grad_(True)"
-    assert "requires_grad of the model = True has set" in seeming("").message
+    assert "requires_grad of the model = True has only set" in seeming("").message
 
 
 def test_a_flat_loss_is_explained_by_a_dropout_of_nearly_everything() -> None:
@@ -68,7 +68,7 @@ def test_a_flat_loss_is_explained_by_a_dropout_of_nearly_everything() -> None:
 
     (finding,) = dropping(0.97).findings
     assert (finding.symptom, finding.because) == (Symptom.PLATEAU, None)
-    assert "leaves out 0.97 of what a layer gives" in finding.message
+    assert "zeroes 0.97 of the output of a layer" in finding.message
     assert "module.p = 0.1" in finding.remedies[0].code
     assert dropping(0.5).findings == []
 

@@ -49,7 +49,10 @@ def offered(symptom: Symptom) -> list[Remedy]:
         for deviation in (64.0, 0.0):
             data = {"input_mean": 128.0, "input_std": deviation}
             norms = np.array([0.0 if deviation else 4.0, *[4.0] * 7])
-            wiring = Wiring(precision="float16" if origin == "forward" else "float32")
+            precision = "float16" if origin == "forward" else "float32"
+            wiring = Wiring(
+                precision=precision, obstacles={"squashed": ("softmax", "module", "1", "")}
+            )
             figures = healthy(len(LAYERS), scalars=data, matrix_norm=norms, wiring=wiring)
             window = Window(judge(30, LAYERS, figures)[1])
             evidence = {"value": 0.3, "bound": 0.1, "window": 9.0}
@@ -74,6 +77,8 @@ def offered(symptom: Symptom) -> list[Remedy]:
     )
     for special, more in specials:
         window = Window(judge(30, LAYERS, special)[1])
+        if symptom is Symptom.DOUBLE_SOFTMAX and OF_LOSS.isdisjoint(window.wiring.obstacles):
+            continue
         names = tuple(layer.name for layer in LAYERS[:4])
         evidence = {"value": 0.3, "bound": 0.1, **more}
         detection = Detection("warning", "", names, 20, evidence, "", "loss")
@@ -139,6 +144,9 @@ MISMATCHES = (
     ),
     Wiring(obstacles={"one entry": ("group_norm", "fc0")}, loss_path=("ctc_loss",)),
 )
+
+OF_LOSS = frozenset({"no logarithm", "unlike shapes", "bounded", "squashed"})
+"""Obstacles without which outputs are not known to fit their loss badly."""
 
 ROUNDED = Wiring(obstacles={"rounded": ("round", "fc0")})
 

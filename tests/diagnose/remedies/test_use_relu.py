@@ -33,7 +33,7 @@ def test_the_slope_of_the_activation_function_is_named() -> None:
     assert sigmoid is not None
     assert tanh is not None
     assert sigmoid.why.startswith("The slope of a sigmoid is at most 0.25, a quarter per layer.")
-    assert tanh.why.startswith("The slope of a tanh is at most 1, and next to nothing once")
+    assert tanh.why.startswith("The slope of a tanh is at most 1, and close to 0 once its input")
 
 
 def test_there_is_none_where_nothing_squashes() -> None:

@@ -115,7 +115,7 @@ def test_what_a_loss_has_drawn_together_is_named_though_the_loss_has_fallen() ->
     engine, _ = judge(STEPS, chain(DEPTH), drawn)
     (finding,) = engine.findings
     assert (finding.symptom, finding.layers) == (Symptom.COLLAPSED_OUTPUTS, ("fc4",))
-    assert "at the start, 1.6% is left, and the loss rests at 1.3" in finding.message
+    assert "at the start, 1.6% is left, and the loss stays at 1.3" in finding.message
     # The start is the median of ten frames, that of step 5; half of it is reached in step 8.
     assert (finding.first_step, finding.reported_step) == (8, 50)
     assert finding.remedies[0].title == "Use semi-hard or random negatives"
@@ -189,7 +189,7 @@ def test_a_code_whose_price_drives_it_to_0_tells_nothing_though_the_loss_has_fal
     engine, _ = judge(STEPS, chain(DEPTH), coded(0.005, "fc2", LOSS))
     (finding,) = engine.findings
     assert (finding.symptom, finding.layers) == (Symptom.COLLAPSED_OUTPUTS, ("fc1",))
-    assert finding.remedies[0].title == "Lower the weight of the divergence"
+    assert finding.remedies[0].title == "Lower the weight of the KL divergence"
 
 
 @pytest.mark.parametrize(

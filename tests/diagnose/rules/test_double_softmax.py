@@ -59,7 +59,7 @@ def test_logits_that_a_relu_has_cut_off_are_named(path: tuple[str, ...], loss: s
     finding = only(judge(6, chain(DEPTH), healthy(DEPTH, wiring=squashed(path)))[0])
     assert finding.title == "Outputs do not fit the loss"
     assert f"goes through a ReLU, and {loss} expects logits" in finding.message
-    assert finding.remedies[0].title == "Remove the ReLU behind the last layer"
+    assert finding.remedies[0].title == "Remove the ReLU after the last layer"
     pooled = (*path[:-1], "mean", "relu")  # maps of what is there, averaged, as SqueezeNet has them
     assert judge(6, chain(DEPTH), healthy(DEPTH, wiring=Wiring(loss_path=pooled)))[0].findings == []
 
@@ -201,7 +201,7 @@ def test_outputs_of_another_shape_than_their_targets_are_named_while_the_loss_fa
     finding = only(judge(6, chain(DEPTH), healthy(DEPTH, wiring=wiring))[0])
     assert finding.symptom is Symptom.DOUBLE_SOFTMAX
     assert "The outputs have the shape [6, 1]" in finding.message
-    assert "become [6, 6]" in finding.message
+    assert "both are broadcast to [6, 6]" in finding.message
     assert "view_as(target)" in finding.remedies[0].why
 
 

@@ -120,7 +120,7 @@ def test_a_clipping_that_leaves_next_to_nothing_of_the_gradient_is_named_and_loo
     finding = judge(150, chain(DEPTH), clipped(1.0))[0].findings[0]
     assert finding.symptom is Symptom.LR_TOO_LOW
     assert "clipped from a norm of" in finding.message
-    assert finding.remedies[0].title == "Raise the bound of the clipping"
+    assert finding.remedies[0].title == "Raise the clipping bound"
     # A gradient that promises nothing even before it is clipped is that of a model that is done.
     assert Symptom.LR_TOO_LOW not in found(judge(150, chain(DEPTH), clipped(1e-5))[0])
 
@@ -153,7 +153,7 @@ def test_steps_that_momentum_keeps_above_the_least_are_still_too_small_for_tight
     finding = judge(150, chain(DEPTH), cut(4e-4, left=0.02))[0].findings[0]
     assert finding.symptom is Symptom.LR_TOO_LOW
     assert finding.title == "Clipping leaves next to nothing"
-    assert finding.remedies[0].title == "Raise the bound of the clipping"
+    assert finding.remedies[0].title == "Raise the clipping bound"
     assert finding.consequences == (Symptom.PLATEAU,)
 
 
@@ -204,7 +204,7 @@ def test_the_order_of_unscaling_and_clipping_is_named_where_the_gradient_promise
 
 def test_a_bound_that_is_too_low_for_unscaled_gradients_is_raised_under_a_scaler_too() -> None:
     finding = judge(150, chain(DEPTH), clipped_under_a_scaler())[0].findings[0]
-    assert finding.remedies[0].title == "Raise the bound of the clipping"
+    assert finding.remedies[0].title == "Raise the clipping bound"
     assert "A bound of 1 is usual" in finding.remedies[0].why
     assert "unscale_(optimizer) comes before the clipping" in finding.remedies[0].why
 
@@ -217,7 +217,7 @@ def test_a_bound_above_the_usual_one_is_not_compared_with_it() -> None:
         "raw_grad_norm": np.full(DEPTH, 1e7 / DEPTH**0.5),
     }
     finding = judge(150, chain(DEPTH), figures)[0].findings[0]
-    assert finding.remedies[0].title == "Raise the bound of the clipping"
+    assert finding.remedies[0].title == "Raise the clipping bound"
     assert "usual" not in finding.remedies[0].why
 
 

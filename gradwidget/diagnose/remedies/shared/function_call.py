@@ -25,8 +25,8 @@ def function_call(wiring: Wiring) -> tuple[str, str]:
     elif kind == "forward":
         at = f" ({line})" if line else ""
         where = (
-            f"forward() of {name or 'the model'} calls {function} itself{at}: have it return what "
-            "that is given."
+            f"forward() of {name or 'the model'} calls {function} itself{at}: have it return the "
+            "input of that call."
         )
     else:
         where = f"Look for {function} between the model and the loss, in the loop as well."

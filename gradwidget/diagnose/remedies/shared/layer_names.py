@@ -24,18 +24,16 @@ def listing(names: Iterable[str]) -> str:
     return "[\n" + "".join(f"    {part}\n" for part in body) + "]"
 
 
-def without_last(*functions: str) -> str:
-    """Code that takes the last module that is one of these functions out of the model."""
-    kinds = ", ".join(
-        f"torch.nn.{'ReLU' if one == 'relu' else one.capitalize()}" for one in functions
-    )
+def without_last(function: str) -> str:
+    """Code that takes the last module that is this function out of the model."""
+    kind = "ReLU" if function == "relu" else function.capitalize()
     return f"""\
-kinds = ({kinds}{"," if len(functions) == 1 else ""})
-found = [name for name, part in model.named_modules() if name and isinstance(part, kinds)]
+kind = torch.nn.{kind}
+found = [name for name, part in model.named_modules() if name and isinstance(part, kind)]
 for name in found[-1:]:
     parent, _, child = name.rpartition(".")
     setattr(model.get_submodule(parent), child, torch.nn.Identity())
-# Where forward() calls {" or ".join(functions)} itself, remove that call.
+# Where forward() calls {function} itself, remove that call.
 """
 
 

@@ -28,8 +28,8 @@ def no_probabilities(window: Window) -> Detection | None:
     return Detection(
         severity="warning",
         message="The targets of a binary cross-entropy must lie between 0 and 1, and these reach "
-        f"from {least:.4g} to {most:.4g}: the loss has no minimum then, and outputs grow without "
-        "an end.",
+        f"from {least:.4g} to {most:.4g}: the loss then has no minimum, and the outputs grow "
+        "without bound.",
         layers=(),
         first_step=window.history.first_step or 0,
         evidence={

@@ -14,7 +14,7 @@ WHERE: dict[str, str] = {
     "forward": "it arose in the forward pass",
     "loss": "it arose in the loss",
     "backward": "it arose in the backward pass",
-    "update": "the optimizer made it of gradients that were finite",
+    "update": "the optimizer made it from finite gradients",
 }
 
 
@@ -76,8 +76,8 @@ def origin_of(window: Window) -> tuple[Origin, str]:
     if origin.phase == "weights" and _is_behind(window):
         at = names(_having(window, "weight_nonfinite"))
         return "backward", (
-            f"; of the weights those of {at} alone have it, so it arose in the backward pass of a "
-            "step before, on its way to them"
+            f"; only the weights of {at} have it, so it arose in the backward pass of an earlier "
+            "step, on its way to them"
         )
     phase: Origin = origin.phase  # type: ignore[assignment]  # a key of WHERE, as checked above
     at = f", first in {origin.layer}" if origin.layer is not None else ""

@@ -48,8 +48,8 @@ def same_units(window: Window, active: Finding | None) -> Detection | None:
     each = "each of these layers" if len(layers) > 1 else "the layer"
     return Detection(
         severity="critical",
-        message=f"{of} of {names(layers)} have the same weights, and every step changes them "
-        f"alike: {each} counts as one unit.",
+        message=f"{of} of {names(layers)} have the same weights, and every step changes them in "
+        f"the same way: {each} counts as one unit.",
         layers=layers,
         first_step=window.history.first_step or 0,
         evidence={

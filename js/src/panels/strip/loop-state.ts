@@ -17,7 +17,7 @@ export class LoopState {
   });
   readonly #noSubshell = element("span", {
     class: "gw-no-subshell",
-    text: "This notebook takes no orders while a cell runs: they wait until it ends.",
+    text: "This notebook cannot reach a running cell: buttons act when it has ended.",
     hidden: "",
   });
   readonly #changes = element("ul", { class: "gw-changes", "aria-label": "Changes in force" });

@@ -34,7 +34,7 @@ def test_under_a_margin_other_negatives_come_first_then_a_lower_rate_and_one_len
 
 
 def test_under_another_loss_of_pairs_something_has_to_hold_them_apart() -> None:
-    assert titles("rsub", "mean", "sum", drawn=1.0)[0] == "Hold different inputs apart in the loss"
+    assert titles("rsub", "mean", "sum", drawn=1.0)[0] == "Keep different inputs apart in the loss"
 
 
 def test_a_skip_connection_is_advised_first_only_where_it_was_so_from_the_start() -> None:

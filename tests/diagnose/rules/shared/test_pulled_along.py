@@ -59,7 +59,7 @@ def test_a_maker_that_its_judge_does_not_resist(judges_loss: Curve) -> None:
     assert finding.severity == "critical"
     assert finding.layers == ("fc0", "fc1")
     assert "judged by fc2 and fc3" in finding.message
-    assert [remedy.title for remedy in finding.remedies] == ["Turn the sign of this player's loss"]
+    assert [remedy.title for remedy in finding.remedies] == ["Flip the sign of this network's loss"]
     assert finding.first_step < 20
 
 

@@ -37,8 +37,8 @@ def test_layers_whose_units_stay_copies_are_named_after_twenty_steps() -> None:
     assert (finding.first_step, finding.reported_step) == (0, 20)
     assert finding.title == "All units are the same"
     assert finding.message == (
-        "All 16 units of fc0 and fc1 have the same weights, and every step changes them alike: "
-        "each of these layers counts as one unit."
+        "All 16 units of fc0 and fc1 have the same weights, and every step changes them in the "
+        "same way: each of these layers counts as one unit."
     )
     assert finding.evidence["value"] == pytest.approx(3e-8)
     assert finding.evidence["bound"] == pytest.approx(1e-5)
