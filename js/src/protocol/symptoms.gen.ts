@@ -526,7 +526,7 @@ export const PARAGRAPHS: readonly Paragraph[] = [
       },
       {
         "title": "Not",
-        "text": "a single spike, losses that are meant to rise."
+        "text": "a single spike, losses that are meant to rise, an actor-critic whose returns rise as it gets better: there the outputs stay within their targets, or, where those are not known, are not all of the error."
       },
       {
         "title": "Helps",
