@@ -406,15 +406,15 @@ export const PARAGRAPHS: readonly Paragraph[] = [
     "parts": [
       {
         "title": "Rule",
-        "text": "the outputs of a regression start more than 100 away from their targets, and more than that many times their own size, and another symptom comes of it, or nothing is learned, or these errors drown all other terms of the loss. The distance is read from the loss and its gradient. Or batches of eight and more samples are of one class each, and of another one after a while: the data comes sorted by class."
+        "text": "the outputs of a regression start more than 100 away from their targets, and more than that many times their own size, and another symptom comes of it, or nothing is learned, or these errors drown all other terms of the loss. The distance is read from the loss and its gradient. Or batches of eight and more samples are of one class each, and of another one after a while: the data comes sorted by class. Or, of two networks that are trained against each other, all targets that the one that judges has been given are the same, and it has learned to answer so."
       },
       {
         "title": "Not",
-        "text": "amounts in the tens, a large scale with which training goes well, other losses, batches of the only class that there is, classes that take turns from step to step."
+        "text": "amounts in the tens, a large scale with which training goes well, other losses, batches of the only class that there is, classes that take turns from step to step, a judge that is shown what is real and what is made in steps of their own."
       },
       {
         "title": "Helps",
-        "text": "scaling the targets by their mean and deviation, which the gradient of the first batch tells where errors are squared; shuffling."
+        "text": "scaling the targets by their mean and deviation, which the gradient of the first batch tells where errors are squared; shuffling; a label for what is real and another one for what is made."
       }
     ]
   },
