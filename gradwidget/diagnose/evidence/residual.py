@@ -7,7 +7,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from gradwidget.diagnose.evidence.window import Window, middle
+from gradwidget.diagnose.evidence.window import CROSS_ENTROPY, Window, middle
+from gradwidget.record.history import RECENT
 
 ABSOLUTE = frozenset({"l1_loss", "smooth_l1_loss", "huber_loss", "abs"})
 SQUARED = frozenset({"mse_loss", "pow"})
@@ -26,6 +27,19 @@ ALIKE = 4.0
 a half."""
 ROUNDED = 1.01
 """An error that is larger than the largest by no more than this may be rounded."""
+
+RISEN = 1.5
+"""Size of the targets over that at the start, from which they have risen."""
+AS_LARGE = 0.75
+"""Error over outputs, or the other way round, from which outputs may be all of the error."""
+OF_KNOWN_TARGETS = CROSS_ENTROPY | {
+    "mse_loss",
+    "smooth_l1_loss",
+    "huber_loss",
+    "binary_cross_entropy",
+    "binary_cross_entropy_with_logits",
+}
+"""Losses that keep their targets, and are no squares by hand."""
 
 
 def first_residual(window: Window, most: int | None = None) -> float:
@@ -91,6 +105,51 @@ def _drowning(window: Window) -> tuple[float, str]:
 def is_squared(window: Window) -> bool:
     """Whether the loss is of squared errors, and not of absolute ones."""
     return not SQUARED.isdisjoint(window.wiring.loss_path)
+
+
+def is_behind(window: Window) -> bool:
+    """Whether outputs are on their way to targets that have moved off, and have not gone past them.
+
+    So it is with a critic whose returns rise as its policy gets better, and with a sum over
+    episodes that get longer. Outputs that overshoot are larger than any target, and soon they are
+    all of the error: it is then as large as they are.
+    """
+    outputs = window.median("act_rms")
+    last = [number for number in np.flatnonzero(window.paths.last) if outputs[number] > 0]
+    if not last:
+        return False
+    largest = max(last, key=lambda number: outputs[number])
+    targets = [_sizes(window, early=early) for early in (True, False)]
+    if all(targets):
+        first, now = (middle(np.array(sizes)) for sizes in targets)
+        return now > RISEN * first and outputs[largest] < now
+    path = set(window.wiring.loss_path)
+    if not {"pow", "sub"} <= path or OF_KNOWN_TARGETS & path:
+        return False
+    loss = window.history.recent_scalar("loss", RECENT).astype(np.float64)
+    norm, per_entry, size = (
+        window.history.recent(metric, RECENT)[:, largest].astype(np.float64)
+        for metric in ("act_grad_norm", "act_grad_rms", "act_rms")
+    )
+    with np.errstate(all="ignore"):
+        share = 2 * loss / norm * per_entry / norm / size
+    share = share[np.isfinite(share)]
+    # On the way past its outputs an error is as large as they are for a while.
+    parts = [middle(part) for part in np.array_split(share[-3 * window.limits.window :], 3)]
+    return any(part < AS_LARGE or part > 1 / AS_LARGE for part in parts)
+
+
+def _sizes(window: Window, *, early: bool) -> list[float]:
+    """The largest target of each of the first or the newest frames that know theirs."""
+    history, frames = window.history, window.limits.window
+    low, high = (
+        history.start_scalar(name) if early else history.recent_scalar(name, RECENT)
+        for name in ("target_min", "target_max")
+    )
+    sizes = np.fmax(np.abs(low), np.abs(high))
+    sizes = sizes[np.isfinite(sizes)]
+    found: list[float] = (sizes[:frames] if early else sizes[-frames:]).tolist()
+    return found
 
 
 class Bounded(NamedTuple):

@@ -1,24 +1,38 @@
 """Targets of a regression that are far from what a fresh network gives, or sorted by class.
 
+Of a network that judges what another one makes: those that are all the same.
+
 The scale alone is no finding: it is one only together with a symptom that it can bring about, or
 where nothing is learned. Not reported: losses that are no plain regression, targets in the tens, a
 large scale with which training goes well, batches of the one class that there is, and classes that
-take turns.
+take turns, a judge that is given real and made samples in steps of their own.
 """
 
 from __future__ import annotations
+
+import numpy as np
 
 from gradwidget.diagnose.evidence.residual import drowning, first_residual
 from gradwidget.diagnose.evidence.window import Window, middle
 from gradwidget.diagnose.finding import Detection, Finding, Symptom
 from gradwidget.diagnose.rules.shared.harm import is_harmed
+from gradwidget.diagnose.rules.shared.players import Player, players, where_it_leaves
 from gradwidget.diagnose.rules.shared.sorted_data import MOSTLY, sorted_data
+from gradwidget.frame import BoolArray
+from gradwidget.record.history import RECENT
+from gradwidget.wording import names as words
 from gradwidget.wording import shown
+
+TURNS = 9
+"""Turns of a judge, all of them with the same target, that are no chance."""
+
+LEARNED = 0.1
+"""Loss over its start that shows that a judge does answer as its targets ask for."""
 
 
 def bad_targets(window: Window, active: Finding | None) -> Detection | None:
     """Looks at what the outputs are held against."""
-    return _sorted(window) or _far(window, active)
+    return _sorted(window) or _one_label(window) or _far(window, active)
 
 
 def _sorted(window: Window) -> Detection | None:
@@ -43,6 +57,74 @@ def _sorted(window: Window) -> Detection | None:
         },
         caveat="Fine if classes are to be learned one after the other, as in continual learning.",
     )
+
+
+def _one_label(window: Window) -> Detection | None:
+    """A network that judges what another one makes, and is asked for one answer alone."""
+    low, high = (
+        np.concatenate(
+            [window.history.start_scalar(name), window.history.recent_scalar(name, RECENT)]
+        )
+        for name in ("target_min", "target_max")
+    )
+    if not (low == high).any():
+        return None
+    among = players(window)
+    for judge in among:
+        makers = [one for one in among if one is not judge and _is_judged_by(window, one, judge)]
+        label = _only_target(window, judge) if makers else None
+        newest = judge.losses[-TURNS:]
+        # Where one of two terms has a minus the loss does not stay there, but falls below 0.
+        is_learned = ((newest >= 0) & (newest < LEARNED * judge.start)).all()
+        if label is None or not is_learned:
+            continue
+        layers = tuple(_names(window, judge.layers))
+        return Detection(
+            severity="warning",
+            message=f"All targets that {words(layers)} have been given are {label:g}: they learn "
+            "to answer that to every input, from which "
+            f"{words(_names(window, makers[0].layers))} can learn nothing.",
+            layers=layers,
+            first_step=window.history.first_step or 0,
+            evidence={
+                "value": middle(newest) / judge.start,
+                "bound": LEARNED,
+                "window": float(TURNS),
+                "label": label,
+            },
+            caveat="Fine if real and generated samples are meant to get the same answer.",
+        )
+    return None
+
+
+def _is_judged_by(window: Window, maker: Player, judge: Player) -> bool:
+    """Whether what a player makes goes to another one, and its own loss has targets as well."""
+    _, critic = where_it_leaves(window, maker.layers, judge.layers & ~maker.layers)
+    targets = window.history.recent_scalar("target_min", RECENT)[maker.turns]
+    return bool(critic.any() and np.isfinite(targets).any())
+
+
+def _only_target(window: Window, player: Player) -> float | None:
+    """The only target of all the turns of a player that are known; None where there are others."""
+    first = ~np.isnan(window.history.start("grad_norm"))
+    of_first = (first == player.layers).all(axis=1)
+    low, high = (
+        np.concatenate(
+            [
+                window.history.start_scalar(name)[of_first],
+                window.history.recent_scalar(name, RECENT)[player.turns],
+            ]
+        )
+        for name in ("target_min", "target_max")
+    )
+    low, high = low[np.isfinite(low)], high[np.isfinite(high)]
+    if len(low) < TURNS or low.min() != high.max():
+        return None
+    return float(low[0])
+
+
+def _names(window: Window, chosen: BoolArray) -> list[str]:
+    return [window.layers[number].name for number in np.flatnonzero(chosen)]
 
 
 def _far(window: Window, active: Finding | None) -> Detection | None:

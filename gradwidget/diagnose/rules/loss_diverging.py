@@ -2,7 +2,8 @@
 
 A spike comes back down; this does not: every part of the newest steps is above the part before.
 Not reported: losses that move around 0, where a few times the start is nothing (the gradient must
-have grown with it), two players of whom one loses, a single spike.
+have grown with it), two players of whom one loses, a single spike, a critic whose returns rise as
+its policy gets better.
 """
 
 from __future__ import annotations
@@ -10,11 +11,18 @@ from __future__ import annotations
 import numpy as np
 
 from gradwidget.diagnose.causes.explanations import EXACT
+from gradwidget.diagnose.evidence.residual import is_behind
 from gradwidget.diagnose.evidence.window import Window, middle
-from gradwidget.diagnose.finding import Detection, Finding
+from gradwidget.diagnose.finding import Detection, Finding, Symptom
 from gradwidget.diagnose.rules.shared.large_outputs import outputs_are_large
 from gradwidget.record.history import RECENT
 from gradwidget.wording import shown
+
+SEVERE = 100.0
+"""Times the bound from which a rise is critical, and not that of a task that grows."""
+
+STEPS_GO_TOO_FAR = frozenset({Symptom.LR_TOO_HIGH, Symptom.EXPLODING_GRADIENTS})
+"""What says by itself that a loss rises because of the updates."""
 
 
 def loss_diverging(window: Window, active: Finding | None) -> Detection | None:
@@ -38,12 +46,13 @@ def loss_diverging(window: Window, active: Finding | None) -> Detection | None:
         and EXACT.isdisjoint(window.active)
     ):
         return None
-    if not ratio > limits.diverging:
+    is_severe = ratio > SEVERE * limits.diverging
+    if not ratio > limits.diverging or (not is_severe and _task_grows(window)):
         return None
     above = losses > level + middle(start)
     since = np.flatnonzero(~above)
     return Detection(
-        severity="critical" if ratio > 100 * limits.diverging else "warning",
+        severity="critical" if is_severe else "warning",
         message=f"The loss has risen to {shown(parts[2])}, from {shown(middle(start))} at the "
         "start, and keeps rising: training diverges.",
         layers=(),
@@ -58,3 +67,11 @@ def _gradient_grew(window: Window) -> bool:
     norm = middle(window.history.recent_scalar("total_grad_norm", window.limits.window))
     start = middle(window.history.start_scalar("total_grad_norm")[: window.limits.window])
     return not norm <= 2 * start
+
+
+def _task_grows(window: Window) -> bool:
+    """Whether what is asked of the outputs explains the rise, and nothing speaks for the updates.
+
+    A critic that bootstraps drives its own targets up: without an end, and that is severe soon.
+    """
+    return STEPS_GO_TOO_FAR.isdisjoint(window.active) and is_behind(window)

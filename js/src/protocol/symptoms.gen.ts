@@ -406,15 +406,15 @@ export const PARAGRAPHS: readonly Paragraph[] = [
     "parts": [
       {
         "title": "Rule",
-        "text": "the outputs of a regression start more than 100 away from their targets, and more than that many times their own size, and another symptom follows from it, or nothing is learned, or the other terms of the loss are negligible beside these errors. The distance is read from the loss and its gradient. Or batches of eight and more samples are of one class each, and of another one after a while: the data comes sorted by class."
+        "text": "the outputs of a regression start more than 100 away from their targets, and more than that many times their own size, and another symptom follows from it, or nothing is learned, or the other terms of the loss are negligible beside these errors. The distance is read from the loss and its gradient. Or batches of eight and more samples are of one class each, and of another one after a while: the data comes sorted by class. Or, of two networks that are trained against each other, all targets that the judge has been given are the same, and it has learned to answer so."
       },
       {
         "title": "Not",
-        "text": "amounts in the tens, a large scale with which training goes well, other losses, batches of the only class that there is, classes that take turns from step to step."
+        "text": "amounts in the tens, a large scale with which training goes well, other losses, batches of the only class that there is, classes that take turns from step to step, a judge that is shown real and generated samples in separate steps."
       },
       {
         "title": "Helps",
-        "text": "scaling the targets by their mean and deviation, which the gradient of the first batch tells where errors are squared; shuffling."
+        "text": "scaling the targets by their mean and deviation, which the gradient of the first batch tells where errors are squared; shuffling; one label for real samples and another one for generated ones."
       }
     ]
   },
@@ -526,7 +526,7 @@ export const PARAGRAPHS: readonly Paragraph[] = [
       },
       {
         "title": "Not",
-        "text": "a single spike, losses that are meant to rise."
+        "text": "a single spike, losses that are meant to rise, an actor-critic whose returns rise as it gets better: there the outputs stay within their targets, or, where those are not known, are not all of the error."
       },
       {
         "title": "Helps",

@@ -65,7 +65,7 @@ def offered(symptom: Symptom) -> list[Remedy]:
     specials: tuple[tuple[Callable[[int], dict[str, Any]], dict[str, float]], ...] = (
         (after_a_leap, {"spent": 20.0}),
         (after_a_large_step, {"spent": 20.0}),
-        (warming_up, {}),
+        (warming_up, {"label": 1.0}),
         (in_turns, {}),
         (at_rest, {"value": 0.0}),
         (of_pairs, {"drawn": 1.0, "broke": 20.0}),

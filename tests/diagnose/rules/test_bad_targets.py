@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from gradwidget.diagnose.finding import Symptom
-from gradwidget.frame import Wiring
+from gradwidget.frame import LOSS, Wiring
 from tests.support.frames import chain, found, healthy, judge, only
 
 DEPTH = 4
@@ -98,3 +98,54 @@ def test_silent_where_batches_of_one_class_are_no_order_of_the_data(
     numbers: Callable[[int], int | None],
 ) -> None:
     assert judge(60, chain(DEPTH), of_class(numbers))[0].findings == []
+
+
+Labels = Callable[[int], tuple[float, float]]
+"""The least and the greatest target of a judge's turn, by its number; NaN where there are none."""
+
+
+def game(judges: Labels, loss: float = 0.001, makers_label: float = 1.0) -> set[Symptom]:
+    """A maker of two layers and a judge of two behind it, whose loss ends where it is told."""
+    wiring = Wiring(
+        feeds={"fc0": ("fc1",), "fc1": ("fc2",), "fc2": ("fc3",), "fc3": (LOSS,)},
+        loss_path=("add", "binary_cross_entropy_with_logits"),
+        optimizers=("Adam", "Adam"),
+    )
+
+    def figures(step: int) -> dict[str, Any]:
+        is_maker = step % 2 == 1
+        trained = np.array([is_maker, is_maker, not is_maker, not is_maker])
+        low, high = (makers_label, makers_label) if is_maker else judges(step // 2)
+        losses = 0.7 + min(step / 60, 1.0) * (loss - 0.7)
+        return healthy(
+            DEPTH,
+            grad_norm=np.where(trained, 0.16, np.nan),
+            measured={"grad_norm": trained},
+            scalars={"loss": losses, "target_min": low, "target_max": high},
+            wiring=wiring,
+        )
+
+    engine = judge(120, chain(DEPTH), figures)[0]
+    for finding in engine.findings:
+        if finding.symptom is Symptom.BAD_TARGETS:
+            assert finding.layers == ("fc2", "fc3")
+            titles = [one.title for one in finding.remedies]
+            assert titles == ["Give real and generated samples different targets"]
+    return found(engine)
+
+
+@pytest.mark.parametrize("label", [0.0, 0.9, 1.0])
+def test_a_judge_with_one_label_for_all_learns_to_give_that(label: float) -> None:
+    assert Symptom.BAD_TARGETS in game(lambda _: (label, label))
+
+
+def test_silent_on_games_whose_judge_has_something_to_tell() -> None:
+    for one, case in {
+        "both in one step": game(lambda _: (0.0, 1.0)),
+        "steps of their own": game(lambda turn: (turn % 2, turn % 2)),
+        "not learned": game(lambda _: (1.0, 1.0), loss=0.6),
+        "one of two terms is subtracted": game(lambda _: (1.0, 1.0), loss=-5.0),
+        "no labels at all": game(lambda _: (np.nan, np.nan)),
+        "a critic of an actor": game(lambda _: (1.0, 1.0), makers_label=np.nan),
+    }.items():
+        assert Symptom.BAD_TARGETS not in case, one

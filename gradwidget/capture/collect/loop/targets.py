@@ -21,6 +21,8 @@ OF_CLASSES = "NllLossBackward"
 """How the name of the operation begins whose targets are numbers of classes, one a sample."""
 OF_NUMBERS = ("MseLoss", "SmoothL1Loss", "HuberLoss", "BinaryCrossEntropy")
 """The same of those whose targets are amounts, or probabilities."""
+SYMMETRIC = ("MseLoss", "SmoothL1Loss", "HuberLoss")
+"""The same of those that mean the same whichever of the two is given first."""
 OF_LOSSES = (OF_CLASSES, *OF_NUMBERS)
 """Both."""
 NODES = 8
@@ -96,7 +98,7 @@ class Targets:
         if in_transform():
             return
         for name, node in _losses(roots):
-            target = saved_tensor(node, "target")
+            target = saved_tensor(node, _names(node)[1])
             if target is None or unreadable(target) is not None or not target.numel():
                 continue
             target = plain(target)
@@ -110,7 +112,7 @@ class Targets:
                     self._read_errors(target, node)
 
     def _read_errors(self, target: Tensor, node: Node) -> None:
-        output = saved_tensor(node, "self")
+        output = saved_tensor(node, _names(node)[0])
         if output is None or output.shape != target.shape or unreadable(output) is not None:
             return
         errors = _errors(node)
@@ -149,6 +151,22 @@ def _losses(roots: Sequence[Tensor]) -> Iterator[tuple[str, Node]]:
             yield name, node
         else:
             waiting += [one for one, _ in node.next_functions if one is not None]
+
+
+def _names(node: Node) -> tuple[str, str]:
+    """Under which names the graph of a loss has outputs and targets.
+
+    The other way round where only what was given second has a gradient, as in
+    ``mse_loss(returns, values)``.
+    """
+    ends = [before for before, _ in node.next_functions]
+    is_reversed = (
+        node.name().startswith(SYMMETRIC)
+        and len(ends) > 1
+        and ends[0] is None
+        and ends[1] is not None
+    )
+    return ("target", "self") if is_reversed else ("self", "target")
 
 
 def _is_all_of(root: Tensor, node: Node) -> bool:

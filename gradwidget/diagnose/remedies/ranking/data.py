@@ -15,6 +15,7 @@ from gradwidget.diagnose.remedies.scale_inputs_and_targets import scale_inputs_a
 from gradwidget.diagnose.remedies.scale_targets import scale_targets
 from gradwidget.diagnose.remedies.shuffle_data import shuffle_data
 from gradwidget.diagnose.remedies.skip_nonfinite import skip_nonfinite
+from gradwidget.diagnose.remedies.two_labels import two_labels
 
 UNEVEN = 10.0
 """Size of the largest feature over that of the middle one, from which one scale for all leaves
@@ -41,8 +42,11 @@ def for_inputs(detection: Detection, window: Window) -> Iterator[Remedy | None]:
 
 
 def for_targets(detection: Detection, window: Window) -> Iterator[Remedy | None]:
-    """Sorted ones are shuffled, others scaled by what was measured."""
+    """Sorted ones are shuffled, one for all made two, others scaled by what was measured."""
     if "classes" in detection.evidence:
         yield shuffle_data()
+        return
+    if "label" in detection.evidence:
+        yield two_labels(detection.evidence["label"])
         return
     yield scale_targets(detection.evidence["value"], window)

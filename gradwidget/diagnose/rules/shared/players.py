@@ -67,5 +67,28 @@ def players(window: Window) -> list[Player]:
     return found
 
 
+def where_it_leaves(
+    window: Window, layers: BoolArray, theirs: BoolArray
+) -> tuple[BoolArray, BoolArray]:
+    """Bool [layers] twice: those whose output leaves for layers of others, and all that it reaches.
+
+    Neither where the graph is not known. Where it was read in turns of others alone, that shows
+    none of the player's layers: then the last that runs, and all of theirs.
+    """
+    ends, critic = np.zeros_like(layers), np.zeros_like(layers)
+    if not window.paths.known:
+        return ends, critic
+    own = np.flatnonzero(layers)
+    if not any(window.layers[number].name in window.wiring.feeds for number in own):
+        ends[own[-1]] = True
+        return ends, theirs
+    for number in own:
+        behind = window.paths.next[number]
+        if theirs[behind].any() and not layers[behind].any():
+            ends[number] = True
+            critic |= window.paths.before[:, number] & theirs
+    return ends, critic
+
+
 def _as_bytes(rows: BoolArray) -> list[bytes]:
     return [row.tobytes() for row in np.packbits(rows, axis=1)]

@@ -10,7 +10,7 @@ import numpy as np
 from gradwidget.diagnose.evidence.paths import Floats
 from gradwidget.diagnose.evidence.window import Window, middle
 from gradwidget.diagnose.rules.shared.large_outputs import LARGE
-from gradwidget.diagnose.rules.shared.players import Player, players
+from gradwidget.diagnose.rules.shared.players import Player, players, where_it_leaves
 from gradwidget.frame import BoolArray
 from gradwidget.record.history import RECENT
 
@@ -71,7 +71,7 @@ def _pulled(window: Window, player: Player, among: list[Player], *, still: bool)
         return None
     others = [one for one in among if one is not player]
     theirs = np.logical_or.reduce([one.layers for one in others]) & ~player.layers
-    ends, critic = _ends(window, player.layers, theirs)
+    ends, critic = where_it_leaves(window, player.layers, theirs)
     if not ends.any():
         return None
     sizes = window.history.recent("act_rms", RECENT)[player.turns][-LEAST:, ends].max(axis=1)
@@ -103,24 +103,3 @@ def _falls(parts: list[float]) -> bool:
 
 def _never_rises(parts: list[float]) -> bool:
     return all(after <= before for before, after in pairwise(parts))
-
-
-def _ends(window: Window, layers: BoolArray, theirs: BoolArray) -> tuple[BoolArray, BoolArray]:
-    """Bool [layers] twice: those whose output leaves for layers of others, and all that it reaches.
-
-    Neither where the graph is not known. Where it was read in turns of others alone, that shows
-    none of the player's layers: then the last that runs, and all of theirs.
-    """
-    ends, critic = np.zeros_like(layers), np.zeros_like(layers)
-    if not window.paths.known:
-        return ends, critic
-    own = np.flatnonzero(layers)
-    if not any(window.layers[number].name in window.wiring.feeds for number in own):
-        ends[own[-1]] = True
-        return ends, theirs
-    for number in own:
-        behind = window.paths.next[number]
-        if theirs[behind].any() and not layers[behind].any():
-            ends[number] = True
-            critic |= window.paths.before[:, number] & theirs
-    return ends, critic

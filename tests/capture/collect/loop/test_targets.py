@@ -75,6 +75,19 @@ def test_of_numbers_their_range_is_known(
     assert found == pytest.approx({"target_min": float(y.min()), "target_max": float(y.max())})
 
 
+@pytest.mark.parametrize(
+    "loss", [functional.mse_loss, functional.smooth_l1_loss, functional.huber_loss]
+)
+def test_they_may_be_given_first(watch: Watch, loss: Callable[[Tensor, Tensor], Tensor]) -> None:
+    y = torch.randn(16, 5) + torch.arange(5)
+    found = targets(watch, lambda outputs: loss(y, outputs))
+    assert found == pytest.approx({"target_min": float(y.min()), "target_max": float(y.max())})
+    constant, share, outputs = explained(watch, lambda outputs: loss(y, outputs))
+    from_the_mean = float(loss(y.mean(0).expand(16, 5), y)) * 16 / 15
+    assert constant == pytest.approx(from_the_mean)
+    assert share == pytest.approx(1 - float(loss(outputs, y)) / from_the_mean, abs=1e-5)
+
+
 def test_a_pass_of_another_model_does_not_count(watch: Watch) -> None:
     model, other = nn.Linear(3, 5), nn.Linear(3, 5)
     capture = watch(model)
