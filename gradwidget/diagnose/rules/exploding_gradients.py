@@ -252,7 +252,8 @@ def _is_rescaled(window: Window, rows: NDArray[np.float32], ratio: float) -> boo
         return False
     steps = history.recent_steps(len(rows))
     seen = np.flatnonzero(np.isfinite(rows[: -limits.spike_rise]).any(axis=1))
-    losses = np.abs(history.recent_scalar("loss", len(rows)))[: -limits.spike_rise]
+    # A step may be sampled when its gradients have gone by: its loss is compared with none.
+    losses = np.abs(history.recent_scalar("loss", len(rows)))[seen]
     losses = losses[np.isfinite(losses)]
     if not (seen.size and losses.size):
         return False

@@ -185,6 +185,18 @@ def test_a_weight_that_rises_a_little_in_each_step_is_none_between_near_frames_e
     assert (Symptom.EXPLODING_GRADIENTS in found(engine)) == leaps
 
 
+def test_the_loss_of_a_step_without_gradients_is_compared_with_none() -> None:
+    def annealed(step: int) -> dict[str, Any]:
+        weight = 10.0 ** (-9 * max(0.0, 1 - step / 60))
+        figures = at_scale(weight, loss=2.0 * weight)
+        if step == 31:  # sampled when they had gone by
+            figures["grad_norm"] = np.full(DEPTH, np.nan)
+        return figures
+
+    steps = [*range(10), *range(31, 41)]
+    assert judge(steps, chain(DEPTH), annealed)[0].findings == []
+
+
 def test_a_batch_that_makes_loss_and_gradient_leap_between_two_steps_is_a_spike() -> None:
     def figures(step: int) -> dict[str, Any]:
         return at_scale(1e4, loss=2e4) if step == 60 else at_scale(1.0)
