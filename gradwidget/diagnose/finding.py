@@ -206,3 +206,8 @@ def has_same_units(found: Finding | Detection) -> bool:
 def is_clipped(found: Finding | Detection) -> bool:
     """Whether steps are too small for what clipping has left of the gradient, which is read."""
     return found.evidence.get("clipped", 0.0) > 0
+
+
+def is_driven(found: Finding | Detection) -> bool:
+    """Whether weights grow by one factor in all layers, which no rate does and a penalty may."""
+    return found.evidence.get("growth", 0.0) > 0

@@ -13,6 +13,7 @@ from gradwidget.diagnose.causes.explanations import (
     EXPLAINS,
     FAR,
     NONFINITE,
+    OF_ONE_PACE,
     OF_SAME_UNITS,
 )
 from gradwidget.diagnose.finding import (
@@ -22,6 +23,7 @@ from gradwidget.diagnose.finding import (
     has_same_units,
     is_barred,
     is_clipped,
+    is_driven,
 )
 
 _RANK = {symptom: rank for rank, symptom in enumerate(EXPLAINS)}
@@ -89,6 +91,7 @@ def _causes_of(finding: Finding, known: Mapping[Symptom, Finding], slack: int) -
     """The findings that may explain one."""
     for symptom, cause in known.items():
         explains = OF_SAME_UNITS if has_same_units(cause) else EXPLAINS[symptom]
+        explains |= OF_ONE_PACE if is_driven(cause) else frozenset()
         if finding.symptom in explains and _may_explain(cause, finding, slack):
             yield cause
 
@@ -125,8 +128,8 @@ def _is_drawn(finding: Finding) -> bool:
 
 def _may_explain(cause: Finding, finding: Finding, slack: int) -> bool:
     """Whether the cause comes first: in time, and where both come together, in the table."""
-    if has_same_units(finding):
-        return False  # so they were made, and no step can do that
+    if has_same_units(finding) or (is_driven(finding) and cause.symptom is Symptom.LR_TOO_HIGH):
+        return False  # so they were made, or driven at one pace, and no step can do that
     if is_clipped(finding) and cause.symptom not in EXACT | MAKES_LARGE:
         return False  # a gradient that has to be cut down is not one that vanishes
     if Symptom.PLATEAU in {cause.symptom, finding.symptom}:
@@ -153,9 +156,10 @@ def _may_begin_before(cause: Finding, finding: Finding, slack: int) -> bool:
         return cause.first_step < finding.first_step + is_raised
     if _replaces(cause) and cause.first_step < finding.first_step:
         return True  # a step has left nothing of the weights that were there before
-    if _is_drawn(finding) and cause.symptom in EXPLAINS[finding.symptom]:
-        return cause.first_step < finding.first_step - slack
-    if _is_drawn(cause) or _RANK[cause.symptom] < _RANK[finding.symptom]:
+    if is_driven(cause) and finding.symptom is Symptom.LR_TOO_HIGH:
+        return True  # what drives weights as far makes any rate too high in the end
+    is_later = _is_drawn(finding) and cause.symptom in EXPLAINS[finding.symptom]
+    if not is_later and (_is_drawn(cause) or _RANK[cause.symptom] < _RANK[finding.symptom]):
         return cause.first_step <= finding.first_step + slack
     return cause.first_step < finding.first_step - slack
 

@@ -72,7 +72,10 @@ EXPLAINS: dict[Symptom, frozenset[Symptom]] = {
         {*_GRADIENT_GONE, S.SATURATED, S.COLLAPSED_OUTPUTS, S.GRADIENT_ASCENT, S.WEIGHTS_GROWING}
         | {S.EXPLODING_GRADIENTS, S.LOSS_DIVERGING, *NONFINITE}
     ),
-    S.EVAL_MODE: frozenset({*_OUT_OF_CONTROL, *_UNITS_OFF, S.PLATEAU, S.COLLAPSED_OUTPUTS}),
+    # Layers that were built to be normalized are not: what passes through them grows or dies away.
+    S.EVAL_MODE: frozenset(
+        {*_OUT_OF_CONTROL, *_UNITS_OFF, *(_GRADIENT_GONE - {S.NO_GRADIENT}), S.COLLAPSED_OUTPUTS}
+    ),
     S.SAME_BATCH: frozenset(_UNITS_OFF),
     S.GRADIENT_ASCENT: frozenset({*_OUT_OF_CONTROL, *_GRADIENT_GONE, *_UNITS_OFF}),
     # What goes in, and what is to come out.
@@ -172,6 +175,9 @@ step, however late they are noticed."""
 
 OF_SAME_UNITS = frozenset(_ANYTHING - {S.NO_GRADIENT, S.FP16_UNDERFLOW, S.UPDATES_LOST})
 """What units that are copies of each other bring about: their gradients and steps add up as one."""
+
+OF_ONE_PACE = frozenset({S.LR_TOO_HIGH})
+"""What weights that one factor drives bring about besides: gradients that outgrow any rate."""
 
 BY_STEPS = frozenset({S.EXPLODING_GRADIENTS, S.LOSS_UNSTABLE})
 """Causes of a NaN by the steps that follow from them, which have to move the weights far."""

@@ -12,6 +12,9 @@ from gradwidget.diagnose.evidence.window import Window
 from gradwidget.diagnose.finding import Detection, Finding
 from gradwidget.diagnose.rules.shared.flagged import flagged
 
+SAME_IN_BOTH = frozenset({"LayerNorm", "GroupNorm", "RMSNorm"})
+"""Norm layers without statistics of their own: the mode does not matter to them."""
+
 
 def eval_mode(window: Window, active: Finding | None) -> Detection | None:
     """Every layer with a mode is in evaluation mode in steps that train."""
@@ -24,7 +27,8 @@ def eval_mode(window: Window, active: Finding | None) -> Detection | None:
         "layers use statistics that they do not update.",
         "Fine if a pretrained model is fine-tuned in this mode on purpose.",
     )
-    if detection is None or any("Norm" in layer.kind for layer in window.layers):
+    norms = {layer.kind for layer in window.layers if "Norm" in layer.kind}
+    if detection is None or not norms <= SAME_IN_BOTH:
         return detection
     # Dropout that is off makes nothing else go wrong.
     return replace(detection, evidence={**detection.evidence, "idle": 1.0})

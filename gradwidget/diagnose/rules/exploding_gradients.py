@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gradwidget.diagnose.evidence.depth_profile import DepthProfile
+from gradwidget.diagnose.evidence.new_data import LEAP
 from gradwidget.diagnose.evidence.paths import Floats
 from gradwidget.diagnose.evidence.window import Window, holding_since, middle
 from gradwidget.diagnose.finding import Detection, Finding
@@ -241,8 +242,8 @@ def _is_rescaled(window: Window, rows: NDArray[np.float32], ratio: float) -> boo
     """Whether the loss has been given another weight since, as one that is annealed.
 
     The loss was then next to nothing from the first step on, for outputs of that size; the gradient
-    has grown as the loss has, over more steps than a spike takes, and the weights are about what
-    they were.
+    has grown as the loss has, over more steps than a spike takes or a little in each, and the
+    weights are about what they were.
     """
     limits, history = window.limits, window.history
     outputs = window.start("act_rms")[window.paths.last]
@@ -251,9 +252,13 @@ def _is_rescaled(window: Window, rows: NDArray[np.float32], ratio: float) -> boo
         return False
     steps = history.recent_steps(len(rows))
     seen = np.flatnonzero(np.isfinite(rows[: -limits.spike_rise]).any(axis=1))
-    losses = np.abs(history.recent_scalar("loss", len(rows)))[: -limits.spike_rise]
+    # A step may be sampled when its gradients have gone by: its loss is compared with none.
+    losses = np.abs(history.recent_scalar("loss", len(rows)))[seen]
     losses = losses[np.isfinite(losses)]
-    if not (seen.size and losses.size) or steps[-1] - steps[seen[-1]] <= UNSEEN:
+    if not (seen.size and losses.size):
+        return False
+    since = int(steps[seen[-1]])
+    if steps[-1] - since <= UNSEEN and not _rises_gently(window, since):
         return False
     norms = history.recent(window.weight, limits.window)
     with np.errstate(invalid="ignore", divide="ignore"):
@@ -261,6 +266,19 @@ def _is_rescaled(window: Window, rows: NDArray[np.float32], ratio: float) -> boo
         rise = abs(_newest(window)) / losses.max()
     # What is learned meanwhile takes more of the gradient than of the loss.
     return bool(1 / ALIKE < rise / ratio < ALIKE**2 and grown < limits.growth / 2)
+
+
+def _rises_gently(window: Window, since: int) -> bool:
+    """Whether the loss of every step since then is known, and none of them has made it leap.
+
+    A batch that is out of line makes it leap in one step; the weight of a loss rises a little in
+    each.
+    """
+    steps, losses = window.history.losses.recent(UNSEEN + 1)
+    losses = np.abs(losses[steps >= since])
+    with np.errstate(divide="ignore", invalid="ignore"):
+        rises = losses[1:] / losses[:-1]
+    return len(rises) == window.step - since and bool((rises < LEAP).all())
 
 
 def _newest(window: Window) -> float:

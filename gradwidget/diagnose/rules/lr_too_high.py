@@ -16,8 +16,8 @@ from gradwidget.diagnose.causes.explanations import SHUT
 from gradwidget.diagnose.evidence.new_data import after_leaps
 from gradwidget.diagnose.evidence.paths import Floats
 from gradwidget.diagnose.evidence.weight_rotation import first_rotation, rotations
-from gradwidget.diagnose.evidence.window import A_FEW, Window, middle
-from gradwidget.diagnose.finding import Detection, Finding, Symptom
+from gradwidget.diagnose.evidence.window import A_FEW, Window, median, middle
+from gradwidget.diagnose.finding import Detection, Finding, Symptom, is_driven
 from gradwidget.frame import BoolArray
 from gradwidget.record.history import RECENT
 from gradwidget.wording import names, shown
@@ -62,6 +62,7 @@ def lr_too_high(window: Window, active: Finding | None) -> Detection | None:
         or _in_each_turn(window)
         or _beyond_doubt(window)
         or _broke(window, active)
+        or _blew_up(window, active)
         or _thrown_off(window)
     )
 
@@ -114,15 +115,7 @@ def _broke(window: Window, active: Finding | None) -> Detection | None:
         return None
     first = min(later)
     if active is not None and active.evidence.get("broke") == first:
-        # The updates before it are long over, and cannot be measured again.
-        return Detection(
-            severity=active.severity,
-            message=active.message,
-            layers=(),
-            first_step=active.first_step,
-            evidence=active.evidence,
-            caveat=active.caveat,
-        )
+        return _as_before(active)
     limits = window.limits
     steps = window.history.recent_steps(RECENT)
     end = int(np.searchsorted(steps, first))
@@ -155,6 +148,62 @@ def _broke(window: Window, active: Finding | None) -> Detection | None:
             "risen": _risen(window, since),
         },
         caveat="Fine if that comes back by itself, as it may after the first steps of a run.",
+    )
+
+
+def _blew_up(window: Window, active: Finding | None) -> Detection | None:
+    """Weights that the steps of a short while have made many times as large, whatever is lost.
+
+    The loss may say nothing, as that of a policy, and the steps may have come to rest since: large
+    weights have next to no gradient.
+    """
+    growing = window.active.get(Symptom.WEIGHTS_GROWING)
+    if growing is None or is_driven(growing):
+        return None
+    if active is not None and active.evidence.get("broke") == growing.first_step:
+        return _as_before(active)
+    limits, history = window.limits, window.history
+    steps = history.recent_steps(RECENT)
+    begin, end = np.searchsorted(steps, [growing.first_step - LEADS_TO, growing.first_step])
+    among = np.array([layer.name in growing.layers for layer in window.layers])
+    scale = window.weight_scale[among]
+    sizes = history.recent(window.weight, RECENT)[begin : begin + 1, among] / scale
+    # Of a while that began with weights that were large already, it does not show what made them.
+    if begin == end or not middle(sizes.ravel()) < limits.growth**0.5:
+        return None
+    moves = median((history.recent("matrix_change", RECENT)[begin:end, among] / scale).T)
+    apart = np.diff(steps[begin : end + 1])
+    if not np.nansum(moves * apart[: len(moves)]) > limits.growth / 2:
+        return None
+    largest = float(np.nanmax(moves))
+    since = int(steps[begin + int(np.argmax(moves > limits.update_high))])
+    return Detection(
+        severity="warning",
+        message=f"Up to step {growing.first_step:,} steps changed the weights by up to "
+        f"{largest:,.0%} of their size (0.1% is usual), and have made them many times as large: "
+        "the learning rate is too high.",
+        layers=(),
+        first_step=since,
+        evidence={
+            "value": largest,
+            "bound": limits.update_high,
+            "window": float(len(moves)),
+            "broke": float(growing.first_step),
+            "risen": _risen(window, since),
+        },
+        caveat="Fine if the layer was meant to start with far too small weights.",
+    )
+
+
+def _as_before(active: Finding) -> Detection:
+    """What is found already: the updates that show it are long over, and not measured again."""
+    return Detection(
+        severity=active.severity,
+        message=active.message,
+        layers=(),
+        first_step=active.first_step,
+        evidence=active.evidence,
+        caveat=active.caveat,
     )
 
 
@@ -207,7 +256,7 @@ def _over_window(window: Window, active: Finding | None) -> Detection | None:
     if active is None and window.history.version < (1 if jumps else 2) * limits.window:
         return None
     # Nor does it tell where one network loses what the other one wins.
-    is_bad = (window.loss_is_high and not window.has_opponent) or jumps
+    is_bad = (_is_high(window) and not window.has_opponent) or jumps
     if not (is_bad and np.isfinite(window.loss)) or _falling(window):
         return None
     recent = rotations(window, limits.window, of_start=True)
@@ -276,10 +325,9 @@ def _settles(window: Window, recent: Floats) -> bool:
         recent: how far each of them moved the weights.
     """
     size = window.limits.window
-    first = float(window.first_losses[0]) if window.first_losses.size else np.nan
     # A frame alone tells nothing of a course, and a loss that the first steps have raised is no
     # start to find a way from.
-    if size == 1 or not window.start_loss < first + RAISED * window.loss_noise:
+    if size == 1 or not window.start_loss < _before_steps(window):
         return False
     if (np.diff(window.losses(size)) < 0).all() and window.loss < window.start_loss:
         return True
@@ -369,8 +417,21 @@ def _since(steps: list[int], holds: BoolArray, misses: int) -> int:
     return since
 
 
+def _is_high(window: Window) -> bool:
+    """Whether the loss is still high, by what it was before the first steps may have raised it."""
+    level = _before_steps(window)
+    share = window.limits.vanishing_loss_share
+    return window.loss_is_high or bool(level - window.loss < share * abs(level))
+
+
 def _falling(window: Window) -> bool:
-    """Whether the loss is falling."""
+    """Whether the loss is falling, and not only back to where the first steps raised it from."""
     size = window.limits.window
     before = middle(window.losses(2 * size)[:-size])
+    before = min(before, _before_steps(window))  # NaN while there was no window before
     return before - window.loss > (1 - window.limits.update_falling) * abs(before)
+
+
+def _before_steps(window: Window) -> float:
+    """The most that the loss was before the first step, as one batch shows it; NaN if not known."""
+    return middle(window.first_losses[:1]) + RAISED * window.loss_noise

@@ -162,6 +162,19 @@ def test_a_rate_that_was_raised_explains_a_gradient_that_is_first_seen_with_its_
     assert causes(spike, rate(31, 9.0))[S.LR_TOO_HIGH] is S.EXPLODING_GRADIENTS
 
 
+def test_weights_driven_at_one_pace_are_no_work_of_steps_that_they_make_too_large() -> None:
+    rate = finding(S.LR_TOO_HIGH, 126)
+    driven = finding(S.WEIGHTS_GROWING, 128, evidence={"value": 7.0, "growth": 0.015})
+    assert causes(rate, driven) == {S.LR_TOO_HIGH: S.WEIGHTS_GROWING, S.WEIGHTS_GROWING: None}
+    by_steps = causes(rate, finding(S.WEIGHTS_GROWING, 128))
+    assert by_steps == {S.LR_TOO_HIGH: None, S.WEIGHTS_GROWING: S.LR_TOO_HIGH}
+
+
+def test_norm_layers_that_do_not_normalize_explain_a_gradient_that_vanishes() -> None:
+    vanishing = finding(S.VANISHING_GRADIENTS, 0)
+    assert causes(vanishing, finding(S.EVAL_MODE, 0))[S.VANISHING_GRADIENTS] is S.EVAL_MODE
+
+
 def test_a_plateau_explains_what_gradients_do_only_where_its_own_reason_is_read() -> None:
     barred = finding(S.PLATEAU, 0, evidence={"barred": 1.0})
     vanishing = finding(S.VANISHING_GRADIENTS, 0)

@@ -6,11 +6,13 @@ from typing import Any
 import numpy as np
 import pytest
 
+from gradwidget.diagnose.engine import Engine
 from gradwidget.diagnose.evidence.window import Window
 from gradwidget.diagnose.finding import Symptom
 from gradwidget.diagnose.rules.exploding_gradients import exploding_gradients
 from gradwidget.frame import Wiring
-from tests.support.frames import chain, found, healthy, judge, only
+from gradwidget.record.history import History
+from tests.support.frames import chain, found, frame, healthy, judge, only
 
 DEPTH = 8
 
@@ -163,6 +165,36 @@ def test_silent_on_a_loss_that_is_given_another_weight_between_frames_far_apart(
     steps = [*range(10), *range(100, 110)]
     assert judge(steps, chain(DEPTH), annealed)[0].findings == []
     assert Symptom.EXPLODING_GRADIENTS in found(judge(steps, chain(DEPTH), lost)[0])
+
+
+@pytest.mark.parametrize("leaps", [False, True])
+def test_a_weight_that_rises_a_little_in_each_step_is_none_between_near_frames_either(
+    *, leaps: bool
+) -> None:
+    def loss(step: int) -> float:
+        # Where one step makes all of the rise, it may be a batch that is out of line.
+        return 2.0 * 10.0 ** (-9 * max(0.0, 1 - (step // 16 * 16 if leaps else step) / 60))
+
+    history, engine = History(), Engine()
+    frames = [*range(11), 16, 24, 32]
+    for step in range(33):
+        history.losses.extend([step], [loss(step)])
+        if step in frames:
+            history.append(frame(step, chain(DEPTH), at_scale(loss(step), loss=loss(step))))
+            engine.update(history)
+    assert (Symptom.EXPLODING_GRADIENTS in found(engine)) == leaps
+
+
+def test_the_loss_of_a_step_without_gradients_is_compared_with_none() -> None:
+    def annealed(step: int) -> dict[str, Any]:
+        weight = 10.0 ** (-9 * max(0.0, 1 - step / 60))
+        figures = at_scale(weight, loss=2.0 * weight)
+        if step == 31:  # sampled when they had gone by
+            figures["grad_norm"] = np.full(DEPTH, np.nan)
+        return figures
+
+    steps = [*range(10), *range(31, 41)]
+    assert judge(steps, chain(DEPTH), annealed)[0].findings == []
 
 
 def test_a_batch_that_makes_loss_and_gradient_leap_between_two_steps_is_a_spike() -> None:

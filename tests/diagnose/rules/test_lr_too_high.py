@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from gradwidget.diagnose.engine import Engine
 from gradwidget.diagnose.evidence.window import Window
 from gradwidget.diagnose.finding import Finding, Symptom
 from gradwidget.diagnose.rules.lr_too_high import lr_too_high
@@ -245,6 +246,45 @@ def test_steps_that_come_to_rest_after_they_had_raised_the_loss_are_too_high() -
         return 2.0 if not step else 2.8 - 0.005 * step + 0.02 * (step % 2)
 
     assert Symptom.LR_TOO_HIGH in said(60, lambda i: 0.25 / (1 + i) ** 0.5, raised)
+
+
+def test_a_fall_back_to_where_the_first_steps_raised_the_loss_from_is_no_learning() -> None:
+    def raised(step: int, least: float) -> float:
+        return 2.0 if not step else least + 8 * 0.9**step
+
+    assert Symptom.LR_TOO_HIGH in said(35, lambda _: 0.2, lambda i: raised(i, 2.0))
+    assert Symptom.LR_TOO_HIGH not in said(35, lambda _: 0.2, lambda i: raised(i, 0.0))
+
+
+def test_a_loss_is_high_that_is_below_half_of_what_the_first_steps_made_of_it() -> None:
+    losses = [2.0, *[10.0] * 5, *[3.0, 2.9] * 20]
+    assert Symptom.LR_TOO_HIGH in said(40, lambda _: 0.2, lambda i: losses[i])
+    assert Symptom.LR_TOO_HIGH not in said(40, lambda _: 0.2, lambda i: [10.0, *losses[1:]][i])
+
+
+def blown_up(steps: int, change: float) -> Engine:
+    """Weights that the first steps make ten times as large, of a loss that says nothing."""
+
+    def figures(step: int) -> dict[str, Any]:
+        norm = np.full(DEPTH, 4.0 * min(1 + step, 10))
+        moved = np.full(DEPTH, 4.0 * change * (step < 9))
+        still = moving(DEPTH, 0.0, loss=0.0, total_grad_norm=0.0)
+        return {**still, "matrix_norm": norm, "weight_norm": norm, "matrix_change": moved}
+
+    return judge(steps, chain(DEPTH), figures)[0]
+
+
+def test_weights_that_the_first_steps_have_blown_up_are_due_to_the_rate_whatever_is_lost() -> None:
+    finding = blown_up(80, change=1.0).findings[0]
+    assert (finding.symptom, finding.first_step, finding.active) == (Symptom.LR_TOO_HIGH, 0, True)
+    assert Symptom.WEIGHTS_GROWING in finding.consequences
+    assert "steps changed the weights by up to 100% of their size" in finding.message
+
+
+def test_weights_that_were_given_larger_values_are_no_work_of_the_steps() -> None:
+    assert found(blown_up(80, change=1e-3)) & {Symptom.LR_TOO_HIGH, Symptom.WEIGHTS_GROWING} == {
+        Symptom.WEIGHTS_GROWING
+    }
 
 
 def test_a_loss_that_falls_at_every_step_is_falling_however_little() -> None:

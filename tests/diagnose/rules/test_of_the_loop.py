@@ -273,8 +273,10 @@ def test_weights_that_block_each_other_are_the_cause_of_a_gradient_that_vanishes
     assert Symptom.WEIGHTS_ZERO not in {one.symptom for one in findings}
 
 
-@pytest.mark.parametrize(("kind", "explains"), [("BatchNorm1d", True), ("Linear", False)])
-def test_only_norms_in_evaluation_mode_make_other_things_go_wrong(
+@pytest.mark.parametrize(
+    ("kind", "explains"), [("BatchNorm1d", True), ("LayerNorm", False), ("Linear", False)]
+)
+def test_only_norms_to_which_evaluation_mode_matters_make_other_things_go_wrong(
     kind: str, *, explains: bool
 ) -> None:
     layers = [replace(chain(DEPTH)[0], name="first", kind=kind), *chain(DEPTH)[1:]]

@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from gradwidget.diagnose.evidence.window import Window
+from gradwidget.diagnose.finding import Symptom, is_driven
 from gradwidget.record.history import RECENT
 
 ALIKE = 1.1
@@ -18,14 +19,18 @@ FAR = 5.0
 RUNS_ON = 0.99
 """Momentum from which weights grow as evenly by themselves: each step repeats those before it."""
 LEAST = 9
-"""Frames in which the growth must be seen."""
+"""Steps over which the growth must be seen, however few of them were measured."""
 
 
 def steady_growth(window: Window) -> float | None:
     """The growth per step where that is one number in all layers; None where it is not.
 
     Of at least two layers, in both halves of the newest steps over which they have grown fivefold.
+    Once such weights are found to have grown too large, what they then do to the steps may break
+    the pace: it stays the one that was seen before.
     """
+    if (found := window.active.get(Symptom.WEIGHTS_GROWING)) is not None and is_driven(found):
+        return found.evidence["growth"]
     among = np.flatnonzero(window.trainable & window.traits.weighty)
     if len(among) < 2 or window.frame.scalars.get("momentum", 0.0) >= RUNS_ON:
         return None
@@ -34,7 +39,7 @@ def steady_growth(window: Window) -> float | None:
     known = (np.isfinite(norms) & (norms > 0)).all(axis=1)
     norms, steps = norms[known], steps[known]
     lower = np.flatnonzero((norms * FAR <= norms[-1:]).all(axis=1))
-    if not lower.size or len(norms) - lower[-1] < LEAST:
+    if not lower.size or steps[-1] - steps[lower[-1]] < LEAST - 1:
         return None
     first, last = int(lower[-1]), len(norms) - 1
     half = first + int(np.argmin(np.abs(steps[first:] - (steps[first] + steps[last]) / 2)))

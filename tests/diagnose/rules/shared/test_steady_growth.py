@@ -50,7 +50,26 @@ def test_a_momentum_that_repeats_every_step_drives_weights_as_evenly() -> None:
         assert steady_growth(Window(judge(60, chain(DEPTH), figures)[1])) == growth
 
 
-def test_too_few_frames_and_a_single_layer_show_none() -> None:
+def test_a_pace_shows_in_few_frames_of_many_steps() -> None:
+    steps = [0, 1, 2, 40, 60, 80]
+    history = judge(steps, chain(DEPTH), grown(lambda step: 4 * 1.03**step))[1]
+    assert steady_growth(Window(history)) == pytest.approx(0.03)
+
+
+def test_what_such_weights_do_to_the_steps_in_the_end_does_not_change_what_drives_them() -> None:
+    def norms(step: int) -> Any:
+        far = np.maximum(step - 90, 0)
+        return 4 * 1.03 ** min(step, 90) * np.array([1.0, 1.2, 1.5, 2.0]) ** (far / 9)
+
+    engine, history = judge(120, chain(DEPTH), grown(norms))
+    assert steady_growth(Window(history)) is None
+    (finding,) = [one for one in engine.findings if one.symptom is Symptom.WEIGHTS_GROWING]
+    assert "grow by 3.0% a step" in finding.message
+    active = {finding.symptom: finding}
+    assert steady_growth(Window(history, active=active)) == pytest.approx(0.03)
+
+
+def test_too_few_steps_and_a_single_layer_show_none() -> None:
     history = judge(6, chain(DEPTH), grown(lambda step: 4 * 1.03**step))[1]
     assert steady_growth(Window(history)) is None
 
