@@ -1,7 +1,7 @@
 """Makes js/src/protocol/states.gen.ts from the one table of how each state looks.
 
-That table is gradwidget/diagnose/summary/state_look.py. Run this after a change of it; a test fails
-as long as the two differ.
+That table is gradwidget/diagnose/summary/state_look.py; what is said beside a healthy run comes
+from verdict.py there. Run this after a change of either; a test fails as long as they differ.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from gradwidget.diagnose.summary.state_look import (  # noqa: E402 - found only 
     LOOKS,
     StateLook,
 )
+from gradwidget.diagnose.summary.verdict import NOT_CHECKED  # noqa: E402 - as above
 
 TARGET = ROOT / "js/src/protocol/states.gen.ts"
 
@@ -33,6 +34,10 @@ FOOTER = """\
 
 /** A state that this page knows. */
 export type KnownState = keyof typeof STATES;
+
+/** What is said where nothing is wrong. */
+export const NOT_CHECKED =
+  {not_checked};
 """
 
 
@@ -48,7 +53,8 @@ def entry(state: str, look: StateLook) -> str:
 def generate() -> str:
     """The whole TypeScript file."""
     looks = {**{state.value: look for state, look in LOOKS.items()}, GENERAL: GENERAL_LOOK}
-    return HEADER + "".join(entry(state, look) for state, look in looks.items()) + FOOTER
+    table = "".join(entry(state, look) for state, look in looks.items())
+    return HEADER + table + FOOTER.replace("{not_checked}", json.dumps(NOT_CHECKED))
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ import numpy as np
 from gradwidget.diagnose.finding import Finding
 from gradwidget.diagnose.summary.layer_state import LayerState, layer_states
 from gradwidget.diagnose.summary.state_look import LOOKS
+from gradwidget.diagnose.summary.verdict import HEALTHY, NOT_CHECKED
 from gradwidget.diagnose.thresholds import DEFAULT
 from gradwidget.frame import RATE, Frame
 from gradwidget.problem import Problem
@@ -71,6 +72,7 @@ def report(
     lines = [line for note in processes.standing.notes for line in _wrapped(note, "", "  ")]
     lines += rank_lines(processes.ranks)
     parts += ["\n".join(lines)] if lines else []
+    parts += [NOT_CHECKED] if first == HEALTHY else []
     parts += _in_full(findings) if full else _in_short(findings, in_full)
     return "\n\n".join(parts)
 

@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 
 from gradwidget.diagnose.finding import Finding, Remedy, Symptom
+from gradwidget.diagnose.summary.verdict import NOT_CHECKED
 from gradwidget.frame import Layer
 from gradwidget.record.history import History
 from gradwidget.report.text import report
@@ -41,6 +42,15 @@ def test_gives_the_cause_with_the_code_of_its_first_remedy() -> None:
     assert "torch.nn.ReLU()" in text
     assert "evidence:" not in text
     assert len(text.splitlines()) <= 50
+
+
+def test_only_a_healthy_run_is_told_what_is_not_checked() -> None:
+    _, history = judge(30, chain(4), healthy(4))
+    assert report(history, []).endswith(NOT_CHECKED)
+    _, history = judge(3, chain(4), healthy(4))
+    assert report(history, []).startswith("Looking")
+    assert NOT_CHECKED not in report(history, [])
+    assert NOT_CHECKED not in sick(("a", "b", "c", "d"))
 
 
 def test_a_full_report_gives_evidence_and_every_code() -> None:

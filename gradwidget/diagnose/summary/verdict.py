@@ -8,6 +8,13 @@ from collections.abc import Sequence
 from gradwidget.diagnose.finding import Finding, Symptom
 from gradwidget.diagnose.summary.layer_state import STATE_OF, LayerState
 
+NOT_CHECKED = (
+    "Not checked: whether labels, masks and rewards are right. Gradients do not show that."
+)
+"""What a reader must not take "Healthy" for."""
+
+HEALTHY = "Healthy"
+
 _NOT_FINITE = {
     Symptom.LOSS_NONFINITE: "Loss has been {}",
     Symptom.GRADIENTS_NONFINITE: "Gradients have been NaN or Inf",
@@ -54,7 +61,7 @@ def verdict(
         return f"No gradient in {missing:,} of {len(states):,} layers at this step"
     if frames < needed:
         return f"Looking … {frames} of {needed} steps"
-    return "Healthy"
+    return HEALTHY
 
 
 def _headline(finding: Finding, layers: int) -> str:

@@ -24,3 +24,7 @@ export const STATES = {
 
 /** A state that this page knows. */
 export type KnownState = keyof typeof STATES;
+
+/** What is said where nothing is wrong. */
+export const NOT_CHECKED =
+  "Not checked: whether labels, masks and rewards are right. Gradients do not show that.";

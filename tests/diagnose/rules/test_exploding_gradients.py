@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import math
 from functools import partial
 from typing import Any
 
@@ -173,7 +174,8 @@ def test_a_weight_that_rises_a_little_in_each_step_is_none_between_near_frames_e
 ) -> None:
     def loss(step: int) -> float:
         # Where one step makes all of the rise, it may be a batch that is out of line.
-        return 2.0 * 10.0 ** (-9 * max(0.0, 1 - (step // 16 * 16 if leaps else step) / 60))
+        left = max(0.0, 1 - (step // 16 * 16 if leaps else step) / 60)
+        return 2.0 * math.pow(10.0, -9 * left)
 
     history, engine = History(), Engine()
     frames = [*range(11), 16, 24, 32]

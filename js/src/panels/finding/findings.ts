@@ -1,5 +1,6 @@
 import { explainedBy, keyOf } from "../../derive/story/lead.ts";
 import type { FindingInfo } from "../../protocol/messages.gen.ts";
+import { NOT_CHECKED } from "../../protocol/states.gen.ts";
 import type { Store } from "../../state/store.ts";
 import { element, setHidden, setText } from "../../util/dom.ts";
 import { formatCount } from "../../util/format.ts";
@@ -56,7 +57,8 @@ export class Findings {
     setHidden(this.#list, open === 0);
     // Before the rules could have spoken, the headline says that they are looking.
     const isCalm = status.step !== null && status.state === "ok";
-    setText(this.#none, over.length > 0 ? "Nothing is wrong now." : "Nothing is wrong so far.");
+    const nothing = over.length > 0 ? "Nothing is wrong now." : "Nothing is wrong so far.";
+    setText(this.#none, `${nothing} ${NOT_CHECKED}`);
     setHidden(this.#none, open > 0 || !isCalm);
     setHidden(this.node, causes.length === 0 && !isCalm);
   }
