@@ -32,12 +32,12 @@ from gradwidget.capture.sampling.allowances import Reason
 from gradwidget.capture.sampling.decision import SamplingDecision
 from gradwidget.capture.sampling.recurrent_schedule import RecurrentSchedule
 from gradwidget.capture.sampling.triggers import SamplingTriggers
-from gradwidget.capture.steps.alone import Alone
 from gradwidget.capture.steps.backward_detector import BackwardDetector
 from gradwidget.capture.steps.first_step import FirstStep
-from gradwidget.capture.steps.manual import ManualLoop
+from gradwidget.capture.steps.manual_updates import ManualUpdates
 from gradwidget.capture.steps.pause_point import PausePoint
 from gradwidget.capture.steps.shared_pass import SharedPass
+from gradwidget.capture.steps.time_alone import TimeAlone
 from gradwidget.capture.steps.training_thread import TrainingThread
 from gradwidget.capture.steps.unstepped import UnsteppedPasses
 from gradwidget.capture.unmeasured import COMPILED, UNSEEN
@@ -80,7 +80,7 @@ class StepCycle:
     ) -> None:
         self.decision = SamplingDecision(budget)
         self.backward = BackwardDetector()
-        self.manual = ManualLoop(self.backward, optimizers)
+        self.manual = ManualUpdates(self.backward, optimizers)
         self.unstepped = UnsteppedPasses(self.backward)
         self.first_step = FirstStep(is_optimizer_given=optimizers.is_one_given)
         self.shared = SharedPass(table, optimizers)
@@ -117,7 +117,7 @@ class StepCycle:
         """Has the steps that are over."""
         self._began = self._last_end = perf_counter()
         self._spent_before = 0.0
-        self._alone = Alone(guard)
+        self._alone = TimeAlone(guard)
         self.backward.watch(table.parameters)
         self.builder = self._new_builder(start_step, sampled=True, wanted=False)
         """Collects the step under way."""

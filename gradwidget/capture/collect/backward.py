@@ -11,7 +11,7 @@ from gradwidget.capture.collect.output_gradients import OutputGradientHooks
 from gradwidget.capture.collect.weight_updates import WeightUpdates
 from gradwidget.capture.model.layers import LayerTable, trainable_among
 from gradwidget.capture.steps.backward_detector import BackwardDetector
-from gradwidget.capture.steps.manual import ManualLoop
+from gradwidget.capture.steps.manual_updates import ManualUpdates
 from gradwidget.capture.steps.unstepped import UnsteppedPasses
 from gradwidget.capture.unmeasured import SEVERAL_GRADS
 
@@ -36,7 +36,7 @@ class BackwardReader:
         table: LayerTable,
         hooks: OutputGradientHooks,
         detector: BackwardDetector,
-        manual: ManualLoop,
+        manual: ManualUpdates,
         updates: WeightUpdates,
         *,
         unstepped: UnsteppedPasses,

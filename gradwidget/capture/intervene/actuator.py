@@ -20,12 +20,12 @@ from gradwidget.action import (
 )
 from gradwidget.capture.guard import Guard
 from gradwidget.capture.intervene.forget_bias import raise_forget_bias
-from gradwidget.capture.intervene.nesting import Nesting
+from gradwidget.capture.intervene.nested_optimizers import Nesting
+from gradwidget.capture.intervene.optimizers_together import SteppedTogether
 from gradwidget.capture.intervene.per_step import Clipping, Skipping
 from gradwidget.capture.intervene.reinitialize import reinitialize
 from gradwidget.capture.intervene.scaled_rates import ScaledRates
 from gradwidget.capture.intervene.step_edges import StepEdges
-from gradwidget.capture.intervene.together import SteppedTogether
 from gradwidget.capture.intervene.use_relu import use_relu
 from gradwidget.capture.torch_private import unseen
 

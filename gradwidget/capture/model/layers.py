@@ -17,9 +17,9 @@ from gradwidget.capture import unmeasured
 from gradwidget.capture.model.local_part import is_partial, is_spread
 from gradwidget.capture.model.owned import Owned, parameters_of_layers
 from gradwidget.capture.model.parameter_handle import ParameterHandle, note_gathered
-from gradwidget.capture.model.rows import Own, Position, full_name, is_divisible
 from gradwidget.capture.model.selection import LayerFilter, selected
 from gradwidget.capture.model.unreadable import unreadable
+from gradwidget.capture.model.weight_rows import Own, Position, full_name, is_divisible
 from gradwidget.capture.torch_private import is_flat_sharded, is_sharded
 from gradwidget.frame import PARAMETER, ROOT, Layer
 

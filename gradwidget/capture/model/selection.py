@@ -7,7 +7,7 @@ from fnmatch import fnmatchcase
 
 from torch import nn
 
-from gradwidget.capture.model.rows import full_name, is_divisible
+from gradwidget.capture.model.weight_rows import full_name, is_divisible
 from gradwidget.capture.torch_private import with_subclasses
 
 LayerFilter = str | Sequence[str] | Callable[[str, nn.Module], bool] | None

@@ -11,7 +11,7 @@ from torch import nn
 from gradwidget.capture.model.unreadable import unreadable
 from gradwidget.capture.stats.readback import Fetch, Readback
 from gradwidget.capture.steps.backward_detector import BackwardDetector
-from gradwidget.capture.steps.manual import SAMPLED, Mark, mark_of
+from gradwidget.capture.steps.manual_updates import SAMPLED, Mark, mark_of
 
 CLEARED = 8
 """Passes in a row, each after gradients that were cleared unused, after which no step is expected

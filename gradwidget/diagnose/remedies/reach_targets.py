@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gradwidget.diagnose.evidence.residual import beyond_reach, out_of_reach
+from gradwidget.diagnose.evidence.regression_error import beyond_reach, out_of_reach
 from gradwidget.diagnose.evidence.window import Window
 from gradwidget.diagnose.finding import Remedy
 from gradwidget.diagnose.remedies.shared.layer_names import without_last

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from gradwidget.diagnose.evidence.residual import ABSOLUTE, SQUARED
+from gradwidget.diagnose.evidence.regression_error import ABSOLUTE, SQUARED
 from gradwidget.diagnose.evidence.window import Window, middle
 from gradwidget.diagnose.finding import Remedy
 from gradwidget.diagnose.remedies.shared.layer_names import among, quote

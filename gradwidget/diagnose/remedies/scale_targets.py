@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gradwidget.diagnose.evidence.residual import drowning, is_squared
+from gradwidget.diagnose.evidence.regression_error import drowning, is_squared
 from gradwidget.diagnose.evidence.window import Window
 from gradwidget.diagnose.finding import Remedy
 from gradwidget.diagnose.remedies.shared.output_scaling import output_scaling

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from gradwidget.diagnose.evidence.residual import drowning, first_residual
+from gradwidget.diagnose.evidence.regression_error import drowning, first_residual
 from gradwidget.diagnose.evidence.window import Window, middle
 from gradwidget.diagnose.finding import Detection, Finding, Symptom
 from gradwidget.diagnose.rules.shared.harm import is_harmed

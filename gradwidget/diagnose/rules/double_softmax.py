@@ -11,7 +11,7 @@ changes nothing, and comparisons of all pairs by intent.
 
 from __future__ import annotations
 
-from gradwidget.diagnose.evidence.residual import beyond_reach, out_of_reach
+from gradwidget.diagnose.evidence.regression_error import beyond_reach, out_of_reach
 from gradwidget.diagnose.evidence.window import Window
 from gradwidget.diagnose.finding import Detection, Finding
 from gradwidget.diagnose.rules.shared.no_probabilities import no_probabilities

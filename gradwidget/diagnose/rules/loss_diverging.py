@@ -11,7 +11,7 @@ from __future__ import annotations
 import numpy as np
 
 from gradwidget.diagnose.causes.explanations import EXACT
-from gradwidget.diagnose.evidence.residual import is_behind
+from gradwidget.diagnose.evidence.regression_error import is_behind
 from gradwidget.diagnose.evidence.window import Window, middle
 from gradwidget.diagnose.finding import Detection, Finding, Symptom
 from gradwidget.diagnose.rules.shared.large_outputs import outputs_are_large

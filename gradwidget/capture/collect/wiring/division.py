@@ -10,7 +10,7 @@ from gradwidget.capture.collect.wiring.operations import Operation, operations_i
 from gradwidget.capture.collect.wiring.places import Places
 from gradwidget.capture.model.layers import LayerTable
 from gradwidget.capture.model.nonlinearity import Node
-from gradwidget.capture.model.rows import Own, Position, full_name
+from gradwidget.capture.model.weight_rows import Own, Position, full_name
 from gradwidget.frame import ROOT
 
 CHAIN = 3

@@ -10,7 +10,7 @@ from gradwidget.capture.collect.wiring.graph import LEAF
 from gradwidget.capture.model.layers import LayerTable
 from gradwidget.capture.model.most_nodes import most_nodes
 from gradwidget.capture.model.nonlinearity import Node
-from gradwidget.capture.model.rows import full_name
+from gradwidget.capture.model.weight_rows import full_name
 
 
 class Unused:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from gradwidget.diagnose.causes.explanations import SHUT
-from gradwidget.diagnose.evidence.residual import first_residual
+from gradwidget.diagnose.evidence.regression_error import first_residual
 from gradwidget.diagnose.evidence.weight_rotation import first_rotation
 from gradwidget.diagnose.evidence.window import Window, middle
 from gradwidget.diagnose.finding import Detection, Remedy

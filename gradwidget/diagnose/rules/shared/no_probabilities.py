@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gradwidget.diagnose.evidence.residual import ABSOLUTE, SQUARED
+from gradwidget.diagnose.evidence.regression_error import ABSOLUTE, SQUARED
 from gradwidget.diagnose.evidence.window import Window
 from gradwidget.diagnose.finding import Detection
 

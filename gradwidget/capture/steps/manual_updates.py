@@ -22,7 +22,7 @@ other sign."""
 Mark = tuple[int, int, float]
 
 
-class ManualLoop:
+class ManualUpdates:
     """A step has ended once the weights are no longer those that a backward pass left.
 
     Args:

@@ -12,8 +12,8 @@ from torch import nn
 from torch.optim import SGD
 
 from gradwidget.capture.guard import Guard
-from gradwidget.capture.steps import alone as module
-from gradwidget.capture.steps.alone import Alone
+from gradwidget.capture.steps import time_alone as module
+from gradwidget.capture.steps.time_alone import TimeAlone
 
 Watch = Callable[..., Any]
 
@@ -22,7 +22,7 @@ def test_what_gradwidget_takes_and_pauses_do_not_count(monkeypatch: pytest.Monke
     now = 10.0
     monkeypatch.setattr(module, "perf_counter", lambda: now)
     guard = Guard()
-    one = Alone(guard)
+    one = TimeAlone(guard)
     now, guard.spent = 15.0, 1.5
     one.was_paused(2.0)
     assert one.seconds() == 1.5

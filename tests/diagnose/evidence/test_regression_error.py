@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from gradwidget import GradMonitor
-from gradwidget.diagnose.evidence.residual import drowning, first_residual
+from gradwidget.diagnose.evidence.regression_error import drowning, first_residual
 from gradwidget.diagnose.evidence.window import Window
 from gradwidget.diagnose.remedies.scale_targets import scale_targets
 

@@ -7,7 +7,7 @@ from time import perf_counter
 from gradwidget.capture.guard import Guard
 
 
-class Alone:
+class TimeAlone:
     """Counts from the end of a backward pass, in which gradients are brought together.
 
     What gradwidget takes meanwhile is left out: the process that judges has more to do, and lags
@@ -17,7 +17,7 @@ class Alone:
         guard: knows what gradwidget has taken.
 
     Example:
-        >>> alone = Alone(Guard())
+        >>> alone = TimeAlone(Guard())
         >>> alone.begins()
         >>> 0 <= alone.seconds() < 60
         True
