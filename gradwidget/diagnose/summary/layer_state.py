@@ -100,11 +100,15 @@ a layer shows are left out.
 """
 
 
+STAYS = 3
+"""Frames in a row in which a gradient is exactly 0, from which that is the state of its layer."""
+
+
 def layer_states(history: History, findings: Sequence[Finding]) -> tuple[LayerState, ...]:
     """The state of each layer of ``history.layers`` at the newest frame.
 
     Not being finite comes first, then what the leading finding says of a layer, then whether it
-    can and does get a gradient.
+    can and does get a gradient that is not zero in each of the newest steps.
 
     Example:
         >>> layer_states(History(), [])
@@ -116,6 +120,10 @@ def layer_states(history: History, findings: Sequence[Finding]) -> tuple[LayerSt
         measured = np.any(~np.isnan(history.recent("grad_norm", LOOK_BACK)), axis=0)
     missing = _flagged(history, "grad_is_none")
     broken = _flagged(history, "grad_nonfinite", "weight_nonfinite")
+    # One such step is no state: a branch that begins at zero has it first, and then a gradient.
+    zero = np.zeros_like(measured)
+    if history.version >= STAYS:
+        zero = np.all(history.recent("grad_norm", STAYS) == 0, axis=0)
     states = []
     for i, layer in enumerate(history.layers):
         if broken[i]:
@@ -126,6 +134,8 @@ def layer_states(history: History, findings: Sequence[Finding]) -> tuple[LayerSt
             states.append(LayerState.NOT_TRAINABLE)
         elif missing[i]:
             states.append(LayerState.NO_GRADIENT)
+        elif zero[i]:
+            states.append(LayerState.ZERO_GRADIENT)
         else:
             states.append(LayerState.OK if measured[i] else LayerState.NOT_MEASURED)
     return tuple(states)

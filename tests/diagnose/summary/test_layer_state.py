@@ -65,3 +65,12 @@ def test_a_missing_gradient_and_one_that_is_not_measured_are_told_apart() -> Non
         LayerState.NOT_MEASURED,
         LayerState.NOT_TRAINABLE,
     )
+
+
+def test_a_gradient_that_is_exactly_zero_in_some_frames_in_a_row_is_no_ok() -> None:
+    norm = np.array([0.1, 0.0, np.nan, 0.1])
+    few, enough = (judge(n, chain(4), healthy(4, grad_norm=norm))[1] for n in (2, 3))
+    assert layer_states(few, [])[:2] == (LayerState.OK, LayerState.OK)
+    assert layer_states(enough, [])[:2] == (LayerState.OK, LayerState.ZERO_GRADIENT)
+    dead = finding(Symptom.DEAD_RELU, "fc1")
+    assert layer_states(enough, [dead])[1] == LayerState.DEAD
