@@ -6,9 +6,10 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from gradwidget.diagnose.causes.cause_of import explained, is_exact, is_idle, root_of
+from gradwidget.diagnose.causes.cause_of import Leeway, explained, is_exact, is_idle, root_of
 from gradwidget.diagnose.causes.explanations import EXPLAINS, LASTING
 from gradwidget.diagnose.evidence.layer_traits import LayerTraits
+from gradwidget.diagnose.evidence.onset import unseen_before
 from gradwidget.diagnose.evidence.window import Window
 from gradwidget.diagnose.finding import Detection, Finding, Remedy, Symptom
 from gradwidget.diagnose.remedies.ranking.by_symptom import remedies_for
@@ -24,6 +25,9 @@ A single gradient ends having none. Layers that have been still for long and mov
 frames have begun to learn, and the next such frame may be a hundred steps away.
 """
 
+TOLD_AGAIN = 100
+"""Steps after which the numbers of a message are renewed, however few frames have followed."""
+
 Asked = tuple[Detection | None, bool]
 """What a rule detects, and whether its symptom is suspected."""
 
@@ -37,6 +41,10 @@ class _Open:
     """The history's version when its message and numbers were last updated."""
     last_seen: int
     """The history's version when it was last detected."""
+    unseen: int = 0
+    """Steps before its first one that were not measured, in which it may have begun."""
+    told_at: int = 0
+    """The step at which its message and numbers were last updated."""
     is_past: bool = False
     """Whether it is no longer detected, and stays open because it explains what lasts."""
 
@@ -175,7 +183,9 @@ class Engine:
 
     def _in_order(self) -> list[Finding]:
         """The open findings, explained: the causes, then what is due to them."""
-        known = explained((entry.finding for entry in self._open.values()), self.limits.quiet)
+        unseen = {symptom: entry.unseen for symptom, entry in self._open.items()}
+        leeway = Leeway(self.limits.quiet, self.limits.plateau_steps, unseen)
+        known = explained((entry.finding for entry in self._open.values()), leeway)
         if not known:
             return []
         roots = {symptom: root_of(symptom, known) for symptom in known}
@@ -277,8 +287,10 @@ class Engine:
             finding = replace(
                 finding, first_step=before.first_step, reported_step=before.reported_step
             )
+        version = window.history.version
+        unseen = unseen_before(window.history, finding.first_step)
         return _Open(
-            finding, seen=1, refreshed=window.history.version, last_seen=window.history.version
+            finding, 1, refreshed=version, last_seen=version, unseen=unseen, told_at=window.step
         )
 
     def _continue(self, entry: _Open, detection: Detection, window: Window) -> None:
@@ -291,11 +303,12 @@ class Engine:
         wider = named != known if OVER_AFTER.get(before.symptom) == 1 else not named <= known
         is_again, entry.is_past = entry.is_past, False
         is_due = is_again or entry.last_seen - entry.refreshed >= self.limits.quiet
+        is_due |= window.step - entry.told_at >= TOLD_AGAIN
         if not (worse or wider or is_due):
             # A message whose numbers change at every frame could not be read.
             entry.finding = replace(before, last_step=window.step)
             return
-        entry.refreshed = entry.last_seen
+        entry.refreshed, entry.told_at = entry.last_seen, window.step
         self._is_new = True
         changed = named != known
         # What led to a NaN can no longer be measured after it.

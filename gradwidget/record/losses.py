@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -59,6 +60,16 @@ class Losses:
         """Steps and values of the newest losses one by one: at most ``KEPT``, oldest first."""
         newest = slice(self._columns - min(n, KEPT, self._columns), self._columns)
         return self._steps[newest].copy(), self._values[newest].copy()
+
+    @property
+    def level(self) -> float:
+        """The median of the newest ``EARLY`` losses that are finite; NaN where there are fewer."""
+        found = self.recent(EARLY)[1]
+        if len(found) < EARLY:
+            return math.nan
+        ordered = np.sort(found[np.isfinite(found)])
+        middle = ordered[(len(ordered) - 1) // 2 : len(ordered) // 2 + 1]
+        return float(middle.sum() / len(middle)) if len(middle) else math.nan
 
     def first(self) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
         """Steps and values of the first losses one by one: at most ``EARLY``, oldest first."""

@@ -17,6 +17,7 @@ from gradwidget.diagnose.thresholds import DEFAULT
 from gradwidget.frame import RATE, Frame
 from gradwidget.problem import Problem
 from gradwidget.record.history import LOOK_BACK, History
+from gradwidget.record.losses import EARLY
 from gradwidget.report.finding_line import consequences_of, finding_line, span_of
 from gradwidget.report.finding_mark import finding_mark
 from gradwidget.report.headline import headline, newest_step
@@ -28,6 +29,8 @@ from gradwidget.wording import cut, shown, visible
 WIDTH = 100
 LONG_AGO = 0.1
 """Share of a run's steps since the last sampled one from which a reader has to know of it."""
+OFF = 0.1
+"""Share of the level of the loss by which that of a single step has to differ to be told apart."""
 
 
 def report(
@@ -138,6 +141,7 @@ def summary_line(history: History) -> str:
         known = value[~np.isnan(value)]
         if name in frame.scalars:
             words.append(f"{title} {shown(frame.scalars[name])}")
+            words[-1] += _level(history, frame) if name == "loss" else ""
             words[-1] += _further_rates(frame) if name == RATE else ""
         elif known.size:
             words.append(f"{title} {shown(float(known[-1]))}")
@@ -147,6 +151,18 @@ def summary_line(history: History) -> str:
     elif "spent" in frame.scalars:
         words.append(f"measuring has taken {frame.scalars['spent']:.1f} s")
     return " · ".join(words)
+
+
+def _level(history: History, frame: Frame) -> str:
+    """What the loss has been lately, where that of the newest step is another; empty otherwise.
+
+    Findings are about that level. Networks that take turns have a loss each.
+    """
+    level, newest = history.losses.level, frame.scalars["loss"]
+    takes_turns = frame.wiring is not None and len(frame.wiring.optimizers) > 1
+    if takes_turns or not abs(newest - level) > OFF * abs(level):
+        return ""
+    return f" (median of {EARLY} steps: {shown(level)})"
 
 
 def _further_rates(frame: Frame) -> str:

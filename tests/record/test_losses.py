@@ -71,3 +71,15 @@ def test_losses_stand_between_the_columns_of_a_history() -> None:
     assert rows.steps.tolist() == [0, 1, 2, 4]
     assert rows.has_loss.tolist() == [True, True, True, False]
     np.testing.assert_array_equal(rows.spread(np.array([7.0, 8.0])), [7, np.nan, np.nan, 8])
+
+
+def test_the_level_is_the_median_of_the_newest_of_which_there_have_to_be_enough() -> None:
+    losses = Losses()
+    rng = np.random.default_rng(0)
+    values = rng.normal(size=EARLY + 60)
+    losses.extend(range(EARLY - 1), values[: EARLY - 1])
+    assert np.isnan(losses.level)
+    losses.extend(range(EARLY - 1, len(values)), values[EARLY - 1 :])
+    assert losses.level == pytest.approx(np.median(values[-EARLY:]))
+    losses.extend([200], [np.nan])
+    assert losses.level == pytest.approx(np.median(values[-EARLY + 1 :]))

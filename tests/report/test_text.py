@@ -8,6 +8,7 @@ from gradwidget.diagnose.finding import Finding, Remedy, Symptom
 from gradwidget.diagnose.summary.verdict import NOT_CHECKED
 from gradwidget.frame import Layer
 from gradwidget.record.history import History
+from gradwidget.record.losses import Losses
 from gradwidget.report.text import report
 from tests.support.frames import chain, frame, healthy, judge
 
@@ -135,6 +136,19 @@ def test_a_layer_that_was_not_measured_has_no_bar_and_says_so() -> None:
     assert "● ok            fc0" in report(history, [])
 
 
+def test_a_loss_that_is_off_the_level_which_findings_are_about_has_that_beside_it() -> None:
+    history = History()
+    history.append(frame(0, chain(2), healthy(2, scalars={"loss": 2.4})))
+    for losses, said in (
+        ([2.7] * 38, "· loss 2.4 ·"),  # too few for a level
+        ([2.7] * 40, "· loss 2.4 (median of 40 steps: 2.7) ·"),
+        ([2.5] * 40, "· loss 2.4 ·"),
+    ):
+        history.losses = Losses()
+        history.losses.extend(range(len(losses) + 1), [*losses, 2.4])
+        assert said in report(history, []).splitlines()[1]
+
+
 def test_says_what_measuring_took_until_its_share_is_known() -> None:
     history = History()
     history.append(replace(frame(0, chain(2), healthy(2)), scalars={"spent": 0.26}))
@@ -155,7 +169,7 @@ def test_the_step_above_the_layers_is_the_newest_sampled_or_not() -> None:
     assert (
         report(history, [])
         .splitlines()[1]
-        .startswith("step 39 (last sampled step 19) · loss 0.5 ·")
+        .startswith("step 39 (last sampled step 19) · loss 0.5 (median of 40 steps: 1.8) ·")
     )
 
 

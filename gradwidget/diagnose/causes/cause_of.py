@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 
 from gradwidget.diagnose.causes.explanations import (
     AT_ONCE,
@@ -45,22 +45,42 @@ MOST = 0.5
 """Share of their size by which a step changes weights of which it leaves little."""
 
 
-def explained(findings: Iterable[Finding], slack: int) -> dict[Symptom, Finding]:
+@dataclass(frozen=True, slots=True)
+class Leeway:
+    """How closely it is known when a symptom began."""
+
+    slack: int
+    """Steps by which a cause may seem to begin later than its consequence."""
+
+    granted: int = 100
+    """The same where either is a plateau: in its first steps a run need not improve yet."""
+
+    unseen: Mapping[Symptom, int] = field(default_factory=dict)
+    """By symptom, the steps before the first that shows it which were not measured."""
+
+    def of(self, cause: Finding, finding: Finding) -> int:
+        """Steps by which this cause may seem to begin later than what is due to it."""
+        is_plateau = Symptom.PLATEAU in {cause.symptom, finding.symptom}
+        least = max(self.slack, self.granted) if is_plateau else self.slack
+        return least + self.unseen.get(cause.symptom, 0)
+
+
+def explained(findings: Iterable[Finding], leeway: Leeway) -> dict[Symptom, Finding]:
     """The findings with ``because`` and ``consequences`` set, by symptom.
 
     A cause must not begin after what it explains, but for as many steps as its evidence may take
-    longer to show. Among those that fit, exact causes come first; of the others the one that began
-    first, and at the same step the one that stands higher in the table.
+    longer to show, whatever it is. Among those that fit, exact causes come first; of the others the
+    one that began first, and at the same step the one that stands higher in the table.
 
     Args:
         findings: at most one of a symptom, resolved ones only where something active may be due to
             them.
-        slack: steps by which a cause may seem to begin later than its consequence.
+        leeway: how closely it is known when each began.
     """
     known = {finding.symptom: finding for finding in findings}
     because: dict[Symptom, Symptom] = {}
     for finding in sorted(known.values(), key=_order):
-        causes = sorted(_causes_of(finding, known, slack), key=_order)
+        causes = sorted(_causes_of(finding, known, leeway), key=_order)
         if finding.symptom in NONFINITE:
             # That a NaN goes on is certain; what has made the first one is to be found for that.
             causes.sort(key=lambda cause: cause.symptom not in NONFINITE)
@@ -87,12 +107,15 @@ def root_of(symptom: Symptom, findings: Mapping[Symptom, Finding]) -> Symptom:
     return symptom
 
 
-def _causes_of(finding: Finding, known: Mapping[Symptom, Finding], slack: int) -> Iterator[Finding]:
+def _causes_of(
+    finding: Finding, known: Mapping[Symptom, Finding], leeway: Leeway
+) -> Iterator[Finding]:
     """The findings that may explain one."""
     for symptom, cause in known.items():
         explains = OF_SAME_UNITS if has_same_units(cause) else EXPLAINS[symptom]
         explains |= OF_ONE_PACE if is_driven(cause) else frozenset()
-        if finding.symptom in explains and _may_explain(cause, finding, slack):
+        is_late = cause.first_step > finding.first_step + leeway.of(cause, finding)
+        if finding.symptom in explains and not is_late and _may_explain(cause, finding, leeway):
             yield cause
 
 
@@ -126,8 +149,8 @@ def _is_drawn(finding: Finding) -> bool:
     return finding.symptom is Symptom.COLLAPSED_OUTPUTS and finding.evidence.get("drawn", 0.0) > 0
 
 
-def _may_explain(cause: Finding, finding: Finding, slack: int) -> bool:
-    """Whether the cause comes first: in time, and where both come together, in the table."""
+def _may_explain(cause: Finding, finding: Finding, leeway: Leeway) -> bool:
+    """Whether a cause that is not late comes first: in time, and of two at once in the table."""
     if has_same_units(finding) or (is_driven(finding) and cause.symptom is Symptom.LR_TOO_HIGH):
         return False  # so they were made, or driven at one pace, and no step can do that
     if is_clipped(finding) and cause.symptom not in EXACT | MAKES_LARGE:
@@ -141,8 +164,9 @@ def _may_explain(cause: Finding, finding: Finding, slack: int) -> bool:
         return not is_idle(cause) and (ends_so or finding.symptom not in NONFINITE)
     if NONFINITE & {cause.symptom, finding.symptom}:
         return _may_explain_nan(cause, finding)
-    is_drawn_so = cause.symptom is Symptom.WEIGHTS_SHRINKING and _is_of_start(finding, cause, slack)
-    return not is_drawn_so and _may_begin_before(cause, finding, slack)
+    is_shrinking = cause.symptom is Symptom.WEIGHTS_SHRINKING
+    is_drawn_so = is_shrinking and _is_of_start(finding, cause, leeway.slack)
+    return not is_drawn_so and _may_begin_before(cause, finding, leeway.slack)
 
 
 def _may_begin_before(cause: Finding, finding: Finding, slack: int) -> bool:
@@ -160,7 +184,7 @@ def _may_begin_before(cause: Finding, finding: Finding, slack: int) -> bool:
         return True  # what drives weights as far makes any rate too high in the end
     is_later = _is_drawn(finding) and cause.symptom in EXPLAINS[finding.symptom]
     if not is_later and (_is_drawn(cause) or _RANK[cause.symptom] < _RANK[finding.symptom]):
-        return cause.first_step <= finding.first_step + slack
+        return True  # no later than may be
     return cause.first_step < finding.first_step - slack
 
 

@@ -170,8 +170,8 @@ EXACT = frozenset(
         S.GRADIENT_ASCENT,
     }
 )
-"""Causes that are read, not estimated, and training that climbs: they were there from the first
-step, however late they are noticed."""
+"""Causes that are read, not estimated, and training that climbs: at the same time as others they
+come first, even where they are noticed a little later."""
 
 OF_SAME_UNITS = frozenset(_ANYTHING - {S.NO_GRADIENT, S.FP16_UNDERFLOW, S.UPDATES_LOST})
 """What units that are copies of each other bring about: their gradients and steps add up as one."""

@@ -13,7 +13,7 @@ from gradwidget.diagnose.evidence.weight_size import ENLARGED, UNDERSIZED, relat
 from gradwidget.diagnose.evidence.window import Window, median, middle
 from gradwidget.diagnose.finding import Detection
 from gradwidget.frame import BoolArray, Layer
-from gradwidget.record.history import RECENT
+from gradwidget.record.history import RECENT, History
 
 GRADIENT = "act_grad_rms"
 """What grows on the way back to the input where gradients explode."""
@@ -170,3 +170,10 @@ def first_level(window: Window, scalar: str) -> float:
     """The median of a scalar in the run's first frames, those of the same turn; NaN if unknown."""
     values = window.history.start_scalar(scalar)[window.same_turn()]
     return middle(values[: window.limits.window])
+
+
+def unseen_before(history: History, step: int) -> int:
+    """Steps before one that were not measured: what is first seen at it may have begun in them."""
+    steps = history.steps
+    earlier = steps[steps < step]
+    return step - int(earlier[-1]) - 1 if earlier.size else 0

@@ -22,6 +22,8 @@ PART = 0.1
 some noise below amounts that are positive does no harm."""
 DROWNED = 1e-4
 """Share of the gradient of one output below which that of all others is next to nothing."""
+OUTWEIGHED = 1e-2
+"""The same below which the others count for little: what they share goes where that one wants."""
 ALIKE = 4.0
 """Factor between the loss and the mean of squared errors that makes all of it: some weight one by
 a half."""
@@ -58,7 +60,8 @@ def first_residual(window: Window, most: int | None = None) -> float:
     squared, is_absolute = is_squared(window), bool(operations & ABSOLUTE)
     last = np.flatnonzero(window.paths.last)
     if last.size > 1:
-        return _drowning(window)[0]
+        heavy = outweighing(window)
+        return math.nan if heavy is None else heavy.residual
     if squared == is_absolute or not last.size or operations - SQUARED - ABSOLUTE - AROUND:
         return math.nan
     norm = window.history.start("act_grad_norm")[:, last[0]].astype(np.float64)
@@ -71,17 +74,26 @@ def first_residual(window: Window, most: int | None = None) -> float:
     return middle(found[:frames])
 
 
-def drowning(window: Window) -> str | None:
-    """The layer whose squared errors are all of a loss of several terms; None where none is."""
-    residual, layer = _drowning(window)
-    return layer if math.isfinite(residual) else None
+class Outweighing(NamedTuple):
+    """A layer whose squared errors are most of a loss of several terms."""
+
+    layer: str
+    residual: float
+    """The root mean square of these errors in the first frame."""
+    share: float
+    """Gradient of the other outputs over that of this one."""
+
+    @property
+    def drowns(self) -> bool:
+        """Whether nothing is left of the others beside it, which is wrong whatever follows."""
+        return self.share < DROWNED
 
 
-def _drowning(window: Window) -> tuple[float, str]:
-    """The root mean square of these errors in the first frame, and the layer that makes them.
+def outweighing(window: Window) -> Outweighing | None:
+    """That layer; None where there is none.
 
-    The mean of their squares is then the loss, but for its weight, and beside its gradient that of
-    every other output is next to nothing.
+    The mean of the squares is then the loss, but for its weight, and the gradient of every other
+    output is small beside that of this one.
     """
     last = np.flatnonzero(window.paths.last)
     norms, sizes, losses = (
@@ -90,16 +102,17 @@ def _drowning(window: Window) -> tuple[float, str]:
         window.history.start_scalar("loss"),
     )
     if last.size < 2 or not is_squared(window) or not min(len(norms), len(sizes), len(losses)):
-        return math.nan, ""
+        return None
     of_last = norms[0, last].astype(np.float64)
     largest = last[int(np.argmax(np.nan_to_num(of_last)))]
     others = of_last[last != largest]
     norm, size, loss = float(norms[0, largest]), float(sizes[0, largest]), float(losses[0])
-    if not (others < DROWNED * norm).all() or not loss > 0 or not size > 0:
-        return math.nan, ""
+    if not (others < OUTWEIGHED * norm).all() or not loss > 0 or not size > 0:
+        return None
     residual = 2 * loss / norm * size / norm
     is_all = 1 / ALIKE < loss / residual**2 < ALIKE
-    return (residual if is_all else math.nan), window.layers[largest].name
+    layer = window.layers[largest].name
+    return Outweighing(layer, residual, float(others.max()) / norm) if is_all else None
 
 
 def is_squared(window: Window) -> bool:

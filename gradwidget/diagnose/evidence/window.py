@@ -347,8 +347,8 @@ class Window:
 
         Where not each step's is known, and in the first steps, that of the newest frames.
         """
-        found = self.history.losses.recent(EARLY)[1]
-        return middle(found) if self.knows_steps and len(found) == EARLY else self.loss
+        found = self.history.losses.level
+        return found if self.knows_steps and math.isfinite(found) else self.loss
 
     @property
     def level_left(self) -> float:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gradwidget.diagnose.evidence.regression_error import drowning, is_squared
+from gradwidget.diagnose.evidence.regression_error import is_squared, outweighing
 from gradwidget.diagnose.evidence.window import Window
 from gradwidget.diagnose.finding import Remedy
 from gradwidget.diagnose.remedies.shared.output_scaling import output_scaling
@@ -16,13 +16,14 @@ def scale_targets(residual: float, window: Window) -> Remedy:
         residual: how far the outputs are from the targets at the start.
         window: the newest frames.
     """
+    heavy = outweighing(window)
     return Remedy(
         title="Scale the targets",
         why="Look where the targets are made: y = (y - mean) / deviation, by the mean and standard "
         "deviation of the training targets, and y * deviation + mean for what the model predicts. "
         f"They are now about {shown(residual)}. For amounts over several powers of ten, their "
         "logarithm.",
-        code=_by_first_gradient(residual, drowning(window))
+        code=_by_first_gradient(residual, None if heavy is None else heavy.layer)
         if is_squared(window)
         else f"""\
 # Better: scale the targets where they are made. The same at the end of this model, with the

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from gradwidget.diagnose.evidence.regression_error import drowning, first_residual
+from gradwidget.diagnose.evidence.regression_error import first_residual, outweighing
 from gradwidget.diagnose.evidence.window import Window, middle
 from gradwidget.diagnose.finding import Detection, Finding, Symptom
 from gradwidget.diagnose.rules.shared.harm import is_harmed
@@ -130,8 +130,9 @@ def _names(window: Window, chosen: BoolArray) -> list[str]:
 def _far(window: Window, active: Finding | None) -> Detection | None:
     """Outputs that start many times further from the targets than their own size."""
     bound = window.limits.target_scale
-    layer = drowning(window)
-    if active is None and layer is None and not is_harmed(window, Symptom.BAD_TARGETS):
+    heavy = outweighing(window)
+    drowns = heavy is not None and heavy.drowns
+    if active is None and not drowns and not is_harmed(window, Symptom.BAD_TARGETS):
         return None
     residual = first_residual(window)
     if not residual > bound:
@@ -141,8 +142,11 @@ def _far(window: Window, active: Finding | None) -> Detection | None:
     if not residual > bound * max(size, 1.0):
         return None  # outputs that are large themselves
     drowned = ""
-    if layer is not None:
-        drowned = f" Beside the error of {layer}, the other terms of the loss are negligible."
+    if heavy is not None:
+        count = "are negligible"
+        if not drowns:
+            count = f"count for little: its gradient is {shown(1 / heavy.share)} times theirs"
+        drowned = f" Beside the error of {heavy.layer}, the other terms of the loss {count}."
     return Detection(
         severity="warning",
         message=f"The outputs start {shown(residual)} away from their targets: these are far from "
@@ -151,7 +155,7 @@ def _far(window: Window, active: Finding | None) -> Detection | None:
         layers=tuple(
             layer.name
             for layer, is_last in zip(window.layers, window.paths.last, strict=True)
-            if is_last
+            if (is_last if heavy is None else layer.name == heavy.layer)
         ),
         first_step=window.history.first_step or 0,
         evidence={"value": residual, "bound": bound, "window": float(window.limits.window)},

@@ -18,6 +18,7 @@ from gradwidget.diagnose.evidence.paths import Floats
 from gradwidget.diagnose.evidence.weight_rotation import first_rotation, rotations
 from gradwidget.diagnose.evidence.window import A_FEW, Window, median, middle
 from gradwidget.diagnose.finding import Detection, Finding, Symptom, is_driven
+from gradwidget.diagnose.rules.shared.harm import in_words
 from gradwidget.frame import BoolArray
 from gradwidget.record.history import RECENT
 from gradwidget.wording import names, shown
@@ -277,7 +278,7 @@ def _over_window(window: Window, active: Finding | None) -> Detection | None:
     return Detection(
         severity="warning",
         message=f"Each step changes the weights by {moves:,.0%} of their size (0.1% is usual), "
-        f"and the loss stays at {shown(window.loss)} ({shown(window.start_loss)} at the start): "
+        f"and the loss {in_words(window, window.loss, 'stays at')}: "
         "the learning rate is too high.",
         layers=(),
         first_step=since,

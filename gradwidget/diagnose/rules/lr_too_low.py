@@ -13,7 +13,7 @@ import numpy as np
 from gradwidget.diagnose.evidence.clipping import Scaled, clipped_from, clipped_while_scaled
 from gradwidget.diagnose.evidence.window import Window, holding_since
 from gradwidget.diagnose.finding import Detection, Finding, Symptom
-from gradwidget.diagnose.rules.shared.harm import began_trained, has_come_down
+from gradwidget.diagnose.rules.shared.harm import began_trained, has_come_down, in_words
 from gradwidget.record.history import RECENT
 from gradwidget.wording import shown
 
@@ -63,15 +63,14 @@ def lr_too_low(window: Window, active: Finding | None) -> Detection | None:
     since = holding_since(steps, changes < bound * window.move_scale[most])
     message = (
         f"A step changes the weights by at most {shown(move)} of their "
-        f"size (0.001 is usual), and the loss is still {shown(window.loss)} "
-        f"({shown(window.start_loss)} at the start): the learning rate is too low"
-        f"{_why(window, spent, scaled, norms, eps)}."
+        f"size (0.001 is usual), and the loss {in_words(window, window.level)}: the learning rate "
+        f"is too low{_why(window, spent, scaled, norms, eps)}."
     )
     evidence = {
         "value": move,
         "bound": bound,
         "window": float(limits.window),
-        "loss": window.loss,
+        "loss": window.level,
     }
     if norms is not None:
         evidence["clipped"] = norms[1] / norms[0]

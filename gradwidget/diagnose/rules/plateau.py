@@ -15,10 +15,16 @@ import math
 import numpy as np
 
 from gradwidget.diagnose.causes.explanations import EXPLAINS
-from gradwidget.diagnose.evidence.obstacle import barriers
+from gradwidget.diagnose.evidence.obstacle import Barrier, barriers
+from gradwidget.diagnose.evidence.onset import unseen_before
 from gradwidget.diagnose.evidence.window import Window, middle
 from gradwidget.diagnose.finding import Detection, Finding, Symptom
-from gradwidget.diagnose.rules.shared.harm import began_trained, has_come_down
+from gradwidget.diagnose.rules.shared.harm import (
+    began_trained,
+    has_come_down,
+    in_words,
+    there_since,
+)
 from gradwidget.diagnose.rules.shared.no_probabilities import BINARY
 from gradwidget.record.history import RECENT
 from gradwidget.wording import shown
@@ -89,19 +95,22 @@ def _at_mean(window: Window) -> Detection | None:
     # By the share, which has nothing of how the batches differ.
     if not (low < before < high and low < now < high) or now - before > high:
         return None
+    since = there_since(window)
+    barrier = _barrier(window, _because(window, since))
+    why = "" if barrier is None else f"; {barrier.what}"
     below = f"at most {most:.1%} below" if most > 0 else "not below"
     return Detection(
         severity="warning",
-        message=f"After {window.age:,} steps the loss is {shown(window.loss)}, and the error is "
+        message=f"At step {window.step:,} the loss is {shown(window.level)}, and the error is "
         f"{below} that of predicting the mean of the targets for every sample: nothing but that "
-        "mean is learned.",
+        f"mean is learned{why}.",
         layers=(),
-        first_step=window.history.first_step or 0,
+        first_step=since,
         evidence={
             "value": middle(explained),
             "bound": high,
             "window": float(window.age),
-            "barred": 0.0,
+            "barred": float(barrier is not None),
         },
         caveat="Fine if the targets are mostly noise. Some tasks begin with a long plateau and "
         "then improve.",
@@ -127,8 +136,9 @@ def _near_start(window: Window) -> Detection | None:
     # A loss that was lower and came back up, or that is just jumping up, is not a plateau.
     if window.has_learned or not window.newest_loss_left < limits.plateau_above:
         return None
-    because = next((window.active[one] for one in CAUSES if _explains(window, one)), None)
-    barrier = next((one for one in barriers(window) if one.is_certain or because is None), None)
+    since = there_since(window)
+    because = _because(window, since)
+    barrier = _barrier(window, because)
     is_good = has_come_down(window) or began_trained(window)
     if is_good and not (barrier is not None and barrier.is_certain):
         return None
@@ -137,6 +147,8 @@ def _near_start(window: Window) -> Detection | None:
         why = barrier.what
     elif because is not None:
         why, layers = f"the likely cause is: {because.title}", because.layers
+        # Up to there, nothing had to be learned yet.
+        since = max(since, because.first_step)
     elif _is_at_chance(window):
         why = (
             "a model that cannot tell inputs apart gets the same, while its gradients and updates "
@@ -146,10 +158,9 @@ def _near_start(window: Window) -> Detection | None:
         return None
     return Detection(
         severity="warning",
-        message=f"After {window.age:,} steps the loss is still {shown(window.loss)} "
-        f"({shown(window.start_loss)} at the start); {why}.",
+        message=f"At step {window.step:,} the loss {in_words(window, window.level)}; {why}.",
         layers=layers,
-        first_step=window.history.first_step or 0,
+        first_step=since,
         evidence={
             "value": 1 - window.level_left,
             "bound": 1 - limits.plateau_share,
@@ -160,12 +171,32 @@ def _near_start(window: Window) -> Detection | None:
     )
 
 
-def _explains(window: Window, symptom: Symptom) -> bool:
-    """Whether the symptom has been there long enough to explain why nothing was learned."""
+def _because(window: Window, since: int) -> Finding | None:
+    """The surest symptom that explains why nothing was learned; None where none does."""
+    return next((window.active[one] for one in CAUSES if _explains(window, one, since)), None)
+
+
+def _barrier(window: Window, because: Finding | None) -> Barrier | None:
+    """What keeps the network from learning; where a symptom explains it, only what is certain."""
+    return next((one for one in barriers(window) if one.is_certain or because is None), None)
+
+
+def _explains(window: Window, symptom: Symptom, since: int) -> bool:
+    """Whether the symptom has been there long enough to explain why nothing was learned.
+
+    A loss that has been where it is for more steps than a run is granted before the symptom began
+    has another reason.
+
+    Args:
+        window: the newest frames.
+        symptom: that of the cause.
+        since: the step since which the loss has been there.
+    """
     finding = window.active.get(symptom)
-    return (
-        finding is not None and window.step - finding.first_step >= window.limits.plateau_steps // 2
-    )
+    if finding is None or window.step - finding.first_step < window.limits.plateau_steps // 2:
+        return False
+    earliest = finding.first_step - unseen_before(window.history, finding.first_step)
+    return earliest <= since + window.limits.plateau_steps
 
 
 def _is_at_chance(window: Window) -> bool:

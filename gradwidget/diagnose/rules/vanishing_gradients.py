@@ -15,6 +15,7 @@ from gradwidget.diagnose.evidence.depth_profile import DepthProfile
 from gradwidget.diagnose.evidence.paths import Floats
 from gradwidget.diagnose.evidence.window import Window, holding_since, middle
 from gradwidget.diagnose.finding import Detection, Finding, Symptom
+from gradwidget.diagnose.rules.shared.harm import in_words
 from gradwidget.diagnose.rules.shared.over_depth import (
     holds_in_one_turn,
     past_bound,
@@ -138,8 +139,7 @@ def _over_steps(window: Window) -> Detection | None:
     return Detection(
         severity="warning",
         message=f"The gradient of {names(layers)} is {shown(1 / value)} times smaller than at "
-        f"the start, while the loss is still {shown(window.loss)} ({shown(window.start_loss)} "
-        "at the start).",
+        f"the start, while the loss {in_words(window, window.loss)}.",
         layers=layers,
         first_step=holding_since(steps, values < limits.vanishing_over_start * start[worst]),
         evidence={

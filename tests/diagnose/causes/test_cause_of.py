@@ -7,12 +7,12 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gradwidget.diagnose.causes.cause_of import explained, root_of
+from gradwidget.diagnose.causes.cause_of import Leeway, explained, root_of
 from gradwidget.diagnose.causes.explanations import EXPLAINS
 from gradwidget.diagnose.finding import Finding, Symptom
 
 S = Symptom
-SLACK = 20
+SLACK = Leeway(20)
 
 
 def finding(symptom: Symptom, first_step: int, **more: Any) -> Finding:
@@ -137,8 +137,24 @@ def test_nothing_found_is_nothing_explained() -> None:
     assert explained([], SLACK) == {}
 
 
-def test_a_plateau_is_due_to_its_cause_whenever_that_began() -> None:
-    assert causes(finding(S.PLATEAU, 0), finding(S.LR_TOO_LOW, 60))[S.PLATEAU] is S.LR_TOO_LOW
+def test_a_plateau_is_due_to_what_began_while_a_run_need_not_improve_yet() -> None:
+    for began, because in ((60, S.LR_TOO_LOW), (100, S.LR_TOO_LOW), (101, None), (504, None)):
+        assert causes(finding(S.PLATEAU, 0), finding(S.LR_TOO_LOW, began))[S.PLATEAU] is because
+
+
+def test_what_began_long_after_it_explains_nothing_even_where_it_is_read() -> None:
+    for symptom in (S.EVAL_MODE, S.GRADIENTS_NOT_CLEARED, S.NO_STEP, S.BAD_INPUTS):
+        for began in (0, 20):
+            assert causes(finding(S.DEAD_RELU, 0), finding(symptom, began))[S.DEAD_RELU] is symptom
+        assert causes(finding(S.DEAD_RELU, 0), finding(symptom, 300))[S.DEAD_RELU] is None
+        assert causes(finding(S.PLATEAU, 0), finding(symptom, 300))[S.PLATEAU] is None
+
+
+def test_a_cause_may_have_begun_in_the_steps_before_it_that_were_not_measured() -> None:
+    findings = finding(S.SATURATED, 100), finding(S.BAD_INPUTS, 150)
+    for unseen, because in ((29, None), (30, S.BAD_INPUTS)):
+        known = explained(findings, Leeway(20, unseen={S.BAD_INPUTS: unseen}))
+        assert known[S.SATURATED].because is because
 
 
 def test_a_gradient_that_outgrows_its_past_is_due_to_steps_that_were_large_before() -> None:

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from gradwidget import GradMonitor
-from gradwidget.diagnose.evidence.regression_error import drowning, first_residual
+from gradwidget.diagnose.evidence.regression_error import first_residual, outweighing
 from gradwidget.diagnose.evidence.window import Window
 from gradwidget.diagnose.remedies.scale_targets import scale_targets
 
@@ -76,8 +76,13 @@ class Heads(nn.Module):
         return self.kind(y), self.price(y)[:, 0]
 
 
-@pytest.mark.parametrize(("scale", "layer"), [(20_000.0, "price"), (1.0, None)])
-def test_of_several_terms_one_of_squared_errors_may_be_all(scale: float, layer: str | None) -> None:
+@pytest.mark.parametrize(
+    ("scale", "layer", "drowns"),
+    [(20_000.0, "price", True), (500.0, "price", False), (1.0, None, False)],
+)
+def test_of_several_terms_one_of_squared_errors_may_be_all(
+    scale: float, layer: str | None, *, drowns: bool
+) -> None:
     torch.manual_seed(0)
     model = Heads()
     x, kinds, prices = torch.randn(32, 5), torch.arange(32) % 3, scale * torch.rand(32)
@@ -92,7 +97,9 @@ def test_of_several_terms_one_of_squared_errors_may_be_all(scale: float, layer: 
             (functional.cross_entropy(classes, kinds) + error).backward()
             optimizer.step()
         window = Window(monitor.history)
-        assert drowning(window) == layer
+        heavy = outweighing(window)
+        assert (heavy and heavy.layer) == layer
+        assert (heavy is not None and heavy.drowns) == drowns
         found = first_residual(window)
         assert math.isnan(found) if layer is None else found == pytest.approx(apart, rel=1e-3)
         if layer is not None:

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from gradwidget.diagnose.evidence.window import Window
-from gradwidget.diagnose.finding import Symptom
+from gradwidget.diagnose.finding import Finding, Symptom
 from gradwidget.diagnose.rules.plateau import plateau
 from gradwidget.frame import Layer, Wiring
 from tests.support.frames import chain, frame, judge, moving
@@ -165,3 +165,41 @@ def test_right_after_the_targets_have_changed_for_good_nothing_is_said() -> None
         history.append(frame(step, chain(DEPTH), figures))
         engine.update(history)
     assert engine.findings == []
+
+
+def test_a_loss_that_was_flat_long_before_a_symptom_is_not_due_to_that() -> None:
+    saturated = np.array([1.0, 0, 0, 0, 0, 0])
+
+    def sick_from(began: int) -> dict[Symptom, Finding]:
+        engine, _ = judge(
+            500,
+            chain(DEPTH, activation="tanh"),
+            lambda step: {
+                **moving(DEPTH, 1e-3),
+                "act_saturated_fraction": saturated * (step >= began),
+            },
+        )
+        return {one.symptom: one for one in engine.findings}
+
+    known = sick_from(60)
+    assert known[Symptom.PLATEAU].because is Symptom.SATURATED
+    # Nothing is said to follow from what began later: before it, nothing had to be learned yet.
+    assert known[Symptom.PLATEAU].first_step == known[Symptom.SATURATED].first_step == 60
+    known = sick_from(300)
+    assert known[Symptom.SATURATED].first_step == 300
+    assert Symptom.PLATEAU not in known
+
+
+def test_the_step_in_its_words_is_that_of_their_numbers() -> None:
+    engine, history = judge(
+        [*SAMPLED, *range(120, 700, 30)],
+        chain(DEPTH),
+        {**moving(DEPTH, 1e-7), "grad_norm": np.full(DEPTH, 1.0)},
+    )
+    found = next(one for one in engine.findings if one.symptom is Symptom.PLATEAU)
+    assert found.reported_step == 109
+    told = int(found.message.split()[2])
+    assert found.message.startswith(f"At step {told} the loss is still 2 (2 at the start)")
+    # However far apart frames are, the numbers are not long out of date.
+    assert history.last is not None
+    assert history.last.step - told <= 100

@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import pytest
 
 from gradwidget.diagnose.evidence.window import Window
 from gradwidget.diagnose.finding import Symptom
 from gradwidget.diagnose.rules.weights_shrinking import weights_shrinking
+from gradwidget.record.history import History
 from tests.support.frames import chain, found, healthy, judge
 
 DEPTH = 4
@@ -36,6 +38,37 @@ def test_a_tenth_of_the_initial_norm_has_shrunk() -> None:
     assert detection.layers == ("fc2",)
     assert abs(detection.evidence["value"] - 0.1) < 1e-6
     assert detection.first_step == 9
+
+
+@pytest.mark.parametrize(("per_step", "begins"), [(0.94, 0), (0.98, 0), (0.94, 60)])
+def test_a_decay_has_begun_where_it_acts_first(per_step: float, begins: int) -> None:
+    _, history = judge(
+        250, chain(DEPTH), lambda step: norms(2, 4.0 * per_step ** max(0, step - begins))
+    )
+    detection = weights_shrinking(Window(history), None)
+    assert detection is not None
+    assert abs(detection.first_step - begins) <= 1
+
+
+def falls_alone(layer: int, others: float, **scalars: float) -> History:
+    def figures(step: int) -> dict[str, Any]:
+        values = np.full(DEPTH, 4.0 * others ** min(step, 30))
+        values[layer] = 4.0 * 0.94**step
+        return healthy(DEPTH, matrix_norm=values, scalars=scalars)
+
+    return judge(60, chain(DEPTH), figures)[1]
+
+
+def test_a_last_layer_that_shrinks_alone_without_decay_does_what_its_loss_asks_for() -> None:
+    last = DEPTH - 1
+    assert weights_shrinking(Window(falls_alone(last, 1.0, weight_decay=0.0)), None) is None
+    for history in (
+        falls_alone(last, 1.0, weight_decay=0.1),
+        falls_alone(last, 1.0),  # nobody knows of a decay
+        falls_alone(last, 0.97, weight_decay=0.0),  # so do the others
+        falls_alone(1, 1.0, weight_decay=0.0),
+    ):
+        assert weights_shrinking(Window(history), None) is not None
 
 
 def test_silent_on_ordinary_weight_decay() -> None:

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from gradwidget.diagnose.causes.explanations import EXPLAINS
 from gradwidget.diagnose.evidence.obstacle import barriers, high_dropout
 from gradwidget.diagnose.evidence.onset import Onset
 from gradwidget.diagnose.evidence.stops.flat_operation import flat_operation
@@ -316,8 +317,13 @@ def _plateau(detection: Detection, window: Window) -> Fixes:
     if is_barred(detection):
         yield from map(remove_barrier, barriers(window))
         return
+    latest = detection.first_step + window.limits.plateau_steps
     cause = next(
-        (finding for symptom, finding in window.active.items() if symptom is not Symptom.PLATEAU),
+        (
+            finding
+            for symptom, finding in window.active.items()
+            if Symptom.PLATEAU in EXPLAINS[symptom] and finding.first_step <= latest
+        ),
         None,
     )
     yield from (check_pairs(),) if cause is None else cause.remedies
