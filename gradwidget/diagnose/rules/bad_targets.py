@@ -15,7 +15,7 @@ import numpy as np
 from gradwidget.diagnose.evidence.regression_error import first_residual, outweighing
 from gradwidget.diagnose.evidence.window import Window, middle
 from gradwidget.diagnose.finding import Detection, Finding, Symptom
-from gradwidget.diagnose.rules.shared.harm import is_harmed
+from gradwidget.diagnose.rules.shared.harm import has_come_down, is_harmed
 from gradwidget.diagnose.rules.shared.players import Player, players, where_it_leaves
 from gradwidget.diagnose.rules.shared.sorted_data import MOSTLY, sorted_data
 from gradwidget.frame import BoolArray
@@ -132,7 +132,10 @@ def _far(window: Window, active: Finding | None) -> Detection | None:
     bound = window.limits.target_scale
     heavy = outweighing(window)
     drowns = heavy is not None and heavy.drowns
-    if active is None and not drowns and not is_harmed(window, Symptom.BAD_TARGETS):
+    # Where one term is all of a loss, that falls by learning it.
+    is_learned = heavy is not None and has_come_down(window)
+    is_harm = not is_learned and is_harmed(window, Symptom.BAD_TARGETS)
+    if active is None and not drowns and not is_harm:
         return None
     residual = first_residual(window)
     if not residual > bound:

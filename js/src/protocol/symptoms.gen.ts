@@ -134,7 +134,7 @@ export const PARAGRAPHS: readonly Paragraph[] = [
       },
       {
         "title": "Not",
-        "text": "ordinary weight decay, layers that start at zero."
+        "text": "ordinary weight decay, layers that start at zero, a last layer that shrinks alone without any decay, as where the mean of the targets is all that can be learned."
       },
       {
         "title": "Helps",
@@ -406,7 +406,7 @@ export const PARAGRAPHS: readonly Paragraph[] = [
     "parts": [
       {
         "title": "Rule",
-        "text": "the outputs of a regression start more than 100 away from their targets, and more than that many times their own size, and another symptom follows from it, or nothing is learned, or the other terms of the loss are negligible beside these errors. The distance is read from the loss and its gradient. Or batches of eight and more samples are of one class each, and of another one after a while: the data comes sorted by class. Or, of two networks that are trained against each other, all targets that the judge has been given are the same, and it has learned to answer so."
+        "text": "the outputs of a regression start more than 100 away from their targets, and more than that many times their own size, and another symptom follows from it, or nothing is learned, or the other terms of the loss are negligible beside these errors. Of a loss of several terms, the gradient of these errors has to outweigh that of the others a hundred times. The distance is read from the loss and its gradient. Or batches of eight and more samples are of one class each, and of another one after a while: the data comes sorted by class. Or, of two networks that are trained against each other, all targets that the judge has been given are the same, and it has learned to answer so."
       },
       {
         "title": "Not",
@@ -541,7 +541,7 @@ export const PARAGRAPHS: readonly Paragraph[] = [
     "parts": [
       {
         "title": "Rule",
-        "text": "after 100 steps the loss is above 90% of its initial value, was never below 80% for long, and it is known why: one of the symptoms above explains it, or how the network and its loss are built. That is read from the graph: outputs of another shape than their targets, so that each is compared with all; targets without effect, as with label_smoothing=1; a softmax over the samples of the batch; a loss of second derivatives of ReLU; nothing but linear operations between the layers; an optimizer that is created again for nearly every step; or from the layers: a module whose requires_grad was set as an attribute, which freezes and unfreezes nothing; a norm over a single value, a dropout of more than 90% of the units. A flat loss alone says little: it may be as low as it can be. But a cross-entropy over a few classes is reported by itself if after three times as many steps it is still that of a constant prediction, and no longer falls. So are squared or Huber errors that after five times as many steps are still those of predicting the mean of the targets, and certainly not a little lower, however the loss is scaled. Where the loss of every step is known, noise from batch to batch does not count as a fall."
+        "text": "after 100 steps the loss is above 90% of its initial value, was never below 80% for long, and it is known why: one of the symptoms above explains it, which began no more than 100 steps after the loss had come to stay, or how the network and its loss are built. That is read from the graph: outputs of another shape than their targets, so that each is compared with all; targets without effect, as with label_smoothing=1; a softmax over the samples of the batch; a loss of second derivatives of ReLU; nothing but linear operations between the layers; an optimizer that is created again for nearly every step; or from the layers: a module whose requires_grad was set as an attribute, which freezes and unfreezes nothing; a norm over a single value, a dropout of more than 90% of the units. A flat loss alone says little: it may be as low as it can be. But a cross-entropy over a few classes is reported by itself if after three times as many steps it is still that of a constant prediction, and no longer falls. So are squared or Huber errors that after five times as many steps are still those of predicting the mean of the targets, and certainly not a little lower, however the loss is scaled. Where the loss of every step is known, noise from batch to batch does not count as a fall."
       },
       {
         "title": "Not",

@@ -149,3 +149,36 @@ def test_silent_on_games_whose_judge_has_something_to_tell() -> None:
         "a critic of an actor": game(lambda _: (1.0, 1.0), makers_label=np.nan),
     }.items():
         assert Symptom.BAD_TARGETS not in case, one
+
+
+HEADS = Wiring(
+    loss_path=("add", "mse_loss", "nll_loss"),
+    feeds={"fc0": ("fc1",), "fc1": ("fc2", "fc3"), "fc2": ("(loss)",), "fc3": ("(loss)",)},
+)
+
+
+@pytest.mark.parametrize(
+    ("share", "falls", "said"),
+    [
+        (1 / 150, 1.0, "count for little: its gradient is 150 times theirs"),
+        (1 / 50_000, 1.0, "are negligible"),
+        (1 / 50_000, 0.97, "are negligible"),  # that is wrong whatever becomes of the loss
+        (1 / 150, 0.97, None),  # a value that is learned, as of an actor and a critic
+        (1 / 20, 1.0, None),  # terms that differ as usual
+    ],
+)
+def test_one_of_several_terms_that_outweighs_the_others_is_named_where_it_harms(
+    share: float, falls: float, said: str | None
+) -> None:
+    def figures(step: int) -> dict[str, Any]:
+        values = far(500.0 * falls**step, HEADS)
+        for metric in ("act_grad_rms", "act_grad_norm"):
+            values[metric] = values[metric] * np.array([1, 1, share, 1])
+        return values
+
+    engine, _ = judge(150, chain(DEPTH), figures)
+    known = [one for one in engine.findings if one.symptom is Symptom.BAD_TARGETS]
+    assert [one.layers for one in known] == [("fc3",)] * (said is not None)
+    for one in known:
+        assert f"Beside the error of fc3, the other terms of the loss {said}." in one.message
+        assert one.first_step == 0
