@@ -67,19 +67,21 @@ def _asked_for(window: Window) -> BoolArray:
 def _began(window: Window, layer: int) -> int:
     """The step at which the norm has begun to fall, long before it is past its bound.
 
-    A decay takes the same share at each step: the pace between two shares of the norm tells when it
-    had all of it, but not before it was last as large as at first. What falls at once has no pace.
+    A decay takes the same share at each step: its pace tells when the norm had all of it, after the
+    last step at which it was seen to. What falls at once has no pace.
     """
     values, steps = window.series(window.weight, layer)
     left = values / window.first_weight_norm[layer]
     since = holding_since(steps, left < FALLEN)
-    further = holding_since(steps, left < FURTHER)
-    if further <= since:
+    at = steps.index(since)
+    # Where frames are far apart, the first that shows it may be past the second share as well.
+    further = min(steps.index(holding_since(steps, left < FURTHER)), max(at - 1, 0))
+    lost = math.log(left[at] / left[further]) if min(left[at], left[further]) > 0 else 0.0
+    if lost <= 0:
         return since
-    per_step = math.log(FALLEN / FURTHER) / (further - since)
-    began = since + math.log(FALLEN) / per_step
+    began = since + math.log(left[at]) * (steps[further] - since) / lost
     whole = [step for step, share in zip(steps, left, strict=True) if step < since and share >= 1]
-    return min(since, max(math.floor(began), whole[0] if whole else steps[-1]))
+    return min(since, max(math.floor(began), whole[0] + 1 if whole else steps[-1]))
 
 
 def first_norm(window: Window) -> Floats:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -40,10 +41,20 @@ def test_a_tenth_of_the_initial_norm_has_shrunk() -> None:
     assert detection.first_step == 9
 
 
-@pytest.mark.parametrize(("per_step", "begins"), [(0.94, 0), (0.98, 0), (0.94, 60)])
-def test_a_decay_has_begun_where_it_acts_first(per_step: float, begins: int) -> None:
+@pytest.mark.parametrize(
+    ("per_step", "begins", "steps"),
+    [
+        (0.94, 0, range(250)),
+        (0.98, 0, range(250)),
+        (0.94, 60, range(250)),
+        (0.9, 101, [*range(10), *range(20, 101, 20), *range(115, 150)]),  # seen first at 115
+    ],
+)
+def test_a_decay_has_begun_where_it_acts_first(
+    per_step: float, begins: int, steps: Iterable[int]
+) -> None:
     _, history = judge(
-        250, chain(DEPTH), lambda step: norms(2, 4.0 * per_step ** max(0, step - begins))
+        steps, chain(DEPTH), lambda step: norms(2, 4.0 * per_step ** max(0, step - begins))
     )
     detection = weights_shrinking(Window(history), None)
     assert detection is not None

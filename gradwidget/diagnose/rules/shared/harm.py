@@ -13,6 +13,8 @@ TRAINED = 0.5
 """Share of what a constant answer gets wrong that no fresh network gets right: it has 0 or less."""
 APART = 0.1
 """Share of a level by which another one differs from it: less is about the same."""
+FAR_DOWN = 0.5
+"""Share of the start by which a loss has to have fallen to be no longer still what it was."""
 
 
 def is_harmed(window: Window, by: Symptom) -> bool:
@@ -62,6 +64,8 @@ def in_words(window: Window, loss: float, verb: str = "is still") -> str:
     # From an accident it comes down to what says nothing.
     is_down = loss < start - APART * abs(start)
     is_nothing = is_down and constant > 0 and abs(loss - constant) < APART * constant
+    if not is_nothing and start - loss > FAR_DOWN * abs(start):
+        return f"has come down to {shown(loss)} and stays there ({shown(start)} at the start)"
     what = ", about what a constant answer gets" if is_nothing else ""
     return f"{verb} {shown(loss)}{what} ({shown(start)} at the start)"
 

@@ -34,6 +34,7 @@ def window_of(loss: Callable[[int], float], steps: int = 200, path: Wiring = CLA
         (1.6, 1.6, "is still 1.6 (1.6 at the start)"),
         (2.6, CHANCE, "is still 1.6, about what a constant answer gets (2.6 at the start)"),
         (2.6, 2.2, "is still 2.2 (2.6 at the start)"),
+        (30.0, 4.5, "has come down to 4.5 and stays there (30 at the start)"),
         (-0.61, -0.00004, "has risen to -4.0×10⁻⁵ (-0.61 at the start)"),
         (1.6, 9.0, "has risen to 9 (1.6 at the start)"),
     ],
