@@ -31,6 +31,8 @@ LONG_AGO = 0.1
 """Share of a run's steps since the last sampled one from which a reader has to know of it."""
 OFF = 0.1
 """Share of the level of the loss by which that of a single step has to differ to be told apart."""
+HIGH = 0.5
+"""Share of the first loss that has gone where a run goes well: its level tells nothing more."""
 
 
 def report(
@@ -156,11 +158,14 @@ def summary_line(history: History) -> str:
 def _level(history: History, frame: Frame) -> str:
     """What the loss has been lately, where that of the newest step is another; empty otherwise.
 
-    Findings are about that level. Networks that take turns have a loss each.
+    Findings are about that level, where most of the first loss is left. Networks that take turns
+    have a loss each.
     """
     level, newest = history.losses.level, frame.scalars["loss"]
     takes_turns = frame.wiring is not None and len(frame.wiring.optimizers) > 1
-    if takes_turns or not abs(newest - level) > OFF * abs(level):
+    first = float(history.losses.first()[1][:1].sum())
+    is_high = level > first - HIGH * abs(first)
+    if takes_turns or not is_high or not abs(newest - level) > OFF * abs(level):
         return ""
     return f" (median of {EARLY} steps: {shown(level)})"
 

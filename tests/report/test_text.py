@@ -143,6 +143,7 @@ def test_a_loss_that_is_off_the_level_which_findings_are_about_has_that_beside_i
         ([2.7] * 38, "· loss 2.4 ·"),  # too few for a level
         ([2.7] * 40, "· loss 2.4 (median of 40 steps: 2.7) ·"),
         ([2.5] * 40, "· loss 2.4 ·"),
+        ([9.0, *[2.7] * 40], "· loss 2.4 ·"),  # a run that goes well
     ):
         history.losses = Losses()
         history.losses.extend(range(len(losses) + 1), [*losses, 2.4])
