@@ -62,6 +62,9 @@ class Leeway:
         """Steps by which this cause may seem to begin later than what is due to it."""
         is_plateau = Symptom.PLATEAU in {cause.symptom, finding.symptom}
         least = max(self.slack, self.granted) if is_plateau else self.slack
+        if is_driven(cause):
+            # Its pace tells how long it has taken to what is out of bounds.
+            least += round(math.log(cause.evidence["value"]) / cause.evidence["growth"])
         return least + self.unseen.get(cause.symptom, 0)
 
 

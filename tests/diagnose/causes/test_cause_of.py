@@ -182,6 +182,10 @@ def test_weights_driven_at_one_pace_are_no_work_of_steps_that_they_make_too_larg
     rate = finding(S.LR_TOO_HIGH, 126)
     driven = finding(S.WEIGHTS_GROWING, 128, evidence={"value": 7.0, "growth": 0.015})
     assert causes(rate, driven) == {S.LR_TOO_HIGH: S.WEIGHTS_GROWING, S.WEIGHTS_GROWING: None}
+    # From 1 to 7 such a pace takes 130 steps.
+    for began, because in ((270, S.WEIGHTS_GROWING), (290, None)):
+        later = finding(S.WEIGHTS_GROWING, began, evidence={"value": 7.0, "growth": 0.015})
+        assert causes(rate, later)[S.LR_TOO_HIGH] is because
     by_steps = causes(rate, finding(S.WEIGHTS_GROWING, 128))
     assert by_steps == {S.LR_TOO_HIGH: None, S.WEIGHTS_GROWING: S.LR_TOO_HIGH}
 
