@@ -68,7 +68,7 @@ test("a number within a number within a module is called by its kind, too", () =
 
 test("steps, counts and values stay what they are", () => {
   const message =
-    "After 120 steps the loss is still 1.1 (0.97 at the start), between 0 and 2 of what 4 layers had.";
+    "At step 120 the loss is still 1.1 (0.97 at the start), between 0 and 2 of what 4 layers had.";
   expect(withTitles(message, NETWORK)).toBe(message);
 });
 
