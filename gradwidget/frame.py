@@ -86,6 +86,10 @@ class NonfiniteOrigin:
     """Name of the first layer that had it, in the order of that phase; None when no layer can be
     named."""
 
+    operation: str = ""
+    """The operation that made it of finite numbers, in torch's words, such as ``"log"``: before
+    that layer or in the loss. Empty where that is not known, or it is the layer itself."""
+
 
 @dataclass(frozen=True, slots=True)
 class RecurrentProfile:

@@ -99,7 +99,7 @@ export const PARAGRAPHS: readonly Paragraph[] = [
       },
       {
         "title": "Helps",
-        "text": "skipping such steps, clipping, a lower learning rate; a checkpoint for weights that are lost; a direction for normalized weights without one."
+        "text": "a guard for the operation that made it, where that is known: log, sqrt, a division, a softmax of a row that is masked everywhere; skipping such steps, clipping, a lower learning rate; a checkpoint for weights that are lost; a direction for normalized weights without one."
       }
     ]
   },

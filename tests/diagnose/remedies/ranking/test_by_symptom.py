@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 
 from gradwidget.diagnose.evidence.window import Window
-from gradwidget.diagnose.finding import Detection, Origin, Symptom
+from gradwidget.diagnose.finding import Detection, Origin, Remedy, Symptom
 from gradwidget.diagnose.remedies.ranking.by_symptom import remedies_for
 from gradwidget.frame import Layer, Wiring
-from tests.support.frames import chain, healthy, judge, moving
+from tests.support.frames import chain, healthy, judge, moving, origin
 
 DEPTH = 4
 
@@ -74,7 +74,7 @@ def test_an_explosion_over_steps_gets_a_lower_rate_and_one_over_depth_fresh_weig
 
 
 @pytest.mark.parametrize(
-    ("origin", "first"),
+    ("phase", "first"),
     [
         ("input", "Replace NaN in the inputs"),
         ("update", "Raise the optimizer's eps"),
@@ -83,8 +83,8 @@ def test_an_explosion_over_steps_gets_a_lower_rate_and_one_over_depth_fresh_weig
         ("weights", "Skip steps whose gradients are not finite"),
     ],
 )
-def test_what_helps_against_a_nan_depends_on_where_it_arose(origin: Origin, first: str) -> None:
-    assert titles(Symptom.GRADIENTS_NONFINITE, origin=origin)[0] == first
+def test_what_helps_against_a_nan_depends_on_where_it_arose(phase: Origin, first: str) -> None:
+    assert titles(Symptom.GRADIENTS_NONFINITE, origin=phase)[0] == first
 
 
 def test_a_run_that_was_never_finite_is_not_helped_by_skipping_first() -> None:
@@ -93,9 +93,46 @@ def test_a_run_that_was_never_finite_is_not_helped_by_skipping_first() -> None:
     assert any(title.startswith("Skip steps") for title in offered[1:])
 
 
-@pytest.mark.parametrize("origin", ["input", "loss", "backward", "update"])
-def test_a_hole_in_the_numbers_is_no_reason_to_change_the_rate_or_to_clip(origin: Origin) -> None:
-    offered = titles(Symptom.LOSS_NONFINITE, origin=origin)
+def after_a_nan(
+    phase: str, layer: str | None, operation: str, first_step: int = 20
+) -> list[Remedy]:
+    """What is offered for a NaN that an operation has made."""
+    at = origin(phase, layer, operation)
+
+    def figures(step: int) -> dict[str, Any]:
+        return healthy(DEPTH, origin=at) if step == 29 else healthy(DEPTH)
+
+    numbers = {"value": 1.0, "bound": 0.0, "window": 1.0}
+    found: Any = phase
+    detection = Detection("critical", "", (), first_step, numbers, "", found)
+    window = Window(judge(30, chain(DEPTH), figures)[1])
+    return list(remedies_for(Symptom.LOSS_NONFINITE, detection, window))
+
+
+def test_the_operation_that_made_a_nan_is_guarded_before_steps_are_skipped() -> None:
+    guard, skip = after_a_nan("loss", None, "log")
+    assert guard.title == "Guard log in the loss"
+    assert "clamp(min=1e-8).log()" in guard.why
+    assert "Categorical(logits=logits).entropy()" in guard.why
+    assert "most steps are skipped" in skip.why
+
+
+def test_steps_that_were_never_finite_are_not_skipped_where_the_operation_is_known() -> None:
+    assert [one.title for one in after_a_nan("loss", None, "log", 0)] == ["Guard log in the loss"]
+
+
+def test_a_row_that_a_mask_hides_is_no_work_of_the_rate() -> None:
+    guard, skip = after_a_nan("forward", "fc2", "softmax")
+    assert guard.title == "Guard softmax in forward() before fc2"
+    assert "mask hides every position" in guard.why
+    assert skip.title.startswith("Skip steps")
+    others = [one.title for one in after_a_nan("forward", "fc2", "exp")]
+    assert any("learning rate" in title for title in others)
+
+
+@pytest.mark.parametrize("phase", ["input", "loss", "backward", "update"])
+def test_a_hole_in_the_numbers_is_no_reason_to_change_the_rate_or_to_clip(phase: Origin) -> None:
+    offered = titles(Symptom.LOSS_NONFINITE, origin=phase)
     assert not any("rate" in title or "Clip" in title for title in offered)
 
 
