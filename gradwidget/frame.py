@@ -265,7 +265,8 @@ class Frame:
     ``maximize``, 1 where it is set so. Of the data that enters the model: ``input_rms``,
     ``input_mean``, ``input_std``, ``input_max_abs``, ``input_nonfinite``, a count, and
     ``input_variety``, what its samples do not have in common, over their size, and of a table
-    ``input_feature_ratio``, the size of its largest column over the middle one. Of the
+    ``input_feature_ratio``, the size of its largest column over the middle one, and
+    ``input_samples``, the length of its first dimension. Of the
     targets that a loss of torch's keeps: of eight and more numbers of classes ``target_classes``,
     how many different ones one loss has, and where all are the same ``target_class``; of others
     ``target_min`` and ``target_max``, and of errors ``constant_error``, their mean if the answer

@@ -73,11 +73,10 @@ def guard_operation(where: str, has: Sequence[str] = (), known: str = "") -> Rem
     suspects = [known] if known in GUARDS else [one for one in has if one in SUSPECTS]
     if suspects:
         what = names([_word(one) for one in suspects])
-        look = "" if known else f"Look in {where} for {what}. "
         guards = " ".join(dict.fromkeys(GUARDS[one] for one in suspects))
         return Remedy(
             title=f"Guard {what} in {where}",
-            why=f"{look}{guards}{_of_exp(has, known)} {line}",
+            why=f"Look in {where} for {what}. {guards}{_of_exp(has, known)} {line}",
             code="",
         )
     holes = [one for one in has if one in HOLES]

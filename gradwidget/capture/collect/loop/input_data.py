@@ -116,10 +116,13 @@ class InputData:
         Over all floating-point entries read, those that are not finite left out but counted; absent
         where there were none. And ``input_variety``, how much the samples differ, of the data whose
         samples differ most, absent where that is not known of all; and ``input_feature_ratio``, the
-        size of the largest feature of a table over that of its middle one. Only once the readback
-        is ready.
+        size of the largest feature of a table over that of its middle one; and ``input_samples``,
+        the length of the first dimension where all have the same. Only once the readback is ready.
         """
         found = self._of_numbers()
+        lengths = {one.shape[:1] for one in self.entered}
+        if len(lengths) == 1 and (length := lengths.pop()):
+            found["input_samples"] = float(length[0])
         counts = {one.shape[:1] for one in self.entered if one.spread is not None}
         spreads = [
             math.nan if one.spread is None else one.spread()
