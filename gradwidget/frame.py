@@ -126,6 +126,7 @@ Obstacle = Literal[
     "no targets",
     "squashed",
     "over samples",
+    "attends over samples",
     "flat slopes",
     "no bend",
     "only an attribute",
@@ -135,10 +136,11 @@ Obstacle = Literal[
 given something else, outputs of another shape than their targets, outputs with bounds (where
 targets lie outside of them), an operation over a dimension with a single entry, weights behind
 nothing but roundings, each output held against every target, targets that count nothing in the
-loss, a softmax over the samples of a batch, a loss of second derivatives of ReLU, nothing but
-linear operations among its layers, frozen parameters of a module whose ``requires_grad`` is set as
-an attribute, an optimizer that is created again for nearly every step, and an activation function
-right under a loss that is meant for what it is given."""
+loss, a softmax over the samples of a batch, or of the scores of an attention over their first
+dimension, a loss of second derivatives of ReLU, nothing but linear operations among its layers,
+frozen parameters of a module whose ``requires_grad`` is set as an attribute, an optimizer that is
+created again for nearly every step, and an activation function right under a loss that is meant
+for what it is given."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,6 +183,7 @@ class Wiring:
     particulars: of ``"no logarithm"`` and ``"bounded"`` the loss and what it is given, of the
     second also by what it is multiplied and the bounds, of ``"unlike shapes"`` the shape of the
     outputs and what became of it, of ``"one entry"`` the operation and the layer before it, of
+    ``"attends over samples"`` the length of that dimension and the shape of the scores, of
     ``"squashed"`` the function and who calls it: ``"module"`` or ``"forward"`` or an empty word,
     then the name of the module, and the line."""
 

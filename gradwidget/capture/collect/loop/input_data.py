@@ -117,12 +117,15 @@ class InputData:
         where there were none. And ``input_variety``, how much the samples differ, of the data whose
         samples differ most, absent where that is not known of all; and ``input_feature_ratio``, the
         size of the largest feature of a table over that of its middle one; and ``input_samples``,
-        the length of the first dimension where all have the same. Only once the readback is ready.
+        the length of the first dimension where all have the same, but for places and the like that
+        are one for all samples. Only once the readback is ready.
         """
         found = self._of_numbers()
-        lengths = {one.shape[:1] for one in self.entered}
-        if len(lengths) == 1 and (length := lengths.pop()):
-            found["input_samples"] = float(length[0])
+        shapes = [one.shape for one in self.entered if one.shape]
+        lengths = {shape[0] for shape in shapes if len(shape) > 1} or {one[0] for one in shapes}
+        lengths = lengths - {1} or lengths
+        if len(lengths) == 1:
+            found["input_samples"] = float(lengths.pop())
         counts = {one.shape[:1] for one in self.entered if one.spread is not None}
         spreads = [
             math.nan if one.spread is None else one.spread()

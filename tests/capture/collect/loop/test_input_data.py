@@ -62,6 +62,7 @@ def test_the_samples_of_a_batch_are_counted_where_all_data_has_as_many(watch: Wa
     assert samples(torch.randn(1, 3)) == 1
     assert samples(torch.randn(7, 3), torch.randn(7, 4)) == 7
     assert samples(torch.randn(7, 3), torch.randn(5, 4)) is None
+    assert samples(torch.randn(7, 3), torch.randn(1, 4)) == 7  # one for all samples
 
 
 def test_of_images_that_were_bytes(watch: Watch) -> None:
