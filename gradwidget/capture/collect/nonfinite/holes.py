@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import torch
@@ -54,10 +55,13 @@ def _is_bad(values: Tensor) -> Tensor:
 
 def _has_no_power(node: Node) -> bool:
     exponent, base = getattr(node, "_saved_exponent", None), saved_tensor(node, "self")
-    if not isinstance(exponent, int | float) or base is None:
+    if not isinstance(exponent, int | float) or base is None or unreadable(base) is not None:
         return False
-    below, at = base.min(), (base == 0).any()
-    return bool((below < 0 and exponent != int(exponent)) or (at and exponent < 0))
+    if base.is_complex() or not math.isfinite(exponent):
+        return False
+    base = plain(base)
+    is_root = exponent != int(exponent)
+    return bool((is_root and (base < 0).any()) or (exponent < 0 and (base == 0).any()))
 
 
 def _is_of_nothing(node: Node) -> bool:
@@ -71,7 +75,7 @@ TESTS: dict[str, Test] = {
     "Log2Backward": _is_any("self", lambda x: x <= 0),
     "Log10Backward": _is_any("self", lambda x: x <= 0),
     "Log1PBackward": _is_any("self", lambda x: x <= -1),
-    "SqrtBackward": _is_any("result", _is_bad),
+    "SqrtBackward": _is_any("result", torch.isnan),  # infinite only of what is so
     "RsqrtBackward": _is_any("result", _is_bad),
     "ReciprocalBackward": _is_any("result", _is_bad),
     "DivBackward": _is_any("other", lambda x: x == 0),

@@ -275,12 +275,14 @@ MASK = torch.tensor([True, False, False])
             "rsqrt",
         ),
         (lambda x: x.square().mean() + x[x > 100].mean(), "mean"),
+        (lambda x: x[x > 100].square().mean(), "mean"),
         (lambda x: cross_entropy(x, torch.full((5,), -100)), "nll_loss"),
         (lambda x: (x * 1000).exp().sum(), "exp"),
         (lambda x: (x - x).pow(-0.5).sum(), "pow"),
         (lambda x: (x / x.sum().detach().mul(0)).sum(), "div"),
         (lambda x: (x - x + 2).acos().sum(), "acos"),
         (lambda x: x.mean() * torch.inf, ""),
+        (lambda x: (x * 1e30).square().mean().sqrt(), ""),
     ],
 )
 def test_the_operation_of_a_loss_is_named(

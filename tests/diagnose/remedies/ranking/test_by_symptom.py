@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 
 from gradwidget.diagnose.evidence.window import Window
-from gradwidget.diagnose.finding import Detection, Origin, Remedy, Symptom
+from gradwidget.diagnose.finding import Detection, Origin, Symptom
 from gradwidget.diagnose.remedies.ranking.by_symptom import remedies_for
-from gradwidget.frame import LOSS, Layer, Wiring
-from tests.support.frames import chain, healthy, judge, moving, origin
+from gradwidget.frame import Layer, Wiring
+from tests.support.frames import chain, healthy, judge, moving
 
 DEPTH = 4
 
@@ -91,43 +91,6 @@ def test_a_run_that_was_never_finite_is_not_helped_by_skipping_first() -> None:
     offered = titles(Symptom.LOSS_NONFINITE, origin="loss", first_step=0)
     assert "skip" not in offered[0].lower()
     assert any(title.startswith("Skip steps") for title in offered[1:])
-
-
-def after_a_nan(
-    phase: str, layer: str | None, operation: str, first_step: int = 20
-) -> list[Remedy]:
-    """What is offered for a NaN that an operation has made."""
-    at = origin(phase, layer, operation)
-
-    def figures(step: int) -> dict[str, Any]:
-        return healthy(DEPTH, origin=at) if step == 29 else healthy(DEPTH)
-
-    numbers = {"value": 1.0, "bound": 0.0, "window": 1.0}
-    found: Any = phase
-    detection = Detection("critical", "", (), first_step, numbers, "", found)
-    window = Window(judge(30, chain(DEPTH), figures)[1])
-    return list(remedies_for(Symptom.LOSS_NONFINITE, detection, window))
-
-
-def test_the_operation_that_made_a_nan_is_guarded_before_steps_are_skipped() -> None:
-    guard, skip = after_a_nan("loss", None, "log")
-    assert guard.title == "Guard log in the loss"
-    assert "clamp(min=1e-8).log()" in guard.why
-    assert "Categorical(logits=logits).entropy()" in guard.why
-    assert "most steps are skipped" in skip.why
-
-
-def test_steps_that_were_never_finite_are_not_skipped_where_the_operation_is_known() -> None:
-    assert [one.title for one in after_a_nan("loss", None, "log", 0)] == ["Guard log in the loss"]
-
-
-def test_a_row_that_a_mask_hides_is_no_work_of_the_rate() -> None:
-    guard, skip = after_a_nan("forward", "fc2", "softmax")
-    assert guard.title == "Guard softmax in forward() before fc2"
-    assert "mask hides every position" in guard.why
-    assert skip.title.startswith("Skip steps")
-    others = [one.title for one in after_a_nan("forward", "fc2", "exp")]
-    assert any("learning rate" in title for title in others)
 
 
 @pytest.mark.parametrize("phase", ["input", "loss", "backward", "update"])
@@ -437,33 +400,3 @@ def test_weights_that_shrink_together_without_decay_are_those_of_a_penalty(
     window = Window(judge(30, chain(DEPTH), healthy(DEPTH, scalars={"weight_decay": decay}))[1])
     detection = Detection("warning", "", layers, 20, {"value": 0.1, "bound": 0.2}, "")
     assert remedies_for(Symptom.WEIGHTS_SHRINKING, detection, window)[0].title == first
-
-
-def zero_at(*layers: int, kinds: dict[int, str]) -> list[str]:
-    """What is offered where some of four layers get no gradient at all."""
-    made = [replace(one, kind=kinds.get(i, one.kind)) for i, one in enumerate(chain(DEPTH))]
-    feeds = {f"fc{i}": (f"fc{i + 1}",) for i in range(DEPTH - 1)} | {f"fc{DEPTH - 1}": (LOSS,)}
-    share = np.isin(np.arange(DEPTH), layers).astype(float)
-    figures = healthy(DEPTH, wiring=Wiring(feeds=feeds), grad_zero_fraction=share)
-    window = Window(judge(30, made, figures)[1])
-    names = tuple(f"fc{i}" for i in layers)
-    detection = Detection("warning", "", names, 0, {"value": 1.0, "bound": 1.0}, "")
-    return [one.title for one in remedies_for(Symptom.ZERO_GRADIENT, detection, window)]
-
-
-MASK = "Look at the mask: it may leave out all that counts"
-
-
-def test_tokens_and_what_is_before_an_attention_may_be_left_out_by_a_mask() -> None:
-    tokens = zero_at(0, kinds={0: "Embedding", 1: "MultiheadAttention"})
-    assert tokens[0] == MASK
-    assert not any("Reinitialize" in title for title in tokens)
-    before = zero_at(0, 1, kinds={2: "MultiheadAttention"})
-    assert before[0] == MASK
-
-
-def test_without_attention_or_tokens_no_mask_is_looked_for() -> None:
-    assert MASK not in zero_at(0, kinds={})
-    assert MASK not in zero_at(3, kinds={2: "MultiheadAttention"})
-    everything = zero_at(0, 1, 2, 3, kinds={0: "Embedding", 1: "MultiheadAttention"})
-    assert MASK not in everything
