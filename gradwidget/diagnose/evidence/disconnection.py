@@ -24,6 +24,19 @@ def are_in_turns(window: Window) -> bool:
     return several and bool((np.isnan(lacking).any(axis=1) & ~np.isnan(lacking).all(axis=1)).any())
 
 
+def are_cut_off_whole(window: Window, layers: Sequence[str]) -> bool:
+    """Whether networks take turns, and these layers are all that one of them has.
+
+    Then it is the loop that cuts them off: it hands on what the network gives.
+    """
+    if not are_in_turns(window):
+        return False
+    lacking = window.history.recent("grad_is_none", TURNS)
+    among = np.array([layer.name in layers for layer in window.layers])
+    own = lacking[(lacking[:, among] > 0).any(axis=1)]
+    return bool(len(own)) and not (own[:, window.trainable] == 0).any()
+
+
 def disconnection(window: Window, layers: Sequence[str], since: int) -> Disconnection | None:
     """What all of these layers have in common; None where they have nothing, or it is not known.
 

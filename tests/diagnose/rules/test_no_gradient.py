@@ -236,3 +236,14 @@ def test_parts_that_are_not_measured_are_no_turns_of_a_single_optimizer() -> Non
         return in_turns(step, optimizers=1)
 
     assert judge(40, chain(DEPTH), figures)[0].findings == []
+
+
+def test_a_part_of_a_player_is_cut_off_in_its_forward() -> None:
+    def figures(step: int) -> dict[str, Any]:
+        found = in_turns(step)
+        found["grad_is_none"] = found["grad_is_none"] * np.array([1.0, 0.0, 1.0, 1.0])
+        return found
+
+    finding = only(judge(150, chain(DEPTH), figures)[0])
+    assert finding.layers == ("fc0",)
+    assert finding.remedies[0].why.startswith("Look in forward() after fc0")
