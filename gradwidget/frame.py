@@ -86,6 +86,10 @@ class NonfiniteOrigin:
     """Name of the first layer that had it, in the order of that phase; None when no layer can be
     named."""
 
+    operation: str = ""
+    """The operation that made it of finite numbers, in torch's words, such as ``"log"``: before
+    that layer or in the loss. Empty where that is not known, or it is the layer itself."""
+
 
 @dataclass(frozen=True, slots=True)
 class RecurrentProfile:
@@ -122,6 +126,7 @@ Obstacle = Literal[
     "no targets",
     "squashed",
     "over samples",
+    "attends over samples",
     "flat slopes",
     "no bend",
     "only an attribute",
@@ -131,10 +136,11 @@ Obstacle = Literal[
 given something else, outputs of another shape than their targets, outputs with bounds (where
 targets lie outside of them), an operation over a dimension with a single entry, weights behind
 nothing but roundings, each output held against every target, targets that count nothing in the
-loss, a softmax over the samples of a batch, a loss of second derivatives of ReLU, nothing but
-linear operations among its layers, frozen parameters of a module whose ``requires_grad`` is set as
-an attribute, an optimizer that is created again for nearly every step, and an activation function
-right under a loss that is meant for what it is given."""
+loss, a softmax over the samples of a batch, or of the scores of an attention over their first
+dimension, a loss of second derivatives of ReLU, nothing but linear operations among its layers,
+frozen parameters of a module whose ``requires_grad`` is set as an attribute, an optimizer that is
+created again for nearly every step, and an activation function right under a loss that is meant
+for what it is given."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,6 +183,7 @@ class Wiring:
     particulars: of ``"no logarithm"`` and ``"bounded"`` the loss and what it is given, of the
     second also by what it is multiplied and the bounds, of ``"unlike shapes"`` the shape of the
     outputs and what became of it, of ``"one entry"`` the operation and the layer before it, of
+    ``"attends over samples"`` the length of that dimension and the shape of the scores, of
     ``"squashed"`` the function and who calls it: ``"module"`` or ``"forward"`` or an empty word,
     then the name of the module, and the line."""
 
@@ -261,7 +268,8 @@ class Frame:
     ``maximize``, 1 where it is set so. Of the data that enters the model: ``input_rms``,
     ``input_mean``, ``input_std``, ``input_max_abs``, ``input_nonfinite``, a count, and
     ``input_variety``, what its samples do not have in common, over their size, and of a table
-    ``input_feature_ratio``, the size of its largest column over the middle one. Of the
+    ``input_feature_ratio``, the size of its largest column over the middle one, and
+    ``input_samples``, the length of its first dimension. Of the
     targets that a loss of torch's keeps: of eight and more numbers of classes ``target_classes``,
     how many different ones one loss has, and where all are the same ``target_class``; of others
     ``target_min`` and ``target_max``, and of errors ``constant_error``, their mean if the answer

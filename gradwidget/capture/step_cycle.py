@@ -139,10 +139,10 @@ class StepCycle:
         if self._wiring.is_due or self._table.divided:
             self.read_graph(roots)
         number = builder.loss.pass_begins(roots)
-        is_seen = builder.has_outputs and not self._table.divided
-        if is_seen or number is None or math.isfinite(number):
+        if number is None or math.isfinite(number):
             return
-        if self._was_finite or builder.has_outputs:
+        is_by_graph = builder.has_outputs and bool(self._table.divided)
+        if self._was_finite or is_by_graph:
             origin = self._guard.run(
                 "finding the origin of a NaN", origin_in_graph, roots[0], self._table
             )

@@ -111,5 +111,5 @@ def only(engine: Engine) -> Finding:
     return engine.findings[0]
 
 
-def origin(phase: str, layer: str | None = None) -> NonfiniteOrigin:
-    return NonfiniteOrigin(phase, layer)
+def origin(phase: str, layer: str | None = None, operation: str = "") -> NonfiniteOrigin:
+    return NonfiniteOrigin(phase, layer, operation)

@@ -422,6 +422,7 @@ class FrameBuilder:
         if self._lacks_gradients or apart:
             scalars.pop("total_grad_norm", None)
             scalars.pop("raw_total_grad_norm", None)
+        loss = scalars.get("loss")
         return Frame(
             self.step,
             layers,
@@ -434,7 +435,7 @@ class FrameBuilder:
             scalars,
             skipped,
             dict.fromkeys(self.sharded.layers(apart), unmeasured.SHARDED) | self.reasons,
-            find_origin(layers, columns, outputs, scalars.get("loss"), self.traced)
+            find_origin(layers, columns, outputs, loss, self.traced, divided=self._table.divided)
             or find_bad_update(layers, changes),
             self.recurrent.profiles(scale),
             self.wiring,

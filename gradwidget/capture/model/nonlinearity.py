@@ -158,7 +158,8 @@ def nonlinearity_of(module: nn.Module, given: Tensor) -> Nonlinearity | None:
         return recognize(module.forward(one).grad_fn)
 
 
-def _softmax_dim(node: Node) -> int:
+def softmax_dim(node: Node) -> int:
+    """The dimension over which a softmax runs, as it was given."""
     dim: int = node._saved_dim  # noqa: SLF001  # a number, which torch keeps unsigned
     return dim - 2**64 if dim >= 2**63 else dim
 
@@ -166,17 +167,17 @@ def _softmax_dim(node: Node) -> int:
 def softmax_entries(node: Node) -> int | None:
     """How many entries a softmax makes one in all of; None where that is not known."""
     shape = output_shape(node)
-    return None if shape is None else shape[_softmax_dim(node)]
+    return None if shape is None else shape[softmax_dim(node)]
 
 
 def is_over_samples(node: Node) -> bool:
     """Whether it is a softmax of a matrix [N, classes] that runs over the N samples."""
     shape = output_shape(node) if node.name() in {"SoftmaxBackward0", "LogSoftmaxBackward0"} else ()
-    return shape is not None and len(shape) == 2 and _softmax_dim(node) in {0, -2}
+    return shape is not None and len(shape) == 2 and softmax_dim(node) in {0, -2}
 
 
 def _softmax(node: Node) -> Nonlinearity:
-    dim = _softmax_dim(node)
+    dim = softmax_dim(node)
     dim += dim >= 0  # of many tensors at once, behind the first dimension
     return Nonlinearity(
         "softmax",

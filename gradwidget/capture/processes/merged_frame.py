@@ -76,7 +76,10 @@ def merged_frame(frame: Frame, rank: int, messages: Mapping[int, RankMessage]) -
         frame,
         metrics=_with_nonfinite(frame, [one.nonfinite for one in with_us if one is not own]),
         scalars=scalars,
-        origin=frame.origin if first is None else NonfiniteOrigin(first.phase, first.layer),
+        # Only of its own a process knows more than these two.
+        origin=frame.origin
+        if first is None or (first.phase, first.layer) == (own.phase, own.layer)
+        else NonfiniteOrigin(first.phase, first.layer),
         ranks=parts,
     )
 

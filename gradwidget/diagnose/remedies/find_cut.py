@@ -8,13 +8,29 @@ from gradwidget.diagnose.finding import Remedy
 from gradwidget.wording import names as words
 
 
-def find_cut(names: Sequence[str]) -> Remedy:
-    """Says where to look; only a change of ``forward`` can connect them."""
+def find_cut(names: Sequence[str], *, in_turns: bool = False) -> Remedy:
+    """Says where to look; only a change of ``forward`` or of the loop can connect them.
+
+    Args:
+        names: of the layers.
+        in_turns: whether networks take turns, so that the loop hands on what one of them gives.
+    """
+    cuts = (
+        "detach(), .data, .item(), numpy(), torch.no_grad(), argmax, a result that is overwritten "
+        "or never used"
+    )
+    if in_turns:
+        return Remedy(
+            title="Find where they are cut off",
+            why=f"Look in the loop at how what {words(names)} give gets to the loss of their own "
+            f"turn: {cuts}. What the other network is trained with is to be detached there alone, "
+            "as in D(fake.detach()), and not where it is made. Then look in forward().",
+            code="",
+        )
     return Remedy(
         title="Find where they are cut off",
-        why=f"Look in forward() after {words(names)}: detach(), .data, .item(), numpy(), "
-        "torch.no_grad(), argmax, a result that is overwritten or never used; or checkpoint() of "
-        "inputs that need no gradient, where reentrant checkpointing ends the graph: "
-        "pass use_reentrant=False.",
+        why=f"Look in forward() after {words(names)}, and in the loop at what becomes of what they "
+        f"give: {cuts}; or checkpoint() of inputs that need no gradient, where reentrant "
+        "checkpointing ends the graph: pass use_reentrant=False.",
         code="",
     )

@@ -10,7 +10,8 @@ def skip_nonfinite() -> Remedy:
     return Remedy(
         title="Skip steps whose gradients are not finite",
         why="One NaN in a gradient makes every weight that it updates NaN forever; a skipped "
-        "step loses one batch. Running statistics of batch norm still see that batch.",
+        "step loses one batch. Where most batches have one, most steps are skipped and nothing is "
+        "learned. Running statistics of batch norm still see that batch.",
         code="""\
 def skip_nonfinite(optimizer, args, kwargs):
     parameters = [p for group in optimizer.param_groups for p in group["params"]]

@@ -5,8 +5,9 @@ gradient is then small wherever the model is sure, right or wrong. Or they meet 
 logarithms of probabilities. Or a ReLU has cut off what is below 0 of logits. Or they end in a
 function with bounds, and targets lie outside of these. Or their shape is another than that of the
 targets, and each is held against every target. Or the targets of a binary cross-entropy are no
-probabilities. Not reported: softmax inside the network, as in attention, log-softmax twice, which
-changes nothing, and comparisons of all pairs by intent.
+probabilities. And so are the weights of an attention where they add up to 1 over the samples of the
+batch. Not reported: other softmax inside the network, log-softmax twice, which changes nothing, and
+comparisons of all pairs by intent.
 """
 
 from __future__ import annotations
@@ -35,6 +36,9 @@ def double_softmax(window: Window, active: Finding | None) -> Detection | None:
         or _out_of_reach(window)
         or _beyond_reach(window)
     )
+    is_of_samples = found is None and "attends over samples" in window.wiring.obstacles
+    found = found or _over_samples(window)
+    is_of_samples &= found is not None
     operation, loss = _squashed(window)
     is_cut = found is None and operation == "relu"
     found = found or _of_logits(operation, loss)
@@ -42,7 +46,9 @@ def double_softmax(window: Window, active: Finding | None) -> Detection | None:
         return None
     message, caveat = found
     evidence = {"value": 2.0, "bound": 1.0, "window": 1.0}
-    if is_cut:
+    if is_of_samples:
+        evidence["samples"] = 1.0
+    elif is_cut:
         evidence["cut"] = 1.0
     elif window.wiring.obstacles.get("no logarithm", ("", ""))[1] == "linear":
         evidence["unbounded"] = 1.0
@@ -113,6 +119,19 @@ def _beyond_reach(window: Window) -> tuple[str, str] | None:
     return message, (
         f"None: what is {beyond.side} {shown(beyond.bound)} can only be answered with that."
     )
+
+
+def _over_samples(window: Window) -> tuple[str, str] | None:
+    """An attention over the first dimension, where that has as many entries as the batch."""
+    length, shape = window.wiring.obstacles.get("attends over samples", ("", ""))
+    if not length or not (window.history.start_scalar("input_samples") == float(length)).any():
+        return None
+    message = (
+        f"A softmax of attention scores {shape} runs over their first dimension, the {length} "
+        "samples of the batch, and not over the positions: what a position attends to depends on "
+        "the other samples, and its weights do not add up to 1."
+    )
+    return message, "Fine if samples are meant to compete with each other for each position."
 
 
 def _of_logits(operation: str, loss: str) -> tuple[str, str] | None:

@@ -112,6 +112,7 @@ class _Seen:
         for i, layer in enumerate(window.layers):
             self._alike.setdefault(_kind(layer), []).append(i)
         self._layers = window.layers
+        self._idle = _idle_turns(window, self._lacking)
         self._gaps: dict[str, dict[int, int]] = {}
 
     def of(self, layer: int) -> tuple[Steps, BoolArray, BoolArray, FloatArray]:
@@ -125,6 +126,10 @@ class _Seen:
         steps = self._steps[known]
         took_part = present | _trained_after(self._norms[known, layer], steps, present)
         return steps, present, took_part, self._ran[known, layer]
+
+    def is_always_idle(self, layer: int) -> bool:
+        """Whether its optimizer has had nothing at all to step with whenever it stepped."""
+        return bool(self._idle[~np.isnan(self._lacking[:, layer])].all())
 
     def gap_of_alike(self, layer: int) -> int:
         """Steps of the longest gap after which a layer like it took part again.
@@ -143,6 +148,14 @@ class _Seen:
         at = np.flatnonzero(took_part)
         gaps = np.flatnonzero(np.diff(at) > 1)
         return int(np.max(steps[at[gaps] + 1] - steps[at[gaps + 1] - 1] + 1, initial=0))
+
+
+def _idle_turns(window: Window, lacking: FloatArray) -> BoolArray:
+    """Bool [frames]: where one of several optimizers stepped, and nothing of it had a gradient."""
+    lacking = lacking[:, window.trainable]
+    known = ~np.isnan(lacking)
+    found: BoolArray = known.any(axis=1) & ~known.all(axis=1) & ~(lacking == 0).any(axis=1)
+    return found & (len(window.wiring.optimizers) > 1)
 
 
 def _kind(layer: Layer) -> str:
@@ -188,7 +201,9 @@ def _since(window: Window, seen: _Seen, layer: int) -> int | None:
     ran = ran[:length]
     ran = ran[np.isfinite(ran)]
     is_cut_off = len(ran) >= limits.no_gradient_frames and bool((ran > 0).all())
-    if is_cut_off and (not last.size or (steady and not before)):
+    # So is one whose own optimizer steps each time without any gradient, as in a game.
+    is_idle = not last.size and seen.is_always_idle(layer)
+    if is_idle or (is_cut_off and (not last.size or (steady and not before))):
         needed = float(limits.no_gradient_certain)
     else:
         least = limits.no_gradient_after if steady else limits.no_gradient_steps

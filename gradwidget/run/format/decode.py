@@ -155,7 +155,11 @@ def _reasons(data: Fields, count: int) -> dict[str, str]:
 
 def _origin(value: object) -> NonfiniteOrigin:
     data = mapping(value)
-    return NonfiniteOrigin(one_of(data["phase"], get_args(Origin)), maybe(data["layer"], name_of))
+    return NonfiniteOrigin(
+        one_of(data["phase"], get_args(Origin)),
+        maybe(data["layer"], name_of),
+        name_of(data.get("operation", "")),
+    )
 
 
 def _profile(value: object) -> RecurrentProfile:

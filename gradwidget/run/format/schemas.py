@@ -90,7 +90,10 @@ SCHEMAS: dict[str, Schema] = {
         scalars=_object(names=_list(_text), values=_array("float64 [names], little-endian")),
         skipped={"type": "boolean"},
         reasons=_reasons,
-        origin={"type": ["object", "null"], "properties": {"phase": _text, "layer": _any_text}},
+        origin={
+            "type": ["object", "null"],
+            "properties": {"phase": _text, "layer": _any_text, "operation": _text},
+        },
         recurrent=_list(
             _object(
                 layer=_text,

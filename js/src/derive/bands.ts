@@ -37,6 +37,7 @@ const OWN = new Set([
   "input_nonfinite",
   "input_variety",
   "input_feature_ratio",
+  "input_samples",
   "target_classes",
   "target_class",
   "target_min",

@@ -74,6 +74,7 @@ def offered(symptom: Symptom) -> list[Remedy]:
         (built_wrongly, {"barred": 1.0, "emptied": 1.0, "dropped": 0.98, "growth": 0.03}),
         *((partial(mismatch, wiring), {"constant": 1.0}) for wiring in MISMATCHES),
         (partial(mismatch, ROUNDED), {"rounded": 1.0}),
+        (partial(mismatch, MISMATCHES[0]), {"samples": 1.0}),
     )
     for special, more in specials:
         window = Window(judge(30, LAYERS, special)[1])

@@ -93,6 +93,26 @@ def test_logarithms_over_the_samples_are_named_while_the_loss_falls() -> None:
     assert finding.remedies[0].title == "Take the softmax over the classes"
 
 
+def attending(length: str, samples: float | None) -> dict[str, Any]:
+    shape = f"[{length}, 23, 23]"
+    wiring = Wiring(obstacles={"attends over samples": (length, shape)})
+    known = {} if samples is None else {"input_samples": samples}
+    return healthy(DEPTH, wiring=wiring, scalars={"loss": 1.0, **known})
+
+
+def test_an_attention_over_the_samples_is_named_while_the_loss_falls() -> None:
+    finding = only(judge(6, chain(DEPTH), attending("32", 32.0))[0])
+    assert finding.title == "Attention over the samples"
+    assert "[32, 23, 23]" in finding.message
+    assert "the 32 samples of the batch" in finding.message
+    assert "dim=-1" in finding.remedies[0].why
+
+
+@pytest.mark.parametrize("samples", [None, 8.0])
+def test_silent_where_that_dimension_is_not_known_to_be_the_samples(samples: float | None) -> None:
+    assert judge(6, chain(DEPTH), attending("32", samples))[0].findings == []
+
+
 def test_a_loss_without_an_end_is_due_to_outputs_that_are_no_logarithms() -> None:
     def figures(step: int) -> dict[str, Any]:
         wiring = Wiring(loss_path=("nll_loss",), obstacles={"no logarithm": ("nll_loss", "linear")})

@@ -121,4 +121,4 @@ def test_what_of_the_loss_may_have_made_it_is_named() -> None:
     wiring = Wiring(feeds=CHAIN, loss_path=("mean", "log", "exp"))
     figures = after(7, grad_nonfinite=marks(3), origin=origin("loss"), wiring=wiring)
     whys = [one.why for one in only(judge(9, chain(4), figures)[0]).remedies]
-    assert any("Of these there is log." in why and "exp: it overflows" in why for why in whys)
+    assert any("Look in the loss for log." in why and "exp: it overflows" in why for why in whys)

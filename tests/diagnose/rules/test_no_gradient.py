@@ -199,3 +199,51 @@ def test_it_is_over_for_each_layer_as_soon_as_that_has_a_gradient() -> None:
     assert named[400] == [("fc1", "fc2")]
     assert named[500] == [("fc2",)]
     assert named[800] == []
+
+
+def in_turns(step: int, *, optimizers: int = 2, every: int = 2) -> dict[str, Any]:
+    """fc0 and fc1 make what fc2 and fc3 judge; their own turns reach only the judge."""
+    is_own = step % every == 0
+    known = np.array([is_own, is_own, not is_own, not is_own])
+    missing = np.where(known, [1.0, 1.0, 0.0, 0.0], np.nan)
+    runs = np.array([0.0, 0.0, 1.0, 1.0] if is_own else [1.0] * 4)
+    wiring = Wiring(optimizers=("Adam",) * optimizers)
+    figures = healthy(DEPTH, grad_is_none=missing, has_run=runs, wiring=wiring)
+    return figures | {"measured": {"grad_is_none": known, "weight_norm": known}}
+
+
+def test_a_player_whose_turns_never_reach_it_is_named_soon_and_sends_one_to_the_loop() -> None:
+    finding = only(judge(24, chain(DEPTH), in_turns)[0])
+    assert finding.layers == ("fc0", "fc1")
+    assert finding.reported_step <= 22
+    assert "cut off on its way" in finding.message
+    assert "Look in the loop" in finding.remedies[0].why
+    assert "D(fake.detach())" in finding.remedies[0].why
+
+
+def test_a_player_that_gets_a_gradient_in_some_of_its_turns_is_waited_for() -> None:
+    def figures(step: int) -> dict[str, Any]:
+        found = in_turns(step)
+        if step % 8 == 0:
+            found["grad_is_none"] = np.where(np.isnan(found["grad_is_none"]), np.nan, 0.0)
+        return found
+
+    assert judge(50, chain(DEPTH), figures)[0].findings == []
+
+
+def test_parts_that_are_not_measured_are_no_turns_of_a_single_optimizer() -> None:
+    def figures(step: int) -> dict[str, Any]:
+        return in_turns(step, optimizers=1)
+
+    assert judge(40, chain(DEPTH), figures)[0].findings == []
+
+
+def test_a_part_of_a_player_is_cut_off_in_its_forward() -> None:
+    def figures(step: int) -> dict[str, Any]:
+        found = in_turns(step)
+        found["grad_is_none"] = found["grad_is_none"] * np.array([1.0, 0.0, 1.0, 1.0])
+        return found
+
+    finding = only(judge(150, chain(DEPTH), figures)[0])
+    assert finding.layers == ("fc0",)
+    assert finding.remedies[0].why.startswith("Look in forward() after fc0")

@@ -68,7 +68,7 @@ def frames(draw: st.DrawFn, step: int, layers: tuple[Layer, ...], wiring: Wiring
     )
     reasons = st.dictionaries(st.sampled_from([one.name for one in layers]), names, max_size=2)
     found = st.builds(
-        NonfiniteOrigin, st.sampled_from(["input", "loss", "update"]), st.none() | names
+        NonfiniteOrigin, st.sampled_from(["input", "loss", "update"]), st.none() | names, names
     )
     return Frame(
         step,

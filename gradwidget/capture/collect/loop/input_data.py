@@ -116,10 +116,16 @@ class InputData:
         Over all floating-point entries read, those that are not finite left out but counted; absent
         where there were none. And ``input_variety``, how much the samples differ, of the data whose
         samples differ most, absent where that is not known of all; and ``input_feature_ratio``, the
-        size of the largest feature of a table over that of its middle one. Only once the readback
-        is ready.
+        size of the largest feature of a table over that of its middle one; and ``input_samples``,
+        the length of the first dimension where all have the same, but for places and the like that
+        are one for all samples. Only once the readback is ready.
         """
         found = self._of_numbers()
+        shapes = [one.shape for one in self.entered if one.shape]
+        lengths = {shape[0] for shape in shapes if len(shape) > 1} or {one[0] for one in shapes}
+        lengths = lengths - {1} or lengths
+        if len(lengths) == 1:
+            found["input_samples"] = float(lengths.pop())
         counts = {one.shape[:1] for one in self.entered if one.spread is not None}
         spreads = [
             math.nan if one.spread is None else one.spread()

@@ -15,6 +15,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from gradwidget.capture.collect.nonfinite.holes import makes_nonfinite, only_passes_on
+from gradwidget.capture.collect.wiring.loss_path import operation
 from gradwidget.capture.model.layers import LayerTable
 from gradwidget.capture.model.most_nodes import most_nodes
 from gradwidget.capture.model.nonlinearity import Node
@@ -56,7 +58,8 @@ def origin_in_graph(loss: Tensor, table: LayerTable) -> NonfiniteOrigin | None:
         table: the layers.
 
     Returns:
-        The first layer that gave, or was given, such a value; None where the graph does not tell.
+        The first layer that gave, or was given, such a value, and the operation that made it, where
+        that is known; None where the graph does not tell.
     """
     operations = _operations(loss.grad_fn, table)
     if not operations:
@@ -72,15 +75,20 @@ def origin_in_graph(loss: Tensor, table: LayerTable) -> NonfiniteOrigin | None:
             is_data = is_outside and _layer_after(one, operations) is not None
             if given and (is_data or not one.above):
                 return NonfiniteOrigin("input")
-            return _traced(max(one.above, key=_order) if given else one, operations)
+            return _traced(_suspect(one) if given else one, operations)
     return _traced(operations[-1], operations)
 
 
 def _traced(last: Operation, operations: list[Operation]) -> NonfiniteOrigin:
     """Follows an operation whose result is bad to the one that made it so."""
-    at = last
+    at, way = last, [last]
     while True:
-        saved = [tensor for name, tensor in _floats(at) if not name.startswith(RESULTS)]
+        # A number by which all is scaled shows nothing of the rest.
+        saved = [
+            tensor
+            for name, tensor in _floats(at)
+            if not name.startswith(RESULTS) and (tensor.dim() or tensor.requires_grad)
+        ]
         if at.layer is not None and not saved and hides_saved_tensors(at.node):
             # What it was given may have been bad already.
             return NonfiniteOrigin("unknown")
@@ -93,15 +101,34 @@ def _traced(last: Operation, operations: list[Operation]) -> NonfiniteOrigin:
         if at is last and _takes_data(at) and all(map(_gives_finite, at.above)):
             is_loss = _layer_after(at, operations) is None
             return NonfiniteOrigin("loss" if is_loss else "input")
-        at = max(at.above, key=_order)
-    layer = _layer_after(at, operations)
-    return NonfiniteOrigin("loss") if layer is None else NonfiniteOrigin("forward", layer)
+        at = _suspect(at)
+        way.append(at)
+    maker = next((one for one in reversed(way) if makes_nonfinite(one.node)), None)
+    if maker is not at and saved and _can_overflow(saved):
+        maker = None  # as scores in half precision, of which softmax makes NaN
+    layer = _layer_after(maker or at, operations)
+    name = operation(maker.node.name()) if maker is not None else ""
+    return NonfiniteOrigin("loss" if layer is None else "forward", layer, name)
+
+
+def _suspect(one: Operation) -> Operation:
+    """Of the operations that made what one was given, that which made it bad: else the last."""
+    return max(one.above, key=lambda above: (makes_nonfinite(above.node), above.order))
 
 
 def _layer_after(at: Operation, operations: list[Operation]) -> str | None:
-    """The first layer that ran after an operation; None where it is one of the loss."""
-    following = (one.layer for one in operations if one.order > at.order and one.layer is not None)
-    return next(following, None)
+    """The first layer that was given what came of an operation; None where it is one of the loss.
+
+    Layers that ran after it and had nothing of it are left out, such as the values beside the
+    weights of an attention.
+    """
+    behind = {at.node}
+    for one in operations:
+        if any(above.node in behind for above in one.above):
+            if one.layer is not None:
+                return one.layer
+            behind.add(one.node)
+    return None
 
 
 def _takes_data(one: Operation) -> bool:
@@ -173,7 +200,15 @@ def _floats(one: Operation) -> Iterator[tuple[str, Tensor]]:
 
 def _first_bad(one: Operation) -> tuple[str, Tensor] | None:
     """The first value that it saved and that is not finite, and under which name."""
-    return next((found for found in _floats(one) if not _is_finite(found[1])), None)
+    kind = one.node.name()
+    return next(
+        (
+            found
+            for found in _floats(one)
+            if not _is_finite(found[1]) and not only_passes_on(kind, found[1])
+        ),
+        None,
+    )
 
 
 def _is_finite(tensor: Tensor) -> bool:

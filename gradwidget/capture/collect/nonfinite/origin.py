@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -18,6 +19,8 @@ def find_origin(
     outputs: Sequence[Output],
     loss: float | None,
     traced: NonfiniteOrigin | None = None,
+    *,
+    divided: Collection[str] = (),
 ) -> NonfiniteOrigin | None:
     """Follows a step in the order of its values: weights, inputs, outputs, loss, gradients.
 
@@ -27,7 +30,8 @@ def find_origin(
         outputs: what the layers gave, in the order in which they ran; empty where none was
             measured.
         loss: None where none was found.
-        traced: what the graph showed, where not all outputs were measured.
+        traced: what the graph showed.
+        divided: names of modules whose weights are layers by themselves.
 
     Returns:
         None where every value seen was finite.
@@ -37,10 +41,15 @@ def find_origin(
     bad_weights = _first(layers, columns.get("weight_nonfinite"))
     if bad_weights is not None:
         return NonfiniteOrigin("weights", bad_weights)
-    if outputs and traced is not None and traced.phase != "unknown":
+    if traced is None or traced.phase == "unknown":
+        return _followed(layers, columns, outputs, loss, traced)
+    if outputs and divided:
         # Layers that are no modules are among them, whose outputs are rarely at hand.
         return traced
-    return _followed(layers, columns, outputs, loss, traced)
+    found = _followed(layers, columns, outputs, loss, traced)
+    if found is not None and (found.phase, found.layer) == (traced.phase, traced.layer):
+        found = replace(found, operation=traced.operation)
+    return found
 
 
 def _followed(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from math import prod
 
 from torch import nn
 
@@ -19,7 +20,7 @@ from gradwidget.capture.collect.wiring.loss_path import between
 from gradwidget.capture.collect.wiring.operations import PRODUCTS
 from gradwidget.capture.collect.wiring.places import Places
 from gradwidget.capture.hooks.returned_by import ReturnedBy
-from gradwidget.capture.model.nonlinearity import Node, is_over_samples
+from gradwidget.capture.model.nonlinearity import Node, is_over_samples, softmax_dim
 from gradwidget.capture.torch_private import output_shape
 from gradwidget.frame import Obstacle
 
@@ -55,6 +56,20 @@ SCALING = ("MulBackward", "DivBackward")
 """The same of those that are so where the other operand is a constant or a parameter."""
 DIFFERENCES = ("SubBackward", "RsubBackward", "ExpandBackward")
 """Operations that hold outputs against targets, or spread them out for it."""
+AFTER_SCORES = (
+    *VIEWS,
+    "Add",
+    "Sub",
+    "Mul",
+    "Div",
+    "MaskedFill",
+    "Where",
+    "Permute",
+    "NativeDropout",
+)
+"""The same of those that may lie between the products of an attention and its softmax."""
+PRODUCT = "BmmBackward"
+"""The same of a product of each of many matrices with one of its own."""
 FLAT_SLOPES = ("ThresholdBackwardBackward", "LeakyReluBackwardBackward")
 """Slopes of ReLU as a part of the loss: they do not change with what it is given."""
 
@@ -79,6 +94,7 @@ def obstacles(
         "bounded": bounded(graph) if is_first else None,
         "one entry": one_entry(graph, places),
         "rounded": rounded(graph, places),
+        "attends over samples": attends_over_samples(graph),
         "squashed": None if returned_by is None else squashed(graph, above, returned_by),
     }
     seen: dict[Obstacle, bool] = {
@@ -90,6 +106,62 @@ def obstacles(
     }
     found = {one: words for one, words in described.items() if words is not None}
     return found | {one: () for one, is_so in seen.items() if is_so}
+
+
+def attends_over_samples(graph: Graph) -> tuple[str, str] | None:
+    """An attention whose softmax runs over the first dimension, not over what is attended to.
+
+    Between two products of batches of matrices, the first dimension numbers these matrices: what it
+    numbers is kept apart by both products. So it is whatever the order of time and samples in the
+    layers is; a softmax that pools over time lies between no such products.
+
+    Returns:
+        The length of that dimension and the shape of the scores; None where there is no such one.
+    """
+    for node, name in graph.names.items():
+        if name != "SoftmaxBackward0":
+            continue
+        shape = output_shape(node)
+        if shape is None or len(shape) < 3 or softmax_dim(node) not in {0, -len(shape)}:
+            continue
+        # Where lengths are the same, dimensions may have changed places on the way.
+        is_clear = shape[0] > 1 and shape[0] not in shape[-2:]
+        if is_clear and _is_of_products(node, shape, graph) and _is_given_to_product(node, graph):
+            return str(shape[0]), str(list(shape))
+    return None
+
+
+def _is_of_products(softmax: Node, shape: tuple[int, ...], graph: Graph) -> bool:
+    """Whether scores of this shape are what one product of batches of matrices has made."""
+    made = (prod(shape[:-2]), *shape[-2:])
+    waiting, seen = list(graph.below[softmax]), set[Node]()
+    while waiting:
+        node = waiting.pop()
+        name = graph.names[node]
+        if name.startswith(PRODUCT) and output_shape(node) == made:
+            return True
+        if node not in seen and name.startswith(AFTER_SCORES):
+            seen.add(node)
+            waiting += graph.below[node]
+    return False
+
+
+def _is_given_to_product(softmax: Node, graph: Graph) -> bool:
+    """Whether another such product uses what a softmax gives."""
+    users: dict[Node, list[Node]] = {}
+    for user, below in graph.below.items():
+        for one in below:
+            users.setdefault(one, []).append(user)
+    waiting, seen = list(users.get(softmax, ())), set[Node]()
+    while waiting:
+        node = waiting.pop()
+        name = graph.names[node]
+        if name.startswith(PRODUCT):
+            return True
+        if node not in seen and name.startswith(AFTER_SCORES):
+            seen.add(node)
+            waiting += users.get(node, ())
+    return False
 
 
 def only_an_attribute(model: nn.Module | None) -> Obstacles:

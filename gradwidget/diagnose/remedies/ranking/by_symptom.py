@@ -16,6 +16,7 @@ from gradwidget.diagnose.evidence.weight_size import oversized, zero_weights
 from gradwidget.diagnose.evidence.window import Window
 from gradwidget.diagnose.finding import Detection, Remedy, Symptom, is_barred
 from gradwidget.diagnose.remedies.bfloat16 import bfloat16
+from gradwidget.diagnose.remedies.check_mask import check_mask
 from gradwidget.diagnose.remedies.check_pairs import check_pairs
 from gradwidget.diagnose.remedies.clear_gradients import clear_gradients
 from gradwidget.diagnose.remedies.clip import clip
@@ -98,7 +99,7 @@ def _over_depth(detection: Detection, window: Window) -> Fixes:
     place = one_place(window, detection.layers[0], falls=True)
     if place is not None:
         # What is lost in one place, other layers do not give back.
-        yield look_between(place)
+        yield look_between(place, window)
         return
     # One that squashes behind all that gets no gradient has not taken it away.
     squashing = use_relu(layers) if any(one.activation in SLOPES for one in onset.named) else None
@@ -148,7 +149,7 @@ def _exploding(detection: Detection, window: Window) -> Fixes:
         return
     place = one_place(window, detection.layers[0], falls=False)
     if place is not None:
-        yield look_between(place)
+        yield look_between(place, window)
         yield from (clip(window, detection.first_step), lower)
         return
     onset = Onset(detection, window)
@@ -275,8 +276,11 @@ def _zero(detection: Detection, window: Window) -> Fixes:
     zero = zero_weights(detection, window)
     is_constant = detection.evidence.get("constant", 0.0) > 0
     place = None if zero or is_constant else where_it_ends(window, detection.layers)
+    hidden = _behind_masks(detection, window) if not (zero or is_constant) else []
+    if hidden:
+        yield check_mask(hidden)
     if place is not None and window.loss != 0:
-        yield look_between(place)
+        yield look_between(place, window)
         return
     flat = flat_operation(window)
     if is_constant:
@@ -297,10 +301,27 @@ def _zero(detection: Detection, window: Window) -> Fixes:
         yield find_zero_factor()
     elif not (is_constant or flat or zero):
         yield replace_flat_operation(None)
+        # What was drawn for tokens that are left out is not what leaves them out.
         yield reinitialize(
-            Onset(detection, window).named,
+            [layer for layer in Onset(detection, window).named if layer not in hidden],
             "Fresh weights bring units back to where there is a slope.",
         )
+
+
+def _behind_masks(detection: Detection, window: Window) -> list[Layer]:
+    """Layers without a gradient, of tokens or before an attention, where others have one."""
+    named = Onset(detection, window).named
+    if window.loss == 0 or len(named) == int(window.trainable.sum()):
+        return []
+    of_attention = np.array(["Attention" in layer.kind for layer in window.layers])
+    before = np.zeros(len(window.layers), np.bool_)
+    if window.paths.known and of_attention.any():
+        before = window.paths.before[of_attention].any(axis=0)
+    return [
+        layer
+        for layer, is_before in zip(window.layers, before, strict=True)
+        if layer in named and (is_before or "Embedding" in layer.kind)
+    ]
 
 
 def _uncleared(detection: Detection, window: Window) -> Fixes:

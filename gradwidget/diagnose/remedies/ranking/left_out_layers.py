@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from gradwidget.diagnose.evidence.disconnection import disconnection, unused_of
+from gradwidget.diagnose.evidence.disconnection import are_cut_off_whole, disconnection, unused_of
 from gradwidget.diagnose.evidence.onset import Onset
 from gradwidget.diagnose.evidence.window import Window
 from gradwidget.diagnose.finding import Detection, Remedy
@@ -29,7 +29,7 @@ def for_no_gradient(detection: Detection, window: Window) -> Iterator[Remedy | N
     elif how == "never used":
         yield use_or_remove_parts(unused_of(window, detection.layers), are_layers=False)
     else:
-        yield find_cut(detection.layers)
+        yield find_cut(detection.layers, in_turns=are_cut_off_whole(window, detection.layers))
     yield freeze(Onset(detection, window).named, window)
 
 

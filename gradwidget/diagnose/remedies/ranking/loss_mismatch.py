@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from gradwidget.diagnose.evidence.window import Window
 from gradwidget.diagnose.finding import Detection, Remedy
+from gradwidget.diagnose.remedies.attend_to_positions import attend_to_positions
 from gradwidget.diagnose.remedies.give_one_shape import give_one_shape
 from gradwidget.diagnose.remedies.give_probabilities import give_probabilities
 from gradwidget.diagnose.remedies.reach_targets import reach_targets
@@ -18,6 +19,9 @@ def for_loss_mismatch(detection: Detection, window: Window) -> Iterator[Remedy]:
     """The one that fits what the graph and the targets show."""
     if "low" in detection.evidence:
         yield give_probabilities(detection.evidence["low"], detection.evidence["high"])
+        return
+    if "samples" in detection.evidence:
+        yield attend_to_positions()
         return
     if "cut" in detection.evidence:
         yield remove_relu(window.wiring)

@@ -13,7 +13,7 @@ from gradwidget.diagnose.remedies.clip import clip
 from gradwidget.diagnose.remedies.draw_direction import draw_direction
 from gradwidget.diagnose.remedies.fp32_weights import fp32_weights
 from gradwidget.diagnose.remedies.guard_before_choice import guard_before_choice
-from gradwidget.diagnose.remedies.guard_operation import guard_operation
+from gradwidget.diagnose.remedies.guard_operation import SUSPECTS, guard_operation
 from gradwidget.diagnose.remedies.larger_eps import larger_eps
 from gradwidget.diagnose.remedies.ranking.learning_rates import slower
 from gradwidget.diagnose.remedies.reinitialize import reinitialize
@@ -22,6 +22,9 @@ from gradwidget.diagnose.remedies.scale_inputs import scale_inputs
 from gradwidget.diagnose.remedies.shared.layer_names import among
 from gradwidget.diagnose.remedies.skip_nonfinite import skip_nonfinite
 from gradwidget.diagnose.remedies.zero_infinity import zero_infinity
+
+OF_MASKS = frozenset({"softmax", "mean", "nll_loss"})
+"""Operations that make a NaN of what a mask leaves of a batch, whatever the steps before."""
 
 
 def for_nonfinite(detection: Detection, window: Window) -> Iterator[Remedy | None]:
@@ -49,17 +52,27 @@ def for_nonfinite(detection: Detection, window: Window) -> Iterator[Remedy | Non
             "fp16 ends at 65,504; bfloat16 has the range of fp32, and needs no gradient scaler."
         )
         yield scale_inputs(window, if_large=True)
-    if origin in ("forward", "backward") and layer is not None:
-        where = f"what follows {layer}" if origin == "backward" else f"{layer} or what leads to it"
+    known = at.operation if at is not None and at.phase == origin else ""
+    if origin == "backward" and layer is not None:
+        where = f"what follows {layer}"
+    elif origin == "forward" and layer is not None:
+        where = f"forward() before {layer}" if known else f"{layer} or what leads to it"
     yield zero_infinity(window) if origin == "loss" else None
     last = [one.name for one in among(window, window.paths.last)]
     is_in_loss = origin == "loss" or (origin == "backward" and layer in last)
     has = window.wiring.loss_path if is_in_loss else ()
-    guarded = guard_operation(where, has) if origin in ("loss", "forward", "backward") else None
+    is_clear = bool(known) or not SUSPECTS.isdisjoint(has)
+    guarded = (
+        guard_operation(where, has, known) if origin in ("loss", "forward", "backward") else None
+    )
     yield guard_before_choice(where, has) if origin == "backward" else None
     # Where no step has been finite, one that is skipped is followed by another such one.
-    yield from (guarded, skip_nonfinite()) if is_start else (skip_nonfinite(), guarded)
-    if origin in ("weights", "unknown", "forward"):
+    if is_start or is_clear:
+        yield guarded
+        yield None if is_start and known else skip_nonfinite()
+    else:
+        yield from (skip_nonfinite(), guarded)
+    if origin in ("weights", "unknown", "forward") and known not in OF_MASKS:
         yield slower(
             window,
             "Values that overflow are usually the result of steps that were too large.",

@@ -81,6 +81,9 @@ def origin_of(window: Window) -> tuple[Origin, str]:
         )
     phase: Origin = origin.phase  # type: ignore[assignment]  # a key of WHERE, as checked above
     at = f", first in {origin.layer}" if origin.layer is not None else ""
+    if origin.operation:
+        at = f", in {origin.operation}"
+        at += f" on the way to {origin.layer}" if origin.layer is not None else ""
     is_half = window.wiring.precision == "float16" and phase in ("forward", "loss")
     half = ", in half precision, which ends at 65,504" if is_half else ""
     return phase, f"; {WHERE[phase]}{at}{half}"

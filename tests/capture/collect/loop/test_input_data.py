@@ -28,7 +28,7 @@ def truth(*data: Tensor) -> dict[str, float]:
 def seen(capture: Any, frame: int = -1) -> dict[str, float]:
     scalars = capture.frames[frame].scalars
     named = {name: value for name, value in scalars.items() if name.startswith("input_")}
-    for of_samples in ("input_variety", "input_feature_ratio"):
+    for of_samples in ("input_variety", "input_feature_ratio", "input_samples"):
         named.pop(of_samples, None)
     return named
 
@@ -48,6 +48,21 @@ def test_of_an_ordinary_batch(watch: Watch, dtype: torch.dtype, mean: float, siz
     step(model, x)
     assert seen(capture) == pytest.approx(truth(x), rel=1e-5)
     assert capture.problems == []
+
+
+def test_the_samples_of_a_batch_are_counted_where_all_data_has_as_many(watch: Watch) -> None:
+    def samples(*data: Tensor) -> float | None:
+        model = nn.ModuleList([nn.Linear(one.shape[1], 2) for one in data])
+        capture = watch(model)
+        sum(layer(x).sum() for layer, x in zip(model, data, strict=True)).backward()
+        SGD(model.parameters(), lr=0.01).step()
+        found: float | None = capture.frames[-1].scalars.get("input_samples")
+        return found
+
+    assert samples(torch.randn(1, 3)) == 1
+    assert samples(torch.randn(7, 3), torch.randn(7, 4)) == 7
+    assert samples(torch.randn(7, 3), torch.randn(5, 4)) is None
+    assert samples(torch.randn(7, 3), torch.randn(1, 4)) == 7  # one for all samples
 
 
 def test_of_images_that_were_bytes(watch: Watch) -> None:

@@ -84,7 +84,7 @@ def train(model: Chain, place: str | None, *, calls: int = 1) -> list[Tensor]:
     [
         ("input", NonfiniteOrigin("input")),
         ("weights", NonfiniteOrigin("weights", "last")),
-        ("forward", NonfiniteOrigin("forward", "last")),
+        ("forward", NonfiniteOrigin("forward", "last", "div")),
         ("loss", NonfiniteOrigin("loss")),
     ],
 )
@@ -147,12 +147,15 @@ def below_zero(x: Tensor) -> Tensor:
 @pytest.mark.parametrize(
     ("between", "expected"),
     [
-        ((below_zero, same, same), NonfiniteOrigin("forward", "1")),
-        ((same, below_zero, same), NonfiniteOrigin("forward", "2")),
-        ((same, torch.tanh, below_zero), NonfiniteOrigin("loss")),
-        ((lambda x: torch.relu(x) / 0.0, same, same), NonfiniteOrigin("forward", "1")),
-        ((same, same, lambda x: (x - x) / (x - x)), NonfiniteOrigin("loss")),
-        ((same, lambda x: x + torch.log(x - x), torch.tanh), NonfiniteOrigin("forward", "2")),
+        ((below_zero, same, same), NonfiniteOrigin("forward", "1", "sqrt")),
+        ((same, below_zero, same), NonfiniteOrigin("forward", "2", "sqrt")),
+        ((same, torch.tanh, below_zero), NonfiniteOrigin("loss", None, "sqrt")),
+        ((lambda x: torch.relu(x) / 0.0, same, same), NonfiniteOrigin("forward", "1", "div")),
+        ((same, same, lambda x: (x - x) / (x - x)), NonfiniteOrigin("loss", None, "div")),
+        (
+            (same, lambda x: x + torch.log(x - x), torch.tanh),
+            NonfiniteOrigin("forward", "2", "log"),
+        ),
         ((lambda x: x * torch.nan, same, same), NonfiniteOrigin("forward", "1")),
         ((same, lambda x: x * (1 / torch.zeros(())), torch.tanh), NonfiniteOrigin("forward", "2")),
     ],
@@ -194,7 +197,102 @@ def test_a_mask_that_is_infinite_on_purpose_is_no_origin() -> None:
     mask = torch.zeros(5, 3).masked_fill(torch.eye(5, 3).bool(), -torch.inf)
     scores = (output() + mask).softmax(-1)
     loss = torch.log(scores[:, :1].sum() - scores[:, :1].sum())
-    assert origin_in_graph(loss, LayerTable(model, None)) == NonfiniteOrigin("loss")
+    origin = origin_in_graph(loss, LayerTable(model, None))
+    assert origin == NonfiniteOrigin("loss", None, "log")
+
+
+class Attention(nn.Module):
+    """What each sample is looked up in is hidden by a mask, added or filled in."""
+
+    def __init__(self, fill: Callable[[Tensor, Tensor], Tensor]) -> None:
+        super().__init__()
+        self.q, self.k, self.v, self.last = (nn.Linear(4, 4) for _ in range(4))
+        self.fill = fill
+
+    def forward(self, x: Tensor, hidden: Tensor) -> Tensor:
+        scores = self.fill(self.q(x) @ self.k(x).transpose(1, 2) / 2, hidden[:, None, :])
+        return torch.as_tensor(self.last(x + scores.softmax(-1) @ self.v(x)))
+
+
+@reads_saved_tensors
+@pytest.mark.parametrize(
+    "fill",
+    [
+        lambda scores, hidden: scores.masked_fill(hidden, -torch.inf),
+        lambda scores, hidden: scores + torch.where(hidden, -torch.inf, 0.0),
+    ],
+    ids=["filled", "added"],
+)
+@pytest.mark.parametrize("budget", [None, 1e-9])
+def test_a_row_that_a_mask_hides_is_named_by_the_softmax_and_not_by_the_values(
+    watch: Watch, fill: Callable[[Tensor, Tensor], Tensor], budget: float | None
+) -> None:
+    capture = watch(model := Attention(fill), budget=budget)
+    optimizer = SGD(model.parameters(), lr=0.01)
+    for step in range(SPOILED + 1):
+        hidden = torch.zeros(3, 5, dtype=torch.bool)
+        hidden[0, 2:] = True
+        hidden[1, :] = step == SPOILED
+        optimizer.zero_grad()
+        model(torch.randn(3, 5, 4), hidden).square().mean().backward()
+        optimizer.step()
+    assert capture.frames[-1].origin == NonfiniteOrigin("forward", "last", "softmax")
+
+
+@reads_saved_tensors
+def test_scores_that_overflow_are_no_work_of_the_softmax() -> None:
+    model = Attention(lambda scores, _: scores)
+    with torch.no_grad():
+        model.q.weight.mul_(1e20)
+        model.k.weight.mul_(1e20)
+    loss = model(torch.randn(3, 5, 4), torch.zeros(3, 5, dtype=torch.bool)).square().mean()
+    assert torch.isnan(loss)
+    origin = origin_in_graph(loss, LayerTable(model, None))
+    assert origin is not None
+    assert origin.operation == ""
+
+
+MASK = torch.tensor([True, False, False])
+
+
+@reads_saved_tensors
+@pytest.mark.parametrize(
+    ("loss_of", "operation"),
+    [
+        # Actions that are masked: their logarithms are -inf on purpose, as long as they stay alone.
+        (
+            lambda x: (
+                torch.log_softmax(x.masked_fill(MASK, -torch.inf), -1)[:, 1].mean()
+                + (p := x.masked_fill(MASK, -torch.inf).softmax(-1)).mul(p.log()).sum()
+            ),
+            "log",
+        ),
+        (
+            lambda x: (
+                cross_entropy(x.masked_fill(MASK, -torch.inf), torch.ones(5, dtype=torch.long))
+                + (x - x[:, :1]).rsqrt().sum()
+            ),
+            "rsqrt",
+        ),
+        (lambda x: x.square().mean() + x[x > 100].mean(), "mean"),
+        (lambda x: x[x > 100].square().mean(), "mean"),
+        (lambda x: cross_entropy(x, torch.full((5,), -100)), "nll_loss"),
+        (lambda x: (x * 1000).exp().sum(), "exp"),
+        (lambda x: (x - x).pow(-0.5).sum(), "pow"),
+        (lambda x: (x / x.sum().detach().mul(0)).sum(), "div"),
+        (lambda x: (x - x + 2).acos().sum(), "acos"),
+        (lambda x: x.mean() * torch.inf, ""),
+        (lambda x: (x * 1e30).square().mean().sqrt(), ""),
+    ],
+)
+def test_the_operation_of_a_loss_is_named(
+    loss_of: Callable[[Tensor], Tensor], operation: str
+) -> None:
+    model, output = chain(same, same, same)
+    loss = loss_of(output())
+    assert not torch.isfinite(loss)
+    origin = origin_in_graph(loss, LayerTable(model, None))
+    assert origin == NonfiniteOrigin("loss", None, operation)
 
 
 def test_a_recomputed_part_is_not_run_again_for_it() -> None:
@@ -222,7 +320,8 @@ def test_what_a_recomputed_part_was_given_and_gave_is_not_known() -> None:
     # Behind it the values are at hand.
     x = torch.log(checkpoint(model[:2], torch.randn(5, 4), use_reentrant=False).abs() * -1)
     loss = model[2](x).mean()
-    assert origin_in_graph(loss, LayerTable(model, None)) == NonfiniteOrigin("forward", "2")
+    origin = origin_in_graph(loss, LayerTable(model, None))
+    assert origin == NonfiniteOrigin("forward", "2", "log")
 
 
 @reads_saved_tensors

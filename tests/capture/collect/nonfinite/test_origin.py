@@ -40,7 +40,7 @@ class Spoiled(nn.Module):
         (None, None),
         ("input", NonfiniteOrigin("input")),
         ("weights", NonfiniteOrigin("weights", "second")),
-        ("forward", NonfiniteOrigin("forward", "second")),
+        ("forward", NonfiniteOrigin("forward", "second", "div")),
         ("loss", NonfiniteOrigin("loss")),
         ("backward", NonfiniteOrigin("backward", "second")),
     ],
@@ -81,7 +81,7 @@ class Trained(nn.Module):
     [
         ("input", NonfiniteOrigin("input")),
         ("weights", NonfiniteOrigin("weights", "net.second")),
-        ("forward", NonfiniteOrigin("forward", "net.second")),
+        ("forward", NonfiniteOrigin("forward", "net.second", "div")),
         ("loss", NonfiniteOrigin("loss")),
     ],
 )

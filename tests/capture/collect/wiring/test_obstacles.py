@@ -70,6 +70,81 @@ def test_a_softmax_over_the_samples_is_told_from_one_over_the_classes(
     assert tuple(wiring(watch, model, N, 4, loss=loss).obstacles) == expected
 
 
+class Attention(nn.Module):
+    """Samples of four positions of six features, and what is done with their scores."""
+
+    def __init__(self, attend: Callable[[Tensor, Tensor, Tensor], Tensor]) -> None:
+        super().__init__()
+        self.q, self.k, self.v, self.last = (nn.Linear(6, 6) for _ in range(4))
+        self.attend = attend
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = x.view(-1, 4, 6)
+        seen = torch.relu(self.attend(self.q(x), self.k(x), self.v(x)))
+        return torch.as_tensor(self.last(seen))
+
+
+def plain(q: Tensor, k: Tensor, v: Tensor, *, dim: int) -> Tensor:
+    hidden = torch.ones(4, 4).triu(1).bool()
+    scores = (q @ k.transpose(1, 2) / 6**0.5).masked_fill(hidden, -1e9)
+    return functional.dropout(scores.softmax(dim), 0.1) @ v
+
+
+def headed(q: Tensor, k: Tensor, v: Tensor, *, dim: int) -> Tensor:
+    q, k, v = (one.unflatten(-1, (2, 3)).transpose(1, 2) for one in (q, k, v))
+    scores = q @ k.transpose(-1, -2) / 3**0.5 + torch.zeros(4, 4)
+    return (scores.softmax(dim) @ v).transpose(1, 2).flatten(2)
+
+
+def summed(q: Tensor, k: Tensor, v: Tensor, *, dim: int) -> Tensor:
+    q, k, v = (one.unflatten(-1, (2, 3)) for one in (q, k, v))
+    scores = torch.einsum("bqhd,bkhd->bhqk", q, k)
+    return torch.einsum("bhqk,bkhd->bqhd", scores.softmax(dim), v).flatten(2)
+
+
+def time_first(q: Tensor, k: Tensor, v: Tensor, *, dim: int) -> Tensor:
+    """[time, samples, features], of which the scores are made as [samples, time, time]."""
+    q, k, v = (one.transpose(0, 1).contiguous().transpose(0, 1) for one in (q, k, v))
+    return plain(q, k, v, dim=dim)
+
+
+@pytest.mark.parametrize("attention", [plain, headed, summed, time_first])
+@pytest.mark.parametrize(("dim", "is_wrong"), [(0, True), (-1, False)])
+def test_an_attention_over_the_samples_is_told_from_one_over_the_positions(
+    watch: Watch, attention: Callable[..., Tensor], dim: int, *, is_wrong: bool
+) -> None:
+    model = Attention(lambda q, k, v: attention(q, k, v, dim=dim))
+    found = wiring(watch, model, 5, 24).obstacles
+    assert ("attends over samples" in found) is is_wrong
+    if is_wrong:
+        shape = "[5, 2, 4, 4]" if attention in {headed, summed} else "[5, 4, 4]"
+        assert found["attends over samples"] == ("5", shape)
+
+
+@pytest.mark.parametrize(
+    "attend",
+    [
+        # Pooled over time, which is the first dimension.
+        lambda q, k, v: ((q * k).sum(-1, keepdim=True).softmax(0) * v).sum(0),
+        lambda q, _, v: q[..., :1].softmax(0).permute(1, 2, 0) @ v.transpose(0, 1),
+        # Weights for the outputs of experts, one above the other.
+        lambda q, k, v: (torch.stack([q, k, v]) * torch.stack([q, k, v]).softmax(0)).sum(0),
+        # Scores of keys by samples by queries.
+        lambda q, k, v: torch.einsum(
+            "kbq,bkd->bqd", torch.einsum("bqd,bkd->kbq", q, k).softmax(0), v
+        ),
+        # Slots that compete for positions.
+        lambda q, k, v: (q @ k.transpose(1, 2)).softmax(1).transpose(1, 2) @ v,
+    ],
+    ids=["pooled", "pooled by a product", "experts", "keys first", "slots"],
+)
+def test_another_softmax_over_the_first_dimension_is_none(
+    watch: Watch, attend: Callable[[Tensor, Tensor, Tensor], Tensor]
+) -> None:
+    found = wiring(watch, Attention(attend), 5, 24).obstacles
+    assert "attends over samples" not in found
+
+
 def distilled(output: Tensor) -> Tensor:
     """What another network says, and the labels with the weight 0."""
     logs = output.log_softmax(1)

@@ -14,6 +14,7 @@ from gradwidget import GradMonitor
 from gradwidget.diagnose.evidence.stops.one_place import OnePlace, one_place, where_it_ends
 from gradwidget.diagnose.evidence.window import Window
 from gradwidget.diagnose.finding import Symptom
+from gradwidget.diagnose.remedies.look_between import look_between
 from gradwidget.frame import LOSS, Layer, Wiring
 from tests.support.frames import chain, healthy, judge
 
@@ -157,3 +158,67 @@ def test_one_is_sent_to_look_at_that_place_and_shown_what_passes_it(
 
 def test_a_sound_operation_between_them_is_no_finding() -> None:
     assert trained("relu")[1].findings == []
+
+
+class Pooled(nn.Module):
+    """Convolutions with a norm behind the last one, and the mean over positions of that."""
+
+    def __init__(self, norm: nn.Module) -> None:
+        super().__init__()
+        self.body = nn.Sequential(
+            nn.Conv2d(1, 8, 3), nn.BatchNorm2d(8), nn.ReLU(), nn.Conv2d(8, 12, 3), norm
+        )
+        self.head = nn.Linear(12, 3)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        found: torch.Tensor = self.head(self.body(x).mean((2, 3)))
+        return found
+
+
+def pooled(norm: nn.Module, samples: int) -> GradMonitor:
+    torch.manual_seed(0)
+    model = Pooled(norm)
+    optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
+    with GradMonitor(model, budget=None) as monitor:
+        for _ in range(40):
+            x, y = torch.randn(samples, 1, 10, 10), torch.randint(3, (samples,))
+            optimizer.zero_grad()
+            nn.functional.cross_entropy(model(x), y).backward()
+            optimizer.step()
+    return monitor
+
+
+def test_a_batch_norm_of_a_single_sample_is_named_itself() -> None:
+    (remedy,) = pooled(nn.BatchNorm2d(12), 1).findings[0].remedies
+    assert remedy.title == "Use larger batches, or a group norm in the place of body.4"
+    assert "through body.4, a BatchNorm2d" in remedy.why
+    assert "torch.nn.GroupNorm(4, 12)" in remedy.why
+
+
+@pytest.mark.parametrize(("norm", "samples"), [(nn.GroupNorm(4, 12), 1), (nn.BatchNorm2d(12), 8)])
+def test_what_is_advised_in_its_place_lets_the_gradient_through(
+    norm: nn.Module, samples: int
+) -> None:
+    symptoms = {finding.symptom for finding in pooled(norm, samples).findings}
+    assert Symptom.VANISHING_GRADIENTS not in symptoms
+
+
+def test_another_norm_is_named_with_what_it_runs_over() -> None:
+    layers = list(chain(DEPTH))
+    layers[3] = replace(layers[3], kind="LayerNorm", shapes={"weight": (16,), "bias": (16,)})
+    now = window(AT_ONCE, tuple(layers))
+    place = one_place(now, "fc0", falls=True)
+    assert place is not None
+    remedy = look_between(place, now)
+    assert remedy.title == "Look at fc3, at what it is given and what follows it"
+    assert "the values of a sample" in remedy.why
+
+
+def test_a_module_of_ones_own_may_do_it_itself() -> None:
+    layers = list(chain(DEPTH))
+    now = window(AT_ONCE, tuple(layers))
+    place = one_place(now, "fc0", falls=True)
+    assert place is not None
+    assert "itself does" not in look_between(place, now).why
+    own = replace(place, far=replace(place.far, kind="Gate"))
+    assert "and at what fc3 itself does" in look_between(own, now).why

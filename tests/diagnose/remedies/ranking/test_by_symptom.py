@@ -74,7 +74,7 @@ def test_an_explosion_over_steps_gets_a_lower_rate_and_one_over_depth_fresh_weig
 
 
 @pytest.mark.parametrize(
-    ("origin", "first"),
+    ("phase", "first"),
     [
         ("input", "Replace NaN in the inputs"),
         ("update", "Raise the optimizer's eps"),
@@ -83,8 +83,8 @@ def test_an_explosion_over_steps_gets_a_lower_rate_and_one_over_depth_fresh_weig
         ("weights", "Skip steps whose gradients are not finite"),
     ],
 )
-def test_what_helps_against_a_nan_depends_on_where_it_arose(origin: Origin, first: str) -> None:
-    assert titles(Symptom.GRADIENTS_NONFINITE, origin=origin)[0] == first
+def test_what_helps_against_a_nan_depends_on_where_it_arose(phase: Origin, first: str) -> None:
+    assert titles(Symptom.GRADIENTS_NONFINITE, origin=phase)[0] == first
 
 
 def test_a_run_that_was_never_finite_is_not_helped_by_skipping_first() -> None:
@@ -93,9 +93,9 @@ def test_a_run_that_was_never_finite_is_not_helped_by_skipping_first() -> None:
     assert any(title.startswith("Skip steps") for title in offered[1:])
 
 
-@pytest.mark.parametrize("origin", ["input", "loss", "backward", "update"])
-def test_a_hole_in_the_numbers_is_no_reason_to_change_the_rate_or_to_clip(origin: Origin) -> None:
-    offered = titles(Symptom.LOSS_NONFINITE, origin=origin)
+@pytest.mark.parametrize("phase", ["input", "loss", "backward", "update"])
+def test_a_hole_in_the_numbers_is_no_reason_to_change_the_rate_or_to_clip(phase: Origin) -> None:
+    offered = titles(Symptom.LOSS_NONFINITE, origin=phase)
     assert not any("rate" in title or "Clip" in title for title in offered)
 
 

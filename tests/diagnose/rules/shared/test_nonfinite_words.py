@@ -41,6 +41,14 @@ def test_without_an_origin_they_come_from_the_input_on() -> None:
 
 def test_the_origin_ends_a_sentence() -> None:
     assert origin_of(window_of(origin=origin("loss"))) == ("loss", "; it arose in the loss")
+    assert origin_of(window_of(origin=origin("loss", None, "log"))) == (
+        "loss",
+        "; it arose in the loss, in log",
+    )
+    assert origin_of(window_of(origin=origin("forward", "fc2", "softmax"))) == (
+        "forward",
+        "; it arose in the forward pass, in softmax on the way to fc2",
+    )
     assert origin_of(window_of(origin=origin("weights", "fc1"))) == (
         "weights",
         "; it was already in the weights, first in fc1",
