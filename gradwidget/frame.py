@@ -112,6 +112,9 @@ class RecurrentProfile:
     """True for the direction of a bidirectional layer that reads the sequence from its end."""
 
 
+CROSS_ENTROPY = frozenset({"nll_loss", "nll_loss2d", "nll_loss_nd"})
+"""What the backward nodes of cross-entropy are called; a mean and a weight may come after them."""
+
 LOSS = "(loss)"
 """Where the output of a layer goes that flows into the loss and into no further layer."""
 
@@ -125,6 +128,8 @@ Obstacle = Literal[
     "every pair",
     "no targets",
     "squashed",
+    "small logits",
+    "added up",
     "over samples",
     "attends over samples",
     "flat slopes",
@@ -139,8 +144,10 @@ nothing but roundings, each output held against every target, targets that count
 loss, a softmax over the samples of a batch, or of the scores of an attention over their first
 dimension, a loss of second derivatives of ReLU, nothing but linear operations among its layers,
 frozen parameters of a module whose ``requires_grad`` is set as an attribute, an optimizer that is
-created again for nearly every step, and an activation function right under a loss that is meant
-for what it is given."""
+created again for nearly every step, an activation function right under a loss that is meant for
+what it is given, and logits with bounds so narrow that a cross-entropy cannot leave the level of
+chance. Not that alone, but a reason for steps that are too large: a loss that adds up what it is
+made of, or several of a step, and does not divide it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,12 +192,24 @@ class Wiring:
     outputs and what became of it, of ``"one entry"`` the operation and the layer before it, of
     ``"attends over samples"`` the length of that dimension and the shape of the scores, of
     ``"squashed"`` the function and who calls it: ``"module"`` or ``"forward"`` or an empty word,
-    then the name of the module, and the line."""
+    then the name of the module, and the line, of ``"small logits"`` the bound and the number of
+    classes, of ``"added up"`` the operation, and how many entries and samples it adds up, 1 and 1
+    of a mean."""
 
     @property
     def is_of_alignments(self) -> bool:
         """Whether the loss aligns outputs in time with shorter targets, as ``ctc_loss`` does."""
         return any(one.endswith("ctc_loss") for one in self.loss_path)
+
+    @property
+    def is_of_classes(self) -> bool:
+        """Whether the loss is a cross-entropy."""
+        return not CROSS_ENTROPY.isdisjoint(self.loss_path[:3])
+
+    @property
+    def entries(self) -> int:
+        """How many entries its loss adds up; 1 of a mean, and where that is not known."""
+        return int(self.obstacles.get("added up", ("", "1", "1"))[1])
 
     @property
     def last(self) -> frozenset[str]:
@@ -278,9 +297,10 @@ class Frame:
     ``eval_mode``, 1 where all that acts otherwise in evaluation is in that mode;
     ``most_dropped``, the largest share that a module for dropout drops;
     ``gradients_kept``, 1 where gradients that a step had used were still there when the next were
-    added; ``unstepped``, how many backward passes no step has followed; ``loss_is_leaf``, 1 where
-    the loss had no graph; ``unscaled_late``, 1 where a gradient scaler unscaled the gradients
-    only in its step, after all that the loop did to them."""
+    added; ``passes``, how many backward passes the step adds up, of several; ``unstepped``, how
+    many no step has followed; ``loss_is_leaf``, 1 where the loss had no graph; ``unscaled_late``,
+    1 where a gradient scaler unscaled the gradients only in its step, after all that the loop did
+    to them."""
 
     skipped: bool = False
     """True when a gradient scaler skipped this step because it found an overflow."""

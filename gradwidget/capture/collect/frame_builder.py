@@ -413,6 +413,8 @@ class FrameBuilder:
             scalars["loss_scale"] = scale
         if (loss := self.loss.value) is not None:
             scalars["loss"] = loss
+        if self.loss.passes > 1:
+            scalars["passes"] = float(self.loss.passes)
         # A copy: another thread may be in the middle of logging to the step that was under way.
         scalars |= {name: float(fetch()) for name, fetch in list(self.logged.items())}
         # A module may have run, and then have been divided.

@@ -30,6 +30,8 @@ class LossFinder:
         """During a pass that begins at one number in the memory of the CPU: the root, and that."""
         self.total: float | None = None
         """Sum of those that were ``known`` right after their pass."""
+        self.passes = 0
+        """How many of the passes began at a loss as it is, with no weight."""
         self.scale: Fetch | None = None
         """The scale of the gradients of this step; None where no scaler was used."""
 
@@ -83,6 +85,7 @@ class LossFinder:
         begun, self._begun = self._begun, None
         if begun is not None and begun[0] is roots[0] and not (weights or self._scaled):
             self._found.append(begun[1])
+            self.passes += 1
             return
         if not roots or not are_numbers(roots) or len(weights) not in (0, len(roots)):
             return
@@ -90,6 +93,7 @@ class LossFinder:
         if weights:
             losses = [loss.detach() * by.detach() for loss, by in zip(losses, weights, strict=True)]
         self._found.append([self._readback.add_number(loss) for loss in losses])
+        self.passes += not weights
 
     def _unscaled(self, root: Tensor) -> Tensor:
         for after, before, _ in self._scaled:
@@ -132,7 +136,7 @@ class LossFinder:
     def clear(self) -> None:
         """Drops the losses so far: the gradients that they led to were cleared."""
         self._found = []
-        self.total = None
+        self.total, self.passes = None, 0
 
     @property
     def value(self) -> float | None:

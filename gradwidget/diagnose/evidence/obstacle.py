@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -82,6 +83,9 @@ def barriers(window: Window) -> Iterator[Barrier]:
     """Those of this run, the surest first."""
     found = window.wiring.obstacles
     yield from (barrier for name, barrier in OF_THE_LOSS.items() if name in found)
+    if "small logits" in found:
+        bound, classes = found["small logits"]
+        yield _small_logits(float(bound), int(classes))
     alone = next((layer for layer in window.layers if _is_of_one_value(layer)), None)
     if alone is not None:
         yield _norm_of_one(alone.name, "a norm over", f"the shape that {alone.name} is made for")
@@ -113,6 +117,20 @@ def high_dropout(share: float) -> Barrier:
         code="for module in model.modules():\n"
         '    if "Dropout" in type(module).__name__ and module.p > 0.5:\n'
         "        module.p = 0.1",
+    )
+
+
+def _small_logits(bound: float, classes: int) -> Barrier:
+    guess = math.log(classes)
+    lowest = math.log1p((classes - 1) * math.exp(-2 * bound))
+    times = f", multiplied by {bound:g}" if bound < 1 else ""
+    return Barrier(
+        f"the logits are products of normalized vectors{times}, so they lie between -{bound:g} and "
+        f"{bound:g}: among {classes:,} classes the cross-entropy cannot fall below "
+        f"{lowest:.3g}, and a guess has {guess:.3g}",
+        "Divide the similarities by the temperature" if bound < 1 else "Scale the similarities up",
+        "Look at what is multiplied with the similarities: temperatures such as 0.07 are what they "
+        "are divided by, scales such as 10 to 30 what they are multiplied by.",
     )
 
 

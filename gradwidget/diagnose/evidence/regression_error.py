@@ -7,7 +7,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from gradwidget.diagnose.evidence.window import CROSS_ENTROPY, Window, middle
+from gradwidget.diagnose.evidence.window import Window, middle
+from gradwidget.frame import CROSS_ENTROPY
 from gradwidget.record.history import RECENT
 
 ABSOLUTE = frozenset({"l1_loss", "smooth_l1_loss", "huber_loss", "abs"})

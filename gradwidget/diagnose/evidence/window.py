@@ -21,9 +21,6 @@ from gradwidget.record.losses import EARLY
 BEGINNING = 10
 """First values that show how a run began: a sampled run measures at least as many in a row."""
 
-CROSS_ENTROPY = frozenset({"nll_loss", "nll_loss2d", "nll_loss_nd"})
-"""What the backward nodes of cross-entropy are called; a mean and a weight may come after them."""
-
 A_FEW = 2
 """Values of a layer that tell how it began, and frames with a low loss that may be chance."""
 
@@ -280,11 +277,6 @@ class Window:
         """Standard error between two medians of the loss, each of a count, by its noise alone."""
         return OF_MEDIAN * self.loss_noise * math.sqrt(sum(1 / count for count in counts if count))
 
-    @property
-    def is_of_classes(self) -> bool:
-        """Whether the loss is a cross-entropy."""
-        return not CROSS_ENTROPY.isdisjoint(self.wiring.loss_path[:3])
-
     @cached_property
     def first_level(self) -> float:
         """The loss that a run has to get below: that at its start, or of a constant prediction.
@@ -299,7 +291,7 @@ class Window:
 
         The logarithm of the number of classes, which are the units of the last layers.
         """
-        if not self.is_of_classes:
+        if not self.wiring.is_of_classes:
             return 0.0
         # What the graph does not show, as a frozen layer at the beginning, gives no outputs.
         known = self.wiring.feeds or {layer.name for layer in self.layers}
@@ -313,7 +305,11 @@ class Window:
             for layer in self.layers
             if layer.name in ends and layer.name in known
         ]
-        return math.log(max(classes, default=1))
+        # What is compared with one another has no layer with an output for each.
+        found = self.wiring.obstacles
+        count = int(found.get("small logits", ("", max(classes, default=1)))[1])
+        passes = self.newest("passes") if "added up" in found else 1.0
+        return math.log(count) * self.wiring.entries * max(1.0, passes)
 
     def newest(self, scalar: str) -> float:
         """The median of a scalar in the newest frames of the same turn; NaN if not known."""

@@ -92,7 +92,7 @@ def _alike(window: Window) -> Detection | None:
     variety = variety[np.isfinite(variety)]
     if len(variety) < window.enough or (variety > window.limits.samples_alike).any():
         return None
-    tells_classes = "input_rms" not in window.frame.scalars and window.is_of_classes
+    tells_classes = "input_rms" not in window.frame.scalars and window.wiring.is_of_classes
     if window.has_learned and not tells_classes:
         return None
     return _detection(

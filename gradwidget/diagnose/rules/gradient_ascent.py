@@ -13,11 +13,12 @@ from itertools import dropwhile
 
 import numpy as np
 
-from gradwidget.diagnose.evidence.window import CROSS_ENTROPY, Window, middle
+from gradwidget.diagnose.evidence.window import Window, middle
 from gradwidget.diagnose.finding import Detection, Finding
 from gradwidget.diagnose.rules.shared.large_outputs import outputs_are_large
 from gradwidget.diagnose.rules.shared.pulled_along import LEAST, pulled_along
 from gradwidget.diagnose.rules.shared.steady_growth import steady_growth
+from gradwidget.frame import CROSS_ENTROPY
 from gradwidget.record.history import RECENT
 from gradwidget.wording import names as words
 from gradwidget.wording import shown

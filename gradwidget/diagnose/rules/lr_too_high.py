@@ -10,12 +10,19 @@ weights and not their direction.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from gradwidget.diagnose.causes.explanations import SHUT
 from gradwidget.diagnose.evidence.new_data import after_leaps
 from gradwidget.diagnose.evidence.paths import Floats
-from gradwidget.diagnose.evidence.weight_rotation import first_rotation, rotations
+from gradwidget.diagnose.evidence.weight_rotation import (
+    far_off,
+    first_rotation,
+    rotations,
+    undivided,
+)
 from gradwidget.diagnose.evidence.window import A_FEW, Window, median, middle
 from gradwidget.diagnose.finding import Detection, Finding, Symptom, is_driven
 from gradwidget.diagnose.rules.shared.harm import in_words
@@ -58,7 +65,7 @@ FAR = 10.0
 
 def lr_too_high(window: Window, active: Finding | None) -> Detection | None:
     """Updates far above the healthy range while the loss does not fall, or jumps up."""
-    return (
+    found = (
         _over_window(window, active)
         or _in_each_turn(window)
         or _beyond_doubt(window)
@@ -66,6 +73,11 @@ def lr_too_high(window: Window, active: Finding | None) -> Detection | None:
         or _blew_up(window, active)
         or _thrown_off(window)
     )
+    if found is None:
+        return None
+    summed, start = undivided(window), far_off(window)
+    found = found if summed is None else summed.explain(found)
+    return found if start in found.message else replace(found, message=f"{found.message} {start}")
 
 
 def _beyond_doubt(window: Window) -> Detection | None:

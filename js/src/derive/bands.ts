@@ -24,6 +24,7 @@ const OWN = new Set([
   // What the rules read of the loop, its inputs and its optimizer.
   "eval_mode",
   "most_dropped",
+  "passes",
   "unstepped",
   "stepped_elsewhere",
   "gradients_kept",

@@ -17,9 +17,16 @@ DEPTH = 4
 FEEDS = {"fc0": ("fc1",), "fc1": ("fc2",), "fc2": ("fc3",), "fc3": (LOSS,)}
 
 
-def flat(*obstacles: Obstacle, update: float = 1e-3, **more: Any) -> dict[str, Any]:
+def flat(
+    *obstacles: Obstacle, update: float = 1e-3, loss: float = 2.0, **more: Any
+) -> dict[str, Any]:
     wiring = Wiring(feeds=FEEDS, obstacles=dict.fromkeys(obstacles, ()))
-    return {**moving(DEPTH, update), "grad_norm": np.full(DEPTH, 1.0), "wiring": wiring, **more}
+    return {
+        **moving(DEPTH, update, loss),
+        "grad_norm": np.full(DEPTH, 1.0),
+        "wiring": wiring,
+        **more,
+    }
 
 
 def a_norm(kind: str, size: int) -> tuple[Layer, ...]:
@@ -114,3 +121,21 @@ def test_a_single_layer_without_a_bend_is_what_it_is_meant_to_be() -> None:
     alone = Wiring(feeds={"fc0": (LOSS,)}, obstacles={"no bend": ()})
     history = judge(3, chain(1), {**moving(1, 1e-3), "wiring": alone})[1]
     assert list(barriers(Window(history))) == []
+
+
+def test_logits_within_narrow_bounds_explain_a_loss_at_the_level_of_a_guess() -> None:
+    def said(bound: str, classes: str, loss: float) -> Any:
+        wiring = Wiring(
+            feeds=FEEDS,
+            loss_path=("nll_loss", "log_softmax"),
+            obstacles={"small logits": (bound, classes)},
+        )
+        return judge(120, chain(DEPTH), {**flat(loss=loss), "wiring": wiring})[0].findings
+
+    (finding,) = said("0.07", "64", 4.12)
+    assert finding.symptom is Symptom.PLATEAU
+    assert "they lie between -0.07 and 0.07" in finding.message
+    assert "cannot fall below 4.02, and a guess has 4.16" in finding.message
+    assert finding.remedies[0].title == "Divide the similarities by the temperature"
+    (finding,) = said("1", "1000000", 13.7)
+    assert finding.remedies[0].title == "Scale the similarities up"

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from gradwidget.diagnose.evidence.window import Window, holding_since, median, middle
-from gradwidget.frame import LOSS, ROOT, Wiring
+from gradwidget.frame import LOSS, ROOT, Obstacle, Wiring
 from gradwidget.record.history import History
 from tests.support.frames import chain, frame, healthy, judge, moving
 
@@ -125,6 +125,31 @@ def test_parameters_beside_the_last_layer_are_no_classes() -> None:
     wiring = Wiring(feeds={"head": (ROOT,), ROOT: (LOSS,)}, loss_path=("nll_loss", "log_softmax"))
     window = Window(judge(30, layers, {**healthy(2, scalars={"loss": 5.0}), "wiring": wiring})[1])
     assert window.constant_loss == pytest.approx(np.log(10))
+
+
+@pytest.mark.parametrize(
+    ("added", "scalars", "times"),
+    [
+        ({}, {"passes": 4.0}, 1),  # whose losses are divided
+        ({"added up": ("nll_loss", "1", "1")}, {"passes": 4.0}, 4),
+        ({"added up": ("nll_loss", "32", "32")}, {}, 32),
+        ({"added up": ("nll_loss", "32", "32")}, {"passes": 4.0}, 128),
+    ],
+)
+def test_the_loss_of_a_constant_answer_is_added_up_as_the_loss_is(
+    added: dict[Obstacle, tuple[str, ...]], scalars: dict[str, float], times: int
+) -> None:
+    path = ("nll_loss", "log_softmax")
+    figures = {**moving(3, 1e-3, 2.0, **scalars), "wiring": Wiring({}, path, obstacles=added)}
+    window = Window(judge(9, chain(3), figures)[1])
+    assert window.constant_loss == pytest.approx(times * np.log(16))
+
+
+def test_the_classes_of_a_contrastive_loss_are_no_units_of_a_layer() -> None:
+    small: dict[Obstacle, tuple[str, ...]] = {"small logits": ("0.07", "64")}
+    wiring = Wiring({}, ("nll_loss", "log_softmax"), obstacles=small)
+    window = Window(judge(9, chain(3), {**moving(3, 1e-3), "wiring": wiring})[1])
+    assert window.constant_loss == pytest.approx(np.log(64))
 
 
 @pytest.mark.parametrize("seed", range(20))

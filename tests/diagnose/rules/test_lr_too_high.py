@@ -317,3 +317,43 @@ def test_other_data_have_large_steps_at_a_rate_that_worked_before() -> None:
     assert Symptom.LR_TOO_HIGH not in other_data(1e-3, rate=0.1)
     assert Symptom.LR_TOO_HIGH in other_data(1e-3, rate=1.0)
     assert Symptom.LR_TOO_HIGH in other_data(0.06, rate=0.1)
+
+
+def with_wiring(wiring: Wiring, loss: float = 2.2, size: float = 1.0, **scalars: float) -> str:
+    """What is said of steps that are too large, with outputs of a size."""
+    figures = {**moving(DEPTH, 0.3, loss, **scalars), "act_rms": np.full(DEPTH, size)}
+    figures["wiring"] = wiring
+    return judge(60, chain(DEPTH), figures)[0].findings[0].message
+
+
+def test_what_a_step_adds_up_is_named_as_the_reason() -> None:
+    summed = Wiring(optimizers=("SGD",), obstacles={"added up": ("mse_loss", "128", "128")})
+    several = Wiring(optimizers=("SGD",), obstacles={"added up": ("nll_loss", "1", "1")})
+    assert "The loss adds up 128 errors in place of averaging them" in with_wiring(summed)
+    assert "Each step adds up 16 backward passes" in with_wiring(several, passes=16.0)
+    assert with_wiring(several).endswith("the learning rate is too high.")
+
+
+def test_a_schedule_that_has_raised_the_rate_is_the_reason_and_no_sum() -> None:
+    summed = Wiring(optimizers=("SGD",), obstacles={"added up": ("mse_loss", "128", "128")})
+
+    def rises(step: int) -> dict[str, Any]:
+        update, rate = (0.001, 0.01) if step < 30 else (0.3, 3.0)
+        return {**moving(DEPTH, update, loss=2.2, lr=rate), "wiring": summed}
+
+    finding = judge(80, chain(DEPTH), rises)[0].findings[0]
+    assert finding.symptom is Symptom.LR_TOO_HIGH
+    assert "adds up" not in finding.message
+
+
+def test_outputs_that_start_too_large_are_named() -> None:
+    feeds = {f"fc{i}": (f"fc{i + 1}" if i < DEPTH - 1 else "(loss)",) for i in range(DEPTH)}
+    classes = Wiring(feeds=feeds, loss_path=("nll_loss", "log_softmax"))
+    start = "The loss starts at 110, where a guess has 2.8: the outputs are too large"
+    assert start in with_wiring(classes, loss=110.0, size=90.0)
+    assert "a guess has" not in with_wiring(classes, loss=3.5, size=90.0)
+    # What multiplies the loss makes no outputs larger.
+    assert "a guess has" not in with_wiring(classes, loss=110.0, size=1.0)
+    # A sum of as many passes starts as much higher.
+    several = Wiring(feeds, classes.loss_path, obstacles={"added up": ("nll_loss", "1", "1")})
+    assert "a guess has" not in with_wiring(several, loss=110.0, size=90.0, passes=16.0)

@@ -8,10 +8,10 @@ from collections.abc import Iterator, Sequence
 from torch import Tensor
 
 from gradwidget.capture.collect.wiring.graph import Graph
-from gradwidget.capture.collect.wiring.loss_path import operation
+from gradwidget.capture.collect.wiring.loss_path import MEAN, operation
 from gradwidget.capture.collect.wiring.operations import PRODUCTS
 from gradwidget.capture.hooks.returned_by import ReturnedBy
-from gradwidget.capture.model.nonlinearity import Node, is_over_samples
+from gradwidget.capture.model.nonlinearity import Node, is_over_samples, softmax_entries
 from gradwidget.capture.torch_private import output_shape, saved_tensor
 
 BOUNDED: dict[str, tuple[float | str, float | str]] = {
@@ -28,8 +28,8 @@ BOUNDED: dict[str, tuple[float | str, float | str]] = {
 }
 """How the names of operations begin whose results have bounds, and these: numbers, or where the
 operation keeps them."""
-MEAN = 1
-"""How torch numbers the reduction of a loss to its mean."""
+NO_WAY_DOWN = 0.9
+"""Share of the loss of a guess below which a loss has to be able to fall, for anybody to train."""
 PROBABILITIES = ("SoftmaxBackward", "SigmoidBackward")
 """How the names of operations begin that give probabilities."""
 OF_LOGITS = ("LogSoftmaxBackward", "BinaryCrossEntropyWithLogits", "NllLoss")
@@ -159,7 +159,7 @@ def bounded(graph: Graph) -> tuple[str, str, str, str, str] | None:
         The loss and what it is given, in torch's words, by what it is multiplied, and the bounds:
         ``("mse_loss", "sigmoid", "0.25", "0", "1")``; None where that is not so.
     """
-    root, factor = _unscaled(graph)
+    root, factor = _unscaled(graph, graph.roots[0])
     name, error, loss = graph.names[root], root, "mse_loss"
     if name.startswith("Mean"):
         inner = graph.below[root][0]
@@ -195,9 +195,76 @@ def _bounds(node: Node, name: str) -> tuple[str, str] | None:
     return f"{low:g}", f"{high:g}"
 
 
-def _unscaled(graph: Graph) -> tuple[Node, float]:
-    """The root without the numbers that it is multiplied or divided by, and their product."""
-    node, factor = graph.roots[0], 1.0
+def small_logits(graph: Graph, above: Sequence[Node]) -> tuple[str, str] | None:
+    """Logits within bounds in which a cross-entropy stays about where a guess has it.
+
+    As products of normalized vectors are that are multiplied by a temperature, which they are to be
+    divided by, or that are given as they are for very many classes.
+
+    Returns:
+        The bound, and the number of classes; None where a cross-entropy has none, or a wider one.
+    """
+    losses = [node for node in above if graph.names[node].startswith("NllLoss")]
+    found = [_narrow(graph, graph.through_views(graph.below[node][0])) for node in losses]
+    narrow = [one for one in found if one is not None]
+    if not narrow or len(narrow) < len(losses):
+        return None
+    bound, classes = max(narrow)
+    return f"{bound:g}", str(classes)
+
+
+def _narrow(graph: Graph, softmax: Node) -> tuple[float, int] | None:
+    """The bound of the logits of a log_softmax and their number, where that bound is too narrow."""
+    classes = softmax_entries(softmax) if graph.names[softmax].startswith("LogSoftmax") else None
+    if classes is None or classes < 2:
+        return None
+    node, bound, before = graph.below[softmax][0], 1.0, None
+    while node is not before:
+        before = node
+        node, factor = _unscaled(graph, graph.through_views(node))
+        bound *= abs(factor)
+    if not _are_cosines(graph, node):
+        return None
+    # The true class as high as it gets, all others as low.
+    lowest = math.log1p((classes - 1) * math.exp(-2 * bound))
+    return (bound, classes) if lowest > NO_WAY_DOWN * math.log(classes) else None
+
+
+def _are_cosines(graph: Graph, node: Node) -> bool:
+    """Whether an operation makes the products of normalized vectors, none of which is beyond 1."""
+    if graph.names[node].startswith("SumBackward1"):  # as cosine_similarity does
+        node = graph.below[node][0]
+        if not graph.names[node].startswith("Mul"):
+            return False
+    elif not graph.names[node].startswith(("MmBackward", "BmmBackward")):
+        return False
+    both = graph.below[node]
+    return len(both) == 2 and all(_is_normalized(graph, graph.through_views(one)) for one in both)
+
+
+def _is_normalized(graph: Graph, node: Node) -> bool:
+    """Whether each vector is divided by its own norm, along the last dimension."""
+    below = graph.below[node]
+    if not graph.names[node].startswith("DivBackward") or len(below) != 2:
+        return False
+    norm = norm_below(graph, below[1])
+    if norm is None:
+        return False
+    sizes, given = output_shape(norm) or (), graph.through_views(graph.below[norm][0])
+    return sizes[-1:] == (1,) and given is graph.through_views(below[0])
+
+
+def norm_below(graph: Graph, node: Node) -> Node | None:
+    """The norm of vectors that a node hands on, from a lower bound on if it has one; else None."""
+    node = graph.through_views(node)
+    if graph.names[node].startswith("Clamp"):
+        node = graph.through_views(graph.below[node][0])
+    return node if graph.names[node].startswith(("LinalgVectorNorm", "Norm")) else None
+
+
+def _unscaled(graph: Graph, node: Node) -> tuple[Node, float]:
+    """A node without the numbers that it is multiplied or divided by, and their product."""
+    factor = 1.0
     while len(graph.below[node]) == 1 and graph.names[node].startswith(("Mul", "Div")):
         other = saved_tensor(node, "other")
         if other is None or other.dim() or not other.is_cpu:

@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator
 
 from gradwidget.capture.collect.wiring.graph import VIEWS, Graph
 from gradwidget.capture.collect.wiring.places import Places
 from gradwidget.capture.model.nonlinearity import Node
+from gradwidget.capture.torch_private import output_shape
 
 LONGEST = 32
 """Operations that are named at most."""
+
+OF_CLASSES = "NllLoss"
+"""How the name of a loss begins that has one number for all the classes of a sample."""
+CRITERIA = (OF_CLASSES, "MseLoss", "SmoothL1Loss", "HuberLoss", "BinaryCrossEntropy", "SoftMargin")
+"""The same of those that say how they make one number of many."""
+MEAN, SUM = 1, 2
+"""How torch numbers the reductions of a loss that make one number."""
 
 _WORDS = re.compile(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z0-9])(?=[A-Z][a-z])")
 
@@ -36,6 +45,43 @@ def between(graph: Graph, places: Places) -> Iterator[Node]:
     for node, is_layer in graph.down_from(graph.roots, lambda one: places.is_a_layer(one, graph)):
         if not is_layer:
             yield node
+
+
+def added_up(graph: Graph) -> tuple[str, str, str] | None:
+    """The largest sum or mean that a loss is, as it is: nothing multiplies or divides it.
+
+    Returns:
+        The operation in torch's words, and how many entries and how many samples it adds up: 1 and
+        1 of a mean. None where there is none or both are, or several losses are given to a pass.
+    """
+    if len(graph.roots) != 1:
+        return None
+    found: list[tuple[int, int, str]] = []
+    waiting = list(graph.roots)
+    while waiting:
+        node = waiting.pop()
+        name = graph.names[node]
+        if name.startswith(("Add", "Sub", "Neg", *VIEWS)):
+            waiting += graph.below[node]
+        elif output_shape(node) == () and graph.below[node]:
+            shape = output_shape(graph.below[node][0])
+            reduction = _reduction(node, name)
+            if reduction == SUM and shape:
+                counted = (shape[0], *shape[2:]) if name.startswith(OF_CLASSES) else shape
+                found.append((math.prod(counted), shape[0], operation(name)))
+            elif reduction == MEAN:
+                found.append((1, 1, operation(name)))
+    if not found or (min(found)[0] == 1 < max(found)[0]):
+        return None
+    entries, samples, name = max(found)
+    return name, str(entries), str(samples)
+
+
+def _reduction(node: Node, name: str) -> int | None:
+    """As torch numbers it; None where it is another operation."""
+    if name.startswith(CRITERIA):
+        return getattr(node, "_saved_reduction", None)
+    return SUM if name.startswith("SumBackward") else MEAN if name.startswith("Mean") else None
 
 
 def operation(name: str) -> str:

@@ -13,10 +13,12 @@ from gradwidget.capture.collect.wiring.loss_mismatch import (
     bounded,
     no_logarithm,
     no_targets,
+    norm_below,
+    small_logits,
     squashed,
     unlike_shapes,
 )
-from gradwidget.capture.collect.wiring.loss_path import between
+from gradwidget.capture.collect.wiring.loss_path import added_up, between
 from gradwidget.capture.collect.wiring.operations import PRODUCTS
 from gradwidget.capture.collect.wiring.places import Places
 from gradwidget.capture.hooks.returned_by import ReturnedBy
@@ -96,6 +98,8 @@ def obstacles(
         "rounded": rounded(graph, places),
         "attends over samples": attends_over_samples(graph),
         "squashed": None if returned_by is None else squashed(graph, above, returned_by),
+        "small logits": small_logits(graph, above),
+        "added up": added_up(graph),
     }
     seen: dict[Obstacle, bool] = {
         "every pair": any(_is_of_every_pair(node, graph) for node in above),
@@ -199,6 +203,8 @@ def _is_of_every_pair(node: Node, graph: Graph) -> bool:
     below = graph.below[node]
     if not graph.names[node].startswith(DIFFERENCES) or len(below) != 1:
         return False
+    if norm_below(graph, below[0]) is not None:
+        return False  # N vectors of N entries, each of them divided by it
     made, given = output_shape(node), output_shape(below[0])
     if made is None or given is None or len(made) != 2 or made[0] != made[1] or made[0] < 2:
         return False

@@ -47,6 +47,8 @@ class Gathered:
     obstacles: Obstacles | None = None
     """Those of the graphs so far; None before the first."""
     formats: set[torch.dtype] = field(default_factory=set)
+    adds_passes: bool = False
+    """Whether a step had several passes."""
 
 
 class WiringReader:
@@ -120,6 +122,7 @@ class WiringReader:
         found = obstacles(graph, self._places, returned_by, is_first=is_first)
         self._gathered.obstacles = together(self._gathered.obstacles, found)
         self._used |= {id(one) for one in graph.leaves()}
+        self._gathered.adds_passes |= self._has_read
         self._has_read = True
 
     def _divide(self, graph: Graph) -> None:
@@ -158,6 +161,9 @@ class WiringReader:
             self._wiring = replace(wiring, obstacles={**wiring.obstacles, "created again": ()})
 
     def _show(self, gathered: Gathered) -> None:
+        found = dict(gathered.obstacles or {})
+        if not gathered.adds_passes and found.get("added up", ())[1:] == ("1", "1"):
+            del found["added up"]  # the only mean of its step, as usual
         wiring = Wiring(
             feeds=gathered.flows.by_layer(layer.name for layer in self._table.layers),
             loss_path=tuple(gathered.loss_path)[:LONGEST],
@@ -167,7 +173,7 @@ class WiringReader:
                 {one.dtype for one in self._table.alive() if one.requires_grad} | gathered.formats
             ),
             optimizers=self._optimizers.names(),
-            obstacles={**(gathered.obstacles or {}), **only_an_attribute(self._model())},
+            obstacles={**found, **only_an_attribute(self._model())},
         )
         if wiring != self._wiring:
             self._wiring = wiring

@@ -12,6 +12,7 @@ from gradwidget.diagnose.evidence.obstacle import barriers, high_dropout
 from gradwidget.diagnose.evidence.onset import Onset
 from gradwidget.diagnose.evidence.stops.flat_operation import flat_operation
 from gradwidget.diagnose.evidence.stops.one_place import one_place, where_it_ends
+from gradwidget.diagnose.evidence.weight_rotation import undivided
 from gradwidget.diagnose.evidence.weight_size import oversized, zero_weights
 from gradwidget.diagnose.evidence.window import Window
 from gradwidget.diagnose.finding import Detection, Remedy, Symptom, is_barred
@@ -46,6 +47,7 @@ from gradwidget.diagnose.remedies.ranking.learning_rates import (
     for_rate_too_high,
     for_rate_too_low,
     slower,
+    smaller_steps,
 )
 from gradwidget.diagnose.remedies.ranking.left_out_layers import (
     for_no_gradient,
@@ -171,7 +173,8 @@ def _unstable(detection: Detection, window: Window) -> Fixes:
     if "dropped" in detection.evidence:
         yield remove_barrier(high_dropout(detection.evidence["dropped"]))
     yield lower_momentum(window)
-    yield slower(window, "A jump after an update means that the update went too far.")
+    why = "A jump after an update means that the update went too far."
+    yield from smaller_steps(window, why, undivided(window))
     yield clip(window, detection.first_step)
 
 
@@ -265,7 +268,8 @@ def _underflow(detection: Detection, window: Window) -> Fixes:
 
 def _diverging(detection: Detection, window: Window) -> Fixes:
     yield lower_momentum(window)
-    yield slower(window, "A loss that rises step by step means that each update goes too far.")
+    why = "A loss that rises step by step means that each update goes too far."
+    yield from smaller_steps(window, why, undivided(window))
     yield clip(window, detection.first_step)
 
 

@@ -9,19 +9,27 @@ import numpy as np
 
 from gradwidget.diagnose.causes.explanations import SHUT
 from gradwidget.diagnose.evidence.regression_error import first_residual
-from gradwidget.diagnose.evidence.weight_rotation import first_rotation
+from gradwidget.diagnose.evidence.weight_rotation import (
+    RISEN,
+    Undivided,
+    far_off,
+    first_rotation,
+    undivided,
+)
 from gradwidget.diagnose.evidence.window import Window, middle
 from gradwidget.diagnose.finding import Detection, Remedy
+from gradwidget.diagnose.remedies.average_loss import average_loss
 from gradwidget.diagnose.remedies.cap_rate import cap_rate
 from gradwidget.diagnose.remedies.check_loss_scale import check_loss_scale
 from gradwidget.diagnose.remedies.check_schedule import check_schedule
 from gradwidget.diagnose.remedies.clip import clip
 from gradwidget.diagnose.remedies.hold_rate import hold_rate
-from gradwidget.diagnose.remedies.learning_rate import learning_rate
+from gradwidget.diagnose.remedies.learning_rate import FARTHEST, learning_rate
 from gradwidget.diagnose.remedies.lengthen_schedule import lengthen_schedule
 from gradwidget.diagnose.remedies.loosen_clip import loosen_clip
 from gradwidget.diagnose.remedies.lower_eps import lower_eps
 from gradwidget.diagnose.remedies.lower_momentum import lower_momentum
+from gradwidget.diagnose.remedies.normalize import normalize
 from gradwidget.diagnose.remedies.reinitialize import reinitialize
 from gradwidget.diagnose.remedies.scale_targets import scale_targets
 from gradwidget.diagnose.remedies.shared.join_remedies import join_remedies
@@ -43,8 +51,8 @@ The median over the healthy runs of the evaluation, under SGD and Adam alike, of
 FIRST_MOVE_OF_MOST = 0.02
 """The same of the layer that moves most; a tenth of the runs each are below 0.008, above 0.04."""
 
-RISEN = 3.0
-"""Rate over that of the first step, past which a schedule is looked at that raises it."""
+ENOUGH = 0.5
+"""Share of what a lower rate would make steps smaller by that an average has to make them."""
 
 RATIO_WORTH_A_TRY = 3.0
 """Factor between two rates of which the second is worth a try where the first does not help.
@@ -63,26 +71,51 @@ def for_rate_too_high(detection: Detection, window: Window) -> Iterator[Remedy |
     if residual > window.limits.target_scale * max(1.0, size):
         # A rate for errors of that size is one for nothing else.
         yield scale_targets(residual, window)
-    yield lower_momentum(window)
-    lower = slower(window, f"A step moves the weights by {moves:,.0%} of their size.")
+    summed = undivided(window) if "times" in detection.evidence else None
+    why = f"A step moves the weights by {moves:,.0%} of their size."
+    smaller = list(smaller_steps(window, why, summed))
     if "broke" in detection.evidence:
         shut = {name for one in SHUT & window.active.keys() for name in window.active[one].layers}
-        broken = [layer for layer in window.layers if layer.name in shut]
-        fresh = reinitialize(broken, SHUT_BY_STEPS)
-        yield join_remedies(lower, fresh) if lower is not None and fresh is not None else None
+        fresh = reinitialize([one for one in window.layers if one.name in shut], SHUT_BY_STEPS)
+        if fresh is not None:
+            smaller = [join_remedies(one, fresh) for one in smaller]
+    averages = int(summed is not None)
+    yield from smaller[:averages]
+    yield lower_momentum(window)
     yield _capped(window)
-    yield lower
-    yield _slower_yet(window)
+    yield from smaller[averages:]
+    yield _smaller_outputs(window)
     yield clip(window, detection.first_step)
+
+
+def smaller_steps(window: Window, why: str, summed: Undivided | None) -> Iterator[Remedy]:
+    """An average in the place of a sum, and, where that is not enough or no sum, a lower rate.
+
+    Args:
+        window: the newest frames.
+        why: what says that steps are too large, as a sentence.
+        summed: what a step adds up, if anything.
+    """
+    if summed is not None:
+        yield average_loss(summed)
+    is_enough = summed is not None and summed.times * _factor(window) >= ENOUGH
+    lower = None if is_enough else slower(window, why)
+    if lower is not None:
+        yield lower
 
 
 def slower(window: Window, why: str) -> Remedy | None:
     """A rate whose first steps move the weights as is usual; a tenth of the present one at most."""
-    first = first_rotation(window)
-    factor = FIRST_MOVE / first if first > 10 * FIRST_MOVE else 0.1
+    first, factor = first_rotation(window), _factor(window)
     if factor < 0.1:
         why += f" Its first step moved them by {first:,.0%}; at first, {FIRST_MOVE:.0%} is usual."
-    return learning_rate(window, float(f"{factor:.1g}"), why)
+    return learning_rate(window, float(f"{factor:.1g}"), why + _slower_yet(window))
+
+
+def _factor(window: Window) -> float:
+    """What such a rate is, over the present one."""
+    first = first_rotation(window)
+    return FIRST_MOVE / first if first > 10 * FIRST_MOVE else 0.1
 
 
 def _capped(window: Window) -> Remedy | None:
@@ -97,18 +130,28 @@ def _capped(window: Window) -> Remedy | None:
     return cap_rate(rates[0], rates[-1], 0.1 * rates[-1]) if near[-1] > near[0] else None
 
 
-def _slower_yet(window: Window) -> Remedy | None:
-    """A rate for the layer that moves most; None where that is about the one for the median."""
+def _slower_yet(window: Window) -> str:
+    """The rate for the layer that moves most; empty where it is about the one for the median."""
     typical, most = first_rotation(window), first_rotation(window, of_most=True)
     factor = FIRST_MOVE_OF_MOST / most if most > 0 else math.nan
+    rate = window.frame.scalars.get("lr", 0.0)
     usual = min(0.1, FIRST_MOVE / typical) if typical > 0 else 0.1  # an adapter may stand at first
-    if not factor < usual / RATIO_WORTH_A_TRY:
+    if not (rate > 0 and 1 / FARTHEST <= factor < usual / RATIO_WORTH_A_TRY):
+        return ""
+    return (
+        f" Where that is not enough, try {shown(rate * float(f'{factor:.1g}'))}: the first step "
+        f"moved one layer by {most:,.0%} of its size, and {FIRST_MOVE_OF_MOST:.0%} is usual of the "
+        "one that moves most."
+    )
+
+
+def _smaller_outputs(window: Window) -> Remedy | None:
+    """Norm layers, where the outputs are many times too large before any step is made."""
+    why = far_off(window)
+    if not why:
         return None
-    return learning_rate(
-        window,
-        float(f"{factor:.1g}"),
-        f"The first step moved one layer by {most:,.0%} of its size, and others by "
-        f"{typical:,.0%}; at first, {FIRST_MOVE_OF_MOST:.0%} is usual of the one that moves most.",
+    return normalize(
+        window.layers, f"{why} A norm layer brings the output of each layer back to scale."
     )
 
 

@@ -176,7 +176,7 @@ def test_a_loss_of_several_passes_is_no_mean_error(watch: Watch) -> None:
             functional.mse_loss(model(torch.randn(N, 4)).sigmoid(), SHARES).backward()
         optimizer.step()
         optimizer.zero_grad()
-    assert capture.frames[-1].wiring.obstacles == {}
+    assert "bounded" not in capture.frames[-1].wiring.obstacles
 
 
 @reads_saved_tensors
@@ -312,3 +312,54 @@ def test_what_the_loop_calls_is_called_by_no_module(watch: Watch) -> None:
     found = wiring(watch, model, N, 4, loss=lambda output: of_logits(output.softmax(1)))
     assert found.obstacles["squashed"] == ("softmax", "", "", "")
     assert "squashed" not in wiring(watch, model, N, 4, loss=of_logits).obstacles
+
+
+def cosines(y: Tensor) -> Tensor:
+    """[N, N]: those between outputs and what another function makes of them."""
+    return functional.normalize(y, dim=1) @ functional.normalize(y.tanh(), dim=1).T
+
+
+def by_hand(y: Tensor) -> Tensor:
+    y = y / y.norm(dim=1, keepdim=True)
+    return y @ y.T
+
+
+def both_ways(logits: Tensor) -> Tensor:
+    return (of_pairs(logits) + of_pairs(logits.T)) / 2
+
+
+def of_pairs(logits: Tensor) -> Tensor:
+    return functional.cross_entropy(logits, torch.arange(N))
+
+
+@reads_saved_tensors
+@pytest.mark.parametrize(
+    ("loss", "expected"),
+    [
+        (lambda y: of_pairs(cosines(y) * 0.07), "0.07"),
+        (lambda y: 3 * both_ways(0.5 * cosines(y) / 10), "0.05"),
+        (lambda y: of_pairs(by_hand(y) / 20), "0.05"),
+        (
+            lambda y: of_pairs(0.01 * functional.cosine_similarity(y[:, None], y[None], dim=-1)),
+            "0.01",
+        ),
+        (lambda y: of_pairs(cosines(y) / 0.07), None),
+        (lambda y: of_pairs(cosines(y)), None),
+        (lambda y: of_pairs(y @ y.T * 0.07), None),
+        (lambda y: of_pairs(0.07 * functional.normalize(y, dim=0) @ y.T), None),
+        (lambda y: of_pairs(cosines(y) * 0.07 * y.sum().exp()), None),  # one that is learned
+        (lambda y: of_pairs(cosines(y) * 0.07) + of_pairs(y @ y.T), None),
+    ],
+)
+def test_logits_that_bounds_keep_at_the_level_of_a_guess_are_seen(
+    watch: Watch, loss: Loss, expected: str | None
+) -> None:
+    found = wiring(watch, network(CLASSES), N, 4, loss=loss).obstacles
+    assert found.get("small logits") == (None if expected is None else (expected, str(N)))
+
+
+def test_their_loss_cannot_fall_far_whatever_the_logits_are() -> None:
+    # The true class at the upper bound, all others at the lower one: no logits give less.
+    best = 0.07 * (2 * torch.eye(N) - 1)
+    assert of_pairs(best) > 0.9 * torch.tensor(N).log()
+    assert of_pairs(best / 0.07) < 0.9 * torch.tensor(N).log()

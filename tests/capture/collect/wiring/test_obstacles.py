@@ -56,6 +56,16 @@ def test_other_differences_are_none(watch: Watch, loss: Callable[[Any], Tensor])
     assert wiring(watch, bent(), N, 4, loss=loss).obstacles == {}
 
 
+def test_nor_are_vectors_of_as_many_entries_that_are_divided_by_their_norms(watch: Watch) -> None:
+    model = nn.Sequential(nn.Linear(4, 5), nn.ReLU(), nn.Linear(5, N))
+
+    def loss(output: Any) -> Tensor:
+        one = functional.normalize(output, dim=1)
+        return functional.cross_entropy(one @ one.detach().T / 0.07, torch.arange(N))
+
+    assert wiring(watch, model, N, 4, loss=loss).obstacles == {}
+
+
 @reads_saved_tensors
 @pytest.mark.parametrize(("dim", "expected"), [(0, ("no logarithm", "over samples")), (1, ())])
 def test_a_softmax_over_the_samples_is_told_from_one_over_the_classes(

@@ -326,18 +326,6 @@ def rates_offered(figures: dict[str, Any], symptom: Symptom) -> list[str]:
     return [one.title for one in remedies_for(symptom, detection, window)]
 
 
-def test_the_second_rate_is_that_of_the_layer_that_moves_most() -> None:
-    alike = rates_offered(moving(DEPTH, 0.2), Symptom.LR_TOO_HIGH)
-    apart = rates_offered(moving(DEPTH, np.array([0.2, 0.2, 0.2, 200.0])), Symptom.LR_TOO_HIGH)
-    one_alone = moving(DEPTH, np.array([0.0, 0.0, 0.0, 2.0]))
-    assert "Lower the learning rate to 0.001" in rates_offered(one_alone, Symptom.LR_TOO_HIGH)
-    assert [one for one in alike if "rate" in one] == ["Lower the learning rate to 0.005"]
-    assert [one for one in apart if "rate" in one] == [
-        "Lower the learning rate to 0.005",
-        "Lower the learning rate to 1.0×10⁻⁵",  # a fiftieth of its size is usual at first
-    ]
-
-
 @pytest.mark.parametrize(
     "symptom",
     [
