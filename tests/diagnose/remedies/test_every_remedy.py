@@ -71,6 +71,7 @@ def offered(symptom: Symptom) -> list[Remedy]:
         (of_pairs, {"drawn": 1.0, "broke": 20.0}),
         (of_triplets, {"drawn": 1.0}),
         (scaled_and_clipped, {}),
+        (summed, {"times": 16.0}),
         (built_wrongly, {"barred": 1.0, "emptied": 1.0, "dropped": 0.98, "growth": 0.03}),
         *((partial(mismatch, wiring), {"constant": 1.0}) for wiring in MISMATCHES),
         (partial(mismatch, ROUNDED), {"rounded": 1.0}),
@@ -171,6 +172,13 @@ def scaled_and_clipped(_: int) -> dict[str, Any]:
     """Gradients that are clipped to next to nothing before a scaler unscales them."""
     norms = {"raw_total_grad_norm": 1.0, "total_grad_norm": 1e-6}
     return healthy(8, scalars={**norms, "loss_scale": 65536.0, "unscaled_late": 1.0})
+
+
+def summed(_: int) -> dict[str, Any]:
+    """Large steps by a loss that adds up what it is made of."""
+    obstacles: dict[Obstacle, tuple[str, ...]] = {"added up": ("mse_loss", "16", "16")}
+    wiring = Wiring(optimizers=("SGD",), obstacles=obstacles)
+    return {**moving(8, 0.3), "wiring": wiring}
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -36,7 +36,7 @@ class BadUpdate:
         >>> first = bad.remembered(Frame(0, (), {}, origin=origin))
         >>> later = bad.remembered(Frame(1, (), {}, origin=NonfiniteOrigin("weights", "body")))
         >>> later.origin
-        NonfiniteOrigin(phase='update', layer='head')
+        NonfiniteOrigin(phase='update', layer='head', operation='')
     """
 
     def __init__(self) -> None:
