@@ -141,9 +141,9 @@ def test_the_keyboard_alone_reaches_and_does_everything(offline: Page, tmp_path:
     # What a question mark opens, and the line that goes to the border.
     region.get_by_role("button", name="What “Vanishing gradients” means").focus()
     press("Enter")
-    expect(region.get_by_text(re.compile("^Next to nothing of the gradient"))).to_be_visible()
+    expect(region.get_by_text(re.compile("^Hardly any gradient"))).to_be_visible()
     press("Enter")
-    expect(region.get_by_text(re.compile("^Next to nothing of the gradient"))).to_be_hidden()
+    expect(region.get_by_text(re.compile("^Hardly any gradient"))).to_be_hidden()
     region.get_by_role("button", name="show the border").focus()
     press("Enter")
     expect(region.locator(".gw-border")).to_be_in_viewport()

@@ -16,7 +16,7 @@ export const PARAGRAPHS: readonly Paragraph[] = [
     "parts": [
       {
         "title": "",
-        "text": "Hardly any of the gradient reaches the first layers."
+        "text": "Hardly any gradient reaches the first layers."
       },
       {
         "title": "Rule",
