@@ -141,27 +141,13 @@ def _broke(window: Window, active: Finding | None) -> Detection | None:
     is_long = middle(moves[steps >= first - limits.window]) > limits.update_high
     if not large.any() or not (is_long or moves.sum() > MOVED):
         return None
-    largest = float(moves.max())
     # They may have begun long before, whichever of them were measured.
     began = int(np.flatnonzero(near & (all_moves > limits.update_high))[0])
     small = np.flatnonzero(~(all_moves[:began] > limits.update_high))
     since = int(all_steps[int(small[-1]) + 1 if small.size else 0])
-    return Detection(
-        severity="warning",
-        message=f"Up to step {first:,} steps changed the weights by up to {largest:,.0%} of their "
-        "size (0.1% is usual), and since then layers let no gradient through: the learning rate is "
-        "too high.",
-        layers=(),
-        first_step=since,
-        evidence={
-            "value": largest,
-            "bound": limits.update_high,
-            "window": float(len(moves)),
-            "broke": float(first),
-            "risen": _risen(window, since),
-        },
-        caveat="Fine if that comes back by itself, as it may after the first steps of a run.",
-    )
+    then = "since then layers let no gradient through"
+    caveat = "Fine if that comes back by itself, as it may after the first steps of a run."
+    return _up_to(window, first, since, moves, then=then, caveat=caveat)
 
 
 def _blew_up(window: Window, active: Finding | None) -> Detection | None:
@@ -188,23 +174,31 @@ def _blew_up(window: Window, active: Finding | None) -> Detection | None:
     apart = np.diff(steps[begin : end + 1])
     if not np.nansum(moves * apart[: len(moves)]) > limits.growth / 2:
         return None
-    largest = float(np.nanmax(moves))
     since = int(steps[begin + int(np.argmax(moves > limits.update_high))])
+    then = "have made them many times as large"
+    caveat = "Fine if the layer was meant to start with far too small weights."
+    return _up_to(window, growing.first_step, since, moves, then=then, caveat=caveat)
+
+
+def _up_to(
+    window: Window, step: int, since: int, moves: Floats, *, then: str, caveat: str
+) -> Detection:
+    """Steps from one on that moved the weights by so much, and what they have done at another."""
+    largest = float(np.nanmax(moves))
     return Detection(
         severity="warning",
-        message=f"Up to step {growing.first_step:,} steps changed the weights by up to "
-        f"{largest:,.0%} of their size (0.1% is usual), and have made them many times as large: "
-        "the learning rate is too high.",
+        message=f"Up to step {step:,} steps changed the weights by up to {largest:,.0%} of their "
+        f"size (0.1% is usual), and {then}: the learning rate is too high.",
         layers=(),
         first_step=since,
         evidence={
             "value": largest,
-            "bound": limits.update_high,
+            "bound": window.limits.update_high,
             "window": float(len(moves)),
-            "broke": float(growing.first_step),
+            "broke": float(step),
             "risen": _risen(window, since),
         },
-        caveat="Fine if the layer was meant to start with far too small weights.",
+        caveat=caveat,
     )
 
 

@@ -31,6 +31,14 @@ class Graph:
     """What each node hands its gradients to."""
     names: dict[Node, str] = field(default_factory=dict)
 
+    def users(self) -> dict[Node, list[Node]]:
+        """What uses the result of each node that is used."""
+        users: dict[Node, list[Node]] = {}
+        for user, below in self.below.items():
+            for one in below:
+                users.setdefault(one, []).append(user)
+        return users
+
     def from_the_top(self) -> Iterator[Node]:
         """Every node, after all that use its result."""
         users = dict.fromkeys(self.below, 0)

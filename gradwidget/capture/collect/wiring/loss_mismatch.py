@@ -331,10 +331,7 @@ def _factors(node: Node) -> Iterator[Tensor]:
 
 def _is_averaged(node: Node, graph: Graph) -> bool:
     """Whether each entry goes its own way until all of them become one number."""
-    users: dict[Node, list[Node]] = {}
-    for user, below in graph.below.items():
-        for one in below:
-            users.setdefault(one, []).append(user)
+    users = graph.users()
     waiting, is_used = [node], False
     while waiting:
         for user in users.get(waiting.pop(), ()):

@@ -152,10 +152,7 @@ def _is_of_products(softmax: Node, shape: tuple[int, ...], graph: Graph) -> bool
 
 def _is_given_to_product(softmax: Node, graph: Graph) -> bool:
     """Whether another such product uses what a softmax gives."""
-    users: dict[Node, list[Node]] = {}
-    for user, below in graph.below.items():
-        for one in below:
-            users.setdefault(one, []).append(user)
+    users = graph.users()
     waiting, seen = list(users.get(softmax, ())), set[Node]()
     while waiting:
         node = waiting.pop()
