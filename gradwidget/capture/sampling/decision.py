@@ -169,7 +169,9 @@ class SamplingDecision:
     def _every(self, share: float) -> int:
         """The interval that samples of the present cost, or the watching, ask for."""
         income = AIM * share * self._elapsed.value - self._charges / self._steps
-        steps = self._affordable.settle(self._cost.value / income if income > 0 else AT_LEAST_EVERY)
+        # Where the charges alone are more than may be spent, samples are as rare as they ever are.
+        needed = self._cost.value / income if income > 0 else AT_LAST_EVERY
+        steps = self._affordable.settle(needed)
         every = min(steps, AT_LEAST_EVERY << sum(self._step >= later for later in LATER))
         if self.watched:
             every = min(every, max(WATCH_EVERY, math.ceil(steps * AIM / WATCH_PRICE)))

@@ -195,6 +195,15 @@ def test_time_that_was_spent_elsewhere_is_saved_at_the_samples() -> None:
     assert sum(sampled(charged, 90, 0.002)) < sum(sampled(plain, 90, 0.002)) / 2
 
 
+def test_where_nothing_is_left_for_samples_they_are_as_rare_as_ever() -> None:
+    charged, made = settled(cost=0.002), 0
+    for step in range(LATER[-1] + 6 * AT_LAST_EVERY):
+        charged.charge(2 * AIM * 0.01 * STEP)
+        made += charged.sampling and step >= LATER[-1] + 2 * AT_LAST_EVERY
+        charged.stepped(STEP, 0.002 if charged.sampling else 0.0)
+    assert made == 4
+
+
 def test_a_pause_between_two_steps_buys_no_samples() -> None:
     decision, other = settled(cost=0.002), settled(cost=0.002)
     decision.stepped(1000 * STEP, 0.0)
