@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from gradwidget.capture.collect.frame_builder import FrameBuilder
 from gradwidget.capture.collect.loop.bad_update import BadUpdate
 from gradwidget.capture.collect.loop.same_batch import SameBatch
+from gradwidget.capture.collect.output_parts import output_parts
 from gradwidget.capture.guard import Guard
 from gradwidget.capture.model.layers import LayerTable
 from gradwidget.capture.processes.merged_frame import merged_frame, message_of
@@ -104,7 +105,9 @@ class Delivery:
         if self.peers is None:
             return False
         self.peers.spread = are_spread(frame.reasons)
-        self.peers.add(message_of(frame, builder.apart, builder.parts()), (builder, frame))
+        outputs = output_parts(frame, builder.activations.outputs)
+        message = message_of(frame, builder.apart, builder.parts(), outputs)
+        self.peers.add(message, (builder, frame))
         return True
 
     def _complete(self, peers: Peers[Shared], step: int, *, is_last: bool) -> None:

@@ -37,7 +37,8 @@ DIVIDED = ("0", "2")
 STEPS = 24
 LATE = 5.0
 """Seconds by which one process is late."""
-OUTPUTS = ("act_rms", "act_grad_norm", "act_grad_rms")
+OF_PART = ("act_rms", "act_grad_norm", "act_grad_rms")
+OUTPUTS = (*OF_PART, "act_zero_fraction", "act_saturated_fraction", "act_dead_fraction")
 COMPARED = ("grad_norm", "grad_max_abs", "grad_zero_fraction", "weight_norm", "update_ratio")
 
 
@@ -107,7 +108,7 @@ def outputs_of_part(place: int, of: int) -> dict[str, list[list[float]]]:
     autograd, in a single process."""
     model = network()
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9)
-    found: dict[str, list[list[float]]] = {name: [] for name in OUTPUTS}
+    found: dict[str, list[list[float]]] = {name: [] for name in OF_PART}
     for (samples, targets), (own, wanted) in zip(batches(0, 1), batches(place, of), strict=True):
         x, outputs = own, []
         for layer in model:

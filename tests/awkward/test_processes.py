@@ -20,6 +20,7 @@ from tests.awkward.processes import (
     COMPARED,
     DIVIDED,
     LATE,
+    OUTPUTS,
     WORLDS,
     network,
     outcome,
@@ -49,17 +50,20 @@ def test_the_figures_are_those_of_one_process(tmp_path: Path, kind: str) -> None
     judge, *others = found
     for name in (*COMPARED, "loss", "total_grad_norm"):
         np.testing.assert_allclose(judge[name], alone[name], rtol=1e-4, atol=1e-7, err_msg=name)
-    # Of outputs each process has its part; of layers that tensor parallel divides, none has all.
+    # Of layers that tensor parallel divides, no process has the outputs in full.
     has_all = [layer not in judge["reasons"] for layer in judge["layers"]]
-    for name, true in outputs_of_part(0, 2 if kind == "mesh" else WORLDS[kind]).items():
-        measured, expected = np.array(judge[name]), np.array(true)
+    part = outputs_of_part(1, WORLDS[kind]) if kind.startswith("replicated") else {}
+    for name in OUTPUTS:
+        measured, expected = np.array(judge[name]), np.array(alone[name])
         np.testing.assert_allclose(
             measured[:, has_all], expected[:, has_all], rtol=1e-4, atol=1e-12, err_msg=name
         )
         assert np.isnan(measured[:, np.logical_not(has_all)]).all()
+        if name in part:
+            np.testing.assert_allclose(others[0][name], part[name], rtol=1e-4, atol=1e-12)
     assert sorted(judge["reasons"]) == (list(DIVIDED) if kind == "mesh" else [])
     said = " ".join(judge["report"].split())
-    assert "activations and their gradients are rank 0's part" in said
+    assert "inputs and histograms are rank 0's part" in said
     assert ("Outputs of layers 0 and 2 are spread" in said) == (kind == "mesh")
     assert judge["findings"] == alone["findings"] == ["vanishing_gradients"]
     assert judge["ranks"] == list(range(WORLDS[kind]))

@@ -22,7 +22,7 @@ from gradwidget.capture.collect.operation_outputs import OperationOutputs
 from gradwidget.capture.collect.output_gradients import OnGradient
 from gradwidget.capture.collect.outputs import first_tensor
 from gradwidget.capture.collect.parameter_readings import ParameterReadings, Parameters
-from gradwidget.capture.collect.recurrent import RECURRENT, RecurrentGradients
+from gradwidget.capture.collect.recurrent.recurrent_gradients import RECURRENT, RecurrentGradients
 from gradwidget.capture.collect.weight_updates import Copies
 from gradwidget.capture.collect.wiring.participation import participation
 from gradwidget.capture.inspect.inspection_collector import InspectionCollector

@@ -8,9 +8,10 @@ from dataclasses import replace
 
 import numpy as np
 
+from gradwidget.capture.processes.merged_outputs import OutputParts, with_outputs
 from gradwidget.capture.processes.rank_message import RankMessage
 from gradwidget.capture.stats.readback import Values
-from gradwidget.frame import Frame, NonfiniteOrigin, RankPart
+from gradwidget.frame import FloatArray, Frame, NonfiniteOrigin, RankPart
 
 PHASES = ("input", "weights", "forward", "loss", "backward", "update", "unknown")
 """Of a NaN, in the order in which they lead to each other."""
@@ -18,13 +19,16 @@ ALIKE = 1e-5
 """Part by which sums over equal weights differ at most: threads may add up in another order."""
 
 
-def message_of(frame: Frame, seconds: float | None, parts: Values) -> RankMessage:
+def message_of(
+    frame: Frame, seconds: float | None, parts: Values, outputs: OutputParts
+) -> RankMessage:
     """What a process tells of its frame.
 
     Args:
         frame: with the statistics of this process alone.
         seconds: until it first had to wait for the others in that step.
         parts: of sharded parameters, as ``FrameBuilder.parts`` gives them.
+        outputs: of its part of the batch.
     """
     nonfinite = frame.metrics.get("act_nonfinite")
     rows = [] if nonfinite is None else np.flatnonzero(nonfinite > 0).tolist()
@@ -39,14 +43,16 @@ def message_of(frame: Frame, seconds: float | None, parts: Values) -> RankMessag
         else {},
         weights=_sums(frame),
         parts=parts,
+        outputs=outputs,
     )
 
 
 def merged_frame(frame: Frame, rank: int, messages: Mapping[int, RankMessage]) -> Frame:
     """The frame with what the other processes have told.
 
-    The loss is the mean of theirs, as gradients are; that of processes with other weights is none
-    of this training. What was first not finite anywhere was so here.
+    The loss is the mean of theirs, as gradients are, and outputs are those for the whole batch;
+    processes with other weights are none of this training. What was first not finite anywhere was
+    so here.
 
     Args:
         frame: of this process.
@@ -72,9 +78,11 @@ def merged_frame(frame: Frame, rank: int, messages: Mapping[int, RankMessage]) -
     first = min(
         (one for one in with_us if one.phase), key=lambda one: PHASES.index(one.phase), default=None
     )
+    others = [one for one in with_us if one is not own]
+    metrics = with_outputs(frame, [own.outputs, *(one.outputs for one in others)])
     return replace(
         frame,
-        metrics=_with_nonfinite(frame, [one.nonfinite for one in with_us if one is not own]),
+        metrics=_with_nonfinite(frame, metrics, [one.nonfinite for one in others]),
         scalars=scalars,
         # Only of its own a process knows more than these two.
         origin=frame.origin
@@ -84,9 +92,10 @@ def merged_frame(frame: Frame, rank: int, messages: Mapping[int, RankMessage]) -
     )
 
 
-def _with_nonfinite(frame: Frame, counts: list[dict[str, float]]) -> dict[str, np.ndarray]:
+def _with_nonfinite(
+    frame: Frame, metrics: dict[str, FloatArray], counts: list[dict[str, float]]
+) -> dict[str, FloatArray]:
     """The metrics, with what was not finite in outputs of other processes."""
-    metrics = dict(frame.metrics)
     if any(counts) and "act_nonfinite" in metrics:
         rows = {layer.name: row for row, layer in enumerate(frame.layers)}
         total = metrics["act_nonfinite"].copy()

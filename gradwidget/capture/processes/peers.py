@@ -189,8 +189,8 @@ class Peers(Generic[T]):
         if len(store.members) > 1:
             notes.insert(
                 0,
-                f"Gradients, weights and the loss are of {len(store.members)} processes; "
-                f"activations and their gradients are rank {rank}'s part.",
+                f"Gradients, weights, activations and the loss are of {len(store.members)} "
+                f"processes; inputs and histograms are rank {rank}'s part.",
             )
         if self.spread:
             notes.append(

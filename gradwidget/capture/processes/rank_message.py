@@ -5,10 +5,13 @@ from __future__ import annotations
 import json
 import math
 from dataclasses import dataclass, field
+from math import prod
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from gradwidget.capture.processes.merged_outputs import OutputParts
 
 SIZE = 8
 """Bytes that give the length of the numbers that follow."""
@@ -47,17 +50,29 @@ class RankMessage:
     parts: NDArray[np.float64] = field(default_factory=lambda: np.empty((0, 0)))
     """Statistics of its parts of sharded parameters, as ``merged_statistics.packed`` gives them."""
 
+    outputs: OutputParts = field(default_factory=OutputParts)
+    """Statistics of the outputs of layers, of its part of the batch."""
+
     def written(self) -> bytes:
         """As bytes."""
-        told = {name: getattr(self, name) for name in self.__slots__ if name != "parts"}
-        words = json.dumps(told | {"shape": self.parts.shape}).encode()
-        return len(words).to_bytes(SIZE, "little") + words + self.parts.tobytes()
+        apart = {"parts", "outputs"}
+        told = {name: getattr(self, name) for name in self.__slots__ if name not in apart}
+        figures = self.outputs.figures
+        told |= {"shape": self.parts.shape, "figures": figures.shape}
+        told |= {"layers": self.outputs.layers, "alive": self.outputs.alive}
+        words = json.dumps(told).encode()
+        numbers = self.parts.tobytes() + figures.tobytes()
+        return len(words).to_bytes(SIZE, "little") + words + numbers
 
     @classmethod
     def read(cls, data: bytes) -> RankMessage:
         """From bytes."""
         end = SIZE + int.from_bytes(data[:SIZE], "little")
         told: dict[str, Any] = json.loads(data[SIZE:end])
-        shape = told.pop("shape")
+        shape, of_figures = told.pop("shape"), told.pop("figures")
+        numbers = np.frombuffer(data[end:], np.float64)
+        parts, figures = numbers[: prod(shape)], numbers[prod(shape) :]
+        alive = {name: (units, bits) for name, (units, bits) in told.pop("alive").items()}
+        outputs = OutputParts(told.pop("layers"), figures.reshape(of_figures), alive)
         told["weights"] = tuple(told["weights"])
-        return cls(**told, parts=np.frombuffer(data[end:], np.float64).reshape(shape))
+        return cls(**told, parts=parts.reshape(shape), outputs=outputs)

@@ -5,6 +5,7 @@ import math
 import numpy as np
 
 from gradwidget.capture.processes.merged_frame import merged_frame, message_of
+from gradwidget.capture.processes.merged_outputs import OutputParts
 from gradwidget.capture.processes.rank_message import RankMessage
 from gradwidget.frame import Frame, Layer, NonfiniteOrigin
 
@@ -26,16 +27,24 @@ def frame(
     )
 
 
-def message(one: Frame, seconds: float = 0.1) -> RankMessage:
-    return RankMessage.read(message_of(one, seconds, np.empty((0, 0))).written())
+OUTPUTS = OutputParts(7, np.array([[8.0, 8.0], [1.0, math.nan]]), {"b": (3, "a0")})
+
+
+def message(one: Frame, seconds: float = 0.1, outputs: OutputParts | None = None) -> RankMessage:
+    outputs = outputs or OutputParts()
+    return RankMessage.read(message_of(one, seconds, np.empty((0, 0)), outputs).written())
 
 
 def test_a_message_comes_out_as_it_went_in() -> None:
-    sent = message_of(frame(math.nan, origin=NonfiniteOrigin("loss")), None, np.arange(6.0)[None])
+    sent = message_of(
+        frame(math.nan, origin=NonfiniteOrigin("loss")), None, np.arange(6.0)[None], OUTPUTS
+    )
     came = RankMessage.read(sent.written())
     assert math.isnan(came.loss or 0)
     assert (came.phase, came.nonfinite, came.weights) == ("loss", {"b": 4.0}, sent.weights)
     assert came.parts.tolist() == [[0, 1, 2, 3, 4, 5]]
+    assert (came.outputs.layers, came.outputs.alive) == (7, {"b": (3, "a0")})
+    np.testing.assert_array_equal(came.outputs.figures, OUTPUTS.figures)
 
 
 def test_the_loss_is_the_mean_and_the_first_nan_is_that_of_any() -> None:

@@ -17,8 +17,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence
 
-from gradwidget.capture.collect.bptt import RecurrentPass, backpropagate
 from gradwidget.capture.collect.output_gradients import OnGradient
+from gradwidget.capture.collect.recurrent.bptt import RecurrentPass, backpropagate
 from gradwidget.capture.model.unreadable import unreadable
 from gradwidget.capture.sampling.recurrent_schedule import RecurrentSchedule
 from gradwidget.capture.stats.norms import l2

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.optim import SGD
 
 from gradwidget.capture.collect.output_gradients import OutputGradientHooks
-from gradwidget.capture.collect.recurrent import RecurrentGradients
+from gradwidget.capture.collect.recurrent.recurrent_gradients import RecurrentGradients
 from gradwidget.capture.guard import Guard
 from gradwidget.capture.sampling.decision import SamplingDecision
 from gradwidget.capture.sampling.recurrent_schedule import RecurrentSchedule

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from gradwidget.capture.collect.bptt import RecurrentPass, backpropagate
+from gradwidget.capture.collect.recurrent.bptt import RecurrentPass, backpropagate
 
 LENGTH, BATCH, WIDTH = 6, 3, 5
 

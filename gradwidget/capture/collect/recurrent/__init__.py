@@ -1,0 +1,1 @@
+"""How the gradient of a recurrent layer changes along time."""
