@@ -35,7 +35,10 @@ FIRST_AT: dict[Origin | None, Symptom] = {
 }
 """Where a NaN shows that arose elsewhere than on the way to the loss."""
 
-MAKES_LARGE = frozenset({Symptom.BAD_INPUTS, Symptom.BAD_TARGETS})
+EXPLODES = frozenset({Symptom.EXPLODING_GRADIENTS, Symptom.RNN_EXPLODING_IN_TIME})
+"""What lets no step be small but where the gradient is clipped for it."""
+
+MAKES_LARGE = EXPLODES | {Symptom.BAD_INPUTS, Symptom.BAD_TARGETS}
 """What a gradient may be so large for that a usual bound leaves next to nothing of it."""
 
 RAISED = 3.0
@@ -156,8 +159,8 @@ def _may_explain(cause: Finding, finding: Finding, leeway: Leeway) -> bool:
     """Whether a cause that is not late comes first: in time, and of two at once in the table."""
     if has_same_units(finding) or (is_driven(finding) and cause.symptom is Symptom.LR_TOO_HIGH):
         return False  # so they were made, or driven at one pace, and no step can do that
-    if is_clipped(finding) and cause.symptom not in EXACT | MAKES_LARGE:
-        return False  # a gradient that has to be cut down is not one that vanishes
+    if not _fits_clipping(cause, finding):
+        return False
     if Symptom.PLATEAU in {cause.symptom, finding.symptom}:
         return _may_explain_plateau(cause, finding)
     if is_idle(cause) or is_exact(cause):
@@ -170,6 +173,14 @@ def _may_explain(cause: Finding, finding: Finding, leeway: Leeway) -> bool:
     is_shrinking = cause.symptom is Symptom.WEIGHTS_SHRINKING
     is_drawn_so = is_shrinking and _is_of_start(finding, cause, leeway.slack)
     return not is_drawn_so and _may_begin_before(cause, finding, leeway.slack)
+
+
+def _fits_clipping(cause: Finding, finding: Finding) -> bool:
+    """Whether steps that are too small are so for a clipped gradient where one is large."""
+    if is_clipped(finding):
+        # A gradient that has to be cut down is not one that vanishes.
+        return cause.symptom in EXACT | MAKES_LARGE
+    return finding.symptom is not Symptom.LR_TOO_LOW or cause.symptom not in EXPLODES
 
 
 def _may_begin_before(cause: Finding, finding: Finding, slack: int) -> bool:

@@ -91,7 +91,7 @@ EXPLAINS: dict[Symptom, frozenset[Symptom]] = {
     S.UPDATES_LOST: frozenset({*_NOTHING_LEARNED}),
     # What the profile of the first steps shows: the weights as they were drawn.
     S.RNN_EXPLODING_IN_TIME: frozenset(
-        {*_OUT_OF_CONTROL, *_UNITS_OFF, S.PLATEAU, S.RNN_VANISHING_IN_TIME}
+        {*_OUT_OF_CONTROL, *_UNITS_OFF, S.PLATEAU, S.RNN_VANISHING_IN_TIME, S.LR_TOO_LOW}
     ),
     S.EXPLODING_GRADIENTS: frozenset(
         {
@@ -100,6 +100,7 @@ EXPLAINS: dict[Symptom, frozenset[Symptom]] = {
             S.PLATEAU,
             S.VANISHING_GRADIENTS,
             S.ZERO_GRADIENT,
+            S.LR_TOO_LOW,
         }
     ),
     # The steps of the optimizer.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -212,3 +213,12 @@ def test_a_gradient_that_is_cut_down_does_not_vanish_but_its_inputs_may_make_it_
     assert found[S.LR_TOO_LOW] is None
     assert found[S.PLATEAU] is S.LR_TOO_LOW
     assert causes(finding(S.BAD_INPUTS, 0), cut)[S.LR_TOO_LOW] is S.BAD_INPUTS
+
+
+@pytest.mark.parametrize("exploding", [S.EXPLODING_GRADIENTS, S.RNN_EXPLODING_IN_TIME])
+def test_steps_are_too_small_for_an_exploding_gradient_only_where_it_is_clipped(
+    exploding: S,
+) -> None:
+    cut = finding(S.LR_TOO_LOW, 0, evidence={"clipped": 0.01})
+    assert causes(finding(exploding, 0), cut)[S.LR_TOO_LOW] is exploding
+    assert causes(finding(exploding, 0), finding(S.LR_TOO_LOW, 0))[S.LR_TOO_LOW] is None
