@@ -47,6 +47,10 @@ RAISED = 3.0
 MOST = 0.5
 """Share of their size by which a step changes weights of which it leaves little."""
 
+ON_ITS_WAY = 0.1
+"""Share of the time that weights take to outgrow their bound, after which they have grown clearly.
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class Leeway:
@@ -68,6 +72,8 @@ class Leeway:
         if is_driven(cause):
             # Its pace tells how long it has taken to what is out of bounds.
             least += round(math.log(cause.evidence["value"]) / cause.evidence["growth"])
+        if _grows_into(cause, finding):
+            least += cause.first_step
         return least + self.unseen.get(cause.symptom, 0)
 
 
@@ -194,8 +200,10 @@ def _may_begin_before(cause: Finding, finding: Finding, slack: int) -> bool:
         return cause.first_step < finding.first_step + is_raised
     if _replaces(cause) and cause.first_step < finding.first_step:
         return True  # a step has left nothing of the weights that were there before
-    if is_driven(cause) and finding.symptom is Symptom.LR_TOO_HIGH:
-        return True  # what drives weights as far makes any rate too high in the end
+    # What drives weights as far makes any rate too high in the end.
+    is_outgrown = is_driven(cause) and finding.symptom is Symptom.LR_TOO_HIGH
+    if is_outgrown or _grows_into(cause, finding):
+        return True
     is_later = _is_drawn(finding) and cause.symptom in EXPLAINS[finding.symptom]
     if not is_later and (_is_drawn(cause) or _RANK[cause.symptom] < _RANK[finding.symptom]):
         return True  # no later than may be
@@ -243,6 +251,16 @@ def _is_of_start(finding: Finding, cause: Finding, slack: int) -> bool:
 def _is_over_time(finding: Finding) -> bool:
     """Whether it is a gradient that has outgrown the run's own past."""
     return finding.symptom is Symptom.EXPLODING_GRADIENTS and "baseline" in finding.evidence
+
+
+def _grows_into(cause: Finding, finding: Finding) -> bool:
+    """Whether it is weights that grow until the gradient grows from layer to layer.
+
+    That was not so as they were drawn, and is when they are on their way.
+    """
+    is_over_depth = finding.symptom is Symptom.EXPLODING_GRADIENTS and not _is_over_time(finding)
+    began = ON_ITS_WAY * cause.first_step
+    return cause.symptom is Symptom.WEIGHTS_GROWING and is_over_depth and finding.first_step > began
 
 
 def _replaces(cause: Finding) -> bool:

@@ -222,3 +222,18 @@ def test_steps_are_too_small_for_an_exploding_gradient_only_where_it_is_clipped(
     cut = finding(S.LR_TOO_LOW, 0, evidence={"clipped": 0.01})
     assert causes(finding(exploding, 0), cut)[S.LR_TOO_LOW] is exploding
     assert causes(finding(exploding, 0), finding(S.LR_TOO_LOW, 0))[S.LR_TOO_LOW] is None
+
+
+@pytest.mark.parametrize(("since", "cause"), [(0, None), (5, None), (31, S.WEIGHTS_GROWING)])
+def test_weights_that_grow_explain_a_profile_that_was_not_there_when_they_were_drawn(
+    since: int, cause: S | None
+) -> None:
+    found = causes(finding(S.WEIGHTS_GROWING, 100), finding(S.EXPLODING_GRADIENTS, since))
+    assert found[S.EXPLODING_GRADIENTS] is cause
+    assert found[S.WEIGHTS_GROWING] is (S.EXPLODING_GRADIENTS if cause is None else None)
+
+
+def test_weights_that_grow_do_not_explain_a_single_gradient_that_outgrows_the_past() -> None:
+    spike = finding(S.EXPLODING_GRADIENTS, 31, evidence={"baseline": 1.0})
+    found = causes(finding(S.WEIGHTS_GROWING, 100), spike)
+    assert found == {S.WEIGHTS_GROWING: S.EXPLODING_GRADIENTS, S.EXPLODING_GRADIENTS: None}
