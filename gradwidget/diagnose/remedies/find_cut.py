@@ -22,9 +22,9 @@ def find_cut(names: Sequence[str], *, in_turns: bool = False) -> Remedy:
     if in_turns:
         return Remedy(
             title="Find where they are cut off",
-            why=f"Look in the loop at how what {words(names)} give gets to the loss of their own "
-            f"turn: {cuts}. What the other network is trained with is to be detached there alone, "
-            "as in D(fake.detach()), and not where it is made. Then look in forward().",
+            why=f"In the turn of {words(names)}, what they give must not be detached: D(fake), "
+            "where it is D(fake.detach()) in the other turn alone, and not where fake is made. "
+            f"Look in the loop, and then in forward(), for what else cuts them off: {cuts}.",
             code="",
         )
     return Remedy(

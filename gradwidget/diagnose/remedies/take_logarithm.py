@@ -62,6 +62,7 @@ for name in found[-1:]:
     parent, _, child = name.rpartition(".")
     dim = getattr(model.get_submodule(name), "dim", 1)
     setattr(model.get_submodule(parent), child, torch.nn.LogSoftmax(dim))
-# Where forward() calls it itself: torch.nn.functional.log_softmax(x, dim=1) in its place.
+if not found:
+    print("{given} is called in forward() or in the loop: write log_softmax(x, dim=1) there.")
 """,
     )
