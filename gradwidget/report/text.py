@@ -29,6 +29,8 @@ from gradwidget.wording import cut, shown, visible
 WIDTH = 100
 LONG_AGO = 0.1
 """Share of a run's steps since the last sampled one from which a reader has to know of it."""
+NOTICED = 0.02
+"""Cost from which the seconds are given as well: of steps that are over in no time they are few."""
 OFF = 0.1
 """Share of the level of the loss by which that of a single step has to differ to be told apart."""
 HIGH = 0.5
@@ -150,6 +152,8 @@ def summary_line(history: History) -> str:
     overhead = frame.scalars.get("overhead", math.nan)
     if not math.isnan(overhead):
         words.append(f"measuring costs {overhead:.1%}")
+        if overhead > NOTICED and "spent" in frame.scalars:
+            words[-1] += f", {frame.scalars['spent']:.1f} s so far"
     elif "spent" in frame.scalars:
         words.append(f"measuring has taken {frame.scalars['spent']:.1f} s")
     return " · ".join(words)

@@ -157,6 +157,14 @@ def test_says_what_measuring_took_until_its_share_is_known() -> None:
     shared = {"spent": 1.5, "overhead": 0.0125}
     history.append(replace(frame(1, chain(2), healthy(2)), scalars=shared))
     assert "measuring costs 1.2%" in report(history, [])
+    assert "so far" not in report(history, [])
+
+
+def test_says_the_seconds_too_where_the_share_of_quick_steps_is_large() -> None:
+    history = History()
+    shared = {"spent": 0.4, "overhead": 0.235}
+    history.append(replace(frame(1, chain(2), healthy(2)), scalars=shared))
+    assert "measuring costs 23.5%, 0.4 s so far" in report(history, [])
 
 
 def test_the_step_above_the_layers_is_the_newest_sampled_or_not() -> None:
