@@ -241,7 +241,7 @@ class StepCycle:
         self.end_manual_step(inside_forward=True)
         self.builder.passed(name, module, args, kwargs, output)
         if self._wiring.is_due:
-            self._guard.run(WIRING, self._wiring.layer_ran, name, output)
+            self._guard.run(WIRING, self._wiring.layer_ran, name, module, args, kwargs, output)
 
     def model_ran(self, args: Args, kwargs: Kwargs) -> None:
         """See ``ForwardListener``."""

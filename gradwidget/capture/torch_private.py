@@ -370,6 +370,18 @@ def saved_tensor(node: Any, name: str) -> Tensor | None:  # noqa: ANN401  # see 
     return None
 
 
+def saved_indices(node: Any) -> list[Tensor | None]:  # noqa: ANN401  # see above
+    """The indices that an operation has kept, None for each dimension that it takes all of.
+
+    None at all where a hook would have to bring them back.
+    """
+    kept = getattr(node, SAVED + "indices", ())
+    with suppress(RuntimeError):  # freed by a backward pass, or not kept in one of them
+        if not any(_may_have_hook(one) for one in kept):
+            return list(node._saved_indices)  # noqa: SLF001  # see above
+    return []
+
+
 def order_step_hooks(
     optimizer: Optimizer,
     before_hooks: RemovableHandle,

@@ -88,6 +88,7 @@ _BY_REASON = {
     (Symptom.BAD_TARGETS, "label"): "One label for real and generated samples",
     (Symptom.DOUBLE_SOFTMAX, "low"): "Targets do not fit the loss",
     (Symptom.DOUBLE_SOFTMAX, "samples"): "Attention over the samples",
+    (Symptom.DOUBLE_SOFTMAX, "recurrent"): "Recurrence over the samples",
     (Symptom.LR_TOO_LOW, "clipped"): "Clipping leaves next to nothing",
     (Symptom.LR_TOO_LOW, "eps"): "Eps is larger than the gradients",
 }
@@ -202,6 +203,11 @@ def is_barred(found: Finding | Detection) -> bool:
 def has_same_units(found: Finding | Detection) -> bool:
     """Whether what is alike is the units of layers, by their weights: read, not estimated."""
     return found.evidence.get("same_units", 0.0) > 0
+
+
+def is_over_samples(found: Finding | Detection) -> bool:
+    """Whether it is recurrent layers that run over the samples of a batch."""
+    return found.evidence.get("recurrent", 0.0) > 0
 
 
 def is_clipped(found: Finding | Detection) -> bool:

@@ -14,6 +14,7 @@ from gradwidget.diagnose.causes.explanations import (
     FAR,
     NONFINITE,
     OF_ONE_PACE,
+    OF_RECURRENCE,
     OF_SAME_UNITS,
 )
 from gradwidget.diagnose.finding import (
@@ -24,6 +25,7 @@ from gradwidget.diagnose.finding import (
     is_barred,
     is_clipped,
     is_driven,
+    is_over_samples,
 )
 
 _RANK = {symptom: rank for rank, symptom in enumerate(EXPLAINS)}
@@ -125,6 +127,7 @@ def _causes_of(
     """The findings that may explain one."""
     for symptom, cause in known.items():
         explains = OF_SAME_UNITS if has_same_units(cause) else EXPLAINS[symptom]
+        explains = OF_RECURRENCE if is_over_samples(cause) else explains
         explains |= OF_ONE_PACE if is_driven(cause) else frozenset()
         is_late = cause.first_step > finding.first_step + leeway.of(cause, finding)
         if finding.symptom in explains and not is_late and _may_explain(cause, finding, leeway):

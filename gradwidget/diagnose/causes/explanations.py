@@ -177,6 +177,13 @@ come first, even where they are noticed a little later."""
 OF_SAME_UNITS = frozenset(_ANYTHING - {S.NO_GRADIENT, S.FP16_UNDERFLOW, S.UPDATES_LOST})
 """What units that are copies of each other bring about: their gradients and steps add up as one."""
 
+OF_RECURRENCE = frozenset(
+    {*_NOTHING_LEARNED, S.VANISHING_GRADIENTS, S.COLLAPSED_OUTPUTS, S.SATURATED}
+    | {S.RNN_VANISHING_IN_TIME, S.RNN_EXPLODING_IN_TIME}
+)
+"""What recurrent layers that run over the samples bring about: what is seen along their time is
+not that of the data."""
+
 OF_ONE_PACE = frozenset({S.LR_TOO_HIGH})
 """What weights that one factor drives bring about besides: gradients that outgrow any rate."""
 

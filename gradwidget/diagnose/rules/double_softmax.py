@@ -6,8 +6,9 @@ logarithms of probabilities. Or a ReLU has cut off what is below 0 of logits. Or
 function with bounds, and targets lie outside of these. Or their shape is another than that of the
 targets, and each is held against every target. Or the targets of a binary cross-entropy are no
 probabilities. And so are the weights of an attention where they add up to 1 over the samples of the
-batch. Not reported: other softmax inside the network, log-softmax twice, which changes nothing, and
-comparisons of all pairs by intent.
+batch, and the outputs of a recurrent layer that runs over the samples, since its ``batch_first`` is
+not that of what it is given. Not reported: other softmax inside the network, log-softmax twice,
+which changes nothing, and comparisons of all pairs by intent.
 """
 
 from __future__ import annotations
@@ -16,7 +17,8 @@ from gradwidget.diagnose.evidence.regression_error import beyond_reach, out_of_r
 from gradwidget.diagnose.evidence.window import Window
 from gradwidget.diagnose.finding import Detection, Finding
 from gradwidget.diagnose.rules.shared.no_probabilities import no_probabilities
-from gradwidget.wording import shown
+from gradwidget.frame import ROOT
+from gradwidget.wording import names, shown
 
 OF_LOGITS = {
     "log_softmax": "cross-entropy",
@@ -36,6 +38,8 @@ def double_softmax(window: Window, active: Finding | None) -> Detection | None:
         or _out_of_reach(window)
         or _beyond_reach(window)
     )
+    if found is None and (recurrence := _recurrence(window)) is not None:
+        return recurrence
     is_of_samples = found is None and "attends over samples" in window.wiring.obstacles
     found = found or _over_samples(window)
     is_of_samples &= found is not None
@@ -132,6 +136,30 @@ def _over_samples(window: Window) -> tuple[str, str] | None:
         "the other samples, and its weights do not add up to 1."
     )
     return message, "Fine if samples are meant to compete with each other for each position."
+
+
+def _recurrence(window: Window) -> Detection | None:
+    """Recurrent layers with as many time steps as the loss has targets, as the graph shows it."""
+    if "recurs over samples" not in window.wiring.obstacles:
+        return None
+    samples, shape, dimension, *layers = window.wiring.obstacles["recurs over samples"]
+    who = names(["the model" if one == ROOT else one for one in layers])
+    run, its = ("run", "their") if len(layers) > 1 else ("runs", "its")
+    taken = "batch_first=False: [time, batch, features]"
+    if dimension == "1":
+        taken = "batch_first=True: [batch, time, features]"
+    return Detection(
+        severity="warning",
+        message=(
+            f"{who} {run} along dimension {dimension} of {its} input {shape}, which holds the "
+            f"{samples} samples of the batch, as the loss has a target for each of them ({taken}): "
+            "the state goes from one sample to the next, and no time step sees those before it."
+        ),
+        layers=tuple(layers),
+        first_step=window.history.first_step or 0,
+        evidence={"value": float(samples), "bound": 1.0, "window": 1.0, "recurrent": 1.0},
+        caveat="Fine if the samples are steps of one sequence, each with a target of its own.",
+    )
 
 
 def _of_logits(operation: str, loss: str) -> tuple[str, str] | None:

@@ -207,6 +207,16 @@ def test_a_plateau_explains_what_gradients_do_only_where_its_own_reason_is_read(
     assert found == {S.PLATEAU: S.VANISHING_GRADIENTS, S.VANISHING_GRADIENTS: None}
 
 
+def test_a_recurrence_over_the_samples_explains_what_is_seen_along_its_time_alone() -> None:
+    recurrence = finding(S.DOUBLE_SOFTMAX, 0, evidence={"recurrent": 1.0})
+    for due in (S.RNN_VANISHING_IN_TIME, S.RNN_EXPLODING_IN_TIME, S.PLATEAU, S.COLLAPSED_OUTPUTS):
+        assert causes(recurrence, finding(due, 5))[due] is S.DOUBLE_SOFTMAX
+    for other in (S.GRADIENT_ASCENT, S.LOSS_DIVERGING, S.GRADIENTS_NONFINITE):
+        assert causes(recurrence, finding(other, 5))[other] is None
+    softmax = finding(S.DOUBLE_SOFTMAX, 0)
+    assert causes(softmax, finding(S.RNN_VANISHING_IN_TIME, 5))[S.RNN_VANISHING_IN_TIME] is None
+
+
 def test_a_gradient_that_is_cut_down_does_not_vanish_but_its_inputs_may_make_it_large() -> None:
     cut = finding(S.LR_TOO_LOW, 0, evidence={"clipped": 0.01})
     found = causes(finding(S.RNN_VANISHING_IN_TIME, 0), cut, finding(S.PLATEAU, 0))

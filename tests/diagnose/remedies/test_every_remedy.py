@@ -76,6 +76,7 @@ def offered(symptom: Symptom) -> list[Remedy]:
         *((partial(mismatch, wiring), {"constant": 1.0}) for wiring in MISMATCHES),
         (partial(mismatch, ROUNDED), {"rounded": 1.0}),
         (partial(mismatch, MISMATCHES[0]), {"samples": 1.0}),
+        (partial(mismatch, RECURRENT), {"recurrent": 1.0}),
     )
     for special, more in specials:
         window = Window(judge(30, LAYERS, special)[1])
@@ -145,6 +146,13 @@ MISMATCHES = (
         }
     ),
     Wiring(obstacles={"one entry": ("group_norm", "fc0")}, loss_path=("ctc_loss",)),
+)
+
+RECURRENT = Wiring(
+    obstacles={
+        "recurs over samples": ("8", "[8, 5, 3]", "0", "fc0"),
+        "no logarithm": ("nll_loss", "linear"),
+    }
 )
 
 OF_LOSS = frozenset({"no logarithm", "unlike shapes", "bounded", "squashed"})

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from gradwidget.diagnose.finding import Symptom
-from gradwidget.frame import Wiring
+from gradwidget.frame import ROOT, Wiring
 from tests.support.frames import chain, healthy, judge, only
 
 DEPTH = 4
@@ -111,6 +111,26 @@ def test_an_attention_over_the_samples_is_named_while_the_loss_falls() -> None:
 @pytest.mark.parametrize("samples", [None, 8.0])
 def test_silent_where_that_dimension_is_not_known_to_be_the_samples(samples: float | None) -> None:
     assert judge(6, chain(DEPTH), attending("32", samples))[0].findings == []
+
+
+@pytest.mark.parametrize(
+    ("dimension", "flag", "layers", "words"),
+    [
+        ("0", True, ("rnn",), "rnn runs along dimension 0 of its input [64, 24, 3]"),
+        ("1", False, ("rnn",), "rnn runs along dimension 1 of its input [64, 24, 3]"),
+        ("0", True, ("rnn", "gru"), "rnn and gru run along dimension 0 of their input"),
+        ("0", True, (ROOT,), "the model runs along dimension 0"),
+    ],
+)
+def test_a_recurrence_over_the_samples_is_named_while_the_loss_falls(
+    dimension: str, layers: tuple[str, ...], words: str, *, flag: bool
+) -> None:
+    wiring = Wiring(obstacles={"recurs over samples": ("64", "[64, 24, 3]", dimension, *layers)})
+    finding = only(judge(6, chain(DEPTH), healthy(DEPTH, wiring=wiring))[0])
+    assert (finding.title, finding.severity) == ("Recurrence over the samples", "warning")
+    assert words in finding.message
+    assert "the 64 samples of the batch" in finding.message
+    assert finding.remedies[0].title == f"Set batch_first={flag}"
 
 
 def test_a_loss_without_an_end_is_due_to_outputs_that_are_no_logarithms() -> None:

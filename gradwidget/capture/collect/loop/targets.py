@@ -98,7 +98,7 @@ class Targets:
         if in_transform():
             return
         for name, node in _losses(roots):
-            target = saved_tensor(node, _names(node)[1])
+            target = saved_tensor(node, names_of_operands(node)[1])
             if target is None or unreadable(target) is not None or not target.numel():
                 continue
             target = plain(target)
@@ -112,7 +112,7 @@ class Targets:
                     self._read_errors(target, node)
 
     def _read_errors(self, target: Tensor, node: Node) -> None:
-        output = saved_tensor(node, _names(node)[0])
+        output = saved_tensor(node, names_of_operands(node)[0])
         if output is None or output.shape != target.shape or unreadable(output) is not None:
             return
         errors = _errors(node)
@@ -153,7 +153,7 @@ def _losses(roots: Sequence[Tensor]) -> Iterator[tuple[str, Node]]:
             waiting += [one for one, _ in node.next_functions if one is not None]
 
 
-def _names(node: Node) -> tuple[str, str]:
+def names_of_operands(node: Node) -> tuple[str, str]:
     """Under which names the graph of a loss has outputs and targets.
 
     The other way round where only what was given second has a gradient, as in

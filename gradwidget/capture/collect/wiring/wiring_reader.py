@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from weakref import ref
 
 import torch
 from torch import Tensor, nn
 
+from gradwidget.capture.collect.recurrent.over_samples import RecurrentCalls
 from gradwidget.capture.collect.wiring.division import division_of
 from gradwidget.capture.collect.wiring.flows import Flows
 from gradwidget.capture.collect.wiring.graph import Graph, read_graph
@@ -77,6 +78,7 @@ class WiringReader:
         self._generation = -1
         self._to_next = 0
         self._places = Places(table)
+        self._recurrent = RecurrentCalls()
         self._used: set[int] = set()
         self._has_read = False
         self.is_due = False
@@ -97,11 +99,20 @@ class WiringReader:
         if self._gathered is not None:
             self._gathered.unused.begin()
         self._places, self._used, self._has_read = Places(self._table), set(), False
+        self._recurrent = RecurrentCalls()
         self._foreign.begin(wanted=self.is_due)
 
-    def layer_ran(self, layer: str, output: object) -> None:
+    def layer_ran(
+        self,
+        layer: str,
+        module: nn.Module,
+        args: tuple[object, ...],
+        kwargs: Mapping[str, object],
+        output: object,
+    ) -> None:
         """A layer has run in a step that is read."""
         if self._gathered is not None and is_training_forward():
+            self._recurrent.layer_ran(layer, module, args, kwargs, output)
             tensors = self._places.add_output(layer, output)
             self._gathered.formats.update(one.dtype for one in tensors)
             self._gathered.unused.layer_ran(layer, tensors)
@@ -119,7 +130,9 @@ class WiringReader:
             return  # a pass of another model
         self._gathered.loss_path |= dict.fromkeys(loss_path(graph, self._places))
         returned_by, is_first = self._foreign.returned_by, not self._has_read
-        found = obstacles(graph, self._places, returned_by, is_first=is_first)
+        found = {**obstacles(graph, self._places, returned_by, is_first=is_first)}
+        if (recurrent := self._recurrent.over_samples(graph)) is not None:
+            found["recurs over samples"] = recurrent
         self._gathered.obstacles = together(self._gathered.obstacles, found)
         self._used |= {id(one) for one in graph.leaves()}
         self._gathered.adds_passes |= self._has_read
