@@ -12,6 +12,7 @@ comparisons of all pairs by intent.
 
 from __future__ import annotations
 
+from gradwidget.diagnose.evidence.obstacle import broadcast
 from gradwidget.diagnose.evidence.regression_error import beyond_reach, out_of_reach
 from gradwidget.diagnose.evidence.window import Window
 from gradwidget.diagnose.finding import Detection, Finding
@@ -84,12 +85,28 @@ def _without_logarithm(window: Window) -> tuple[str, str] | None:
 
 
 def _of_unlike_shapes(window: Window) -> tuple[str, str] | None:
-    if "unlike shapes" not in window.wiring.obstacles:
+    met = broadcast(window.wiring)
+    if met is None:
         return None
-    given, made = window.wiring.obstacles["unlike shapes"]
+    if met.what == "advantages":
+        message = (
+            f"A term with the shape {met.given}, such as log-probabilities, is multiplied by "
+            f"{met.made}, which is a sum or a difference of {met.row} and {met.column}, such as "
+            "returns and values: the term of each sample is weighted with the advantages of all "
+            "samples, not with its own."
+        )
+        return message, "None: the advantage of one sample says nothing of another one."
+    if met.what == "product":
+        message = (
+            f"What the loss averages has the shape {met.given}{met.of_layer} and its factor "
+            f"{met.other}, so both are broadcast to {met.made}: each entry is multiplied by the "
+            "factors of all samples, not by its own."
+        )
+        return message, "Fine if every entry is meant to be multiplied by every factor."
     message = (
-        f"The outputs have the shape {given} and the targets another one, so both are broadcast to "
-        f"{made}: each output is compared with every target, not only with its own."
+        f"The outputs have the shape {met.given}{met.of_layer} and the targets {met.other}, so "
+        f"both are broadcast to {met.made}: each output is compared with every target, not only "
+        "with its own."
     )
     return message, "Fine if every output is meant to be compared with every target."
 

@@ -368,11 +368,11 @@ export const PARAGRAPHS: readonly Paragraph[] = [
       },
       {
         "title": "Rule",
-        "text": "right below a loss that applies softmax or sigmoid itself there is another one, or a ReLU; or a loss of log-probabilities (nll_loss, kl_div) is given probabilities, or nll_loss logits or a log_softmax over the samples; or outputs and targets differ in shape, as a column and a row do, so that each output is compared with every target before the errors become one number; or the outputs end in a sigmoid, tanh or softmax, and their mean error is larger than its range, so that targets lie outside; or in a ReLU, softplus or clamp, and a clear part of the targets is beyond its bounds; or the targets of a binary cross-entropy are no probabilities; or the softmax of an attention, between two products of batches of matrices, runs over the samples."
+        "text": "right below a loss that applies softmax or sigmoid itself there is another one, or a ReLU; or a loss of log-probabilities (nll_loss, kl_div) is given probabilities, or nll_loss logits or a log_softmax over the samples; or outputs and targets differ in shape, as a column and a row do, so that each output is compared with every target before the errors become one number, in any term of the loss; or a policy term is multiplied by advantages [N, N] that are returns and values of unlike shapes, put together before they were detached; or the outputs end in a sigmoid, tanh or softmax, and their mean error is larger than its range, so that targets lie outside; or in a ReLU, softplus or clamp, and a clear part of the targets is beyond its bounds; or the targets of a binary cross-entropy are no probabilities; or the softmax of an attention, between two products of batches of matrices, runs over the samples."
       },
       {
         "title": "Not",
-        "text": "other softmax inside the network, log-softmax twice, kernels, margins and other comparisons of every pair, smoothed labels, some noise below amounts that are positive."
+        "text": "other softmax inside the network, log-softmax twice, kernels, margins, distances and other comparisons of every pair, mere differences whose mean is the same, smoothed labels, some noise below amounts that are positive."
       },
       {
         "title": "Helps",
