@@ -4,10 +4,10 @@ Outputs that are already probabilities may meet a loss that applies softmax or s
 gradient is then small wherever the model is sure, right or wrong. Or they meet one that expects
 logarithms of probabilities. Or a ReLU has cut off what is below 0 of logits. Or they end in a
 function with bounds, and targets lie outside of these. Or their shape is another than that of the
-targets, and each is held against every target. Or the targets of a binary cross-entropy are no
-probabilities. And so are the weights of an attention where they add up to 1 over the samples of the
-batch. Not reported: other softmax inside the network, log-softmax twice, which changes nothing, and
-comparisons of all pairs by intent.
+targets, and each is held against every target, or each log-probability against every advantage. Or
+the targets of a binary cross-entropy are no probabilities. And so are the weights of an attention
+where they add up to 1 over the samples of the batch. Not reported: other softmax inside the
+network, log-softmax twice, which changes nothing, and comparisons of all pairs by intent.
 """
 
 from __future__ import annotations

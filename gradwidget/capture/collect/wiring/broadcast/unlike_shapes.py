@@ -90,7 +90,9 @@ def _meeting(node: Node, graph: Graph) -> Meeting | None:
     made, below = output_shape(node), graph.below[node]
     if kind is None or made is None or len(made) < 2 or made[0] != made[1] or made[0] < 2:
         return None
-    if not below or not all(_is_of_samples(one, graph) for one in below):
+    if {made[1:], _column(made)}.isdisjoint(output_shape(one) for one in below):
+        return None
+    if not all(_is_of_samples(one, graph) for one in below):
         return None
     if len(below) == 2:
         return _of_two_outputs(kind, below, made, graph)
