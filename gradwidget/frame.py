@@ -191,13 +191,15 @@ class Wiring:
     """What the graphs of the loss show that may keep the network from learning, with its
     particulars: of ``"no logarithm"`` and ``"bounded"`` the loss and what it is given, of the
     second also by what it is multiplied and the bounds, of ``"unlike shapes"`` the shape of the
-    outputs and what became of it, of ``"one entry"`` the operation and the layer before it, of
-    ``"attends over samples"`` the length of that dimension and the shape of the scores, of
-    ``"recurs over samples"`` the number of the samples, the shape of the input, the dimension along
-    which the layers run, and these, of ``"squashed"`` the function and who calls it: ``"module"``
-    or ``"forward"`` or an empty word, then the name of the module, and the line, of ``"small
-    logits"`` the bound and the number of classes, of ``"added up"`` the operation, and how many
-    entries and samples it adds up, 1 and 1 of a mean."""
+    outputs, what became of it, the shape of what they meet, whether that is a ``"difference"``, a
+    ``"product"`` or one with ``"advantages"``, and the layer of the column or an empty word, of
+    ``"one entry"`` the operation and the layer before it, of ``"attends over samples"`` the length
+    of that dimension and the shape of the scores, of ``"recurs over samples"`` the number of the
+    samples, the shape of the input, the dimension along which the layers run, and these, of
+    ``"squashed"`` the function and who calls it: ``"module"`` or ``"forward"`` or an empty word,
+    then the name of the module, and the line, of ``"small logits"`` the bound and the number of
+    classes, of ``"added up"`` the operation, and how many entries and samples it adds up, 1 and 1
+    of a mean."""
 
     @property
     def is_of_alignments(self) -> bool:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from gradwidget.diagnose.evidence.window import Window
-from gradwidget.frame import Layer, Obstacle
+from gradwidget.frame import Layer, Obstacle, Wiring
 
 OF_EACH_SAMPLE = frozenset({"LayerNorm", "RMSNorm"})
 """Norm layers that act on each sample by itself."""
@@ -157,3 +157,50 @@ def _norm_of_one(norm: str, how: str, made: str) -> Barrier:
 
 def _is_of_one_value(layer: Layer) -> bool:
     return layer.kind in OF_EACH_SAMPLE and set(layer.shapes.values()) == {(1,)}
+
+
+@dataclass(frozen=True, slots=True)
+class Broadcast:
+    """A column and a row that meet."""
+
+    given: str
+    """The shape of the outputs, such as ``"[6, 1]"``."""
+    made: str
+    """The shape of the result."""
+    other: str
+    """The shape of what the outputs meet."""
+    what: str
+    """``"difference"``, ``"product"`` or ``"advantages"``."""
+    layer: str
+    """The layer whose output the column is; empty where it is not known."""
+
+    @property
+    def samples(self) -> str:
+        """The number of samples."""
+        return self.made.strip("[]").partition(",")[0]
+
+    @property
+    def row(self) -> str:
+        """The shape without a dimension of 1."""
+        return f"[{self.samples}]"
+
+    @property
+    def column(self) -> str:
+        """The shape with one."""
+        return f"[{self.samples}, 1]"
+
+    @property
+    def of_layer(self) -> str:
+        """The layer in brackets; empty where it has not given the outputs."""
+        is_column = self.given.count(",") == self.made.count(",")
+        return f" (the output of {self.layer})" if self.layer and is_column else ""
+
+
+def broadcast(wiring: Wiring) -> Broadcast | None:
+    """What the graphs of a run show of it; None where they show none."""
+    if "unlike shapes" not in wiring.obstacles:
+        return None
+    given, made, *more = wiring.obstacles["unlike shapes"]
+    if len(more) == 3:
+        return Broadcast(given, made, *more)
+    return Broadcast(given, made, "another one", "difference", "")  # of an older run file

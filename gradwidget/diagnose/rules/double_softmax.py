@@ -4,15 +4,17 @@ Outputs that are already probabilities may meet a loss that applies softmax or s
 gradient is then small wherever the model is sure, right or wrong. Or they meet one that expects
 logarithms of probabilities. Or a ReLU has cut off what is below 0 of logits. Or they end in a
 function with bounds, and targets lie outside of these. Or their shape is another than that of the
-targets, and each is held against every target. Or the targets of a binary cross-entropy are no
-probabilities. And so are the weights of an attention where they add up to 1 over the samples of the
-batch, and the outputs of a recurrent layer that runs over the samples, since its ``batch_first`` is
-not that of what it is given. Not reported: other softmax inside the network, log-softmax twice,
-which changes nothing, and comparisons of all pairs by intent.
+targets, and each is held against every target, or each log-probability against every advantage. Or
+the targets of a binary cross-entropy are no probabilities. And so are the weights of an attention
+where they add up to 1 over the samples of the batch, and the outputs of a recurrent layer that runs
+over the samples, since its ``batch_first`` is not that of what it is given. Not reported: other
+softmax inside the network, log-softmax twice, which changes nothing, and comparisons of all pairs
+by intent.
 """
 
 from __future__ import annotations
 
+from gradwidget.diagnose.evidence.obstacle import broadcast
 from gradwidget.diagnose.evidence.regression_error import beyond_reach, out_of_reach
 from gradwidget.diagnose.evidence.window import Window
 from gradwidget.diagnose.finding import Detection, Finding
@@ -88,12 +90,28 @@ def _without_logarithm(window: Window) -> tuple[str, str] | None:
 
 
 def _of_unlike_shapes(window: Window) -> tuple[str, str] | None:
-    if "unlike shapes" not in window.wiring.obstacles:
+    met = broadcast(window.wiring)
+    if met is None:
         return None
-    given, made = window.wiring.obstacles["unlike shapes"]
+    if met.what == "advantages":
+        message = (
+            f"A term with the shape {met.given}, such as log-probabilities, is multiplied by "
+            f"{met.made}, which is a sum or a difference of {met.row} and {met.column}, such as "
+            "returns and values: the term of each sample is weighted with the advantages of all "
+            "samples, not with its own."
+        )
+        return message, "None: the advantage of one sample says nothing of another one."
+    if met.what == "product":
+        message = (
+            f"What the loss averages has the shape {met.given}{met.of_layer} and its factor "
+            f"{met.other}, so both are broadcast to {met.made}: each entry is multiplied by the "
+            "factors of all samples, not by its own."
+        )
+        return message, "Fine if every entry is meant to be multiplied by every factor."
     message = (
-        f"The outputs have the shape {given} and the targets another one, so both are broadcast to "
-        f"{made}: each output is compared with every target, not only with its own."
+        f"The outputs have the shape {met.given}{met.of_layer} and the targets {met.other}, so "
+        f"both are broadcast to {met.made}: each output is compared with every target, not only "
+        "with its own."
     )
     return message, "Fine if every output is meant to be compared with every target."
 

@@ -236,13 +236,36 @@ def test_targets_above_what_outputs_are_clamped_at_are_told_as_well() -> None:
     assert not finding.remedies[0].code
 
 
-def test_outputs_of_another_shape_than_their_targets_are_named_while_the_loss_falls() -> None:
-    wiring = Wiring(obstacles={"unlike shapes": ("[6, 1]", "[6, 6]"), "every pair": ()})
+@pytest.mark.parametrize(
+    ("particulars", "said", "advised"),
+    [
+        (
+            ("[6, 1]", "[6, 6]", "[6]", "difference", "v"),
+            "The outputs have the shape [6, 1] (the output of v) and the targets [6], so both are",
+            "view_as(target)",
+        ),
+        # As run files of before have it.
+        (("[6, 1]", "[6, 6]"), "both are broadcast to [6, 6]", "view_as(target)"),
+        (
+            ("[6]", "[6, 6]", "[6, 1]", "product", "v"),
+            "has the shape [6] and its factor [6, 1], so both are broadcast to [6, 6]",
+            "squeeze(-1)",
+        ),
+        (
+            ("[6]", "[6, 6]", "[6, 6]", "advantages", "v"),
+            "is multiplied by [6, 6], which is a sum or a difference of [6] and [6, 1]",
+            "often the output of v, needs squeeze(-1), as in returns - value.squeeze(-1)",
+        ),
+    ],
+)
+def test_what_is_broadcast_to_all_pairs_is_named_while_the_loss_falls(
+    particulars: tuple[str, ...], said: str, advised: str
+) -> None:
+    wiring = Wiring(obstacles={"unlike shapes": particulars, "every pair": ()})
     finding = only(judge(6, chain(DEPTH), healthy(DEPTH, wiring=wiring))[0])
     assert finding.symptom is Symptom.DOUBLE_SOFTMAX
-    assert "The outputs have the shape [6, 1]" in finding.message
-    assert "both are broadcast to [6, 6]" in finding.message
-    assert "view_as(target)" in finding.remedies[0].why
+    assert said in finding.message
+    assert advised in finding.remedies[0].why
 
 
 BINARY = Wiring(loss_path=("binary_cross_entropy_with_logits",))

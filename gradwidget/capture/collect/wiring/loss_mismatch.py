@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
-
-from torch import Tensor
+from collections.abc import Sequence
 
 from gradwidget.capture.collect.wiring.graph import Graph
 from gradwidget.capture.collect.wiring.loss_path import MEAN, operation
@@ -36,15 +34,6 @@ OF_LOGITS = ("LogSoftmaxBackward", "BinaryCrossEntropyWithLogits", "NllLoss")
 """The same of those that are given logits, or logarithms of probabilities."""
 REDUCING = ("Mean", "Sum")
 """The same of those that make one number of many."""
-CRITERIA = ("MseLoss", "SmoothL1Loss", "HuberLoss")
-"""The same of losses that hold each entry against one, and may make one number of them."""
-BROADCASTING = ("SubBackward", "RsubBackward", "ExpandBackward", "MulBackward")
-"""The same of operations by which outputs meet targets, weights or masks."""
-OF_EACH_ENTRY = (*CRITERIA, "Sub", "Rsub", "Pow", "Abs", "Mul", "Div", "Neg", "Minimum", "ToCopy")
-"""The same of those that lie between a difference and the loss that it is meant for.
-
-Others, such as exp or relu, make kernels and margins, which are taken of every pair on purpose.
-"""
 
 
 def no_logarithm(graph: Graph, above: Sequence[Node]) -> tuple[str, str] | None:
@@ -124,29 +113,6 @@ def squashed(
             if graph.names[given].startswith((*PROBABILITIES, "ReluBackward")):
                 function = operation(graph.names[given])
                 return function, *returned_by.of(given, function)
-    return None
-
-
-def unlike_shapes(graph: Graph, above: Sequence[Node]) -> tuple[str, str] | None:
-    """Outputs [N, ...] that a loss spreads out over the samples, since its targets are [N, 1, ...].
-
-    Or the other way round. So that this is no comparison of all pairs by intent, all entries have
-    to become one number at once, and nothing compares outputs with each other in the same way.
-
-    Returns:
-        The shape of the outputs, and what became of it; None where that is not so.
-    """
-    for node in above:
-        shapes = _spread(node, graph)
-        if shapes is not None and _is_averaged(node, graph):
-            given, made = shapes
-            if not any(
-                len(graph.below[one]) > 1
-                and graph.names[one].startswith("SubBackward")
-                and output_shape(one) == made
-                for one in above
-            ):
-                return str(list(given)), str(list(made))
     return None
 
 
@@ -299,47 +265,3 @@ def _operands(node: Node | None, name: str) -> tuple[Node | None, Node | None]:
         return None, None
     (first, _), (second, _) = node.next_functions
     return first, second
-
-
-Shape = tuple[int, ...]
-
-
-def _spread(node: Node, graph: Graph) -> tuple[Shape, Shape] | None:
-    """The shape of the one operand in the graph, and that of the result; None if it is as usual."""
-    name, below = graph.names[node], graph.below[node]
-    if not name.startswith(BROADCASTING) or len(below) != 1:
-        return None
-    given, made = output_shape(below[0]), output_shape(node)
-    if given is None or made is None or len(made) < 2 or made[0] != made[1] or made[0] < 2:
-        return None
-    row, column = made[1:], (made[0], 1, *made[2:])
-    if given not in {row, column}:
-        return None
-    if name.startswith("MulBackward"):
-        others = {row, (1, *row)} if given == column else {column}
-        if not any(tuple(one.shape) in others for one in _factors(node)):
-            return None  # a matrix of weights, or not known
-    return given, made
-
-
-def _factors(node: Node) -> Iterator[Tensor]:
-    for name in ("self", "other"):
-        saved = saved_tensor(node, name)
-        if saved is not None:
-            yield saved
-
-
-def _is_averaged(node: Node, graph: Graph) -> bool:
-    """Whether each entry goes its own way until all of them become one number."""
-    users = graph.users()
-    waiting, is_used = [node], False
-    while waiting:
-        for user in users.get(waiting.pop(), ()):
-            name = graph.names[user]
-            if output_shape(user) == () and name.startswith((*REDUCING, *CRITERIA)):
-                is_used = True
-            elif name.startswith(OF_EACH_ENTRY):
-                waiting.append(user)
-            else:
-                return False
-    return is_used

@@ -7,6 +7,7 @@ from math import prod
 
 from torch import nn
 
+from gradwidget.capture.collect.wiring.broadcast.unlike_shapes import unlike_shapes
 from gradwidget.capture.collect.wiring.constants import one_entry, rounded
 from gradwidget.capture.collect.wiring.graph import LEAF, VIEWS, Graph
 from gradwidget.capture.collect.wiring.loss_mismatch import (
@@ -16,7 +17,6 @@ from gradwidget.capture.collect.wiring.loss_mismatch import (
     norm_below,
     small_logits,
     squashed,
-    unlike_shapes,
 )
 from gradwidget.capture.collect.wiring.loss_path import added_up, between
 from gradwidget.capture.collect.wiring.operations import PRODUCTS
@@ -92,7 +92,7 @@ def obstacles(
     inside = graph.below.keys() - set(above)
     described: dict[Obstacle, tuple[str, ...] | None] = {
         "no logarithm": no_logarithm(graph, above),
-        "unlike shapes": unlike_shapes(graph, above),
+        "unlike shapes": unlike_shapes(graph, above, places),
         "bounded": bounded(graph) if is_first else None,
         "one entry": one_entry(graph, places),
         "rounded": rounded(graph, places),
