@@ -295,10 +295,11 @@ class Frame:
     ``input_feature_ratio``, the size of its largest column over the middle one, and
     ``input_samples``, the length of its first dimension. Of the
     targets that a loss of torch's keeps: of eight and more numbers of classes ``target_classes``,
-    how many different ones one loss has, and where all are the same ``target_class``; of others
-    ``target_min`` and ``target_max``, and of errors ``constant_error``, their mean if the answer
-    were the mean of the targets for every sample, and ``explained_share``, the part of it that the
-    outputs do not have. Of the loop:
+    how many different ones one loss has, and where all are the same ``target_class``, else
+    ``target_class_min`` and ``target_class_max``; of others ``target_min`` and ``target_max``, and
+    of errors that are all of a loss ``target_mean`` and ``target_std``, ``constant_error``, their
+    mean if the answer were the mean of the targets for every sample, and ``explained_share``, the
+    part of it that the outputs do not have. Of the loop:
     ``eval_mode``, 1 where all that acts otherwise in evaluation is in that mode;
     ``most_dropped``, the largest share that a module for dropout drops;
     ``gradients_kept``, 1 where gradients that a step had used were still there when the next were

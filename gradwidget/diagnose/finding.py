@@ -84,6 +84,8 @@ class Symptom(StrEnum):
 
 
 _BY_REASON = {
+    (Symptom.BAD_INPUTS, "targets"): "Inputs and targets out of scale",
+    (Symptom.BAD_TARGETS, "ordered"): "Data sorted by class",
     (Symptom.BAD_TARGETS, "classes"): "Batches of one class each",
     (Symptom.BAD_TARGETS, "label"): "One label for real and generated samples",
     (Symptom.DOUBLE_SOFTMAX, "low"): "Targets do not fit the loss",
@@ -213,6 +215,16 @@ def is_over_samples(found: Finding | Detection) -> bool:
 def is_clipped(found: Finding | Detection) -> bool:
     """Whether steps are too small for what clipping has left of the gradient, which is read."""
     return found.evidence.get("clipped", 0.0) > 0
+
+
+def is_sorted(found: Finding) -> bool:
+    """Whether it is batches whose classes come in an order, as their targets show it."""
+    return found.symptom is Symptom.BAD_TARGETS and "classes" in found.evidence
+
+
+def is_of_both(found: Finding) -> bool:
+    """Whether it is inputs that are out of scale together with the targets."""
+    return found.symptom is Symptom.BAD_INPUTS and "targets" in found.evidence
 
 
 def is_driven(found: Finding | Detection) -> bool:

@@ -13,6 +13,7 @@ from gradwidget.diagnose.causes.explanations import (
     EXPLAINS,
     FAR,
     NONFINITE,
+    OF_BOTH,
     OF_ONE_PACE,
     OF_RECURRENCE,
     OF_SAME_UNITS,
@@ -25,7 +26,9 @@ from gradwidget.diagnose.finding import (
     is_barred,
     is_clipped,
     is_driven,
+    is_of_both,
     is_over_samples,
+    is_sorted,
 )
 
 _RANK = {symptom: rank for rank, symptom in enumerate(EXPLAINS)}
@@ -129,6 +132,7 @@ def _causes_of(
         explains = OF_SAME_UNITS if has_same_units(cause) else EXPLAINS[symptom]
         explains = OF_RECURRENCE if is_over_samples(cause) else explains
         explains |= OF_ONE_PACE if is_driven(cause) else frozenset()
+        explains |= OF_BOTH if is_of_both(cause) else frozenset()
         is_late = cause.first_step > finding.first_step + leeway.of(cause, finding)
         if finding.symptom in explains and not is_late and _may_explain(cause, finding, leeway):
             yield cause
@@ -148,7 +152,8 @@ def _order(finding: Finding) -> tuple[bool, int, int]:
 
 def is_exact(finding: Finding) -> bool:
     """Whether it is read, not estimated, and has been so from the first step."""
-    return finding.symptom in EXACT or has_same_units(finding) or is_clipped(finding)
+    is_read = finding.symptom in EXACT or is_sorted(finding)
+    return is_read or has_same_units(finding) or is_clipped(finding)
 
 
 def is_idle(finding: Finding) -> bool:
@@ -168,7 +173,8 @@ def _may_explain(cause: Finding, finding: Finding, leeway: Leeway) -> bool:
     """Whether a cause that is not late comes first: in time, and of two at once in the table."""
     if has_same_units(finding) or (is_driven(finding) and cause.symptom is Symptom.LR_TOO_HIGH):
         return False  # so they were made, or driven at one pace, and no step can do that
-    if not _fits_clipping(cause, finding):
+    is_built_so = is_sorted(cause) and _is_as_built(finding, cause, leeway.slack)
+    if is_built_so or not _fits_clipping(cause, finding):
         return False
     if Symptom.PLATEAU in {cause.symptom, finding.symptom}:
         return _may_explain_plateau(cause, finding)
@@ -249,6 +255,13 @@ def _is_of_start(finding: Finding, cause: Finding, slack: int) -> bool:
     """Whether it is of weights as they were drawn: known before any can have shrunk."""
     is_known = finding.reported_step <= cause.first_step + slack
     return finding.symptom is Symptom.VANISHING_GRADIENTS and finding.first_step == 0 and is_known
+
+
+def _is_as_built(finding: Finding, cause: Finding, slack: int) -> bool:
+    """Whether it is of the network or its weights as they were before any batch had come."""
+    is_over_depth = finding.symptom is Symptom.EXPLODING_GRADIENTS and not _is_over_time(finding)
+    is_drawn_so = is_over_depth and finding.first_step <= cause.first_step
+    return is_drawn_so or is_barred(finding) or _is_of_start(finding, cause, slack)
 
 
 def _is_over_time(finding: Finding) -> bool:

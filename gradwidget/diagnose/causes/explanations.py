@@ -187,6 +187,9 @@ not that of the data."""
 OF_ONE_PACE = frozenset({S.LR_TOO_HIGH})
 """What weights that one factor drives bring about besides: gradients that outgrow any rate."""
 
+OF_BOTH = frozenset({S.BAD_TARGETS})
+"""What inputs say besides that are out of scale together with the targets."""
+
 BY_STEPS = frozenset({S.EXPLODING_GRADIENTS, S.LOSS_UNSTABLE})
 """Causes of a NaN by the steps that follow from them, which have to move the weights far."""
 

@@ -10,6 +10,7 @@ import numpy as np
 from gradwidget.diagnose.evidence.window import Window, middle
 from gradwidget.frame import CROSS_ENTROPY
 from gradwidget.record.history import RECENT
+from gradwidget.wording import shown
 
 ABSOLUTE = frozenset({"l1_loss", "smooth_l1_loss", "huber_loss", "abs"})
 SQUARED = frozenset({"mse_loss", "pow"})
@@ -31,14 +32,16 @@ a half."""
 ROUNDED = 1.01
 """An error that is larger than the largest by no more than this may be rounded."""
 
+OF_TARGETS = 3.0
+"""Errors over outputs from which they are about what the targets are."""
 RISEN = 1.5
 """Size of the targets over that at the start, from which they have risen."""
 AS_LARGE = 0.75
 """Error over outputs, or the other way round, from which outputs may be all of the error."""
+OF_ERRORS = frozenset({"mse_loss", "smooth_l1_loss", "huber_loss"})
+"""Losses of differences that keep their targets."""
 OF_KNOWN_TARGETS = CROSS_ENTROPY | {
-    "mse_loss",
-    "smooth_l1_loss",
-    "huber_loss",
+    *OF_ERRORS,
     "binary_cross_entropy",
     "binary_cross_entropy_with_logits",
 }
@@ -73,6 +76,46 @@ def first_residual(window: Window, most: int | None = None) -> float:
         # √N is the norm over the RMS.
         found = (2 if squared else 1) * loss / norm * per_entry / norm
     return middle(found[:frames])
+
+
+class FarTargets(NamedTuple):
+    """Targets of a regression that are themselves far from what a fresh network gives."""
+
+    size: float
+    """Their root mean square; of absolute errors whose targets are not kept, their mean size."""
+    known: tuple[float, float] | None
+    """Their mean and standard deviation, where they were read."""
+
+    @property
+    def in_words(self) -> str:
+        """Their scale, to follow "with"."""
+        if self.known is None:
+            return f"a size of about {shown(self.size)}"
+        mean, deviation = self.known
+        return f"a mean of {shown(mean)} and a standard deviation of {shown(deviation)}"
+
+
+def far_targets(window: Window) -> FarTargets | None:
+    """The targets at the start, where they are that far; None where that is not known.
+
+    As read, where the last layer's outputs are what is held against them: what is done to the
+    outputs before may have given them the units of the targets, or bounds. Else by the errors,
+    where these are far larger than the outputs.
+    """
+    bound, frames = window.limits.target_scale, window.limits.window
+    *around, last = window.wiring.loss_path or ("",)
+    if last in OF_ERRORS and AROUND.issuperset(around):
+        mean, deviation = (
+            middle(window.history.start_scalar(f"target_{one}")[:frames]) for one in ("mean", "std")
+        )
+        size = math.hypot(mean, deviation)
+        if math.isfinite(size):
+            return FarTargets(size, (mean, deviation)) if size > bound else None
+    residual = first_residual(window)
+    outputs = middle(window.start("act_rms")[window.paths.last])
+    # What is no output is in the targets.
+    is_far = residual > OF_TARGETS * outputs and residual - outputs > bound
+    return FarTargets(residual, None) if is_far and np.sum(window.paths.last) == 1 else None
 
 
 class Outweighing(NamedTuple):

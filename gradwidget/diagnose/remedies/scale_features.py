@@ -26,7 +26,7 @@ def scale_features(window: Window) -> Remedy | None:
 measured = []
 
 def scale(module, inputs):
-    x = inputs[0]
+    x = inputs[0] if inputs else None
     if not isinstance(x, torch.Tensor) or not x.is_floating_point() or x.dim() != 2 or len(x) < 2:
         return None
     if not measured:

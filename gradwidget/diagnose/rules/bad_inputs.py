@@ -1,8 +1,9 @@
 """Inputs that no layer can work with: NaN, all the same, or far from a scale of 1.
 
 The scale alone is no finding: it is one only together with a symptom that it can bring about, where
-nothing is learned, or where it is extreme and goes on to the outputs. Not reported: a norm layer
-that comes first, token numbers, a large scale with which training goes well.
+nothing is learned, or where it is extreme and goes on to the outputs. Where the targets of a
+regression are out of scale as well, it says so. Not reported: a norm layer that comes first, token
+numbers, a large scale with which training goes well.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from dataclasses import replace
 import numpy as np
 
 from gradwidget.diagnose.evidence.onset import first_level
+from gradwidget.diagnose.evidence.regression_error import far_targets
 from gradwidget.diagnose.evidence.window import A_FEW, BEGINNING, Window, median, middle
 from gradwidget.diagnose.finding import Detection, Finding, Origin, Severity, Symptom
 from gradwidget.diagnose.rules.shared.harm import is_harmed
@@ -129,7 +131,22 @@ def _scale(window: Window, active: Finding | None) -> Detection | None:
         value=size,
         bound=limits.input_scale if is_large else limits.input_scale**-2,
     )
-    return replace(found, evidence={**found.evidence, "huge": 1.0}) if size > HUGE else found
+    if size > HUGE:
+        found = replace(found, evidence={**found.evidence, "huge": 1.0})
+    return _with_targets(window, found)
+
+
+def _with_targets(window: Window, found: Detection) -> Detection:
+    """The same, with the targets where these are out of scale too: either alone does not help."""
+    far = far_targets(window)
+    if far is None:
+        return found
+    return replace(
+        found,
+        message=f"{found.message} The targets are out of scale as well, with "
+        f"{far.in_words}: scale both.",
+        evidence={**found.evidence, "targets": far.size},
+    )
 
 
 def _flat(window: Window, active: Finding | None) -> Detection | None:

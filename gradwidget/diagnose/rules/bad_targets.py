@@ -2,10 +2,11 @@
 
 Of a network that judges what another one makes: those that are all the same.
 
-The scale alone is no finding: it is one only together with a symptom that it can bring about, or
-where nothing is learned. Not reported: losses that are no plain regression, targets in the tens, a
-large scale with which training goes well, batches of the one class that there is, and classes that
-take turns, a judge that is given real and made samples in steps of their own.
+The scale alone is no finding, nor an order of batches of several classes: it is one only together
+with a symptom that it can bring about, or where nothing is learned. Not reported: losses that are
+no plain regression, targets in the tens, a large scale with which training goes well, batches of
+the one class that there is, and classes that take turns, a judge that is given real and made
+samples in steps of their own.
 """
 
 from __future__ import annotations
@@ -32,21 +33,28 @@ LEARNED = 0.1
 
 def bad_targets(window: Window, active: Finding | None) -> Detection | None:
     """Looks at what the outputs are held against."""
-    return _sorted(window) or _one_label(window) or _far(window, active)
+    return _sorted(window, active) or _one_label(window) or _far(window, active)
 
 
-def _sorted(window: Window) -> Detection | None:
-    """Batches of one class, of another one after a while."""
+def _sorted(window: Window, active: Finding | None) -> Detection | None:
+    """Batches of one class, of others after a while; or of a few where that does harm.
+
+    The next epoch comes before these are forgotten, if its steps are small.
+    """
     found = sorted_data(window)
     if found is None:
         return None
-    (first, at), (then, later) = found.examples
+    if active is None and found.is_in_order and not is_harmed(window, Symptom.BAD_TARGETS):
+        return None
+    older, newer = (f"{_classes(*range_)} at step {step:,}" for range_, step in found.examples)
     many = "Every" if found.share == 1 else "Nearly every"
+    what = "holds samples of one class alone"
+    if found.is_in_order:
+        what = "begins with the class that the one before has ended with"
     return Detection(
         severity="warning",
-        message=f"{many} batch holds samples of one class alone (class {first} at step {at:,}, "
-        f"class {then} at step {later:,}): the data comes sorted, and each class makes "
-        "the network forget the one before.",
+        message=f"{many} batch {what} ({older}, {newer}): the data comes sorted, and each class "
+        "makes the network forget the one before.",
         layers=(),
         first_step=window.history.first_step or 0,
         evidence={
@@ -54,9 +62,15 @@ def _sorted(window: Window) -> Detection | None:
             "bound": MOSTLY,
             "window": float(window.limits.window),
             "classes": float(found.classes),
+            **({"ordered": 1.0} if found.is_in_order else {}),
         },
         caveat="Fine if classes are to be learned one after the other, as in continual learning.",
     )
+
+
+def _classes(low: int, high: int) -> str:
+    """In words, with the lowest and the highest."""
+    return f"class {low}" if low == high else f"classes {low} to {high}"
 
 
 def _one_label(window: Window) -> Detection | None:

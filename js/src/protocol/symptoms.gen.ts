@@ -387,7 +387,7 @@ export const PARAGRAPHS: readonly Paragraph[] = [
     "parts": [
       {
         "title": "Rule",
-        "text": "the data that enters the first layers is NaN, the same everywhere, or the same in every sample while nothing is learned (of tokens also while the loss falls to how common each answer is); or its RMS is above 20, or its mean is more than fifty times its standard deviation, and another symptom follows from it, or the RMS is far above that and the outputs start above 20 too, or the loss starts so high that it only comes down from there. Data that was sound at the start is changed while the model trains. Networks that are trained in turns each have their own inputs."
+        "text": "the data that enters the first layers is NaN, the same everywhere, or the same in every sample while nothing is learned (of tokens also while the loss falls to how common each answer is); or its RMS is above 20, or its mean is more than fifty times its standard deviation, and another symptom follows from it, or the RMS is far above that and the outputs start above 20 too, or the loss starts so high that it only comes down from there. Where the targets of a regression are more than 100 in size as well, as they are read or by errors far larger than the outputs, it says so, and scales both: either alone does not help. Data that was sound at the start is changed while the model trains. Networks that are trained in turns each have their own inputs."
       },
       {
         "title": "Not",
@@ -406,7 +406,7 @@ export const PARAGRAPHS: readonly Paragraph[] = [
     "parts": [
       {
         "title": "Rule",
-        "text": "the outputs of a regression start more than 100 away from their targets, and more than that many times their own size, and another symptom follows from it, or nothing is learned, or the other terms of the loss are negligible beside these errors. Of a loss of several terms, the gradient of these errors has to outweigh that of the others a hundred times. The distance is read from the loss and its gradient. Or batches of eight and more samples are of one class each, and of another one after a while: the data comes sorted by class. Or, of two networks that are trained against each other, all targets that the judge has been given are the same, and it has learned to answer so."
+        "text": "the outputs of a regression start more than 100 away from their targets, and more than that many times their own size, and another symptom follows from it, or nothing is learned, or the other terms of the loss are negligible beside these errors. Of a loss of several terms, the gradient of these errors has to outweigh that of the others a hundred times. The distance is read from the loss and its gradient. Or batches of eight and more samples are of one class each, and of another one after a while: the data comes sorted by class. Or nearly every batch begins with the class that the one before has ended with, and another symptom follows from it. What comes sorted stands before a rate that is too high for it. Or, of two networks that are trained against each other, all targets that the judge has been given are the same, and it has learned to answer so."
       },
       {
         "title": "Not",

@@ -247,3 +247,29 @@ def test_weights_that_grow_do_not_explain_a_single_gradient_that_outgrows_the_pa
     spike = finding(S.EXPLODING_GRADIENTS, 31, evidence={"baseline": 1.0})
     found = causes(finding(S.WEIGHTS_GROWING, 100), spike)
     assert found == {S.WEIGHTS_GROWING: S.EXPLODING_GRADIENTS, S.EXPLODING_GRADIENTS: None}
+
+
+def test_data_that_comes_sorted_explains_the_rate_that_is_too_high_for_it() -> None:
+    data = finding(S.BAD_TARGETS, 0, evidence={"classes": 10.0})
+    found = causes(finding(S.LR_TOO_HIGH, 0), data, finding(S.DEAD_RELU, 30), finding(S.PLATEAU, 0))
+    assert found.pop(S.BAD_TARGETS) is None
+    assert set(found.values()) == {S.BAD_TARGETS}
+
+
+def test_data_that_comes_sorted_explains_nothing_of_how_the_network_was_built() -> None:
+    data = finding(S.BAD_TARGETS, 0, evidence={"classes": 10.0})
+    for built in (
+        finding(S.EXPLODING_GRADIENTS, 0),
+        finding(S.VANISHING_GRADIENTS, 0),
+        finding(S.PLATEAU, 0, evidence={"barred": 1.0}),
+    ):
+        assert causes(data, built)[built.symptom] is None
+    grown = finding(S.EXPLODING_GRADIENTS, 40, evidence={"baseline": 1.0})
+    assert causes(data, grown)[S.EXPLODING_GRADIENTS] is S.BAD_TARGETS
+
+
+def test_targets_that_are_scaled_with_the_inputs_are_no_finding_of_their_own() -> None:
+    targets = finding(S.BAD_TARGETS, 0)
+    both = finding(S.BAD_INPUTS, 0, evidence={"targets": 3e5})
+    assert causes(both, targets)[S.BAD_TARGETS] is S.BAD_INPUTS
+    assert causes(finding(S.BAD_INPUTS, 0), targets)[S.BAD_TARGETS] is None

@@ -103,4 +103,7 @@ def test_of_several_terms_one_of_squared_errors_may_be_all(
         found = first_residual(window)
         assert math.isnan(found) if layer is None else found == pytest.approx(apart, rel=1e-3)
         if layer is not None:
-            assert "handle = model.get_submodule('price')" in scale_targets(found, window).code
+            assert (
+                "handle_of_outputs = model.get_submodule('price')"
+                in scale_targets(found, window).code
+            )

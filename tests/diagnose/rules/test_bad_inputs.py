@@ -196,3 +196,63 @@ def test_of_networks_in_turns_the_data_is_to_be_scaled_for_both() -> None:
 def test_silent_on_a_judge_that_is_given_what_a_generator_makes_large() -> None:
     engine = judge(30, chain(DEPTH), of_two_networks(850.0, made=700.0))[0]
     assert Symptom.BAD_INPUTS not in found(engine)
+
+
+PRICES = {"target_mean": 300_000.0, "target_std": 150_000.0}
+
+
+def of_a_table(loss_path: tuple[str, ...], **scalars: float) -> Any:
+    """What is found of raw columns with which nothing is learned."""
+    figures = healthy(
+        DEPTH, scalars={**BYTES, "loss": 2.0, **scalars}, wiring=Wiring(loss_path=loss_path)
+    )
+    return judge(150, chain(DEPTH), figures)[0].findings[0]
+
+
+def test_targets_that_are_out_of_scale_as_well_are_said_and_scaled_with_them() -> None:
+    finding = of_a_table(("mse_loss",), **PRICES)
+    assert finding.symptom is Symptom.BAD_INPUTS
+    assert finding.title == "Inputs and targets out of scale"
+    assert "a mean of 300,000 and a standard deviation of 150,000: scale both" in finding.message
+    assert finding.evidence["targets"] == np.hypot(300_000.0, 150_000.0)
+    assert [one.title for one in finding.remedies] == [
+        "Scale the inputs, and the targets",
+        "Scale each feature by itself, and the targets",
+    ]
+
+
+def test_of_other_targets_nothing_is_said() -> None:
+    usual = {"target_mean": 0.0, "target_std": 1.0}
+    for loss_path, scalars in (
+        (("mse_loss",), usual),
+        (("mse_loss",), {"target_mean": 60.0, "target_std": 20.0}),  # amounts
+        (("mse_loss",), {}),
+        (("nll_loss", "log_softmax"), {}),
+        (("binary_cross_entropy_with_logits",), {"target_min": 0.0, "target_max": 1.0}),
+        (("add", "mse_loss", "nll_loss"), {}),  # of several terms they are not known
+        (("mse_loss", "relu"), PRICES),  # what scales the outputs would give none below the mean
+        (("mse_loss", "mul"), PRICES),  # outputs that are given their units
+    ):
+        finding = of_a_table(loss_path, **scalars)
+        assert finding.symptom is Symptom.BAD_INPUTS
+        assert finding.title == "Inputs out of scale"
+        assert "targets" not in finding.message
+        assert "targets" not in finding.evidence
+
+
+def test_targets_that_no_loss_keeps_are_told_by_errors_far_larger_than_the_outputs() -> None:
+    def said(residual: float, outputs: float) -> str:
+        slope = 2 * residual / 64
+        figures = healthy(
+            DEPTH,
+            scalars={**BYTES, "loss": residual**2},
+            wiring=Wiring(loss_path=("mean", "pow", "sub")),
+            act_rms=np.full(DEPTH, outputs),
+            act_grad_rms=np.full(DEPTH, slope),
+            act_grad_norm=np.full(DEPTH, slope * 8),
+        )
+        return judge(150, chain(DEPTH), figures)[0].findings[0].message
+
+    assert "out of scale as well, with a size of about 5,000: scale both" in said(5000.0, 1000.0)
+    assert "targets" not in said(5000.0, 4500.0)  # the outputs may be all of the errors
+    assert "targets" not in said(80.0, 2.0)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from gradwidget.diagnose.finding import Symptom
+from gradwidget.diagnose.finding import Finding, Symptom
 from gradwidget.frame import LOSS, Wiring
 from tests.support.frames import chain, found, healthy, judge, only
 
@@ -182,3 +182,60 @@ def test_one_of_several_terms_that_outweighs_the_others_is_named_where_it_harms(
     for one in known:
         assert f"Beside the error of fc3, the other terms of the loss {said}." in one.message
         assert one.first_step == 0
+
+
+def of_batches(classes: list[int], size: int, epochs: int = 3, **figures: Any) -> list[Finding]:
+    """What is found in steps with batches of so many targets each, in their order."""
+    batches = [classes[start : start + size] for start in range(0, len(classes), size)] * epochs
+
+    def of(step: int) -> dict[str, Any]:
+        low, high = min(batches[step]), max(batches[step])
+        known = {"target_class_min": float(low), "target_class_max": float(high)}
+        known = {"target_class": float(low)} if low == high else known
+        count = float(len(set(batches[step])))
+        scalars = {"target_classes": count, **known, "loss": 2.0 * 0.99**step}
+        return healthy(DEPTH, scalars=scalars, **figures)
+
+    return judge(len(batches), chain(DEPTH), of)[0].findings
+
+
+@pytest.mark.parametrize("size", [64, 100, 128, 256])
+def test_sorted_data_is_named_also_where_its_classes_end_within_batches(size: int) -> None:
+    """Ten classes of 178 samples: of 64 each, a third of the batches are of two classes."""
+    classes = [number for number in range(10) for _ in range(178)]
+    finding = of_batches(classes, size, act_dead_fraction=np.array([0.0, 0.0, 1.0, 0.0]))[0]
+    assert (finding.symptom, finding.title) == (Symptom.BAD_TARGETS, "Data sorted by class")
+    assert "begins with the class that the one before has ended with (class" in finding.message
+    assert [one.title for one in finding.remedies] == ["Shuffle the data"]
+    assert finding.consequences == (Symptom.DEAD_RELU,)
+    # With small steps the next epoch comes before anything is forgotten.
+    assert of_batches(classes, size) == []
+
+
+@pytest.mark.parametrize("shares", [[1, 1], [97, 3], [1] * 10, [90, *[1] * 10], [3, 90, 4, 3]])
+@pytest.mark.parametrize("size", [8, 32])
+def test_silent_on_data_that_is_drawn_at_random_however_rare_some_classes_are(
+    shares: list[int], size: int
+) -> None:
+    chance = np.random.default_rng(len(shares))
+    p = np.array(shares) / sum(shares)
+    classes = chance.choice(len(p), 200 * size, p=p).tolist()
+    dead = np.array([0.0, 0.0, 1.0, 0.0])
+    [finding] = of_batches(classes, size, 1, act_dead_fraction=dead)
+    assert finding.symptom is Symptom.DEAD_RELU
+
+
+@pytest.mark.parametrize(
+    "of_step",
+    [
+        lambda step: {0, step // 20},  # ever more classes
+        lambda step: {2 * (step // 40), 2 * (step // 40) + 1},  # tasks of two classes each
+    ],
+)
+def test_silent_where_several_classes_of_a_batch_are_no_order_of_the_data(
+    of_step: Callable[[int], set[int]],
+) -> None:
+    drawn = [[min(of_step(step)), max(of_step(step))] for step in range(200)]
+    classes = [one for batch in drawn for one in batch]
+    [finding] = of_batches(classes, 2, 1, act_dead_fraction=np.array([0.0, 0.0, 1.0, 0.0]))
+    assert finding.symptom is Symptom.DEAD_RELU

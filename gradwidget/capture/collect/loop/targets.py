@@ -53,7 +53,8 @@ class Targets:
         self._pending: list[tuple[bool, Fetch]] = []
         """Of a pass that has not ended: it may yet turn out to be that of another model."""
         self._errors: list[Fetch | None] = []
-        """Of each pass, the mean error of the outputs and of a constant answer, where known."""
+        """Of each pass, the mean error of the outputs and of a constant answer, and the mean and
+        standard deviation of the targets, where known."""
         self._pending_errors: Fetch | None = None
 
     def pass_begins(self, roots: Sequence[Tensor]) -> None:
@@ -72,26 +73,33 @@ class Targets:
         self._used, self._errors = [], []
 
     def scalars(self) -> dict[str, float]:
-        """``target_classes`` and ``target_class``, ``target_min`` and ``target_max``.
+        """``target_classes``, with the one or the range of them; ``target_min`` and ``target_max``.
 
-        And ``constant_error``, the mean error where the answer to every sample is the mean of the
-        targets, with ``explained_share``, the part of it that the outputs do not have. Each where
-        it is known, ``target_class`` where there is only one. Only once the readback is ready.
+        And of errors that are all of a loss ``target_mean`` and ``target_std``, ``constant_error``,
+        the mean error where the answer to every sample is the mean of the targets, and
+        ``explained_share``, the part of it that the outputs do not have. Each where it is known;
+        of classes ``target_class`` where there is only one, else ``target_class_min`` and
+        ``target_class_max``. Only once the readback is ready.
         """
         found: dict[str, float] = {}
         low, high, count = _together([figures for of_classes, figures in self._used if of_classes])
         if low >= 0:
             found["target_classes"] = count if low == high else max(count, 2.0)
-            if low == high:
-                found["target_class"] = low
+            found |= (
+                {"target_class": low}
+                if low == high
+                else {"target_class_min": low, "target_class_max": high}
+            )
         low, high, _ = _together([figures for of_classes, figures in self._used if not of_classes])
         if math.isfinite(low) and math.isfinite(high):
             found |= {"target_min": low, "target_max": high}
         errors = [fetch() for fetch in self._errors if fetch is not None]
         if errors and len(errors) == len(self._errors):
-            error, constant = np.stack(errors).mean(0).tolist()
+            error, constant, mean, deviation = np.stack(errors).mean(0).tolist()
             if math.isfinite(error) and 0 < constant < math.inf:
                 found |= {"constant_error": constant, "explained_share": 1 - error / constant}
+            if math.isfinite(mean) and math.isfinite(deviation):
+                found |= {"target_mean": mean, "target_std": deviation}
         return found
 
     def _read(self, roots: Sequence[Tensor]) -> None:
@@ -121,7 +129,8 @@ class Targets:
         answer = target.mean(0).expand_as(target)
         # The mean is that of these samples, and so a little nearer to them.
         constant = errors(answer, target) * (len(target) / (len(target) - 1))
-        figures = torch.stack([errors(plain(output), target), constant])
+        spread, mean = torch.std_mean(target)
+        figures = torch.stack([errors(plain(output), target), constant, mean, spread])
         self._pending_errors = self._readback.add(figures)
 
     def _read_classes(self, target: Tensor, node: Node) -> None:

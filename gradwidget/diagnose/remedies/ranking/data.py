@@ -13,10 +13,13 @@ from gradwidget.diagnose.remedies.scale_features import scale_features
 from gradwidget.diagnose.remedies.scale_inputs import scale_inputs
 from gradwidget.diagnose.remedies.scale_inputs_and_targets import scale_inputs_and_targets
 from gradwidget.diagnose.remedies.scale_targets import scale_targets
+from gradwidget.diagnose.remedies.scale_targets_too import scale_targets_too
 from gradwidget.diagnose.remedies.shuffle_data import shuffle_data
 from gradwidget.diagnose.remedies.skip_nonfinite import skip_nonfinite
 from gradwidget.diagnose.remedies.two_labels import two_labels
 
+ALIKE = 2.0
+"""Factor between the sizes of inputs and targets within which they may be the same."""
 UNEVEN = 10.0
 """Size of the largest feature over that of the middle one, from which one scale for all leaves
 most of them without effect."""
@@ -38,6 +41,11 @@ def for_inputs(detection: Detection, window: Window) -> Iterator[Remedy | None]:
         return
     both, features = scale_inputs_and_targets(scaled, window), scale_features(window)
     ratio = middle(window.history.start_scalar("input_feature_ratio")[: window.limits.window])
+    targets = detection.evidence.get("targets")
+    if targets is not None:
+        is_alike = 1 / ALIKE < targets / detection.evidence["value"] < ALIKE
+        both = both if is_alike else None
+        features, scaled = (scale_targets_too(one, window) for one in (features, scaled))
     yield from (features, both, scaled) if ratio > UNEVEN else (both, scaled, features)
 
 

@@ -33,7 +33,11 @@ def of_classes(classes: list[int], **settings: Any) -> Callable[[Tensor], Tensor
 
 
 def test_of_classes_they_are_counted(watch: Watch) -> None:
-    assert targets(watch, of_classes([4, 0, 2, 2] * 4)) == {"target_classes": 3}
+    assert targets(watch, of_classes([4, 0, 2, 2] * 4)) == {
+        "target_classes": 3,
+        "target_class_min": 0,
+        "target_class_max": 4,
+    }
 
 
 def test_of_one_class_it_is_told_which(watch: Watch) -> None:
@@ -48,7 +52,11 @@ def test_what_the_loss_ignores_is_no_class(watch: Watch) -> None:
 
 
 def test_of_several_passes_all_count(watch: Watch) -> None:
-    assert targets(watch, of_classes([3] * 16), of_classes([1] * 16)) == {"target_classes": 2}
+    assert targets(watch, of_classes([3] * 16), of_classes([1] * 16)) == {
+        "target_classes": 2,
+        "target_class_min": 1,
+        "target_class_max": 3,
+    }
 
 
 @pytest.mark.parametrize("classes", [[3] * 7, [3] * 7 + [-100] * 9, [-100] * 16])
@@ -72,7 +80,7 @@ def test_of_numbers_their_range_is_known(
 ) -> None:
     y = torch.rand(16, 5)
     found = targets(watch, lambda outputs: loss(outputs, y))
-    assert found == pytest.approx({"target_min": float(y.min()), "target_max": float(y.max())})
+    assert [found["target_min"], found["target_max"]] == [float(y.min()), float(y.max())]
 
 
 @pytest.mark.parametrize(
@@ -81,7 +89,7 @@ def test_of_numbers_their_range_is_known(
 def test_they_may_be_given_first(watch: Watch, loss: Callable[[Tensor, Tensor], Tensor]) -> None:
     y = torch.randn(16, 5) + torch.arange(5)
     found = targets(watch, lambda outputs: loss(y, outputs))
-    assert found == pytest.approx({"target_min": float(y.min()), "target_max": float(y.max())})
+    assert [found["target_min"], found["target_max"]] == [float(y.min()), float(y.max())]
     constant, share, outputs = explained(watch, lambda outputs: loss(y, outputs))
     from_the_mean = float(loss(y.mean(0).expand(16, 5), y)) * 16 / 15
     assert constant == pytest.approx(from_the_mean)
@@ -144,6 +152,17 @@ def explained(
     assert capture.problems == []
     scalars = capture.frames[0].scalars
     return scalars.get("constant_error"), scalars.get("explained_share"), outputs.detach()
+
+
+def test_their_mean_and_deviation_are_known_where_one_error_is_all_of_the_loss(
+    watch: Watch,
+) -> None:
+    y = 1000 * torch.rand(16, 5)
+    both = {"target_mean": float(y.mean()), "target_std": float(y.std())}
+    found = targets(watch, lambda outputs: functional.mse_loss(outputs, y) / 2)
+    assert {name: found[name] for name in both} == pytest.approx(both)
+    found = targets(watch, lambda outputs: functional.mse_loss(outputs, y) + outputs.abs().mean())
+    assert both.keys().isdisjoint(found)
 
 
 def test_of_squared_errors_a_constant_answer_gets_the_variance_of_each_column(watch: Watch) -> None:
