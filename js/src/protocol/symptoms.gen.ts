@@ -368,15 +368,15 @@ export const PARAGRAPHS: readonly Paragraph[] = [
       },
       {
         "title": "Rule",
-        "text": "right below a loss that applies softmax or sigmoid itself there is another one, or a ReLU; or a loss of log-probabilities (nll_loss, kl_div) is given probabilities, or nll_loss logits or a log_softmax over the samples; or outputs and targets differ in shape, as a column and a row do, so that each output is compared with every target before the errors become one number; or the outputs end in a sigmoid, tanh or softmax, and their mean error is larger than its range, so that targets lie outside; or in a ReLU, softplus or clamp, and a clear part of the targets is beyond its bounds; or the targets of a binary cross-entropy are no probabilities; or the softmax of an attention, between two products of batches of matrices, runs over the samples."
+        "text": "right below a loss that applies softmax or sigmoid itself there is another one, or a ReLU; or a loss of log-probabilities (nll_loss, kl_div) is given probabilities, or nll_loss logits or a log_softmax over the samples; or outputs and targets differ in shape, as a column and a row do, so that each output is compared with every target before the errors become one number; or the outputs end in a sigmoid, tanh or softmax, and their mean error is larger than its range, so that targets lie outside; or in a ReLU, softplus or clamp, and a clear part of the targets is beyond its bounds; or the targets of a binary cross-entropy are no probabilities; or the softmax of an attention, between two products of batches of matrices, runs over the samples; or the targets are, entry by entry, the tokens that entered an embedding, one position on, and in every attention over these positions nearly all give weight to the next one."
       },
       {
         "title": "Not",
-        "text": "other softmax inside the network, log-softmax twice, kernels, margins and other comparisons of every pair, smoothed labels, some noise below amounts that are positive."
+        "text": "other softmax inside the network, log-softmax twice, kernels, margins and other comparisons of every pair, smoothed labels, some noise below amounts that are positive; masked tokens, an encoder beside a decoder, a prefix that is seen on purpose, sequences of one or two tokens."
       },
       {
         "title": "Helps",
-        "text": "giving the loss the logits (where forward calls the function itself, the line is named), log_softmax over the classes, one shape, targets that are probabilities; a regression that ends in a linear layer."
+        "text": "giving the loss the logits (where forward calls the function itself, the line is named), log_softmax over the classes, one shape, targets that are probabilities; a regression that ends in a linear layer; a causal mask."
       }
     ]
   },
