@@ -92,7 +92,10 @@ def _fused_shape(node: Node) -> tuple[int, ...] | None:
 
 
 def _fused(node: Node, shape: tuple[int, ...], positions: Positions, rows: int) -> Attention | None:
-    if node._saved_is_causal:  # noqa: SLF001  # a bool
+    is_causal: bool | None = getattr(node, "_saved_is_causal", None)
+    if is_causal is None:
+        return None  # not every device tells
+    if is_causal:
         return Attention(node, shape, sees_next=False)
     masks = [saved_tensor(node, name) for name in ("attn_mask", "attn_bias")]
     mask = next((one for one in masks if one is not None), None)

@@ -105,6 +105,9 @@ def _read(
             if tokens is None or tokens.dim() != 2 or tokens.device != targets.device:
                 continue
             for one in shifted(tokens, targets, ignored):
+                # Those of the processor are at hand: most models need no further look.
+                if one.figures.is_cpu and not is_next(one.figures.tolist()):
+                    continue
                 positions = Positions(one.samples, one.length)
                 found = attentions(graph, positions, len(one.is_proof))
                 if not found:

@@ -7,83 +7,37 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 from torch.optim import SGD
+from torch.utils.checkpoint import checkpoint
 
+from gradwidget.capture.collect.lookahead.seen_targets import Reading, SeenTargets
+from gradwidget.capture.stats.readback import Readback
+from tests.capture.collect.lookahead.language import (
+    LENGTH,
+    SAMPLES,
+    TOKENS,
+    WIDTH,
+    Attend,
+    Model,
+    Stack,
+    Watch,
+    after_softmax,
+    by_hand,
+    found,
+    later,
+    next_tokens,
+    open_to_all,
+    text,
+    with_einsum,
+)
 from tests.capture.older_torch import reads_saved_tensors
 
-Watch = Callable[..., Any]
-Attend = Callable[[Tensor, Tensor, Tensor], Tensor]
-TOKENS, LENGTH, SAMPLES, WIDTH = 11, 9, 6, 8
-
 pytestmark = reads_saved_tensors
-
-
-def text(samples: int = SAMPLES, length: int = LENGTH + 1) -> Tensor:
-    return torch.randint(1, TOKENS, (samples, length))
-
-
-def later(length: int) -> Tensor:
-    """Bool [length, length]: what comes after each position."""
-    return torch.ones(length, length, dtype=torch.bool).triu(1)
-
-
-class Model(nn.Module):
-    """Tokens, one attention over them, and a head."""
-
-    def __init__(self, attend: Attend, heads: int = 2) -> None:
-        super().__init__()
-        self.embed, self.places = nn.Embedding(TOKENS, WIDTH), nn.Embedding(64, WIDTH)
-        self.q, self.k, self.v = (nn.Linear(WIDTH, WIDTH) for _ in range(3))
-        self.head = nn.Linear(WIDTH, TOKENS)
-        self.attend, self.heads = attend, heads
-
-    def forward(self, tokens: Tensor) -> Tensor:
-        x = self.embed(tokens) + self.places(torch.arange(tokens.shape[1]))
-        q, k, v = (
-            one(x).unflatten(-1, (self.heads, -1)).transpose(1, 2)
-            for one in (self.q, self.k, self.v)
-        )
-        return torch.as_tensor(self.head(x + self.attend(q, k, v).transpose(1, 2).flatten(2)))
-
-
-class Stack(nn.Module):
-    """Torch's own layers."""
-
-    def __init__(self, *, dropout: float = 0.0, **mask: Any) -> None:
-        super().__init__()
-        self.embed = nn.Embedding(TOKENS, WIDTH)
-        layer = nn.TransformerEncoderLayer(WIDTH, 2, 16, dropout=dropout, batch_first=True)
-        self.encoder = nn.TransformerEncoder(layer, 2, enable_nested_tensor=False)
-        self.head = nn.Linear(WIDTH, TOKENS)
-        self.mask = mask
-
-    def forward(self, tokens: Tensor) -> Tensor:
-        return torch.as_tensor(self.head(self.encoder(self.embed(tokens), **self.mask)))
-
-
-def by_hand(
-    q: Tensor, k: Tensor, v: Tensor, *, hide: Callable[[Tensor], Tensor], dropout: float = 0.0
-) -> Tensor:
-    weights = hide(q @ k.transpose(-1, -2) / 2).softmax(-1)
-    return functional.dropout(weights, dropout) @ v
-
-
-def with_einsum(q: Tensor, k: Tensor, v: Tensor, *, hide: Callable[[Tensor], Tensor]) -> Tensor:
-    scores = hide(torch.einsum("bhqd,bhkd->bhqk", q, k))
-    return torch.einsum("bhqk,bhkd->bhqd", scores.softmax(-1), v)
-
-
-def after_softmax(q: Tensor, k: Tensor, v: Tensor, *, mask: Tensor) -> Tensor:
-    weights = (q @ k.transpose(-1, -2)).softmax(-1) * mask
-    return (weights / weights.sum(-1, keepdim=True)) @ v
-
-
-def next_tokens(model: nn.Module, s: Tensor) -> Tensor:
-    return functional.cross_entropy(model(s[:, :-1]).flatten(0, 1), s[:, 1:].flatten())
 
 
 def padded_labels(model: nn.Module, s: Tensor) -> Tensor:
@@ -104,28 +58,6 @@ def of_samples_of_some_length(model: nn.Module, s: Tensor) -> Tensor:
         x[row, end:] = y[row, end:] = 0
         y[row, end - 1] = TOKENS - 1
     return functional.cross_entropy(model(x).flatten(0, 1), y.flatten(), ignore_index=0)
-
-
-def found(
-    watch: Watch,
-    model: nn.Module,
-    loss: Callable[[Any, Tensor], Tensor] = next_tokens,
-    data: Callable[[], Tensor] = text,
-    steps: int = 4,
-) -> tuple[str, ...] | None:
-    """What is said of a run of a few steps; None where nothing is."""
-    capture, optimizer = watch(model), SGD(model.parameters(), lr=0.01)
-    for _ in range(steps):
-        optimizer.zero_grad()
-        loss(model, data()).backward()
-        optimizer.step()
-    assert capture.problems == []
-    words: tuple[str, ...] | None = capture.frames[-1].wiring.obstacles.get("sees targets")
-    return words
-
-
-def open_to_all(scores: Tensor) -> Tensor:
-    return scores
 
 
 HIDING: dict[str, Callable[[Tensor], Tensor]] = {
@@ -242,7 +174,8 @@ def test_nor_are_torch_s_layers_with_a_mask(
 def test_a_prefix_that_is_seen_on_purpose_is_none(
     watch: Watch, *, are_counted: bool, at_random: bool
 ) -> None:
-    ends = torch.randint(1, LENGTH, (SAMPLES,)) if at_random else torch.full((SAMPLES,), 6)
+    samples = 24
+    ends = torch.randint(1, LENGTH, (samples,)) if at_random else torch.full((samples,), 6)
     is_prefix = torch.arange(LENGTH) < ends[:, None]
     mask = (~later(LENGTH) | is_prefix[:, None, :])[:, None]
 
@@ -253,7 +186,7 @@ def test_a_prefix_that_is_seen_on_purpose_is_none(
         return functional.cross_entropy(model(s[:, :-1]).flatten(0, 1), targets.flatten())
 
     model = Model(partial(functional.scaled_dot_product_attention, attn_mask=mask))
-    assert found(watch, model, loss, partial(text, SAMPLES)) is None
+    assert found(watch, model, loss, partial(text, samples)) is None
 
 
 def masked_tokens(model: nn.Module, s: Tensor) -> Tensor:
@@ -399,6 +332,50 @@ def test_steps_that_take_turns_with_another_task_are_none(watch: Watch) -> None:
 
     model = Model(functional.scaled_dot_product_attention)
     assert found(watch, model, in_turn) is None
+
+
+class Arriving(Readback):
+    """Figures that a device has not sent yet."""
+
+    has_arrived = False
+
+    @property
+    def ready(self) -> bool:
+        return self.has_arrived
+
+
+@pytest.mark.parametrize(("ends", "is_found"), [(0.0, True), (2.0, False)])
+def test_figures_that_arrive_later_count_then_and_are_not_waited_for(
+    ends: float, *, is_found: bool
+) -> None:
+    readback, words = Arriving(), ("softmax", "q", "9", "1")
+    seen = SeenTargets()
+
+    def read(*figures: float) -> None:
+        fetch = lambda: np.array([0.0, ends, 40.0, 9.0, *figures])  # noqa: E731  # one reading's
+        graph = [Reading(0, readback, fetch, (frozenset({0}),), (words,))]
+        seen._graphs.append(graph)  # what a graph on a device leaves
+
+    read(1.0, 1.0)
+    seen.end_round()
+    seen.settle()
+    assert seen.words is None
+    readback.has_arrived = True
+    seen.settle()
+    assert seen.words == (words if is_found else None)
+    seen.begin_round()
+    read(0.0, 1.0)
+    seen.end_round()
+    seen.settle()
+    assert seen.words is None
+
+
+def test_what_a_checkpoint_would_compute_again_is_left_alone(watch: Watch) -> None:
+    class Checkpointed(Model):
+        def forward(self, tokens: Tensor) -> Tensor:
+            return torch.as_tensor(checkpoint(super().forward, tokens, use_reentrant=False))
+
+    assert found(watch, Checkpointed(functional.scaled_dot_product_attention)) is None
 
 
 def test_the_weights_are_bit_for_bit_those_of_a_run_that_nobody_watches(watch: Watch) -> None:
