@@ -133,6 +133,7 @@ Obstacle = Literal[
     "over samples",
     "attends over samples",
     "recurs over samples",
+    "sees targets",
     "flat slopes",
     "no bend",
     "only an attribute",
@@ -143,8 +144,9 @@ given something else, outputs of another shape than their targets, outputs with 
 targets lie outside of them), an operation over a dimension with a single entry, weights behind
 nothing but roundings, each output held against every target, targets that count nothing in the
 loss, a softmax over the samples of a batch, or of the scores of an attention over their first
-dimension, a recurrent layer that runs over the samples, a loss of second derivatives of ReLU,
-nothing but linear operations among its layers, frozen parameters of a module whose
+dimension, a recurrent layer that runs over the samples, an attention that sees the tokens that are
+to be predicted, a loss of second derivatives of ReLU, nothing but linear operations among its
+layers, frozen parameters of a module whose
 ``requires_grad`` is set as an attribute, an optimizer that is created again for nearly every step,
 an activation function right under a loss that is meant for what it is given, and logits with bounds
 so narrow that a cross-entropy cannot leave the level of chance. Not that alone, but a reason for
@@ -196,6 +198,8 @@ class Wiring:
     ``"one entry"`` the operation and the layer before it, of ``"attends over samples"`` the length
     of that dimension and the shape of the scores, of ``"recurs over samples"`` the number of the
     samples, the shape of the input, the dimension along which the layers run, and these, of
+    ``"sees targets"`` the operation, the layer before it or an empty word, and how many positions
+    and how many attentions over them there are, of
     ``"squashed"`` the function and who calls it: ``"module"`` or ``"forward"`` or an empty word,
     then the name of the module, and the line, of ``"small logits"`` the bound and the number of
     classes, of ``"added up"`` the operation, and how many entries and samples it adds up, 1 and 1

@@ -155,7 +155,7 @@ class StepCycle:
         In a sampled step it also has the outputs of layers that are no modules.
         """
         if self._wiring.is_due:
-            self._guard.run(WIRING, self._wiring.pass_begins, roots)
+            self._guard.run(WIRING, self._wiring.pass_begins, roots, self.builder.readback)
         if self._table.divided:
             self._guard.run(OPERATIONS, self.builder.pass_begins, roots)
 

@@ -91,6 +91,7 @@ _BY_REASON = {
     (Symptom.DOUBLE_SOFTMAX, "low"): "Targets do not fit the loss",
     (Symptom.DOUBLE_SOFTMAX, "samples"): "Attention over the samples",
     (Symptom.DOUBLE_SOFTMAX, "recurrent"): "Recurrence over the samples",
+    (Symptom.DOUBLE_SOFTMAX, "ahead"): "Attention sees the tokens that it is to predict",
     (Symptom.LR_TOO_LOW, "clipped"): "Clipping leaves next to nothing",
     (Symptom.LR_TOO_LOW, "eps"): "Eps is larger than the gradients",
 }

@@ -6,8 +6,9 @@ logarithms of probabilities. Or a ReLU has cut off what is below 0 of logits. Or
 function with bounds, and targets lie outside of these. Or their shape is another than that of the
 targets, and each is held against every target, or each log-probability against every advantage. Or
 the targets of a binary cross-entropy are no probabilities. And so are the weights of an attention
-where they add up to 1 over the samples of the batch, and the outputs of a recurrent layer that runs
-over the samples, since its ``batch_first`` is not that of what it is given. Not reported: other
+where they add up to 1 over the samples of the batch, or where they let each position see the token
+that it is to predict; and the outputs of a recurrent layer that runs over the samples, since its
+``batch_first`` is not that of what it is given. Not reported: other
 softmax inside the network, log-softmax twice, which changes nothing, and comparisons of all pairs
 by intent.
 """
@@ -45,6 +46,8 @@ def double_softmax(window: Window, active: Finding | None) -> Detection | None:
     is_of_samples = found is None and "attends over samples" in window.wiring.obstacles
     found = found or _over_samples(window)
     is_of_samples &= found is not None
+    is_ahead = found is None and "sees targets" in window.wiring.obstacles
+    found = found or _ahead(window)
     operation, loss = _squashed(window)
     is_cut = found is None and operation == "relu"
     found = found or _of_logits(operation, loss)
@@ -54,6 +57,8 @@ def double_softmax(window: Window, active: Finding | None) -> Detection | None:
     evidence = {"value": 2.0, "bound": 1.0, "window": 1.0}
     if is_of_samples:
         evidence["samples"] = 1.0
+    elif is_ahead:
+        evidence["ahead"] = 1.0
     elif is_cut:
         evidence["cut"] = 1.0
     elif window.wiring.obstacles.get("no logarithm", ("", ""))[1] == "linear":
@@ -178,6 +183,23 @@ def _recurrence(window: Window) -> Detection | None:
         evidence={"value": float(samples), "bound": 1.0, "window": 1.0, "recurrent": 1.0},
         caveat="Fine if the samples are steps of one sequence, each with a target of its own.",
     )
+
+
+def _ahead(window: Window) -> tuple[str, str] | None:
+    """An attention without a causal mask, in a model whose targets are its tokens, one later."""
+    operation, layer, length, count = window.wiring.obstacles.get("sees targets", ("", "", "", ""))
+    if not operation:
+        return None
+    kind = next((one.kind for one in window.layers if one.name == layer), "")
+    of_which = f" {'of' if kind == 'MultiheadAttention' else 'behind'} {layer}" if layer else ""
+    others = f", like all {count} over them," if int(count) > 1 else ""
+    message = (
+        f"The targets are the input tokens one position on, and the attention{of_which} "
+        f"({operation} over {length} positions){others} gives weight to the position after each: "
+        "the model sees the tokens that it is to predict and can copy them. Its loss says nothing "
+        "of what it generates."
+    )
+    return message, "Fine if each position is meant to see the whole sequence."
 
 
 def _of_logits(operation: str, loss: str) -> tuple[str, str] | None:

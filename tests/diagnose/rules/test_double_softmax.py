@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -266,6 +267,42 @@ def test_what_is_broadcast_to_all_pairs_is_named_while_the_loss_falls(
     assert finding.symptom is Symptom.DOUBLE_SOFTMAX
     assert said in finding.message
     assert advised in finding.remedies[0].why
+
+
+def seeing(operation: str, layer: str, count: str) -> Wiring:
+    return Wiring(obstacles={"sees targets": (operation, layer, "24", count)})
+
+
+@pytest.mark.parametrize(
+    ("operation", "kind", "words", "advice"),
+    [
+        ("softmax", "Linear", "the attention behind fc1 (softmax over 24", "masked_fill("),
+        (
+            "scaled_dot_product_attention",
+            "MultiheadAttention",
+            "the attention of fc1 (scaled_dot_product_attention over 24",
+            "generate_square_subsequent_mask(T",
+        ),
+        ("scaled_dot_product_attention", "Linear", "behind fc1", "give it is_causal=True"),
+    ],
+)
+def test_an_attention_that_sees_the_next_token_is_named_while_the_loss_falls(
+    operation: str, kind: str, words: str, advice: str
+) -> None:
+    layers = tuple(replace(one, kind=kind) for one in chain(DEPTH))
+    figures = healthy(DEPTH, wiring=seeing(operation, "fc1", "2"))
+    finding = only(judge(6, layers, figures)[0])
+    assert finding.title == "Attention sees the tokens that it is to predict"
+    assert words in finding.message
+    assert "like all 2 over them" in finding.message
+    assert finding.remedies[0].title == "Give the attention a causal mask"
+    assert advice in finding.remedies[0].why
+
+
+def test_one_that_is_alone_and_behind_no_known_layer_is_named_as_well() -> None:
+    figures = healthy(DEPTH, wiring=seeing("softmax", "", "1"))
+    message = only(judge(6, chain(DEPTH), figures)[0]).message
+    assert "the attention (softmax over 24 positions) gives weight" in message
 
 
 BINARY = Wiring(loss_path=("binary_cross_entropy_with_logits",))

@@ -105,7 +105,7 @@ class Targets:
     def _read(self, roots: Sequence[Tensor]) -> None:
         if in_transform():
             return
-        for name, node in _losses(roots):
+        for name, node in losses_of(roots):
             target = saved_tensor(node, names_of_operands(node)[1])
             if target is None or unreadable(target) is not None or not target.numel():
                 continue
@@ -137,7 +137,7 @@ class Targets:
         if target.is_floating_point() or not SAMPLES <= target.numel() <= MOST_CLASSES:
             return
         target = target.long()
-        ignored = target == _signed(node._saved_ignore_index)  # noqa: SLF001  # a number
+        ignored = target == signed(node._saved_ignore_index)  # noqa: SLF001  # a number
         # Those that are left out become like one that counts. Nothing here waits for a device.
         greatest = torch.where(ignored, -1, target).max()
         ordered = torch.where(ignored, greatest, target).flatten().sort().values
@@ -148,15 +148,22 @@ class Targets:
         self._pending.append((True, fetch))
 
 
-def _losses(roots: Sequence[Tensor]) -> Iterator[tuple[str, Node]]:
-    """A loss's own among the first operations from some losses down, breadth first, by name."""
+def losses_of(
+    roots: Sequence[Tensor], names: tuple[str, ...] = OF_LOSSES
+) -> Iterator[tuple[str, Node]]:
+    """A loss's own among the first operations from some losses down, breadth first, by name.
+
+    Args:
+        roots: the losses.
+        names: how those of the operations begin.
+    """
     waiting = [node_of(root) for root in roots if root.requires_grad]
     for _ in range(NODES):
         if not waiting:
             return
         node = waiting.pop(0)
         name = node.name()
-        if name.startswith(OF_LOSSES):
+        if name.startswith(names):
             yield name, node
         else:
             waiting += [one for one, _ in node.next_functions if one is not None]
@@ -213,6 +220,6 @@ def _together(fetched: Sequence[Fetch]) -> tuple[float, float, float]:
     )
 
 
-def _signed(number: int) -> int:
+def signed(number: int) -> int:
     """A number that torch keeps unsigned."""
     return number - 2**64 if number >= 2**63 else number

@@ -9,6 +9,7 @@ from weakref import ref
 import torch
 from torch import Tensor, nn
 
+from gradwidget.capture.collect.lookahead.seen_targets import SeenTargets
 from gradwidget.capture.collect.recurrent.over_samples import RecurrentCalls
 from gradwidget.capture.collect.wiring.division import division_of
 from gradwidget.capture.collect.wiring.flows import Flows
@@ -27,12 +28,15 @@ from gradwidget.capture.hooks.foreign_modules import ForeignModules
 from gradwidget.capture.hooks.forward import is_training_forward
 from gradwidget.capture.model.layers import LayerTable
 from gradwidget.capture.model.optimizers import OptimizerParameters
-from gradwidget.frame import Wiring
+from gradwidget.capture.stats.readback import Readback
+from gradwidget.frame import Obstacle, Wiring
 
 STEPS = 3
 """Sampled steps that are read in a row: optimizers may take turns, each with a graph of its own."""
 EVERY = 64
 """Sampled steps from the beginning of one reading to that of the next."""
+
+SEES_TARGETS: Obstacle = "sees targets"
 
 
 @dataclass(slots=True)
@@ -78,6 +82,7 @@ class WiringReader:
         self._generation = -1
         self._to_next = 0
         self._places = Places(table)
+        self._seen_targets = SeenTargets()
         self._recurrent = RecurrentCalls()
         self._used: set[int] = set()
         self._has_read = False
@@ -93,8 +98,10 @@ class WiringReader:
         if sampled and self._generation != self._table.generation:
             self._generation = self._table.generation
             self._gathered = Gathered(Unused(self._table), is_shown=True)
+            self._seen_targets.begin_round()
         elif sampled and self._gathered is None and self._to_next <= 0:
             self._gathered = Gathered(Unused(self._table), is_shown=False)
+            self._seen_targets.begin_round()
         self.is_due = sampled and self._gathered is not None
         if self._gathered is not None:
             self._gathered.unused.begin()
@@ -117,8 +124,13 @@ class WiringReader:
             self._gathered.formats.update(one.dtype for one in tensors)
             self._gathered.unused.layer_ran(layer, tensors)
 
-    def pass_begins(self, roots: Sequence[Tensor]) -> None:
-        """A backward pass is about to run in a step that is read."""
+    def pass_begins(self, roots: Sequence[Tensor], readback: Readback) -> None:
+        """A backward pass is about to run in a step that is read.
+
+        Args:
+            roots: where it begins.
+            readback: brings figures of the step.
+        """
         if self._gathered is None:
             return
         graph = read_graph(roots)
@@ -137,6 +149,7 @@ class WiringReader:
         self._used |= {id(one) for one in graph.leaves()}
         self._gathered.adds_passes |= self._has_read
         self._has_read = True
+        self._seen_targets.add(graph, roots, self._places, readback)
 
     def _divide(self, graph: Graph) -> None:
         """Makes rows of the parameters that are used one after the other within a module."""
@@ -159,6 +172,7 @@ class WiringReader:
                 self._show(gathered)
             if is_over:
                 self._gathered, self._to_next = None, EVERY - STEPS
+                self._seen_targets.end_round()
         self.begin(sampled=False)
         optimizers = self._optimizers.names()
         if self._wiring is not None and self._wiring.optimizers != optimizers:
@@ -166,7 +180,17 @@ class WiringReader:
             self._wiring = replace(self._wiring, optimizers=optimizers)
         if self._wiring is not None and "created again" not in self._wiring.obstacles:
             self._note_created_again(self._wiring)
+        self._seen_targets.settle()
+        if self._wiring is not None:
+            self._note_seen_targets(self._wiring)
         return self._wiring
+
+    def _note_seen_targets(self, wiring: Wiring) -> None:
+        # Figures come from a device a step or two after the graph.
+        found = _seen(self._seen_targets)
+        others = {one: words for one, words in wiring.obstacles.items() if one != SEES_TARGETS}
+        if {**others, **found} != wiring.obstacles:
+            self._wiring = replace(wiring, obstacles={**others, **found})
 
     def _note_created_again(self, wiring: Wiring) -> None:
         # It takes more steps to be seen than are read.
@@ -186,7 +210,11 @@ class WiringReader:
                 {one.dtype for one in self._table.alive() if one.requires_grad} | gathered.formats
             ),
             optimizers=self._optimizers.names(),
-            obstacles={**found, **only_an_attribute(self._model())},
+            obstacles={
+                **found,
+                **only_an_attribute(self._model()),
+                **_seen(self._seen_targets),
+            },
         )
         if wiring != self._wiring:
             self._wiring = wiring
@@ -198,6 +226,10 @@ class WiringReader:
             return ()
         foreign = self._foreign.found.values()
         return tuple(unregistered(foreign, model, self._used, self._optimizers.everything_held()))
+
+
+def _seen(targets: SeenTargets) -> Obstacles:
+    return {} if targets.words is None else {SEES_TARGETS: targets.words}
 
 
 def _narrowest(formats: Iterable[torch.dtype]) -> str:

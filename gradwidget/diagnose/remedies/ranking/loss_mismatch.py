@@ -9,6 +9,7 @@ from gradwidget.diagnose.finding import Detection, Remedy, is_over_samples
 from gradwidget.diagnose.remedies.attend_to_positions import attend_to_positions
 from gradwidget.diagnose.remedies.give_one_shape import give_one_shape
 from gradwidget.diagnose.remedies.give_probabilities import give_probabilities
+from gradwidget.diagnose.remedies.hide_next_tokens import hide_next_tokens
 from gradwidget.diagnose.remedies.reach_targets import reach_targets
 from gradwidget.diagnose.remedies.remove_relu import remove_relu
 from gradwidget.diagnose.remedies.remove_softmax import remove_softmax
@@ -23,6 +24,9 @@ def for_loss_mismatch(detection: Detection, window: Window) -> Iterator[Remedy]:
         return
     if "samples" in detection.evidence:
         yield attend_to_positions()
+        return
+    if "ahead" in detection.evidence:
+        yield hide_next_tokens(window)
         return
     if is_over_samples(detection):
         yield turn_batch_first(window.wiring)
