@@ -88,7 +88,10 @@ HIDING: dict[str, Callable[[Tensor], Tensor]] = {
         lambda: Stack(dropout=0.1),
         lambda: Stack(src_key_padding_mask=torch.zeros(SAMPLES, LENGTH, dtype=torch.bool)),
     ],
-    ids=str,
+    ids=[
+        *("fused", "fused with dropout", "by hand", "by hand with dropout", "one head", "einsum"),
+        *("multiplied scores", "one too few", "encoder", "encoder with dropout", "padding mask"),
+    ],
 )
 def test_an_attention_that_sees_the_next_token_is_found(
     watch: Watch, model: Callable[[], nn.Module]
