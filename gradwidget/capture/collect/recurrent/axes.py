@@ -113,18 +113,18 @@ def _without(axes: Axes, dim: int, how: str, *, keeps: bool = False) -> Axes | N
 
 def _selected(node: Node, _place: int, axes: Axes) -> Axes | None:
     dim = _signed(node._saved_dim) % len(axes.dims)  # noqa: SLF001  # a number, as all below
-    is_last = _signed(node._saved_index) in {-1, axes.shape[dim] - 1}  # noqa: SLF001
+    is_last = _signed(node._saved_index) in {-1, axes.shape[dim] - 1}  # noqa: SLF001  # a number
     # One that is not the last may be anything on purpose, such as a token that stands for all.
     return None if axes.has("batch", dim) and not is_last else _without(axes, dim, BY_INDEX)
 
 
 def _sliced(node: Node, _place: int, axes: Axes) -> Axes | None:
-    dim = _signed(node._saved_dim) % len(axes.dims)  # noqa: SLF001
+    dim = _signed(node._saved_dim) % len(axes.dims)  # noqa: SLF001  # a number
     shape = output_shape(node)
     if shape is None or shape == axes.shape:
         return axes if shape else None
     if axes.has("batch", dim):
-        is_last = _signed(node._saved_start) in {-1, axes.shape[dim] - 1}  # noqa: SLF001
+        is_last = _signed(node._saved_start) in {-1, axes.shape[dim] - 1}  # noqa: SLF001  # a number
         is_last &= shape[dim] == 1
         return _without(axes, dim, BY_INDEX, keeps=True) if is_last else None
     return _resized(axes, dim, shape[dim])
@@ -139,25 +139,25 @@ def _resized(axes: Axes, dim: int, size: int) -> Axes | None:
 
 
 def _reduced(node: Node, _place: int, axes: Axes) -> Axes | None:
-    over, count = node._saved_dim, len(axes.dims)  # noqa: SLF001
+    over, count = node._saved_dim, len(axes.dims)  # noqa: SLF001  # a number
     found: Axes | None = axes
     given = [over] if isinstance(over, int) else over or range(count)
     for dim in sorted((_signed(one) % count for one in given), reverse=True):
-        keeps = bool(node._saved_keepdim)  # noqa: SLF001
+        keeps = bool(node._saved_keepdim)  # noqa: SLF001  # a number
         found = None if found is None else _without(found, dim, BY_ALL, keeps=keeps)
     return found
 
 
 def _exchanged(node: Node, _place: int, axes: Axes) -> Axes | None:
     count = len(axes.dims)
-    first, second = (_signed(one) % count for one in (node._saved_dim0, node._saved_dim1))  # noqa: SLF001
+    first, second = (_signed(one) % count for one in (node._saved_dim0, node._saved_dim1))  # noqa: SLF001  # a number
     dims = list(axes.dims)
     dims[first], dims[second] = dims[second], dims[first]
     return Axes(tuple(dims), axes.given_up)
 
 
 def _permuted(node: Node, _place: int, axes: Axes) -> Axes | None:
-    order = [_signed(one) % len(axes.dims) for one in node._saved_dims]  # noqa: SLF001
+    order = [_signed(one) % len(axes.dims) for one in node._saved_dims]  # noqa: SLF001  # a number
     return Axes(tuple(axes.dims[one] for one in order), axes.given_up)
 
 
@@ -193,14 +193,14 @@ def _of_batches(node: Node, place: int, axes: Axes) -> Axes | None:
 
 
 def _joined(node: Node, _place: int, axes: Axes) -> Axes | None:
-    shape, dim = output_shape(node), _signed(node._saved_dim)  # noqa: SLF001
+    shape, dim = output_shape(node), _signed(node._saved_dim)  # noqa: SLF001  # a number
     dim %= len(axes.dims)
     return None if shape is None else _resized(axes, dim, shape[dim])
 
 
 def _gathered(node: Node, _place: int, axes: Axes) -> Axes | None:
     """One entry of the batch for each time step."""
-    dim = _signed(node._saved_dim) % len(axes.dims)  # noqa: SLF001
+    dim = _signed(node._saved_dim) % len(axes.dims)  # noqa: SLF001  # a number
     shape = (*axes.shape[:dim], 1, *axes.shape[dim + 1 :])
     return _without(axes, dim, BY_INDEX, keeps=True) if output_shape(node) == shape else None
 
