@@ -7,6 +7,9 @@ import numpy as np
 from gradwidget.diagnose.evidence.window import Window
 from gradwidget.record.history import RECENT
 
+LARGEST = float(np.sqrt(np.finfo(np.float32).max))
+"""Norm from which its square overflows in single precision: clipping by it leaves nothing."""
+
 
 def lost_since(window: Window) -> int | None:
     """The step since which backward passes give a gradient and optimizers find none.
@@ -15,7 +18,8 @@ def lost_since(window: Window) -> int | None:
     nothing: its optimizer did not step.
     """
     newest = window.frame.scalars
-    is_lost = newest.get("raw_total_grad_norm", 0.0) > 0 and newest.get("total_grad_norm") == 0
+    raw = newest.get("raw_total_grad_norm", 0.0)
+    is_lost = 0 < raw < LARGEST and newest.get("total_grad_norm") == 0
     if window.frame.skipped or not is_lost:
         return None
     given = window.history.recent_scalar("raw_total_grad_norm", RECENT)[::-1]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from typing import Any
 
@@ -73,6 +74,13 @@ def test_gradients_that_are_cleared_before_the_step_are_neither_cut_off_nor_zero
     assert finding.symptom is Symptom.NO_STEP
     assert (finding.first_step, finding.reported_step) == (0, 2)
     assert "before backward()" in finding.remedies[0].title
+
+
+@pytest.mark.parametrize("norm", [2e19, math.inf])
+def test_clipping_by_a_norm_that_overflows_has_cleared_no_gradient(norm: float) -> None:
+    values = cleared_before_the_step("set to 0")
+    values["scalars"] |= {"raw_total_grad_norm": norm}
+    assert Symptom.NO_STEP not in found(judge(80, chain(DEPTH), values)[0])
 
 
 def test_steps_that_are_left_out_have_lost_no_gradient() -> None:
