@@ -370,6 +370,11 @@ def saved_tensor(node: Any, name: str) -> Tensor | None:  # noqa: ANN401  # see 
     return None
 
 
+def signed(number: int) -> int:
+    """A number of a node of the graph, which torch keeps unsigned."""
+    return number - 2**64 if number >= 2**63 else number
+
+
 def saved_indices(node: Any) -> list[Tensor | None]:  # noqa: ANN401  # see above
     """The indices that an operation has kept, None for each dimension that it takes all of.
 

@@ -17,7 +17,7 @@ from torch.nn import functional
 from torch.nn.modules import activation
 
 from gradwidget.capture.model.most_nodes import most_nodes
-from gradwidget.capture.torch_private import output_shape
+from gradwidget.capture.torch_private import output_shape, signed
 
 FLAT = 0.05
 """An output is saturated where the slope is under this share of the steepest.
@@ -160,8 +160,7 @@ def nonlinearity_of(module: nn.Module, given: Tensor) -> Nonlinearity | None:
 
 def softmax_dim(node: Node) -> int:
     """The dimension over which a softmax runs, as it was given."""
-    dim: int = node._saved_dim  # noqa: SLF001  # a number, which torch keeps unsigned
-    return dim - 2**64 if dim >= 2**63 else dim
+    return signed(node._saved_dim)  # noqa: SLF001  # a number
 
 
 def softmax_entries(node: Node) -> int | None:

@@ -247,8 +247,7 @@ def _may_explain_nan(cause: Finding, finding: Finding) -> bool:
 
 def _is_by_steps(cause: Finding) -> bool:
     """Whether it makes a NaN by the steps that follow; gradients that grow over depth need none."""
-    is_over_depth = cause.symptom is Symptom.EXPLODING_GRADIENTS and not _is_over_time(cause)
-    return cause.symptom in BY_STEPS and not is_over_depth
+    return cause.symptom in BY_STEPS and not _is_over_depth(cause)
 
 
 def _is_of_start(finding: Finding, cause: Finding, slack: int) -> bool:
@@ -259,8 +258,7 @@ def _is_of_start(finding: Finding, cause: Finding, slack: int) -> bool:
 
 def _is_as_built(finding: Finding, cause: Finding, slack: int) -> bool:
     """Whether it is of the network or its weights as they were before any batch had come."""
-    is_over_depth = finding.symptom is Symptom.EXPLODING_GRADIENTS and not _is_over_time(finding)
-    is_drawn_so = is_over_depth and finding.first_step <= cause.first_step
+    is_drawn_so = _is_over_depth(finding) and finding.first_step <= cause.first_step
     return is_drawn_so or is_barred(finding) or _is_of_start(finding, cause, slack)
 
 
@@ -269,14 +267,18 @@ def _is_over_time(finding: Finding) -> bool:
     return finding.symptom is Symptom.EXPLODING_GRADIENTS and "baseline" in finding.evidence
 
 
+def _is_over_depth(finding: Finding) -> bool:
+    """Whether it is a gradient that grows from layer to layer."""
+    return finding.symptom is Symptom.EXPLODING_GRADIENTS and not _is_over_time(finding)
+
+
 def _grows_into(cause: Finding, finding: Finding) -> bool:
     """Whether it is weights that grow until the gradient grows from layer to layer.
 
     That was not so as they were drawn, and is when they are on their way.
     """
-    is_over_depth = finding.symptom is Symptom.EXPLODING_GRADIENTS and not _is_over_time(finding)
-    began = ON_ITS_WAY * cause.first_step
-    return cause.symptom is Symptom.WEIGHTS_GROWING and is_over_depth and finding.first_step > began
+    is_clear = finding.first_step > ON_ITS_WAY * cause.first_step
+    return cause.symptom is Symptom.WEIGHTS_GROWING and _is_over_depth(finding) and is_clear
 
 
 def _replaces(cause: Finding) -> bool:

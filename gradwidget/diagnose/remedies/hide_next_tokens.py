@@ -35,6 +35,6 @@ def hide_next_tokens(window: Window) -> Remedy:
     return Remedy(
         title="Give the attention a causal mask",
         why=f"{how} The loss will then be higher, and the one that the model really has. Train it "
-        "anew: what was learned is to copy the next token.",
+        "again from the start: what was learned is to copy the next token.",
         code="",
     )

@@ -8,9 +8,8 @@ targets, and each is held against every target, or each log-probability against 
 the targets of a binary cross-entropy are no probabilities. And so are the weights of an attention
 where they add up to 1 over the samples of the batch, or where they let each position see the token
 that it is to predict; and the outputs of a recurrent layer that runs over the samples, since its
-``batch_first`` is not that of what it is given. Not reported: other
-softmax inside the network, log-softmax twice, which changes nothing, and comparisons of all pairs
-by intent.
+``batch_first`` is not that of what it is given. Not reported: other softmax inside the network,
+log-softmax twice, which changes nothing, and comparisons of all pairs by intent.
 """
 
 from __future__ import annotations

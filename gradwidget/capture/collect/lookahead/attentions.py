@@ -49,11 +49,14 @@ class Attention:
         return name.startswith(FUSED)
 
 
-def attentions(graph: Graph, positions: Positions, rows: int) -> list[Attention] | None:
+def attentions(
+    graph: Graph, users: Mapping[Node, Sequence[Node]], positions: Positions, rows: int
+) -> list[Attention] | None:
     """All over so many positions, those in the order of the graph.
 
     Args:
         graph: what a backward pass can reach.
+        users: what uses the result of each of its nodes.
         positions: of the tokens.
         rows: samples that are looked at.
 
@@ -61,7 +64,6 @@ def attentions(graph: Graph, positions: Positions, rows: int) -> list[Attention]
         None where one of them cannot be read.
     """
     found: list[Attention] = []
-    users: Mapping[Node, Sequence[Node]] = {}
     for node, name in graph.names.items():
         if not name.startswith(FUSED) and name not in SOFTMAX:
             continue
@@ -73,7 +75,6 @@ def attentions(graph: Graph, positions: Positions, rows: int) -> list[Attention]
         if name.startswith(FUSED):
             one = _fused(node, shape, positions, rows)
         else:
-            users = users or graph.users()
             one = _by_hand(node, shape, positions, rows, _factors(node, graph, users))
         if one is None:
             return None

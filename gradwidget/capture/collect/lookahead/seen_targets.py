@@ -17,13 +17,18 @@ from torch import Tensor
 from gradwidget.capture.collect.lookahead.attentions import Attention, attentions
 from gradwidget.capture.collect.lookahead.next_tokens import Shifted, is_next, shifted
 from gradwidget.capture.collect.lookahead.positions import Positions
-from gradwidget.capture.collect.loop.targets import losses_of, signed
+from gradwidget.capture.collect.loop.targets import losses_of
 from gradwidget.capture.collect.wiring.graph import Graph
 from gradwidget.capture.collect.wiring.places import Places
 from gradwidget.capture.model.nonlinearity import Node
 from gradwidget.capture.model.unreadable import plain, unreadable
 from gradwidget.capture.stats.readback import Fetch, Readback
-from gradwidget.capture.torch_private import in_transform, saved_tensor, sequence_number
+from gradwidget.capture.torch_private import (
+    in_transform,
+    saved_tensor,
+    sequence_number,
+    signed,
+)
 
 EMBEDDING = "EmbeddingBackward"
 """How the name of the operation begins that tokens enter by."""
@@ -94,7 +99,6 @@ def _read(
     entered = [node for node, name in graph.names.items() if name.startswith(EMBEDDING)]
     if not 0 < len(entered) <= MOST_EMBEDDINGS:
         return
-    users = graph.users()
     for _, loss in losses_of(roots, CROSS_ENTROPY):
         targets = _integers(loss, "target")
         if targets is None:
@@ -109,7 +113,8 @@ def _read(
                 if one.figures.is_cpu and not is_next(one.figures.tolist()):
                     continue
                 positions = Positions(one.samples, one.length)
-                found = attentions(graph, positions, len(one.is_proof))
+                users = graph.users()
+                found = attentions(graph, users, positions, len(one.is_proof))
                 if not found:
                     continue
                 kept = positions.below([loss], graph)

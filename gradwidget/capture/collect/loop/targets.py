@@ -15,7 +15,7 @@ from gradwidget.capture.guard import Guard
 from gradwidget.capture.model.nonlinearity import Node, node_of
 from gradwidget.capture.model.unreadable import plain, unreadable
 from gradwidget.capture.stats.readback import Fetch, Readback
-from gradwidget.capture.torch_private import in_transform, saved_tensor
+from gradwidget.capture.torch_private import in_transform, saved_tensor, signed
 
 OF_CLASSES = "NllLossBackward"
 """How the name of the operation begins whose targets are numbers of classes, one a sample."""
@@ -218,8 +218,3 @@ def _together(fetched: Sequence[Fetch]) -> tuple[float, float, float]:
         float(figures[:, HIGH].max()),
         float(figures[:, COUNT].max()),
     )
-
-
-def signed(number: int) -> int:
-    """A number that torch keeps unsigned."""
-    return number - 2**64 if number >= 2**63 else number

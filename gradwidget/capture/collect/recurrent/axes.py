@@ -14,7 +14,7 @@ from typing import Literal
 import torch
 
 from gradwidget.capture.model.nonlinearity import Node
-from gradwidget.capture.torch_private import output_shape, saved_indices
+from gradwidget.capture.torch_private import output_shape, saved_indices, signed
 
 Axis = Literal["time", "batch", "other"]
 """What a recurrent layer takes a dimension of its output for."""
@@ -112,19 +112,19 @@ def _without(axes: Axes, dim: int, how: str, *, keeps: bool = False) -> Axes | N
 
 
 def _selected(node: Node, _place: int, axes: Axes) -> Axes | None:
-    dim = _signed(node._saved_dim) % len(axes.dims)  # noqa: SLF001  # a number, as all below
-    is_last = _signed(node._saved_index) in {-1, axes.shape[dim] - 1}  # noqa: SLF001  # a number
+    dim = signed(node._saved_dim) % len(axes.dims)  # noqa: SLF001  # a number, as all below
+    is_last = signed(node._saved_index) in {-1, axes.shape[dim] - 1}  # noqa: SLF001  # a number
     # One that is not the last may be anything on purpose, such as a token that stands for all.
     return None if axes.has("batch", dim) and not is_last else _without(axes, dim, BY_INDEX)
 
 
 def _sliced(node: Node, _place: int, axes: Axes) -> Axes | None:
-    dim = _signed(node._saved_dim) % len(axes.dims)  # noqa: SLF001  # a number
+    dim = signed(node._saved_dim) % len(axes.dims)  # noqa: SLF001  # a number
     shape = output_shape(node)
     if shape is None or shape == axes.shape:
         return axes if shape else None
     if axes.has("batch", dim):
-        is_last = _signed(node._saved_start) in {-1, axes.shape[dim] - 1}  # noqa: SLF001  # a number
+        is_last = signed(node._saved_start) in {-1, axes.shape[dim] - 1}  # noqa: SLF001  # a number
         is_last &= shape[dim] == 1
         return _without(axes, dim, BY_INDEX, keeps=True) if is_last else None
     return _resized(axes, dim, shape[dim])
@@ -142,7 +142,7 @@ def _reduced(node: Node, _place: int, axes: Axes) -> Axes | None:
     over, count = node._saved_dim, len(axes.dims)  # noqa: SLF001  # a number
     found: Axes | None = axes
     given = [over] if isinstance(over, int) else over or range(count)
-    for dim in sorted((_signed(one) % count for one in given), reverse=True):
+    for dim in sorted((signed(one) % count for one in given), reverse=True):
         keeps = bool(node._saved_keepdim)  # noqa: SLF001  # a number
         found = None if found is None else _without(found, dim, BY_ALL, keeps=keeps)
     return found
@@ -150,14 +150,14 @@ def _reduced(node: Node, _place: int, axes: Axes) -> Axes | None:
 
 def _exchanged(node: Node, _place: int, axes: Axes) -> Axes | None:
     count = len(axes.dims)
-    first, second = (_signed(one) % count for one in (node._saved_dim0, node._saved_dim1))  # noqa: SLF001  # a number
+    first, second = (signed(one) % count for one in (node._saved_dim0, node._saved_dim1))  # noqa: SLF001  # a number
     dims = list(axes.dims)
     dims[first], dims[second] = dims[second], dims[first]
     return Axes(tuple(dims), axes.given_up)
 
 
 def _permuted(node: Node, _place: int, axes: Axes) -> Axes | None:
-    order = [_signed(one) % len(axes.dims) for one in node._saved_dims]  # noqa: SLF001  # a number
+    order = [signed(one) % len(axes.dims) for one in node._saved_dims]  # noqa: SLF001  # a number
     return Axes(tuple(axes.dims[one] for one in order), axes.given_up)
 
 
@@ -193,14 +193,14 @@ def _of_batches(node: Node, place: int, axes: Axes) -> Axes | None:
 
 
 def _joined(node: Node, _place: int, axes: Axes) -> Axes | None:
-    shape, dim = output_shape(node), _signed(node._saved_dim)  # noqa: SLF001  # a number
+    shape, dim = output_shape(node), signed(node._saved_dim)  # noqa: SLF001  # a number
     dim %= len(axes.dims)
     return None if shape is None else _resized(axes, dim, shape[dim])
 
 
 def _gathered(node: Node, _place: int, axes: Axes) -> Axes | None:
     """One entry of the batch for each time step."""
-    dim = _signed(node._saved_dim) % len(axes.dims)  # noqa: SLF001  # a number
+    dim = signed(node._saved_dim) % len(axes.dims)  # noqa: SLF001  # a number
     shape = (*axes.shape[:dim], 1, *axes.shape[dim + 1 :])
     return _without(axes, dim, BY_INDEX, keeps=True) if output_shape(node) == shape else None
 
@@ -223,11 +223,6 @@ def _indexed(node: Node, _place: int, axes: Axes) -> Axes | None:
         return None
     is_each = bool((counted == torch.arange(count)).all())
     return Axes((axes.dims[of_time], *axes.dims[2:]), BY_INDEX) if is_each else None
-
-
-def _signed(number: int) -> int:
-    """A number that torch keeps unsigned."""
-    return number - 2**64 if number >= 2**63 else number
 
 
 EXACTLY: dict[str, Callable[[Node, int, Axes], Axes | None]] = {

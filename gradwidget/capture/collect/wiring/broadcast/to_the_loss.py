@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Literal
 
+from torch import Tensor
+
 from gradwidget.capture.collect.wiring.graph import Graph
 from gradwidget.capture.model.nonlinearity import Node
 from gradwidget.capture.torch_private import output_shape, saved_tensor
@@ -94,7 +96,7 @@ def _multiplied(product: Node, node: Node, kind: Kind, graph: Graph) -> Kind | N
         other = output_shape(below[below[0] is node])
         is_matrix = other is None or _is_of_pairs(other, made)
         return None if is_matrix else "error" if kind == "error" else "product"
-    factors = factor_shapes(product)
+    factors = [tuple(one.shape) for one in factors_of(product)]
     if any(_is_of_pairs(one, made) for one in factors):
         return None
     return "weighted" if kind == "difference" and any(factors) else kind
@@ -106,7 +108,7 @@ def _is_of_pairs(shape: tuple[int, ...], made: tuple[int, ...]) -> bool:
     return len(made) > 1 and aligned[0] > 1 and aligned[1] > 1
 
 
-def factor_shapes(product: Node) -> list[tuple[int, ...]]:
-    """The shapes of the factors that a product has kept, as far as they can be read."""
+def factors_of(product: Node) -> list[Tensor]:
+    """The factors that a product has kept, as far as they can be read."""
     kept = (saved_tensor(product, name) for name in ("self", "other"))
-    return [tuple(one.shape) for one in kept if one is not None]
+    return [one for one in kept if one is not None]

@@ -7,14 +7,14 @@ from dataclasses import dataclass
 
 from gradwidget.capture.collect.wiring.broadcast.to_the_loss import (
     Kind,
-    factor_shapes,
+    factors_of,
     reaches_the_loss,
 )
 from gradwidget.capture.collect.wiring.broadcast.two_vectors import is_of_two_vectors
 from gradwidget.capture.collect.wiring.graph import LEAF, VIEWS, Graph
 from gradwidget.capture.collect.wiring.places import Places
 from gradwidget.capture.model.nonlinearity import Node
-from gradwidget.capture.torch_private import output_shape, saved_tensor
+from gradwidget.capture.torch_private import output_shape, signed
 
 KINDS: dict[str, Kind] = {
     "SubBackward": "difference",
@@ -28,7 +28,17 @@ make."""
 ON_PURPOSE = ("UnsqueezeBackward", "ViewBackward", "ReshapeAliasBackward")
 """The same of those by which a vector is made a column."""
 
-REDUCING = ("Mean", "Sum", "Var", "Std", "Amax", "Amin", "Logsumexp", "LinalgVectorNorm", "Select")
+TAKING_AWAY = (
+    "Mean",
+    "Sum",
+    "Var",
+    "Std",
+    "Amax",
+    "Amin",
+    "Logsumexp",
+    "LinalgVectorNorm",
+    "Select",
+)
 """The same of those that take a dimension away, or leave one entry of it."""
 
 Shape = tuple[int, ...]
@@ -120,7 +130,7 @@ def _with_a_constant(node: Node, kind: Kind, given: Node, made: Shape) -> Meetin
     other = row if shape == column else column
     if kind != "product":
         return Meeting(kind, given, other)
-    factors = factor_shapes(node)
+    factors = [tuple(one.shape) for one in factors_of(node)]
     if made in factors and len(made) == 2:
         return Meeting(kind, given, made, is_of_matrix=True)
     others = {column} if other == column else {row, (1, *row)}
@@ -154,15 +164,14 @@ def _is_of_samples(node: Node, graph: Graph) -> bool:
 
 def _takes_away(node: Node, graph: Graph) -> bool:
     """Whether an operation leaves nothing of the samples, or one of them."""
-    if not graph.names[node].startswith(REDUCING):
+    if not graph.names[node].startswith(TAKING_AWAY):
         return False
     dims: int | tuple[int, ...] | None = getattr(node, "_saved_dim", None)
     below = output_shape(graph.below[node][0]) if graph.below[node] else None
     if dims is None or below is None:
         return True
     gone = (dims,) if isinstance(dims, int) else dims
-    # Torch keeps them unsigned.
-    return any(one % 2**64 in {0, 2**64 - len(below)} for one in gone)
+    return any(signed(one) in {0, -len(below)} for one in gone)
 
 
 def _compares_outputs(node: Node, made: Shape, graph: Graph) -> bool:
@@ -178,8 +187,7 @@ def _compares_outputs(node: Node, made: Shape, graph: Graph) -> bool:
 
 def _was_broadcast(product: Node) -> bool:
     """Whether the matrix that outputs are multiplied by is a row and a column, put together."""
-    kept = (saved_tensor(product, name) for name in ("self", "other"))
-    return any(one is not None and one.dim() == 2 and is_of_two_vectors(one) for one in kept)
+    return any(one.dim() == 2 and is_of_two_vectors(one) for one in factors_of(product))
 
 
 def _layer_of_column(given: Node, graph: Graph, places: Places, column: Shape) -> str:
