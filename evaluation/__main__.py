@@ -16,13 +16,13 @@ from evaluation.score import tally
 from evaluation.table import table
 from evaluation.trial import LOADING, Trial, trial
 
-PROCESSES = 2
+PROCESSES = 4
 
 
 def trials(
     names: list[str], conditions: list[Conditions], *, every_step: bool, loading: float
 ) -> Iterator[Trial]:
-    """Every run under every condition, in two processes of one thread each."""
+    """Every run under every condition, in four processes of one thread each."""
     names_asked = names * len(conditions)
     conditions_asked = [condition for condition in conditions for _ in names]
     # Fresh processes: torch's threads do not survive a fork.

@@ -35,7 +35,7 @@ def mlp_error_clamped(c: Conditions) -> Training:
     return supervised(c, model, c.adam(model, 3e-3), batches, criterion, chain=names_of(model))
 
 
-@sick(150, cause=("zero_gradient", "dead_relu"), cure="person", zero_gradient="*")
+@sick(150, cause=("zero_gradient", "dead_relu", "double_softmax"), cure="person", zero_gradient="*")
 def mlp_relu_on_output(c: Conditions) -> Training:
     """A ReLU on an output that is to be negative: it is 0 for every input, and stays there."""
     model = stack([*tower(c, 2, 48)[:-1], 1], nn.ReLU, gain=2**0.5)
