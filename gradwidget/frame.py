@@ -170,7 +170,8 @@ class Wiring:
 
     loss_path: tuple[str, ...] = ()
     """Operations from the loss down to the nearest layers, in torch's words and that order, such as
-    ``("nll_loss", "log_softmax", "softmax")``; views and changes of format left out."""
+    ``("nll_loss", "log_softmax", "softmax")``; views and changes of format left out. Where a module
+    that is not watched comes first, its operation with weights is the last, such as ``"addmm"``."""
 
     unregistered: tuple[str, ...] = ()
     """Modules with trainable parameters that ran in the model's ``forward`` and are no part of it,

@@ -87,6 +87,7 @@ _BY_REASON = {
     (Symptom.BAD_INPUTS, "targets"): "Inputs and targets out of scale",
     (Symptom.BAD_TARGETS, "ordered"): "Data sorted by class",
     (Symptom.BAD_TARGETS, "classes"): "Batches of one class each",
+    (Symptom.BAD_TARGETS, "constant"): "All targets are the same",
     (Symptom.BAD_TARGETS, "label"): "One label for real and generated samples",
     (Symptom.DOUBLE_SOFTMAX, "low"): "Targets do not fit the loss",
     (Symptom.DOUBLE_SOFTMAX, "samples"): "Attention over the samples",

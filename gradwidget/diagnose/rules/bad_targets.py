@@ -1,4 +1,6 @@
-"""Targets of a regression that are far from what a fresh network gives, or sorted by class.
+"""Targets of a regression that are far from what a fresh network gives, or all the same.
+
+Of a classification those that come sorted by class.
 
 Of a network that judges what another one makes: those that are all the same.
 
@@ -6,14 +8,15 @@ The scale alone is no finding, nor an order of batches of several classes: it is
 with a symptom that it can bring about, or where nothing is learned. Not reported: losses that are
 no plain regression, targets in the tens, a large scale with which training goes well, batches of
 the one class that there is, and classes that take turns, a judge that is given real and made
-samples in steps of their own.
+samples in steps of their own, an error that is to become 0 and is no output of a layer.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
-from gradwidget.diagnose.evidence.regression_error import first_residual, outweighing
+from gradwidget.diagnose.evidence.paths import Floats
+from gradwidget.diagnose.evidence.regression_error import OF_ERRORS, first_residual, outweighing
 from gradwidget.diagnose.evidence.window import Window, middle
 from gradwidget.diagnose.finding import Detection, Finding, Symptom
 from gradwidget.diagnose.rules.shared.harm import has_come_down, is_harmed
@@ -24,6 +27,12 @@ from gradwidget.record.history import RECENT
 from gradwidget.wording import names as words
 from gradwidget.wording import shown
 
+BATCHES = 12
+"""With the same target throughout, that are no chance."""
+
+BENT = frozenset({"sigmoid", "tanh", "relu", "softplus", "silu", "gelu"})
+"""Operations after which the outputs of a network are still its outputs."""
+
 TURNS = 9
 """Turns of a judge, all of them with the same target, that are no chance."""
 
@@ -33,7 +42,12 @@ LEARNED = 0.1
 
 def bad_targets(window: Window, active: Finding | None) -> Detection | None:
     """Looks at what the outputs are held against."""
-    return _sorted(window, active) or _one_label(window) or _far(window, active)
+    return (
+        _sorted(window, active)
+        or _one_label(window)
+        or _all_the_same(window)
+        or _far(window, active)
+    )
 
 
 def _sorted(window: Window, active: Finding | None) -> Detection | None:
@@ -73,14 +87,41 @@ def _classes(low: int, high: int) -> str:
     return f"class {low}" if low == high else f"classes {low} to {high}"
 
 
+def _all_the_same(window: Window) -> Detection | None:
+    """Outputs of a regression that have one target, in every batch so far."""
+    criterion, *after = window.wiring.loss_path or ("",)
+    if criterion not in OF_ERRORS or not BENT.issuperset(after):
+        return None
+    # A judge that stays as it is has outputs that another network is to change.
+    if not window.trainable[window.paths.last].all():
+        return None
+    low, high = _lows_and_highs(window)
+    known = np.isfinite(low)
+    # A deviation is known where the error is all of the loss.
+    alone = int(np.isfinite(window.history.recent_scalar("target_std", RECENT)).sum())
+    if alone < BATCHES or low[known].min() != high[known].max():
+        return None
+    target = float(high[known].max())
+    return Detection(
+        severity="warning",
+        message=f"Every target so far is {target:g}, in all of the {alone:,} batches "
+        "that were measured: the network learns to answer that whatever goes in, and a small "
+        "loss says nothing.",
+        layers=(),
+        first_step=window.history.first_step or 0,
+        evidence={
+            "value": float(alone),
+            "bound": float(BATCHES),
+            "window": float(alone),
+            "constant": target,
+        },
+        caveat="Fine if other targets are so rare that no batch so far has had one.",
+    )
+
+
 def _one_label(window: Window) -> Detection | None:
     """A network that judges what another one makes, and is asked for one answer alone."""
-    low, high = (
-        np.concatenate(
-            [window.history.start_scalar(name), window.history.recent_scalar(name, RECENT)]
-        )
-        for name in ("target_min", "target_max")
-    )
+    low, high = _lows_and_highs(window)
     if not (low == high).any():
         return None
     among = players(window)
@@ -109,6 +150,17 @@ def _one_label(window: Window) -> Detection | None:
             caveat="Fine if real and generated samples are meant to get the same answer.",
         )
     return None
+
+
+def _lows_and_highs(window: Window) -> tuple[Floats, Floats]:
+    """The least and the greatest target of each of the first and the newest frames."""
+    low, high = (
+        np.concatenate(
+            [window.history.start_scalar(name), window.history.recent_scalar(name, RECENT)]
+        )
+        for name in ("target_min", "target_max")
+    )
+    return low, high
 
 
 def _is_judged_by(window: Window, maker: Player, judge: Player) -> bool:

@@ -406,15 +406,15 @@ export const PARAGRAPHS: readonly Paragraph[] = [
     "parts": [
       {
         "title": "Rule",
-        "text": "the outputs of a regression start more than 100 away from their targets, and more than that many times their own size, and another symptom follows from it, or nothing is learned, or the other terms of the loss are negligible beside these errors. Of a loss of several terms, the gradient of these errors has to outweigh that of the others a hundred times. The distance is read from the loss and its gradient. Or batches of eight and more samples are of one class each, and of another one after a while: the data comes sorted by class. Or nearly every batch begins with the class that the one before has ended with, and another symptom follows from it. What comes sorted stands before a rate that is too high for it. Or, of two networks that are trained against each other, all targets that the judge has been given are the same, and it has learned to answer so."
+        "text": "the outputs of a regression start more than 100 away from their targets, and more than that many times their own size, and another symptom follows from it, or nothing is learned, or the other terms of the loss are negligible beside these errors. Of a loss of several terms, the gradient of these errors has to outweigh that of the others a hundred times. The distance is read from the loss and its gradient. Or batches of eight and more samples are of one class each, and of another one after a while: the data comes sorted by class. Or nearly every batch begins with the class that the one before has ended with, and another symptom follows from it. What comes sorted stands before a rate that is too high for it. Or, of two networks that are trained against each other, all targets that the judge has been given are the same, and it has learned to answer so. Or the whole loss is the error of the outputs of a regression, whose targets were the same number in all of 12 and more measured batches."
       },
       {
         "title": "Not",
-        "text": "amounts in the tens, a large scale with which training goes well, other losses, batches of the only class that there is, classes that take turns from step to step, a judge that is shown real and generated samples in separate steps."
+        "text": "amounts in the tens, a large scale with which training goes well, other losses, batches of the only class that there is, classes that take turns from step to step, a judge that is shown real and generated samples in separate steps, an error that should become 0 and is calculated from the outputs, as of a differential equation."
       },
       {
         "title": "Helps",
-        "text": "scaling the targets by their mean and deviation, which the gradient of the first batch tells where errors are squared; shuffling; one label for real samples and another one for generated ones."
+        "text": "scaling the targets by their mean and deviation, which the gradient of the first batch tells where errors are squared; shuffling; one label for real samples and another one for generated ones; a look at the targets."
       }
     ]
   },

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -239,3 +240,67 @@ def test_silent_where_several_classes_of_a_batch_are_no_order_of_the_data(
     classes = [one for batch in drawn for one in batch]
     [finding] = of_batches(classes, 2, 1, act_dead_fraction=np.array([0.0, 0.0, 1.0, 0.0]))
     assert finding.symptom is Symptom.DEAD_RELU
+
+
+def of_numbers(
+    low: Callable[[int], float],
+    high: Callable[[int], float],
+    wiring: Wiring = REGRESSION,
+    *,
+    is_alone: bool = True,
+    **figures: Any,
+) -> Callable[[int], Any]:
+    """Steps of a loss whose targets are between two numbers; it is learned."""
+
+    def of(step: int) -> dict[str, Any]:
+        targets = {"target_min": low(step), "target_max": high(step)}
+        deviation = {"target_std": 0.3 * (high(step) - low(step))} if is_alone else {}
+        scalars = {"loss": 0.5 * 0.95**step, **targets, **deviation}
+        return healthy(DEPTH, scalars=scalars, wiring=wiring, **figures)
+
+    return of
+
+
+@pytest.mark.parametrize(
+    "path", [("mse_loss",), ("smooth_l1_loss",), ("huber_loss", "softplus"), ("mse_loss", "tanh")]
+)
+def test_targets_that_are_all_one_number_are_named(path: tuple[str, ...]) -> None:
+    steps = of_numbers(lambda _: 0.0, lambda _: 0.0, Wiring(loss_path=path))
+    finding = only(judge(60, chain(DEPTH), steps)[0])
+    assert (finding.symptom, finding.title) == (Symptom.BAD_TARGETS, "All targets are the same")
+    assert finding.message.startswith("Every target so far is 0, in all of the 52 batches")
+    [remedy] = finding.remedies
+    assert (remedy.title, remedy.code) == ("Look at the targets", "")
+    assert "should not be 0 from the file to the loss" in remedy.why
+
+
+@pytest.mark.parametrize(
+    "steps",
+    [
+        of_numbers(lambda _: 0.0, lambda _: 1.0),
+        of_numbers(lambda step: step % 5, lambda step: step % 5),  # a number for each batch
+        of_numbers(lambda _: 0.0, lambda step: float(step == 7)),  # rare ones
+        # One of several terms, as of the border of a differential equation.
+        of_numbers(lambda _: 0.0, lambda _: 0.0, is_alone=False),
+        # An error that is to become 0: what is held against it was calculated from the outputs.
+        of_numbers(lambda _: 0.0, lambda _: 0.0, Wiring(loss_path=("mse_loss", "sub", "add"))),
+        # What another network, which is not watched, thinks of the outputs.
+        of_numbers(lambda _: 1.0, lambda _: 1.0, Wiring(loss_path=("mse_loss", "addmm"))),
+        of_numbers(lambda _: 1.0, lambda _: 1.0, Wiring(loss_path=("binary_cross_entropy",))),
+    ],
+)
+def test_silent_where_one_target_is_right_or_there_are_others(
+    steps: Callable[[int], Any],
+) -> None:
+    assert judge(60, chain(DEPTH), steps)[0].findings == []
+
+
+def test_silent_where_a_judge_that_stays_as_it_is_gets_one_target() -> None:
+    steps = of_numbers(lambda _: 1.0, lambda _: 1.0)
+    layers = [replace(layer, trainable=number < 2) for number, layer in enumerate(chain(DEPTH))]
+    assert Symptom.BAD_TARGETS not in found(judge(60, layers, steps)[0])
+
+
+def test_the_finding_ends_with_the_first_other_target() -> None:
+    engine = judge(80, chain(DEPTH), of_numbers(lambda _: 0.0, lambda step: float(step > 60)))[0]
+    assert [one.active for one in engine.findings] == [False]

@@ -28,12 +28,14 @@ def loss_path(graph: Graph, places: Places) -> list[str]:
     """The operations from the roots of a graph down to the nearest layers.
 
     Breadth first and once each, in torch's words; without those that change the shape or the format
-    of what passes, not its values.
+    of what passes, not its values. Where a module that is not watched comes first, the last one is
+    that with its weights.
     """
     found: dict[str, None] = {}
-    for node in between(graph, places):
+    for node, is_layer in _down_to_layers(graph, places):
         name = graph.names[node]
-        if not name.startswith(VIEWS):
+        is_between = not is_layer or places.is_unwatched(node, graph)
+        if is_between and not name.startswith(VIEWS):
             found[operation(name)] = None
         if len(found) >= LONGEST:
             break
@@ -42,9 +44,14 @@ def loss_path(graph: Graph, places: Places) -> list[str]:
 
 def between(graph: Graph, places: Places) -> Iterator[Node]:
     """The nodes from the roots of a graph down to the nearest layers, breadth first, once each."""
-    for node, is_layer in graph.down_from(graph.roots, lambda one: places.is_a_layer(one, graph)):
+    for node, is_layer in _down_to_layers(graph, places):
         if not is_layer:
             yield node
+
+
+def _down_to_layers(graph: Graph, places: Places) -> Iterator[tuple[Node, bool]]:
+    """The same with those at which layers end, and whether they are such."""
+    return graph.down_from(graph.roots, lambda one: places.is_a_layer(one, graph))
 
 
 def added_up(graph: Graph) -> tuple[str, str, str] | None:

@@ -123,3 +123,8 @@ class Places:
         return any(name not in self._containers for name in self.made_at(node, graph)) or any(
             parameter.dim() > 1 for parameter in graph.parameters_of(node)
         )
+
+    def is_unwatched(self, node: Node, graph: Graph) -> bool:
+        """Whether the weights of an operation are those of a module that is not watched."""
+        weights = [one for one in graph.parameters_of(node) if one.dim() > 1]
+        return bool(weights) and all(self.layer_of(one) is None for one in weights)

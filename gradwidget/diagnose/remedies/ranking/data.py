@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from gradwidget.diagnose.evidence.window import Window, middle
 from gradwidget.diagnose.finding import Detection, Remedy
 from gradwidget.diagnose.remedies.check_data import check_data
+from gradwidget.diagnose.remedies.check_targets import check_targets
 from gradwidget.diagnose.remedies.keep_data import keep_data
 from gradwidget.diagnose.remedies.replace_nonfinite_inputs import replace_nonfinite_inputs
 from gradwidget.diagnose.remedies.scale_features import scale_features
@@ -50,11 +51,14 @@ def for_inputs(detection: Detection, window: Window) -> Iterator[Remedy | None]:
 
 
 def for_targets(detection: Detection, window: Window) -> Iterator[Remedy | None]:
-    """Sorted ones are shuffled, one for all made two, others scaled by what was measured."""
+    """Sorted ones are shuffled, one for all looked at, others scaled by what was measured."""
     if "classes" in detection.evidence:
         yield shuffle_data()
         return
     if "label" in detection.evidence:
         yield two_labels(detection.evidence["label"])
+        return
+    if "constant" in detection.evidence:
+        yield check_targets(detection.evidence["constant"])
         return
     yield scale_targets(detection.evidence["value"], window)

@@ -50,10 +50,10 @@ def test_operations_are_named_from_the_loss_down(
     assert list(wiring(watch, model, 8, 4, loss=loss).loss_path) == expected
 
 
-def test_layers_that_are_not_watched_end_the_path_too(watch: Watch) -> None:
+def test_layers_that_are_not_watched_end_the_path_too_and_are_named(watch: Watch) -> None:
     model = nn.Sequential(nn.Linear(4, 4), nn.Softmax(-1), nn.Linear(4, 3))
     found = wiring(watch, model, 8, 4, loss=cross_entropy, layers="0")
-    assert found.loss_path == ("nll_loss", "log_softmax")
+    assert found.loss_path == ("nll_loss", "log_softmax", "addmm")
 
 
 def test_a_factor_that_is_learned_does_not_end_it(watch: Watch) -> None:
