@@ -308,9 +308,10 @@ class Frame:
     ``most_dropped``, the largest share that a module for dropout drops;
     ``gradients_kept``, 1 where gradients that a step had used were still there when the next were
     added; ``passes``, how many backward passes the step adds up, of several; ``unstepped``, how
-    many no step has followed; ``loss_is_leaf``, 1 where the loss had no graph; ``unscaled_late``,
-    1 where a gradient scaler unscaled the gradients only in its step, after all that the loop did
-    to them."""
+    many no step has followed; ``loss_is_leaf``, 1 where the loss had no graph;
+    ``lost_derivatives``, 1 where a term of it had none, and derivatives of the outputs had been
+    taken that have none; ``unscaled_late``, 1 where a gradient scaler unscaled the gradients only
+    in its step, after all that the loop did to them."""
 
     skipped: bool = False
     """True when a gradient scaler skipped this step because it found an overflow."""

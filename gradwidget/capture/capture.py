@@ -276,7 +276,8 @@ class Capture:
             self._backward.begin_taking()
             self.cycle.read_graph(roots)
         if not self.guard.is_elsewhere:
-            self._backward.find_activation_functions(self.cycle.builder, roots)
+            builder = self.cycle.builder
+            self._backward.take(builder, roots, inputs, differentiable=differentiable)
 
     @entry("reading gradients that were taken")
     def taking_ended(

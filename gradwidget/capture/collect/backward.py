@@ -78,6 +78,10 @@ class BackwardReader:
         if not self._hooks.pass_ended() or not self._detector.ended():
             builder.loss.pass_dropped()
             return False
+        if self._hooks.brought_derivatives:
+            self._hooks.brought_derivatives = False
+            builder.loop.derivatives.were_taken()
+        builder.loop.derivatives.pass_ended(roots)
         self._find_loss(builder, roots, weights)
         return True
 
@@ -131,6 +135,20 @@ class BackwardReader:
             )
         self._find_loss(builder, roots, None if weighted else ())
         return taken
+
+    def take(
+        self,
+        builder: FrameBuilder,
+        roots: Sequence[Tensor],
+        inputs: Sequence[Tensor],
+        *,
+        differentiable: bool,
+    ) -> None:
+        """Any call of ``torch.autograd.grad`` is about to run, for what it shows of the step."""
+        is_of_data = builder.sampled and not self.concerns_parameters(inputs)
+        if is_of_data and not differentiable:
+            builder.loop.derivatives.taken(roots, inputs)
+        self.find_activation_functions(builder, roots)
 
     def find_activation_functions(self, builder: FrameBuilder, roots: Sequence[Tensor]) -> None:
         """Finds in the graph which activation function each layer has."""

@@ -1,9 +1,13 @@
 """A backward pass from a loss that has no graph, or one without a layer: none gets a gradient.
 
+Or a term of it has no graph, as derivatives have none unless they are asked for it.
+
 Not reported: a part of the layers that is cut off, which a stage of training may want.
 """
 
 from __future__ import annotations
+
+from dataclasses import replace
 
 from gradwidget.diagnose.evidence.disconnection import disconnection
 from gradwidget.diagnose.evidence.window import Window
@@ -16,7 +20,7 @@ CAVEAT = "None: such a pass cannot train anything of this model."
 def loss_detached(window: Window, active: Finding | None) -> Detection | None:
     """A loss that is a leaf, a number made into a tensor again, or one of such numbers."""
     del active  # exact
-    return _of_a_leaf(window) or _without_layers(window)
+    return _of_a_leaf(window) or _without_layers(window) or _of_derivatives(window)
 
 
 def _of_a_leaf(window: Window) -> Detection | None:
@@ -29,6 +33,19 @@ def _of_a_leaf(window: Window) -> Detection | None:
         "parameter gets a gradient.",
         CAVEAT,
     )
+
+
+def _of_derivatives(window: Window) -> Detection | None:
+    """A term made of derivatives by data that were taken as mere numbers."""
+    found = flagged(
+        window,
+        "lost_derivatives",
+        "warning",
+        "torch.autograd.grad takes a derivative of the outputs without create_graph=True, and a "
+        "term of the loss has no graph: it counts in the loss, but the network cannot learn it.",
+        "Fine if that term is a constant, and the derivative is used for something else.",
+    )
+    return found and replace(found, evidence={**found.evidence, "derivatives": 1.0})
 
 
 def _without_layers(window: Window) -> Detection | None:

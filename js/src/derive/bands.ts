@@ -29,6 +29,7 @@ const OWN = new Set([
   "stepped_elsewhere",
   "gradients_kept",
   "loss_is_leaf",
+  "lost_derivatives",
   "unscaled_late",
   "same_batch",
   "input_rms",

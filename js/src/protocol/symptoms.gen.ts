@@ -288,7 +288,7 @@ export const PARAGRAPHS: readonly Paragraph[] = [
     "parts": [
       {
         "title": "Rule",
-        "text": "in 3 frames in a row, gradients that a step has used are still there, untouched, at the next backward pass; in as many frames, backward passes run and no weight ever changes, or their gradient is gone when the optimizer steps; backward() is called on a tensor that no operation made, or on a loss computed from such a tensor, so that all layers run and none gets a gradient."
+        "text": "in 3 frames in a row, gradients that a step has used are still there, untouched, at the next backward pass; in as many frames, backward passes run and no weight ever changes, or their gradient is gone when the optimizer steps; backward() is called on a tensor that no operation made, or on a loss computed from such a tensor, so that all layers run and none gets a gradient; torch.autograd.grad takes derivatives of the outputs by the data without create_graph=True, and what is added to the loss, or to an expression of their shape, has no graph."
       },
       {
         "title": "Not",

@@ -271,7 +271,7 @@ def test_targets_that_are_all_one_number_are_named(path: tuple[str, ...]) -> Non
     assert finding.message.startswith("Every target so far is 0, in all of the 52 batches")
     [remedy] = finding.remedies
     assert (remedy.title, remedy.code) == ("Look at the targets", "")
-    assert "should not be 0 from the file to the loss" in remedy.why
+    assert "should not be 0, from the file to the loss" in remedy.why
 
 
 @pytest.mark.parametrize(

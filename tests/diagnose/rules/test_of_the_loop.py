@@ -43,6 +43,15 @@ def test_two_frames_are_not(scalar: str) -> None:
     assert judge(12, chain(DEPTH), with_scalar(scalar, 1.0, range(4, 6)))[0].findings == []
 
 
+def test_derivatives_without_a_graph_are_a_warning_with_a_title_of_their_own() -> None:
+    finding = only(judge(12, chain(DEPTH), with_scalar("lost_derivatives", 1.0))[0])
+    assert (finding.symptom, finding.severity) == (Symptom.LOSS_DETACHED, "warning")
+    assert finding.title == "A term of the loss has no graph"
+    assert [one.title for one in finding.remedies] == [
+        "Take the derivatives with create_graph=True"
+    ]
+
+
 def test_passes_that_no_step_follows_are_counted() -> None:
     def figures(step: int) -> dict[str, Any]:
         return healthy(DEPTH, scalars={"unstepped": 9.0 + step})

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 from gradwidget.capture.collect.loop.input_data import InputData
+from gradwidget.capture.collect.loop.lost_derivatives import LostDerivatives
 from gradwidget.capture.collect.loop.rates import Rates
 from gradwidget.capture.collect.loop.targets import Targets
 from gradwidget.capture.guard import Guard
@@ -24,6 +25,8 @@ class LoopFacts:
         """The data that enters the model."""
         self.targets = Targets(readback, guard)
         """What its outputs are held against."""
+        self.derivatives = LostDerivatives()
+        """What a loss may be made of without a graph."""
         self.rates = Rates(readback)
         """The learning rates of its optimizers."""
         self.kept: list[Fetch] = []
@@ -41,8 +44,8 @@ class LoopFacts:
     def scalars(self) -> dict[str, float]:
         """Those of the data, the targets and the rates, and of the loop itself.
 
-        That is ``gradients_kept``, ``unscaled_late`` and, where no step follows, ``unstepped``
-        and ``stepped_elsewhere``. Each where it is known.
+        That is ``gradients_kept``, ``unscaled_late``, ``lost_derivatives`` and, where no step
+        follows, ``unstepped`` and ``stepped_elsewhere``. Each where it is known.
 
         Only once the readback is ready.
         """
@@ -51,6 +54,8 @@ class LoopFacts:
             found["gradients_kept"] = max(float(kept()) for kept in self.kept)
         if self.unscaled_late:
             found["unscaled_late"] = 1.0
+        if self.derivatives.are_in_loss:
+            found["lost_derivatives"] = 1.0
         if self.unstepped is not None and not math.isnan(passes := float(self.unstepped())):
             found |= {"unstepped": passes, "stepped_elsewhere": float(self.stepped_elsewhere)}
         return found

@@ -29,7 +29,6 @@ from gradwidget.diagnose.remedies.find_zero_factor import find_zero_factor
 from gradwidget.diagnose.remedies.fp32_weights import fp32_weights
 from gradwidget.diagnose.remedies.hold_back_adversary import hold_back_adversary
 from gradwidget.diagnose.remedies.iterate_loader import iterate_loader
-from gradwidget.diagnose.remedies.keep_graph import keep_graph
 from gradwidget.diagnose.remedies.leaky_relu import leaky_relu
 from gradwidget.diagnose.remedies.look_between import look_between
 from gradwidget.diagnose.remedies.loss_scaling import loss_scaling
@@ -50,6 +49,7 @@ from gradwidget.diagnose.remedies.ranking.learning_rates import (
     smaller_steps,
 )
 from gradwidget.diagnose.remedies.ranking.left_out_layers import (
+    for_lost_graph,
     for_no_gradient,
     for_no_optimizer,
     for_no_step,
@@ -378,6 +378,7 @@ _REMEDIES: dict[Symptom, Callable[[Detection, Window], Fixes]] = {
     Symptom.DOUBLE_SOFTMAX: for_loss_mismatch,
     Symptom.NOT_IN_OPTIMIZER: for_no_optimizer,
     Symptom.NO_STEP: for_no_step,
+    Symptom.LOSS_DETACHED: for_lost_graph,
     Symptom.LOSS_DIVERGING: _diverging,
     Symptom.BAD_INPUTS: for_inputs,
     Symptom.BAD_TARGETS: for_targets,
@@ -388,7 +389,6 @@ _REMEDIES: dict[Symptom, Callable[[Detection, Window], Fixes]] = {
 
 _ALONE: dict[Symptom, Callable[[], Remedy]] = {
     Symptom.UNREGISTERED_LAYERS: register_layers,
-    Symptom.LOSS_DETACHED: keep_graph,
     Symptom.EVAL_MODE: train_mode,
     Symptom.UPDATES_LOST: fp32_weights,
     Symptom.SAME_BATCH: iterate_loader,

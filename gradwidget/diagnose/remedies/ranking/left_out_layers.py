@@ -12,6 +12,8 @@ from gradwidget.diagnose.remedies.add_to_optimizer import add_to_optimizer
 from gradwidget.diagnose.remedies.call_step import call_step
 from gradwidget.diagnose.remedies.find_cut import find_cut
 from gradwidget.diagnose.remedies.freeze import freeze
+from gradwidget.diagnose.remedies.keep_derivatives import keep_derivatives
+from gradwidget.diagnose.remedies.keep_graph import keep_graph
 from gradwidget.diagnose.remedies.replace_held_parameters import replace_held_parameters
 from gradwidget.diagnose.remedies.reset_layers import reset_layers
 from gradwidget.diagnose.remedies.run_layers_again import run_layers_again
@@ -49,3 +51,9 @@ def for_no_step(detection: Detection, window: Window) -> Iterator[Remedy | None]
     del window
     # Passes are counted where no step follows them.
     yield call_step(before_clearing=detection.evidence["value"] == 0)
+
+
+def for_lost_graph(detection: Detection, window: Window) -> Iterator[Remedy | None]:
+    """Where the loss, or a term of it, has lost its graph."""
+    del window
+    yield keep_derivatives() if "derivatives" in detection.evidence else keep_graph()
