@@ -79,10 +79,10 @@ def merged_frame(frame: Frame, rank: int, messages: Mapping[int, RankMessage]) -
         (one for one in with_us if one.phase), key=lambda one: PHASES.index(one.phase), default=None
     )
     others = [one for one in with_us if one is not own]
-    metrics = with_outputs(frame, [own.outputs, *(one.outputs for one in others)])
+    frame = with_outputs(frame, [own.outputs, *(one.outputs for one in others)])
     return replace(
         frame,
-        metrics=_with_nonfinite(frame, metrics, [one.nonfinite for one in others]),
+        metrics=_with_nonfinite(frame, [one.nonfinite for one in others]),
         scalars=scalars,
         # Only of its own a process knows more than these two.
         origin=frame.origin
@@ -92,10 +92,9 @@ def merged_frame(frame: Frame, rank: int, messages: Mapping[int, RankMessage]) -
     )
 
 
-def _with_nonfinite(
-    frame: Frame, metrics: dict[str, FloatArray], counts: list[dict[str, float]]
-) -> dict[str, FloatArray]:
+def _with_nonfinite(frame: Frame, counts: list[dict[str, float]]) -> dict[str, FloatArray]:
     """The metrics, with what was not finite in outputs of other processes."""
+    metrics = dict(frame.metrics)
     if any(counts) and "act_nonfinite" in metrics:
         rows = {layer.name: row for row, layer in enumerate(frame.layers)}
         total = metrics["act_nonfinite"].copy()
