@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 
+from gradwidget.capture.model.output_place import Place
 from gradwidget.capture.processes.merged_frame import merged_frame, message_of
 from gradwidget.capture.processes.merged_outputs import OutputParts
 from gradwidget.capture.processes.rank_message import RankMessage
@@ -27,7 +28,8 @@ def frame(
     )
 
 
-OUTPUTS = OutputParts(7, np.array([[8.0, 8.0], [1.0, math.nan]]), {"b": (3, "a0")})
+PLACES = {"a": Place(2, 2, counts=False, start=4, own=3, units=7), "b": None}
+OUTPUTS = OutputParts(7, np.array([[8.0, 8.0], [1.0, math.nan]]), {"b": (3, "a0")}, PLACES)
 
 
 def message(one: Frame, seconds: float = 0.1, outputs: OutputParts | None = None) -> RankMessage:
@@ -44,6 +46,7 @@ def test_a_message_comes_out_as_it_went_in() -> None:
     assert (came.phase, came.nonfinite, came.weights) == ("loss", {"b": 4.0}, sent.weights)
     assert came.parts.tolist() == [[0, 1, 2, 3, 4, 5]]
     assert (came.outputs.layers, came.outputs.alive) == (7, {"b": (3, "a0")})
+    assert came.outputs.places == PLACES
     np.testing.assert_array_equal(came.outputs.figures, OUTPUTS.figures)
 
 

@@ -9,8 +9,12 @@ import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 from torch.distributed._composable.fsdp import fully_shard  # type: ignore[attr-defined]  # public from 2.6 on
+from torch.distributed._tensor.placement_types import (  # without the _ from 2.5 on
+    Partial,
+    Replicate,
+    Shard,
+)
 from torch.distributed.device_mesh import init_device_mesh
-from torch.distributed.tensor import Replicate, Shard
 from torch.distributed.tensor.parallel import (
     ColwiseParallel,
     RowwiseParallel,
@@ -42,15 +46,25 @@ PLANS: dict[str, Any] = {
         "up.1": ColwiseParallel(input_layouts=Shard(1)),
         "down.1": RowwiseParallel(),
     },
-    # What a layer gives is gathered, and the tokens are embedded column by column.
+    # What a layer gives is gathered or stays sharded; the tokens are embedded column by column.
     "gathered": lambda: {
         "embed": ColwiseParallel(output_layouts=Replicate()),
         "up.0": ColwiseParallel(output_layouts=Replicate()),
         "up.1": ColwiseParallel(use_local_output=False),
-        "down.1": RowwiseParallel(use_local_output=True),
+        "down.1": RowwiseParallel(),
+    },
+    # What one layer gives is nowhere added up, but in what it is given to.
+    "sums": lambda: {
+        "up.0": ColwiseParallel(),
+        "down.0": RowwiseParallel(output_layouts=Partial(), use_local_output=False),
+        "norm.1": SequenceParallel(),
+        "up.1": ColwiseParallel(input_layouts=Shard(1)),
+        "down.1": RowwiseParallel(),
     },
 }
 """What is done to each layer; those that are not named are whole in each process."""
+ATTACHED_BEFORE = "gathered"
+"""The plan that is carried out once the model is watched."""
 STEPS = 4
 TOKENS, POSITIONS, SAMPLES = 11, 5, 4
 FIGURES = (
@@ -76,15 +90,17 @@ class Mlps(nn.Module):
         self.down = nn.ModuleList([nn.Linear(8, 6), nn.Linear(8, 3)])
         with torch.no_grad():
             # Unit 6 lives for a few samples only.
-            for unit, bias in ((0, -9.0), (1, -9.0), (5, -9.0), (6, -1.2)):
-                self.up[0].bias[unit] = bias
+            bias = self.up[0].get_parameter("bias")
+            for unit, value in ((0, -9.0), (1, -9.0), (5, -9.0), (6, -1.2)):
+                bias[unit] = value
 
     def forward(self, tokens: Tensor) -> Tensor:
         """Outputs [samples, positions, 3]."""
         x = self.embed(tokens)
         for norm, up, act, down in zip(self.norm, self.up, self.act, self.down, strict=True):
             x = down(act(up(norm(x))))
-        return x
+        outputs: Tensor = x
+        return outputs
 
 
 def batches(place: int, of: int) -> Iterator[tuple[Tensor, Tensor]]:
@@ -135,46 +151,51 @@ def alone() -> dict[str, dict[str, list[float]]]:
     return found
 
 
-def divided(plan: str, rank: int, world: int) -> tuple[nn.Module, int, int]:
-    """The model of one process, which part of the data it gets, and of how many."""
-    model = Mlps()
+def divided(model: nn.Module, plan: str, world: int) -> tuple[int, int]:
+    """Divides a model; which part of the data this process gets, and of how many."""
     if world == 2:
         parallelize_module(model, init_device_mesh("cpu", (2,)), PLANS[plan]())
-        return model, 0, 1
+        return 0, 1
     mesh = init_device_mesh("cpu", (2, 2), mesh_dim_names=("data", "tensor"))
     parallelize_module(model, mesh["tensor"], PLANS[plan]())
     fully_shard(model, mesh=mesh["data"])
-    return model, mesh["data"].get_local_rank(), 2
+    return mesh["data"].get_local_rank(), 2
+
+
+def hooks(model: nn.Module) -> list[int]:
+    """How many forward hooks each module has."""
+    return [len(one._forward_hooks) for one in model.modules()]
 
 
 def train(rank: int, plan: str, folder: str, world: int) -> None:
     """One process: trains without a monitor, and then once more with one."""
     begin(rank, world, folder)
-    weights: list[Any] = []
-    found: dict[str, Any] = {}
+    left: list[Any] = []
+    monitor = None
     for watched in (False, True):
-        model, place, of = divided(plan, rank, world)
-        optimizer = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9, foreach=False)
-        monitor = GradMonitor(model, budget=None) if watched else None
+        model = Mlps()
+        if watched and plan == ATTACHED_BEFORE:
+            monitor = GradMonitor(model, budget=None)
+        place, of = divided(model, plan, world)
+        optimizer = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9)
+        if watched and monitor is None:
+            monitor = GradMonitor(model, budget=None)
         for tokens, targets in batches(place, of):
             optimizer.zero_grad()
             (model(tokens) - targets).square().mean().backward()
             optimizer.step()
-        weights.append([getattr(one, "_local_tensor", one).tolist() for one in model.parameters()])
-        if monitor is not None:
-            monitor.close()
-            layers = [layer.name for layer in monitor.layers]
-            found = {
-                figure: dict(zip(layers, monitor.history[figure].T.tolist(), strict=True))
-                for figure in FIGURES
-            }
-            found["hooks"] = [len(one._forward_hooks) for one in model.modules()]
-            found["reasons"] = monitor.history.recent_frames(1)[-1].reasons
-            found["problems"] = [str(problem) for problem in monitor.problems]
-            found["report"] = monitor.report()
-        else:
-            before = [len(one._forward_hooks) for one in model.modules()]
-    found["has_same_hooks"] = found.pop("hooks") == before
-    found["is_unchanged"] = weights[0] == weights[1]
+        weights = [getattr(one, "_local_tensor", one).tolist() for one in model.parameters()]
+        left.append((weights, hooks(model)))
+    assert monitor is not None
+    monitor.close()
+    layers = [layer.name for layer in monitor.layers]
+    found: dict[str, Any] = {
+        figure: dict(zip(layers, monitor.history[figure].T.tolist(), strict=True))
+        for figure in FIGURES
+    }
+    found["is_unchanged"] = left[0] == left[1]
+    found["reasons"] = monitor.history.recent_frames(1)[-1].reasons
+    found["problems"] = [str(problem) for problem in monitor.problems]
+    found["report"] = monitor.report()
     dist.barrier()
     end(rank, folder, found)
