@@ -30,7 +30,7 @@ from gradwidget.capture.model.nonlinearity import (
     node_of,
     nonlinearity_of,
 )
-from gradwidget.capture.model.output_place import Part, dims_of, part_of
+from gradwidget.capture.model.output_place import UNKNOWN, Part, dims_of, part_of
 from gradwidget.capture.model.unreadable import UnreadableError, plain
 from gradwidget.capture.stats.alike_units import AlikeUnits
 from gradwidget.capture.stats.batch_spread import batch_spread
@@ -146,12 +146,12 @@ class Activations:
             self._why.setdefault(layer, unmeasured.TRANSFORMED)
             return False
         units = unit_dimension(module, tensor)
-        part = part_of(module, tensor, units)
+        # What goes wrong with one layer is contained for that layer alone.
+        place = f"reading the output of {layer}"
+        part = self._guard.run(place, part_of, module, tensor, units) or UNKNOWN
         if part.refused is None:
             if not self._is_first_run(layer):
                 return False
-            # What goes wrong with one layer is contained for that layer alone.
-            place = f"reading the output of {layer}"
             if self._guard.run(place, self._add, layer, args, tensor, part, units):
                 return True
         self._why.setdefault(layer, unmeasured.output(part.refused or unmeasured.NOT_READ))

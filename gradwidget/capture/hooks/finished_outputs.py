@@ -13,6 +13,7 @@ from typing import Any
 from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
+from gradwidget.capture.guard import Guard, way_in
 from gradwidget.capture.model.local_part import WHOLE, is_partial
 from gradwidget.capture.torch_private import is_sharded
 
@@ -23,10 +24,14 @@ class FinishedOutputs:
     """Hands on what a layer returns in the end, where that is more than it has given by itself.
 
     Args:
+        guard: contains failures.
         take: is given the layer, its positional and keyword inputs, and what it returns.
     """
 
-    def __init__(self, take: Take) -> None:
+    where = "seeing what a layer returns"
+
+    def __init__(self, guard: Guard, take: Take) -> None:
+        self.guard = guard
         self._take = take
         self._handles: dict[int, RemovableHandle] = {}
         """By the ``id`` of the module that is running."""
@@ -55,6 +60,7 @@ class FinishedOutputs:
             handle.remove()
         self._handles, self._sums = {}, set()
 
+    @way_in
     def _returned(
         self, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], output: object
     ) -> None:

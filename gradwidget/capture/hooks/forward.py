@@ -66,7 +66,7 @@ class ForwardHooks:
         """Whether somebody is told."""
         self._before = GlobalPreHook(guard, "noting the order of layers", self._about_to_run)
         self._after = GlobalHook(guard, "seeing a module run", self._has_run)
-        self._finished = FinishedOutputs(self._has_returned)
+        self._finished = FinishedOutputs(guard, self._has_returned)
         self._ran: list[int] = []
         self._notes_order = False
 

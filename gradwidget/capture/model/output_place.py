@@ -63,6 +63,10 @@ class Part(NamedTuple):
     """Why it is not measured, in a sentence; None where it is."""
 
 
+UNKNOWN = Part(torch.empty(0), refused=unmeasured.NOT_READ)
+"""Of an output with which something went wrong."""
+
+
 def part_of(module: nn.Module, output: Tensor, units: int) -> Part:
     """What this process has of the output of a layer.
 

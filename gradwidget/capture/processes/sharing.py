@@ -64,6 +64,9 @@ def sharing(names: Sequence[str], figures: Figures, places: Sequence[Places]) ->
             counted[:, row] = [one is not None and one.counts for one in told]
             if len(known) < len(told) or any(shares.count(one) < one[1] for one in set(shares)):
                 lost[row] = unmeasured.output(unmeasured.MISSING_PART)
+            elif len({(one.first, one.units) for one in known}) > len(set(shares)):
+                # Of uneven parts that were put together as even ones.
+                lost[row] = unmeasured.output(unmeasured.UNLIKE)
         else:
             leaders = figures[together, :, row]
             batches[row] = len(set(together.tolist()))

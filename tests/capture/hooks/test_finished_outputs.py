@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.distributed._tensor.placement_types import Partial  # without the _ from 2.5 on
 
+from gradwidget.capture.guard import Guard
 from gradwidget.capture.hooks.finished_outputs import FinishedOutputs
 
 
@@ -37,7 +38,7 @@ def divided() -> Divided:
 def watched() -> tuple[FinishedOutputs, list[Any]]:
     """What it hands on."""
     found: list[Any] = []
-    return FinishedOutputs(lambda *given: found.append(given)), found
+    return FinishedOutputs(Guard(), lambda *given: found.append(given)), found
 
 
 def test_what_the_hooks_of_a_layer_make_of_its_output_is_handed_on_once() -> None:

@@ -117,6 +117,13 @@ def test_a_layer_with_parts_that_differ_from_call_to_call_is_not_measured() -> N
     assert found.lost == {0: MISSING}
 
 
+def test_parts_of_unlike_wholes_make_none() -> None:
+    figures = np.ones((2, 8, 2))
+    other = Place(0, 2, counts=True, start=3, own=3, units=6)
+    found = sharing(["divided", "whole"], figures, [{"divided": place()}, {"divided": other}])
+    assert found.lost == {0: UNLIKE}
+
+
 def test_other_values_of_processes_with_the_same_samples_are_no_other_samples() -> None:
     figures = np.ones((4, 8, 2))
     figures[1, 3, 1] = 2
