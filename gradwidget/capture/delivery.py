@@ -12,6 +12,7 @@ from gradwidget.capture.collect.output_parts import output_parts
 from gradwidget.capture.guard import Guard
 from gradwidget.capture.model.layers import LayerTable
 from gradwidget.capture.processes.merged_frame import merged_frame, message_of
+from gradwidget.capture.processes.merged_outputs import with_outputs
 from gradwidget.capture.processes.peers import SHARING, Peers, Told, join
 from gradwidget.capture.processes.rank_message import RankMessage
 from gradwidget.capture.sampling.decision import SamplingDecision
@@ -104,7 +105,6 @@ class Delivery:
     def _share(self, builder: FrameBuilder, frame: Frame) -> bool:
         if self.peers is None:
             return False
-        self.peers.spread = are_spread(frame.reasons)
         outputs = output_parts(frame, builder.activations.outputs)
         message = message_of(frame, builder.apart, builder.parts(), outputs)
         self.peers.add(message, (builder, frame))
@@ -123,11 +123,15 @@ class Delivery:
     def _together(self, peers: Peers[Shared], told: Told[Shared]) -> Frame:
         builder, frame = told.item
         messages: Mapping[int, RankMessage] = told.messages
-        if len(messages) < 2:
-            return frame
-        if builder.sharded.numbers and builder.sharded.holders <= set(messages):
-            frame = builder.frame({rank: one.parts for rank, one in messages.items()})
-        return merged_frame(frame, peers.rank, messages)
+        if len(messages) > 1:
+            if builder.sharded.numbers and builder.sharded.holders <= set(messages):
+                frame = builder.frame({rank: one.parts for rank, one in messages.items()})
+            frame = merged_frame(frame, peers.rank, messages)
+        elif peers.judges:
+            # Without the others a part of an output says nothing of its layer.
+            frame = with_outputs(frame, [messages[peers.rank].outputs])
+        peers.spread = are_spread(frame.reasons)
+        return frame
 
     def _record(self, builder: FrameBuilder, frame: Frame) -> None:
         frame = self._bad_update.remembered(frame)

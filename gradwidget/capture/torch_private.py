@@ -61,6 +61,14 @@ def is_sharded(tensor: Tensor) -> bool:
     return type(tensor).__name__ == "DTensor" or type(tensor.data).__name__ == "DTensor"
 
 
+def local_from(tensor: Tensor) -> Any:  # noqa: ANN401  # importing the class takes long
+    """How the ``DTensor`` is spread that a local tensor was just taken from.
+
+    None where it was taken from none, and where torch does not note it.
+    """
+    return getattr(tensor.grad_fn, "dtensor_spec", None)  # nothing public tells
+
+
 def is_flat_sharded(module: nn.Module) -> bool:
     """Whether ``FullyShardedDataParallel`` keeps parameters of a module in parts of a flat one."""
     is_one = any(kind.__name__ == "FullyShardedDataParallel" for kind in type(module).__mro__)

@@ -76,6 +76,11 @@ NOT_WATCHED = "Activations are not watched (activations=False)."
 LAZY = "It is created in the first forward."
 SHARD = "It is sharded: each process holds only a part of it."
 PARTIAL = "It is a sum that is still spread over the processes."
+MISSING_PART = "Not all of the processes that have parts of it have told theirs."
+UNLIKE = (
+    "Processes that share their samples have other values of it, and nothing tells which part of "
+    "it these are."
+)
 INSIDE_TRANSFORM = "It is inside a transform of torch.func, where no value can be read."
 META = "It is on the meta device and has no values."
 CUDA_GRAPH = "The step is being recorded as a CUDA graph, where no value can be read."
@@ -116,7 +121,7 @@ def are_spread(reasons: Mapping[str, str]) -> tuple[str, ...]:
         >>> are_spread({"up": output(SHARD), "down": output(PARTIAL), "head": output(EMPTY)})
         ('up', 'down')
     """
-    spread = {output(SHARD), output(PARTIAL)}
+    spread = {output(one) for one in (SHARD, PARTIAL, MISSING_PART, UNLIKE)}
     return tuple(layer for layer, reason in reasons.items() if reason in spread)
 
 

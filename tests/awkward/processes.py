@@ -32,8 +32,6 @@ WORLDS = {
     "mesh": 4,
 }
 """How many processes each kind of training has."""
-DIVIDED = ("0", "2")
-"""The layers that tensor parallel divides, on the mesh."""
 STEPS = 24
 LATE = 5.0
 """Seconds by which one process is late."""

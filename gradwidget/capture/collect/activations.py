@@ -22,6 +22,7 @@ from gradwidget.capture.collect.outputs import (
     unit_dimension,
 )
 from gradwidget.capture.guard import Guard
+from gradwidget.capture.model.local_part import arrived, is_spread, local_part
 from gradwidget.capture.model.nonlinearity import (
     Node,
     Nonlinearity,
@@ -29,14 +30,15 @@ from gradwidget.capture.model.nonlinearity import (
     node_of,
     nonlinearity_of,
 )
-from gradwidget.capture.model.unreadable import UnreadableError, plain, unreadable
+from gradwidget.capture.model.output_place import UNKNOWN, Part, dims_of, part_of
+from gradwidget.capture.model.unreadable import UnreadableError, plain
 from gradwidget.capture.stats.alike_units import AlikeUnits
 from gradwidget.capture.stats.batch_spread import batch_spread
 from gradwidget.capture.stats.norms import ALONE, l2
 from gradwidget.capture.stats.output_stats import gradient_statistics, output_statistics
 from gradwidget.capture.stats.readback import Fetch, Readback, as_numpy
 from gradwidget.capture.stats.staging import RowStatistics, Slot, StagingBuffers
-from gradwidget.capture.torch_private import in_backward, is_transformed, version
+from gradwidget.capture.torch_private import in_backward, is_sharded, is_transformed, version
 from gradwidget.frame import Wiring
 
 
@@ -143,29 +145,28 @@ class Activations:
         if is_transformed(tensor):
             self._why.setdefault(layer, unmeasured.TRANSFORMED)
             return False
-        is_ordinary = type(tensor) is Tensor and tensor.layout is torch.strided
-        if is_ordinary and tensor.numel() and not (tensor.is_meta or tensor.is_nested):
-            refused = None
-        else:
-            refused = unreadable(tensor) or (None if tensor.numel() else unmeasured.EMPTY)
-        if refused is None:
+        units = unit_dimension(module, tensor)
+        # What goes wrong with one layer is contained for that layer alone.
+        place = f"reading the output of {layer}"
+        part = self._guard.run(place, part_of, module, tensor, units) or UNKNOWN
+        if part.refused is None:
             if not self._is_first_run(layer):
                 return False
-            # What goes wrong with one layer is contained for that layer alone.
-            place = f"reading the output of {layer}"
-            if self._guard.run(place, self._add, layer, module, args, tensor):
+            if self._guard.run(place, self._add, layer, args, tensor, part, units):
                 return True
-        self._why.setdefault(layer, unmeasured.output(refused or unmeasured.NOT_READ))
+        self._why.setdefault(layer, unmeasured.output(part.refused or unmeasured.NOT_READ))
         return False
 
-    def _add(self, layer: str, module: nn.Module, args: tuple[object, ...], tensor: Tensor) -> bool:
+    def _add(
+        self, layer: str, args: tuple[object, ...], tensor: Tensor, part: Part, units: int
+    ) -> bool:
         number = self._calls.get(layer, 0)
         self._calls[layer] = number + 1
         call = layer, number
-        units = unit_dimension(module, tensor)
-        note = Output(
-            layer, tensor.numel(), self._slot(tensor, units, self._nonlinearities.get(call))
-        )
+        known = self._nonlinearities.get(call)
+        note = Output(layer, part.values.numel(), self._slot(part.values, units, known))
+        note.place, note.dims = part.place, part.dims
+        note.doubt = _doubt_of_part(note, known)
         note.data_nonfinite = self._data_nonfinite(args)
         note.round = self._round
         self.outputs.append(note)
@@ -183,7 +184,7 @@ class Activations:
         elif tensor.requires_grad:
             self._why.setdefault(layer, unmeasured.LEAF)
         if call not in self._nonlinearities and not note.is_hidden:
-            self._hold(call, note, tensor, units)
+            self._hold(call, note, tensor, part.values, units)
         return True
 
     def add_operation(
@@ -228,15 +229,15 @@ class Activations:
         self._ran.add(layer)
         return True
 
-    def _hold(self, call: Call, note: Output, tensor: Tensor, units: int) -> None:
+    def _hold(self, call: Call, note: Output, tensor: Tensor, values: Tensor, units: int) -> None:
         if tensor.requires_grad:
             note.doubt = unmeasured.NO_BACKWARD
             self._held.append(
-                HeldOutput(call, note, tensor, node_of(tensor), version(tensor), units)
+                HeldOutput(call, note, values, node_of(tensor), version(values), units)
             )
         else:
             note.doubt = unmeasured.NO_GRAPH
-            graphless = GraphlessOutput(call, note, ref(tensor), version(tensor), units)
+            graphless = GraphlessOutput(call, note, ref(tensor), version(values), units)
             self._graphless[id(tensor)] = graphless
 
     def match_activation_module(
@@ -255,7 +256,7 @@ class Activations:
         if found is None:
             return {}
         del self._graphless[id(tensor)]
-        self._apply_found(one, tensor, found)
+        self._apply_found(one, local_part(tensor), found)
         return {one.call[0]: found.kind}
 
     def find_nonlinearities(self, roots: Sequence[Tensor]) -> dict[str, str]:
@@ -291,17 +292,18 @@ class Activations:
         return kinds
 
     def _measure_spread(self, note: Output, given: Tensor | None) -> None:
-        if given is not None:
-            place = f"reading how the inputs of {note.layer} differ"
-            note.spread = self._guard.run(place, batch_spread, given, self._readback)
+        if given is None or (is_sharded(given) and is_spread(given)):
+            return
+        place = f"reading how the inputs of {note.layer} differ"
+        note.spread = self._guard.run(place, batch_spread, local_part(given), self._readback)
 
     def _apply_found(
         self, one: HeldOutput | GraphlessOutput, tensor: Tensor, nonlinearity: Nonlinearity | None
     ) -> None:
         """Measures an output again, now that its activation function is known."""
         self._nonlinearities[one.call] = nonlinearity
-        one.output.doubt = None
-        if nonlinearity is None:
+        one.output.doubt = _doubt_of_part(one.output, nonlinearity)
+        if nonlinearity is None or one.output.doubt is not None:
             return
         # Applied in place, it has already turned the held output into what is to be measured.
         if version(tensor) != one.version:
@@ -352,7 +354,7 @@ class Activations:
         note.arrival = self._arrivals
         note.size = note.size or gradient.numel()
         place = f"reading the gradient of the output of {note.layer}"
-        slot = self._guard.run(place, self._gradient_slot, note.layer, gradient)
+        slot = self._guard.run(place, self._gradient_slot, note, gradient)
         note.backward = slot or Slot.unmeasured()
 
     def drop_cleared(self) -> None:
@@ -400,7 +402,7 @@ class Activations:
         if tensor is None or not tensor.is_leaf or tensor.numel() == 0:
             return None
         try:
-            values = plain(tensor)
+            values = plain(local_part(tensor))
         except UnreadableError:
             return None
         if values.is_meta or values.is_nested:
@@ -409,11 +411,14 @@ class Activations:
             return None
         return self._readback.add(values.numel() - torch.isfinite(values).sum())
 
-    def _gradient_slot(self, layer: str, gradient: Tensor) -> Slot | None:
+    def _gradient_slot(self, note: Output, gradient: Tensor) -> Slot | None:
+        # That of a local tensor is local, and divided alike.
+        is_alike = not is_sharded(gradient) or dims_of(gradient) == note.dims
         try:
-            entries = _with_dimensions(plain(gradient))
+            own = arrived(local_part(gradient)) if is_alike else gradient
+            entries = _with_dimensions(plain(own))
         except UnreadableError as error:
-            self._why.setdefault(layer, unmeasured.output_gradient(str(error)))
+            self._why.setdefault(note.layer, unmeasured.output_gradient(str(error)))
             return None
         if entries.numel() > ALONE:
             return Slot(RowStatistics(*gradient_statistics(entries[None], self._readback)), 0)
@@ -430,6 +435,13 @@ class Activations:
         return self._buffers.buffer_for((units, nonlinearity), entries, measure).put(
             entries, self._readback
         )
+
+
+def _doubt_of_part(note: Output, nonlinearity: Nonlinearity | None) -> str | None:
+    """Why an activation function cannot be applied to what this process has of an output."""
+    has_all_it_needs = nonlinearity is None or nonlinearity.pointwise
+    is_whole = all(dim is None for dim in note.dims)
+    return None if has_all_it_needs or is_whole else unmeasured.output(unmeasured.SHARD)
 
 
 def _with_dimensions(entries: Tensor) -> Tensor:

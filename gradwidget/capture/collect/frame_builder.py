@@ -27,7 +27,7 @@ from gradwidget.capture.collect.weight_updates import Copies
 from gradwidget.capture.collect.wiring.participation import participation
 from gradwidget.capture.inspect.inspection_collector import InspectionCollector
 from gradwidget.capture.model.layers import LayerTable
-from gradwidget.capture.model.local_part import local_part
+from gradwidget.capture.model.local_part import arrived, local_part
 from gradwidget.capture.model.optimizers import Grouped
 from gradwidget.capture.processes.sharded_parameters import ShardedParameters
 from gradwidget.capture.sampling.recurrent_schedule import RecurrentSchedule
@@ -186,7 +186,9 @@ class FrameBuilder:
             self.recurrent.add_call(layer, module, args, kwargs, output)
         tensor = None if self.inspections is None else first_tensor(output)
         if self.inspections is not None and tensor is not None:
-            self.inspections.add_output(layer, tensor, self.activations.nonlinearity_of(layer))
+            self.inspections.add_output(
+                layer, arrived(tensor), self.activations.nonlinearity_of(layer)
+            )
 
     def model_ran(self, args: tuple[object, ...], kwargs: Mapping[str, object]) -> None:
         """Adds what the model was given, where no layer was given data as it is."""

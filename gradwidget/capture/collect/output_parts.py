@@ -8,6 +8,7 @@ from zlib import crc32
 import numpy as np
 
 from gradwidget.capture.collect.outputs import Output
+from gradwidget.capture.model.output_place import Place
 from gradwidget.capture.processes.merged_outputs import DEAD, FIGURES, OutputParts
 from gradwidget.frame import Frame
 
@@ -37,7 +38,16 @@ def output_parts(frame: Frame, outputs: Iterable[Output]) -> OutputParts:
     dead = figures[1 + FIGURES.index(DEAD)]
     names = [layer.name for layer in frame.layers]
     alive = {names[row]: _alive(used[names[row]]) for row in np.flatnonzero(dead > 0).tolist()}
-    return OutputParts(crc32("\n".join(names).encode()), figures, alive)
+    places = {
+        name: _place(notes) for name, notes in used.items() if any(one.place for one in notes)
+    }
+    return OutputParts(crc32("\n".join(names).encode()), figures, alive, places)
+
+
+def _place(outputs: Sequence[Output]) -> Place | None:
+    """Which part of them this process has; None where its calls differ in that."""
+    found = {one.place for one in outputs}
+    return found.pop() if len(found) == 1 else None
 
 
 def _alive(outputs: Sequence[Output]) -> tuple[int, str]:

@@ -12,6 +12,7 @@ from torch.nn.modules.batchnorm import _NormBase
 from torch.nn.modules.conv import _ConvNd
 
 from gradwidget.capture.model.nonlinearity import Node
+from gradwidget.capture.model.output_place import Dims, Place
 from gradwidget.capture.stats.output_stats import NONFINITE, NORM
 from gradwidget.capture.stats.readback import Fetch
 from gradwidget.capture.stats.staging import Slot
@@ -43,6 +44,10 @@ class Output:
     """The ``batch_spread`` of what the layer was given; None where that is not measured."""
     doubt: str | None = None
     """Why its activation function is not known; None where the statistics are those after it."""
+    place: Place | None = None
+    """Which part of it this process has, where others of the same samples have parts of it."""
+    dims: Dims = ()
+    """Along which dimensions it is divided between them, as ``Part.dims``."""
 
     def nonfinite(self) -> float:
         """How many entries are not finite; 0 where it could not be measured."""

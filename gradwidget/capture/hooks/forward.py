@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from gradwidget.capture.guard import Guard, entry
 from gradwidget.capture.hooks.compiling import Compiling
+from gradwidget.capture.hooks.finished_outputs import FinishedOutputs
 from gradwidget.capture.hooks.foreign_modules import ForeignModules
 from gradwidget.capture.hooks.global_hook import Args, GlobalHook, GlobalPreHook, Kwargs
 from gradwidget.capture.model.layers import LayerTable
@@ -65,6 +66,7 @@ class ForwardHooks:
         """Whether somebody is told."""
         self._before = GlobalPreHook(guard, "noting the order of layers", self._about_to_run)
         self._after = GlobalHook(guard, "seeing a module run", self._has_run)
+        self._finished = FinishedOutputs(guard, self._has_returned)
         self._ran: list[int] = []
         self._notes_order = False
 
@@ -93,6 +95,7 @@ class ForwardHooks:
     def step_ended(self) -> None:
         """Gives the table the order seen during the step."""
         self._has_begun = self._saw_layers = False
+        self._finished.clear()
         if self._ran:
             self._table.ran(self._ran)
             self._ran = []
@@ -100,6 +103,7 @@ class ForwardHooks:
     def _remove(self) -> None:
         self._after.remove()
         self._before.remove()
+        self._finished.clear()
 
     def _register(self) -> None:
         if self._listener is None or self.compiling.forbids_hooks:
@@ -107,7 +111,7 @@ class ForwardHooks:
             return
         self._after.register()
         self._notes_order = self._table.order_is_stale
-        if self._notes_order or self.foreign.is_wanted:
+        if self._notes_order or self.foreign.is_wanted or self._table.sharded:
             self._before.register()
         else:
             self._before.remove()
@@ -124,6 +128,8 @@ class ForwardHooks:
             self._ran.append(id(module))
         if self.foreign.is_wanted:
             self.guard.run("seeing what runs inside", self.foreign.about_to_run, module)
+        if self._table.sharded and id(module) in self._table.names:
+            self._finished.about_to_run(module)
 
     def _has_run(self, module: nn.Module, args: Args, kwargs: Kwargs, output: object) -> None:
         # Called for every module of the process: return early for those of other models.
@@ -135,7 +141,8 @@ class ForwardHooks:
             self._note_first()
         name = self._table.names.get(id(module))
         if name is not None:
-            self._note_layer(name, module, args, kwargs, output)
+            if not self._finished.is_to_come(module, output):
+                self._note_layer(name, module, args, kwargs, output)
             return
         if self.foreign.is_wanted:
             self._note_what_is_inside(module, output)
@@ -147,6 +154,11 @@ class ForwardHooks:
                 self._note_nonlinearity(module, args)
         elif id(module) == self._model:
             self._note_model(args, kwargs)
+
+    def _has_returned(self, module: nn.Module, args: Args, kwargs: Kwargs, output: object) -> None:
+        name = self._table.names.get(id(module))
+        if name is not None:
+            self._note_layer(name, module, args, kwargs, output)
 
     def _has_moved(self, module: nn.Module) -> bool:
         """Whether a layer runs here because the thread that trained has ended."""

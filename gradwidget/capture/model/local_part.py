@@ -9,6 +9,8 @@ from torch import Tensor, nn
 from gradwidget.capture.torch_private import is_sharded
 
 WHOLE = (Tensor, nn.Parameter)
+SPREAD = {"DTensor", "DTensorSpec"}
+"""What tells how something is spread: the tensor, and what is noted of it."""
 
 
 def local_part(tensor: Tensor) -> Tensor:
@@ -19,15 +21,23 @@ def local_part(tensor: Tensor) -> Tensor:
     """
     if type(tensor) in WHOLE or not is_sharded(tensor) or is_partial(tensor):
         return tensor
-    part: Any = _spread(tensor)._local_tensor  # noqa: SLF001  # `to_local` would be part of a graph
-    # What is still on its way from another process comes in a class of its own.
-    arrive = getattr(part, "trigger_wait", None)
-    found: Tensor = part if arrive is None else arrive()
+    part: Tensor = _spread(tensor)._local_tensor  # noqa: SLF001  # `to_local` would be part of a graph
+    return arrived(part)
+
+
+def arrived(tensor: Tensor) -> Tensor:
+    """The values of a tensor that may still be on its way from another process; any other itself.
+
+    It is part of no graph.
+    """
+    # What is on its way comes in a class of its own.
+    arrive = getattr(tensor, "trigger_wait", None)
+    found: Tensor = tensor if arrive is None else arrive()
     return found
 
 
-def is_partial(tensor: Tensor) -> bool:
-    """Whether a ``DTensor`` is the sum of what the processes hold."""
+def is_partial(tensor: Any) -> bool:  # noqa: ANN401  # importing the class would take long
+    """Whether a ``DTensor``, or what tells how one is spread, is a sum of what processes hold."""
     return any(one.is_partial() for one in _spread(tensor).placements)
 
 
@@ -41,7 +51,7 @@ def is_spread(tensor: Tensor) -> bool:
     )
 
 
-def is_counted(tensor: Tensor) -> bool:
+def is_counted(tensor: Any) -> bool:  # noqa: ANN401  # as above
     """Whether the part of this process is to be counted: of several replicas the first is."""
     spread = _spread(tensor)
     place = spread.device_mesh.get_coordinate()
@@ -60,10 +70,10 @@ def is_spread_alike(gradient: Tensor, parameter: Tensor) -> bool:
     return alike
 
 
-def ranks_of(tensor: Tensor) -> frozenset[int]:
+def ranks_of(tensor: Any) -> frozenset[int]:  # noqa: ANN401  # as above
     """The ranks of all processes that hold a part of a ``DTensor``."""
     return frozenset(_spread(tensor).device_mesh.mesh.flatten().tolist())
 
 
-def _spread(tensor: Tensor) -> Any:  # noqa: ANN401  # importing the class would take long
-    return tensor if type(tensor).__name__ == "DTensor" else tensor.data
+def _spread(tensor: Any) -> Any:  # noqa: ANN401  # as above
+    return tensor if type(tensor).__name__ in SPREAD else tensor.data

@@ -42,8 +42,12 @@ SEE_THROUGH = (
     "ToCopyBackward",
     "CloneBackward",
     "AliasBackward",
+    "_ToTorchTensorBackward",
+    "_FromTorchTensorBackward",
+    "RedistributeBackward",
 )
-"""Nodes that change the shape or the format of what passes, not its values."""
+"""Nodes that change the shape or the format of what passes, or which process has what of it, not
+its values."""
 
 Apply = Callable[[Tensor], Tensor]
 

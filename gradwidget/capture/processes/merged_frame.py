@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -79,10 +79,10 @@ def merged_frame(frame: Frame, rank: int, messages: Mapping[int, RankMessage]) -
         (one for one in with_us if one.phase), key=lambda one: PHASES.index(one.phase), default=None
     )
     others = [one for one in with_us if one is not own]
-    metrics = with_outputs(frame, [own.outputs, *(one.outputs for one in others)])
+    frame = with_outputs(frame, _of_outputs(own, others, messages.values()))
     return replace(
         frame,
-        metrics=_with_nonfinite(frame, metrics, [one.nonfinite for one in others]),
+        metrics=_with_nonfinite(frame, [one.nonfinite for one in others]),
         scalars=scalars,
         # Only of its own a process knows more than these two.
         origin=frame.origin
@@ -92,10 +92,31 @@ def merged_frame(frame: Frame, rank: int, messages: Mapping[int, RankMessage]) -
     )
 
 
-def _with_nonfinite(
-    frame: Frame, metrics: dict[str, FloatArray], counts: list[dict[str, float]]
-) -> dict[str, FloatArray]:
+def _of_outputs(
+    own: RankMessage, others: list[RankMessage], every: Iterable[RankMessage]
+) -> list[OutputParts]:
+    """The outputs of processes that are to be put together, those of this one first.
+
+    Whole weights may differ between processes that divide a layer, where each has its columns: what
+    they have of it is still a part of it.
+    """
+    found = [own.outputs, *(one.outputs for one in others)]
+    shares = set().union(*map(_shares, found))
+    known = {id(one) for one in found}
+    return found + [
+        one.outputs
+        for one in every
+        if id(one.outputs) not in known and not shares.isdisjoint(_shares(one.outputs))
+    ]
+
+
+def _shares(outputs: OutputParts) -> set[tuple[int, int]]:
+    return {(one.first, one.many) for one in outputs.places.values() if one is not None}
+
+
+def _with_nonfinite(frame: Frame, counts: list[dict[str, float]]) -> dict[str, FloatArray]:
     """The metrics, with what was not finite in outputs of other processes."""
+    metrics = dict(frame.metrics)
     if any(counts) and "act_nonfinite" in metrics:
         rows = {layer.name: row for row, layer in enumerate(frame.layers)}
         total = metrics["act_nonfinite"].copy()

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from gradwidget.capture.model.output_place import Place
 from gradwidget.capture.processes.merged_outputs import OutputParts
 
 SIZE = 8
@@ -60,6 +61,7 @@ class RankMessage:
         figures = self.outputs.figures
         told |= {"shape": self.parts.shape, "figures": figures.shape}
         told |= {"layers": self.outputs.layers, "alive": self.outputs.alive}
+        told["places"] = self.outputs.places
         words = json.dumps(told).encode()
         numbers = self.parts.tobytes() + figures.tobytes()
         return len(words).to_bytes(SIZE, "little") + words + numbers
@@ -73,6 +75,7 @@ class RankMessage:
         numbers = np.frombuffer(data[end:], np.float64)
         parts, figures = numbers[: prod(shape)], numbers[prod(shape) :]
         alive = {name: (units, bits) for name, (units, bits) in told.pop("alive").items()}
-        outputs = OutputParts(told.pop("layers"), figures.reshape(of_figures), alive)
+        places = {name: place and Place(*place) for name, place in told.pop("places").items()}
+        outputs = OutputParts(told.pop("layers"), figures.reshape(of_figures), alive, places)
         told["weights"] = tuple(told["weights"])
         return cls(**told, parts=parts.reshape(shape), outputs=outputs)
