@@ -98,8 +98,6 @@ def unit_dimension(module: nn.Module, tensor: Tensor) -> int:
 
 def first_tensor(output: object) -> Tensor | None:
     """The first floating-point or complex tensor in a module's output."""
-    if isinstance(output, Tensor):
-        return output if output.is_floating_point() or output.is_complex() else None
     found = tensors_in(output, most=1)
     return found[0] if found else None
 
@@ -114,6 +112,8 @@ def tensors_in(output: object, most: int | None = None) -> list[Tensor]:
         output: what the module returned.
         most: how many are looked for; None for all.
     """
+    if isinstance(output, Tensor):  # as nearly always
+        return [output] if output.is_floating_point() or output.is_complex() else []
     found: list[Tensor] = []
     waiting: list[Iterator[object]] = [iter((output,))]
     seen: set[int] = set()
