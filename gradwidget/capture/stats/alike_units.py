@@ -6,6 +6,7 @@ units of each, and after it only what was found alike is read again.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -106,7 +107,7 @@ def _layers_with_units(table: LayerTable) -> dict[str, tuple[int, bool]]:
             continue
         is_turned = layer.kind.startswith("ConvTranspose")
         shape = layer.shapes[matrices[0]]
-        units, entries = shape[1 if is_turned else 0], int(np.prod(shape))
+        units, entries = shape[1 if is_turned else 0], math.prod(shape)
         if 1 < units <= entries and (len(shape) == 2 or entries > units):
             found[layer.name] = table.numbers_of(layer.name)[matrices[0]], is_turned
     return found
@@ -119,15 +120,18 @@ def _differences(
     names, matrices = list(rows), list(rows.values())
     for group in alike(matrices):
         together = matrices[group[0]][None] if len(group) == 1 else stacked(matrices, group)
-        fetch = readback.add(_difference(together.float()))
+        rows_of_each = together if is_full else together[:, :2]
+        fetch = readback.add(_difference(rows_of_each.float()))
         yield Differences([names[number] for number in group], fetch, is_full)
 
 
 def _compared(units: Tensor, *, is_full: bool) -> Tensor:
     """What is compared of the units of a layer [units, ...]: a matrix [units, entries].
 
-    A view: large ones are not copied.
+    A view: large ones are not copied. What is small is cut once for all that are alike.
     """
+    if units.dim() == 2 and units.numel() <= FEW:
+        return units
     columns = max(1, MOST // len(units)) if is_full else FEW
     rows = units if is_full else units[:2]
     while rows.dim() > 2 and rows[0].numel() > columns:

@@ -45,8 +45,8 @@ class Unused:
             outputs: the tensors of its output. Without a graph, as where gradients are switched
                 off, they say nothing.
         """
-        names = self._names(layer)
-        if not names or self._left <= 0:
+        names = self._names(layer) if self._left > 0 else {}
+        if not names:
             return
         nodes = [one.grad_fn for one in outputs if not one.is_leaf]
         if not nodes:
