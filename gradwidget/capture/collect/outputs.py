@@ -98,6 +98,8 @@ def unit_dimension(module: nn.Module, tensor: Tensor) -> int:
 
 def first_tensor(output: object) -> Tensor | None:
     """The first floating-point or complex tensor in a module's output."""
+    if isinstance(output, Tensor):
+        return output if output.is_floating_point() or output.is_complex() else None
     found = tensors_in(output, most=1)
     return found[0] if found else None
 
