@@ -348,7 +348,7 @@ class FrameBuilder:
         self._explain_refused()
         self._note_participation(optimized)
         units = self._cache.units.read
-        self._units = self._cache.guard.run(UNITS, units, self._table, self.readback) or {}
+        self._units = self._cache.guard.run(UNITS, units, self._table, self.readback) or []
         if self.has_outputs:
             self.activations.explain_unseen((layer.name for layer in self._table.layers), unseen)
         self.readback.send()

@@ -119,6 +119,8 @@ def tensors_in(output: object, most: int | None = None) -> list[Tensor]:
         output: what the module returned.
         most: how many are looked for; None for all.
     """
+    if isinstance(output, Tensor):  # as nearly always
+        return [output] if output.is_floating_point() or output.is_complex() else []
     found: list[Tensor] = []
     waiting: list[Iterator[object]] = [iter((output,))]
     seen: set[int] = set()

@@ -38,7 +38,8 @@ class ReturnedBy:
         """
         if len(self._made) >= most_nodes() // PART:
             return
-        if not is_nonlinear(module) and next(module.children(), None) is None:
+        inner = module._modules.values()  # noqa: SLF001  # the public walk takes several times as long
+        if not any(one is not None for one in inner) and not is_nonlinear(module):
             return
         node = getattr(output, "grad_fn", None)
         if node is not None:

@@ -304,9 +304,10 @@ class LayerTable:
                     known.append(name)
                 if (why := self._why_unread(local, parameter)) is not None:
                     self.unread.setdefault(name, why)
+        handles = self.parameters if self._is_sharded else []
         self.sharded = [
             number
-            for number, handle in enumerate(self.parameters)
+            for number, handle in enumerate(handles)
             if (one := handle()) is not None and is_sharded(one) and is_spread(one)
         ]
         self._layers_of = [tuple(names) for names in layers_of.values()]
@@ -328,7 +329,7 @@ class LayerTable:
     def _why_unread(self, local: str, parameter: nn.Parameter) -> str | None:
         if self._is_flat:
             return unmeasured.FLAT
-        is_part = is_sharded(parameter) and not is_partial(parameter)
+        is_part = self._is_sharded and is_sharded(parameter) and not is_partial(parameter)
         why = None if is_part or not parameter.requires_grad else unreadable(parameter)
         return None if why is None else unmeasured.parameter(local, why)
 
@@ -350,8 +351,12 @@ class LayerTable:
             last = self._executed.get(name, last)
             keys[name] = (last, 2 if name not in self._executed else 0, number)
         ordered = sorted(self._names, key=keys.__getitem__)
+        # Most have no activation function, and to replace one takes as long as to make it.
         layers = tuple(
-            replace(self._found[name], activation=self._activations.get(name)) for name in ordered
+            replace(self._found[name], activation=self._activations[name])
+            if name in self._activations
+            else self._found[name]
+            for name in ordered
         )
         if layers != self._layers:
             self._layers = layers

@@ -78,7 +78,8 @@ class Nonlinearity:
 
 def node_of(tensor: Tensor) -> Node:
     """The node that made a tensor; for a leaf the one that accumulates its gradient."""
-    return get_gradient_edge(tensor).node
+    made = tensor.grad_fn
+    return get_gradient_edge(tensor).node if made is None else made
 
 
 def find_nonlinearities(

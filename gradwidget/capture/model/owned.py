@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import NamedTuple
 
 from torch import nn
@@ -23,19 +22,17 @@ class Owned(NamedTuple):
 def parameters_of_layers(model: nn.Module) -> dict[str, dict[str, Owned]]:
     """The parameters of each layer, by their names there."""
     found: dict[str, dict[str, Owned]] = {}
-    for name, module in _owned(model):
+    for path, module in model.named_modules():
+        parameters = list(module.named_parameters(recurse=False, remove_duplicate=False))
+        if not parameters:
+            continue
+        name = path or ROOT
         outer = _outer(name)
         inside = "" if outer == name else name.removeprefix(outer).lstrip(".")
         own = found.setdefault(outer, {})
-        for local, parameter in module.named_parameters(recurse=False, remove_duplicate=False):
+        for local, parameter in parameters:
             own[f"{inside}.{local}".lstrip(".")] = Owned(parameter, module, local)
     return found
-
-
-def _owned(model: nn.Module) -> Iterable[tuple[str, nn.Module]]:
-    for name, module in model.named_modules():
-        if any(True for _ in module.named_parameters(recurse=False)):
-            yield name or ROOT, module
 
 
 def _outer(name: str) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+
 import torch
 from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
@@ -40,17 +42,10 @@ def plain(tensor: Tensor) -> Tensor:
 
 def unreadable(tensor: Tensor) -> str | None:
     """Why the entries of a tensor cannot be read, in a sentence; None where they can."""
-    out_of_reach = {
-        unmeasured.INSIDE_TRANSFORM: is_transformed,  # first: there the others cannot be asked
-        unmeasured.LAZY: is_lazy,
-        unmeasured.PARTIAL: lambda one: is_sharded(one) and is_partial(one),
-        unmeasured.SHARD: is_sharded,
-        unmeasured.META: lambda one: one.is_meta,
-        unmeasured.CUDA_GRAPH: _is_recorded,
-    }
-    for reason, is_so in out_of_reach.items():
+    for reason, is_so in OUT_OF_REACH.items():
         if is_so(tensor):
-            return reason
+            is_part = reason is unmeasured.SHARD and is_partial(tensor)
+            return unmeasured.PARTIAL if is_part else reason
     if tensor.is_nested or tensor.layout not in {torch.strided, torch.sparse_coo}:
         kind = "nested" if tensor.is_nested else str(tensor.layout).removeprefix("torch.")
         return unmeasured.layout(kind)
@@ -64,3 +59,13 @@ def unreadable(tensor: Tensor) -> str | None:
 
 def _is_recorded(tensor: Tensor) -> bool:
     return tensor.is_cuda and torch.cuda.is_current_stream_capturing()
+
+
+OUT_OF_REACH: Mapping[str, Callable[[Tensor], bool]] = {
+    unmeasured.INSIDE_TRANSFORM: is_transformed,  # first: there the others cannot be asked
+    unmeasured.LAZY: is_lazy,
+    unmeasured.SHARD: is_sharded,
+    unmeasured.META: lambda one: one.is_meta,
+    unmeasured.CUDA_GRAPH: _is_recorded,
+}
+"""What keeps the entries of a tensor from being read, with what tells it."""

@@ -6,16 +6,18 @@ units of each, and after it only what was found alike is read again.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
-import torch
 from torch import Tensor
 
 from gradwidget.capture.model.layers import LayerTable
 from gradwidget.capture.model.unreadable import plain, unreadable
 from gradwidget.capture.stats.per_layer import Column
 from gradwidget.capture.stats.readback import Fetch, Readback
+from gradwidget.capture.stats.tensor_stats import alike, stacked
 from gradwidget.frame import Layer
 
 COPY_LIMIT = 1e-2
@@ -29,6 +31,17 @@ MOST = 2**20
 """Weights of a layer that are compared after it; of larger ones some columns, in every row."""
 
 
+@dataclass(slots=True)
+class Differences:
+    """Those of the units of some layers, on their way from the device."""
+
+    layers: list[str]
+    fetch: Fetch
+    """Float64 [layers]: as ``_difference`` gives them."""
+    is_full: bool
+    """Whether all units were compared."""
+
+
 class AlikeUnits:
     """Remembers, from step to step, which layers may still have units that are alike."""
 
@@ -37,24 +50,30 @@ class AlikeUnits:
         self._left: dict[str, tuple[int, bool]] = {}
         self._near: set[str] = set()
 
-    def read(self, table: LayerTable, readback: Readback) -> dict[str, Fetch]:
-        """The difference of the units of each layer that is still of interest, by its name."""
+    def read(self, table: LayerTable, readback: Readback) -> list[Differences]:
+        """The differences of the units of all layers that are still of interest."""
         if self._generation != table.generation:
             self._generation, self._near = table.generation, set()
             self._left = _layers_with_units(table)
-        found: dict[str, Fetch] = {}
+        rows: dict[bool, dict[str, Tensor]] = {False: {}, True: {}}
         parameters = table.tensors() if self._left else []
-        for name, (number, is_turned) in list(self._left.items()):
+        apart = set(table.sharded)
+        for name, (number, is_turned) in self._left.items():
             one = parameters[number]
-            if one is None or name in table.unread or number in table.sharded:
+            if one is None or name in table.unread or number in apart:
                 continue
             if unreadable(one) is not None or not one.is_floating_point() or one.is_sparse:
                 continue
             units = plain(one).transpose(0, 1) if is_turned else plain(one)
-            found[name] = readback.add(_difference(units, is_full=name in self._near))
-        return found
+            is_full = name in self._near
+            rows[is_full][name] = _compared(units, is_full=is_full)
+        return [
+            one
+            for is_full, by_name in rows.items()
+            for one in _differences(by_name, readback, is_full=is_full)
+        ]
 
-    def column(self, layers: Sequence[Layer], read: Mapping[str, Fetch]) -> Column:
+    def column(self, layers: Sequence[Layer], read: Sequence[Differences]) -> Column:
         """The metric ``unit_difference``, of the layers whose units were all compared.
 
         Args:
@@ -62,16 +81,17 @@ class AlikeUnits:
             read: what ``read`` gave. Only once its readback is ready.
         """
         values = np.full(len(layers), np.nan)
-        for row, layer in enumerate(layers):
-            if layer.name not in read:
-                continue
-            difference, is_full = read[layer.name]().tolist()
-            if is_full:
-                values[row] = difference
-            if difference < COPY_LIMIT:
-                self._near.add(layer.name)
-            else:  # so is one that is not a number
-                self._left.pop(layer.name, None)
+        row = {layer.name: number for number, layer in enumerate(layers)}
+        for one in read:
+            for name, difference in zip(one.layers, one.fetch().tolist(), strict=True):
+                if name not in row:
+                    continue
+                if one.is_full:
+                    values[row[name]] = difference
+                if difference < COPY_LIMIT:
+                    self._near.add(name)
+                else:  # so is one that is not a number
+                    self._left.pop(name, None)
         return Column(values, ~np.isnan(values))
 
 
@@ -87,22 +107,42 @@ def _layers_with_units(table: LayerTable) -> dict[str, tuple[int, bool]]:
             continue
         is_turned = layer.kind.startswith("ConvTranspose")
         shape = layer.shapes[matrices[0]]
-        units, entries = shape[1 if is_turned else 0], int(np.prod(shape))
+        units, entries = shape[1 if is_turned else 0], math.prod(shape)
         if 1 < units <= entries and (len(shape) == 2 or entries > units):
             found[layer.name] = table.numbers_of(layer.name)[matrices[0]], is_turned
     return found
 
 
-def _difference(units: Tensor, *, is_full: bool) -> Tensor:
-    """Float32 [2]: the largest difference from the first unit over the largest weight, and a flag.
+def _differences(
+    rows: Mapping[str, Tensor], readback: Readback, *, is_full: bool
+) -> Iterator[Differences]:
+    """Those of matrices [units, entries] of layers, by their names, many in each call of torch."""
+    names, matrices = list(rows), list(rows.values())
+    for group in alike(matrices):
+        together = matrices[group[0]][None] if len(group) == 1 else stacked(matrices, group)
+        rows_of_each = together if is_full else together[:, :2]
+        fetch = readback.add(_difference(rows_of_each.float()))
+        yield Differences([names[number] for number in group], fetch, is_full)
 
-    NaN where all are 0. The flag tells whether all units were compared.
+
+def _compared(units: Tensor, *, is_full: bool) -> Tensor:
+    """What is compared of the units of a layer [units, ...]: a matrix [units, entries].
+
+    A view: large ones are not copied. What is small is cut once for all that are alike.
     """
-    # Large ones are not copied: what is compared is cut out first.
+    if units.dim() == 2 and units.numel() <= FEW:
+        return units
     columns = max(1, MOST // len(units)) if is_full else FEW
     rows = units if is_full else units[:2]
     while rows.dim() > 2 and rows[0].numel() > columns:
         rows = rows[:, 0]
-    rows = rows.flatten(1)[:, :columns].float()
-    difference = (rows - rows[:1]).abs().amax() / rows.abs().amax()
-    return torch.stack((difference, torch.full_like(difference, float(is_full))))
+    rows = rows.flatten(1) if rows.dim() > 2 else rows
+    return rows[:, :columns] if rows.shape[1] > columns else rows
+
+
+def _difference(units: Tensor) -> Tensor:
+    """Float32 [layers] of [layers, units, entries].
+
+    The largest difference from the first unit over the largest weight; NaN where all are 0.
+    """
+    return (units - units[:, :1]).abs().amax((1, 2)) / units.abs().amax((1, 2))

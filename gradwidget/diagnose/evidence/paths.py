@@ -34,29 +34,39 @@ class Paths:
 
     def __init__(self, names: Sequence[str], feeds: Mapping[str, Sequence[str]]) -> None:
         count = len(names)
-        row = {name: number for number, name in enumerate(names)}
         self.known = bool(feeds) and count <= MOST
         """Whether the graph is known, and small enough to be followed from each layer to each."""
-        self.next: list[list[int]] = [
-            [row[one] for one in feeds.get(name, ()) if one in row and one != name]
-            for name in names
-        ]
-        """For each layer the numbers of the layers that its output flows into next."""
+        self._names, self._feeds = names, feeds
         if not self.known:
-            self.next = [[number + 1] for number in range(count - 1)] + [[]] * bool(count)
             self.last: BoolArray = np.arange(count) == count - 1
             return
         self.before: BoolArray = np.zeros((count, count), np.bool_)
         """Bool [layers, layers]: ``before[i, j]`` where the output of j flows into i; only where
         the graph is known."""
         self.last = np.array(
-            [LOSS in feeds.get(name, ()) or not self.next[row[name]] for name in names], np.bool_
+            [
+                LOSS in feeds.get(name, ()) or not behind
+                for name, behind in zip(names, self.next, strict=True)
+            ],
+            np.bool_,
         )
         """Bool [layers]: those from which the gradient starts: nothing follows but the loss."""
         for number in self._in_order():
             for behind in self.next[number]:
                 self.before[behind] |= self.before[number]
                 self.before[behind, number] = True
+
+    @cached_property
+    def next(self) -> list[list[int]]:
+        """For each layer the numbers of the layers that its output flows into next."""
+        if not self.known:
+            count = len(self._names)
+            return [[number + 1] for number in range(count - 1)] + [[]] * bool(count)
+        row = {name: number for number, name in enumerate(self._names)}
+        return [
+            [row[one] for one in self._feeds.get(name, ()) if one in row and one != name]
+            for name in self._names
+        ]
 
     def _in_order(self) -> list[int]:
         """The layers, each after all that flow into it; a layer in a circle comes as it may."""
@@ -104,7 +114,7 @@ class Paths:
 
         The output of a layer before them flows into one behind them with no layer between.
         """
-        found = np.zeros(len(self.next), np.bool_)
+        found = np.zeros(len(self.last), np.bool_)
         for number, behind in enumerate(self.next if self.known else []):
             if len(behind) > 1:
                 found |= self.before[behind].any(axis=0) & self.before[:, number]
@@ -120,14 +130,14 @@ class Paths:
     def fed(self) -> BoolArray:
         """Bool [layers]: those that the output of another layer flows into."""
         if not self.known:
-            found: BoolArray = np.arange(len(self.next)) > 0
+            found: BoolArray = np.arange(len(self.last)) > 0
             return found
         fed: BoolArray = np.any(self.before, axis=1)
         return fed
 
     def between(self, layer: int, end: int) -> BoolArray:
         """Bool [layers]: those on the way from a layer to another, both among them."""
-        numbers = np.arange(len(self.next))
+        numbers = np.arange(len(self.last))
         if not self.known:
             found: BoolArray = (numbers >= layer) & (numbers <= end)
             return found

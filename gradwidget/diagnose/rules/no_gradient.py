@@ -7,6 +7,7 @@ gradient of a factor whose partner starts at zero (LoRA).
 from __future__ import annotations
 
 import re
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -108,12 +109,17 @@ class _Seen:
         self._norms = window.history.recent("weight_norm", RECENT)[::-1]
         self._steps = window.history.recent_steps(RECENT)[::-1]
         self._ran = window.history.recent("has_run", RECENT)[::-1]
-        self._alike: dict[str, list[int]] = {}
-        for i, layer in enumerate(window.layers):
-            self._alike.setdefault(_kind(layer), []).append(i)
         self._layers = window.layers
         self._idle = _idle_turns(window, self._lacking)
         self._gaps: dict[str, dict[int, int]] = {}
+
+    @cached_property
+    def _alike(self) -> dict[str, list[int]]:
+        """The layers of each kind."""
+        found: dict[str, list[int]] = {}
+        for i, layer in enumerate(self._layers):
+            found.setdefault(_kind(layer), []).append(i)
+        return found
 
     def of(self, layer: int) -> tuple[Steps, BoolArray, BoolArray, FloatArray]:
         """Of the frames that know it: steps, where it had a gradient, where it took part, its runs.

@@ -28,7 +28,7 @@ class Places:
 
     def __init__(self, table: LayerTable) -> None:
         self._table = table
-        self._made: dict[int, tuple[str, list[str]]] = {}
+        self._made: dict[int, tuple[str, tuple[str, ...]]] = {}
         self._seen: set[str] = set()
 
     @cached_property
@@ -62,9 +62,10 @@ class Places:
             if node is not None:
                 self._seen.add(layer)
                 self.__dict__.pop("_unseen", None)
-                _, layers = self._made.setdefault(sequence_number(node), (node.name(), []))
+                number = sequence_number(node)
+                name, layers = self._made.get(number) or (node.name(), ())
                 if layer not in layers:
-                    layers.append(layer)
+                    self._made[number] = name, (*layers, layer)
         return tensors
 
     def has_run(self, layer: str) -> bool:

@@ -45,8 +45,8 @@ class Unused:
             outputs: the tensors of its output. Without a graph, as where gradients are switched
                 off, they say nothing.
         """
-        names = self._names(layer)
-        if not names or self._left <= 0:
+        names = self._names(layer) if self._left > 0 else {}
+        if not names:
             return
         nodes = [one.grad_fn for one in outputs if not one.is_leaf]
         if not nodes:
@@ -65,23 +65,32 @@ class Unused:
         """The name of each trainable parameter of a layer that is not known to be used, by id."""
         found = {}
         for local, number in self._table.numbers_of(layer).items():
+            name = full_name(layer, local)
+            if name in self._used:
+                continue
             parameter = self._table.parameters[number]()
             if parameter is not None and parameter.requires_grad:
-                found[id(parameter)] = full_name(layer, local)
-        return {key: name for key, name in found.items() if name not in self._used}
+                found[id(parameter)] = name
+        return found
 
     def _not_below(self, nodes: Sequence[Node], wanted: set[int]) -> set[int] | None:
-        """Which of some parameters (by ``id``) are not below these nodes.
+        """Which of some parameters (by ``id``) are not below these nodes: those left of ``wanted``.
 
         The nearest nodes first. None where it is not known.
         """
-        level, seen = list(nodes), set(nodes)
+        # Written out, since it is done for every layer.
+        level, seen = nodes, set(nodes)
         while level and wanted:
             self._left -= len(level)
             if self._left < 0:
                 return None
-            below = [one for node in level for one, _ in node.next_functions if one is not None]
-            level = [one for one in dict.fromkeys(below) if one not in seen]
-            seen.update(level)
-            wanted = wanted - {id(one.variable) for one in level if one.name() == LEAF}
+            below: list[Node] = []
+            for node in level:
+                for one, _ in node.next_functions:
+                    if one is not None and one not in seen:
+                        seen.add(one)
+                        below.append(one)
+                        if one.name() == LEAF:
+                            wanted.discard(id(one.variable))
+            level = below
         return wanted

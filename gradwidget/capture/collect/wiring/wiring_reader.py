@@ -121,7 +121,7 @@ class WiringReader:
         if self._gathered is not None and is_training_forward():
             self._recurrent.layer_ran(layer, module, args, kwargs, output)
             tensors = self._places.add_output(layer, output)
-            self._gathered.formats.update(one.dtype for one in tensors)
+            self._gathered.formats.update([one.dtype for one in tensors])
             self._gathered.unused.layer_ran(layer, tensors)
 
     def pass_begins(self, roots: Sequence[Tensor], readback: Readback) -> None:
