@@ -136,6 +136,7 @@ Obstacle = Literal[
     "sees targets",
     "flat slopes",
     "no bend",
+    "pulled together",
     "only an attribute",
     "created again",
 ]
@@ -146,11 +147,12 @@ nothing but roundings, each output held against every target, targets that count
 loss, a softmax over the samples of a batch, or of the scores of an attention over their first
 dimension, a recurrent layer that runs over the samples, an attention that sees the tokens that are
 to be predicted, a loss of second derivatives of ReLU, nothing but linear operations among its
-layers, frozen parameters of a module whose ``requires_grad`` is set as an attribute, an optimizer
-that is created again for nearly every step, an activation function right under a loss that is meant
-for what it is given, and logits with bounds so narrow that a cross-entropy cannot leave the level
-of chance. Not that alone, but a reason for steps that are too large: a loss that adds up what it is
-made of, or several of a step, and does not divide it."""
+layers, a loss that only draws outputs together, frozen parameters of a module whose
+``requires_grad`` is set as an attribute, an optimizer that is created again for nearly every step,
+an activation function right under a loss that is meant for what it is given, and logits with bounds
+so narrow that a cross-entropy cannot leave the level of chance. Not that alone, but a reason for
+steps that are too large: a loss that adds up what it is made of, or several of a step, and does not
+divide it."""
 
 
 @dataclass(frozen=True, slots=True)

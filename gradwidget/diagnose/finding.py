@@ -89,6 +89,7 @@ _BY_REASON = {
     (Symptom.BAD_TARGETS, "classes"): "Batches of one class each",
     (Symptom.BAD_TARGETS, "constant"): "All targets are the same",
     (Symptom.BAD_TARGETS, "label"): "One label for real and generated samples",
+    (Symptom.COLLAPSED_OUTPUTS, "pulled"): "Nothing in the loss keeps outputs apart",
     (Symptom.LOSS_DETACHED, "derivatives"): "A term of the loss has no graph",
     (Symptom.DOUBLE_SOFTMAX, "low"): "Targets do not fit the loss",
     (Symptom.DOUBLE_SOFTMAX, "samples"): "Attention over the samples",

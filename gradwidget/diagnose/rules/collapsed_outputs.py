@@ -2,10 +2,11 @@
 
 Many layers without a way around them do that, above all with norm layers that hide it from the
 gradients; so does a price on what a code tells that is too high, and a loss that compares outputs
-with each other and is content where all are one. Or the units of a layer are copies of each other,
-whatever goes in. Not reported: a run that learns, features that are just moving apart again as
-after the first steps of a transformer, data that enters the last layer itself, a batch whose inputs
-are all the same, targets that are alike themselves.
+with each other and is content where all are one, which its graph tells where it does nothing else.
+Or the units of a layer are copies of each other, whatever goes in. Not reported: a run that learns,
+features that are just moving apart again as after the first steps of a transformer, data that
+enters the last layer itself, a batch whose inputs are all the same, targets that are alike
+themselves.
 """
 
 from __future__ import annotations
@@ -62,7 +63,32 @@ def collapsed_outputs(window: Window, active: Finding | None) -> Detection | Non
     is_of_units = active is not None and has_same_units(active)
     found = same_units(window, active if is_of_units else None)
     # What was found of units says nothing of inputs.
-    return found or _inputs_alike(window, None if is_of_units else active)
+    return (
+        _pulled_together(window) or found or _inputs_alike(window, None if is_of_units else active)
+    )
+
+
+def _pulled_together(window: Window) -> Detection | None:
+    """A loss that is least where all outputs are the same, whatever else they may be."""
+    if "pulled together" not in window.wiring.obstacles:
+        return None
+    if window.age < window.limits.lasting_steps or not window.loss < window.start_loss:
+        return None
+    return Detection(
+        severity="warning",
+        message="The loss only draws outputs of the network together, and nothing in it keeps "
+        "those of different inputs apart: it is least where every input gets the same output.",
+        layers=(),
+        first_step=window.history.first_step or 0,
+        evidence={
+            "value": window.loss,
+            "bound": window.start_loss,
+            "window": float(window.limits.window),
+            "drawn": 1.0,
+            "pulled": 1.0,
+        },
+        caveat="Fine if something else than the loss keeps them apart, as a limit on the weights.",
+    )
 
 
 def _inputs_alike(window: Window, active: Finding | None) -> Detection | None:

@@ -187,11 +187,11 @@ export const PARAGRAPHS: readonly Paragraph[] = [
     "parts": [
       {
         "title": "Rule",
-        "text": "over 20 steps, less than 2% of the activations that the last layers are given differs from sample to sample, it does not come back, and the loss is still above 90% of its initial value, or no longer falls and was never below 80% for long. Or the share has fallen that low and to a tenth of its start, and the loss no longer falls; the level of a loss that does not compare outputs with targets, such as a triplet loss at its margin, does not matter then. The code of a variational autoencoder is reported as well where its KL divergence weighs so much that means and log-variances are near 0 for every input, whatever the loss. So are layers before the last whose units still have the same weights after 20 steps, to within 1% of what one step changes, as after an initialization with a constant: each such layer acts as one unit."
+        "text": "over 20 steps, less than 2% of the activations that the last layers are given differs from sample to sample, it does not come back, and the loss is still above 90% of its initial value, or no longer falls and was never below 80% for long. Or the share has fallen that low and to a tenth of its start, and the loss no longer falls; the level of a loss that does not compare outputs with targets, such as a triplet loss at its margin, does not matter then. Or the graph shows that the loss falls by nothing but drawing outputs of one network together, both sides with a gradient. The code of a variational autoencoder is reported as well where its KL divergence weighs so much that means and log-variances are near 0 for every input, whatever the loss. So are layers before the last whose units still have the same weights after 20 steps, to within 1% of what one step changes, as after an initialization with a constant: each such layer acts as one unit."
       },
       {
         "title": "Not",
-        "text": "a run that learns, the first steps of a transformer, a batch of equal inputs; equal weights that come apart, as dropout or random biases make them, zeros, frozen filters."
+        "text": "a run that learns, the first steps of a transformer, a batch of equal inputs; a comparison beside other terms, or whose one side has no gradient; equal weights that come apart, as dropout or random biases make them, zeros, frozen filters."
       },
       {
         "title": "Helps",

@@ -11,7 +11,7 @@ import pytest
 
 from gradwidget.diagnose.finding import Symptom
 from gradwidget.frame import LOSS, Wiring
-from tests.support.frames import chain, found, healthy, judge
+from tests.support.frames import chain, found, healthy, judge, only
 
 DEPTH = 5
 STEPS = 130
@@ -214,3 +214,19 @@ def test_it_may_have_learned_how_frequent_the_classes_are_where_the_loss_rests()
 
     assert falls_to(1.75, lasting=20)
     assert not falls_to(1.3, lasting=20)
+
+
+def test_a_loss_that_only_draws_outputs_together_is_named_by_its_graph() -> None:
+    wiring = Wiring(obstacles={"pulled together": ()})
+
+    def falls(step: int) -> dict[str, Any]:
+        return healthy(3, wiring=wiring, scalars={"loss": -1 + 0.9**step})
+
+    finding = only(judge(60, chain(3), falls)[0])
+    assert finding.title == "Nothing in the loss keeps outputs apart"
+    assert [one.title for one in finding.remedies] == ["Keep different inputs apart in the loss"]
+
+    def rises(step: int) -> dict[str, Any]:
+        return healthy(3, wiring=wiring, scalars={"loss": 0.1 + 1e-3 * step})
+
+    assert judge(60, chain(3), rises)[0].findings == []

@@ -21,6 +21,7 @@ from gradwidget.capture.collect.wiring.loss_mismatch import (
 from gradwidget.capture.collect.wiring.loss_path import added_up, between
 from gradwidget.capture.collect.wiring.operations import PRODUCTS
 from gradwidget.capture.collect.wiring.places import Places
+from gradwidget.capture.collect.wiring.pulled_together import pulled_together
 from gradwidget.capture.hooks.returned_by import ReturnedBy
 from gradwidget.capture.model.nonlinearity import Node, is_over_samples, softmax_dim
 from gradwidget.capture.torch_private import output_shape
@@ -106,6 +107,7 @@ def obstacles(
         "no targets": no_targets(graph, above),
         "over samples": any(is_over_samples(node) for node in above),
         "flat slopes": any(name.startswith(FLAT_SLOPES) for name in graph.names.values()),
+        "pulled together": pulled_together(graph, places),
         "no bend": all(_is_straight(node, graph) for node in inside),
     }
     found = {one: words for one, words in described.items() if words is not None}

@@ -37,6 +37,9 @@ def for_outputs_alike(detection: Detection, window: Window) -> Iterator[Remedy |
     if "emptied" in detection.evidence:
         yield lower_price()
         return
+    if "pulled" in detection.evidence:
+        yield separate_outputs()
+        return
     if has_same_units(detection):
         yield reinitialize(
             [layer for layer in window.layers if layer.name in detection.layers],
