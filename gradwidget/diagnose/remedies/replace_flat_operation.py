@@ -11,7 +11,7 @@ def replace_flat_operation(operation: str | None) -> Remedy:
     Args:
         operation: the flat operation in words; None where it is not known.
     """
-    what = operation or "a clamp, a rounding, an argmax or a saturated activation"
+    what = operation or "a clamp, a rounding, a sign, an argmax or a saturated activation"
     return Remedy(
         title=f"Replace {what} before the loss",
         why="Where it is flat, no gradient passes. For what must not be negative, softplus has a "

@@ -18,7 +18,10 @@ def loss_nonfinite(window: Window, active: Finding | None) -> Detection | None:
     origin, where = origin_of(window)
     layer = window.frame.origin.layer if window.frame.origin is not None else None
     if math.isinf(loss) and origin == "loss" and window.wiring.is_of_alignments:
-        where += ", in ctc_loss, which is infinite where a target is longer than its input"
+        where += (
+            ", in ctc_loss, which is infinite where a target, with a blank between equal "
+            "neighbors, is longer than its input"
+        )
     word = "NaN" if math.isnan(loss) else "infinite"
     return Detection(
         severity="critical",
