@@ -17,7 +17,7 @@ from evaluation.runs.run import Conditions
 
 
 def treatments(names: list[str], seeds: int) -> Iterator[Treatment]:
-    """Every run under every seed, in two processes of one thread each."""
+    """Every run under every seed, in four processes of one thread each."""
     conditions = [Conditions(seed) for seed in range(seeds) for _ in names]
     # Fresh processes: torch's threads do not survive a fork.
     with ProcessPoolExecutor(PROCESSES, mp_context=get_context("spawn")) as pool:

@@ -78,9 +78,6 @@ class BackwardReader:
         if not self._hooks.pass_ended() or not self._detector.ended():
             builder.loss.pass_dropped()
             return False
-        if self._hooks.brought_derivatives:
-            self._hooks.brought_derivatives = False
-            builder.loop.derivatives.were_taken()
         builder.loop.derivatives.pass_ended(roots)
         self._find_loss(builder, roots, weights)
         return True

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
-import torch
 from torch import Tensor
 
 from gradwidget.capture.guard import Guard, entry
@@ -45,9 +44,6 @@ class OutputGradientHooks:
         self.is_passing = False
         """Whether a pass of the model is running: ``torch.autograd.grad`` also brings gradients
         that no parameter will get."""
-        self.brought_derivatives = False
-        """Whether something else than a pass of the model has brought gradients, and no graph with
-        them: a function of torch's may be called that was imported before we could see it."""
 
     def pass_ended(self) -> bool:
         """A pass is over, and what runs from now on has a graph of its own.
@@ -90,5 +86,3 @@ class OutputGradientHooks:
         *args, gradient = given
         if self.is_passing and isinstance(gradient, Tensor):
             take(*args, gradient.detach())
-        elif not torch.is_grad_enabled():
-            self.brought_derivatives = True

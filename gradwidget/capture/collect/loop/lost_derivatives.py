@@ -41,10 +41,6 @@ class LostDerivatives:
             # Terms are added up to a loss, or entry by entry to what an equation says.
             self._shapes |= {(), *(tuple(one.shape) for one in inputs)}
 
-    def were_taken(self) -> None:
-        """Some were, without a graph; of what is not known."""
-        self._shapes.add(())
-
     def pass_ended(self, roots: Sequence[Tensor]) -> None:
         """A backward pass from these losses has reached the model."""
         if self._shapes:

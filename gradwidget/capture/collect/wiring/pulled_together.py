@@ -26,6 +26,10 @@ CRITERIA = ("MseLoss", "SmoothL1Loss", "HuberLoss")
 """The same of losses of two operands."""
 LENGTHS = ("LinalgVectorNorm", "Norm", "ClampMin", "Expand", "Clone", "Sqrt")
 """The same of what a vector is divided by to give it the length 1."""
+SLOPE = "BackwardBackward"
+"""In the names of operations that slopes of an activation function are made with: two sides of a
+differential equation are no outputs.
+"""
 MOST = 256
 """Operations that are followed."""
 
@@ -43,7 +47,7 @@ class _OtherTermError(Exception):
 
 def pulled_together(graph: Graph, places: Places) -> bool:
     """Whether a loss is a sum of such terms alone, and both sides of each are one network's."""
-    if len(graph.roots) != 1:
+    if len(graph.roots) != 1 or any(SLOPE in name for name in graph.names.values()):
         return False
     try:
         compared = list(_terms(graph.roots[0], graph))

@@ -68,21 +68,6 @@ def test_a_derivative_without_a_graph_is_told_from_one_with(
     assert not is_lost(watch, lambda model, x: equation(model, x, kept=True))
 
 
-taken_before = torch.autograd.grad
-"""As of ``from torch.autograd import grad`` above a cell that attaches."""
-
-
-def imported(model: nn.Module, x: Tensor, *, kept: bool) -> Tensor:
-    u = model(x)
-    [du] = taken_before(u.sum(), x, create_graph=kept, retain_graph=True)
-    return torch.as_tensor((du - 2).square().mean() + border(model))
-
-
-def test_a_function_that_was_imported_before_is_seen_by_what_it_brings(watch: Watch) -> None:
-    assert is_lost(watch, lambda model, x: imported(model, x, kept=False))
-    assert not is_lost(watch, lambda model, x: imported(model, x, kept=True))
-
-
 def error(model: nn.Module, x: Tensor) -> Tensor:
     return torch.as_tensor((model(x) - 1).square().mean())
 
@@ -91,6 +76,22 @@ def attacked(model: nn.Module, x: Tensor) -> Tensor:
     """Adversarial training: the derivative is that of an error, and only moves the data."""
     [direction] = torch.autograd.grad(error(model, x), x)
     return error(model, x.detach()) + error(model, (x + 0.1 * direction.sign()).detach())
+
+
+def attacked_in_a_sum(model: nn.Module, x: Tensor) -> Tensor:
+    """What is added up begins with a number, which has no graph either."""
+    total = torch.as_tensor(0.0)
+    [direction] = torch.autograd.grad(error(model, x), x)
+    for one in (x.detach(), (x + 0.1 * direction.sign()).detach()):
+        total = total + error(model, one)
+    return total
+
+
+def sampled_by_energy(model: nn.Module, x: Tensor) -> Tensor:
+    """An energy-based model: its slope leads to the samples that it is to think less of."""
+    [slope_of_energy] = torch.autograd.grad(model(x).sum(), x)
+    made = (x - 0.1 * slope_of_energy).detach()
+    return torch.as_tensor(model(x.detach()).mean() - model(made).mean())
 
 
 def attacked_by_hand(model: nn.Module, x: Tensor) -> Tensor:
@@ -110,7 +111,18 @@ def with_penalty(model: nn.Module, x: Tensor) -> Tensor:
     return torch.as_tensor(error(model, x) + (size - 1).square().mean())
 
 
-@pytest.mark.parametrize("loss", [error, attacked, attacked_by_hand, looked_at, with_penalty])
+@pytest.mark.parametrize(
+    "loss",
+    [
+        error,
+        attacked,
+        attacked_in_a_sum,
+        attacked_by_hand,
+        sampled_by_energy,
+        looked_at,
+        with_penalty,
+    ],
+)
 def test_silent_where_derivatives_are_used_otherwise_or_with_a_graph(
     watch: Watch, loss: Loss
 ) -> None:

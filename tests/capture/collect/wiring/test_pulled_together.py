@@ -102,6 +102,22 @@ def test_silent_where_something_keeps_them_apart_or_says_where_they_are_to_be(
     assert not is_told(watch, loss)
 
 
+def test_silent_on_the_two_sides_of_a_differential_equation(watch: Watch) -> None:
+    class Equation(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.net = nn.Sequential(nn.Linear(2, 6), nn.Tanh(), nn.Linear(6, 1))
+
+        def forward(self, x: Tensor) -> Tensor:
+            x = x.requires_grad_()
+            [slope] = torch.autograd.grad(self.net(x).sum(), x, create_graph=True)
+            [curve] = torch.autograd.grad(slope[:, 0].sum(), x, create_graph=True)
+            return (slope[:, 1:] - curve[:, :1]).square().mean()
+
+    found = wiring(watch, Equation(), N, 2, loss=lambda output: output, steps=3)
+    assert "pulled together" not in found.obstacles
+
+
 def test_silent_on_two_networks_that_share_nothing(watch: Watch) -> None:
     class Two(nn.Module):
         def __init__(self) -> None:
