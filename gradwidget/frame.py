@@ -125,6 +125,7 @@ Obstacle = Literal[
     "bounded",
     "one entry",
     "rounded",
+    "scrambled",
     "every pair",
     "no targets",
     "squashed",
@@ -143,16 +144,16 @@ Obstacle = Literal[
 """What a network cannot learn with, however it is trained: a loss of log-probabilities that is
 given something else, outputs of another shape than their targets, outputs with bounds (where
 targets lie outside of them), an operation over a dimension with a single entry, weights behind
-nothing but roundings, each output held against every target, targets that count nothing in the
-loss, a softmax over the samples of a batch, or of the scores of an attention over their first
-dimension, a recurrent layer that runs over the samples, an attention that sees the tokens that are
-to be predicted, a loss of second derivatives of ReLU, nothing but linear operations among its
-layers, a loss that only draws outputs together, frozen parameters of a module whose
-``requires_grad`` is set as an attribute, an optimizer that is created again for nearly every step,
-an activation function right under a loss that is meant for what it is given, and logits with bounds
-so narrow that a cross-entropy cannot leave the level of chance. Not that alone, but a reason for
-steps that are too large: a loss that adds up what it is made of, or several of a step, and does not
-divide it."""
+nothing but roundings, a view that gives dimensions another order, each output held against every
+target, targets that count nothing in the loss, a softmax over the samples of a batch, or of the
+scores of an attention over their first dimension, a recurrent layer that runs over the samples, an
+attention that sees the tokens that are to be predicted, a loss of second derivatives of ReLU,
+nothing but linear operations among its layers, a loss that only draws outputs together, frozen
+parameters of a module whose ``requires_grad`` is set as an attribute, an optimizer that is created
+again for nearly every step, an activation function right under a loss that is meant for what it is
+given, and logits with bounds so narrow that a cross-entropy cannot leave the level of chance. Not
+that alone, but a reason for steps that are too large: a loss that adds up what it is made of, or
+several of a step, and does not divide it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,13 +200,13 @@ class Wiring:
     ``"product"`` or one with ``"advantages"``, and the layer of the column or an empty word, of
     ``"one entry"`` the operation and the layer before it, of ``"attends over samples"`` the length
     of that dimension and the shape of the scores, of ``"recurs over samples"`` the number of the
-    samples, the shape of the input, the dimension along which the layers run, and these, of
-    ``"sees targets"`` the operation, the layer before it or an empty word, and how many positions
-    and how many attentions over them there are, of
-    ``"squashed"`` the function and who calls it: ``"module"`` or ``"forward"`` or an empty word,
-    then the name of the module, and the line, of ``"small logits"`` the bound and the number of
-    classes, of ``"added up"`` the operation, and how many entries and samples it adds up, 1 and 1
-    of a mean."""
+    samples, the shape of the input, the dimension along which the layers run, and these, of ``"sees
+    targets"`` the operation, the layer before it or an empty word, and how many positions and how
+    many attentions over them there are, of ``"scrambled"`` the shapes before and after the view and
+    the layer before it or an empty word, of ``"squashed"`` the function and who calls it:
+    ``"module"`` or ``"forward"`` or an empty word, then the name of the module, and the line, of
+    ``"small logits"`` the bound and the number of classes, of ``"added up"`` the operation, and how
+    many entries and samples it adds up, 1 and 1 of a mean."""
 
     @property
     def is_of_alignments(self) -> bool:

@@ -98,6 +98,8 @@ def barriers(window: Window) -> Iterator[Barrier]:
     dropped = window.frame.scalars.get("most_dropped", 0.0)
     if dropped > window.limits.dropout_high:
         yield high_dropout(dropped)
+    if "scrambled" in found:
+        yield _scrambled(*found["scrambled"])
     if "only an attribute" in found:
         yield _only_an_attribute(*found["only an attribute"])
     if "created again" in found:
@@ -131,6 +133,19 @@ def _small_logits(bound: float, classes: int) -> Barrier:
         "Divide the similarities by the temperature" if bound < 1 else "Scale the similarities up",
         "Look at what is multiplied with the similarities: temperatures such as 0.07 are what they "
         "are divided by, scales such as 10 to 30 what they are multiplied by.",
+    )
+
+
+def _scrambled(before: str, after: str, layer: str) -> Barrier:
+    where = f" after {layer}" if layer else ""
+    return Barrier(
+        f"a view{where} makes {after} of {before}: it gives the dimensions another order, but "
+        "leaves the entries where they are, and so mixes what belongs to different samples, "
+        "positions or channels",
+        "Use permute or transpose in place of view",
+        f"Look for the view or reshape{where}: it may join neighboring dimensions, or divide "
+        "one. Bring them into their order with permute or transpose first.",
+        is_certain=False,
     )
 
 

@@ -69,6 +69,15 @@ def test_a_flat_loss_of_layers_that_only_seem_to_be_unfrozen_is_explained_by_tha
     assert "requires_grad of the model = True has only set" in seeming("").message
 
 
+def test_a_flat_loss_is_explained_by_a_view_in_the_place_of_a_permutation() -> None:
+    shapes = ("[4, 64, 7, 16]", "[64, 7, 64]")
+    for layer, where in (("att.v", "a view after att.v makes"), ("", "a view makes")):
+        wiring = Wiring(feeds=FEEDS, obstacles={"scrambled": (*shapes, layer)})
+        [finding] = judge(120, chain(DEPTH), {**flat(), "wiring": wiring})[0].findings
+        assert f"{where} [64, 7, 64] of [4, 64, 7, 16]" in finding.message
+        assert finding.remedies[0].title == "Use permute or transpose in place of view"
+
+
 def test_a_flat_loss_is_explained_by_a_dropout_of_nearly_everything() -> None:
     def dropping(share: float) -> Any:
         return judge(120, chain(DEPTH), flat(scalars={"loss": 2.0, "most_dropped": share}))[0]

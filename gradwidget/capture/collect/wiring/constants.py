@@ -73,7 +73,7 @@ def one_entry(graph: Graph, places: Places) -> tuple[str, str] | None:
         return None
     found: dict[tuple[str, str], bool] = {}
     for node, count in entries.items():
-        layer = _layer_before(node, graph, places)
+        layer = layer_before(node, graph, places)
         if layer is not None:
             what = operation(graph.names[node]).removeprefix("native_"), layer
             found[what] = found.get(what, True) and count == 1
@@ -87,7 +87,7 @@ def _entries(node: Node, name: str) -> int | None:
         return None  # not every version of torch tells
 
 
-def _layer_before(node: Node, graph: Graph, places: Places) -> str | None:
+def layer_before(node: Node, graph: Graph, places: Places) -> str | None:
     """The nearest layer, from an operation down."""
 
     def layers_at(one: Node) -> list[str]:

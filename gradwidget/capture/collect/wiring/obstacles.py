@@ -22,6 +22,7 @@ from gradwidget.capture.collect.wiring.loss_path import added_up, between
 from gradwidget.capture.collect.wiring.operations import PRODUCTS
 from gradwidget.capture.collect.wiring.places import Places
 from gradwidget.capture.collect.wiring.pulled_together import pulled_together
+from gradwidget.capture.collect.wiring.scrambled_views import scrambled_view
 from gradwidget.capture.hooks.returned_by import ReturnedBy
 from gradwidget.capture.model.nonlinearity import Node, is_over_samples, softmax_dim
 from gradwidget.capture.torch_private import output_shape
@@ -97,6 +98,7 @@ def obstacles(
         "bounded": bounded(graph) if is_first else None,
         "one entry": one_entry(graph, places),
         "rounded": rounded(graph, places),
+        "scrambled": scrambled_view(graph, places),
         "attends over samples": attends_over_samples(graph),
         "squashed": None if returned_by is None else squashed(graph, above, returned_by),
         "small logits": small_logits(graph, above),
