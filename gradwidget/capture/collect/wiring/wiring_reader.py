@@ -15,7 +15,7 @@ from gradwidget.capture.collect.wiring.division import division_of
 from gradwidget.capture.collect.wiring.flows import Flows
 from gradwidget.capture.collect.wiring.graph import Graph, read_graph
 from gradwidget.capture.collect.wiring.loss_path import LONGEST, loss_path
-from gradwidget.capture.collect.wiring.obstacles import (
+from gradwidget.capture.collect.wiring.obstacles.obstacles import (
     Obstacles,
     obstacles,
     only_an_attribute,

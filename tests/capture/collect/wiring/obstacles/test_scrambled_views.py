@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from gradwidget.capture.collect.wiring.scrambled_views import is_scrambled
+from gradwidget.capture.collect.wiring.obstacles.scrambled_views import is_scrambled
 from tests.capture.collect.wiring.loop import Watch, wiring
 
 

@@ -1,4 +1,4 @@
-"""What the graph of a loss shows of a network that cannot learn, however it is trained."""
+"""All of what the graph of a loss shows that may keep a network from learning."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ from math import prod
 from torch import nn
 
 from gradwidget.capture.collect.wiring.broadcast.unlike_shapes import unlike_shapes
-from gradwidget.capture.collect.wiring.constants import one_entry, rounded
 from gradwidget.capture.collect.wiring.graph import LEAF, VIEWS, Graph
-from gradwidget.capture.collect.wiring.loss_mismatch import (
+from gradwidget.capture.collect.wiring.loss_path import added_up, between
+from gradwidget.capture.collect.wiring.obstacles.constants import one_entry, rounded
+from gradwidget.capture.collect.wiring.obstacles.loss_mismatch import (
     bounded,
     no_logarithm,
     no_targets,
@@ -18,11 +19,10 @@ from gradwidget.capture.collect.wiring.loss_mismatch import (
     small_logits,
     squashed,
 )
-from gradwidget.capture.collect.wiring.loss_path import added_up, between
+from gradwidget.capture.collect.wiring.obstacles.pulled_together import pulled_together
+from gradwidget.capture.collect.wiring.obstacles.scrambled_views import scrambled_view
 from gradwidget.capture.collect.wiring.operations import PRODUCTS
 from gradwidget.capture.collect.wiring.places import Places
-from gradwidget.capture.collect.wiring.pulled_together import pulled_together
-from gradwidget.capture.collect.wiring.scrambled_views import scrambled_view
 from gradwidget.capture.hooks.returned_by import ReturnedBy
 from gradwidget.capture.model.nonlinearity import Node, is_over_samples, softmax_dim
 from gradwidget.capture.torch_private import output_shape

@@ -9,8 +9,8 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from gradwidget.capture.collect.wiring.constants import layer_before
 from gradwidget.capture.collect.wiring.graph import Graph
+from gradwidget.capture.collect.wiring.obstacles.constants import layer_before
 from gradwidget.capture.collect.wiring.places import Places
 from gradwidget.capture.model.nonlinearity import Node
 from gradwidget.capture.torch_private import output_shape

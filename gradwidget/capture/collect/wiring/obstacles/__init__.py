@@ -1,0 +1,1 @@
+"""What the graph of a loss shows of a network that cannot learn, however it is trained."""
