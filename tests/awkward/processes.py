@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import time
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -22,6 +20,7 @@ from torch.distributed.tensor.parallel import (
 
 from gradwidget import GradMonitor
 from gradwidget.frame import Inspection
+from tests.support.ranks import begin, end
 
 WORLDS = {
     "replicated by 2": 2,
@@ -152,23 +151,6 @@ def distributed(kind: str, rank: int) -> tuple[nn.Module, int, int]:
     parallelize_module(model, mesh["tensor"], {"0": ColwiseParallel(), "2": RowwiseParallel()})
     fully_shard(model, mesh=mesh["data"])
     return model, mesh["data"].get_local_rank(), 2
-
-
-def begin(rank: int, world: int, folder: str) -> None:
-    """Makes this one of the processes."""
-    torch.set_num_threads(1)
-    dist.init_process_group(
-        "gloo", init_method=f"file://{folder}/store", rank=rank, world_size=world
-    )
-
-
-def end(rank: int, folder: str, found: dict[str, Any]) -> None:
-    """Writes down what was found, and ends the process."""
-    Path(folder, f"{rank}.json").write_text(json.dumps(found))
-    # A device mesh keeps its group, and with it the threads of gloo, for good. One that drops
-    # a tensor while the interpreter is torn down aborts the process, rarely:
-    # https://github.com/pytorch/pytorch/pull/179291
-    os._exit(0)
 
 
 def train(rank: int, kind: str, folder: str) -> None:

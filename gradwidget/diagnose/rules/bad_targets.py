@@ -99,7 +99,7 @@ def _all_the_same(window: Window) -> Detection | None:
     known = np.isfinite(low)
     # A deviation is known where the error is all of the loss.
     alone = int(np.isfinite(window.history.recent_scalar("target_std", RECENT)).sum())
-    if alone < BATCHES or low[known].min() != high[known].max():
+    if alone < BATCHES or not known.any() or low[known].min() != high[known].max():
         return None
     target = float(high[known].max())
     return Detection(

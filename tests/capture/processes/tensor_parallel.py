@@ -23,7 +23,7 @@ from torch.distributed.tensor.parallel import (
 )
 
 from gradwidget import GradMonitor
-from tests.awkward.processes import begin, end
+from tests.support.ranks import begin, end
 
 PLANS: dict[str, Any] = {
     # Each process has whole samples between the MLPs, and other columns inside of them.

@@ -68,6 +68,7 @@ def offered(symptom: Symptom) -> list[Remedy]:
         (warming_up, {"label": 1.0}),
         (in_turns, {}),
         (at_rest, {"value": 0.0}),
+        (at_rest, {"constant": 0.0, "derivatives": 1.0}),
         (of_pairs, {"drawn": 1.0, "broke": 20.0}),
         (of_triplets, {"drawn": 1.0}),
         (scaled_and_clipped, {}),

@@ -53,6 +53,6 @@ def test_an_infinite_loss_of_alignments_has_a_target_longer_than_its_input(
     wiring = Wiring(loss_path=("mean", path))
     bad = healthy(4, scalars={"loss": float(loss)}, origin=origin(phase), wiring=wiring)
     finding = judge(8, chain(4), lambda step: bad if step > 4 else healthy(4))[0].findings[0]
-    words = "in ctc_loss, which is infinite where a target is longer"
+    words = "in ctc_loss, which is infinite where a target, with a blank between"
     assert (words in finding.message) == is_named
     assert ("zero_infinity=True" in finding.remedies[0].title) == is_named
