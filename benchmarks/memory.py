@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 import time
 
-from tests.support.long_run import readings
+from tests.support.runs.long_run import readings
 
 
 def main(steps: int) -> None:

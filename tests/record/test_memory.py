@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.support.long_run import readings
+from tests.support.runs.long_run import readings
 
 
 @pytest.mark.slow
