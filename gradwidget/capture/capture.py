@@ -275,9 +275,10 @@ class Capture:
             self._begin_pass()
             self._backward.begin_taking()
             self.cycle.read_graph(roots)
+        elif not (differentiable or self.guard.is_elsewhere):
+            self._backward.take_derivatives(self.cycle.builder, roots, inputs)
         if not self.guard.is_elsewhere:
-            builder = self.cycle.builder
-            self._backward.take(builder, roots, inputs, differentiable=differentiable)
+            self._backward.find_activation_functions(self.cycle.builder, roots)
 
     @entry("reading gradients that were taken")
     def taking_ended(

@@ -133,19 +133,12 @@ class BackwardReader:
         self._find_loss(builder, roots, None if weighted else ())
         return taken
 
-    def take(
-        self,
-        builder: FrameBuilder,
-        roots: Sequence[Tensor],
-        inputs: Sequence[Tensor],
-        *,
-        differentiable: bool,
+    def take_derivatives(
+        self, builder: FrameBuilder, roots: Sequence[Tensor], inputs: Sequence[Tensor]
     ) -> None:
-        """Any call of ``torch.autograd.grad`` is about to run, for what it shows of the step."""
-        is_of_data = builder.sampled and not self.concerns_parameters(inputs)
-        if is_of_data and not differentiable:
+        """``torch.autograd.grad`` is about to run, for derivatives by data without a graph."""
+        if builder.sampled:
             builder.loop.derivatives.taken(roots, inputs)
-        self.find_activation_functions(builder, roots)
 
     def find_activation_functions(self, builder: FrameBuilder, roots: Sequence[Tensor]) -> None:
         """Finds in the graph which activation function each layer has."""

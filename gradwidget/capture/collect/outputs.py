@@ -120,7 +120,7 @@ def tensors_in(output: object, most: int | None = None) -> list[Tensor]:
         most: how many are looked for; None for all.
     """
     if isinstance(output, Tensor):  # as nearly always
-        return [output] if output.is_floating_point() or output.is_complex() else []
+        return [output] if _is_continuous(output) else []
     found: list[Tensor] = []
     waiting: list[Iterator[object]] = [iter((output,))]
     seen: set[int] = set()
@@ -129,12 +129,16 @@ def tensors_in(output: object, most: int | None = None) -> list[Tensor]:
         if part is waiting:
             waiting.pop()
         elif isinstance(part, Tensor):
-            if part.is_floating_point() or part.is_complex():
+            if _is_continuous(part):
                 found.append(part)
         elif id(part) not in seen and (inside := _parts(part)) is not None:
             seen.add(id(part))
             waiting.append(iter(inside))
     return found
+
+
+def _is_continuous(tensor: Tensor) -> bool:
+    return tensor.is_floating_point() or tensor.is_complex()
 
 
 def _parts(output: object) -> Iterable[object] | None:

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
 from gradwidget.capture.guard import Guard, way_in
-from gradwidget.capture.model.local_part import WHOLE, is_partial
+from gradwidget.capture.model.local_part import is_partial, is_whole
 from gradwidget.capture.torch_private import is_sharded
 
 Take = Callable[[nn.Module, tuple[Any, ...], dict[str, Any], object], None]
@@ -40,7 +40,7 @@ class FinishedOutputs:
 
     def about_to_run(self, module: nn.Module) -> None:
         """A layer is about to run."""
-        if any(type(one) not in WHOLE for one in module.parameters(recurse=False)):
+        if not is_whole(module):
             self._remove(module)  # where its last call has failed
             handle = module.register_forward_hook(self._returned, with_kwargs=True)
             self._handles[id(module)] = handle

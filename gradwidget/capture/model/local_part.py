@@ -36,6 +36,15 @@ def arrived(tensor: Tensor) -> Tensor:
     return found
 
 
+def is_whole(module: nn.Module) -> bool:
+    """Whether each process holds all of the parameters that are a module's own."""
+    # Written out, as it is asked of every layer; `parameters()` takes several times as long.
+    for one in module._parameters.values():  # noqa: SLF001  # as above
+        if one is not None and type(one) not in WHOLE:
+            return False
+    return True
+
+
 def is_partial(tensor: Any) -> bool:  # noqa: ANN401  # importing the class would take long
     """Whether a ``DTensor``, or what tells how one is spread, is a sum of what processes hold."""
     return any(one.is_partial() for one in _spread(tensor).placements)

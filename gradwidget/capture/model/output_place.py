@@ -15,10 +15,10 @@ from torch import Tensor, nn
 
 from gradwidget.capture import unmeasured
 from gradwidget.capture.model.local_part import (
-    WHOLE,
     arrived,
     is_counted,
     is_partial,
+    is_whole,
     local_part,
     ranks_of,
 )
@@ -50,6 +50,11 @@ class Place(NamedTuple):
     units: int
     """How many units all have together."""
 
+    @property
+    def share(self) -> tuple[int, int]:
+        """What tells these processes from others of the training."""
+        return self.first, self.many
+
 
 class Part(NamedTuple):
     """What this process has of an output."""
@@ -76,7 +81,7 @@ def part_of(module: nn.Module, output: Tensor, units: int) -> Part:
         units: its dimension of units, from the end.
     """
     # What a layer gives whose parameters are whole is no part of anything.
-    if type(output) is Tensor and (output.is_leaf or _is_whole(module)):
+    if type(output) is Tensor and (output.is_leaf or is_whole(module)):
         return Part(output, refused=_refused(output))
     spread: Any = output if is_sharded(output) else local_from(output)
     if spread is None:
@@ -111,14 +116,6 @@ def dims_of(spread: Any) -> Dims | None:  # noqa: ANN401  # importing the class 
             return None
         found.append(one.dim % len(spread.shape) if kind == "Shard" else None)
     return tuple(found)
-
-
-def _is_whole(module: nn.Module) -> bool:
-    # Written out, as it is asked of every layer; `parameters()` takes several times as long.
-    for one in module._parameters.values():  # noqa: SLF001  # as above
-        if one is not None and type(one) not in WHOLE:
-            return False
-    return True
 
 
 def _first_unit(spread: Any, dims: Dims, units: int) -> tuple[int, int]:  # noqa: ANN401  # as above

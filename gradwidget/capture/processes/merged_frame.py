@@ -111,7 +111,7 @@ def _of_outputs(
 
 
 def _shares(outputs: OutputParts) -> set[tuple[int, int]]:
-    return {(one.first, one.many) for one in outputs.places.values() if one is not None}
+    return {one.share for one in outputs.places.values() if one is not None}
 
 
 def _with_nonfinite(frame: Frame, counts: list[dict[str, float]]) -> dict[str, FloatArray]:

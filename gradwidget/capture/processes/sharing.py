@@ -59,7 +59,7 @@ def sharing(names: Sequence[str], figures: Figures, places: Sequence[Places]) ->
         told = [one.get(name) for one in places]
         if any(name in one for one in places):
             known = [one for one in told if one is not None]
-            shares = [(one.first, one.many) for one in known]
+            shares = [one.share for one in known]
             batches[row] = len(set(shares))
             counted[:, row] = [one is not None and one.counts for one in told]
             if len(known) < len(told) or any(shares.count(one) < one[1] for one in set(shares)):
@@ -81,7 +81,7 @@ def _together(places: Sequence[Places]) -> NDArray[np.intp]:
     found = list(range(len(places)))
     first_of: dict[tuple[int, int], int] = {}
     for at, told in enumerate(places):
-        for one in {(place.first, place.many) for place in told.values() if place is not None}:
+        for one in {place.share for place in told.values() if place is not None}:
             other = found[first_of.setdefault(one, at)]
             low, high = min(found[at], other), max(found[at], other)
             found = [low if first == high else first for first in found]

@@ -60,11 +60,11 @@ CONSTANT = 0.01
 
 def collapsed_outputs(window: Window, active: Finding | None) -> Detection | None:
     """Units that are copies; last layers whose inputs hardly differ, while nothing is learned."""
-    is_of_units = active is not None and has_same_units(active)
-    found = same_units(window, active if is_of_units else None)
     # What was found of units says nothing of inputs.
+    is_of_units = active is not None and has_same_units(active)
+    of_units, of_inputs = (active, None) if is_of_units else (None, active)
     return (
-        _pulled_together(window) or found or _inputs_alike(window, None if is_of_units else active)
+        _pulled_together(window) or same_units(window, of_units) or _inputs_alike(window, of_inputs)
     )
 
 

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from gradwidget.capture.collect.wiring.loss_path import OF_DIFFERENCES
 from gradwidget.capture.guard import Guard
 from gradwidget.capture.model.nonlinearity import Node, node_of
 from gradwidget.capture.model.unreadable import plain, unreadable
@@ -19,10 +20,8 @@ from gradwidget.capture.torch_private import in_transform, saved_tensor, signed
 
 OF_CLASSES = "NllLossBackward"
 """How the name of the operation begins whose targets are numbers of classes, one a sample."""
-OF_NUMBERS = ("MseLoss", "SmoothL1Loss", "HuberLoss", "BinaryCrossEntropy")
+OF_NUMBERS = (*OF_DIFFERENCES, "BinaryCrossEntropy")
 """The same of those whose targets are amounts, or probabilities."""
-SYMMETRIC = ("MseLoss", "SmoothL1Loss", "HuberLoss")
-"""The same of those that mean the same whichever of the two is given first."""
 OF_LOSSES = (OF_CLASSES, *OF_NUMBERS)
 """Both."""
 NODES = 8
@@ -177,7 +176,7 @@ def names_of_operands(node: Node) -> tuple[str, str]:
     """
     ends = [before for before, _ in node.next_functions]
     is_reversed = (
-        node.name().startswith(SYMMETRIC)
+        node.name().startswith(OF_DIFFERENCES)
         and len(ends) > 1
         and ends[0] is None
         and ends[1] is not None

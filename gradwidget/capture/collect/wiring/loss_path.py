@@ -16,7 +16,9 @@ LONGEST = 32
 
 OF_CLASSES = "NllLoss"
 """How the name of a loss begins that has one number for all the classes of a sample."""
-CRITERIA = (OF_CLASSES, "MseLoss", "SmoothL1Loss", "HuberLoss", "BinaryCrossEntropy", "SoftMargin")
+OF_DIFFERENCES = ("MseLoss", "SmoothL1Loss", "HuberLoss")
+"""The same of losses of differences, which are the same whichever of the two is given first."""
+CRITERIA = (OF_CLASSES, *OF_DIFFERENCES, "BinaryCrossEntropy", "SoftMargin")
 """The same of those that say how they make one number of many."""
 MEAN, SUM = 1, 2
 """How torch numbers the reductions of a loss that make one number."""

@@ -7,14 +7,13 @@ from typing import Literal
 from torch import Tensor
 
 from gradwidget.capture.collect.wiring.graph import Graph
+from gradwidget.capture.collect.wiring.loss_path import OF_DIFFERENCES
 from gradwidget.capture.model.nonlinearity import Node
 from gradwidget.capture.torch_private import output_shape, saved_tensor
 
 REDUCING = ("Mean", "Sum")
 """How the names of operations begin that make one number of many."""
-CRITERIA = ("MseLoss", "SmoothL1Loss", "HuberLoss")
-"""The same of losses that hold each entry against one, and may make one number of them."""
-ERRORS = (*CRITERIA, "Pow", "Abs")
+ERRORS = (*OF_DIFFERENCES, "Pow", "Abs")
 """The same of those that make errors of differences.
 
 Others, such as exp or relu, make kernels and margins, which are taken of every pair on purpose.
@@ -46,8 +45,8 @@ def reaches_the_loss(start: Node, kind: Kind, graph: Graph) -> bool:
         node, kind = waiting.pop()
         for user in users.get(node, ()):
             name = graph.names[user]
-            if output_shape(user) == () and name.startswith((*REDUCING, *CRITERIA)):
-                is_used |= kind not in {"sum", "difference"} or name.startswith(CRITERIA)
+            if output_shape(user) == () and name.startswith((*REDUCING, *OF_DIFFERENCES)):
+                is_used |= kind not in {"sum", "difference"} or name.startswith(OF_DIFFERENCES)
                 continue
             after = _after(user, node, kind, graph)
             if after is None:

@@ -7,11 +7,9 @@ apart: no negatives, no term for the variance, no side whose gradient is stopped
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple
-
-from torch import nn
 
 from gradwidget.capture.collect.wiring.graph import VIEWS, Graph
+from gradwidget.capture.collect.wiring.loss_path import OF_DIFFERENCES
 from gradwidget.capture.collect.wiring.places import Places
 from gradwidget.capture.model.nonlinearity import Node
 from gradwidget.capture.torch_private import saved_tensor
@@ -20,10 +18,8 @@ COUNTING = (*VIEWS, "Mean", "Sum", "Sqrt")
 """How the names of operations begin that count what they are given, and nothing besides."""
 SCALING = ("Mul", "Div")
 """The same of those that do so where they are given a number besides."""
-DIFFERENCES = ("Pow", "Abs", "Norm", "LinalgVectorNorm")
+SIZES = ("Pow", "Abs", "Norm", "LinalgVectorNorm")
 """The same of those that count how large a difference is, whichever way it goes."""
-CRITERIA = ("MseLoss", "SmoothL1Loss", "HuberLoss")
-"""The same of losses of two operands."""
 LENGTHS = ("LinalgVectorNorm", "Norm", "ClampMin", "Expand", "Clone", "Sqrt")
 """The same of what a vector is divided by to give it the length 1."""
 SLOPE = "BackwardBackward"
@@ -34,11 +30,8 @@ MOST = 256
 """Operations that are followed."""
 
 
-class Compared(NamedTuple):
-    """Two operands that a loss draws together."""
-
-    first: Node
-    second: Node
+Pair = tuple[Node, Node]
+"""Two operands that a loss draws together."""
 
 
 class _OtherTermError(Exception):
@@ -47,16 +40,18 @@ class _OtherTermError(Exception):
 
 def pulled_together(graph: Graph, places: Places) -> bool:
     """Whether a loss is a sum of such terms alone, and both sides of each are one network's."""
-    if len(graph.roots) != 1 or any(SLOPE in name for name in graph.names.values()):
+    if len(graph.roots) != 1:
         return False
     try:
         compared = list(_terms(graph.roots[0], graph))
-        return bool(compared) and all(_is_of_one_network(one, graph, places) for one in compared)
+        if not all(_is_of_one_network(one, graph, places) for one in compared):
+            return False
     except _OtherTermError:
         return False
+    return bool(compared) and not any(SLOPE in name for name in graph.names.values())
 
 
-def _terms(root: Node, graph: Graph) -> Iterator[Compared]:
+def _terms(root: Node, graph: Graph) -> Iterator[Pair]:
     """What the terms of a loss compare."""
     waiting = [(root, 1)]
     for _ in range(MOST):
@@ -84,23 +79,19 @@ def _terms(root: Node, graph: Graph) -> Iterator[Compared]:
     raise _OtherTermError
 
 
-def _compared(node: Node, graph: Graph) -> Compared:
+def _compared(node: Node, graph: Graph) -> Pair:
     name = graph.names[node]
     if name.startswith("Mul"):  # of vectors of the length 1
         sides = _operands(node)
-        if not all(_has_unit_length(one, graph) for one in sides):
-            raise _OtherTermError
-    elif name.startswith(CRITERIA):
-        sides = _operands(node)
-    elif name.startswith(DIFFERENCES):
+        if all(_has_unit_length(one, graph) for one in sides):
+            return sides
+    elif name.startswith(OF_DIFFERENCES):
+        return _operands(node)
+    elif name.startswith(SIZES):
         inner = graph.through_views(_only(node))
-        if not graph.names[inner].startswith("Sub"):
-            raise _OtherTermError
-        sides = _operands(inner)
-    else:
-        raise _OtherTermError
-    first, second = sides
-    return Compared(first, second)
+        if graph.names[inner].startswith("Sub"):
+            return _operands(inner)
+    raise _OtherTermError
 
 
 def _has_unit_length(node: Node, graph: Graph) -> bool:
@@ -111,10 +102,10 @@ def _has_unit_length(node: Node, graph: Graph) -> bool:
     return len(ends) == 2 and ends[1] is not None and graph.names[ends[1]].startswith(LENGTHS)
 
 
-def _is_of_one_network(compared: Compared, graph: Graph, places: Places) -> bool:
+def _is_of_one_network(compared: Pair, graph: Graph, places: Places) -> bool:
     """Whether what is compared comes straight from layers, and from the same ones."""
-    sides = [_weights_below(one, graph, places) for one in compared]
-    return bool(sides[0] & sides[1])
+    first, second = (_weights_below(one, graph, places) for one in compared)
+    return not first.isdisjoint(second)
 
 
 def _weights_below(side: Node, graph: Graph, places: Places) -> set[int]:
@@ -123,28 +114,23 @@ def _weights_below(side: Node, graph: Graph, places: Places) -> set[int]:
     What is done to it after the last layer may change its length and its shape. What is added to it
     would be a target.
     """
-    found: set[int] = set()
     layers = []
     for node, is_layer in graph.down_from([side], lambda one: places.is_a_layer(one, graph)):
         if is_layer:
             layers.append(node)
         elif not graph.names[node].startswith((*VIEWS, "Div", *LENGTHS)):
             raise _OtherTermError
-    for node, _ in graph.down_from(layers, lambda _: False):
-        found |= {
-            id(leaf.variable)
-            for leaf in graph.below[node]
-            if isinstance(getattr(leaf, "variable", None), nn.Parameter)
-        }
-    return found
+    below = graph.down_from(layers, lambda _: False)
+    return {id(one) for node, _ in below for one in graph.parameters_of(node)}
 
 
-def _operands(node: Node) -> list[Node]:
+def _operands(node: Node) -> Pair:
     """Both operands of an operation of two."""
     ends = [one for one, _ in node.next_functions]
     if len(ends) != 2 or None in ends:
         raise _OtherTermError
-    return ends
+    first, second = ends
+    return first, second
 
 
 def _only(node: Node) -> Node:
