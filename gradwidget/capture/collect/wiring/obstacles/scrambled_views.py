@@ -20,7 +20,10 @@ RESHAPING = ("ViewBackward", "UnsafeViewBackward", "ReshapeAliasBackward")
 """
 MOVING = ("Transpose", "Permute", "TBackward")
 """The same of those that give dimensions another order, and move the entries with them."""
+COPYING = "CloneBackward"
+"""The same of the one that copies what it is given."""
 MOST_DIMENSIONS = 6
+"""Of shapes that are compared: there are many ways to join more."""
 
 Shape = tuple[int, ...]
 
@@ -44,11 +47,17 @@ def scrambled_view(graph: Graph, places: Places) -> tuple[str, str, str] | None:
 
 
 def _is_beside_permutation(node: Node, graph: Graph) -> bool:
-    """Whether a permutation comes right before or after a view: the shape alone may be chance."""
-    before = (graph.through_views(one) for one in graph.below[node])
-    after = (one for one, below in graph.below.items() if node in below)
-    around = [graph.names[one] for one in (*graph.below[node], *before, *after)]
-    return any(name.startswith(MOVING) for name in around)
+    """Whether a permutation comes right before or after a view: the shape alone may be chance.
+
+    What was moved is often copied before it can be viewed.
+    """
+    around = [one for one, below in graph.below.items() if node in below]
+    for one in graph.below[node]:
+        before = one
+        while graph.names[before].startswith(COPYING) and graph.below[before]:
+            before = graph.below[before][0]
+        around.append(before)
+    return any(graph.names[one].startswith(MOVING) for one in around)
 
 
 def _shape_before(node: Node) -> Shape | None:

@@ -103,3 +103,18 @@ def test_silent_on_what_torch_does_inside(watch: Watch, batch_first: bool) -> No
     layer = nn.TransformerEncoderLayer(8, 2, 12, batch_first=batch_first)
     found = wiring(watch, nn.Sequential(nn.Linear(6, 8), layer, nn.Linear(8, 3)), 5, 4, 6)
     assert "scrambled" not in found.obstacles
+
+
+def test_silent_where_shapes_are_alike_by_chance_after_a_permutation(watch: Watch) -> None:
+    """Torch's attention views [5, 8, 4], moved and copied, as [20, 8]: 4 twice, and 8."""
+
+    class Attends(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.first, self.attention = nn.Linear(6, 8), nn.MultiheadAttention(8, 2)
+
+        def forward(self, x: Tensor) -> Tensor:
+            x = self.first(x)
+            return torch.as_tensor(self.attention(x, x, x)[0])
+
+    assert "scrambled" not in wiring(watch, Attends(), 5, 4, 6).obstacles
