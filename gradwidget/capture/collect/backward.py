@@ -78,7 +78,8 @@ class BackwardReader:
         if not self._hooks.pass_ended() or not self._detector.ended():
             builder.loss.pass_dropped()
             return False
-        builder.loop.derivatives.pass_ended(roots)
+        if builder.sampled:
+            builder.loop.derivatives.pass_ended(roots)
         self._find_loss(builder, roots, weights)
         return True
 
