@@ -269,11 +269,11 @@ class History:
             self._fold()
         self._know(frame.metrics, frame.scalars)
         self._write(frame)
-        if self._first_step is None:
-            self._first_step = frame.step
-        self._newest.append(frame)
-        while len(self._newest) > self._room.whole:
-            self._newest.popleft()
+        newest = deque([*self._newest, frame], maxlen=self._room.whole)
+        # No call from here on: an interrupt comes before all of it or after, never between.
+        self._first_step = frame.step if self._first_step is None else self._first_step
+        self._newest = newest
+        self._fine += 1
         self._version += 1
 
     # ---------------------------------------------------------------- handed over, taken up
@@ -346,6 +346,7 @@ class History:
             self._scalars[name] = self._new_history(1, np.float64, room_for(1))
 
     def _write(self, frame: Frame) -> None:
+        """Fills the next free row; it counts once ``append`` says so."""
         row = self._fine
         for name, history in self._metrics.items():
             is_known = frame.measured.get(name, np.True_) if name in frame.metrics else np.False_
@@ -357,7 +358,6 @@ class History:
             for history in (*self._metrics.values(), *self._scalars.values()):
                 history.start[self._version] = history.fine[row]
         self._fine_steps[row] = frame.step
-        self._fine += 1
 
     def _new_history(self, width: int, dtype: type[np.floating], room: Room) -> MetricHistory:
         start = min(START, self._version)
