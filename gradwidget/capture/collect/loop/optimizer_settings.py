@@ -1,4 +1,4 @@
-"""How an optimizer is set, apart from its learning rate."""
+"""How an optimizer is set, apart from the learning rate of the step."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ from gradwidget.capture.model.optimizers import Grouped
 
 
 def settings_of(optimizer: Grouped) -> dict[str, float]:
-    """``weight_decay``, ``momentum``, ``eps`` and ``maximize``; what it has not is absent.
+    """``weight_decay``, ``momentum``, ``eps``, ``maximize`` and ``lr_peak``, where it has them.
+
+    The last is the rate that a schedule is to lead to, or began at: torch's own leave it there.
 
     Args:
         optimizer: of torch's kind; the first of its groups stands for all, except that the weight
@@ -35,7 +37,8 @@ def settings_of(optimizer: Grouped) -> dict[str, float]:
     betas = first.get("betas")
     if momentum is None and isinstance(betas, (tuple, list)) and betas:
         momentum = betas[0]
-    for name, value in (("momentum", momentum), ("eps", first.get("eps"))):
+    peak = first.get("max_lr", first.get("initial_lr"))
+    for name, value in (("momentum", momentum), ("eps", first.get("eps")), ("lr_peak", peak)):
         # A tensor would have to be waited for on an accelerator.
         if isinstance(value, Real):
             found[name] = float(value)

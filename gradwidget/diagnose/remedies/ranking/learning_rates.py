@@ -33,6 +33,7 @@ from gradwidget.diagnose.remedies.normalize import normalize
 from gradwidget.diagnose.remedies.reinitialize import reinitialize
 from gradwidget.diagnose.remedies.scale_targets import scale_targets
 from gradwidget.diagnose.remedies.shared.join_remedies import join_remedies
+from gradwidget.diagnose.remedies.step_warm_up import step_warm_up
 from gradwidget.diagnose.remedies.unscale_gradients_first import unscale_gradients_first
 from gradwidget.record.history import RECENT
 from gradwidget.wording import shown
@@ -160,6 +161,10 @@ def for_rate_too_low(detection: Detection, window: Window) -> Iterator[Remedy | 
     if "spent" in detection.evidence:
         yield lengthen_schedule(int(detection.evidence["spent"]))
         yield hold_rate()
+        return
+    if "peak" in detection.evidence:
+        yield step_warm_up()
+        yield hold_rate(at_peak=True)
         return
     moves = detection.evidence["value"]
     if not moves > 0:
