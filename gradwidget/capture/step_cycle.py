@@ -11,7 +11,7 @@ from weakref import ref
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from gradwidget.capture.collect.activations import ActivationCache
+from gradwidget.capture.collect.activation_cache import ActivationCache
 from gradwidget.capture.collect.frame_builder import FrameBuilder
 from gradwidget.capture.collect.loop.evaluation_mode import modes_of
 from gradwidget.capture.collect.loop.optimizer_settings import resting

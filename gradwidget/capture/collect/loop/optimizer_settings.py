@@ -47,6 +47,24 @@ def settings_of(optimizer: Grouped) -> dict[str, float]:
     return found
 
 
+def with_settings_of(
+    optimizer: Grouped, known: dict[str, float], *, is_another: bool
+) -> dict[str, float]:
+    """Figures of a step with the settings of an optimizer.
+
+    Args:
+        optimizer: the one.
+        known: the figures.
+        is_another: whether others have stepped before: of several, those of the first stand, and
+            the largest decay.
+    """
+    settings = settings_of(optimizer)
+    if not is_another:
+        return known | settings
+    decays = [one["weight_decay"] for one in (settings, known) if "weight_decay" in one]
+    return settings | known | ({"weight_decay": max(decays)} if decays else {})
+
+
 def resting(optimizer: Grouped) -> set[int]:
     """Ids of the parameters whose learning rate is exactly 0, as at the start of a warm-up."""
     return {

@@ -1,0 +1,1 @@
+"""The gradients of parameters, read after the backward pass and before the step."""
