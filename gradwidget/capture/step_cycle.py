@@ -240,7 +240,7 @@ class StepCycle:
         self.first_step.ran(is_training=is_training)
         self.end_manual_step(inside_forward=True)
         self.builder.passed(name, module, args, kwargs, output)
-        if self._wiring.is_due:
+        if is_training and self._wiring.is_due:
             self._guard.run(WIRING, self._wiring.layer_ran, name, module, args, kwargs, output)
 
     def model_ran(self, args: Args, kwargs: Kwargs) -> None:

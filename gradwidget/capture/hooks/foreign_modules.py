@@ -39,8 +39,7 @@ class ForeignModules:
 
     def about_to_run(self, module: nn.Module) -> None:
         """A module of the process is about to run."""
-        model = self._model()
-        if not self._own and model is not None:
+        if not self._own and (model := self._model()) is not None:
             self._own = {id(one) for one in model.modules()}
         self._depth += id(module) in self._own
 
