@@ -11,8 +11,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from gradwidget.diagnose.evidence.clipping import Scaled, clipped_from, clipped_while_scaled
-from gradwidget.diagnose.evidence.slow_warm_up import SlowWarmUp, slow_warm_up
+from gradwidget.diagnose.evidence.step_size.clipping import (
+    Scaled,
+    clipped_from,
+    clipped_while_scaled,
+)
+from gradwidget.diagnose.evidence.step_size.slow_warm_up import SlowWarmUp, slow_warm_up
 from gradwidget.diagnose.evidence.window import Window, holding_since
 from gradwidget.diagnose.finding import Detection, Finding, Symptom
 from gradwidget.diagnose.rules.shared.harm import began_trained, has_come_down, in_words

@@ -9,7 +9,7 @@ import numpy as np
 
 from gradwidget.diagnose.causes.explanations import SHUT
 from gradwidget.diagnose.evidence.regression_error import first_residual
-from gradwidget.diagnose.evidence.weight_rotation import (
+from gradwidget.diagnose.evidence.step_size.weight_rotation import (
     RISEN,
     Undivided,
     far_off,

@@ -11,7 +11,7 @@ from torch import nn
 from torch.optim import SGD, Optimizer
 from torch.optim.lr_scheduler import LambdaLR, LRScheduler, OneCycleLR
 
-from gradwidget.diagnose.evidence.slow_warm_up import slow_warm_up
+from gradwidget.diagnose.evidence.step_size.slow_warm_up import slow_warm_up
 from gradwidget.diagnose.evidence.window import Window
 from tests.support.frames import chain, healthy, judge
 
