@@ -53,6 +53,7 @@ const OWN = new Set([
   "weight_decay",
   "momentum",
   "eps",
+  "lr_peak",
   "maximize",
 ]);
 const PADDING = 3;
