@@ -18,9 +18,9 @@ from benchmarks.workloads import Workload
 from gradwidget import GradMonitor
 
 COUNTS = (1_000_000, 3_000_000, 10_000_000, 30_000_000, 100_000_000, 300_000_000, 1_000_000_000)
-BYTES = 3 * 4
-"""Of one parameter: itself, its gradient, and half as much to spare."""
-SHARE = 0.6
+BYTES = 4 * 4
+"""Of one parameter: itself, its gradient, and as much to spare."""
+SHARE = 0.25
 """Of the memory at hand that the largest model may take."""
 STEPS = 9
 """Steps that are measured: the first of a run, which are all sampled."""

@@ -25,7 +25,7 @@ class Line(NamedTuple):
 
 def head(title: str, sizes: Sequence[int]) -> str:
     """The first line of a table."""
-    return f"{title:44}" + "".join(f"{size:>14,}" for size in sizes) + f"{'exponent':>10}"
+    return f"{title:44}" + "".join(f"{size:>12,}" for size in sizes) + f"{'exponent':>10}"
 
 
 def rows(
@@ -41,7 +41,7 @@ def rows(
     found = []
     for line in lines:
         values = [cost[line.name] for cost in costs]
-        text = f"  {line.name:42}" + "".join(f"{value:14,.{line.digits}f}" for value in values)
+        text = f"  {line.name:42}" + "".join(f"{value:12,.{line.digits}f}" for value in values)
         if line.most is not None and min(values) > 0:
             power = exponent(sizes, values)
             text += f"{power:10.2f}" + (" too steep" if power > line.most else "")

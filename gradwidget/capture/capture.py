@@ -14,7 +14,6 @@ from gradwidget.capture.announced_steps import AnnouncedSteps
 from gradwidget.capture.arguments import check_held, check_types
 from gradwidget.capture.collect.backward import BackwardReader, Taken
 from gradwidget.capture.collect.loss import are_numbers
-from gradwidget.capture.garbage_collection import uncollected
 from gradwidget.capture.guard import Guard, entry
 from gradwidget.capture.hooks import torch_events
 from gradwidget.capture.intervene.actuator import Actuator
@@ -46,8 +45,10 @@ SHARING = "telling optimizers of one backward pass"
 class Capture:
     """Watches a model train and emits a frame for every sampled step.
 
+    The model is held weakly; when it dies, every hook is removed.
+
     Args:
-        model: the module being trained. It is held weakly: when it dies, every hook is removed.
+        model: the module being trained.
         optimizer: only where one optimizer of several is meant.
         emit: called with each frame on the training thread, a step or more late on an accelerator.
         layers: None for all, one or several globs on their names, or a callable ``(name, module) ->
@@ -76,7 +77,6 @@ class Capture:
         (0, (1,))
     """
 
-    @uncollected  # it makes tens of objects for each layer
     @unseen
     def __init__(
         self,

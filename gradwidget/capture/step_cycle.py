@@ -11,7 +11,7 @@ from weakref import ref
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from gradwidget.capture.collect.activation_cache import ActivationCache
+from gradwidget.capture.collect.activations import ActivationCache
 from gradwidget.capture.collect.frame_builder import FrameBuilder
 from gradwidget.capture.collect.loop.evaluation_mode import modes_of
 from gradwidget.capture.collect.loop.optimizer_settings import resting
@@ -240,7 +240,7 @@ class StepCycle:
         self.first_step.ran(is_training=is_training)
         self.end_manual_step(inside_forward=True)
         self.builder.passed(name, module, args, kwargs, output)
-        if is_training and self._wiring.is_due:
+        if self._wiring.is_due:
             self._guard.run(WIRING, self._wiring.layer_ran, name, module, args, kwargs, output)
 
     def model_ran(self, args: Args, kwargs: Kwargs) -> None:

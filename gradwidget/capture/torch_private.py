@@ -134,11 +134,6 @@ def without_subclass(tensor: Tensor) -> Tensor:
         return tensor.as_subclass(Tensor)
 
 
-ENGINE = "_engine_run_backward"
-"""The name in ``torch.autograd`` of what ``backward`` and ``grad`` call, and nothing else.
-
-It is given the roots, then their weights, ``retain_graph``, ``create_graph`` and the inputs."""
-
 is_tracing = torch._C._get_tracing_state  # noqa: SLF001  # `torch.jit.is_tracing` asks for more
 """Gives something while ``torch.jit.trace`` notes what this thread does; else None."""
 

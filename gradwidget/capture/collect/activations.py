@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, field, replace
 from functools import partial
 from weakref import ref
 
@@ -12,7 +12,6 @@ import torch
 from torch import Tensor, nn
 
 from gradwidget.capture import unmeasured
-from gradwidget.capture.collect.activation_cache import ActivationCache
 from gradwidget.capture.collect.output_gradients import OnGradient
 from gradwidget.capture.collect.outputs import (
     Call,
@@ -22,6 +21,7 @@ from gradwidget.capture.collect.outputs import (
     first_tensor,
     unit_dimension,
 )
+from gradwidget.capture.guard import Guard
 from gradwidget.capture.model.local_part import arrived, is_spread, local_part
 from gradwidget.capture.model.nonlinearity import (
     Node,
@@ -32,12 +32,41 @@ from gradwidget.capture.model.nonlinearity import (
 )
 from gradwidget.capture.model.output_place import UNKNOWN, Part, dims_of, part_of
 from gradwidget.capture.model.unreadable import UnreadableError, plain
+from gradwidget.capture.stats.alike_units import AlikeUnits
 from gradwidget.capture.stats.batch_spread import batch_spread
 from gradwidget.capture.stats.norms import ALONE, l2
 from gradwidget.capture.stats.output_stats import gradient_statistics, output_statistics
 from gradwidget.capture.stats.readback import Fetch, Readback, as_numpy
-from gradwidget.capture.stats.staging import RowStatistics, Slot
+from gradwidget.capture.stats.staging import RowStatistics, Slot, StagingBuffers
 from gradwidget.capture.torch_private import in_backward, is_sharded, is_transformed, version
+from gradwidget.frame import Wiring
+
+
+@dataclass(slots=True)
+class ActivationCache:
+    """What is kept from step to step; lives as long as the capture."""
+
+    guard: Guard
+    """Contains failures: one layer that cannot be read costs no other."""
+    nonlinearities: dict[Call, Nonlinearity | None] = field(default_factory=dict)
+    """The activation function of each call of each layer; None where it has none."""
+    last: Collection[str] | None = None
+    """The layers that nothing follows but the loss: how much their inputs differ is measured. None
+    where they are not known: then it is the one that runs last."""
+    takes_turns: bool = False
+    """Whether several optimizers step: what one step has left is used by the next."""
+    units: AlikeUnits = field(default_factory=AlikeUnits)
+    """The layers whose units may be copies of each other."""
+    buffers: StagingBuffers = field(init=False)
+    """Memory in which small outputs are gathered."""
+
+    def __post_init__(self) -> None:
+        self.buffers = StagingBuffers(self.guard)
+
+    def note_wiring(self, wiring: Wiring) -> None:
+        """Takes what the wiring of the network tells of the steps to come."""
+        self.last = wiring.last or None
+        self.takes_turns = len(wiring.optimizers) > 1
 
 
 class Activations:

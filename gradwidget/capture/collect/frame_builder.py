@@ -11,13 +11,11 @@ import numpy as np
 from torch import Tensor, nn
 
 from gradwidget.capture import unmeasured
-from gradwidget.capture.collect.activation_cache import ActivationCache
 from gradwidget.capture.collect.activation_columns import activation_columns
-from gradwidget.capture.collect.activations import Activations
-from gradwidget.capture.collect.gradients.gradient_reader import GradientReader
+from gradwidget.capture.collect.activations import ActivationCache, Activations
 from gradwidget.capture.collect.loop.bad_update import find_bad_update
 from gradwidget.capture.collect.loop.loop_facts import LoopFacts
-from gradwidget.capture.collect.loop.optimizer_settings import with_settings_of
+from gradwidget.capture.collect.loop.optimizer_settings import settings_of
 from gradwidget.capture.collect.loss import LossFinder
 from gradwidget.capture.collect.nonfinite.origin import find_origin
 from gradwidget.capture.collect.operation_outputs import OperationOutputs
@@ -41,7 +39,7 @@ from gradwidget.capture.stats.measured_tensors import (
     refused_in,
 )
 from gradwidget.capture.stats.readback import Fetch, Readback, Values
-from gradwidget.capture.stats.tensor_stats import L1, L2, PEAK, measure, measure_rows
+from gradwidget.capture.stats.tensor_stats import L1, L2, PEAK, measure, measure_l2, measure_rows
 from gradwidget.frame import Frame, NonfiniteOrigin, Wiring
 
 UNITS = "comparing the units of layers"
@@ -119,10 +117,6 @@ class FrameBuilder:
         if self._read_ones is None:
             self._read_ones = ParameterReadings()
         return self._read_ones
-
-    @cached_property
-    def _gradients(self) -> GradientReader:
-        return GradientReader(self.readback, self._cache.guard, self._cache.reading_once)
 
     @cached_property
     def _ran(self) -> set[str]:
@@ -235,7 +229,7 @@ class FrameBuilder:
         gradients = gradients_of(parameters, range(len(parameters)), taken)
         if not gradients:
             return
-        self._readings.raw = self._gradients.after_pass(gradients, are_in_place=taken is None)
+        self._readings.raw = self._read(gradients, measure_l2)
         self._readings.raw_scale, self._readings.spent = self.loss.scale, set()
 
     def unused(self) -> set[int] | None:
@@ -275,11 +269,10 @@ class FrameBuilder:
         if self.inspections is not None:
             self.inspections.add_gradients(parameters, held, taken, scale)
         self._readings.note_sizes(parameters, gradients)
-        readings = self._gradients.before_step(gradients)
+        reading = self._read(gradients, measure)
         if scale is not None:
-            by = self.readback.add(scale)
-            readings = [divided(one, (L2, L1, PEAK), by) for one in readings]
-        self._readings.gradients += readings
+            reading = divided(reading, (L2, L1, PEAK), self.readback.add(scale))
+        self._readings.gradients.append(reading)
 
     def read_step(self, optimizer: Grouped, parameters: Parameters, held: Sequence[int]) -> None:
         """Reads the gradients, and what the optimizer knows about this step."""
@@ -288,9 +281,18 @@ class FrameBuilder:
         if isinstance(overflow, Tensor):
             self.found_inf.append(self.readback.add(overflow))
         self.read_gradients(parameters, held, scale if isinstance(scale, Tensor) else None)
-        is_another = self.is_shared
-        self.loop.rates.add(optimizer, is_another=is_another)
-        self.scalars = with_settings_of(optimizer, self.scalars, is_another=is_another)
+        self.loop.rates.add(optimizer, is_another=self.is_shared)
+        self._note(settings_of(optimizer))
+
+    def _note(self, settings: dict[str, float]) -> None:
+        """Adds settings of an optimizer; of several, those of the first and the largest decay."""
+        decays = [one["weight_decay"] for one in (settings, self.scalars) if "weight_decay" in one]
+        if self.is_shared:
+            self.scalars = settings | self.scalars
+            if decays:
+                self.scalars["weight_decay"] = max(decays)
+        else:
+            self.scalars |= settings
 
     def read_weights(
         self, parameters: Parameters, held: Sequence[int], copies: Copies = ()
@@ -342,7 +344,6 @@ class FrameBuilder:
         self._lacks_gradients = self._table.has_unread_gradient() or bool(
             refused_in(self._readings.gradients)
         )
-        self._gradients.finish()
         self.activations.measure_staged()
         self._explain_refused()
         self._note_participation(optimized)

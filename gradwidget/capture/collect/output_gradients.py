@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
 from torch import Tensor
@@ -71,29 +72,17 @@ class OutputGradientHooks:
             Whether it will be: no more tensors of a graph have a hook than nodes of it may be seen.
         """
         if not isinstance(output, Tensor):
-            arrived = _Hook(self, take, args)
-            output.register_prehook(lambda gradients: arrived(gradients[0]))
+            output.register_prehook(lambda gradients: self._arrived(take, *args, gradients[0]))
             return True
         if self._registered >= most_nodes():
             return False
         self._registered += 1
-        output.register_hook(_Hook(self, take, args))
+        output.register_hook(partial(OutputGradientHooks._arrived, self, take, *args))
         return True
-
-
-class _Hook:
-    """What torch calls with the gradient of one output: one object, as each output has its own."""
-
-    __slots__ = ("_args", "_hooks", "_take", "guard")
-
-    def __init__(
-        self, hooks: OutputGradientHooks, take: Callable[..., None], args: tuple[object, ...]
-    ) -> None:
-        self.guard = hooks.guard
-        self._hooks, self._take, self._args = hooks, take, args
 
     # On an accelerator the engine calls it on a thread of its own.
     @entry("reading an activation's gradient", any_thread=True)
-    def __call__(self, gradient: object) -> None:
-        if self._hooks.is_passing and isinstance(gradient, Tensor):
-            self._take(*self._args, gradient.detach())
+    def _arrived(self, take: Callable[..., None], *given: object) -> None:
+        *args, gradient = given
+        if self.is_passing and isinstance(gradient, Tensor):
+            take(*args, gradient.detach())

@@ -39,7 +39,8 @@ class ForeignModules:
 
     def about_to_run(self, module: nn.Module) -> None:
         """A module of the process is about to run."""
-        if not self._own and (model := self._model()) is not None:
+        model = self._model()
+        if not self._own and model is not None:
             self._own = {id(one) for one in model.modules()}
         self._depth += id(module) in self._own
 

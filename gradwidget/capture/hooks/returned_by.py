@@ -36,9 +36,10 @@ class ReturnedBy:
 
         Only those that are an activation function or have parts: a layer calls none itself.
         """
-        inner = module._modules  # noqa: SLF001  # the public walk takes several times as long
-        has_parts = bool(inner) and any(one is not None for one in inner.values())
-        if not (has_parts or is_nonlinear(module)) or len(self._made) >= most_nodes() // PART:
+        if len(self._made) >= most_nodes() // PART:
+            return
+        inner = module._modules.values()  # noqa: SLF001  # the public walk takes several times as long
+        if not any(one is not None for one in inner) and not is_nonlinear(module):
             return
         node = getattr(output, "grad_fn", None)
         if node is not None:

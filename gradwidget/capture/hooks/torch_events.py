@@ -1,9 +1,9 @@
 """The places in torch where gradwidget listens: one shared set for all captures of the process.
 
 Nothing is registered on a user's model, optimizer or tensor. While a capture is attached,
-``torch.autograd.backward`` and ``grad`` and what both call, ``torch.compile``,
-``torch.export.export`` and the ``scale`` and ``step`` of ``GradScaler`` are wrapped, and torch's
-global optimizer hooks are registered. The last one to leave removes it all.
+``torch.autograd.backward`` and ``grad``, ``torch.compile``, ``torch.export.export`` and the
+``scale`` and ``step`` of ``GradScaler`` are wrapped, and torch's global optimizer hooks are
+registered. The last one to leave removes it all.
 """
 
 # ruff: noqa: ANN401  # wrappers pass on whatever torch's own functions are given
@@ -12,7 +12,6 @@ from __future__ import annotations
 import functools
 import threading
 from collections.abc import Callable, Sequence
-from functools import partial
 from typing import Any, Literal, Protocol
 
 import torch
@@ -27,7 +26,7 @@ from torch.utils.hooks import RemovableHandle
 
 from gradwidget.capture.guard import Guard
 from gradwidget.capture.hooks.global_hook import none_registered
-from gradwidget.capture.torch_private import ENGINE, script_as
+from gradwidget.capture.torch_private import script_as
 
 
 class Listener(Protocol):
@@ -210,76 +209,40 @@ def _backward(
     *args: Any,
     **kwargs: Any,
 ) -> None:
-    weights = None if grad_tensors is None else _tensors(grad_tensors)
-    _pass(partial(original, tensors, grad_tensors, *args, **kwargs), _tensors(tensors), weights)
-
-
-def _pass(run: Callable[[], Any], roots: Sequence[Tensor], weights: Sequence[Tensor] | None) -> Any:
-    """Runs a backward pass, and tells of it."""
+    roots = _tensors(tensors)
     if _inside.backward:  # reentrant checkpointing, or our own wrapper met twice
         _tell("recomputed", roots)
-        return run()
+        return original(tensors, grad_tensors, *args, **kwargs)
     _inside.backward = True
     try:
         _tell("backward_begins", roots)
-        result = run()
+        original(tensors, grad_tensors, *args, **kwargs)
     except BaseException:
         _tell("backward_failed")
         raise
     finally:
         _inside.backward = False
-    _tell("backward_ended", roots, weights)
-    return result
+    _tell("backward_ended", roots, None if grad_tensors is None else _tensors(grad_tensors))
+    return None
 
 
 def _grad(original: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
     if torch.compiler.is_compiling() or _inside.backward:
         return original(*args, **kwargs)
-    return _taking(
-        partial(original, *args, **kwargs),
-        _tensors(_argument(args, kwargs, 0, "outputs")),
-        _tensors(_argument(args, kwargs, 1, "inputs")),
-        weighted=_argument(args, kwargs, 2, "grad_outputs") is not None,
-        differentiable=bool(_argument(args, kwargs, 4, "create_graph")),
-    )
-
-
-def _taking(
-    run: Callable[[], Any],
-    roots: Sequence[Tensor],
-    inputs: Sequence[Tensor],
-    *,
-    weighted: bool,
-    differentiable: bool,
-) -> Any:
-    """Takes gradients, and tells of it."""
+    outputs, inputs = _argument(args, kwargs, 0, "outputs"), _argument(args, kwargs, 1, "inputs")
+    weighted = _argument(args, kwargs, 2, "grad_outputs") is not None
+    graph = bool(_argument(args, kwargs, 4, "create_graph"))
     _inside.backward = True
     try:
-        _tell("taking_begins", roots, inputs, differentiable=differentiable)
-        found = run()
+        _tell("taking_begins", _tensors(outputs), _tensors(inputs), differentiable=graph)
+        found = original(*args, **kwargs)
     except BaseException:
         _tell("backward_failed")
         raise
     finally:
         _inside.backward = False
-    _tell("taking_ended", roots, inputs, found, weighted=weighted)
+    _tell("taking_ended", _tensors(outputs), _tensors(inputs), found, weighted=weighted)
     return found
-
-
-def _engine(original: Callable[..., Any], outputs: Any, *args: Any, **kwargs: Any) -> Any:
-    """What ``backward`` and ``grad`` call.
-
-    It shows calls by names that were bound before these two were wrapped, as after ``from
-    torch.autograd import grad``. Weights of the roots it is always given; they are taken for none.
-    """
-    if _inside.backward or torch.compiler.is_compiling():
-        return original(outputs, *args, **kwargs)
-    run, roots = partial(original, outputs, *args, **kwargs), _tensors(outputs)
-    if kwargs.get("accumulate_grad"):
-        return _pass(run, roots, None)
-    graph = bool(_argument(args, kwargs, 2, "create_graph"))
-    inputs = _tensors(_argument(args, kwargs, 3, "inputs"))
-    return _taking(run, roots, inputs, weighted=False, differentiable=graph)
 
 
 def _told_once(wrapper: Callable[..., Any]) -> Callable[..., Any]:
@@ -365,7 +328,6 @@ def _tensors(given: Any) -> tuple[Tensor, ...]:
 _wrapped = (
     _Wrapped(torch.autograd, "backward", _backward),
     _Wrapped(torch.autograd, "grad", _grad),
-    _Wrapped(torch.autograd, ENGINE, _engine),
     _Wrapped(torch, "compile", _compile),
     _Wrapped(torch.export, "export", _export),
     _Wrapped(GradScaler, "scale", _scale),

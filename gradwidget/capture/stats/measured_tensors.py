@@ -97,15 +97,6 @@ def divided(reading: Reading, rows: Sequence[int], by: Fetch) -> Reading:
     return replace(reading, fetch=fetch)
 
 
-def beside(one: Reading, other: Reading) -> Reading:
-    """Two readings of the same statistics, of different tensors, as one."""
-    return Reading(
-        [*one.numbers, *other.numbers],
-        lambda: np.concatenate([one.fetch(), other.fetch()], axis=-1),
-        {**one.refused, **other.refused},
-    )
-
-
 def flags(numbers: Sequence[int], count: int) -> BoolArray:
     """Bool array [count] that is True at ``numbers``."""
     result = np.zeros(count, np.bool_)

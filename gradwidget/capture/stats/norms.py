@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from gradwidget.capture.stats.readback import as_numpy
-from gradwidget.capture.stats.scratch import scratch
+from gradwidget.capture.stats.scratch import KEPT, scratch
 
 SAFE_LOW = 1e-17
 """A float32 L2 norm of n entries above ``SAFE_LOW * sqrt(n)`` is right.
@@ -34,11 +34,10 @@ ALONE = 1 << 16
 On small ones a call costs more than the copy that brings them together."""
 TOGETHER = 1 << 18
 """Entries of small tensors that are brought together at most."""
-PIECE = 1 << 17
+PIECE = KEPT
 """Entries of a large tensor that are processed at a time.
 
-They and their magnitudes stay in the cache of a core from one statistic to the next, and calls for
-fewer would cost more."""
+They stay in the cache from one statistic to the next, and calls for fewer would cost more."""
 SUMMED = 1 << 14
 """Entries whose squares are added up in float32; such sums are added up in float64.
 

@@ -75,7 +75,7 @@ def measure_rows(rows: Tensor, readback: Readback, *, sums: bool = True) -> Fetc
     if not rows.is_cpu:
         return readback.add(_on_device(rows.reshape(len(rows), -1)))
     is_large = len(rows) == 1 and rows.numel() > ALONE
-    statistics = of_large(rows[0], sums=sums)[0][:, None] if is_large else _of_rows(rows, sums=sums)
+    statistics = _of_large(rows[0], sums=sums)[:, None] if is_large else _of_rows(rows, sums=sums)
     return lambda: statistics
 
 
@@ -173,25 +173,16 @@ def _of_rows(tensors: Tensor, *, sums: bool) -> NDArray[np.float64]:
     return statistics
 
 
-@np.errstate(all="ignore")
-def of_large(tensor: Tensor, *, sums: bool) -> tuple[NDArray[np.float64], int]:
-    """Statistics [5] of one tensor on the CPU, and the number of the piece with the largest |x|.
-
-    A piece stays in the cache between its statistics. Where an entry is NaN, the number is 0.
-
-    Args:
-        tensor: with at least one entry.
-        sums: as for ``measure``.
-    """
+def _of_large(tensor: Tensor, *, sums: bool) -> NDArray[np.float64]:
+    """Of one large tensor, piece by piece: a piece stays in the cache between its statistics."""
     peaks: list[float] = []
     squares = total = 0.0
     count = odd = 0
     work: Magnitudes | None = None
     for piece in pieces(tensor):
         if not sums:
-            # Numpy compares floats faster than torch does.
-            entries = piece.numpy()
-            peaks.append(max(-float(entries.min()), float(entries.max())))
+            low, high = torch.aminmax(piece)
+            peaks += (-low.item(), high.item())
             squares += squares_in_cache(piece)()
             continue
         if work is None or not work.fits(piece):
@@ -205,8 +196,7 @@ def of_large(tensor: Tensor, *, sums: bool) -> tuple[NDArray[np.float64], int]:
         peak = float(np.max(peaks))  # unlike max, it gives NaN where there is one
         odd = sum([int(np.count_nonzero(~np.isfinite(piece.numpy()))) for piece in pieces(tensor)])
     norm = norm_of_squares(squares, tensor, pieces(tensor)) if peak != 0 else 0.0
-    place = 0 if math.isnan(peak) else peaks.index(peak)
-    return np.array([norm, total, peak, count, odd], np.float64), place
+    return np.array([norm, total, peak, count, odd], np.float64)
 
 
 def _on_device(rows: Tensor) -> Tensor:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gradwidget.diagnose.evidence.paths import Floats
-from gradwidget.diagnose.evidence.step_size.weight_rotation import SAME_RATE, rotations
+from gradwidget.diagnose.evidence.weight_rotation import SAME_RATE, rotations
 from gradwidget.diagnose.evidence.window import Window
 from gradwidget.frame import BoolArray
 

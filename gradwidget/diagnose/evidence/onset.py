@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from gradwidget.diagnose.evidence.depth_profile import profile_of
-from gradwidget.diagnose.evidence.step_size.weight_rotation import rotations
+from gradwidget.diagnose.evidence.weight_rotation import rotations
 from gradwidget.diagnose.evidence.weight_size import ENLARGED, UNDERSIZED, relative_size
 from gradwidget.diagnose.evidence.window import Window, median, middle
 from gradwidget.diagnose.finding import Detection

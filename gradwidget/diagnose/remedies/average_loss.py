@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gradwidget.diagnose.evidence.step_size.weight_rotation import Undivided
+from gradwidget.diagnose.evidence.weight_rotation import Undivided
 from gradwidget.diagnose.finding import Remedy
 
 

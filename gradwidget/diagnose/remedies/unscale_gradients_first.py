@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gradwidget.diagnose.evidence.step_size.clipping import clipped_while_scaled
+from gradwidget.diagnose.evidence.clipping import clipped_while_scaled
 from gradwidget.diagnose.evidence.window import Window
 from gradwidget.diagnose.finding import Remedy
 from gradwidget.wording import shown

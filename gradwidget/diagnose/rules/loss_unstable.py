@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from gradwidget.diagnose.evidence.new_data import after_leaps
 from gradwidget.diagnose.evidence.paths import Floats
-from gradwidget.diagnose.evidence.step_size.weight_rotation import rotations
+from gradwidget.diagnose.evidence.weight_rotation import rotations
 from gradwidget.diagnose.evidence.window import BEYOND_NOISE_OF_ONE, Window
 from gradwidget.diagnose.finding import Detection, Finding
 from gradwidget.frame import BoolArray

@@ -17,7 +17,7 @@ import numpy as np
 from gradwidget.diagnose.causes.explanations import SHUT
 from gradwidget.diagnose.evidence.new_data import after_leaps
 from gradwidget.diagnose.evidence.paths import Floats
-from gradwidget.diagnose.evidence.step_size.weight_rotation import (
+from gradwidget.diagnose.evidence.weight_rotation import (
     far_off,
     first_rotation,
     rotations,

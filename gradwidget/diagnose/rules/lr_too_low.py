@@ -1,9 +1,8 @@
 """A learning rate so low that hardly anything changes, although the gradient promises progress.
 
 So is a rate that a schedule has brought down before anything was learned, as one that was meant for
-every epoch and is asked at every step, or one that a warm-up hardly raises, as it was meant for
-every step and is asked once an epoch. Not reported: a schedule that ends at zero after a run of its
-own, a warm-up that has just begun, a model that has converged or started out converged (its
+every epoch and is asked at every step. Not reported: a schedule that ends at zero after a run of
+its own, a warm-up that has just begun, a model that has converged or started out converged (its
 gradient promises no improvement).
 """
 
@@ -11,12 +10,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from gradwidget.diagnose.evidence.step_size.clipping import (
-    Scaled,
-    clipped_from,
-    clipped_while_scaled,
-)
-from gradwidget.diagnose.evidence.step_size.slow_warm_up import SlowWarmUp, slow_warm_up
+from gradwidget.diagnose.evidence.clipping import Scaled, clipped_from, clipped_while_scaled
 from gradwidget.diagnose.evidence.window import Window, holding_since
 from gradwidget.diagnose.finding import Detection, Finding, Symptom
 from gradwidget.diagnose.rules.shared.harm import began_trained, has_come_down, in_words
@@ -49,21 +43,19 @@ def lr_too_low(window: Window, active: Finding | None) -> Detection | None:
     # What a rate that is too high has shut moves little, too.
     if is_early or Symptom.LR_TOO_HIGH in window.active:
         return None
-    spent, slow = _spent_since(window), slow_warm_up(window)
-    is_high = _stays_high(window, spent, is_scheduled=slow is not None)
-    most = _moving_most(window) if is_high else None
+    spent = _spent_since(window)
+    most = _moving_most(window) if _stays_high(window, spent) else None
     if most is None:
         return None
     move = float(window.moves[most])
     # A rate that is as good as 0 needs no other reason.
-    is_open = spent is None and slow is None and not _is_zero(window)
-    norms, eps = (clipped_from(window), _large_eps(window)) if is_open else (None, None)
-    is_known = norms is not None or slow is not None
-    bound = CLIPPED * limits.update_low if is_known else limits.update_low
+    is_slow = spent is None and not _is_zero(window)
+    norms, eps = (clipped_from(window), _large_eps(window)) if is_slow else (None, None)
+    bound = limits.update_low if norms is None else CLIPPED * limits.update_low
     is_low = move < bound
     scaled = clipped_while_scaled(window) if is_low else None
-    # Nobody means to cut down a gradient or a rate by so much: less of a promise is enough.
-    least = CLIPPED_PROMISE if is_known else 1.0
+    # Nobody means to cut down a gradient by so much: it has to promise less.
+    least = 1.0 if norms is None else CLIPPED_PROMISE
     # The order of two lines is wrong whatever the gradient promises.
     if not is_low or (scaled is None and not _promising(window, is_clipped=move > 0, least=least)):
         return None
@@ -72,7 +64,7 @@ def lr_too_low(window: Window, active: Finding | None) -> Detection | None:
     message = (
         f"A step changes the weights by at most {shown(move)} of their "
         f"size (0.001 is usual), and the loss {in_words(window, window.level)}: the learning rate "
-        f"is too low{_by_schedule(window, spent, slow) or _why(scaled, norms, eps)}."
+        f"is too low{_why(window, spent, scaled, norms, eps)}."
     )
     evidence = {
         "value": move,
@@ -84,8 +76,6 @@ def lr_too_low(window: Window, active: Finding | None) -> Detection | None:
         evidence["clipped"] = norms[1] / norms[0]
     if spent is not None:
         evidence["spent"] = float(spent)
-    if slow is not None:
-        evidence["peak"] = slow.peak
     if eps is not None:
         evidence["eps"] = eps
     return Detection(
@@ -98,7 +88,7 @@ def lr_too_low(window: Window, active: Finding | None) -> Detection | None:
     )
 
 
-def _stays_high(window: Window, spent: int | None, *, is_scheduled: bool) -> bool:
+def _stays_high(window: Window, spent: int | None) -> bool:
     """Whether the loss stays so high that larger steps could still lower it."""
     lowest = window.limits.plateau_share if spent is None else SPENT_LEFT
     is_high = lowest < window.level_left < window.limits.plateau_above
@@ -106,7 +96,7 @@ def _stays_high(window: Window, spent: int | None, *, is_scheduled: bool) -> boo
         return False
     # Where a model is as good as it gets, its noise alone makes a gradient that promises much.
     return _is_zero(window) or not (
-        began_trained(window) or not (spent is not None or is_scheduled or _steady(window))
+        began_trained(window) or (spent is None and not _steady(window))
     )
 
 
@@ -119,21 +109,18 @@ def _moving_most(window: Window) -> int | None:
     return int(known[np.argmax(moves[known])]) if known.size else None
 
 
-def _by_schedule(window: Window, spent: int | None, slow: SlowWarmUp | None) -> str:
-    """How a schedule makes it too low, as the end of a sentence; empty where it does not."""
+def _why(
+    window: Window,
+    spent: int | None,
+    scaled: Scaled | None,
+    norms: tuple[float, float] | None,
+    eps: float | None,
+) -> str:
+    """What makes it too low, as the end of a sentence; empty where that is the rate itself."""
     if spent is not None:
         return f", since its schedule has used it up by step {spent:,}"
-    if slow is not None:
-        return (
-            f", since its warm-up has got to {100 * slow.share:.2g}% of the peak of "
-            f"{shown(slow.peak)} only: it changes every {slow.steps:,} steps or so, as if it was "
-            "asked once an epoch"
-        )
-    return ", since it is 0" if _is_zero(window) else ""
-
-
-def _why(scaled: Scaled | None, norms: tuple[float, float] | None, eps: float | None) -> str:
-    """What else makes it too low, likewise; empty where that is the rate itself."""
+    if _is_zero(window):
+        return ", since it is 0"
     if scaled is not None:
         return (
             f" for gradients that are clipped while a gradient scaler has them {scaled.scale:,.0f} "

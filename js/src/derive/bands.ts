@@ -53,7 +53,6 @@ const OWN = new Set([
   "weight_decay",
   "momentum",
   "eps",
-  "lr_peak",
   "maximize",
 ]);
 const PADDING = 3;

@@ -11,9 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from gradwidget.capture.collect.activation_cache import ActivationCache
 from gradwidget.capture.collect.activation_columns import activation_columns
-from gradwidget.capture.collect.activations import Activations
+from gradwidget.capture.collect.activations import ActivationCache, Activations
 from gradwidget.capture.collect.output_gradients import OutputGradientHooks
 from gradwidget.capture.collect.outputs import first_tensor, unit_dimension
 from gradwidget.capture.guard import Guard

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from gradwidget.capture.guard import Guard
-from gradwidget.capture.stats.measured_tensors import beside, flags, joined, read, refused_in
+from gradwidget.capture.stats.measured_tensors import flags, joined, read, refused_in
 from gradwidget.capture.stats.readback import Fetch, Readback
 from gradwidget.capture.stats.tensor_stats import L2, measure, measure_l2
 
@@ -71,12 +71,3 @@ def test_readings_are_joined_by_number() -> None:
     assert values.tolist() == [[5.0, 0.0, 0.0, 3.0]]
     assert are_read.tolist() == [True, False, False, True]
     assert flags([1, 2], 4).tolist() == [False, True, True, False]
-
-
-def test_two_readings_beside_each_other_are_one() -> None:
-    guard = Guard()
-    l2 = partial(measure_l2, readback=Readback())
-    first = read({3: torch.full((1,), 3.0), 2: torch.ones(1, device="meta")}, l2, guard)
-    both = beside(first, read({0: torch.full((1,), 5.0)}, l2, guard))
-    assert dict(zip(both.numbers, both.fetch().tolist(), strict=True)) == {3: 3.0, 0: 5.0}
-    assert both.refused.keys() == {2}

@@ -23,7 +23,6 @@ from gradwidget.capture.stats.tensor_stats import (
     measure,
     measure_l2,
     norms_of_rows,
-    of_large,
     stacked,
 )
 
@@ -110,16 +109,6 @@ def test_one_bad_entry_of_a_large_tensor_is_found(bad: float, *, sums: bool) -> 
     assert found[NONFINITE] == 1
     if sums:
         assert found[NONZERO] == 2 * PIECE
-
-
-@pytest.mark.parametrize("sums", [True, False])
-@pytest.mark.parametrize("place", [0, PIECE - 1, PIECE, 2 * PIECE + 3])
-@pytest.mark.parametrize("peak", [-3.0, 3.0, float("inf"), -float("inf")])
-def test_the_piece_with_the_largest_entry_is_told(place: int, peak: float, *, sums: bool) -> None:
-    tensor = torch.ones(2 * PIECE + 7)
-    tensor[place] = peak
-    statistics, piece = of_large(tensor, sums=sums)
-    assert (statistics[PEAK], piece) == (abs(peak), place // PIECE)
 
 
 @pytest.mark.parametrize("size", [30, PIECE + 5])

@@ -66,7 +66,6 @@ def offered(symptom: Symptom) -> list[Remedy]:
         (after_a_leap, {"spent": 20.0}),
         (after_a_large_step, {"spent": 20.0}),
         (warming_up, {"label": 1.0}),
-        (warming_up, {"peak": 0.1}),
         (in_turns, {}),
         (at_rest, {"value": 0.0}),
         (at_rest, {"constant": 0.0, "derivatives": 1.0}),

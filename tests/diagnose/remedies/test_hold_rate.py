@@ -41,16 +41,3 @@ def test_every_step_takes_the_rate_that_was_asked_for_until_it_is_undone(
     assert [moved() for _ in range(5)] == [0.25] * 5
     scope["handle"].remove()  # type: ignore[attr-defined]  # what the code leaves
     assert moved() < 0.25
-
-
-def test_the_rate_that_a_cycle_leads_to_is_held_where_that_is_asked_for() -> None:
-    parameter = nn.Parameter(torch.zeros(1))
-    optimizer = torch.optim.SGD([parameter], lr=0.25)
-    scheduler = lr_scheduler.OneCycleLR(optimizer, max_lr=0.5, total_steps=1000)
-    scope = {"optimizer": optimizer}
-    exec(hold_rate(at_peak=True).code, scope)  # noqa: S102 - that is what it is for
-    for _ in range(3):
-        parameter.grad = torch.ones(1)
-        optimizer.step()
-        assert optimizer.param_groups[0]["lr"] == 0.5
-        scheduler.step()

@@ -111,22 +111,6 @@ def test_a_rate_of_0_is_told_from_a_warm_up_that_begins_there() -> None:
     assert Symptom.LR_TOO_LOW not in found(judge(150, chain(DEPTH), late)[0])
 
 
-def test_a_warm_up_that_is_asked_once_an_epoch_is_named_with_where_to_look() -> None:
-    def stairs(step: int, count: float = 500) -> dict[str, Any]:
-        rate = 0.1 * (1 + step // 40) / count
-        figures = moving(DEPTH, 1e-2 * rate, lr=rate, lr_peak=0.1)
-        return {**figures, "grad_norm": np.full(DEPTH, 1.0)}
-
-    finding = judge(200, chain(DEPTH), stairs)[0].findings[0]
-    assert finding.symptom is Symptom.LR_TOO_LOW
-    assert "its warm-up has got to 1% of the peak of 0.1 only" in finding.message
-    assert "every 40 steps or so" in finding.message
-    assert finding.remedies[0].title == "Call scheduler.step() after every batch"
-    assert 'group.get("max_lr"' in finding.remedies[1].code
-    as_meant = partial(stairs, count=20)
-    assert judge(200, chain(DEPTH), as_meant)[0].findings == []
-
-
 def test_a_clipping_that_leaves_next_to_nothing_of_the_gradient_is_named_and_loosened() -> None:
     def clipped(raw: float) -> dict[str, Any]:
         figures = moving(DEPTH, 1e-8, total_grad_norm=1e-6, raw_total_grad_norm=raw * DEPTH**0.5)

@@ -1,4 +1,4 @@
-"""How an optimizer is set, apart from the learning rate of the step."""
+"""How an optimizer is set, apart from its learning rate."""
 
 from __future__ import annotations
 
@@ -9,9 +9,7 @@ from gradwidget.capture.model.optimizers import Grouped
 
 
 def settings_of(optimizer: Grouped) -> dict[str, float]:
-    """``weight_decay``, ``momentum``, ``eps``, ``maximize`` and ``lr_peak``, where it has them.
-
-    The last is the rate that a schedule is to lead to, or began at: torch's own leave it there.
+    """``weight_decay``, ``momentum``, ``eps`` and ``maximize``; what it has not is absent.
 
     Args:
         optimizer: of torch's kind; the first of its groups stands for all, except that the weight
@@ -37,32 +35,13 @@ def settings_of(optimizer: Grouped) -> dict[str, float]:
     betas = first.get("betas")
     if momentum is None and isinstance(betas, (tuple, list)) and betas:
         momentum = betas[0]
-    peak = first.get("max_lr", first.get("initial_lr"))
-    for name, value in (("momentum", momentum), ("eps", first.get("eps")), ("lr_peak", peak)):
+    for name, value in (("momentum", momentum), ("eps", first.get("eps"))):
         # A tensor would have to be waited for on an accelerator.
         if isinstance(value, Real):
             found[name] = float(value)
     if all(group.get("maximize") is True for group in groups):
         found["maximize"] = 1.0
     return found
-
-
-def with_settings_of(
-    optimizer: Grouped, known: dict[str, float], *, is_another: bool
-) -> dict[str, float]:
-    """Figures of a step with the settings of an optimizer.
-
-    Args:
-        optimizer: the one.
-        known: the figures.
-        is_another: whether others have stepped before: of several, those of the first stand, and
-            the largest decay.
-    """
-    settings = settings_of(optimizer)
-    if not is_another:
-        return known | settings
-    decays = [one["weight_decay"] for one in (settings, known) if "weight_decay" in one]
-    return settings | known | ({"weight_decay": max(decays)} if decays else {})
 
 
 def resting(optimizer: Grouped) -> set[int]:

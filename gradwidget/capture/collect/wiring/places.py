@@ -59,15 +59,13 @@ class Places:
         tensors = tensors_in(output)
         for tensor in tensors:
             node = tensor.grad_fn if len(self._made) < most_nodes() else None
-            if node is None:
-                continue
-            self._seen.add(layer)
-            number = sequence_number(node)
-            if number not in self._made:
-                self._made[number] = node.name(), (layer,)
-            elif layer not in (known := self._made[number])[1]:
-                self._made[number] = known[0], (*known[1], layer)
-        self.__dict__.pop("_unseen", None)
+            if node is not None:
+                self._seen.add(layer)
+                self.__dict__.pop("_unseen", None)
+                number = sequence_number(node)
+                name, layers = self._made.get(number) or (node.name(), ())
+                if layer not in layers:
+                    self._made[number] = name, (*layers, layer)
         return tensors
 
     def has_run(self, layer: str) -> bool:

@@ -25,6 +25,7 @@ from gradwidget.capture.collect.wiring.places import Places
 from gradwidget.capture.collect.wiring.unregistered import unregistered
 from gradwidget.capture.collect.wiring.unused import Unused
 from gradwidget.capture.hooks.foreign_modules import ForeignModules
+from gradwidget.capture.hooks.forward import is_training_forward
 from gradwidget.capture.model.layers import LayerTable
 from gradwidget.capture.model.optimizers import OptimizerParameters
 from gradwidget.capture.stats.readback import Readback
@@ -116,14 +117,12 @@ class WiringReader:
         kwargs: Mapping[str, object],
         output: object,
     ) -> None:
-        """A layer has run for training in a step that is read."""
-        if (gathered := self._gathered) is None:
-            return
-        self._recurrent.layer_ran(layer, module, args, kwargs, output)
-        tensors = self._places.add_output(layer, output)
-        for one in tensors:
-            gathered.formats.add(one.dtype)
-        gathered.unused.layer_ran(layer, tensors)
+        """A layer has run in a step that is read."""
+        if self._gathered is not None and is_training_forward():
+            self._recurrent.layer_ran(layer, module, args, kwargs, output)
+            tensors = self._places.add_output(layer, output)
+            self._gathered.formats.update([one.dtype for one in tensors])
+            self._gathered.unused.layer_ran(layer, tensors)
 
     def pass_begins(self, roots: Sequence[Tensor], readback: Readback) -> None:
         """A backward pass is about to run in a step that is read.

@@ -10,9 +10,9 @@ import numpy as np
 from gradwidget.diagnose.causes.explanations import EXPLAINS
 from gradwidget.diagnose.evidence.obstacle import barriers, high_dropout
 from gradwidget.diagnose.evidence.onset import Onset
-from gradwidget.diagnose.evidence.step_size.weight_rotation import undivided
 from gradwidget.diagnose.evidence.stops.flat_operation import flat_operation
 from gradwidget.diagnose.evidence.stops.one_place import one_place, where_it_ends
+from gradwidget.diagnose.evidence.weight_rotation import undivided
 from gradwidget.diagnose.evidence.weight_size import oversized, zero_weights
 from gradwidget.diagnose.evidence.window import Window
 from gradwidget.diagnose.finding import Detection, Remedy, Symptom, is_barred

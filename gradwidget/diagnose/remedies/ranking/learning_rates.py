@@ -9,7 +9,7 @@ import numpy as np
 
 from gradwidget.diagnose.causes.explanations import SHUT
 from gradwidget.diagnose.evidence.regression_error import first_residual
-from gradwidget.diagnose.evidence.step_size.weight_rotation import (
+from gradwidget.diagnose.evidence.weight_rotation import (
     RISEN,
     Undivided,
     far_off,
@@ -33,7 +33,6 @@ from gradwidget.diagnose.remedies.normalize import normalize
 from gradwidget.diagnose.remedies.reinitialize import reinitialize
 from gradwidget.diagnose.remedies.scale_targets import scale_targets
 from gradwidget.diagnose.remedies.shared.join_remedies import join_remedies
-from gradwidget.diagnose.remedies.step_warm_up import step_warm_up
 from gradwidget.diagnose.remedies.unscale_gradients_first import unscale_gradients_first
 from gradwidget.record.history import RECENT
 from gradwidget.wording import shown
@@ -161,10 +160,6 @@ def for_rate_too_low(detection: Detection, window: Window) -> Iterator[Remedy | 
     if "spent" in detection.evidence:
         yield lengthen_schedule(int(detection.evidence["spent"]))
         yield hold_rate()
-        return
-    if "peak" in detection.evidence:
-        yield step_warm_up()
-        yield hold_rate(at_peak=True)
         return
     moves = detection.evidence["value"]
     if not moves > 0:

@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 import torch
 from torch import Tensor, nn
-from torch.autograd import grad
 from torch.nn import functional
 from torch.optim import SGD
 
@@ -61,14 +60,7 @@ def weighted(model: nn.Module, x: Tensor, *, kept: bool) -> Tensor:
     return 10 * border(model) + 0.1 * functional.mse_loss(du, torch.ones_like(du))
 
 
-def by_a_bound_name(model: nn.Module, x: Tensor, *, kept: bool) -> Tensor:
-    [du] = grad(model(x).sum(), x, create_graph=kept, retain_graph=True)
-    return (du - 2).square().mean() + border(model)
-
-
-@pytest.mark.parametrize(
-    "equation", [first_order, with_values, second_order, weighted, by_a_bound_name]
-)
+@pytest.mark.parametrize("equation", [first_order, with_values, second_order, weighted])
 def test_a_derivative_without_a_graph_is_told_from_one_with(
     watch: Watch, equation: Callable[..., Tensor]
 ) -> None:

@@ -9,10 +9,9 @@ import pytest
 import torch
 from torch import nn
 from torch.optim import LBFGS, SGD, Adam, AdamW, Optimizer
-from torch.optim.lr_scheduler import LambdaLR, LRScheduler, OneCycleLR
 
 Watch = Callable[..., Any]
-NAMES = ("weight_decay", "momentum", "eps", "maximize", "lr_peak")
+NAMES = ("weight_decay", "momentum", "eps", "maximize")
 
 
 @pytest.mark.parametrize(
@@ -54,26 +53,6 @@ def test_its_settings_are_scalars_of_the_frame(
     scalars = capture.frames[0].scalars
     assert {name: scalars[name] for name in NAMES if name in scalars} == expected
     assert capture.problems == []
-
-
-@pytest.mark.parametrize(
-    ("schedule", "peak"),
-    [
-        (lambda optimizer: LambdaLR(optimizer, lambda step: step / 10), 0.25),
-        (lambda optimizer: OneCycleLR(optimizer, max_lr=0.5, total_steps=10), 0.5),
-    ],
-)
-def test_the_rate_that_a_schedule_leads_to_is_one_of_them(
-    watch: Watch, schedule: Callable[[Optimizer], LRScheduler], peak: float
-) -> None:
-    model = nn.Linear(4, 2)
-    capture = watch(model)
-    optimizer = SGD(model.parameters(), lr=0.25)
-    schedule(optimizer)
-    model(torch.ones(3, 4)).sum().backward()
-    optimizer.step()
-    assert capture.frames[0].scalars["lr_peak"] == peak
-    assert capture.frames[0].scalars["lr"] < peak
 
 
 def test_what_an_optimizer_has_not_is_absent(watch: Watch) -> None:

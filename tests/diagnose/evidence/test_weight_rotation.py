@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from gradwidget.diagnose.evidence.step_size.weight_rotation import rotations
+from gradwidget.diagnose.evidence.weight_rotation import rotations
 from gradwidget.diagnose.evidence.window import Window
 from gradwidget.frame import Layer
 from tests.support.frames import chain, healthy, judge

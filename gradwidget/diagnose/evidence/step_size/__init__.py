@@ -1,1 +1,0 @@
-"""How far a step moves the weights, and what makes it move them less or more."""
